@@ -1,0 +1,5 @@
+"""`python -m gancross` is the command `gancross`."""
+
+from gancross.cli.main import main
+
+main()

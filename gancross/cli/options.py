@@ -1,0 +1,67 @@
+"""What all commands share: verbosity, consoles, progress bars."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+Command = Callable[..., Any]
+
+
+def common(command: Command) -> Command:
+    """Adds `-q`, `-v` and `--debug` to a command; `settings()` reads them."""
+
+    @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on standard error.")
+    @click.option("-v", "--verbose", is_flag=True, help="More notes on standard error.")
+    @click.option("--debug", is_flag=True, help="Show a traceback instead of one line on an error.")
+    @functools.wraps(command)
+    def wrapped(*, quiet: bool, verbose: bool, debug: bool, **arguments: Any) -> Any:
+        context = click.get_current_context()
+        context.find_root().meta["gancross"] = {"quiet": quiet, "verbose": verbose, "debug": debug}
+        return command(**arguments)
+
+    return wrapped
+
+
+def setting(name: str) -> bool:
+    """Whether `quiet`, `verbose` or `debug` was given."""
+    meta = click.get_current_context().find_root().meta.get("gancross", {})
+    return bool(meta.get(name, False))
+
+
+def tables_console() -> Console:
+    """Standard output, for tables and JSON."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def notes_console() -> Console:
+    """Standard error, for progress and notes; silent with `-q`."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, quiet=setting("quiet"))
+
+
+def progress_bar(console: Console) -> Progress:
+    """A bar with rate, time left and a text of figures; gone where the stream is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[figures]}", markup=False),
+        console=console,
+        disable=not console.is_terminal or setting("quiet"),
+        transient=True,
+    )

@@ -1,0 +1,88 @@
+"""`gancross train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gancross.cli.options import common, notes_console, progress_bar
+
+if TYPE_CHECKING:
+    from gancross.trainer.recipes import Plain, Recipe
+
+
+@click.command()
+@click.argument("name", metavar="RECIPE")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/RECIPE-seedN]")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Override a field of the recipe.")
+@click.option("--steps", type=int, help="Generator updates.")
+@click.option("--gamma", type=float, help="Variance γ of the virtual noise; 0 is --regularizer none.")
+@click.option("--anneal/--no-anneal", default=None, help="γ_t = γ₀·α^(t/T) instead of a constant γ.")
+@click.option("--objective", help="Training objective.")
+@click.option("--regularizer", help="jensen-shannon, or none for the unregularized GAN.")
+@click.option("--data", help="Data set, or folder:PATH.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
+@click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
+@click.option("--image-size", type=int, help="Resize a folder's images to this side.")
+@click.option("--seed", type=int, help="Of initial weights, latents and data order.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
+@click.option("--resume/--no-resume", default=True, help="Go on where the run in --out stopped.  [default: on]")
+@click.option("--checkpoint-every", type=int, help="Steps between checkpoints.  [default: a twentieth of all]")
+@click.option("--log-every", type=int, default=100, show_default=True, help="Steps between lines of the log.")
+@common
+def train(
+    name: str, out: Path | None, settings: tuple[str, ...], data_root: Path | None, download: bool,
+    device: str, resume: bool, checkpoint_every: int | None, log_every: int, **fields: Any,
+) -> None:  # fmt: skip
+    """Train the GAN of a recipe (see 'gancross recipes'); the same command again resumes."""
+    chosen = chosen_recipe(name, settings, fields)
+    folder = out or default_out(chosen)
+    from gancross.data import catalogue
+    from gancross.trainer.loop import train as run
+
+    console = notes_console()
+    console.print(f"{chosen.method}, seed {chosen.seed}: {chosen.steps:,} steps into {folder}", markup=False)
+    with progress_bar(console) as bar:
+        task = bar.add_task("training", total=chosen.steps, figures="", rate="")
+
+        def show(step: int, steps: int, figures: dict[str, float] | None) -> None:
+            speed = bar.tasks[task].speed
+            bar.update(task, completed=step, rate=f"{speed:.1f} steps/s" if speed else "")
+            if figures is not None:
+                bar.update(task, figures=summary(figures))
+                if bar.disable and (step * 20 // steps) != ((step - log_every) * 20 // steps):
+                    console.print(f"step {step:,} of {steps:,}  {summary(figures)}", markup=False)
+
+        last = run(
+            chosen, folder, resume=resume, device=device, progress=show,
+            data_root=data_root or catalogue.DEFAULT_ROOT, download=download,
+            checkpoint_every=checkpoint_every, log_every=log_every,
+        )  # fmt: skip
+    console.print(f"done: {last}", markup=False)
+
+
+def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) -> Recipe:
+    """The named recipe with `--set` and the options that stand for fields; options win.
+
+    Raises:
+        UsageError: unknown names or bad values.
+    """
+    from gancross.trainer.recipes import parse_setting, recipe
+
+    changes: dict[str, Plain] = dict(parse_setting(setting) for setting in settings)
+    changes |= {key: value for key, value in fields.items() if value is not None}
+    return recipe(name).with_changes(changes)
+
+
+def default_out(recipe: Recipe) -> Path:
+    """`runs/RECIPE[-unregularized]-seedN`."""
+    unregularized = "-unregularized" if recipe.regularizer == "none" else ""
+    return Path("runs") / f"{recipe.name}{unregularized}-seed{recipe.seed}"
+
+
+def summary(figures: dict[str, float]) -> str:
+    """The figures worth a glance: losses, penalty, and the monitor's."""
+    names = {"loss_discriminator": "D", "loss_generator": "G", "penalty": "Ω", "modes": "modes"}
+    return "  ".join(f"{short} {figures[key]:.3g}" for key, short in names.items() if key in figures)

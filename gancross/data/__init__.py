@@ -1,0 +1,1 @@
+"""Data sets: one reader per file, their names in `catalogue`."""

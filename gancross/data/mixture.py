@@ -1,0 +1,70 @@
+"""The paper's submanifold mixture: seven Gaussians on a tilted plane in 3-D (§5.1, §7.3).
+
+Shape suffixes: N samples, K = 7 components.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gancross.latents import Stream
+
+COMPONENTS = 7
+STD = 0.01
+_AXIS = np.array([1.0, -1.0, 0.0]) / math.sqrt(2.0)
+_ANGLE = math.pi / 4
+_SHIFT = np.array([1.0, 1.0, 1.0]) / math.sqrt(3.0)
+
+
+def _rotation() -> NDArray[np.float64]:
+    """Rodrigues' matrix R = I cos a + [u]ₓ sin a + u uᵀ(1 − cos a) of axis u and angle a."""
+    x, y, z = _AXIS
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    outer = np.outer(_AXIS, _AXIS)
+    return np.eye(3) * math.cos(_ANGLE) + cross * math.sin(_ANGLE) + outer * (1 - math.cos(_ANGLE))
+
+
+ROTATION = _rotation()
+
+
+def _embed(plane_N2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(x, y) → (x, y, 0)·R + shift; row vectors times R, as the authors' program has it."""
+    return np.pad(plane_N2, ((0, 0), (0, 1))) @ ROTATION + _SHIFT
+
+
+def _circle() -> NDArray[np.float64]:
+    angles = 2 * math.pi * np.arange(COMPONENTS) / COMPONENTS
+    return np.stack([np.sin(angles), np.cos(angles)], axis=1)
+
+
+def means() -> NDArray[np.float64]:
+    """The component means in 3-D, float64 of shape (7, 3), in the order of the angles 2πk/7."""
+    return _embed(_circle())
+
+
+def plane_normal() -> NDArray[np.float64]:
+    """Unit normal of the plane that holds the mixture; the plane passes through `plane_point()`."""
+    return ROTATION[2]
+
+
+def plane_point() -> NDArray[np.float64]:
+    return _SHIFT
+
+
+def samples(stream: Stream, start: int, n: int, *, std: float = STD) -> torch.Tensor:
+    """Samples start..start+n−1 of a stream: float32 of shape (n, 3).
+
+    Args:
+        std: standard deviation of the components, in the plane; 0.01 in the paper.
+    """
+    uniforms = stream.uniforms(start, n, 3)
+    component = (uniforms[:, 0] * COMPONENTS).astype(np.int64)
+    # Box–Muller on the remaining two uniforms gives the two coordinates in the plane.
+    radius = std * np.sqrt(-2.0 * np.log(uniforms[:, 1]))
+    angle = 2 * math.pi * uniforms[:, 2]
+    noise = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    return torch.from_numpy(_embed(_circle()[component] + noise).astype(np.float32))

@@ -1,0 +1,125 @@
+"""What the wings see of a data set: batches for training, a held-out array for judging.
+
+Canonical form: images are uint8 (N, C, H, W), vectors float32 (N, d). Networks see images as float32
+in [−1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import torch
+
+from gancross.errors import UsageError
+from gancross.latents import Stream
+
+
+@dataclass(frozen=True, kw_only=True)
+class FiniteReals:
+    """Training samples held in memory; the order of epoch e is a function of (seed, e)."""
+
+    array: torch.Tensor
+
+    def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
+        """Batches start, start+1, … of an endless sequence of epochs; a last partial batch is dropped.
+
+        Raises:
+            UsageError: the set is smaller than one batch.
+        """
+        per_epoch = len(self.array) // batch_size
+        if per_epoch == 0:
+            raise UsageError(
+                f"{len(self.array)} training images are fewer than one batch of {batch_size}:"
+                f" use --set batch_size={len(self.array)} or less"
+            )
+        order, order_epoch = torch.empty(0, dtype=torch.int64), -1
+        for number in count(start):
+            epoch, place = divmod(number, per_epoch)
+            if epoch != order_epoch:
+                stream = Stream(seed, "order", f"epoch-{epoch}")
+                order, order_epoch = torch.from_numpy(stream.permutation(len(self.array))), epoch
+            yield self.array[order[place * batch_size : (place + 1) * batch_size]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndlessReals:
+    """Samples made on demand: `draw(stream, start, n)` gives samples start..start+n−1 of a stream."""
+
+    draw: Callable[[Stream, int, int], torch.Tensor]
+
+    def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
+        """Batches start, start+1, … of the training stream; no sample comes twice."""
+        stream = Stream(seed, "real", "train")
+        for number in count(start):
+            yield self.draw(stream, number * batch_size, batch_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """A data set by name.
+
+    Attributes:
+        name: as the user wrote it.
+        shape: of one sample, (C, H, W) or (d,).
+        train: what training draws from; None where only held-out samples are given.
+        held_out: n → test samples in canonical form. A finite set returns all it has, whatever n.
+        split: how training and test samples were told apart.
+        image_size: the side images were resized to; None if they were taken as they are.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    train: FiniteReals | EndlessReals | None
+    held_out: Callable[[int], torch.Tensor]
+    split: str
+    image_size: int | None = None
+
+
+def finite(
+    name: str, *, train: torch.Tensor | None, test: torch.Tensor, split: str, image_size: int | None = None
+) -> DataSet:
+    """A data set of two arrays in canonical form.
+
+    Raises:
+        UsageError: an array is empty or not in canonical form, or the two differ in shape.
+    """
+    for array in (test,) if train is None else (train, test):
+        canonical = (array.dtype == torch.uint8 and array.ndim == 4) or (
+            array.dtype == torch.float32 and array.ndim == 2
+        )
+        if not canonical or len(array) == 0:
+            raise UsageError(
+                f"data '{name}': expected uint8 images (N, C, H, W) or float32 vectors (N, d), N ≥ 1;"
+                f" got {array.dtype} {tuple(array.shape)}"
+            )
+    if train is not None and train.shape[1:] != test.shape[1:]:
+        raise UsageError(
+            f"data '{name}': training samples have shape {tuple(train.shape[1:])},"
+            f" test samples {tuple(test.shape[1:])}"
+        )
+    return DataSet(
+        name=name, shape=tuple(test.shape[1:]), split=split, image_size=image_size,
+        train=None if train is None else FiniteReals(array=train), held_out=lambda n: test,
+    )  # fmt: skip
+
+
+def to_network(samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1.0)) -> torch.Tensor:
+    """Canonical samples as a network wants them: images scaled to `data_range`, vectors as they are."""
+    if samples.dtype != torch.uint8:
+        return samples
+    low, high = data_range
+    return samples.to(torch.float32).mul_((high - low) / 255).add_(low)
+
+
+def to_canonical(samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1.0)) -> torch.Tensor:
+    """A network's samples as a file would hold them: images clipped and rounded to 8 bits.
+
+    The caller checks finiteness first: NaN has no 8-bit value.
+    """
+    if samples.ndim == 2:
+        return samples.to(torch.float32)
+    low, high = data_range
+    levels = (samples.to(torch.float32) - low) * (255 / (high - low))
+    return levels.round_().clamp_(0, 255).to(torch.uint8)

@@ -1,0 +1,70 @@
+"""The exceptions gancross raises on purpose, each with the exit code of the command line.
+
+    GancrossError
+    ├── UsageError        2    a call, a path or inputs that do not fit together
+    ├── CheckpointError   3    a checkpoint that is refused: damaged, hostile, or of another kind
+    ├── DataError         3    a data file that is refused
+    ├── DivergenceError   4    losses, weights or scores that are not finite
+    ├── ResourceError 5    disk, lock, memory, missing data or weights
+    └── Interrupted     130    stopped by a signal, after a last checkpoint (143 for SIGTERM)
+
+A message says what is wrong, where, and what to do next, in one line. Anything else that escapes is
+a bug of gancross (exit code 1).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GancrossError(Exception):
+    """Base of every error that gancross raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(GancrossError, ValueError):
+    """The call cannot be carried out as it was asked for."""
+
+    exit_code = 2
+
+
+class CheckpointError(GancrossError):
+    """A checkpoint was refused; nothing in it was executed."""
+
+    exit_code = 3
+
+
+class DataError(GancrossError):
+    """A data file was refused."""
+
+    exit_code = 3
+
+
+class DivergenceError(GancrossError, ArithmeticError):
+    """A loss, a weight or a score is not a finite number."""
+
+    exit_code = 4
+
+
+class ResourceError(GancrossError, OSError):
+    """The machine lacks something: disk space, a free lock, memory, data, weights."""
+
+    exit_code = 5
+
+
+class Interrupted(GancrossError):
+    """A signal asked the run to stop, and it stopped at a checkpoint."""
+
+    def __init__(self, message: str, *, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
+
+
+def unknown_name(kind: str, got: str, valid: Iterable[str]) -> UsageError:
+    """The error for a misspelt name: says the nearest valid one, or lists them all."""
+    names = sorted(valid)
+    near = difflib.get_close_matches(got, names, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(names)}"
+    return UsageError(f"unknown {kind} '{got}': {hint}")

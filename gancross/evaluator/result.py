@@ -1,0 +1,61 @@
+"""The record of a cross-test: one JSON document."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gancross.errors import DataError
+from gancross.files import read_bytes, write_atomically
+
+FORMAT = "gancross.result/1"
+LARGEST_FILE = 1 << 30
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `crosstest` found. `document` is the JSON as plain Python values."""
+
+    document: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A copy of the whole document."""
+        copied: dict[str, Any] = json.loads(self.to_json())
+        return copied
+
+    def to_json(self) -> str:
+        """The document as text; the same figures always give the same bytes."""
+        return json.dumps(self.document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Writes the JSON atomically.
+
+        Raises:
+            ResourceError: the file cannot be written.
+        """
+        write_atomically(Path(path), self.to_json().encode())
+
+    @property
+    def names(self) -> list[str]:
+        """The contestants in the order of the call."""
+        return [contestant["name"] for contestant in self.document["contestants"]]
+
+
+def load_result(path: str | Path) -> Result:
+    """Reads a result that `Result.save` wrote.
+
+    Raises:
+        UsageError: there is no such file.
+        DataError: it is not a result of this format.
+    """
+    path = Path(path)
+    try:
+        document = json.loads(read_bytes(path, limit=LARGEST_FILE))
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON: {error}") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        found = document.get("format") if isinstance(document, dict) else None
+        raise DataError(f"{path}: not a result this version reads: format {found!r}, expected '{FORMAT}'")
+    return Result(document)

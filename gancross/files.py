@@ -1,0 +1,71 @@
+"""Bytes in and out of files: bounded reading, atomic writing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from gancross.errors import ResourceError, UsageError
+
+
+def read_bytes(path: Path, *, limit: int) -> bytes:
+    """A regular file's content, read once.
+
+    Raises:
+        UsageError: there is no such file, or it is a folder, a pipe or a device.
+        ResourceError: it cannot be read, or is longer than `limit` bytes.
+    """
+    try:
+        kind = path.stat()
+        if stat.S_ISDIR(kind.st_mode):
+            raise UsageError(f"{path}: is a folder, expected a file")
+        if not stat.S_ISREG(kind.st_mode):
+            raise UsageError(f"{path}: is not a regular file")
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise ResourceError(f"{path}: cannot be read: {error}") from error
+    if len(content) > limit:
+        raise ResourceError(f"{path}: longer than the limit of {limit / 2**30:g} GiB")
+    return content
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file so that a reader, or a crash, sees the old content or the new, never a part.
+
+    Temporary file in the same folder, fsync, rename over the target, fsync of the folder.
+
+    Raises:
+        ResourceError: the folder cannot be written, the disk is full; the old file is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise ResourceError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename durable; systems without folder handles (Windows) do it on their own."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,111 @@
+"""Counter-based random streams: every random number is a function of a key and a position.
+
+A `Stream` is named by a seed and a path of words, e.g. `Stream(0, "latents", "model-a")`. Item i of a
+stream depends on (seed, words, i) alone, so draws can be split, resumed and reordered at will. The
+generator is Philox-4x64 (Salmon et al. 2011) as numpy implements it, always on the CPU.
+
+Shape suffixes: N samples, D latent dimensions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from gancross.errors import UsageError, unknown_name
+
+PriorName = Literal["normal", "uniform", "uniform01"]
+Prior = PriorName | Callable[[torch.Tensor], torch.Tensor]
+PRIORS: tuple[str, ...] = get_args(PriorName)
+
+_WORDS_PER_BLOCK = 4  # Philox-4x64 yields four 64-bit words for each value of its counter
+
+
+class Stream:
+    """An endless sequence of independent uniforms, addressed by position.
+
+    Args:
+        seed: any integer ≥ 0.
+        words: what the numbers are for; different words give independent streams.
+    """
+
+    def __init__(self, seed: int, *words: str) -> None:
+        text = "\0".join([str(seed), *words])
+        self._key = np.frombuffer(hashlib.sha256(text.encode()).digest()[:16], dtype=np.uint64)
+
+    def uniforms(self, start: int, n: int, width: int) -> NDArray[np.float64]:
+        """Items start..start+n−1, `width` numbers each.
+
+        Returns:
+            float64 of shape (n, width) in the open interval (0, 1): (k + ½)·2⁻⁵³, k a 53-bit integer.
+        """
+        first_word = start * width
+        first_block, skip = divmod(first_word, _WORDS_PER_BLOCK)
+        philox = np.random.Philox(key=self._key, counter=first_block)
+        words = philox.random_raw(skip + n * width)[skip:]
+        uniforms: NDArray[np.float64] = ((words >> np.uint64(11)) + 0.5) * 2.0**-53
+        return uniforms.reshape(n, width)
+
+    def normals(self, start: int, n: int, width: int) -> NDArray[np.float64]:
+        """As `uniforms`, through the quantile function of N(0, 1).
+
+        One uniform makes one normal, which rejection methods such as the ziggurat do not promise and
+        addressing by position needs.
+        """
+        quantiles: NDArray[np.float64] = ndtri(self.uniforms(start, n, width))
+        return quantiles
+
+    def permutation(self, n: int) -> NDArray[np.int64]:
+        """A uniformly random order of 0..n−1."""
+        return np.random.Generator(np.random.Philox(key=self._key)).permutation(n)
+
+    def torch_generator(self) -> torch.Generator:
+        """A CPU generator of torch seeded by this stream's key, for initialisations."""
+        return torch.Generator().manual_seed(int(self._key[0] >> np.uint64(1)))
+
+
+def latents(
+    stream: Stream,
+    start: int,
+    n: int,
+    *,
+    dim: int,
+    prior: Prior = "normal",
+    shape: tuple[int, ...] | None = None,
+) -> torch.Tensor:
+    """Latents start..start+n−1 of a stream.
+
+    Args:
+        dim: latent dimension D.
+        prior: "normal" N(0, 1); "uniform" on [−1, 1]; "uniform01" on [0, 1]; or a callable that maps
+            independent uniforms on (0, 1), float64 of shape (N, D), to latents row by row.
+        shape: the shape of one latent as the generator wants it, D numbers in all; (D,) by default.
+
+    Returns:
+        float32 on the CPU, shape (n, *shape).
+
+    Raises:
+        UsageError: the prior has no such name, or what a callable returned does not have n rows.
+    """
+    if callable(prior):
+        latents_ND = prior(torch.from_numpy(stream.uniforms(start, n, dim))).to(torch.float32)
+        if latents_ND.ndim == 0 or len(latents_ND) != n:
+            raise UsageError(
+                f"the latent prior returned shape {tuple(latents_ND.shape)} for {n} samples:"
+                " it must map uniforms of shape (N, D) to latents row by row"
+            )
+    elif prior == "normal":
+        latents_ND = torch.from_numpy(stream.normals(start, n, dim).astype(np.float32))
+    elif prior in PRIORS:
+        uniforms = stream.uniforms(start, n, dim)
+        scaled = uniforms if prior == "uniform01" else 2.0 * uniforms - 1.0
+        latents_ND = torch.from_numpy(scaled.astype(np.float32))
+    else:
+        raise unknown_name("latent prior", prior, PRIORS)
+    return latents_ND if shape is None else latents_ND.reshape(n, *shape)

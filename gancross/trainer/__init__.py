@@ -1,0 +1,1 @@
+"""The paper: GANs trained with and without the noise-induced gradient regularizer."""
