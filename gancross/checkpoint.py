@@ -70,6 +70,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
+    """The file's content: a zip archive as `torch.save` writes it."""
     plain = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
     for network in ("generator", "discriminator"):
         architecture: Architecture = plain[network]
@@ -145,8 +146,10 @@ def load_contestant(path: str | Path, *, name: str | None = None, device: str = 
             batch_size=checkpoint.batch_size,
             method=checkpoint.method,
             origin=Origin(
-                path=str(path), sha256=hashlib.sha256(content).hexdigest(),
-                step=checkpoint.step, recipe=checkpoint.recipe,
+                path=str(path),
+                sha256=hashlib.sha256(content).hexdigest(),
+                step=checkpoint.step,
+                recipe=checkpoint.recipe,
             ),
         )
     except UsageError as error:

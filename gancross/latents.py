@@ -49,7 +49,7 @@ class Stream:
         first_block, skip = divmod(first_word, _WORDS_PER_BLOCK)
         philox = np.random.Philox(key=self._key, counter=first_block)
         words = philox.random_raw(skip + n * width)[skip:]
-        uniforms: NDArray[np.float64] = ((words >> np.uint64(11)) + 0.5) * 2.0**-53
+        uniforms = ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
         return uniforms.reshape(n, width)
 
     def normals(self, start: int, n: int, width: int) -> NDArray[np.float64]:

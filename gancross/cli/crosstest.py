@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.option("--data", help="Data set or folder:PATH.  [default: the data the models were trained on]")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
 @click.option("--image-size", type=int, help="Resize a folder's images.  [default: as in training]")
-@click.option("-n", "--num-samples", type=int, default=10_000, show_default=True, help="Samples of each model.")
+@click.option(
+    "-n", "--num-samples", type=int, default=10_000, show_default=True, help="Samples of each model."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents and of endless data.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
 @click.option("--batch-size", type=int, help="Samples on the device at a time; changes no figure.")
@@ -39,9 +41,7 @@ def crosstest(
 
     arguments = [split_argument(model) for model in models]
     names = contestant_names(arguments)
-    contestants = [
-        load_contestant(path, name=name) for name, (_, path) in zip(names, arguments, strict=True)
-    ]
+    contestants = [load_contestant(path, name=name) for name, (_, path) in zip(names, arguments, strict=True)]
     with progress_bar(notes_console()) as bar:
         tasks = {}
 
@@ -76,7 +76,9 @@ def recipe_data(contestants: list[Contestant]) -> str:
 
     named = {str(c.origin.recipe.get("data")) for c in contestants if c.origin is not None}
     if len(named) > 1:
-        raise UsageError(f"the models were trained on different data ({', '.join(sorted(named))}): give --data")
+        raise UsageError(
+            f"the models were trained on different data ({', '.join(sorted(named))}): give --data"
+        )
     name = named.pop()
     if name not in DATASETS:
         raise UsageError(f"the models name the data '{name}', which is not opened by itself: give --data")

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="RECIPE")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/RECIPE-seedN]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/RECIPE-seedN]"
+)
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Override a field of the recipe.")
 @click.option("--steps", type=int, help="Generator updates.")
 @click.option("--gamma", type=float, help="Variance γ of the virtual noise; 0 is --regularizer none.")
@@ -28,8 +30,12 @@ if TYPE_CHECKING:
 @click.option("--image-size", type=int, help="Resize a folder's images to this side.")
 @click.option("--seed", type=int, help="Of initial weights, latents and data order.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
-@click.option("--resume/--no-resume", default=True, help="Go on where the run in --out stopped.  [default: on]")
-@click.option("--checkpoint-every", type=int, help="Steps between checkpoints.  [default: a twentieth of all]")
+@click.option(
+    "--resume/--no-resume", default=True, help="Go on where the run in --out stopped.  [default: on]"
+)
+@click.option(
+    "--checkpoint-every", type=int, help="Steps between checkpoints.  [default: a twentieth of all]"
+)
 @click.option("--log-every", type=int, default=100, show_default=True, help="Steps between lines of the log.")
 @common
 def train(

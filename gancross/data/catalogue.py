@@ -38,7 +38,11 @@ DATASETS: dict[str, Entry] = {
 
 
 def load(
-    name: str, *, root: Path = DEFAULT_ROOT, image_size: int | None = None, download: bool = False,
+    name: str,
+    *,
+    root: Path = DEFAULT_ROOT,
+    image_size: int | None = None,
+    download: bool = False,
     test_seed: int = 0,
 ) -> DataSet:
     """The data set called `name`.

@@ -106,8 +106,9 @@ def read_image(path: Path, *, image_size: int | None) -> NDArray[np.uint8]:
         with Image.open(path) as image:
             if image.width * image.height > LARGEST_IMAGE:
                 raise DataError(f"{path}: {image.width}×{image.height} pixels are too many for an image")
-            if getattr(image, "n_frames", 1) != 1:
-                raise DataError(f"{path}: an animation of {image.n_frames} frames, expected one image")
+            frames = getattr(image, "n_frames", 1)
+            if frames != 1:
+                raise DataError(f"{path}: an animation of {frames} frames, expected one image")
             if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK"):
                 raise DataError(f"{path}: mode {image.mode} is not 8-bit grey or RGB; convert it first")
             grey = image.mode in ("1", "L", "LA")

@@ -25,6 +25,7 @@ class Share:
 
     @property
     def rate(self) -> float:
+        """`count` / `n`."""
         return self.count / self.n
 
 

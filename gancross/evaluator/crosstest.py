@@ -129,11 +129,15 @@ def tables(contestants: Sequence[Contestant], judged: Judged) -> dict[str, Any]:
             cells[judge.name, contestant.name] = cell
             cross.append(
                 {"judge": judge.name, "generator": contestant.name}
-                | _rate("fp", cell and cell.fp, NO_THRESHOLD)
+                | _rate("fp", None if cell is None else cell.fp, NO_THRESHOLD)
                 | {"auc": {"value": auc(real=scores[None], fake=fake)}}
             )
     pairs = [
-        {"a": a.name, "b": b.name, "paper": _plain(paper_verdict(_standing(a, b, cells), _standing(b, a, cells)))}
+        {
+            "a": a.name,
+            "b": b.name,
+            "paper": _plain(paper_verdict(_standing(a, b, cells), _standing(b, a, cells))),
+        }
         for a, b in combinations(contestants, 2)
     ]
     return {
@@ -165,7 +169,9 @@ def _standing(
     contestant: Contestant, other: Contestant, cells: dict[tuple[str, str], Confusion | None]
 ) -> Standing:
     cell = cells.get((contestant.name, other.name))
-    return Standing(name=contestant.name, cross_fp=cell and cell.fp, fn=cell and cell.fn)
+    if cell is None:
+        return Standing(name=contestant.name, cross_fp=None, fn=None)
+    return Standing(name=contestant.name, cross_fp=cell.fp, fn=cell.fn)
 
 
 def _rate(key: str, share: Share | None, reason: str) -> dict[str, Any]:
@@ -229,5 +235,7 @@ def _flags(judged: Judged, contestants: Sequence[Contestant], num_samples: int) 
     ]
     for contestant in contestants:
         if contestant.samples is not None and len(contestant.samples) < num_samples:
-            flags.append(f"'{contestant.name}': only {len(contestant.samples)} samples, {num_samples} asked for")
+            flags.append(
+                f"'{contestant.name}': only {len(contestant.samples)} samples, {num_samples} asked for"
+            )
     return flags

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from gancross.errors import UsageError
@@ -56,16 +57,21 @@ def _parts(path: str) -> list[str]:
 def _distinguishing(paths: list[list[str]]) -> list[str]:
     """The last part where that differs everywhere, else as many parts as it takes."""
     differing = [_without_common(path, paths) for path in paths]
-    for shown in (lambda parts: parts[-1], lambda parts: parts[0], lambda parts: "/".join(parts)):
-        names = [shown(parts) for parts in differing]
+    for names in ([parts[-1] for parts in differing], [parts[0] for parts in differing]):
         if len(set(names)) == len(names):
-            break
-    return names
+            return names
+    return ["/".join(parts) for parts in differing]
 
 
 def _without_common(path: list[str], paths: list[list[str]]) -> list[str]:
     """The parts between what all paths begin with and what all end with; at least one part."""
-    begin = len(os.path.commonprefix(paths))
-    end = len(os.path.commonprefix([other[::-1] for other in paths]))
+    begin = _common_length(paths)
+    end = _common_length([other[::-1] for other in paths])
     middle = path[begin : len(path) - end] if begin + end < len(path) else []
     return middle or path[-1:]
+
+
+def _common_length(paths: list[list[str]]) -> int:
+    """How many parts all paths have in common at the beginning."""
+    columns = zip(*paths, strict=False)
+    return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, columns))

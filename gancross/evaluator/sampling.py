@@ -59,7 +59,7 @@ def chunks(
         for first in range(0, len(starts), group):
             last = min(first + group, len(starts))
             index = torch.arange(first * CHUNK, last * CHUNK) % source.n
-            yield from source.array[index].to(device, non_blocking=True).split(CHUNK)
+            yield from torch.split(source.array[index].to(device, non_blocking=True), CHUNK)
         return
     contestant = source.contestant
     assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
@@ -71,7 +71,7 @@ def chunks(
             stream, first * CHUNK, count, dim=contestant.latent_dim, prior=contestant.latent,
             shape=contestant.latent_shape,
         ).to(device, non_blocking=True)  # fmt: skip
-        for chunk in latents_ND.split(CHUNK):
+        for chunk in torch.split(latents_ND, CHUNK):
             samples = contestant.generator(chunk)
             if len(samples) != CHUNK:
                 raise UsageError(

@@ -61,8 +61,7 @@ def paper_verdict(a: Standing, b: Standing) -> Verdict:
     else:
         agreement = f"FN disagrees ({fns})"
     return Verdict(
-        winner=winner.name,
-        reason=f"lower cross-testing FP: {figures}; {agreement}. {_reading(a, b)}{SCOPE}",
+        winner=winner.name, reason=f"lower cross-testing FP: {figures}; {agreement}. {_reading(a, b)}{SCOPE}"
     )
 
 

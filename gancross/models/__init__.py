@@ -48,7 +48,8 @@ class Shape:
 class Network(Protocol):
     """What a builder returns: an `nn.Module` that can draw its own initial weights."""
 
-    def reset(self, generator: torch.Generator) -> None: ...
+    def reset(self, generator: torch.Generator) -> None:
+        """Draws the initial weights from `generator`, a function of its state alone."""
 
 
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
@@ -79,8 +80,11 @@ def dcgan_pair(image_size: int, bottom: int) -> Callable[[Shape], tuple[Architec
                 f" shape {shape.sample}: choose another network or set image_size={image_size}"
             )
         common: dict[str, Argument] = {
-            "image_size": image_size, "channels": shape.sample[0], "width": shape.width,
-            "normalization": shape.normalization, "bottom": bottom,
+            "image_size": image_size,
+            "channels": shape.sample[0],
+            "width": shape.width,
+            "normalization": shape.normalization,
+            "bottom": bottom,
         }
         return (
             Architecture(name="dcgan-generator", arguments=common | {"latent_dim": shape.latent_dim}),
@@ -138,7 +142,7 @@ def initialised(architecture: Architecture, generator: torch.Generator) -> nn.Mo
 
 def _check_argument(key: str, value: object) -> None:
     numbers = value if isinstance(value, tuple) else (value,)
-    if len(numbers) > LONGEST_ARGUMENT or isinstance(value, str) and len(value) > LONGEST_ARGUMENT:
+    if len(numbers) > LONGEST_ARGUMENT or (isinstance(value, str) and len(value) > LONGEST_ARGUMENT):
         raise ValueError(f"argument '{key}' is too long")
     for number in numbers:
         if isinstance(number, str) and number is value:

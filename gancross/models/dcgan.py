@@ -26,8 +26,14 @@ class DCGANGenerator(nn.Sequential):
     """
 
     def __init__(
-        self, *, image_size: int, channels: int, width: int, latent_dim: int,
-        normalization: Normalization = "batch", bottom: int = 2,
+        self,
+        *,
+        image_size: int,
+        channels: int,
+        width: int,
+        latent_dim: int,
+        normalization: Normalization = "batch",
+        bottom: int = 2,
     ) -> None:
         widths = stage_widths(image_size, width, bottom)[::-1]
         layers: list[nn.Module] = [
@@ -52,8 +58,13 @@ class DCGANDiscriminator(nn.Sequential):
     """
 
     def __init__(
-        self, *, image_size: int, channels: int, width: int,
-        normalization: Normalization = "batch", bottom: int = 2,
+        self,
+        *,
+        image_size: int,
+        channels: int,
+        width: int,
+        normalization: Normalization = "batch",
+        bottom: int = 2,
     ) -> None:
         widths = stage_widths(image_size, width, bottom)
         layers: list[nn.Module] = []
@@ -87,6 +98,7 @@ def normalize(channels: int, normalization: Normalization) -> list[nn.Module]:
 
 
 def reset_dcgan(network: nn.Module, generator: torch.Generator) -> None:
+    """N(0, 0.02²) for weights of linear and convolutional layers, 0 for biases; batch norm as new."""
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, std=WEIGHT_STD, generator=generator)

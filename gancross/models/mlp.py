@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -17,7 +19,7 @@ class MLP(nn.Sequential):
 
     def __init__(self, sizes: tuple[int, ...]) -> None:
         layers: list[nn.Module] = []
-        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+        for fan_in, fan_out in pairwise(sizes):
             layers += [nn.Linear(fan_in, fan_out), nn.Tanh()]
         super().__init__(*layers[:-1])
 
@@ -26,7 +28,6 @@ class MLP(nn.Sequential):
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(
-                    module.weight, std=WEIGHT_STD, a=-2 * WEIGHT_STD, b=2 * WEIGHT_STD,
-                    generator=generator,
+                    module.weight, std=WEIGHT_STD, a=-2 * WEIGHT_STD, b=2 * WEIGHT_STD, generator=generator
                 )
                 nn.init.zeros_(module.bias)

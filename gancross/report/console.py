@@ -73,10 +73,7 @@ def fp_matrix(result: Result) -> Table:
     for generator in result.names:
         table.add_row(
             escape(generator),
-            *(
-                with_interval(cells[judge, generator]["fp"], own=judge == generator)
-                for judge in judges
-            ),
+            *(with_interval(cells[judge, generator]["fp"], own=judge == generator) for judge in judges),
         )
     return table
 

@@ -54,9 +54,7 @@ class Run:
     def latents(self, purpose: str, number: int, n: int) -> torch.Tensor:
         """Batch `number` of n latents for one purpose."""
         stream = Stream(self.recipe.seed, "latents", purpose)
-        drawn = latents(
-            stream, number * n, n, dim=self.recipe.latent_dim, prior=self.recipe.latent
-        )
+        drawn = latents(stream, number * n, n, dim=self.recipe.latent_dim, prior=self.recipe.latent)
         return drawn.to(self.device, non_blocking=True)
 
 

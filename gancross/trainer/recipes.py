@@ -106,6 +106,7 @@ class Recipe:
         return dataclasses.replace(self, **typing.cast(dict[str, Any], changes))
 
     def to_dict(self) -> dict[str, Plain]:
+        """All fields as plain values, as `recipe.json` and checkpoints hold them."""
         return dataclasses.asdict(self)
 
     @classmethod
@@ -123,9 +124,11 @@ class Recipe:
         base = RECIPES.get(self.name)
         if base is None:
             return self.name
+        implied = ("gamma", "anneal") if self.regularizer == "none" else ()
         changed = {
-            key: value for key, value in self.to_dict().items()
-            if value != getattr(base, key) and key not in ("seed", "name")
+            key: value
+            for key, value in self.to_dict().items()
+            if value != getattr(base, key) and key not in ("seed", "name", *implied)
         }
         return " ".join([self.name, *(f"{key}={value}" for key, value in changed.items())])
 
@@ -202,7 +205,7 @@ def _table(parents: dict[str, Recipe], *lines: tuple[str, str, dict[str, Plain]]
     """Recipes as lines (name, parent, differences from the parent)."""
     table = dict(parents)
     for name, parent, differences in lines:
-        table[name] = table[parent].with_changes({"name": name} | differences)
+        table[name] = table[parent].with_changes({"name": name, **differences})
     return table
 
 

@@ -38,7 +38,9 @@ def jensen_shannon_penalty(
     return (weights_real * norms_real).mean() + (weights_fake * norms_fake).mean()
 
 
-def scored_with_gradient(discriminator: nn.Module, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def scored_with_gradient(
+    discriminator: nn.Module, samples: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """One forward pass and its input gradient, kept differentiable: (scores_N, ‖∇ₓscore‖²_N).
 
     The gradient is that of the sum of the scores. Where batch norm couples the samples of a batch, the

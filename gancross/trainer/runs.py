@@ -24,10 +24,12 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
+        """The newest checkpoint."""
         return self.root / "last.pt"
 
     @property
     def log(self) -> Path:
+        """One JSON object per logging step."""
         return self.root / "log.jsonl"
 
     def prepare(self, recipe: Recipe, *, resume: bool) -> Checkpoint | None:

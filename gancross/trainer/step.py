@@ -56,7 +56,7 @@ def discriminator_step(
         penalty = torch.zeros((), device=real.device)
     loss = discriminator_loss(real=logits_real, fake=logits_fake)
     players.discriminator_optimizer.zero_grad(set_to_none=True)
-    (loss + gamma / 2 * penalty).backward() if gamma > 0.0 else loss.backward()
+    _backward(loss + gamma / 2 * penalty if gamma > 0.0 else loss)
     players.discriminator_optimizer.step()
     return {
         "loss_discriminator": loss.detach(),
@@ -76,7 +76,7 @@ def generator_step(players: Players, *, latents: torch.Tensor, generator_loss: s
         logits = players.discriminator(players.generator(latents)).flatten()
         loss = GENERATOR_LOSSES[generator_loss](logits)
         players.generator_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        _backward(loss)
     players.generator_optimizer.step()
     return {"loss_generator": loss.detach()}
 
@@ -86,6 +86,10 @@ def adam(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.Adam(
         network.parameters(), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), fused=True
     )
+
+
+def _backward(loss: torch.Tensor) -> None:
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
 
 @contextmanager
