@@ -60,6 +60,8 @@ def _preflight(content: bytes) -> bytes:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             names = [member.filename for member in members]
+            if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
+                raise RefusedArchive("a TorchScript program, not a checkpoint")
             if len(set(names)) != len(names):
                 raise RefusedArchive("the zip has two members of the same name")
             if any(member.compress_type != zipfile.ZIP_STORED for member in members):
@@ -68,8 +70,6 @@ def _preflight(content: bytes) -> bytes:
                 raise RefusedArchive("the zip has a member of two sizes")
             if sum(member.file_size for member in members) > len(content):
                 raise RefusedArchive("the zip's members overlap")
-            if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
-                raise RefusedArchive("a TorchScript program, not a checkpoint")
             pickles = [name for name in names if name.endswith(".pkl")]
             if len(pickles) != 1 or pickles[0].count("/") != 1:
                 raise RefusedArchive("the zip does not hold exactly one NAME/data.pkl")

@@ -1,0 +1,43 @@
+"""Shared fixtures: one thread, so that runs repeat bit by bit, and small real checkpoints."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # also for the processes that tests start
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from gancross.trainer.loop import train
+from gancross.trainer.recipes import Plain, Recipe, recipe
+
+torch.set_num_threads(1)
+
+SMALL: dict[str, dict[str, Plain]] = {
+    "mixture": {"width": 8, "batch_size": 32, "steps": 6},
+    "digits": {"width": 4, "batch_size": 16, "steps": 6},
+}
+
+
+def small(name: str, **changes: Plain) -> Recipe:
+    """A recipe that trains in a moment."""
+    return recipe(name).with_changes(SMALL[name] | changes)
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Checkpoints of briefly trained networks: two mixtures, two digits."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    return {
+        f"{name}-{label}": train(
+            small(name, **changes), root / f"{name}-{label}", device="cpu", checkpoint_every=6
+        )
+        for name in SMALL
+        for label, changes in {
+            "plain": {"regularizer": "none"}, "regularized": {"gamma": 0.1}
+        }.items()
+    }

@@ -1,0 +1,174 @@
+"""Algorithm 1 as a whole: runs learn, stop, resume and end bit-identical."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import small
+
+from gancross import checkpoint
+from gancross.errors import CheckpointError, DivergenceError, Interrupted, UsageError
+from gancross.trainer.loop import train
+from gancross.trainer.recipes import Plain, recipe
+
+
+def weights(path: Path) -> list[torch.Tensor]:
+    loaded = checkpoint.load(path)
+    tensors = [*loaded.generator_state.values(), *loaded.discriminator_state.values()]
+    for optimizer in loaded.training.values():
+        for state in optimizer["state"].values():
+            tensors += list(state.values())
+    return tensors
+
+
+def identical(first: Path, second: Path) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
+
+
+def log(folder: Path) -> list[dict[str, float]]:
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "samples_per_second"} for line in lines]
+
+
+@pytest.mark.parametrize("name", ["mixture", "digits"])
+@pytest.mark.parametrize("changes", [{}, {"anneal": True, "n_phi": 2}, {"regularizer": "none"}])
+def test_a_stopped_run_ends_bit_identical(
+    tmp_path: Path, name: str, changes: dict[str, Plain], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = small(name, **changes)
+    straight = train(chosen, tmp_path / "straight", device="cpu", log_every=1, checkpoint_every=6)
+
+    def interrupt(step: int, steps: int, figures: dict[str, float] | None) -> None:
+        if step in (2, 4):
+            os.kill(os.getpid(), signal.SIGINT if step == 2 else signal.SIGTERM)
+
+    for expected in (130, 143):
+        with pytest.raises(Interrupted) as caught:
+            train(chosen, tmp_path / "stopped", device="cpu", log_every=1, checkpoint_every=6, progress=interrupt)
+        assert caught.value.exit_code == expected
+    resumed = train(chosen, tmp_path / "stopped", device="cpu", log_every=1, checkpoint_every=6)
+    assert identical(straight, resumed)
+    assert log(tmp_path / "straight") == log(tmp_path / "stopped")
+
+
+def test_a_killed_run_resumes_bit_identical(tmp_path: Path) -> None:
+    """SIGKILL after a checkpoint: what came after it is done again."""
+    command = [sys.executable, "-m", "gancross", "train", "digits", "--set", "width=4", "--set"]
+    command += ["batch_size=16", "--steps", "100", "--checkpoint-every", "5", "--device", "cpu", "--out"]
+    killed = tmp_path / "killed"
+    process = subprocess.Popen([*command, str(killed)], stderr=subprocess.DEVNULL)
+    while not (killed / "last.pt").exists():
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert checkpoint.load(killed / "last.pt").step < 100
+    subprocess.run([*command, str(killed)], check=True, capture_output=True)
+    subprocess.run([*command, str(tmp_path / "straight")], check=True, capture_output=True)
+    assert identical(killed / "last.pt", tmp_path / "straight" / "last.pt")
+    assert log(killed) == log(tmp_path / "straight")
+
+
+def test_more_steps_continue_a_finished_run(tmp_path: Path) -> None:
+    train(small("mixture", steps=3), tmp_path / "a", device="cpu")
+    longer = train(small("mixture", steps=5), tmp_path / "a", device="cpu")
+    assert identical(longer, train(small("mixture", steps=5), tmp_path / "b", device="cpu"))
+    again = longer.stat().st_mtime_ns
+    train(small("mixture", steps=5), tmp_path / "a", device="cpu")
+    assert longer.stat().st_mtime_ns == again
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "complaint"),
+    [
+        ({}, {"gamma": 0.2}, r"gamma \(0.1 → 0.2\)"),
+        ({}, {"seed": 1}, "seed"),
+        ({"anneal": True}, {"anneal": True, "steps": 9}, r"steps \(6 → 9\)"),
+    ],
+)
+def test_another_recipe_is_not_resumed(
+    tmp_path: Path, first: dict[str, Plain], second: dict[str, Plain], complaint: str
+) -> None:
+    train(small("mixture", **first), tmp_path, device="cpu")
+    before = (tmp_path / "last.pt").read_bytes()
+    with pytest.raises(UsageError, match=complaint):
+        train(small("mixture", **second), tmp_path, device="cpu")
+    assert (tmp_path / "last.pt").read_bytes() == before
+
+
+def test_occupied_folders_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not the folder of a run"):
+        train(small("mixture"), tmp_path, device="cpu")
+    with pytest.raises(UsageError, match="not empty"):
+        train(small("mixture"), tmp_path, device="cpu", resume=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_checkpoint_of_another_run_is_not_resumed(tmp_path: Path, checkpoints: dict[str, Path]) -> None:
+    train(small("mixture"), tmp_path, device="cpu")
+    (tmp_path / "last.pt").write_bytes(checkpoints["digits-plain"].read_bytes())
+    with pytest.raises(CheckpointError, match="not a checkpoint of this recipe"):
+        train(small("mixture", steps=9), tmp_path, device="cpu")
+
+
+def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gancross.trainer import loop
+
+    honest = loop.generator_step
+
+    def poisoned(players, **arguments):  # type: ignore[no-untyped-def]
+        measured = honest(players, **arguments)
+        if len(list((tmp_path / "checkpoints").glob("*.pt"))) == 3:
+            with torch.no_grad():
+                next(players.generator.parameters()).fill_(float("nan"))
+        return measured
+
+    monkeypatch.setattr(loop, "generator_step", poisoned)
+    with pytest.raises(DivergenceError, match="last good checkpoint is kept"):
+        train(small("mixture"), tmp_path, device="cpu", checkpoint_every=1)
+    assert checkpoint.load(tmp_path / "last.pt").step == 3
+
+
+def test_the_run_folder_holds_what_the_design_says(tmp_path: Path) -> None:
+    train(small("digits"), tmp_path, device="cpu", checkpoint_every=2, log_every=2)
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    steps = ("0000000002", "0000000004", "0000000006")
+    assert found == {"recipe.json", "log.jsonl", "last.pt"} | {
+        name for step in steps for name in (f"checkpoints/step-{step}.pt", f"samples/step-{step}.png")
+    }
+    assert [line["step"] for line in log(tmp_path)] == [2, 4, 6]
+    assert log(tmp_path)[0]["gamma"] == 0.1 and log(tmp_path)[0]["penalty"] > 0
+    assert json.loads((tmp_path / "recipe.json").read_text()) == small("digits").to_dict()
+
+
+def test_the_data_order_is_a_function_of_seed_and_epoch(tmp_path: Path) -> None:
+    from gancross.data.sets import FiniteReals
+
+    reals = FiniteReals(array=torch.arange(10, dtype=torch.uint8).reshape(10, 1, 1, 1))
+    batches = reals.batches(seed=1, batch_size=3, start=0)
+    first = [next(batches).flatten().tolist() for _ in range(9)]
+    for start in range(9):
+        assert next(reals.batches(seed=1, batch_size=3, start=start)).flatten().tolist() == first[start]
+    for epoch in (first[:3], first[3:6], first[6:]):
+        assert len({item for batch in epoch for item in batch}) == 9  # none twice within an epoch
+    assert first[:3] != first[3:6]
+    with pytest.raises(UsageError, match="batch_size=10"):
+        next(reals.batches(seed=1, batch_size=11, start=0))
+
+
+@pytest.mark.slow
+def test_the_mixture_recipe_finds_all_seven_modes(tmp_path: Path) -> None:
+    train(recipe("mixture").with_changes({"steps": 5000}), tmp_path, device="cpu", checkpoint_every=5000)
+    last = log(tmp_path)[-1]
+    assert last["modes"] == 7
+    assert last["within_0.1"] > 0.7
+    assert last["plane_distance"] < 0.05
