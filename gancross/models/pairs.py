@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from gancross.errors import UsageError, unknown_name
 from gancross.models.architectures import Architecture, Argument, skeleton
+from gancross.models.layers import NORMALIZATIONS
 
-NORMALIZATIONS = ("batch", "layer", "none")
 ACTIVATIONS = ("relu", "tanh")
 
 Pair = tuple[Architecture, Architecture]
@@ -63,23 +63,13 @@ def dcgan_pair(image_size: int, bottom: int, initialization: str) -> Callable[[S
             **({} if initialization == "normal" else {"initialization": initialization}),
             **_tanh(shape),
         }  # fmt: skip
-        generator = arguments | {
-            "latent_dim": shape.latent_dim, "normalization": _of_generator(shape.normalization)
-        }  # fmt: skip
-        return (
-            Architecture(name="dcgan-generator", arguments=generator),
-            Architecture(
-                name="dcgan-discriminator", arguments=arguments | {"normalization": shape.normalization}
-            ),
-        )
+        return _normalized("dcgan", arguments, shape)
 
     return pair
 
 
 def constant_filters64(shape: Shape) -> Pair:
-    """A DCGAN generator of `width` channels throughout, without normalization, and the DCGAN's
-    discriminator, to which `normalization` applies.
-    """
+    """A generator of `width` channels throughout and the DCGAN's discriminator, which alone is normalized."""
     _require_images("constant-filters64", 64, shape)
     generator: dict[str, Argument] = {
         "image_size": 64, "channels": shape.sample[0], "width": shape.width, "bottom": 4,
@@ -90,9 +80,7 @@ def constant_filters64(shape: Shape) -> Pair:
 
 
 def mlp64(shape: Shape) -> Pair:
-    """A generator of four layers of 8·width units, and the DCGAN's discriminator, to which
-    `normalization` applies.
-    """
+    """A fully connected generator and the DCGAN's discriminator, which alone is normalized."""
     _require_images("mlp64", 64, shape)
     generator: dict[str, Argument] = {
         "image_size": 64, "channels": shape.sample[0], "width": shape.width,
@@ -156,11 +144,17 @@ def _own_activation(network: str, builder: str, shape: Shape, sizes: dict[str, A
     if shape.activation != "relu":
         raise UsageError(f"network '{network}' has no activation '{shape.activation}': set activation=relu")
     arguments: dict[str, Argument] = {"channels": shape.sample[0], "width": shape.width, **sizes}
-    generator = arguments | {
-        "latent_dim": shape.latent_dim, "normalization": _of_generator(shape.normalization)
-    }  # fmt: skip
+    return _normalized(builder, arguments, shape)
+
+
+def _normalized(builder: str, arguments: dict[str, Argument], shape: Shape) -> Pair:
+    """Both networks of a builder; the generator has batch norm where the discriminator has layer norm."""
+    of_generator = "batch" if shape.normalization == "layer" else shape.normalization
+    latent: dict[str, Argument] = {"latent_dim": shape.latent_dim}
     return (
-        Architecture(name=f"{builder}-generator", arguments=generator),
+        Architecture(
+            name=f"{builder}-generator", arguments=arguments | latent | {"normalization": of_generator}
+        ),
         Architecture(
             name=f"{builder}-discriminator", arguments=arguments | {"normalization": shape.normalization}
         ),
@@ -173,10 +167,6 @@ def _require_images(network: str, image_size: int, shape: Shape) -> None:
             f"network '{network}' makes {image_size}×{image_size} images, the data have"
             f" shape {shape.sample}: choose another network or set image_size={image_size}"
         )
-
-
-def _of_generator(normalization: str) -> str:
-    return "batch" if normalization == "layer" else normalization
 
 
 def _tanh(shape: Shape) -> dict[str, Argument]:

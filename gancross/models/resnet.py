@@ -35,19 +35,27 @@ class ResidualBlock(nn.Module):
         super().__init__()
         up = resample == "up"
         hidden = outputs if up else inputs
-        enlarged: list[nn.Module] = [nn.Upsample(scale_factor=2)] if up else []
-        averaged: list[nn.Module] = [] if up else [nn.AvgPool2d(2)]
         first = nn.Conv2d(inputs, hidden, 3, padding=1, bias=False)
         second = nn.Conv2d(hidden, outputs, 3, padding=1)
         self.branch = nn.Sequential(
-            *normalize(inputs, normalization), nn.ReLU(), *enlarged, first,
-            *normalize(hidden, normalization), nn.ReLU(), second, *averaged,
+            *normalize(inputs, normalization), nn.ReLU(), *enlarge(up), first,
+            *normalize(hidden, normalization), nn.ReLU(), second, *average(not up),
         )  # fmt: skip
-        self.shortcut = nn.Sequential(*averaged, nn.Conv2d(inputs, outputs, 1), *enlarged)
+        self.shortcut = nn.Sequential(*average(not up), nn.Conv2d(inputs, outputs, 1), *enlarge(up))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """The sum of both ways."""
         return cast(torch.Tensor, self.shortcut(features) + self.branch(features))
+
+
+def enlarge(wanted: bool) -> list[nn.Module]:
+    """Each pixel becomes 2×2, if wanted."""
+    return [nn.Upsample(scale_factor=2)] if wanted else []
+
+
+def average(wanted: bool) -> list[nn.Module]:
+    """Means of 2×2 pixels, if wanted."""
+    return [nn.AvgPool2d(2)] if wanted else []
 
 
 class ResNetGenerator(nn.Sequential):
