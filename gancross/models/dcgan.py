@@ -4,105 +4,128 @@ Every stage is a 5×5 convolution of stride 2 (transposed in the generator). `bo
 smallest feature map: 32×32 with bottom 2 is the paper's CIFAR-10 network, 64×64 with bottom 4 its LSUN
 network. Padding is 2 on the near side and 1 on the far side; TensorFlow's "same" padding has it the
 other way round, which is the same family of functions mirrored.
+
+Initial weights: N(0, 0.02²) in the 32×32 program; uniform with the same standard deviation, 0.02, in the
+64×64 one, whose DCGAN functions set that for all their layers, linear ones included, in place of the He
+rule that the generator of constant filters keeps. Biases 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import nn
 
-Normalization = Literal["batch", "none"]
+from gancross.errors import UsageError
+from gancross.models.initialization import he_convolutions, reset_layers, reset_uniform
+from gancross.models.layers import Activation, Normalization, activate, choice, normalize
+
+Initialization = Literal["normal", "uniform", "he-uniform"]
+Filters = Literal["doubling", "constant"]
 WEIGHT_STD = 0.02
-LEAK = 0.2
+
+
+def reset_normal(network: nn.Module, generator: torch.Generator) -> None:
+    """Weights N(0, 0.02²)."""
+    reset_layers(network, lambda _, layer: nn.init.normal_(layer.weight, std=WEIGHT_STD, generator=generator))
+
+
+def reset_narrow(network: nn.Module, generator: torch.Generator) -> None:
+    """Weights uniform with standard deviation 0.02."""
+    reset_uniform(network, generator, lambda _path, _layer: WEIGHT_STD)
+
+
+def reset_he(network: nn.Module, generator: torch.Generator) -> None:
+    """Weights uniform, He for convolutions, Glorot for linear layers."""
+    reset_uniform(network, generator, he_convolutions)
+
+
+INITIALIZATIONS: dict[str, Callable[[nn.Module, torch.Generator], None]] = {
+    "normal": reset_normal,
+    "uniform": reset_narrow,
+    "he-uniform": reset_he,
+}
 
 
 class DCGANGenerator(nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, image_size, image_size) in [−1, 1] through tanh.
 
-    Linear to a `bottom`×`bottom` map, then transposed convolutions that halve the width each time down
-    to `width`, then to `channels`; batch norm and ReLU before each. Weights N(0, 0.02²), biases 0.
+    Linear to a `bottom`×`bottom` map, then transposed convolutions, the last of them to `channels`;
+    normalization and activation before each.
+
+    Args:
+        filters: `doubling`: channels double with each halving of the map, from `width` on at half the
+            image's size; `constant`: `width` channels throughout.
+        initialization: see the head of this file.
+
+    Raises:
+        UsageError: an argument without meaning, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
 
     def __init__(
-        self,
-        *,
-        image_size: int,
-        channels: int,
-        width: int,
-        latent_dim: int,
-        normalization: Normalization = "batch",
-        bottom: int = 2,
-    ) -> None:
-        widths = stage_widths(image_size, width, bottom)[::-1]
+        self, *, image_size: int, channels: int, width: int, latent_dim: int,
+        normalization: Normalization = "batch", bottom: int = 2, activation: Activation = "relu",
+        filters: Filters = "doubling", initialization: Initialization = "normal",
+    ) -> None:  # fmt: skip
+        widths = stage_widths(image_size, width, bottom, filters)[::-1]
         layers: list[nn.Module] = [
             nn.Linear(latent_dim, widths[0] * bottom * bottom),
             nn.Unflatten(1, (widths[0], bottom, bottom)),
         ]
-        for fan_in, fan_out in zip(widths, [*widths[1:], channels], strict=True):
-            layers += [*normalize(fan_in, normalization), nn.ReLU()]
-            layers.append(nn.ConvTranspose2d(fan_in, fan_out, 5, 2, padding=2, output_padding=1))
+        for inputs, outputs in zip(widths, [*widths[1:], channels], strict=True):
+            layers += [*normalize(inputs, normalization), activate(activation)]
+            layers.append(nn.ConvTranspose2d(inputs, outputs, 5, 2, padding=2, output_padding=1))
         super().__init__(*layers, nn.Tanh())
+        self._reset = choice("initialization", initialization, INITIALIZATIONS)
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
-        reset_dcgan(self, generator)
+        self._reset(self, generator)
 
 
 class DCGANDiscriminator(nn.Sequential):
     """Images (N, channels, image_size, image_size) → logits (N, 1).
 
-    Convolutions that double the width each time from `width` on, leaky ReLU 0.2 after each, batch norm
-    in all but the first, then linear. Weights N(0, 0.02²), biases 0.
+    Convolutions whose channels double each time from `width` on, an activation after each, normalization
+    in all but the first, then linear.
+
+    Args:
+        initialization: see the head of this file.
+
+    Raises:
+        UsageError: an argument without meaning, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
 
     def __init__(
-        self,
-        *,
-        image_size: int,
-        channels: int,
-        width: int,
-        normalization: Normalization = "batch",
-        bottom: int = 2,
-    ) -> None:
+        self, *, image_size: int, channels: int, width: int,
+        normalization: Normalization = "batch", bottom: int = 2, activation: Activation = "leaky-relu",
+        initialization: Initialization = "normal",
+    ) -> None:  # fmt: skip
         widths = stage_widths(image_size, width, bottom)
         layers: list[nn.Module] = []
-        for fan_in, fan_out in zip([channels, *widths], widths, strict=False):
-            layers.append(nn.Conv2d(fan_in, fan_out, 5, 2, padding=2))
+        for inputs, outputs in zip([channels, *widths], widths, strict=False):
+            layers.append(nn.Conv2d(inputs, outputs, 5, 2, padding=2))
             if len(layers) > 1:
-                layers += normalize(fan_out, normalization)
-            layers.append(nn.LeakyReLU(LEAK))
+                layers += normalize(outputs, normalization)
+            layers.append(activate(activation))
         super().__init__(*layers, nn.Flatten(), nn.Linear(widths[-1] * bottom * bottom, 1))
+        self._reset = choice("initialization", initialization, INITIALIZATIONS)
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
-        reset_dcgan(self, generator)
+        self._reset(self, generator)
 
 
-def stage_widths(image_size: int, width: int, bottom: int) -> list[int]:
-    """Channels after each halving of the image: width·{1, 2, 4, …}.
+def stage_widths(image_size: int, width: int, bottom: int, filters: Filters = "doubling") -> list[int]:
+    """Channels after each halving of the image: width·{1, 2, 4, …}, or `width` throughout.
 
     Raises:
-        ValueError: image_size is not bottom·2ᵏ with k ≥ 1.
+        UsageError: image_size is not bottom·2ᵏ with k ≥ 1, or no such `filters`.
     """
     stages = (image_size // bottom).bit_length() - 1
     if stages < 1 or image_size != bottom << stages:
-        raise ValueError(f"image size {image_size} is not {bottom} times a power of two")
-    return [width << stage for stage in range(stages)]
-
-
-def normalize(channels: int, normalization: Normalization) -> list[nn.Module]:
-    """The normalization layer of a stage: batch norm (ε 1e-5, averages decay by 0.9), or nothing."""
-    return [nn.BatchNorm2d(channels, eps=1e-5, momentum=0.1)] if normalization == "batch" else []
-
-
-def reset_dcgan(network: nn.Module, generator: torch.Generator) -> None:
-    """N(0, 0.02²) for weights of linear and convolutional layers, 0 for biases; batch norm as new."""
-    for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, std=WEIGHT_STD, generator=generator)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d):
-            module.reset_parameters()
+        raise UsageError(f"image_size {image_size} is not bottom {bottom} times a power of two")
+    growth = choice("filters", filters, {"doubling": 2, "constant": 1})
+    return [width * growth**stage for stage in range(stages)]

@@ -1,4 +1,4 @@
-"""The mixture experiment's networks: fully connected, after §7.3 of Roth et al. 2017."""
+"""Fully connected networks: the mixture experiment's (§7.3 of Roth et al. 2017) and the 64×64 program's."""
 
 from __future__ import annotations
 
@@ -7,27 +7,68 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+from gancross.errors import UsageError
+from gancross.models.initialization import Weighted, glorot, he, reset_layers, reset_uniform
+from gancross.models.layers import Activation, activate
+
 WEIGHT_STD = 0.1  # truncated normal at two standard deviations, as the authors' program has it
+HIDDEN_LAYERS = 4
+HIDDEN_UNITS = 8  # per unit of width
 
 
 class MLP(nn.Sequential):
-    """Linear layers with tanh between them; weights N(0, 0.1²) truncated at 0.2, biases 0.
+    """Linear layers with an activation between them; weights N(0, 0.1²) truncated at 0.2, biases 0.
 
     Args:
         sizes: widths of input, hidden layers and output, e.g. (2, 128, 128, 3).
+        activation: `tanh` as in the paper, `relu` or `leaky-relu`.
+
+    Raises:
+        UsageError: fewer than two sizes, or no such activation.
     """
 
-    def __init__(self, sizes: tuple[int, ...]) -> None:
+    def __init__(self, sizes: tuple[int, ...], activation: Activation = "tanh") -> None:
+        if len(sizes) < 2:
+            raise UsageError(f"sizes {sizes} must hold at least those of input and output")
         layers: list[nn.Module] = []
-        for fan_in, fan_out in pairwise(sizes):
-            layers += [nn.Linear(fan_in, fan_out), nn.Tanh()]
+        for inputs, outputs in pairwise(sizes):
+            layers += [nn.Linear(inputs, outputs), activate(activation)]
         super().__init__(*layers[:-1])
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(
-                    module.weight, std=WEIGHT_STD, a=-2 * WEIGHT_STD, b=2 * WEIGHT_STD, generator=generator
-                )
-                nn.init.zeros_(module.bias)
+
+        def draw(_: str, layer: Weighted) -> None:
+            end = 2 * WEIGHT_STD
+            nn.init.trunc_normal_(layer.weight, std=WEIGHT_STD, a=-end, b=end, generator=generator)
+
+        reset_layers(self, draw)
+
+
+class MLPGenerator(nn.Sequential):
+    """Latents (N, latent_dim) → images (N, channels, image_size, image_size) in [−1, 1] through tanh.
+
+    Four hidden layers of 8·width units, then linear. Weights uniform with standard deviation
+    √(2/fan-in) in the hidden layers, √(2/(fan-in + fan-out)) in the last; biases 0.
+
+    Raises:
+        UsageError: no such activation.
+
+    Source: the authors' 64×64 program, its fully connected generator (512 ReLU units, width 64).
+    """
+
+    def __init__(
+        self, *, image_size: int, channels: int, width: int, latent_dim: int,
+        activation: Activation = "relu",
+    ) -> None:  # fmt: skip
+        sizes = [latent_dim] + HIDDEN_LAYERS * [HIDDEN_UNITS * width]
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(sizes):
+            layers += [nn.Linear(inputs, outputs), activate(activation)]
+        layers.append(nn.Linear(sizes[-1], channels * image_size * image_size))
+        super().__init__(*layers, nn.Unflatten(1, (channels, image_size, image_size)), nn.Tanh())
+
+    def reset(self, generator: torch.Generator) -> None:
+        """Draws the initial weights from `generator`, a function of its state alone."""
+        last = str(2 * HIDDEN_LAYERS)
+        reset_uniform(self, generator, lambda path, layer: glorot(layer) if path == last else he(layer))

@@ -102,7 +102,7 @@ def train(
         recipe.network,
         models.Shape(
             sample=data.shape, latent_dim=recipe.latent_dim, width=recipe.width,
-            normalization=recipe.normalization,
+            normalization=recipe.normalization, activation=recipe.activation,
         ),
     )  # fmt: skip
     resumed = folder.prepare(recipe, resume=resume)

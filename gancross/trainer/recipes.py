@@ -40,8 +40,9 @@ class Recipe:
         image_size: side in pixels to which images are resized; None takes them as they are.
         batch_size: real and generated samples of one update, each (m of Algorithm 1).
         network: family of the generator–discriminator pair.
-        width: unit of width of that family; the paper's is 128 (mlp) and 64 (dcgan).
-        normalization: `batch` or `none`.
+        width: unit of width of that family; the paper's is 128 (mlp) and 64 (all others).
+        normalization: `batch`, `none`, or `layer`: layer norm in D and batch norm in G (WGAN-GP).
+        activation: `relu` (ReLU in G, leaky ReLU 0.2 in D) or `tanh`, where the family has the choice.
         latent_dim: dimension of the latent z.
         latent: prior of z: `normal`, `uniform` on [−1, 1], `uniform01` on [0, 1].
         objective: `js-logit`, Eqs. 2 and 20.
@@ -63,7 +64,8 @@ class Recipe:
     batch_size: int = within("[1, 1048576]")
     network: str
     width: int = within("[1, 16384]")
-    normalization: Literal["batch", "none"]
+    normalization: Literal["batch", "none", "layer"]
+    activation: Literal["relu", "tanh"]
     latent_dim: int = within("[1, 65536]")
     latent: Literal["normal", "uniform", "uniform01"]
     objective: Literal["js-logit"]
@@ -111,12 +113,12 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: dict[str, Plain]) -> Recipe:
-        """The inverse of `to_dict`; fields that an older version did not have keep `mixture`'s value.
+        """The inverse of `to_dict`; fields that an older version did not have are the named recipe's.
 
         Raises:
             UsageError: unknown keys or bad values.
         """
-        return RECIPES["mixture"].with_changes(values)
+        return RECIPES.get(str(values.get("name")), RECIPES["mixture"]).with_changes(values)
 
     @property
     def method(self) -> str:
@@ -195,7 +197,7 @@ def parse_setting(text: str) -> tuple[str, Plain]:
 
 _MIXTURE = Recipe(
     name="mixture", data="mixture", image_size=None, batch_size=512, network="mlp", width=128,
-    normalization="none", latent_dim=2, latent="normal", objective="js-logit",
+    normalization="none", activation="tanh", latent_dim=2, latent="normal", objective="js-logit",
     regularizer="jensen-shannon", gamma=0.1, anneal=False, gamma_decay=0.01, n_phi=1,
     generator_loss="non-saturating", learning_rate=1e-3, beta1=0.5, beta2=0.999, steps=50_000, seed=0,
 )  # fmt: skip
@@ -213,7 +215,7 @@ RECIPES: dict[str, Recipe] = _table(
     {"mixture": _MIXTURE},
     ("cifar10-dcgan", "mixture", {
         "data": "cifar10", "batch_size": 64, "network": "dcgan32", "width": 64,
-        "normalization": "batch", "latent_dim": 100, "latent": "uniform",
+        "normalization": "batch", "activation": "relu", "latent_dim": 100, "latent": "uniform",
         "learning_rate": 2e-4, "steps": 39_050}),  # 50 epochs of 781 batches
     ("digits", "cifar10-dcgan", {
         "data": "digits", "network": "dcgan8", "width": 32, "latent_dim": 16, "latent": "normal",

@@ -1,0 +1,98 @@
+"""Architectures: a network's name and plain arguments, and how a network comes from them."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, cast
+
+import torch
+from torch import nn
+
+from gancross.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gancross.models.gated import GatedDiscriminator, GatedGenerator
+from gancross.models.mlp import MLP, MLPGenerator
+from gancross.models.resnet import ResNetDiscriminator, ResNetGenerator
+from gancross.models.resnet101 import ResNet101Discriminator, ResNet101Generator
+
+Argument = int | str | tuple[int, ...]
+
+LARGEST_ARGUMENT = 1 << 16  # far beyond any sensible width; keeps a hostile file from exhausting memory
+LONGEST_ARGUMENT = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """A network's name in `BUILDERS` and its arguments: all that is needed to build it again."""
+
+    name: str
+    arguments: dict[str, Argument]
+
+
+class Network(Protocol):
+    """What a builder returns: an `nn.Module` that can draw its own initial weights."""
+
+    def reset(self, generator: torch.Generator) -> None:
+        """Draws the initial weights from `generator`, a function of its state alone."""
+
+
+BUILDERS: dict[str, type[nn.Module]] = {
+    "mlp": MLP,
+    "mlp-generator": MLPGenerator,
+    "dcgan-generator": DCGANGenerator,
+    "dcgan-discriminator": DCGANDiscriminator,
+    "gated-generator": GatedGenerator,
+    "gated-discriminator": GatedDiscriminator,
+    "resnet-generator": ResNetGenerator,
+    "resnet-discriminator": ResNetDiscriminator,
+    "resnet101-generator": ResNet101Generator,
+    "resnet101-discriminator": ResNet101Discriminator,
+}
+
+
+def skeleton(architecture: Architecture) -> nn.Module:
+    """The network without storage (meta device): shapes can be read, weights assigned.
+
+    Costs no memory whatever the arguments say, so that a checkpoint's claims can be checked first.
+
+    Raises:
+        ValueError: unknown name, or arguments that the builder does not take.
+    """
+    if architecture.name not in BUILDERS:
+        raise ValueError(f"unknown architecture '{architecture.name}'")
+    builder = BUILDERS[architecture.name]
+    try:
+        inspect.signature(builder).bind(**architecture.arguments)
+    except TypeError as error:
+        raise ValueError(f"architecture '{architecture.name}': {error}") from None
+    hints = typing.get_type_hints(builder.__init__)
+    for key, value in architecture.arguments.items():
+        _check_argument(key, value, hints[key])
+    try:
+        with torch.device("meta"):
+            return cast(Callable[..., nn.Module], builder)(**architecture.arguments)
+    except RuntimeError:  # torch's, for more bytes than 64 bits can count
+        raise ValueError(f"architecture '{architecture.name}': the arguments make it too large") from None
+
+
+def initialised(architecture: Architecture, generator: torch.Generator) -> nn.Module:
+    """The network with initial weights drawn from `generator`; no global random state is touched."""
+    network = skeleton(architecture).to_empty(device="cpu")
+    cast(Network, network).reset(generator)
+    return network
+
+
+def _check_argument(key: str, value: object, hint: Any) -> None:
+    """Type and range of one argument; what a text means is the builder's to check."""
+    origin = typing.get_origin(hint)
+    kind: type = str if origin is Literal else origin or hint
+    if type(value) is not kind:
+        raise ValueError(f"argument '{key}' must be of type {kind.__name__}, is {value!r:.40}")
+    if isinstance(value, tuple | str) and len(value) > LONGEST_ARGUMENT:
+        raise ValueError(f"argument '{key}' is too long")
+    numbers = value if isinstance(value, tuple) else (value,) if isinstance(value, int) else ()
+    for number in numbers:
+        if type(number) is not int or not 1 <= number <= LARGEST_ARGUMENT:
+            raise ValueError(f"argument '{key}' must lie in 1..{LARGEST_ARGUMENT}, is {number!r:.40}")

@@ -1,0 +1,83 @@
+"""Layers that several families share, and their choices by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeVar
+
+import torch
+from torch import nn
+
+from gancross.errors import unknown_name
+
+Normalization = Literal["batch", "layer", "none"]
+Activation = Literal["relu", "leaky-relu", "tanh"]
+
+LEAK = 0.2
+EPSILON = 1e-5
+
+Choice = TypeVar("Choice")
+
+NORMALIZATIONS: dict[str, Callable[[int], list[nn.Module]]] = {
+    "batch": lambda channels: [nn.BatchNorm2d(channels, eps=EPSILON, momentum=0.1)],
+    "layer": lambda channels: [nn.GroupNorm(1, channels, eps=EPSILON)],
+    "none": lambda channels: [],
+}
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky-relu": lambda: nn.LeakyReLU(LEAK),
+    "tanh": nn.Tanh,
+}
+
+
+def choice(argument: str, value: str, choices: Mapping[str, Choice]) -> Choice:
+    """What a string argument stands for.
+
+    Raises:
+        UsageError: it stands for nothing; names the argument and the valid values.
+    """
+    if value not in choices:
+        raise unknown_name(argument, value, choices)
+    return choices[value]
+
+
+def normalize(channels: int, normalization: str) -> list[nn.Module]:
+    """The normalization of (N, channels, H, W), as a list of one layer or none.
+
+    `batch`: batch norm, running averages x̄ ← 0.9·x̄ + 0.1·x. `layer`: mean and variance of each sample
+    over (C, H, W), then scale and bias per channel, as WGAN-GP's critic has it: group norm of one group.
+
+    Raises:
+        UsageError: no such normalization.
+    """
+    return choice("normalization", normalization, NORMALIZATIONS)(channels)
+
+
+def activate(activation: str) -> nn.Module:
+    """The hidden nonlinearity of that name.
+
+    Raises:
+        UsageError: no such activation.
+    """
+    return choice("activation", activation, ACTIVATIONS)()
+
+
+class Gate(nn.Module):
+    """σ(a)·tanh(b), a the even and b the odd channels: (N, 2C, H, W) → (N, C, H, W)."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Gates one half of the channels by the other."""
+        return torch.sigmoid(features[:, 0::2]) * torch.tanh(features[:, 1::2])
+
+
+class Scale(nn.Module):
+    """Multiplication by a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """The features times the factor."""
+        return self.factor * features

@@ -1,0 +1,113 @@
+"""The residual networks of the authors' 64×64 program: four pre-activation blocks (Fig. 2).
+
+Up-sampling repeats pixels (nearest), down-sampling takes 2×2 means. Weights are uniform
+(`gancross.models.initialization`): Glorot in shortcuts, linear layers and the discriminator's first
+convolution, He in all others; biases 0.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal, cast
+
+import torch
+from torch import nn
+
+from gancross.models.initialization import Weighted, glorot, he, reset_uniform
+from gancross.models.layers import Normalization, normalize
+
+BOTTOM = 4
+GENERATOR_WIDTHS = (8, 8, 4, 2, 1)  # channels before and after each block, in units of width
+DISCRIMINATOR_WIDTHS = (1, 2, 4, 8, 8)
+
+
+class ResidualBlock(nn.Module):
+    """shortcut(x) + branch(x): (N, inputs, H, W) → (N, outputs, 2H, 2W) or (N, outputs, H/2, W/2).
+
+    The branch is twice normalization, ReLU, 3×3 convolution, the first without a bias. `up` enlarges
+    before the first convolution, which then changes the width; `down` averages after the second, which
+    does. The shortcut's 1×1 convolution runs on the smaller map: with nearest up-sampling they commute.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, resample: Literal["up", "down"], normalization: Normalization
+    ) -> None:
+        super().__init__()
+        up = resample == "up"
+        hidden = outputs if up else inputs
+        first = nn.Conv2d(inputs, hidden, 3, padding=1, bias=False)
+        second = nn.Conv2d(hidden, outputs, 3, padding=1)
+        self.branch = nn.Sequential(
+            *normalize(inputs, normalization), nn.ReLU(), *enlarge(up), first,
+            *normalize(hidden, normalization), nn.ReLU(), second, *average(not up),
+        )  # fmt: skip
+        self.shortcut = nn.Sequential(*average(not up), nn.Conv2d(inputs, outputs, 1), *enlarge(up))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """The sum of both ways."""
+        return cast(torch.Tensor, self.shortcut(features) + self.branch(features))
+
+
+def enlarge(wanted: bool) -> list[nn.Module]:
+    """Each pixel becomes 2×2, if wanted."""
+    return [nn.Upsample(scale_factor=2)] if wanted else []
+
+
+def average(wanted: bool) -> list[nn.Module]:
+    """Means of 2×2 pixels, if wanted."""
+    return [nn.AvgPool2d(2)] if wanted else []
+
+
+class ResNetGenerator(nn.Sequential):
+    """Latents (N, latent_dim) → images (N, channels, 64, 64) in [−1, 1] through tanh.
+
+    Linear to 8·width×4×4, four blocks up, normalization, ReLU, 3×3 convolution.
+
+    Raises:
+        UsageError: no such normalization.
+    """
+
+    def __init__(
+        self, *, channels: int, width: int, latent_dim: int, normalization: Normalization = "batch"
+    ) -> None:
+        widths = [factor * width for factor in GENERATOR_WIDTHS]
+        super().__init__(
+            nn.Linear(latent_dim, widths[0] * BOTTOM * BOTTOM),
+            nn.Unflatten(1, (widths[0], BOTTOM, BOTTOM)),
+            *(ResidualBlock(inputs, outputs, "up", normalization) for inputs, outputs in pairwise(widths)),
+            *normalize(widths[-1], normalization),
+            nn.ReLU(),
+            nn.Conv2d(widths[-1], channels, 3, padding=1),
+            nn.Tanh(),
+        )
+
+    def reset(self, generator: torch.Generator) -> None:
+        """Draws the initial weights from `generator`, a function of its state alone."""
+        reset_uniform(self, generator, initial_std)
+
+
+class ResNetDiscriminator(nn.Sequential):
+    """Images (N, channels, 64, 64) → logits (N, 1): 3×3 convolution, four blocks down, linear.
+
+    Raises:
+        UsageError: no such normalization.
+    """
+
+    def __init__(self, *, channels: int, width: int, normalization: Normalization = "batch") -> None:
+        widths = [factor * width for factor in DISCRIMINATOR_WIDTHS]
+        super().__init__(
+            nn.Conv2d(channels, widths[0], 3, padding=1),
+            *(ResidualBlock(inputs, outputs, "down", normalization) for inputs, outputs in pairwise(widths)),
+            nn.Flatten(),
+            nn.Linear(widths[-1] * BOTTOM * BOTTOM, 1),
+        )
+
+    def reset(self, generator: torch.Generator) -> None:
+        """Draws the initial weights from `generator`, a function of its state alone."""
+        reset_uniform(self, generator, initial_std)
+
+
+def initial_std(path: str, layer: Weighted) -> float:
+    """Glorot for linear layers, shortcuts and a network's first layer, He for the rest."""
+    first = path == "0"
+    return glorot(layer) if isinstance(layer, nn.Linear) or first or ".shortcut." in path else he(layer)

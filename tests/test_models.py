@@ -1,0 +1,276 @@
+"""Networks: the authors' parameter counts and initial weights, derivatives, and hostile arguments."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from gancross import models
+from gancross.models.layers import Gate, normalize
+from tests.reference import layers as reference
+
+# Trainable parameters (generator, discriminator) of the authors' networks: width 64, 3 channels, counted
+# from the graph of their 64×64 program (128-d latent) and the layer sizes of their 32×32 one (100-d).
+AUTHORS_COUNTS = {
+    "resnet64": (8_540_483, 7_491_841),
+    "dcgan64": (5_364_739, 4_316_545),
+    "dcgan64 normalization=none": (5_362_819, 4_314_753),
+    "dcgan64 activation=tanh": (5_364_739, 4_316_545),
+    "dcgan32": (4_514_819, 4_310_401),
+    "constant-filters64": (444_291, 4_316_545),
+    "mlp64": (7_157_760, 4_316_545),
+    "gated64": (10_724_675, 8_624_897),
+    "resnet101-64": (9_189_587, 7_618_801),
+}
+
+# Every pair in every form it can take.
+FORMS = [
+    ("mlp", "none", "tanh"), ("mlp", "none", "relu"),
+    *((network, normalization, activation)
+      for network in ("dcgan8", "dcgan32", "dcgan64", "constant-filters64", "mlp64")
+      for normalization in ("batch", "layer", "none") for activation in ("relu", "tanh")),
+    *((network, normalization, "relu")
+      for network in ("gated64", "resnet64", "resnet101-64") for normalization in ("batch", "layer", "none")),
+]  # fmt: skip
+# One form of every kind of network, for the slower tests.
+DERIVED = [
+    ("mlp", "none", "tanh"), ("dcgan32", "none", "tanh"), ("dcgan32", "batch", "relu"),
+    ("dcgan64", "layer", "relu"), ("constant-filters64", "batch", "relu"), ("mlp64", "none", "relu"),
+    ("gated64", "batch", "relu"), ("resnet64", "batch", "relu"), ("resnet64", "layer", "relu"),
+    ("resnet101-64", "batch", "relu"),
+]  # fmt: skip
+SIZES = {"dcgan8": 8, "dcgan32": 32}
+LATENT_DIM = 5
+WIDTH = 4
+WIDTHS = {"resnet101-64": 8}  # narrower, some of its branches are dead from the start
+
+
+def shape(
+    network, normalization="batch", activation="relu", *, width=None, channels=2, latent_dim=LATENT_DIM
+):
+    size = SIZES.get(network, 64)
+    return models.Shape(
+        sample=(3,) if network == "mlp" else (channels, size, size), latent_dim=latent_dim,
+        width=width or WIDTHS.get(network, WIDTH),
+        normalization=normalization, activation=activation,
+    )  # fmt: skip
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@functools.cache
+def architectures(form):
+    network, normalization, activation = form
+    return models.pair(network, shape(network, normalization, activation))
+
+
+@functools.cache
+def skeletons(form):
+    return [models.skeleton(architecture) for architecture in architectures(form)]
+
+
+def networks(form, seed=0):
+    return [models.initialised(architecture, seeded(seed)) for architecture in architectures(form)]
+
+
+def test_parameter_counts_are_the_authors():
+    for name, authors in AUTHORS_COUNTS.items():
+        network, *setting = name.split()
+        chosen = dict(item.split("=") for item in setting)
+        latent_dim = 100 if network == "dcgan32" else 128
+        pair = models.pair(network, shape(network, **chosen, width=64, channels=3, latent_dim=latent_dim))
+        counts = [sum(p.numel() for p in models.skeleton(a).parameters()) for a in pair]
+        assert tuple(counts) == authors, name
+
+
+def test_every_pair_is_tested():
+    assert {network for network, _, _ in FORMS} == set(models.PAIRS)
+    assert {form[0] for form in DERIVED} >= set(models.PAIRS) - {"dcgan8"}
+
+
+@pytest.mark.parametrize("form", FORMS, ids="-".join)
+def test_samples_fit_the_data_and_scores_are_one_column(form):
+    generator, discriminator = networks(form)
+    samples = generator(torch.randn(3, LATENT_DIM, generator=seeded()))
+    assert samples.shape[1:] == shape(form[0]).sample
+    if form[0] != "mlp":
+        assert samples.abs().max() < 1
+    assert discriminator(samples).shape == (3, 1)
+    assert discriminator(samples).isfinite().all()
+
+
+@pytest.mark.parametrize(("normalization", "of_generator", "of_discriminator"), [
+    ("batch", nn.BatchNorm2d, nn.BatchNorm2d), ("layer", nn.BatchNorm2d, nn.GroupNorm), ("none", None, None),
+])  # fmt: skip
+def test_normalization_is_where_it_was_asked_for(normalization, of_generator, of_discriminator):
+    for form in FORMS:
+        if form[1] == normalization and form[0] not in ("mlp", "constant-filters64", "mlp64"):
+            for network, expected in zip(skeletons(form), (of_generator, of_discriminator), strict=True):
+                kinds = {type(m) for m in network.modules()} & {nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm}
+                assert kinds == ({expected} if expected else set()), form
+
+
+def test_activations_are_those_asked_for():
+    kinds = {nn.ReLU, nn.LeakyReLU, nn.Tanh}
+    for form in FORMS:
+        generator, discriminator = ({type(m) for m in n.modules()} & kinds for n in skeletons(form))
+        if form[2] == "tanh":
+            assert generator == discriminator == {nn.Tanh}, form
+        elif form[0].startswith(("dcgan", "constant", "mlp")):
+            assert (generator - {nn.Tanh}, discriminator) == ({nn.ReLU}, {nn.LeakyReLU}), form
+
+
+def test_no_layer_hinders_a_second_derivative_or_loses_its_averages():
+    for module in (m for form in FORMS for network in skeletons(form) for m in network.modules()):
+        assert not getattr(module, "inplace", False)
+        assert not module._forward_hooks
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.track_running_stats
+            assert (module.eps, module.momentum) == (1e-5, 0.1)
+        if isinstance(module, nn.LeakyReLU):
+            assert module.negative_slope == 0.2
+
+
+def uniform(variance):
+    """Uniform distribution around 0 of that variance."""
+    bound = math.sqrt(3 * variance)
+    return stats.uniform(-bound, 2 * bound)
+
+
+# Fans by hand: kernel positions times channels, those of the strided side divided by 4.
+@pytest.mark.parametrize(("name", "arguments", "path", "expected"), [
+    ("mlp", {"sizes": (2, 64, 64, 3)}, "2", stats.truncnorm(-2, 2, scale=0.1)),
+    ("dcgan-generator", {"image_size": 32, "latent_dim": 9}, "0", stats.norm(scale=0.02)),
+    ("dcgan-discriminator", {"image_size": 32}, "2", stats.norm(scale=0.02)),
+    ("dcgan-generator", {"image_size": 64, "latent_dim": 9, "initialization": "uniform"}, "0",
+     uniform(0.02**2)),
+    ("dcgan-discriminator", {"image_size": 64, "initialization": "uniform"}, "2", uniform(0.02**2)),
+    ("dcgan-generator", {"image_size": 64, "bottom": 4, "latent_dim": 9, "initialization": "he-uniform",
+                         "filters": "constant", "normalization": "none"}, "3", uniform(4 / (50 + 200))),
+    ("mlp-generator", {"image_size": 8, "latent_dim": 9}, "0", uniform(2 / 9)),
+    ("mlp-generator", {"image_size": 8, "latent_dim": 9}, "4", uniform(2 / 64)),
+    ("mlp-generator", {"image_size": 8, "latent_dim": 9}, "8", uniform(2 / (64 + 192))),
+    ("gated-generator", {"image_size": 64, "latent_dim": 16}, "0", uniform(2 / (16 + 2048))),
+    ("gated-generator", {"image_size": 64, "latent_dim": 16}, "4", uniform(4 / (400 + 1600))),
+    ("gated-discriminator", {"image_size": 64}, "0", uniform(4 / (75 + 100))),
+    ("resnet-generator", {"latent_dim": 9}, "0", uniform(2 / (9 + 1024))),
+    ("resnet-generator", {"latent_dim": 9}, "3.branch.3", uniform(4 / (576 + 288))),
+    ("resnet-generator", {"latent_dim": 9}, "3.shortcut.0", uniform(2 / (64 + 32))),
+    ("resnet-generator", {"latent_dim": 9}, "8", uniform(4 / (72 + 27))),
+    ("resnet-discriminator", {}, "0", uniform(2 / (27 + 72))),
+    ("resnet-discriminator", {}, "6", uniform(2 / (1024 + 1))),
+    ("resnet101-generator", {"latent_dim": 9}, "8.shortcut.0", uniform(2 / (64 + 128))),
+    ("resnet101-generator", {"latent_dim": 9}, "8.branch.3", uniform(4 / (72 + 144))),
+    ("resnet101-discriminator", {}, "13.shortcut.0", uniform(2 / (8 + 4))),
+    ("resnet101-discriminator", {}, "20.branch.3", uniform(4 / (72 + 36))),
+])  # fmt: skip
+def test_initial_weights_follow_the_authors_distribution(name, arguments, path, expected):
+    sizes = {} if name == "mlp" else {"channels": 3, "width": 8}
+    network = models.initialised(models.Architecture(name=name, arguments=arguments | sizes), seeded(1))
+    weights = network.get_submodule(path).weight.detach().flatten().numpy()
+    assert stats.kstest(weights, expected.cdf).pvalue > 1e-3
+    assert abs(weights).max() <= expected.ppf(1) * (1 + 1e-6)
+
+
+def test_biases_and_normalization_start_neutral():
+    for network in (network for form in DERIVED for network in networks(form)):
+        for path, value in network.state_dict().items():
+            if path.endswith(("bias", "running_mean", "num_batches_tracked")):
+                assert not value.any(), path
+            if path.endswith("running_var") or (path.endswith("weight") and value.ndim == 1):
+                assert (value == 1).all(), path
+
+
+def test_reset_is_a_function_of_the_generators_state():
+    before = torch.random.get_rng_state()
+    for form in DERIVED:
+        for network, again, other in zip(networks(form), networks(form), networks(form, seed=1), strict=True):
+            first = {path: value.clone() for path, value in network.state_dict().items()}
+            assert all(torch.equal(first[path], value) for path, value in again.state_dict().items())
+            for path, value in network.named_parameters():
+                assert torch.equal(value, other.get_parameter(path)) == (value.ndim == 1), path
+            for value in network.state_dict().values():
+                value.fill_(7)
+            network.reset(seeded())
+            assert all(torch.equal(first[path], value) for path, value in network.state_dict().items())
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("form", DERIVED, ids="-".join)
+def test_every_parameter_gets_a_gradient(form):
+    generator, discriminator = networks(form)
+    samples = generator(torch.randn(4, LATENT_DIM, generator=seeded()))
+    discriminator(samples).square().sum().backward()
+    for network in (generator, discriminator):
+        for path, value in network.named_parameters():
+            assert value.grad is not None, path
+            assert value.grad.isfinite().all(), path
+            # A bias before batch norm is undone by it; nothing else may be without effect.
+            assert value.grad.any() or path.endswith("bias"), path
+
+
+@pytest.mark.parametrize("form", DERIVED, ids="-".join)
+def test_squared_input_gradients_are_differentiable(form):
+    """d/dθ Σ‖∇ₓ Σ network(x)²‖² along a random direction against a central difference in float64."""
+    generator, discriminator = (network.double() for network in networks(form))
+    latents = torch.randn(3, LATENT_DIM, generator=seeded(), dtype=torch.float64)
+    for network, inputs in ((generator, latents), (discriminator, generator(latents).detach())):
+        inputs.requires_grad_(True)
+        parameters = list(network.parameters())
+        draw = seeded(2)
+        direction = [
+            torch.randn(p.shape, generator=draw, dtype=p.dtype) * p.detach().std(correction=0)
+            for p in parameters
+        ]
+
+        def penalty(network=network, inputs=inputs):
+            outputs = network(inputs).square().sum()
+            (gradient,) = torch.autograd.grad(outputs, inputs, create_graph=True)
+            return gradient.square().sum()
+
+        gradients = torch.autograd.grad(penalty(), parameters, allow_unused=True)
+        slope = sum((g * d).sum() for g, d in zip(gradients, direction, strict=True) if g is not None).item()
+        values = []
+        for offset in (1e-9, -2e-9):  # so near that no ReLU changes sides
+            torch._foreach_add_([p.data for p in parameters], direction, alpha=offset)
+            values.append(penalty().item())
+        assert slope == pytest.approx((values[0] - values[1]) / 2e-9, rel=1e-4)
+
+
+def test_layer_norm_is_its_formula():
+    (layer,) = normalize(3, "layer")
+    layer = layer.double()
+    draw = seeded()
+    features = 5 * torch.randn(2, 3, 4, 2, generator=draw, dtype=torch.float64) + 1
+    nn.init.normal_(layer.weight, generator=draw)
+    nn.init.normal_(layer.bias, generator=draw)
+    slow = reference.layer_norm(features.tolist(), layer.weight.tolist(), layer.bias.tolist(), 1e-5)
+    torch.testing.assert_close(layer(features), torch.tensor(slow, dtype=torch.float64))
+
+
+def test_gate_is_its_formula():
+    features = torch.randn(2, 6, 3, 2, generator=seeded(), dtype=torch.float64)
+    torch.testing.assert_close(
+        Gate()(features), torch.tensor(reference.gate(features.tolist()), dtype=torch.float64)
+    )
+
+
+@pytest.mark.parametrize("form", DERIVED, ids="-".join)
+def test_weights_go_through_a_skeleton_and_back(form):
+    for architecture in architectures(form):
+        original = models.initialised(architecture, seeded())
+        inputs = torch.randn(2, *next(original.parameters()).shape[1:2], generator=seeded())
+        if "discriminator" in architecture.name:
+            inputs = torch.randn(2, *shape(form[0]).sample, generator=seeded())
+        original(inputs)  # moves the running averages
+        copy = models.skeleton(architecture)
+        assert {value.device.type for value in copy.state_dict().values()} == {"meta"}
+        copy.load_state_dict(original.state_dict(), strict=True, assign=True)
+        assert torch.equal(original.eval()(inputs), copy.eval()(inputs))
