@@ -48,10 +48,12 @@ def means() -> NDArray[np.float64]:
 
 def plane_normal() -> NDArray[np.float64]:
     """Unit normal of the plane that holds the mixture; the plane passes through `plane_point()`."""
-    return ROTATION[2]
+    normal: NDArray[np.float64] = ROTATION[2]
+    return normal
 
 
 def plane_point() -> NDArray[np.float64]:
+    """The point of that plane at the centre of the circle of means."""
     return _SHIFT
 
 
