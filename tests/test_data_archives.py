@@ -75,7 +75,7 @@ def test_cifar10_is_read_row_by_row_channel_by_channel(cifar10_root):
 
 def test_a_changed_cifar10_batch_fails_its_checksum_before_it_is_unpickled(cifar10_root):
     (cifar10_root / "cifar-10-batches-py" / "data_batch_3").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
-    with pytest.raises(ResourceError, match="cifar10: not found or damaged under .*: add --download"):
+    with pytest.raises(ResourceError, match=r"cifar10: not found or damaged under .*: add --download"):
         catalogue.load("cifar10", root=cifar10_root)
 
 
@@ -96,9 +96,9 @@ def test_32_is_28_with_two_black_pixels_on_each_side(tmp_path, name):
     assert "zero-padded by 2 pixels" in data.split
     for images, key in ((data.train.array, "train"), (data.held_out(1), "t10k")):
         np.testing.assert_array_equal(images[:, 0, 2:-2, 2:-2], IDX[f"{key}-images-idx3-ubyte"])
-        images = images.clone()
-        images[:, :, 2:-2, 2:-2] = 0
-        assert not images.any()
+        margins = images.clone()
+        margins[:, :, 2:-2, 2:-2] = 0
+        assert not margins.any()
 
 
 def test_download_unpacks_official_gz_files(tmp_path, monkeypatch):
@@ -139,6 +139,6 @@ def test_damaged_idx_files_are_refused(tmp_path, damage):
         damage
     ]
     target.write_bytes((raw / "t10k-labels-idx1-ubyte").read_bytes() if content is None else content)
-    with pytest.raises(DataError, match="^mnist: a file in .*raw is damaged") as caught:
+    with pytest.raises(DataError, match=r"^mnist: a file in .*raw is damaged") as caught:
         catalogue.load("mnist", root=tmp_path)
     assert "\n" not in str(caught.value)
