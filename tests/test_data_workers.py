@@ -73,6 +73,7 @@ def test_an_epoch_shows_every_image_once(part):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_all_images_are_read_in_their_order(part, workers, monkeypatch):
     monkeypatch.setattr("gancross.data.lazy.HELD_OUT_BATCH", 5)
+    monkeypatch.setattr("gancross.data.lazy.WORTH_A_WORKER", 10)
     images = read_all(part, name="numbers", workers=workers)
     assert images[:, 0, 0, 0].tolist() == list(range(N))
 
@@ -120,7 +121,8 @@ def test_a_dead_worker_is_an_error_that_names_the_set(running):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_refused_image_is_one_line_from_any_process(part, workers):
+def test_a_refused_image_is_one_line_from_any_process(part, workers, monkeypatch):
+    monkeypatch.setattr("gancross.data.lazy.WORTH_A_WORKER", 1)
     broken = Part(items=np.array([b"0.png", b"nowhere.png"]), reader=part.reader)
     with pytest.raises(DataError, match=r"nowhere\.png: cannot be read: No such file") as caught:
         read_all(broken, name="numbers", workers=workers)

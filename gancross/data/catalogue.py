@@ -62,7 +62,7 @@ DATASETS: dict[str, Entry] = {
     ),
     "lsun-bedroom": Entry(
         samples="3,023,342 + 10,000, 3×64×64 or image_size, from the centre square", image_size=64,
-        resizable=True, origin="official LMDB environments in lsun/; needs gancross[lmdb]",
+        resizable=True, origin="official LMDB environments in lsun/; needs the extra lmdb",
     ),
 }  # fmt: skip
 

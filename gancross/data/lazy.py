@@ -17,6 +17,7 @@ from gancross.data.workers import decoded
 from gancross.errors import UsageError
 
 HELD_OUT_BATCH = 256  # images a worker reads at a time
+WORTH_A_WORKER = 1024  # images; fewer are read before a process has started
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +81,7 @@ def read_all(part: Part, *, name: str, workers: int) -> NDArray[np.uint8]:
     images = np.empty((n, *part.reader.shape), dtype=np.uint8)
     starts = range(0, n, HELD_OUT_BATCH)
     wanted = (part.items[start : start + HELD_OUT_BATCH] for start in starts)
-    read = decoded(wanted, part.reader, name=name, workers=min(workers, len(starts)))
+    read = decoded(wanted, part.reader, name=name, workers=min(workers, n // WORTH_A_WORKER))
     for start, batch in zip(starts, read, strict=True):
         images[start : start + len(batch)] = batch
     return images
