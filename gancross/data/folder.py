@@ -1,36 +1,43 @@
-"""Folders of images, with or without class folders, as uint8 arrays in memory."""
+"""Folders of images, with or without class folders: in memory, or read on demand where they are large."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
+from gancross.data.images import EXTENSIONS, Header, channels_first, image_header, read_image
+from gancross.data.lazy import Part, lazy
+from gancross.data.readers import FileReader
 from gancross.data.sets import DataSet, finite
-from gancross.errors import DataError, UsageError
+from gancross.errors import UsageError
 from gancross.latents import Stream
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp", ".tif", ".tiff")
 HELD_OUT_SHARE = 0.1
-LARGEST_IMAGE = 64 << 20  # pixels; a file that claims more is a decompression bomb
+MOST_IN_MEMORY = 200_000  # images
+LARGEST_IN_MEMORY = 2 << 30  # bytes, decoded
 READERS = 4
 
+T = TypeVar("T")
 
-def load(root: Path, *, image_size: int | None) -> DataSet:
+
+def load(root: Path, *, image_size: int | None, workers: int = 0) -> DataSet:
     """The images beneath a folder.
 
     `train/` and `test/` directly beneath it are the two halves where both exist; otherwise a fixed
-    random tenth of all images, in the order of their paths, is held out.
+    random tenth of all images, in the order of their paths, is held out. More than 200,000 images, or
+    2 GiB of them, are read on demand instead of being kept in memory.
 
     Args:
         image_size: images are cropped to their centre square and resized to this side; with None they
             are taken as they are and must all have one size.
+        workers: processes that read the images of a large folder.
 
     Raises:
         UsageError: no such folder, no images, or images of several sizes without `image_size`.
@@ -38,22 +45,19 @@ def load(root: Path, *, image_size: int | None) -> DataSet:
     """
     if not root.is_dir():
         raise UsageError(f"data folder:{root}: no such folder")
-    train_folder, test_folder = root / "train", root / "test"
-    if train_folder.is_dir() and test_folder.is_dir():
-        train_paths, test_paths = list_images(train_folder), list_images(test_folder)
-        split = "train/ and test/"
-    else:
-        paths = list_images(root)
-        order = Stream(0, "split", "folder").permutation(len(paths))
-        held_out = set(order[: max(1, round(len(paths) * HELD_OUT_SHARE))].tolist())
-        test_paths = [path for index, path in enumerate(paths) if index in held_out]
-        train_paths = [path for index, path in enumerate(paths) if index not in held_out]
-        split = f"fixed random {HELD_OUT_SHARE:.0%} held out"
-        if not train_paths:
-            raise UsageError(f"data folder:{root}: one image cannot be split into training and test")
-    both = read_images([*train_paths, *test_paths], image_size=image_size)
-    train, test = both[: len(train_paths)], both[len(train_paths) :]
-    return finite(f"folder:{root}", train=train, test=test, split=split, image_size=image_size)
+    train_paths, test_paths, split = _halves(root)
+    name, paths = f"folder:{root}", [*train_paths, *test_paths]
+    if fits_in_memory(paths, image_size=image_size):
+        both = read_images(paths, image_size=image_size)
+        train, test = both[: len(train_paths)], both[len(train_paths) :]
+        return finite(name, train=train, test=test, split=split, image_size=image_size)
+    shape = common_shape(paths, image_size=image_size)
+    # Workers may start in another folder, so theirs is absolute.
+    reader = FileReader(folder=root.absolute(), shape=shape, image_size=image_size)
+    train_part, test_part = (
+        Part(items=_relative(half, root), reader=reader) for half in (train_paths, test_paths)
+    )
+    return lazy(name, train=train_part, test=[test_part], split=split, image_size=image_size, workers=workers)
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -80,61 +84,72 @@ def read_images(paths: list[Path], *, image_size: int | None) -> torch.Tensor:
         UsageError: several sizes without `image_size`.
         DataError: a file cannot be read as 8-bit grey or RGB.
     """
-    with ThreadPoolExecutor(READERS) as pool:
-        arrays = list(pool.map(lambda path: read_image(path, image_size=image_size), paths))
-    for path, array in zip(paths, arrays, strict=True):
-        if array.shape[:2] != arrays[0].shape[:2]:
-            (height, width), (other_height, other_width) = array.shape[:2], arrays[0].shape[:2]
-            raise UsageError(
-                f"images differ in size: {paths[0]} is {other_width}×{other_height}, {path} is"
-                f" {width}×{height}; give --image-size N to crop and resize them all"
-            )
-    colour = any(array.ndim == 3 for array in arrays)
-    stacked = np.stack(list(_same_channels(arrays, colour=colour)))
-    return torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
+    arrays = _by_threads(lambda path: read_image(path, image_size=image_size), paths)
+    _check_one_size(paths, ((array.shape[1], array.shape[0]) for array in arrays))
+    channels = 1 if all(array.ndim == 2 for array in arrays) else 3
+    return torch.from_numpy(np.stack([channels_first(array, channels) for array in arrays]))
 
 
-def read_image(path: Path, *, image_size: int | None) -> NDArray[np.uint8]:
-    """One image: (H, W) if grey, (H, W, 3) otherwise.
+def fits_in_memory(paths: list[Path], *, image_size: int | None) -> bool:
+    """Whether the images are few and small enough; judged by the first one where they keep their size."""
+    if image_size is None:
+        header = image_header(paths[0])
+        pixels = header.width * header.height
+    else:
+        pixels = image_size**2
+    return len(paths) <= MOST_IN_MEMORY and 3 * pixels * len(paths) <= LARGEST_IN_MEMORY
 
-    Alpha is dropped where it is fully opaque; palettes and CMYK become RGB.
+
+def common_shape(paths: list[Path], *, image_size: int | None) -> tuple[int, int, int]:
+    """(C, H, W) as `read_images` would give it, from the files' headers alone.
 
     Raises:
-        DataError: not an image, broken, too large, animated, transparent or more than 8 bits deep.
+        UsageError: several sizes without `image_size`.
+        DataError: a file is not an image, or not an 8-bit one.
     """
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > LARGEST_IMAGE:
-                raise DataError(f"{path}: {image.width}×{image.height} pixels are too many for an image")
-            frames = getattr(image, "n_frames", 1)
-            if frames != 1:
-                raise DataError(f"{path}: an animation of {frames} frames, expected one image")
-            if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK"):
-                raise DataError(f"{path}: mode {image.mode} is not 8-bit grey or RGB; convert it first")
-            grey = image.mode in ("1", "L", "LA")
-            if image.has_transparency_data:
-                alpha = image.convert("RGBA").getchannel("A")
-                if alpha.getextrema() != (255, 255):
-                    raise DataError(f"{path}: has transparent pixels; flatten it onto a background first")
-            converted = image.convert("L" if grey else "RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = "not an image" if isinstance(error, UnidentifiedImageError) else f"cannot be read: {error}"
-        raise DataError(f"{path}: {reason}") from None
-    if image_size is not None and converted.size != (image_size, image_size):
-        converted = centre_square(converted).resize((image_size, image_size), Image.Resampling.BICUBIC)
-    return np.asarray(converted)
+    headers: list[Header] = _by_threads(image_header, paths)
+    channels = 1 if all(header.grey for header in headers) else 3
+    if image_size is not None:
+        return channels, image_size, image_size
+    _check_one_size(paths, ((header.width, header.height) for header in headers))
+    return channels, headers[0].height, headers[0].width
 
 
-def centre_square(image: Image.Image) -> Image.Image:
-    """The largest square in the middle of an image."""
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top, left + side, top + side))
+def _halves(root: Path) -> tuple[list[Path], list[Path], str]:
+    """Training paths, held-out paths, and how they were told apart."""
+    train_folder, test_folder = root / "train", root / "test"
+    if train_folder.is_dir() and test_folder.is_dir():
+        return list_images(train_folder), list_images(test_folder), "train/ and test/"
+    paths = list_images(root)
+    if len(paths) == 1:
+        raise UsageError(f"data folder:{root}: one image cannot be split into training and test")
+    order = Stream(0, "split", "folder").permutation(len(paths))
+    held_out = set(order[: max(1, round(len(paths) * HELD_OUT_SHARE))].tolist())
+    test = [path for index, path in enumerate(paths) if index in held_out]
+    train = [path for index, path in enumerate(paths) if index not in held_out]
+    return train, test, f"fixed random {HELD_OUT_SHARE:.0%} held out"
 
 
-def _same_channels(arrays: list[NDArray[np.uint8]], *, colour: bool) -> Iterator[NDArray[np.uint8]]:
-    for array in arrays:
-        if array.ndim == 2:
-            yield np.repeat(array[:, :, None], 3 if colour else 1, axis=2)
-        else:
-            yield array
+def _by_threads(function: Callable[[Path], T], paths: list[Path]) -> list[T]:
+    with ThreadPoolExecutor(READERS) as pool:
+        try:
+            return list(pool.map(function, paths))
+        except BaseException:
+            # A bad file, or Ctrl-C, should not wait for a million others.
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _check_one_size(paths: list[Path], sizes: Iterable[tuple[int, int]]) -> None:
+    first: tuple[int, int] | None = None
+    for path, size in zip(paths, sizes, strict=True):
+        first = first or size
+        if size != first:
+            raise UsageError(
+                f"images differ in size: {paths[0]} is {first[0]}×{first[1]}, {path} is"
+                f" {size[0]}×{size[1]}; give --image-size N to crop and resize them all"
+            )
+
+
+def _relative(paths: list[Path], root: Path) -> NDArray[np.bytes_]:
+    return np.array([os.fsencode(path.relative_to(root)) for path in paths], dtype=np.bytes_)

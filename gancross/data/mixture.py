@@ -53,7 +53,7 @@ def plane_normal() -> NDArray[np.float64]:
 
 
 def plane_point() -> NDArray[np.float64]:
-    """A point of that plane: the centre of the circle."""
+    """The point of that plane at the centre of the circle of means."""
     return _SHIFT
 
 

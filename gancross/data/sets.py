@@ -9,11 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import Protocol
 
 import torch
 
+from gancross.data.order import index_batches
 from gancross.errors import UsageError
 from gancross.latents import Stream
+
+
+class Reals(Protocol):
+    """What training draws from."""
+
+    def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
+        """Batches start, start+1, … in canonical form, without end; a function of their numbers alone."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +38,8 @@ class FiniteReals:
         Raises:
             UsageError: the set is smaller than one batch.
         """
-        per_epoch = len(self.array) // batch_size
-        if per_epoch == 0:
-            raise UsageError(
-                f"{len(self.array)} training images are fewer than one batch of {batch_size}:"
-                f" use --set batch_size={len(self.array)} or less"
-            )
-        order, order_epoch = torch.empty(0, dtype=torch.int64), -1
-        for number in count(start):
-            epoch, place = divmod(number, per_epoch)
-            if epoch != order_epoch:
-                stream = Stream(seed, "order", f"epoch-{epoch}")
-                order, order_epoch = torch.from_numpy(stream.permutation(len(self.array))), epoch
-            yield self.array[order[place * batch_size : (place + 1) * batch_size]]
+        for index in index_batches(len(self.array), seed=seed, batch_size=batch_size, start=start):
+            yield self.array[torch.from_numpy(index)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +70,7 @@ class DataSet:
 
     name: str
     shape: tuple[int, ...]
-    train: FiniteReals | EndlessReals | None
+    train: Reals | None
     held_out: Callable[[int], torch.Tensor]
     split: str
     image_size: int | None = None

@@ -1,0 +1,101 @@
+"""CelebA (Liu et al. 2015): 202,599 aligned and cropped faces, 178×218, in the official layout on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gancross.data.lazy import Part, lazy
+from gancross.data.readers import FileReader
+from gancross.data.sets import DataSet
+from gancross.errors import DataError, ResourceError
+from gancross.files import read_bytes
+
+PAGE = "the page 'Large-scale CelebFaces Attributes (CelebA) Dataset' of mmlab.ie.cuhk.edu.hk"
+CROPS = {"celeba": 178, "celeba-crop108": 108}
+TRAIN, VALIDATION, TEST = 0, 1, 2  # codes of the official partition
+LARGEST_PARTITION = 64 << 20
+
+
+def celeba(name: str, root: Path, *, image_size: int, workers: int, download: bool) -> DataSet:
+    """Faces cropped to their centre square and resized; the official training and test parts.
+
+    Args:
+        name: `celeba` crops 178×178 pixels, the whole width, as the authors' 64×64 program does;
+            `celeba-crop108` crops 108×108, as the DCGAN program does.
+        root: the folder that holds `celeba/`.
+        image_size: side to which the square is resized.
+        workers: processes that read images.
+        download: let torchvision fetch and unpack what is missing.
+
+    Raises:
+        ResourceError: files are missing.
+        DataError: the list of partitions cannot be read.
+    """
+    folder = root.absolute() / "celeba"  # workers may start in another folder
+    images, partition = folder / "img_align_celeba", folder / "list_eval_partition.txt"
+    if download and not (images.is_dir() and partition.is_file()):
+        _download(root)
+    for wanted in (images, partition):
+        if not wanted.exists():
+            raise ResourceError(
+                f"{name}: {wanted.name} is missing in {folder}: get img_align_celeba.zip and"
+                f" list_eval_partition.txt from {PAGE} and unzip the former there, or try --download"
+            )
+    halves = read_partition(partition)
+    _check_complete(name, images, halves)
+    crop = CROPS[name]
+    shape = (3, image_size, image_size)
+    reader = FileReader(folder=images, shape=shape, image_size=image_size, crop=crop)
+    return lazy(
+        name, train=Part(items=halves[TRAIN], reader=reader),
+        test=[Part(items=halves[TEST], reader=reader)], image_size=image_size, workers=workers,
+        split=f"official partition: 0 to train, 2 held out, 1 unused; centre {crop}×{crop} resized",
+    )  # fmt: skip
+
+
+def read_partition(path: Path) -> dict[int, NDArray[np.bytes_]]:
+    """File names of each of the official parts 0, 1 and 2, in the order of the list.
+
+    Raises:
+        DataError: a line is not `NAME.jpg 0|1|2`, or the training or the test part is empty.
+        ResourceError: the file cannot be read.
+    """
+    parts: dict[int, list[bytes]] = {TRAIN: [], VALIDATION: [], TEST: []}
+    for number, line in enumerate(read_bytes(path, limit=LARGEST_PARTITION).splitlines(), start=1):
+        words = line.split()
+        if not words:
+            continue
+        if len(words) != 2 or words[1] not in (b"0", b"1", b"2") or b"/" in words[0] or b"\\" in words[0]:
+            raise DataError(f"{path}: line {number}: expected 'NAME.jpg' and 0, 1 or 2, got {line[:80]!r}")
+        parts[int(words[1])].append(words[0])
+    if not parts[TRAIN] or not parts[TEST]:
+        raise DataError(f"{path}: no training images (0), or no test images (2), in this list")
+    return {code: np.array(names, dtype=np.bytes_) for code, names in parts.items()}
+
+
+def _check_complete(name: str, folder: Path, halves: dict[int, NDArray[np.bytes_]]) -> None:
+    """A half-unpacked archive is noticed now, not in the middle of an epoch."""
+    present = set(os.listdir(os.fsencode(folder)))
+    wanted = [*halves[TRAIN].tolist(), *halves[TEST].tolist()]
+    missing = [item for item in wanted if item not in present]
+    if missing:
+        raise ResourceError(
+            f"{name}: {len(missing):,} of {len(wanted):,} images are missing in {folder}, the first"
+            f" is {os.fsdecode(missing[0])}: unzip img_align_celeba.zip again"
+        )
+
+
+def _download(root: Path) -> None:
+    from torchvision import datasets
+
+    try:
+        datasets.CelebA(str(root), split="all", download=True)
+    except Exception as error:  # torchvision's downloader has error classes of its own
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ResourceError(
+            f"celeba: torchvision could not fetch it ({reason}): get it from {PAGE}"
+        ) from None

@@ -1,0 +1,105 @@
+"""LMDB environments of encoded images, as LSUN ships them. No torch here, see `images`.
+
+An environment is a folder with `data.mdb`; a key maps to the bytes of one image file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gancross.caches import cache_folder
+from gancross.data.images import channels_first, decode_image
+from gancross.errors import DataError, ResourceError
+from gancross.files import write_atomically
+
+if TYPE_CHECKING:
+    import lmdb
+
+
+@dataclass(frozen=True, kw_only=True)
+class LmdbReader:
+    """Items are keys of an environment; images are cropped to their centre square and resized to `shape`."""
+
+    environment: Path
+    shape: tuple[int, int, int]
+
+    def read(self, item: bytes) -> NDArray[np.uint8]:
+        """One image, uint8 (C, H, W)."""
+        where = f"{self.environment}, key {item.decode(errors='replace')}"
+        with opened(self.environment).begin() as transaction:
+            value = transaction.get(item)
+        if value is None:
+            raise DataError(f"{where}: no such key: was the data set changed?")
+        return channels_first(decode_image(value, where, image_size=self.shape[-1]), self.shape[0])
+
+
+def opened(environment: Path) -> lmdb.Environment:
+    """The environment, opened once in each process that reads it.
+
+    Raises:
+        ResourceError: the lmdb package is not installed.
+        DataError: the file is damaged.
+    """
+    return _opened(environment, os.getpid())
+
+
+@functools.cache
+def _opened(environment: Path, process: int) -> lmdb.Environment:
+    try:
+        import lmdb
+    except ImportError:
+        raise ResourceError(f"{environment}: needs the package lmdb: pip install 'gancross[lmdb]'") from None
+    try:
+        opened = lmdb.open(
+            str(environment), readonly=True, lock=False, readahead=False, meminit=False, create=False
+        )
+    except lmdb.Error as error:
+        raise DataError(f"{environment}: cannot be read: {error}") from None
+    needed = (opened.info()["last_pgno"] + 1) * opened.stat()["psize"]
+    size = (environment / "data.mdb").stat().st_size
+    if size < needed:  # reading on would kill the process with SIGBUS
+        opened.close()
+        raise DataError(f"{environment}: data.mdb is cut off: {size:,} bytes of at least {needed:,}")
+    return opened
+
+
+def keys(environment: Path) -> NDArray[np.bytes_]:
+    """All keys in their order; listed once, then kept in the cache folder.
+
+    Listing three million keys reads pages all over a file of tens of GB.
+
+    Raises:
+        ResourceError, DataError: as `opened`.
+    """
+    database = opened(environment)
+    count = database.stat()["entries"]
+    kept = _keys_path(environment)
+    with contextlib.suppress(OSError, ValueError, EOFError):  # a damaged cache is written anew
+        cached = np.load(kept, mmap_mode="r", allow_pickle=False)
+        if cached.shape == (count,) and cached.dtype.kind == "S":
+            return np.asarray(cached)
+    with database.begin() as transaction:
+        listed = np.array(list(transaction.cursor().iternext(keys=True, values=False)), dtype=np.bytes_)
+    content = io.BytesIO()
+    np.save(content, listed, allow_pickle=False)
+    with contextlib.suppress(ResourceError):  # without a cache the next run lists again, nothing worse
+        write_atomically(kept, content.getvalue())
+    return listed
+
+
+def _keys_path(environment: Path) -> Path:
+    """A change of the environment's path, size or time of writing names another file."""
+    data = (environment / "data.mdb").resolve()
+    status = data.stat()
+    identity = f"{data}\0{status.st_size}\0{status.st_mtime_ns}"
+    return cache_folder() / "lmdb-keys" / f"{hashlib.sha256(os.fsencode(identity)).hexdigest()[:32]}.npy"

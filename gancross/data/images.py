@@ -1,0 +1,144 @@
+"""Image files and encoded images as uint8 arrays.
+
+No torch here: the worker processes of large data sets import this file and should start at once.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from gancross.errors import DataError
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp", ".tif", ".tiff")
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # by content; others may start programs
+LARGEST_IMAGE = 64 << 20  # pixels; a file that claims more is a decompression bomb
+_GREY = ("1", "L", "LA")
+_COLOUR = ("P", "PA", "RGB", "RGBA", "CMYK")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a file says of its image before any pixel is decoded."""
+
+    width: int
+    height: int
+    grey: bool
+
+
+def image_header(path: Path) -> Header:
+    """Size and kind of an image file.
+
+    Raises:
+        DataError: as `read_image`, as far as the header tells.
+    """
+    with _opened(path, str(path)) as image:
+        return Header(width=image.width, height=image.height, grey=image.mode in _GREY)
+
+
+def read_image(path: Path, *, image_size: int | None, crop: int | None = None) -> NDArray[np.uint8]:
+    """One image: (H, W) if grey, (H, W, 3) otherwise.
+
+    Alpha is dropped where it is fully opaque; palettes and CMYK become RGB.
+
+    Args:
+        image_size: side to which the image's centre square is resized (bicubic, antialiased); with None
+            the image is taken as it is.
+        crop: side of that square in pixels of the image; the largest one by default.
+
+    Raises:
+        DataError: not an image, broken, too large, smaller than `crop`, animated, transparent or more
+            than 8 bits deep.
+    """
+    with _opened(path, str(path)) as image:
+        flat = _flat(image, str(path))
+    return _resized(flat, str(path), image_size=image_size, crop=crop)
+
+
+def decode_image(
+    content: bytes, where: str, *, image_size: int | None, crop: int | None = None
+) -> NDArray[np.uint8]:
+    """As `read_image`, from encoded bytes; `where` names them in errors."""
+    with _opened(io.BytesIO(content), where) as image:
+        flat = _flat(image, where)
+    return _resized(flat, where, image_size=image_size, crop=crop)
+
+
+def channels_first(array: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """An image of `read_image` as (C, H, W); a grey one repeated where three channels are wanted."""
+    if array.ndim == 2:
+        return np.repeat(array[None], channels, axis=0)
+    return array.transpose(2, 0, 1)
+
+
+@contextmanager
+def _opened(source: Path | io.BytesIO, where: str) -> Iterator[Image.Image]:
+    """An image whose header has been checked; every failure of Pillow is a `DataError`."""
+    try:
+        with Image.open(source, formats=FORMATS) as image:
+            _check(image, where)
+            yield image
+    except (DataError, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        raise DataError(f"{where}: not an image") from None
+    except OSError as error:
+        raise DataError(f"{where}: cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # Pillow's readers raise many kinds on damaged input
+        raise DataError(f"{where}: cannot be read: {error}") from None
+
+
+def _check(image: Image.Image, where: str) -> None:
+    if image.width * image.height > LARGEST_IMAGE:
+        raise DataError(f"{where}: {image.width}×{image.height} pixels are too many for an image")
+    # Cameras append previews to a JPEG (MPO); its first frame is the photograph.
+    frames = getattr(image, "n_frames", 1)
+    if frames != 1 and image.format != "MPO":
+        raise DataError(f"{where}: an animation of {frames} frames, expected one image")
+    if image.mode not in _GREY + _COLOUR:
+        raise DataError(f"{where}: mode {image.mode} is not 8-bit grey or RGB; convert it first")
+    if _has_16_bits(image):
+        raise DataError(f"{where}: 16 bits per channel, expected 8; convert it first")
+
+
+def _has_16_bits(image: Image.Image) -> bool:
+    """Pillow drops the low byte of 16-bit colour without a word; only its decoder's arguments show it."""
+    for tile in getattr(image, "tile", []):
+        arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
+        if re.search(r";16[BLN]", str(arguments[0])):
+            return True
+        if image.format == "PPM" and len(arguments) > 1 and int(arguments[1]) > 255:
+            return True
+    return False
+
+
+def _flat(image: Image.Image, where: str) -> Image.Image:
+    """The decoded image in mode L or RGB."""
+    mode = "L" if image.mode in _GREY else "RGB"
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getchannel("A").getextrema() != (255, 255):
+            raise DataError(f"{where}: has transparent pixels; flatten it onto a background first")
+    return image.convert(mode)
+
+
+def _resized(
+    image: Image.Image, where: str, *, image_size: int | None, crop: int | None
+) -> NDArray[np.uint8]:
+    if image_size is not None and (crop is not None or image.size != (image_size, image_size)):
+        side = crop or min(image.size)
+        if side > min(image.size):
+            size = f"{image.width}×{image.height}"
+            raise DataError(f"{where}: {size} is smaller than the crop of {side}×{side}")
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        square = image.crop((left, top, left + side, top + side))
+        image = square.resize((image_size, image_size), Image.Resampling.BICUBIC)
+    return np.asarray(image)

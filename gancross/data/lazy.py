@@ -1,0 +1,87 @@
+"""Data sets too large for memory: images are read when a batch needs them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gancross.data.order import index_batches
+from gancross.data.readers import Reader
+from gancross.data.sets import DataSet
+from gancross.data.workers import decoded
+from gancross.errors import UsageError
+
+HELD_OUT_BATCH = 256  # images a worker reads at a time
+WORTH_A_WORKER = 1024  # images; fewer are read before a process has started
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some images of one source: their items, and what reads them."""
+
+    items: NDArray[np.bytes_]
+    reader: Reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class LazyReals:
+    """Training images read by worker processes; the order of epoch e is a function of (seed, e).
+
+    Items and not images travel to the workers with every batch, so that the list of a million files is
+    in one process only.
+    """
+
+    name: str
+    part: Part
+    workers: int
+
+    def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
+        """Batches start, start+1, … of an endless sequence of epochs, for any number of workers the same.
+
+        Raises:
+            UsageError: the set is smaller than one batch.
+            DataError: an image is refused.
+            ResourceError: a worker died.
+        """
+        order = index_batches(len(self.part.items), seed=seed, batch_size=batch_size, start=start)
+        wanted = (self.part.items[index] for index in order)
+        for batch in decoded(wanted, self.part.reader, name=self.name, workers=self.workers):
+            yield torch.from_numpy(batch)
+
+
+def lazy(
+    name: str, *, train: Part, test: Sequence[Part], split: str, image_size: int | None, workers: int
+) -> DataSet:
+    """A data set whose training images are read on demand, its held-out ones once, when first asked for.
+
+    Raises:
+        UsageError: there are no training or no held-out images.
+    """
+    if not len(train.items) or not any(len(part.items) for part in test):
+        raise UsageError(f"data '{name}': needs training and held-out images, one of them has none")
+
+    @functools.cache
+    def held_out() -> torch.Tensor:
+        return torch.from_numpy(np.concatenate([read_all(part, name=name, workers=workers) for part in test]))
+
+    return DataSet(
+        name=name, shape=train.reader.shape, split=split, image_size=image_size,
+        train=LazyReals(name=name, part=train, workers=workers), held_out=lambda n: held_out(),
+    )  # fmt: skip
+
+
+def read_all(part: Part, *, name: str, workers: int) -> NDArray[np.uint8]:
+    """All images of a part, in its order, uint8 (N, C, H, W)."""
+    n = len(part.items)
+    images = np.empty((n, *part.reader.shape), dtype=np.uint8)
+    starts = range(0, n, HELD_OUT_BATCH)
+    wanted = (part.items[start : start + HELD_OUT_BATCH] for start in starts)
+    read = decoded(wanted, part.reader, name=name, workers=min(workers, n // WORTH_A_WORKER))
+    for start, batch in zip(starts, read, strict=True):
+        images[start : start + len(batch)] = batch
+    return images

@@ -1,0 +1,144 @@
+"""CIFAR-10, MNIST and Fashion-MNIST from tiny files in their official formats."""
+
+import gzip
+import hashlib
+import pickle
+import struct
+
+import numpy as np
+import pytest
+import torch
+from torchvision import datasets
+
+from gancross.data import catalogue
+from gancross.errors import DataError, ResourceError, UsageError
+
+RNG = np.random.default_rng(0)
+IDX = {
+    "train-images-idx3-ubyte": RNG.integers(0, 256, (12, 28, 28), dtype=np.uint8),
+    "train-labels-idx1-ubyte": np.arange(12, dtype=np.uint8) % 10,
+    "t10k-images-idx3-ubyte": RNG.integers(0, 256, (5, 28, 28), dtype=np.uint8),
+    "t10k-labels-idx1-ubyte": np.arange(5, dtype=np.uint8),
+}
+SETS = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}
+
+
+def idx(array):
+    """LeCun's format: two zeros, type 8 (unsigned byte), number of axes, their sizes, the bytes."""
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return header + array.tobytes()
+
+
+def write_idx(root, kind):
+    raw = root / kind.__name__ / "raw"
+    raw.mkdir(parents=True)
+    for name, array in IDX.items():
+        (raw / name).write_bytes(idx(array))
+    return raw
+
+
+@pytest.fixture
+def cifar10_root(tmp_path, monkeypatch):
+    """The python version of the archive: five training batches of 4, a test batch of 3, the meta file."""
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+
+    def write(name, content):
+        dumped = pickle.dumps(content)
+        (folder / name).write_bytes(dumped)
+        return [name, hashlib.md5(dumped).hexdigest()]
+
+    def batch(n):
+        pixels = RNG.integers(0, 256, (n, 3072), dtype=np.uint8)
+        return {"data": pixels, "labels": [0] * n, "batch_label": "", "filenames": ["x"] * n}
+
+    train = [write(f"data_batch_{i}", batch(4)) for i in range(1, 6)]
+    test = [write("test_batch", batch(3))]
+    meta = write("batches.meta", {"label_names": ["airplane"], "num_vis": 3072})
+    monkeypatch.setattr(datasets.CIFAR10, "train_list", train)
+    monkeypatch.setattr(datasets.CIFAR10, "test_list", test)
+    monkeypatch.setattr(datasets.CIFAR10, "meta", {"filename": meta[0], "key": "label_names", "md5": meta[1]})
+    return tmp_path
+
+
+def pixels_of(path):
+    return torch.from_numpy(pickle.loads(path.read_bytes())["data"].reshape(-1, 3, 32, 32))
+
+
+def test_cifar10_is_read_row_by_row_channel_by_channel(cifar10_root):
+    folder = cifar10_root / "cifar-10-batches-py"
+    data = catalogue.load("cifar10", root=cifar10_root)
+    assert torch.equal(data.held_out(1), pixels_of(folder / "test_batch"))
+    batches = torch.cat([pixels_of(folder / f"data_batch_{i}") for i in range(1, 6)])
+    assert torch.equal(data.train.array, batches)
+
+
+def test_a_changed_cifar10_batch_fails_its_checksum_before_it_is_unpickled(cifar10_root):
+    (cifar10_root / "cifar-10-batches-py" / "data_batch_3").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
+    with pytest.raises(ResourceError, match=r"cifar10: not found or damaged under .*: add --download"):
+        catalogue.load("cifar10", root=cifar10_root)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_idx_files_come_as_they_are(tmp_path, name):
+    write_idx(tmp_path, SETS[name])
+    data = catalogue.load(name, root=tmp_path)
+    assert (data.shape, data.image_size, data.split) == ((1, 28, 28), None, "official")
+    np.testing.assert_array_equal(data.train.array[:, 0], IDX["train-images-idx3-ubyte"])
+    np.testing.assert_array_equal(data.held_out(1)[:, 0], IDX["t10k-images-idx3-ubyte"])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_32_is_28_with_two_black_pixels_on_each_side(tmp_path, name):
+    write_idx(tmp_path, SETS[name])
+    data = catalogue.load(name, root=tmp_path, image_size=32)
+    assert (data.shape, data.image_size) == ((1, 32, 32), 32)
+    assert "zero-padded by 2 pixels" in data.split
+    for images, key in ((data.train.array, "train"), (data.held_out(1), "t10k")):
+        np.testing.assert_array_equal(images[:, 0, 2:-2, 2:-2], IDX[f"{key}-images-idx3-ubyte"])
+        margins = images.clone()
+        margins[:, :, 2:-2, 2:-2] = 0
+        assert not margins.any()
+
+
+def test_download_unpacks_official_gz_files(tmp_path, monkeypatch):
+    """The checksums are those of the test's own files; nothing is fetched, for they are all there."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    resources = []
+    for name, array in IDX.items():
+        packed = gzip.compress(idx(array))
+        (raw / f"{name}.gz").write_bytes(packed)
+        resources.append((f"{name}.gz", hashlib.md5(packed).hexdigest()))
+    monkeypatch.setattr(datasets.MNIST, "resources", resources)
+    with pytest.raises(ResourceError, match="add --download"):
+        catalogue.load("mnist", root=tmp_path)
+    data = catalogue.load("mnist", root=tmp_path, download=True)
+    np.testing.assert_array_equal(data.held_out(1)[:, 0], IDX["t10k-images-idx3-ubyte"])
+
+
+@pytest.mark.parametrize("size", [27, 64])
+@pytest.mark.parametrize("name", SETS)
+def test_other_sizes_are_refused_before_anything_is_read(tmp_path, name, size):
+    with pytest.raises(UsageError, match="cannot be resized; it comes at 28×28 or 32×32"):
+        catalogue.load(name, root=tmp_path, image_size=size)
+
+
+@pytest.mark.parametrize("name", ["cifar10", *SETS])
+def test_missing_files_name_the_folder_and_the_next_step(tmp_path, name):
+    with pytest.raises(ResourceError, match=f"^{name}: .*{tmp_path}.*--download.*--data-root") as caught:
+        catalogue.load(name, root=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "noise", "labels"])
+def test_damaged_idx_files_are_refused(tmp_path, damage):
+    raw = write_idx(tmp_path, datasets.MNIST)
+    target = raw / "t10k-images-idx3-ubyte"
+    content = {"cut": target.read_bytes()[:-100], "empty": b"", "noise": bytes(range(256)), "labels": None}[
+        damage
+    ]
+    target.write_bytes((raw / "t10k-labels-idx1-ubyte").read_bytes() if content is None else content)
+    with pytest.raises(DataError, match=r"^mnist: a file in .*raw is damaged") as caught:
+        catalogue.load("mnist", root=tmp_path)
+    assert "\n" not in str(caught.value)

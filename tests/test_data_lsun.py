@@ -1,0 +1,171 @@
+"""LSUN bedrooms from tiny LMDB environments in the official layout."""
+
+import hashlib
+import io
+import itertools
+import os
+import sys
+
+import lmdb
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gancross.data import catalogue, environments
+from gancross.errors import DataError, ResourceError
+
+TRAIN, VAL = 40, 3
+
+
+def encoded(rng, kind):
+    height, width = rng.integers(20, 40, 2)
+    content = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(content, format=kind)
+    return content.getvalue()
+
+
+def write(path, contents):
+    path.mkdir(parents=True, exist_ok=True)
+    with lmdb.open(str(path), map_size=16 << 20) as environment, environment.begin(write=True) as transaction:
+        for content in contents:
+            transaction.put(hashlib.sha1(content).hexdigest().encode(), content)
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    kinds = itertools.cycle(["webp", "jpeg"])
+    write(tmp_path / "lsun" / "bedroom_train_lmdb", [encoded(rng, next(kinds)) for _ in range(TRAIN)])
+    write(tmp_path / "lsun" / "bedroom_val_lmdb", [encoded(rng, next(kinds)) for _ in range(VAL)])
+    return tmp_path
+
+
+def reference(path, side):
+    """All images of an environment by a plain reading: centre square, bicubic."""
+    images = []
+    with lmdb.open(str(path), readonly=True, lock=False) as environment, environment.begin() as transaction:
+        for _, value in transaction.cursor():
+            image = Image.open(io.BytesIO(value)).convert("RGB")
+            square = min(image.size)
+            left, top = (image.width - square) // 2, (image.height - square) // 2
+            image = image.crop((left, top, left + square, top + square))
+            images.append(np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)).transpose(2, 0, 1))
+    return images
+
+
+def as_rows(images):
+    return [np.asarray(image).tobytes() for image in images]
+
+
+def epoch(data, n):
+    return torch.cat(list(itertools.islice(data.train.batches(seed=0, batch_size=4, start=0), n // 4)))
+
+
+def test_held_out_images_are_the_validation_set_and_a_tenth_that_training_never_sees(root):
+    val = as_rows(reference(root / "lsun" / "bedroom_val_lmdb", 16))
+    train = as_rows(reference(root / "lsun" / "bedroom_train_lmdb", 16))
+    data = catalogue.load("lsun-bedroom", root=root, image_size=16, workers=0)
+    held_out = as_rows(data.held_out(1))
+    shown = as_rows(epoch(data, 36))
+    assert "3 official validation images and 4 training images" in data.split
+    assert held_out[:VAL] == val
+    assert len(set(held_out)) == VAL + TRAIN // 10
+    assert sorted(held_out[VAL:] + shown) == sorted(train)
+
+
+def test_the_choice_is_fixed_and_the_default_side_is_64(root):
+    first = catalogue.load("lsun-bedroom", root=root, workers=0)
+    second = catalogue.load("lsun-bedroom", root=root, workers=0, test_seed=5)
+    assert first.shape == (3, 64, 64)
+    assert torch.equal(first.held_out(1), second.held_out(1))
+
+
+def test_workers_and_start_change_nothing(root):
+    whole = list(itertools.islice(
+        catalogue.load("lsun-bedroom", root=root, image_size=8, workers=0).train.batches(
+            seed=2, batch_size=5, start=0), 12))  # fmt: skip
+    by_workers = catalogue.load("lsun-bedroom", root=root, image_size=8, workers=2)
+    batches = by_workers.train.batches(seed=2, batch_size=5, start=4)
+    assert all(torch.equal(next(batches), batch) for batch in whole[4:])
+    batches.close()
+
+
+def test_keys_are_listed_once_and_again_when_the_environment_changes(root, monkeypatch):
+    path = root / "lsun" / "bedroom_val_lmdb"
+    listed = environments.keys(path)
+    assert listed.tolist() == sorted(listed.tolist())
+    assert len(listed) == VAL
+    [kept] = (root / "cache").rglob("*.npy")
+    marked = np.load(kept, allow_pickle=False)
+    marked[0] = b"from the cache"
+    np.save(kept, marked)
+    assert environments.keys(path)[0] == b"from the cache"
+    os.utime(path / "data.mdb", ns=(1, 1))
+    assert environments.keys(path).tolist() == listed.tolist()
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", "pickle"])
+def test_a_damaged_cache_is_written_anew_and_never_unpickled(root, content):
+    path = root / "lsun" / "bedroom_val_lmdb"
+    listed = environments.keys(path)
+    [kept] = (root / "cache").rglob("*.npy")
+    if content == "pickle":
+        np.save(kept, np.array([{}, {}, {}], dtype=object), allow_pickle=True)
+    else:
+        kept.write_bytes(content)
+    assert environments.keys(path).tolist() == listed.tolist()
+    assert np.load(kept, allow_pickle=False).tolist() == listed.tolist()
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(root, monkeypatch):
+    (root / "file").write_text("")
+    monkeypatch.setenv("GANCROSS_CACHE", str(root / "file"))
+    assert len(environments.keys(root / "lsun" / "bedroom_val_lmdb")) == VAL
+
+
+@pytest.mark.parametrize("missing", ["bedroom_train_lmdb", "bedroom_val_lmdb"])
+def test_a_missing_environment_is_named_with_its_folder_and_its_source(root, missing):
+    (root / "lsun" / missing).rename(root / "elsewhere")
+    with pytest.raises(ResourceError, match=rf"{missing}/data\.mdb is missing in {root}/lsun: get it with"):
+        catalogue.load("lsun-bedroom", root=root)
+
+
+def test_a_missing_package_is_named_with_its_extra(root, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lmdb", None)
+    with pytest.raises(ResourceError, match=r"needs the package lmdb: pip install 'gancross\[lmdb\]'"):
+        catalogue.load("lsun-bedroom", root=root)
+
+
+@pytest.mark.parametrize(
+    ("keep", "said"), [(0, "cannot be read|cut off"), (5_000, "cannot be read|cut off"), (20_000, "cut off")]
+)
+def test_a_cut_off_environment_is_refused_and_does_not_kill_the_process(root, keep, said):
+    path = root / "lsun" / "bedroom_train_lmdb" / "data.mdb"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(DataError, match=said):
+        catalogue.load("lsun-bedroom", root=root)
+
+
+def test_noise_instead_of_an_environment_is_refused(root):
+    path = root / "lsun" / "bedroom_val_lmdb" / "data.mdb"
+    path.write_bytes(np.random.default_rng(0).bytes(100_000))
+    with pytest.raises(DataError, match="bedroom_val_lmdb: cannot be read"):
+        catalogue.load("lsun-bedroom", root=root)
+
+
+def test_a_damaged_image_is_named_by_its_key(root):
+    write(root / "lsun" / "bedroom_val_lmdb", [b"no image"])
+    key = hashlib.sha1(b"no image").hexdigest()
+    with pytest.raises(DataError, match=f"bedroom_val_lmdb, key {key}: not an image"):
+        catalogue.load("lsun-bedroom", root=root, workers=0).held_out(1)
+
+
+def test_enough_validation_images_leave_training_alone(root, monkeypatch):
+    from gancross.data import lsun
+
+    monkeypatch.setattr(lsun, "HELD_OUT", 3)
+    data = catalogue.load("lsun-bedroom", root=root, workers=0)
+    assert len(data.held_out(1)) == VAL
+    assert len(data.train.part.items) == TRAIN

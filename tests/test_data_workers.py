@@ -1,0 +1,191 @@
+"""Images read by worker processes: any number of them gives the same, and none is left behind."""
+
+import itertools
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gancross.data import catalogue
+from gancross.data.lazy import LazyReals, Part, lazy, read_all
+from gancross.data.readers import FileReader
+from gancross.data.workers import decoded, resolve_workers
+from gancross.errors import DataError, ResourceError, UsageError
+
+N, BATCH = 23, 4
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory):
+    """23 images whose pixels are all their number."""
+    folder = tmp_path_factory.mktemp("numbers")
+    names = [f"{number}.png".encode() for number in range(N)]
+    for number, name in enumerate(names):
+        Image.fromarray(np.full((5, 5, 3), number, np.uint8)).save(folder / name.decode())
+    reader = FileReader(folder=folder, shape=(3, 5, 5), image_size=None)
+    return Part(items=np.array(names), reader=reader)
+
+
+def batches(part, *, workers, n, start=0):
+    reals = LazyReals(name="numbers", part=part, workers=workers)
+    drawn = reals.batches(seed=1, batch_size=BATCH, start=start)
+    got = list(itertools.islice(drawn, n))
+    drawn.close()
+    return got
+
+
+def alive():
+    return [process.pid for process in multiprocessing.active_children()]
+
+
+@pytest.fixture
+def running(part):
+    """Batches by two processes, which are under way."""
+    drawn = LazyReals(name="numbers", part=part, workers=2).batches(seed=1, batch_size=BATCH, start=0)
+    next(drawn)
+    yield drawn
+    drawn.close()
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("start", [0, 3, 8])
+def test_the_number_of_workers_and_the_start_change_nothing(part, workers, start):
+    whole = batches(part, workers=0, n=start + 8)
+    got = batches(part, workers=workers, n=8, start=start)
+    assert all(torch.equal(a, b) for a, b in zip(got, whole[start:], strict=True))
+    assert got[0].dtype == torch.uint8
+    assert got[0].shape == (BATCH, 3, 5, 5)
+    assert not alive()
+
+
+def test_an_epoch_shows_every_image_once(part):
+    shown = torch.cat(batches(part, workers=2, n=N // BATCH))[:, 0, 0, 0].tolist()
+    assert len(set(shown)) == len(shown) == N // BATCH * BATCH
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_all_images_are_read_in_their_order(part, workers, monkeypatch):
+    monkeypatch.setattr("gancross.data.lazy.HELD_OUT_BATCH", 5)
+    monkeypatch.setattr("gancross.data.lazy.WORTH_A_WORKER", 10)
+    images = read_all(part, name="numbers", workers=workers)
+    assert images[:, 0, 0, 0].tolist() == list(range(N))
+
+
+def test_held_out_images_are_read_once(part):
+    data = lazy("numbers", train=part, test=[part, part], split="", image_size=None, workers=0)
+    assert data.held_out(3) is data.held_out(4)
+    assert len(data.held_out(1)) == 2 * N
+
+
+def test_no_global_random_state_is_touched(part):
+    torch.manual_seed(0)
+    before, numpys = torch.get_rng_state(), np.random.get_state()[1].copy()
+    batches(part, workers=1, n=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpys)
+
+
+def test_workers_are_deaf_to_interrupts(running):
+    pids = alive()
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGINT)
+    for _ in range(20):
+        next(running)
+    assert alive() == pids
+
+
+def test_an_interrupt_reaches_this_process_once_a_worker_has_started(part):
+    """Ctrl-C is held while a worker starts, not lost, and free afterwards."""
+    drawn = LazyReals(name="numbers", part=part, workers=1).batches(seed=1, batch_size=BATCH, start=0)
+    next(drawn)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    drawn.close()
+
+
+def test_a_dead_worker_is_an_error_that_names_the_set(running):
+    for pid in alive():
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(ResourceError, match=r"^data 'numbers': a process that reads images died") as caught:
+        list(itertools.islice(running, 100))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_refused_image_is_one_line_from_any_process(part, workers, monkeypatch):
+    monkeypatch.setattr("gancross.data.lazy.WORTH_A_WORKER", 1)
+    broken = Part(items=np.array([b"0.png", b"nowhere.png"]), reader=part.reader)
+    with pytest.raises(DataError, match=r"nowhere\.png: cannot be read: No such file") as caught:
+        read_all(broken, name="numbers", workers=workers)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_set_smaller_than_a_batch_is_refused_before_a_process_starts(part):
+    reals = LazyReals(name="numbers", part=part, workers=2)
+    with pytest.raises(UsageError, match="23 training images are fewer than one batch of 24"):
+        next(reals.batches(seed=0, batch_size=24, start=0))
+    assert not alive()
+
+
+def test_workers_leave_when_their_parent_is_killed(part, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import multiprocessing, os, signal, sys\n"
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from gancross.data.readers import FileReader\n"
+        "from gancross.data.workers import decoded\n"
+        "if __name__ == '__main__':\n"
+        "    reader = FileReader(folder=Path(sys.argv[1]), shape=(3, 5, 5), image_size=None)\n"
+        "    drawn = decoded(iter(lambda: np.array([b'1.png']), None), reader, name='x', workers=2)\n"
+        "    next(drawn), next(drawn)\n"
+        "    print(*(p.pid for p in multiprocessing.active_children()), flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(script), str(part.reader.folder)]
+    killed = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    pids = [int(pid) for pid in killed.stdout.split()]
+    assert pids
+    deadline = time.monotonic() + 20
+    while any(_running(pid) for pid in pids):
+        assert time.monotonic() < deadline, "workers outlive their parent"
+        time.sleep(0.05)
+
+
+def _running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_finite_list_ends(part):
+    got = list(decoded([part.items[:2], part.items[2:3]], part.reader, name="x", workers=1))
+    assert [len(batch) for batch in got] == [2, 1]
+    assert not alive()
+
+
+def test_how_many_workers(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert resolve_workers(None) == 4
+    assert resolve_workers(9) == 9
+    assert resolve_workers(0) == 0
+    with pytest.raises(UsageError, match="workers must be at least 0, is -1"):
+        catalogue.load("mixture", workers=-1)
