@@ -37,7 +37,5 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             small(name, **changes), root / f"{name}-{label}", device="cpu", checkpoint_every=6
         )
         for name in SMALL
-        for label, changes in {
-            "plain": {"regularizer": "none"}, "regularized": {"gamma": 0.1}
-        }.items()
+        for label, changes in {"plain": {"regularizer": "none"}, "regularized": {"gamma": 0.1}}.items()
     }

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a table of cases reads better in long lines
 """Builds checkpoint files that must be refused, each from a good one; small recipes, no binaries kept."""
 
 from __future__ import annotations

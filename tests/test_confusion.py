@@ -124,7 +124,8 @@ def test_wilson_solves_the_score_equation(n: int, data: st.DataObject) -> None:
 
 
 @given(
-    st.lists(st.integers(-3, 3), min_size=1, max_size=30), st.lists(st.integers(-3, 3), min_size=1, max_size=30)
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
 )
 def test_auc_is_the_share_of_ordered_pairs(real: list[int], fake: list[int]) -> None:
     pairs = [(r > f) + 0.5 * (r == f) for r in real for f in fake]

@@ -86,9 +86,9 @@ def test_judges_of_known_fp_and_fn_give_exactly_those() -> None:
 
 @pytest.mark.parametrize("batch_size", [1, 500, 777, 4000])
 def test_the_batch_size_changes_no_figure(checkpoints: dict[str, Path], batch_size: int) -> None:
-    assert figures(run(checkpoints, ["digits-plain", "digits-regularized"], batch_size=batch_size)) == figures(
-        run(checkpoints, ["digits-plain", "digits-regularized"])
-    )
+    assert figures(
+        run(checkpoints, ["digits-plain", "digits-regularized"], batch_size=batch_size)
+    ) == figures(run(checkpoints, ["digits-plain", "digits-regularized"]))
 
 
 def run(checkpoints: dict[str, Path], names: list[str], **options: Any) -> Result:
@@ -110,7 +110,7 @@ def test_the_same_call_gives_the_same_bytes(checkpoints: dict[str, Path], data: 
 
 
 def test_swapping_contestants_permutes_the_tables_and_changes_nothing_else(
-    checkpoints: dict[str, Path]
+    checkpoints: dict[str, Path],
 ) -> None:
     names = ["mixture-plain", "mixture-regularized"]
     one, other = run(checkpoints, names), run(checkpoints, names[::-1])
@@ -128,7 +128,9 @@ def test_latents_belong_to_the_name_and_the_seed() -> None:
         )
         with torch.no_grad():
             contestant.discriminator.weight.fill_(1.0)  # type: ignore[union-attr, operator]
-        result = crosstest([contestant], data=torch.linspace(-1, 1, 100).reshape(50, 2), num_samples=100, seed=seed)
+        result = crosstest(
+            [contestant], data=torch.linspace(-1, 1, 100).reshape(50, 2), num_samples=100, seed=seed
+        )
         value: float = cells(result)[name, name]["auc"]["value"]
         return value
 
@@ -170,7 +172,9 @@ def test_vectors_are_judged_as_they_are() -> None:
         def forward(self, vectors: torch.Tensor) -> torch.Tensor:
             return vectors[:, :1] - 5.5
 
-    contestant = Contestant(name="v", generator=Shift(), discriminator=First(), latent_dim=2, latent="uniform01")
+    contestant = Contestant(
+        name="v", generator=Shift(), discriminator=First(), latent_dim=2, latent="uniform01"
+    )
     reals = np.array([[5.25, 0], [5.75, 0], [9, 0]], dtype=np.float32)
     counts = crosstest([contestant], data=reals, num_samples=2000).document["confusion"]["v"]["counts"]
     assert counts[0][0] == 2 and abs(counts[0][1] - 1000) < 150
@@ -206,7 +210,8 @@ def test_what_does_not_fit_together_is_said(contestants: Any, data: Any, complai
 def test_nan_scores_and_samples_stop_with_the_contestants_name() -> None:
     sane = model("sane", Paints(0.0), Brightness(0.0))
     for mad in (
-        model("mad", Paints(float("nan")), Brightness(0.0)), model("mad", Paints(0.0), Brightness(float("nan")))
+        model("mad", Paints(float("nan")), Brightness(0.0)),
+        model("mad", Paints(0.0), Brightness(float("nan"))),
     ):
         with pytest.raises(DivergenceError, match="'mad'") as caught:
             crosstest([sane, mad], data=REALS, num_samples=20)

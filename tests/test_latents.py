@@ -11,9 +11,7 @@ from gancross.errors import UsageError
 from gancross.latents import Stream, latents
 
 
-@given(
-    start=st.integers(0, 10**9), n=st.integers(1, 40), width=st.integers(1, 9), cut=st.integers(0, 40)
-)
+@given(start=st.integers(0, 10**9), n=st.integers(1, 40), width=st.integers(1, 9), cut=st.integers(0, 40))
 @settings(max_examples=60, deadline=None)
 def test_an_item_depends_on_its_position_alone(start: int, n: int, width: int, cut: int) -> None:
     stream = Stream(3, "latents", "a")

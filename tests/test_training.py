@@ -52,7 +52,14 @@ def test_a_stopped_run_ends_bit_identical(
 
     for expected in (130, 143):
         with pytest.raises(Interrupted) as caught:
-            train(chosen, tmp_path / "stopped", device="cpu", log_every=1, checkpoint_every=6, progress=interrupt)
+            train(
+                chosen,
+                tmp_path / "stopped",
+                device="cpu",
+                log_every=1,
+                checkpoint_every=6,
+                progress=interrupt,
+            )
         assert caught.value.exit_code == expected
     resumed = train(chosen, tmp_path / "stopped", device="cpu", log_every=1, checkpoint_every=6)
     assert identical(straight, resumed)

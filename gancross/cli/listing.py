@@ -31,6 +31,7 @@ def recipes() -> None:
 @common
 def datasets() -> None:
     """List the data sets that recipes and cross-tests can name."""
+    from rich.markup import escape
     from rich.table import Table
 
     from gancross.data.catalogue import DATASETS
@@ -39,6 +40,6 @@ def datasets() -> None:
     for heading in ("data", "train + test", "where from"):
         table.add_column(heading)
     for name, entry in DATASETS.items():
-        table.add_row(name, entry.samples, entry.origin)
+        table.add_row(name, escape(entry.samples), escape(entry.origin))
     table.add_row("folder:PATH", "your images", "train/ and test/ beneath it, or a fixed split")
     tables_console().print(table)
