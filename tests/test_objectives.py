@@ -25,14 +25,17 @@ def test_f_gan_loss_is_equation_7(name):
     psi_real, psi_fake = entry.activation(REAL), entry.activation(FAKE)
     bound = psi_real.mean() - entry.conjugate(psi_fake).mean()
     torch.testing.assert_close(objective.discriminator_loss(real=REAL, fake=FAKE), -bound)
-    torch.testing.assert_close(objective.generator_losses["saturating"](FAKE), -entry.conjugate(psi_fake).mean())
+    torch.testing.assert_close(
+        objective.generator_losses["saturating"](FAKE), -entry.conjugate(psi_fake).mean()
+    )
     torch.testing.assert_close(objective.generator_losses["non-saturating"](FAKE), -psi_fake.mean())
 
 
 def test_logit_form_is_the_f_gan_of_equation_22():
     for losses in ("non-saturating", "saturating"):
         torch.testing.assert_close(
-            OBJECTIVES["js-logit"].generator_losses[losses](FAKE), OBJECTIVES["gan"].generator_losses[losses](FAKE)
+            OBJECTIVES["js-logit"].generator_losses[losses](FAKE),
+            OBJECTIVES["gan"].generator_losses[losses](FAKE),
         )
     torch.testing.assert_close(
         OBJECTIVES["js-logit"].discriminator_loss(real=REAL, fake=FAKE),

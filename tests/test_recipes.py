@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 from gancross.errors import UsageError
 from gancross.trainer.experiments import RECIPES, SOURCES, recipe
 from gancross.trainer.recipes import (
-    NOISE_INDUCED, OWN_REGULARIZER, FGanName, ObjectiveName, Recipe, parse_setting,
+    NOISE_INDUCED,
+    OWN_REGULARIZER,
+    FGanName,
+    ObjectiveName,
+    Recipe,
+    parse_setting,
 )  # fmt: skip
 
 MIXTURE = recipe("mixture")
@@ -38,7 +43,7 @@ def test_sources_and_recipes_go_together():
 
 
 EXPECTED = {
-    "mixture": {"batch_size": 512, "learning_rate": 1e-3, "gamma": 0.1, "latent_dim": 2, "activation": "tanh"},
+    "mixture": {"batch_size": 512, "learning_rate": 1e-3, "gamma": 0.1, "activation": "tanh"},
     "mixture-nphi5": {"n_phi": 5},
     "mixture-z15": {"latent_dim": 15},
     "mixture-gamma0.01-annealed": {"gamma": 0.01, "anneal": True},
@@ -48,7 +53,9 @@ EXPECTED = {
         "regularizer": "none",
     },
     "cifar10-noise0.1-laplacian": {"noise": "laplacian", "nsr": 1},
-    "cifar10-wgan": {"objective": "wgan", "optimizer": "rmsprop", "learning_rate": 5e-5, "n_phi": 5, "clip": 0.01},
+    "cifar10-wgan": {
+        "objective": "wgan", "optimizer": "rmsprop", "learning_rate": 5e-5, "n_phi": 5, "clip": 0.01,
+    },
     "cifar10-wgan-gp": {
         "objective": "wgan-gp", "regularizer": "gradient-penalty", "gradient_penalty": 10.0, "n_phi": 5,
         "learning_rate": 1e-4, "beta1": 0.0, "beta2": 0.9, "normalization": "layer", "optimizer": "adam",
@@ -168,7 +175,9 @@ def test_explicit_noise_and_regularizer_may_stand_together():
     nsr=st.sampled_from([None, 1, 4]),
     anneal=st.booleans(),
 )
-def test_every_accepted_recipe_says_what_was_asked_and_survives_a_round_trip(objective, gamma, noise, nsr, anneal):
+def test_every_accepted_recipe_says_what_was_asked_and_survives_a_round_trip(
+    objective, gamma, noise, nsr, anneal
+):
     asked = {"objective": objective, "gamma": gamma, "noise": noise, "nsr": nsr}
     asked |= {"noise_variance": 0.1 if noise != "none" else None, "anneal": anneal or None}
     asked = {key: value for key, value in asked.items() if value is not None}

@@ -1,5 +1,7 @@
 """Ω_JS and Ω_f against the authors' figures and finite differences; the two ways of WGAN."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -30,7 +32,7 @@ def authors_discriminator():
     """y = x @ W + b with W_k[a,b] = 0.9 sin(1 + k + 0.7a + 1.3b), b_k[j] = 0.2 cos(k + 0.9j)."""
     sizes = (3, 16, 16, 1)
     layers = []
-    for k, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for k, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         layer = nn.Linear(fan_in, fan_out, dtype=torch.float64)
         a, b = torch.arange(fan_in, dtype=torch.float64), torch.arange(fan_out, dtype=torch.float64)
         with torch.no_grad():
@@ -55,7 +57,8 @@ def test_authors_figures():
     total = loss + 0.1 / 2 * omega
     got = [omega, loss, total, *(f(logits_fake) for f in objective.generator_losses.values())]
     expected = [
-        AUTHORS_REGULARIZER, AUTHORS_DISC_LOSS, AUTHORS_TOTAL, AUTHORS_GEN_NONSATURATING, AUTHORS_GEN_SATURATING,
+        AUTHORS_REGULARIZER, AUTHORS_DISC_LOSS, AUTHORS_TOTAL,
+        AUTHORS_GEN_NONSATURATING, AUTHORS_GEN_SATURATING,
     ]  # fmt: skip
     assert list(objective.generator_losses) == ["non-saturating", "saturating"]
     assert [value.item() for value in got] == pytest.approx(expected, abs=1e-9, rel=0)
@@ -122,7 +125,9 @@ class Activation(nn.Module):
 def test_omega_js_by_finite_differences(norm):
     discriminator, real, fake = small_discriminator(norm=norm), images(2), images(3)
     expected = omega_js_by_differences(discriminator, real, fake)
-    torch.testing.assert_close(jensen_shannon(discriminator, real, fake).detach(), expected, rtol=1e-7, atol=0)
+    torch.testing.assert_close(
+        jensen_shannon(discriminator, real, fake).detach(), expected, rtol=1e-7, atol=0
+    )
 
 
 @pytest.mark.parametrize("name", DIVERGENCES)
@@ -179,7 +184,10 @@ def test_total_variation_is_refused():
 def test_penalties_do_not_reach_into_what_made_the_samples():
     source = images(3).requires_grad_(True)
     discriminator = small_discriminator()
-    for value in (jensen_shannon(discriminator, source * 2, source * 3), f_divergence(discriminator, source * 2, "kl")):
+    for value in (
+        jensen_shannon(discriminator, source * 2, source * 3),
+        f_divergence(discriminator, source * 2, "kl"),
+    ):
         value.backward()
     assert source.grad is None
 

@@ -1,6 +1,7 @@
 """One update of each player: what is minimised, what is touched, what is paid for."""
 
 import dataclasses
+from itertools import pairwise
 
 import pytest
 import torch
@@ -14,7 +15,9 @@ from gancross.trainer.step import Players, discriminator_step, frozen_averages, 
 
 BASE = recipe("mixture").with_changes({"batch_size": 16, "gamma": 0.5, "learning_rate": 1e-3})
 EVERY = pytest.mark.parametrize("objective", OBJECTIVES)
-REGULARIZED = [name for name in OBJECTIVES if BASE.with_changes({"objective": name}).regularizer in NOISE_INDUCED]
+REGULARIZED = [
+    name for name in OBJECTIVES if BASE.with_changes({"objective": name}).regularizer in NOISE_INDUCED
+]
 
 
 def rule(objective="js-logit", **changes):
@@ -24,7 +27,7 @@ def rule(objective="js-logit", **changes):
 def network(*sizes, norm=False, seed=0):
     generator = torch.Generator().manual_seed(seed)
     layers = []
-    for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+    for fan_in, fan_out in pairwise(sizes):
         layers += [nn.Linear(fan_in, fan_out), *([nn.BatchNorm1d(fan_out)] if norm else []), nn.Tanh()]
     made = nn.Sequential(*layers[:-1], nn.Linear(sizes[-1], sizes[-1])).double()
     for parameter in made.parameters():
@@ -269,7 +272,9 @@ def test_noise_enters_both_batches_of_the_discriminator_and_follows_the_update()
 
 
 def test_noise_for_the_discriminator_only():
-    chosen = rule(regularizer="none", noise="gaussian", noise_variance=0.5, nsr=4, noise_players="discriminator")
+    chosen = rule(
+        regularizer="none", noise="gaussian", noise_variance=0.5, nsr=4, noise_players="discriminator"
+    )
     seen = []
     made = players(chosen)
     clean = made.generator(LATENTS).detach()

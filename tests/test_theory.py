@@ -1,6 +1,7 @@
 """The paper's mathematics by quadrature in float64: P = N(0, 1), Q = N(1, 1) unless said otherwise."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -53,7 +54,7 @@ def error_slopes(name, score, gammas):
     """log₂ slopes of e(γ) = |F_γ − F + γ/2·Ω| over halvings of γ, the score held fixed."""
     clean, penalty = objective(name, score), omega(name, score)
     errors = [abs(objective(name, score, gamma) - clean + gamma / 2 * penalty) for gamma in gammas]
-    return [math.log2(big / small) for big, small in zip(errors, errors[1:], strict=False)]
+    return [math.log2(big / small) for big, small in pairwise(errors)]
 
 
 @EVERY
@@ -72,7 +73,9 @@ def test_away_from_the_optimum_the_error_is_of_first_order(name):
 
 
 def test_perturbed_logit_at_the_same_noise_as_the_optimal_one():
-    slopes = error_slopes("js-logit", lambda x: log_ratio(x) + 0.5 * torch.sin(x), [0.05 * 2**-k for k in range(4)])
+    slopes = error_slopes(
+        "js-logit", lambda x: log_ratio(x) + 0.5 * torch.sin(x), [0.05 * 2**-k for k in range(4)]
+    )
     assert all(0.8 <= slope <= 1.1 for slope in slopes), slopes
 
 
@@ -105,7 +108,9 @@ def test_both_regularizers_agree_at_the_optimum():
     # Eq. 29 as it stands: f*''(ln φ) = φ/(1−φ) + φ²/(1−φ)².
     phi = torch.sigmoid(logit)
     odds = phi / (1 - phi)
-    torch.testing.assert_close(DIVERGENCES["gan"].conjugate_second(phi.log()), odds + odds**2, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(
+        DIVERGENCES["gan"].conjugate_second(phi.log()), odds + odds**2, rtol=1e-10, atol=1e-10
+    )
 
 
 def test_away_from_the_optimum_they_do_not_agree():
@@ -131,7 +136,9 @@ def test_regularizer_is_not_the_effect_of_noise_away_from_the_optimum():
 def test_laplacian_terms_restore_the_agreement(name):
     """Eq. 13 with Eq. 16: noise effect = Ω_f − {E_P[Δψ] − E_Q[f*'(ψ) Δψ]} at any ψ."""
     entry = DIVERGENCES[name]
-    score = {"gan": wrong_logit, "jensen-shannon": wrong_logit}.get(name, lambda x: 0.7 * torch.sin(x) + 0.2 * x)
+    score = {"gan": wrong_logit, "jensen-shannon": wrong_logit}.get(
+        name, lambda x: 0.7 * torch.sin(x) + 0.2 * x
+    )
     _, laplacian = derivatives(lambda x: entry.activation(score(x)))
     on_real = expectation(laplacian, MEAN_P)
     on_fake = expectation(lambda x: entry.conjugate_prime(entry.activation(score(x))) * laplacian(x), MEAN_Q)
