@@ -18,7 +18,7 @@ from gancross.trainer.recipes import (
     ObjectiveName,
     Recipe,
     parse_setting,
-)  # fmt: skip
+)
 
 MIXTURE = recipe("mixture")
 

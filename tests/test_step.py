@@ -1,6 +1,5 @@
 """One update of each player: what is minimised, what is touched, what is paid for."""
 
-import dataclasses
 from itertools import pairwise
 
 import pytest
@@ -260,7 +259,6 @@ def test_noise_enters_both_batches_of_the_discriminator_and_follows_the_update()
     made = players(chosen)
     made.discriminator.register_forward_hook(lambda module, inputs, result: seen.append(inputs[0].detach()))
     for update in (0, 0, 1):
-        made = dataclasses.replace(made)
         step_d(made, chosen, update=update, n=4)
     step_g(made, chosen, n=4)
     real_0, _, real_again, _, real_1, fake_1, fake_g = seen
