@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from gancross.evaluator.crosstest import crosstest as crosstest
     from gancross.evaluator.result import Result as Result
     from gancross.evaluator.result import load_result as load_result
+    from gancross.trainer.experiments import recipe as recipe
     from gancross.trainer.loop import train as train
     from gancross.trainer.recipes import Recipe as Recipe
-    from gancross.trainer.recipes import recipe as recipe
 
 __version__ = "0.1.0"
 
@@ -24,7 +24,7 @@ _HOMES = {
     "crosstest": "gancross.evaluator.crosstest",
     "load_contestant": "gancross.checkpoint",
     "load_result": "gancross.evaluator.result",
-    "recipe": "gancross.trainer.recipes",
+    "recipe": "gancross.trainer.experiments",
     "train": "gancross.trainer.loop",
 }
 __all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604  # names are resolved on first use

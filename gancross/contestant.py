@@ -16,7 +16,8 @@ from gancross.errors import UsageError, unknown_name
 from gancross.latents import PRIORS, Prior
 
 Orientation = Literal["real_high", "fake_high"]
-SCORE_KINDS = ("logit", "critic", "probability")
+F_GANS = ("gan", "jensen-shannon", "kl", "reverse-kl", "pearson", "neyman", "squared-hellinger")
+SCORE_KINDS = ("logit", *(f"f-gan:{name}" for name in F_GANS), "critic", "probability")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,8 @@ class Contestant:
         latent_shape: shape of one latent where it is not (latent_dim,).
         latent: prior, see `gancross.latents.latents`.
         data_range: values of black and white in the networks' images; ignored for vectors.
-        score_kind: `logit`, `critic` or `probability` (converted to a logit before anything else).
+        score_kind: `logit`, `f-gan:NAME` (raw score v of an f-GAN, before its output activation), `critic`,
+            or `probability` (converted to a logit before anything else).
         orientation: whether a high score means real or fake.
         threshold: τ on v (on the logit for `probability`): real iff v > τ. None: no decision, as for
             Wasserstein critics; then only AUC and the like are reported.

@@ -65,9 +65,12 @@ class Stream:
         """A uniformly random order of 0..n−1."""
         return np.random.Generator(np.random.Philox(key=self._key)).permutation(n)
 
-    def torch_generator(self) -> torch.Generator:
-        """A CPU generator of torch seeded by this stream's key, for initialisations."""
-        return torch.Generator().manual_seed(int(self._key[0] >> np.uint64(1)))
+    def torch_generator(self, device: torch.device | str = "cpu") -> torch.Generator:
+        """A generator of torch seeded by this stream's key: initial weights, noise.
+
+        The numbers it draws are the same again on the same kind of device, not across kinds.
+        """
+        return torch.Generator(device).manual_seed(int(self._key[0] >> np.uint64(1)))
 
 
 def latents(

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from gancross.trainer.experiments import recipe
+from gancross.trainer.fields import Plain
 from gancross.trainer.loop import train
-from gancross.trainer.recipes import Plain, Recipe, recipe
+from gancross.trainer.recipes import Recipe
 
 torch.set_num_threads(1)
 

@@ -16,8 +16,9 @@ from conftest import small
 
 from gancross import checkpoint
 from gancross.errors import CheckpointError, DivergenceError, Interrupted, UsageError
+from gancross.trainer.experiments import recipe
+from gancross.trainer.fields import Plain
 from gancross.trainer.loop import train
-from gancross.trainer.recipes import Plain, recipe
 
 
 def weights(path: Path) -> list[torch.Tensor]:

@@ -13,7 +13,7 @@ def recipes() -> None:
     """List the recipes that 'gancross train' knows."""
     from rich.table import Table
 
-    from gancross.trainer.recipes import RECIPES, SOURCES
+    from gancross.trainer.experiments import RECIPES, SOURCES
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("recipe", "data", "network", "γ", "steps", "what it is"):

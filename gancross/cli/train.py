@@ -10,7 +10,8 @@ import click
 from gancross.cli.options import common, notes_console, progress_bar
 
 if TYPE_CHECKING:
-    from gancross.trainer.recipes import Plain, Recipe
+    from gancross.trainer.fields import Plain
+    from gancross.trainer.recipes import Recipe
 
 
 @click.command()
@@ -75,7 +76,8 @@ def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) 
     Raises:
         UsageError: unknown names or bad values.
     """
-    from gancross.trainer.recipes import parse_setting, recipe
+    from gancross.trainer.experiments import recipe
+    from gancross.trainer.recipes import parse_setting
 
     changes: dict[str, Plain] = dict(parse_setting(setting) for setting in settings)
     changes |= {key: value for key, value in fields.items() if value is not None}
@@ -83,8 +85,12 @@ def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) 
 
 
 def default_out(recipe: Recipe) -> Path:
-    """`runs/RECIPE[-unregularized]-seedN`."""
-    unregularized = "-unregularized" if recipe.regularizer == "none" else ""
+    """`runs/RECIPE[-unregularized]-seedN`; recipes that have no regularizer anyway go without the word."""
+    from gancross.trainer.experiments import RECIPES
+
+    named = RECIPES.get(recipe.name, recipe)
+    removed = recipe.regularizer == "none" != named.regularizer
+    unregularized = "-unregularized" if removed else ""
     return Path("runs") / f"{recipe.name}{unregularized}-seed{recipe.seed}"
 
 

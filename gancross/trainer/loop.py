@@ -26,9 +26,11 @@ from gancross.latents import Stream, latents
 from gancross.pictures import picture
 from gancross.trainer.interruption import stop_requests
 from gancross.trainer.monitors import mixture_figures
+from gancross.trainer.noise import distinct_samples
+from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.recipes import Recipe
 from gancross.trainer.runs import RunFolder
-from gancross.trainer.step import Measured, Players, adam, discriminator_step, generator_step
+from gancross.trainer.step import Measured, Players, discriminator_step, generator_step, optimizer
 
 DATA_RANGE = (-1.0, 1.0)
 MILESTONES = 20  # numbered checkpoints of a run, unless told otherwise
@@ -127,8 +129,8 @@ def make_players(
     )
     return Players(
         generator=generator, discriminator=discriminator,
-        generator_optimizer=adam(generator, recipe),
-        discriminator_optimizer=adam(discriminator, recipe),
+        generator_optimizer=optimizer(generator, recipe),
+        discriminator_optimizer=optimizer(discriminator, recipe),
     )  # fmt: skip
 
 
@@ -158,9 +160,10 @@ def _loop(run: Run, start: int, *, every: int, log_every: int, progress: Progres
     logged_step = start
     with stop_requests() as request:
         for step in range(start + 1, recipe.steps + 1):
-            measured = algorithm_1(run, step, reals)
+            logging = step % log_every == 0 or step == recipe.steps
+            measured = algorithm_1(run, step, reals, measure=logging)
             figures = None
-            if step % log_every == 0 or step == recipe.steps:
+            if logging:
                 now = time.monotonic()
                 rate = (step - logged_step) * recipe.batch_size / (now - logged_at)
                 figures = _log(run, step, measured, samples_per_second=rate)
@@ -183,20 +186,25 @@ def _loop(run: Run, start: int, *, every: int, log_every: int, progress: Progres
                 )
 
 
-def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor]) -> Measured:
-    """Step t of Algorithm 1: n_φ discriminator updates, one generator update."""
+def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: bool = False) -> Measured:
+    """Step t of Algorithm 1: n_φ discriminator updates, one generator update.
+
+    `measure` adds the gradient norms of the last discriminator update and of the generator's.
+    """
     recipe = run.recipe
     gamma = recipe.gamma_at(step)
     measured: Measured = {}
     for update in range(recipe.n_phi):
         number = (step - 1) * recipe.n_phi + update
         measured = discriminator_step(
-            run.players, gamma=gamma, real=next(reals),
-            latents=run.latents("discriminator", number, recipe.batch_size),
+            run.players, recipe, gamma=gamma, real=next(reals), update=number,
+            latents=run.latents("discriminator", number, distinct_samples(recipe, "discriminator")),
+            measure=measure and update == recipe.n_phi - 1,
         )  # fmt: skip
     return measured | generator_step(
-        run.players, generator_loss=recipe.generator_loss,
-        latents=run.latents("generator", step - 1, recipe.batch_size),
+        run.players, recipe, gamma=gamma, update=step - 1,
+        latents=run.latents("generator", step - 1, distinct_samples(recipe, "generator")),
+        measure=measure,
     )  # fmt: skip
 
 
@@ -206,8 +214,9 @@ def _reals(run: Run, start: int) -> Iterator[torch.Tensor]:
     if run.data.train is None:
         raise UsageError(f"data '{run.data.name}' has no training samples")
     for batch in run.data.train.batches(
-        seed=recipe.seed, batch_size=recipe.batch_size, start=start * recipe.n_phi
-    ):
+        seed=recipe.seed, batch_size=distinct_samples(recipe, "discriminator"),
+        start=start * recipe.n_phi,
+    ):  # fmt: skip
         yield to_network(batch.to(run.device, non_blocking=True), DATA_RANGE)
 
 
@@ -252,14 +261,15 @@ def _check_finite(run: Run, step: int) -> None:
 
 def _snapshot(run: Run, step: int) -> Checkpoint:
     recipe, players = run.recipe, run.players
+    objective = OBJECTIVES[recipe.objective]
     return Checkpoint(
         recipe=recipe.to_dict(), method=recipe.method, step=step,
         generator=run.architectures[0], discriminator=run.architectures[1],
         generator_state=players.generator.state_dict(),
         discriminator_state=players.discriminator.state_dict(),
         sample_shape=run.data.shape, latent_dim=recipe.latent_dim, latent=recipe.latent,
-        data_range=DATA_RANGE, score_kind="logit", orientation="real_high", threshold=0.0,
-        batch_size=recipe.batch_size,
+        data_range=DATA_RANGE, score_kind=objective.score_kind, orientation="real_high",
+        threshold=objective.threshold, batch_size=recipe.batch_size,
         training={
             "generator_optimizer": players.generator_optimizer.state_dict(),
             "discriminator_optimizer": players.discriminator_optimizer.state_dict(),

@@ -1,4 +1,4 @@
-"""Recipes: everything that decides a training run, and the paper's experiments by name.
+"""Recipes: everything that decides a training run. The paper's are named in `experiments`.
 
 No torch here, so that `gancross recipes` and `--help` answer at once.
 """
@@ -6,28 +6,39 @@ No torch here, so that `gancross recipes` and `--help` answer at once.
 from __future__ import annotations
 
 import dataclasses
-import math
-import types
 import typing
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 from gancross.errors import UsageError, unknown_name
+from gancross.trainer import fields
+from gancross.trainer.fields import Plain, within
 
-Plain = bool | int | float | str | None
+FGanName = Literal["gan", "jensen-shannon", "kl", "reverse-kl", "pearson", "neyman", "squared-hellinger"]
+ObjectiveName = Literal[
+    "js-logit", "gan", "jensen-shannon", "kl", "reverse-kl", "pearson", "neyman", "squared-hellinger",
+    "lsgan", "wgan", "wgan-gp",
+]  # fmt: skip
+RegularizerName = Literal["jensen-shannon", "f-divergence", "gradient-penalty", "none"]
 
+NOISE_INDUCED = ("jensen-shannon", "f-divergence")
+OWN_REGULARIZER: dict[str, str] = {
+    "js-logit": "jensen-shannon",
+    **dict.fromkeys(get_args(FGanName), "f-divergence"),
+    "lsgan": "none",
+    "wgan": "none",
+    "wgan-gp": "gradient-penalty",
+}
+ONE_GENERATOR_LOSS = ("lsgan", "wgan", "wgan-gp")
+CLIP = 0.01  # Arjovsky et al. 2017
+GRADIENT_PENALTY = 10.0  # Gulrajani et al. 2017
 
-def within(interval: str) -> Any:
-    """A required dataclass field whose numbers lie in an interval, e.g. "[0, 1)"."""
-    return field(metadata={"interval": interval})
-
-
-def contains(interval: str, value: float) -> bool:
-    """Whether a finite value lies in an interval written as mathematicians do; NaN never does."""
-    low, high = (float(end) for end in interval[1:-1].split(","))
-    above = value >= low if interval[0] == "[" else value > low
-    below = value <= high if interval[-1] == "]" else value < high
-    return math.isfinite(value) and above and below
+TOTAL_VARIATION = "total-variation"
+NO_TOTAL_VARIATION = (
+    "total variation cannot be regularized: its conjugate is linear, f*'' = 0, so the regularizer of Eq. 19"
+    f" vanishes; choose another divergence: {', '.join(get_args(FGanName))}"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,26 +47,39 @@ class Recipe:
 
     Attributes:
         name: the recipe this one was made from.
-        data: `mixture`, `digits`, `cifar10`, or `folder:PATH`.
+        data: a data set's name (`gancross datasets`), or `folder:PATH`.
         image_size: side in pixels to which images are resized; None takes them as they are.
         batch_size: real and generated samples of one update, each (m of Algorithm 1).
         network: family of the generator–discriminator pair.
-        width: unit of width of that family; the paper's is 128 (mlp) and 64 (all others).
+        width: unit of width of that family; the paper's is 128 (mlp) and 64 (images).
         normalization: `batch`, `none`, or `layer`: layer norm in D and batch norm in G (WGAN-GP).
         activation: `relu` (ReLU in G, leaky ReLU 0.2 in D) or `tanh`, where the family has the choice.
         latent_dim: dimension of the latent z.
         latent: prior of z: `normal`, `uniform` on [−1, 1], `uniform01` on [0, 1].
-        objective: `js-logit`, Eqs. 2 and 20.
-        regularizer: `jensen-shannon` (Ω_JS of Eq. 20) or `none`.
+        objective: `js-logit` (Eqs. 2, 20), an f-GAN by its divergence (Eqs. 7, 19), `lsgan`, `wgan`,
+            `wgan-gp`; the formulas stand in `objectives`.
+        regularizer: `jensen-shannon` (Ω_JS of Eq. 20, for js-logit), `f-divergence` (Ω_f of Eq. 19, for
+            the f-GANs), `gradient-penalty` (wgan-gp's own) or `none`.
         gamma: γ, variance of the virtual noise; γ₀ under annealing.
         anneal: γ_t = γ₀·α^(t/T) (Algorithm 1) instead of a constant γ.
         gamma_decay: α of the annealing.
+        gradient_penalty: λ of wgan-gp.
+        clip: bound on every weight of wgan's critic.
         n_phi: discriminator updates per generator update (n_φ).
-        generator_loss: `non-saturating` −ln σ(φ(G(z))) or `saturating` ln(1−σ(φ(G(z)))).
-        learning_rate: Adam's, for both networks.
+        generator_loss: `non-saturating` or `saturating`; the other objectives have only one.
+        regularize_generator: the generator, too, minimises the regularized objective (§4.1).
+        noise: explicit noise on the discriminator's inputs: `gaussian`, `laplacian` or `none` (§5.4).
+        noise_variance: of that noise, per dimension.
+        nsr: noise vectors per distinct sample (noise-to-signal ratio); a batch has batch_size/nsr of these.
+        noise_players: noise in `both` players' updates, or only in the `discriminator`'s.
+        optimizer: `adam` or `rmsprop`, for both networks.
+        learning_rate: for both networks.
         beta1, beta2: Adam's decay rates of the moments.
         steps: generator updates (T).
-        seed: of initial weights, latents and data order.
+        seed: of initial weights, latents, noise and data order.
+
+    What a setting cannot influence is put to its neutral value, so that one run has one spelling:
+    γ = 0 and `regularizer=none` are the same recipe.
     """
 
     name: str
@@ -68,13 +92,21 @@ class Recipe:
     activation: Literal["relu", "tanh"]
     latent_dim: int = within("[1, 65536]")
     latent: Literal["normal", "uniform", "uniform01"]
-    objective: Literal["js-logit"]
-    regularizer: Literal["jensen-shannon", "none"]
+    objective: ObjectiveName
+    regularizer: RegularizerName
     gamma: float = within("[0, inf)")
     anneal: bool
     gamma_decay: float = within("(0, 1]")
+    gradient_penalty: float = within("(0, inf)")
+    clip: float = within("(0, inf)")
     n_phi: int = within("[1, 1000]")
     generator_loss: Literal["non-saturating", "saturating"]
+    regularize_generator: bool
+    noise: Literal["none", "gaussian", "laplacian"]
+    noise_variance: float = within("[0, inf)")
+    nsr: int = within("[1, 1048576]")
+    noise_players: Literal["both", "discriminator"]
+    optimizer: Literal["adam", "rmsprop"]
     learning_rate: float = within("(0, 1]")
     beta1: float = within("[0, 1)")
     beta2: float = within("[0, 1)")
@@ -82,30 +114,39 @@ class Recipe:
     seed: int = within("[0, 1e18]")
 
     def __post_init__(self) -> None:
+        if TOTAL_VARIATION in (self.objective, self.regularizer):
+            raise UsageError(NO_TOTAL_VARIATION)
         hints = typing.get_type_hints(Recipe)
         for spec in dataclasses.fields(self):
-            _check(spec.name, getattr(self, spec.name), hints[spec.name], spec.metadata)
-        if self.regularizer != "none" and self.gamma == 0.0:
-            # One spelling for one run: γ = 0 is the unregularized GAN.
+            fields.check(spec.name, getattr(self, spec.name), hints[spec.name], spec.metadata)
+        self._check_together()
+        if self.regularizer in NOISE_INDUCED and self.gamma == 0.0:
             object.__setattr__(self, "regularizer", "none")
-        if self.regularizer == "none":
-            object.__setattr__(self, "gamma", 0.0)
-            object.__setattr__(self, "anneal", False)
+        for name, neutral, _ in self._without_influence():
+            object.__setattr__(self, name, neutral)
 
     def with_changes(self, changes: dict[str, Plain]) -> Recipe:
         """A copy with some fields replaced.
 
+        Another `objective` brings its own regularizer unless one is named here: Ω_JS for js-logit, Ω_f for
+        an f-GAN, the gradient penalty for wgan-gp, none for lsgan and wgan. γ and all else stay, so an
+        unregularized js-logit becomes an unregularized f-GAN.
+
         Raises:
-            UsageError: a key that is no field (the nearest one is named), or a bad value.
+            UsageError: a key that is no field (the nearest one is named), a bad value, or a value that
+                would have no influence.
         """
         names = [spec.name for spec in dataclasses.fields(Recipe)]
         for key in changes:
             if key not in names:
                 raise unknown_name("recipe key", key, names)
-        regularizer = changes.get("regularizer", self.regularizer)
-        if changes.get("gamma") and regularizer == "none":
-            raise UsageError(f"gamma={changes['gamma']} with regularizer=none: leave one of them out")
-        return dataclasses.replace(self, **typing.cast(dict[str, Any], changes))
+        complete = typing.cast(dict[str, Any], dict(changes))
+        objective = complete.get("objective", self.objective)
+        if objective != self.objective and objective in OWN_REGULARIZER:
+            complete = {"regularizer": OWN_REGULARIZER[objective]} | complete
+        made = dataclasses.replace(self, **complete)
+        made._check_influence(changes)
+        return made
 
     def to_dict(self) -> dict[str, Plain]:
         """All fields as plain values, as `recipe.json` and checkpoints hold them."""
@@ -118,15 +159,19 @@ class Recipe:
         Raises:
             UsageError: unknown keys or bad values.
         """
+        from gancross.trainer.experiments import RECIPES
+
         return RECIPES.get(str(values.get("name")), RECIPES["mixture"]).with_changes(values)
 
     @property
     def method(self) -> str:
         """Name and overrides without the seed: what runs of one method have in common."""
+        from gancross.trainer.experiments import RECIPES
+
         base = RECIPES.get(self.name)
         if base is None:
             return self.name
-        implied = ("gamma", "anneal") if self.regularizer == "none" else ()
+        implied = {name for name, _, _ in self._without_influence()}
         changed = {
             key: value
             for key, value in self.to_dict().items()
@@ -138,32 +183,48 @@ class Recipe:
         """γ_t of Algorithm 1 for step t = 1..T: γ₀·α^(t/T), or γ when it is not annealed."""
         return self.gamma * self.gamma_decay ** (step / self.steps) if self.anneal else self.gamma
 
+    def _check_together(self) -> None:
+        own = OWN_REGULARIZER[self.objective]
+        allowed = {own} if self.objective == "wgan-gp" else {own, "none"}
+        if self.regularizer not in allowed:
+            raise UsageError(
+                f"regularizer={self.regularizer} does not fit objective={self.objective}: use regularizer="
+                + " or ".join(sorted(allowed))
+            )
+        if self.noise != "none" and self.noise_variance == 0.0:
+            raise UsageError(f"noise={self.noise} needs noise_variance above 0")
+        if self.batch_size % self.nsr:
+            raise UsageError(f"batch_size={self.batch_size} is not divisible by nsr={self.nsr}")
 
-def _check(name: str, value: object, hint: Any, metadata: Any) -> None:
-    """One field against its annotation and range; NaN and infinities never pass.
+    def _without_influence(self) -> Iterator[tuple[str, Plain, str]]:
+        """Fields that decide nothing in this recipe, their neutral values, and why."""
+        if self.regularizer not in NOISE_INDUCED:
+            why = f"objective={self.objective} with regularizer={self.regularizer} has no γ"
+            yield from (("gamma", 0.0, why), ("anneal", False, why), ("regularize_generator", False, why))
+        if self.objective in ONE_GENERATOR_LOSS:
+            why = f"objective={self.objective} has only one generator loss"
+            yield "generator_loss", "non-saturating", why
+        if self.noise == "none":
+            why = "there is no noise; set noise=gaussian or noise=laplacian"
+            yield from (("noise_variance", 0.0, why), ("nsr", 1, why), ("noise_players", "both", why))
+        if self.objective != "wgan":
+            yield "clip", CLIP, "only objective=wgan clips weights"
+        if self.objective != "wgan-gp":
+            yield "gradient_penalty", GRADIENT_PENALTY, "only objective=wgan-gp has a gradient penalty"
 
-    Raises:
-        UsageError: saying what was expected and what was got.
-    """
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if value is None and type(None) in kinds:
-        return
-    kind = next(kind for kind in kinds if kind is not type(None))
-    if typing.get_origin(kind) is Literal:
-        if value not in typing.get_args(kind):
-            raise unknown_name(f"value for {name}", str(value), typing.get_args(kind))
-        return
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind:
-        raise UsageError(f"{name} must be {_article(kind)}, got {value!r}")
-    interval = metadata.get("interval")
-    if interval and isinstance(value, int | float) and not contains(interval, value):
-        raise UsageError(f"{name} must be a number in {interval}, got {value}")
-
-
-def _article(kind: type) -> str:
-    return {int: "an integer", float: "a number", bool: "true or false", str: "a text"}[kind]
+    def _check_influence(self, changes: dict[str, Plain]) -> None:
+        """Nothing that was asked for has been put to a neutral value. γ = 0 asks for no regularizer."""
+        if changes.get("gamma") == 0.0 and self.regularizer == "none":
+            changes = {
+                key: value
+                for key, value in changes.items()
+                if key not in ("regularizer", "anneal", "regularize_generator")
+            }
+        if changes.get("regularizer", self.regularizer) != self.regularizer:
+            raise UsageError(f"regularizer={changes['regularizer']} needs gamma above 0")
+        for key, neutral, why in self._without_influence():
+            if changes.get(key, neutral) != neutral:
+                raise UsageError(f"{key}={changes[key]} would do nothing: {why}")
 
 
 def parse_setting(text: str) -> tuple[str, Plain]:
@@ -178,63 +239,4 @@ def parse_setting(text: str) -> tuple[str, Plain]:
     hints = typing.get_type_hints(Recipe)
     if key not in hints:
         raise unknown_name("recipe key", key, hints)
-    hint = hints[key]
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if value.lower() == "none" and type(None) in kinds:
-        return key, None
-    try:
-        if bool in kinds:
-            return key, {"true": True, "false": False}[value.lower()]
-        if int in kinds:
-            return key, int(value)
-        if float in kinds:
-            return key, float(value)
-    except (ValueError, KeyError):
-        kind = next(kind for kind in kinds if kind is not type(None))
-        raise UsageError(f"--set {text}: {key} must be {_article(kind)}") from None
-    return key, value
-
-
-_MIXTURE = Recipe(
-    name="mixture", data="mixture", image_size=None, batch_size=512, network="mlp", width=128,
-    normalization="none", activation="tanh", latent_dim=2, latent="normal", objective="js-logit",
-    regularizer="jensen-shannon", gamma=0.1, anneal=False, gamma_decay=0.01, n_phi=1,
-    generator_loss="non-saturating", learning_rate=1e-3, beta1=0.5, beta2=0.999, steps=50_000, seed=0,
-)  # fmt: skip
-
-
-def _table(parents: dict[str, Recipe], *lines: tuple[str, str, dict[str, Plain]]) -> dict[str, Recipe]:
-    """Recipes as lines (name, parent, differences from the parent)."""
-    table = dict(parents)
-    for name, parent, differences in lines:
-        table[name] = table[parent].with_changes({"name": name, **differences})
-    return table
-
-
-RECIPES: dict[str, Recipe] = _table(
-    {"mixture": _MIXTURE},
-    ("cifar10-dcgan", "mixture", {
-        "data": "cifar10", "batch_size": 64, "network": "dcgan32", "width": 64,
-        "normalization": "batch", "activation": "relu", "latent_dim": 100, "latent": "uniform",
-        "learning_rate": 2e-4, "steps": 39_050}),  # 50 epochs of 781 batches
-    ("digits", "cifar10-dcgan", {
-        "data": "digits", "network": "dcgan8", "width": 32, "latent_dim": 16, "latent": "normal",
-        "steps": 10_000}),
-)  # fmt: skip
-
-SOURCES: dict[str, str] = {
-    "mixture": "§5.1, §7.3: seven Gaussians on a tilted plane in 3-D",
-    "cifar10-dcgan": "§5.4, §5.5: DCGAN on CIFAR-10, 50 epochs",
-    "digits": "ours: the DCGAN family at 8×8 on scikit-learn's digits",
-}
-
-
-def recipe(name: str) -> Recipe:
-    """The named recipe.
-
-    Raises:
-        UsageError: there is none; the nearest name is in the message.
-    """
-    if name not in RECIPES:
-        raise unknown_name("recipe", name, RECIPES)
-    return RECIPES[name]
+    return key, fields.parse(key, value, hints[key])

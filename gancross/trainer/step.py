@@ -1,4 +1,4 @@
-"""One update of the discriminator, one of the generator (the body of Algorithm 1)."""
+"""One update of the discriminator, one of the generator (the body of Algorithm 1), for every recipe."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from gancross.trainer.objectives import GENERATOR_LOSSES, discriminator_loss
+from gancross.latents import Stream
+from gancross.trainer.noise import noisy, uniforms
+from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.recipes import Recipe
-from gancross.trainer.regularizers import jensen_shannon_penalty, scored_with_gradient
+from gancross.trainer.regularizers import UNREGULARIZED, clip_weights, gradient_penalty, noise_induced, scored
+
+RMSPROP_DECAY = 0.9  # of the mean square, as in the authors' program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,68 +32,123 @@ Measured = dict[str, torch.Tensor]
 
 
 def discriminator_step(
-    players: Players, *, real: torch.Tensor, latents: torch.Tensor, gamma: float
+    players: Players,
+    recipe: Recipe,
+    *,
+    real: torch.Tensor,
+    latents: torch.Tensor,
+    gamma: float,
+    update: int,
+    measure: bool = False,
 ) -> Measured:
-    """Minimises −F + γ/2·Ω_JS over the discriminator, once.
+    """Minimises −F + γ/2·Ω over the discriminator, once; or what the recipe's objective has in its place.
 
     Real and generated batch go through the discriminator apart, each normalised by its own statistics,
-    as in the authors' program. With γ = 0 no input gradient is taken at all.
+    as in the authors' program, and once: Ω uses the scores of the same pass. With γ = 0 no input gradient
+    is taken at all. WGAN-GP's interpolates are a third pass, which leaves batch norm's averages alone.
 
     Args:
-        real: real samples as the network wants them, (N, …).
+        real: real samples as the network wants them, (N, …), N = `distinct_samples(recipe, …)`.
         latents: for as many generated ones.
         gamma: γ_t ≥ 0.
+        update: number of this update, from 0; noise and interpolation are functions of it.
+        measure: also return `gradient_discriminator`, the L2 norm of the whole parameter gradient.
 
     Returns:
-        Detached scalars: loss, penalty (Ω before γ/2), mean logits. They stay on the device.
+        Detached scalars: loss, penalty (Ω before γ/2, or WGAN-GP's before λ), mean scores. They stay on
+        the device.
     """
     discriminator = players.discriminator
     with torch.no_grad(), frozen_averages(players.generator):
         fake = players.generator(latents)
-    if gamma > 0.0:
-        scored_real = scored_with_gradient(discriminator, real)
-        scored_fake = scored_with_gradient(discriminator, fake)
-        penalty = jensen_shannon_penalty(real=scored_real, fake=scored_fake)
-        logits_real, logits_fake = scored_real[0], scored_fake[0]
-    else:
-        logits_real, logits_fake = discriminator(real).flatten(), discriminator(fake).flatten()
-        penalty = torch.zeros((), device=real.device)
-    loss = discriminator_loss(real=logits_real, fake=logits_fake)
-    players.discriminator_optimizer.zero_grad(set_to_none=True)
-    _backward(loss + gamma / 2 * penalty if gamma > 0.0 else loss)
-    players.discriminator_optimizer.step()
-    return {
+    real = noisy(real, recipe, player="discriminator", kind="real", update=update)
+    fake = noisy(fake, recipe, player="discriminator", kind="fake", update=update)
+    weights = noise_induced(recipe.regularizer, recipe.objective) if gamma > 0.0 else UNREGULARIZED
+    scores_real, penalty_real = scored(discriminator, real, weights.real)
+    scores_fake, penalty_fake = scored(discriminator, fake, weights.fake)
+    loss = OBJECTIVES[recipe.objective].discriminator_loss(real=scores_real, fake=scores_fake)
+    penalty, total = penalty_real + penalty_fake, loss
+    if weights is not UNREGULARIZED:
+        total = loss + gamma / 2 * penalty
+    elif recipe.regularizer == "gradient-penalty":
+        epsilon = uniforms(real, len(real), Stream(recipe.seed, "interpolates", f"update-{update}"))
+        with frozen_averages(discriminator):
+            penalty = gradient_penalty(discriminator, real, fake, epsilon)
+        total = loss + recipe.gradient_penalty * penalty
+    measured = {
         "loss_discriminator": loss.detach(),
         "penalty": penalty.detach(),
-        "logit_real": logits_real.detach().mean(),
-        "logit_fake": logits_fake.detach().mean(),
+        "logit_real": scores_real.detach().mean(),
+        "logit_fake": scores_fake.detach().mean(),
     }
+    measured |= _descend(total, discriminator, players.discriminator_optimizer, "discriminator", measure)
+    if recipe.objective == "wgan":
+        clip_weights(discriminator, recipe.clip)
+    return measured
 
 
-def generator_step(players: Players, *, latents: torch.Tensor, generator_loss: str) -> Measured:
+def generator_step(
+    players: Players,
+    recipe: Recipe,
+    *,
+    latents: torch.Tensor,
+    gamma: float,
+    update: int,
+    measure: bool = False,
+) -> Measured:
     """Minimises the generator's loss over the generator, once; the discriminator is frozen.
 
     The discriminator normalises by batch statistics here too, but its running averages stay as its own
-    steps left them.
+    steps left them. With `regularize_generator` the generator descends on its loss − γ/2·Ω_Q, Ω_Q the term
+    of Ω over generated samples: F_γ = F − γ/2·Ω (Eqs. 19 and 20) is what the discriminator maximises and
+    the generator minimises, so the penalty has the same sign in F_γ for both and the generator gains by
+    moving to where the discriminator is steep (the incentive that §4.1 warns of). The non-saturating
+    loss replaces F's dependence on the generator and gets the same term.
+
+    Args:
+        latents: N = `distinct_samples(recipe, "generator")` of them.
+        gamma: γ_t ≥ 0, used with `regularize_generator` only.
+        update: number of this update, from 0.
+        measure: also return `gradient_generator`, the L2 norm of the whole parameter gradient.
+
+    Returns:
+        Detached scalars: the loss, without the regularizer's term.
     """
-    with frozen_parameters(players.discriminator), frozen_averages(players.discriminator):
-        logits = players.discriminator(players.generator(latents)).flatten()
-        loss = GENERATOR_LOSSES[generator_loss](logits)
-        players.generator_optimizer.zero_grad(set_to_none=True)
-        _backward(loss)
-    players.generator_optimizer.step()
-    return {"loss_generator": loss.detach()}
+    discriminator = players.discriminator
+    regularized = recipe.regularize_generator and gamma > 0.0
+    weights = noise_induced(recipe.regularizer, recipe.objective) if regularized else UNREGULARIZED
+    with frozen_parameters(discriminator), frozen_averages(discriminator):
+        fake = players.generator(latents)
+        fake = noisy(fake, recipe, player="generator", kind="fake", update=update)
+        scores, penalty = scored(discriminator, fake, weights.fake)
+        loss = OBJECTIVES[recipe.objective].generator_losses[recipe.generator_loss](scores)
+        total = loss - gamma / 2 * penalty if regularized else loss
+        gradient = _descend(total, players.generator, players.generator_optimizer, "generator", measure)
+    return {"loss_generator": loss.detach()} | gradient
 
 
-def adam(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam with the recipe's rates (ε = 1e-8), fused into one kernel per update."""
+def optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimizer: Adam (ε 1e-8, fused), or RMSprop (decay 0.9, ε 1e-8, no momentum)."""
+    parameters = network.parameters()
+    if recipe.optimizer == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=recipe.learning_rate, alpha=RMSPROP_DECAY, foreach=True)
     return torch.optim.Adam(
-        network.parameters(), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), fused=True
+        parameters, lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), fused=True
     )
 
 
-def _backward(loss: torch.Tensor) -> None:
-    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+def _descend(
+    total: torch.Tensor, network: nn.Module, descent: torch.optim.Optimizer, player: str, measure: bool
+) -> Measured:
+    """One step of the optimizer down the gradient of `total`; that gradient's norm if it is asked for."""
+    descent.zero_grad(set_to_none=True)
+    torch.autograd.backward(total)
+    measured: Measured = {}
+    if measure:
+        gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+        measured[f"gradient_{player}"] = nn.utils.get_total_norm(gradients)
+    descent.step()
+    return measured
 
 
 @contextmanager

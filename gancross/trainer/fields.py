@@ -1,0 +1,79 @@
+"""Checked dataclass fields: intervals, types, and texts of the command line."""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from dataclasses import field
+from typing import Any, Literal
+
+from gancross.errors import UsageError, unknown_name
+
+Plain = bool | int | float | str | None
+
+
+def within(interval: str) -> Any:
+    """A required dataclass field whose numbers lie in an interval, e.g. "[0, 1)"."""
+    return field(metadata={"interval": interval})
+
+
+def contains(interval: str, value: float) -> bool:
+    """Whether a finite value lies in an interval written as mathematicians do; NaN never does."""
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    above = value >= low if interval[0] == "[" else value > low
+    below = value <= high if interval[-1] == "]" else value < high
+    return math.isfinite(value) and above and below
+
+
+def check(name: str, value: object, hint: Any, metadata: Any) -> None:
+    """One field against its annotation and range; NaN and infinities never pass.
+
+    Raises:
+        UsageError: saying what was expected and what was got.
+    """
+    kinds = _kinds(hint)
+    if value is None and type(None) in kinds:
+        return
+    kind = next(kind for kind in kinds if kind is not type(None))
+    if typing.get_origin(kind) is Literal:
+        if value not in typing.get_args(kind):
+            raise unknown_name(f"value for {name}", str(value), typing.get_args(kind))
+        return
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise UsageError(f"{name} must be {_article(kind)}, got {value!r}")
+    interval = metadata.get("interval")
+    if interval and isinstance(value, int | float) and not contains(interval, value):
+        raise UsageError(f"{name} must be a number in {interval}, got {value}")
+
+
+def parse(key: str, text: str, hint: Any) -> Plain:
+    """The value that a text stands for in a field of this type.
+
+    Raises:
+        UsageError: it is of another type.
+    """
+    kinds = _kinds(hint)
+    if text.lower() == "none" and type(None) in kinds:
+        return None
+    try:
+        if bool in kinds:
+            return {"true": True, "false": False}[text.lower()]
+        if int in kinds:
+            return int(text)
+        if float in kinds:
+            return float(text)
+    except (ValueError, KeyError):
+        kind = next(kind for kind in kinds if kind is not type(None))
+        raise UsageError(f"--set {key}={text}: {key} must be {_article(kind)}") from None
+    return text
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+
+
+def _article(kind: type) -> str:
+    return {int: "an integer", float: "a number", bool: "true or false", str: "a text"}[kind]
