@@ -111,7 +111,7 @@ def test_zero_gamma_and_no_regularizer_are_one_recipe():
     plain = MIXTURE.with_changes({"regularizer": "none"})
     assert plain == MIXTURE.with_changes({"gamma": 0.0})
     assert plain == MIXTURE.with_changes({"gamma": 0.0, "anneal": True, "regularizer": "jensen-shannon"})
-    assert plain.method == "mixture regularizer=none gamma=0.0"
+    assert plain.method == "mixture regularizer=none"
 
 
 def test_inherited_settings_without_influence_become_neutral():

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @click.option("--steps", type=int, help="Generator updates.")
 @click.option("--gamma", type=float, help="Variance γ of the virtual noise; 0 is --regularizer none.")
 @click.option("--anneal/--no-anneal", default=None, help="γ_t = γ₀·α^(t/T) instead of a constant γ.")
-@click.option("--objective", help="Training objective.")
-@click.option("--regularizer", help="jensen-shannon, or none for the unregularized GAN.")
+@click.option("--objective", help="js-logit, an f-GAN such as kl, lsgan, wgan or wgan-gp.")
+@click.option("--regularizer", help="Ω of the objective, or none for the unregularized GAN.")
 @click.option("--data", help="Data set, or folder:PATH.")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
 @click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
@@ -54,11 +54,18 @@ def train(
     with progress_bar(console) as bar:
         task = bar.add_task("training", total=chosen.steps, figures="", rate="")
 
+        was_collapsed = [False]
+
         def show(step: int, steps: int, figures: dict[str, float] | None) -> None:
             speed = bar.tasks[task].speed
             bar.update(task, completed=step, rate=f"{speed:.1f} steps/s" if speed else "")
             if figures is not None:
                 bar.update(task, figures=summary(figures))
+                if figures["collapsed"] and not was_collapsed[0]:
+                    console.print(
+                        f"step {step:,}: the generator's samples are nearly all alike", markup=False
+                    )
+                was_collapsed[0] = bool(figures["collapsed"])
                 if bar.disable and (step * 20 // steps) != ((step - log_every) * 20 // steps):
                     console.print(f"step {step:,} of {steps:,}  {summary(figures)}", markup=False)
 

@@ -75,6 +75,8 @@ class Recipe:
         optimizer: `adam` or `rmsprop`, for both networks.
         learning_rate: for both networks.
         beta1, beta2: Adam's decay rates of the moments.
+        ema: β of an exponential average of the generator's weights, which is then what checkpoints
+            and pictures hold; 0 keeps none, as in the paper.
         steps: generator updates (T).
         seed: of initial weights, latents, noise and data order.
 
@@ -110,6 +112,7 @@ class Recipe:
     learning_rate: float = within("(0, 1]")
     beta1: float = within("[0, 1)")
     beta2: float = within("[0, 1)")
+    ema: float = within("[0, 1)")
     steps: int = within("[1, 1e12]")
     seed: int = within("[0, 1e18]")
 
