@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--data", help="Data set, or folder:PATH.")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
 @click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
+@click.option("--workers", type=int, help="Processes that read large data sets.  [default: up to 4]")
 @click.option("--image-size", type=int, help="Resize a folder's images to this side.")
 @click.option("--seed", type=int, help="Of initial weights, latents and data order.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 @common
 def train(
     name: str, out: Path | None, settings: tuple[str, ...], data_root: Path | None, download: bool,
-    device: str, resume: bool, checkpoint_every: int | None, log_every: int, **fields: Any,
+    workers: int | None, device: str, resume: bool, checkpoint_every: int | None, log_every: int,
+    **fields: Any,
 ) -> None:  # fmt: skip
     """Train the GAN of a recipe (see 'gancross recipes'); the same command again resumes."""
     chosen = chosen_recipe(name, settings, fields)
@@ -71,7 +73,7 @@ def train(
 
         last = run(
             chosen, folder, resume=resume, device=device, progress=show,
-            data_root=data_root or catalogue.DEFAULT_ROOT, download=download,
+            data_root=data_root or catalogue.DEFAULT_ROOT, download=download, workers=workers,
             checkpoint_every=checkpoint_every, log_every=log_every,
         )  # fmt: skip
     console.print(f"done: {last}", markup=False)

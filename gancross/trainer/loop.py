@@ -51,6 +51,7 @@ def train(
     progress: Progress | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
     download: bool = False,
+    workers: int | None = None,
     checkpoint_every: int | None = None,
     log_every: int = LOG_EVERY,
 ) -> Path:
@@ -65,6 +66,7 @@ def train(
         resume: go on from `out/last.pt`; without it `out` must be empty.
         progress: called after every step with (step, steps, figures), figures only when they are logged.
         data_root, download: where named data lie, and whether to fetch them.
+        workers: processes that read large data sets; 0 reads in this one. They change no figure.
         checkpoint_every: steps between numbered checkpoints; a twentieth of the run by default.
             `last.pt` is also written whenever ten minutes have gone by.
         log_every: steps between lines of `log.jsonl`.
@@ -81,7 +83,9 @@ def train(
         raise UsageError("checkpoint_every and log_every must be at least 1")
     folder = RunFolder(Path(out))
     target = resolve_device(device)
-    data = catalogue.load(recipe.data, root=data_root, image_size=recipe.image_size, download=download)
+    data = catalogue.load(
+        recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
+    )
     architectures = models.pair(
         recipe.network,
         models.Shape(

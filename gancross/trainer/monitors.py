@@ -16,7 +16,7 @@ NEAR = 0.1
 
 def spread(samples: torch.Tensor) -> torch.Tensor:
     """Root of the variance over samples, averaged over dimensions; a scalar on the samples' device."""
-    return samples.flatten(1).var(0).mean().sqrt()
+    return samples.flatten(1).var(0, correction=0).mean().sqrt()
 
 
 def collapsed(figures: dict[str, float]) -> bool:

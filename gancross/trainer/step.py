@@ -13,7 +13,8 @@ from gancross.latents import Stream
 from gancross.trainer.noise import noisy, uniforms
 from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.recipes import Recipe
-from gancross.trainer.regularizers import UNREGULARIZED, clip_weights, gradient_penalty, noise_induced, scored
+from gancross.trainer.regularizers import clip_weights, gradient_penalty, noise_induced, scored
+from gancross.trainer.weightings import UNREGULARIZED
 
 RMSPROP_DECAY = 0.9  # of the mean square, as in the authors' program
 
