@@ -37,8 +37,11 @@ def crosstest(
     from gancross.data import catalogue
     from gancross.evaluator.crosstest import crosstest as run
     from gancross.evaluator.naming import contestant_names, split_argument
+    from gancross.files import check_target
     from gancross.report.console import print_result
 
+    if json_out not in (None, "-"):
+        check_target(Path(json_out))
     arguments = [split_argument(model) for model in models]
     names = contestant_names(arguments)
     contestants = [load_contestant(path, name=name) for name, (_, path) in zip(names, arguments, strict=True)]

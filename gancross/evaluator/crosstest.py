@@ -22,7 +22,7 @@ from gancross.devices import resolve_device
 from gancross.errors import UsageError
 from gancross.evaluator.confusion import Confusion, Share, false_negatives, false_positives
 from gancross.evaluator.result import FORMAT, Result
-from gancross.evaluator.sampling import CHUNK, Source, fake_source
+from gancross.evaluator.sampling import CHUNK, Source, check_fit, fake_source
 from gancross.evaluator.scoring import Judged, evaluating, real_high_threshold, score_all
 from gancross.evaluator.statistics import auc, wilson_interval
 from gancross.evaluator.verdict import Standing, Verdict, paper_verdict
@@ -87,6 +87,7 @@ def crosstest(
         for module in (contestant.generator, contestant.discriminator) if module is not None
     ]  # fmt: skip
     with evaluating(modules, target):
+        check_fit(contestants, shape=reals.shape, device=target)
         judged = score_all(
             sources, judges, seed=seed, shape=reals.shape, device=target,
             batch_size=batch_size or CHUNK, progress=progress,

@@ -6,7 +6,7 @@ last bits with the length of a batch. Whatever is grouped around a chunk changes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -83,6 +83,34 @@ def chunks(
             yield to_canonical(samples, contestant.data_range)
     if not bool(finite):  # one look at the device per source, not one per chunk
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
+
+
+def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], device: torch.device) -> None:
+    """Before long work: every contestant's samples have the shape of the data.
+
+    Two samples of each generator are looked at and thrown away.
+
+    Raises:
+        UsageError: one has another shape, or a generator that cannot take its own latents.
+    """
+    for contestant in contestants:
+        if contestant.samples is not None:
+            _check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
+            continue
+        assert contestant.generator is not None and contestant.latent_dim is not None
+        few = latents(
+            Stream(0, "probe"), 0, 2, dim=contestant.latent_dim, prior=contestant.latent,
+            shape=contestant.latent_shape,
+        ).to(device)  # fmt: skip
+        try:
+            samples = contestant.generator(few)
+        except RuntimeError as error:
+            first = (str(error).strip().splitlines() or ["no reason given"])[0]
+            raise UsageError(
+                f"contestant '{contestant.name}': its generator cannot take latents of shape"
+                f" {tuple(few.shape[1:])}: {first}"
+            ) from error
+        _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
 
 
 def as_seen_by(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
