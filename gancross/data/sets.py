@@ -105,20 +105,26 @@ def finite(
 
 
 def to_network(samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1.0)) -> torch.Tensor:
-    """Canonical samples as a network wants them: images scaled to `data_range`, vectors as they are."""
-    if samples.dtype != torch.uint8:
+    """Canonical samples as a network wants them: images scaled to `data_range`, vectors as they are.
+
+    Images may be float32 too, in levels of 0…255 that are not rounded.
+    """
+    if samples.ndim == 2:
         return samples
     low, high = data_range
-    return samples.to(torch.float32).mul_((high - low) / 255).add_(low)
+    return samples.to(torch.float32).mul((high - low) / 255).add_(low)
 
 
-def to_canonical(samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1.0)) -> torch.Tensor:
+def to_canonical(
+    samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1.0), *, quantize: bool = True
+) -> torch.Tensor:
     """A network's samples as a file would hold them: images clipped and rounded to 8 bits.
 
-    The caller checks finiteness first: NaN has no 8-bit value.
+    Without `quantize` images are float32 levels, neither clipped nor rounded. The caller checks
+    finiteness first: NaN has no 8-bit value.
     """
     if samples.ndim == 2:
         return samples.to(torch.float32)
     low, high = data_range
     levels = (samples.to(torch.float32) - low) * (255 / (high - low))
-    return levels.round_().clamp_(0, 255).to(torch.uint8)
+    return levels.round_().clamp_(0, 255).to(torch.uint8) if quantize else levels

@@ -12,24 +12,33 @@ from dataclasses import dataclass
 import torch
 
 from gancross.contestant import Contestant
-from gancross.data.sets import to_canonical, to_network
+from gancross.data.sets import to_canonical
 from gancross.errors import DivergenceError, UsageError
+from gancross.evaluator.controls import Control
 from gancross.latents import Stream, latents
 
 CHUNK = 500
 
 
+Label = str | Control | None  # a contestant's samples, a control, the test data
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where samples come from: n canonical samples on the CPU, or a contestant that makes them.
+    """Where samples come from: n canonical samples on the CPU, or a contestant that makes them."""
 
-    `label` is None for the data and the contestant's name otherwise.
-    """
-
-    label: str | None
+    label: Label
     n: int
     array: torch.Tensor | None = None
     contestant: Contestant | None = None
+
+
+def shown(label: Label) -> str:
+    """A label for people."""
+    if label is None:
+        return "test data"
+    return {Control.NOISE: "uniform noise", Control.BLURRED: "blurred test data",
+            Control.TRAINING: "training data"}[label] if isinstance(label, Control) else label  # fmt: skip
 
 
 def fake_source(contestant: Contestant, *, num_samples: int) -> Source:
@@ -41,13 +50,20 @@ def fake_source(contestant: Contestant, *, num_samples: int) -> Source:
 
 
 def chunks(
-    source: Source, *, seed: int, shape: tuple[int, ...], device: torch.device, group: int
+    source: Source,
+    *,
+    seed: int,
+    shape: tuple[int, ...],
+    device: torch.device,
+    group: int,
+    quantize: bool = True,
 ) -> Iterator[torch.Tensor]:
     """The source's samples in canonical form on `device`, `CHUNK` at a time, padded at the end.
 
     Args:
         shape: of one sample of the data, which every source must match.
         group: chunks that are moved to the device at a time.
+        quantize: round generated images to 8 bits.
 
     Raises:
         UsageError: the samples have another shape than the data.
@@ -80,7 +96,7 @@ def chunks(
                 )
             _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
             finite &= samples.isfinite().all()
-            yield to_canonical(samples, contestant.data_range)
+            yield to_canonical(samples, contestant.data_range, quantize=quantize)
     if not bool(finite):  # one look at the device per source, not one per chunk
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
 
@@ -113,14 +129,9 @@ def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], devi
         _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
 
 
-def as_seen_by(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
-    """A canonical chunk in the value range of the judge's own training data."""
-    return to_network(chunk, judge.data_range)
-
-
-def _check_shape(label: str | None, got: tuple[int, ...], expected: tuple[int, ...]) -> None:
+def _check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...]) -> None:
     if got != expected:
-        who = "the test data" if label is None else f"contestant '{label}'"
+        who = f"contestant '{label}'" if isinstance(label, str) else f"the {shown(label)}"
         raise UsageError(
             f"{who}: samples of shape {got}, but the data have shape {expected};"
             " contestants and data must agree, nothing is resized"
