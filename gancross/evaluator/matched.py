@@ -8,6 +8,7 @@ Shape suffixes: H reals of one half, R resamples.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -160,7 +161,7 @@ def _resampled_thresholds(scores: Scores, times: NDArray[np.uint8]) -> Scores:
     h, allowed = len(scores), _allowed(len(scores))
     order = np.argsort(scores, kind="stable")
     ordered = scores[order]
-    lowest = min(h, 2 * allowed + 50)
+    lowest = min(h, allowed + 8 * math.isqrt(allowed) + 20)
     while True:
         drawn = np.cumsum(times[order[:lowest]], axis=0, dtype=np.int32)
         if drawn[-1].min() > allowed:

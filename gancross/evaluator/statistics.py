@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest, fisher_exact, norm
+from numpy.typing import NDArray
+from scipy.special import gammaln, logsumexp
+from scipy.stats import binomtest, norm
 
 from gancross.evaluator.confusion import PairedDecisions, Share
 
@@ -90,9 +92,16 @@ def paired_difference(decisions: PairedDecisions) -> Estimate:
 
 
 def fisher_p(first: Share, second: Share) -> float:
-    """Two-sided exact p of equal rates in independent samples (Fisher 1935): all tables no likelier."""
-    table = np.array([[first.count, first.n - first.count], [second.count, second.n - second.count]])
-    return float(fisher_exact(table).pvalue)
+    """Two-sided exact p of equal rates in independent samples (Fisher 1935): all tables no likelier.
+
+    The sum over all tables of the observed margins at once; `scipy.stats.fisher_exact` gives the same by
+    a search that takes 0.1 s at 10,000 samples.
+    """
+    both = first.count + second.count
+    possible = np.arange(max(0, both - second.n), min(both, first.n) + 1)
+    log_chance = _log_choose(first.n, possible) + _log_choose(second.n, both - possible)
+    no_likelier = log_chance <= log_chance[first.count - possible[0]] + 1e-7  # equal but for rounding
+    return min(1.0, float(np.exp(logsumexp(log_chance[no_likelier]) - logsumexp(log_chance))))
 
 
 def mcnemar_p(decisions: PairedDecisions) -> float:
@@ -106,6 +115,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     from statsmodels.stats.multitest import multipletests
 
     return [float(p) for p in multipletests(p_values, method="holm")[1]] if len(p_values) else []
+
+
+def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
+    logarithm: NDArray[np.float64] = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    return logarithm
 
 
 def _combined(a: float, b: float, phi: float) -> float:
