@@ -37,7 +37,7 @@ def duality_gaps(
     """
     gaps = _gaps(_accuracy(table.fn, table.fp))
     replicates = np.stack([_gaps(drawn) for drawn in _resampled(table, seed, resamples)])
-    bias = replicates.mean(axis=0) - gaps
+    bias = np.subtract(replicates.mean(axis=0), gaps, where=table.decides, out=np.zeros_like(gaps))
     return {
         name: DualityGap(value=float(gaps[i]), bias=float(bias[i]))
         if table.decides[i]

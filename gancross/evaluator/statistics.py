@@ -112,9 +112,11 @@ def mcnemar_p(decisions: PairedDecisions) -> float:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """p adjusted for all tests of one call, in the same order (Holm 1979)."""
+    if len(p_values) < 2:
+        return list(p_values)  # statsmodels ends with a full garbage collection, up to a second beside torch
     from statsmodels.stats.multitest import multipletests
 
-    return [float(p) for p in multipletests(p_values, method="holm")[1]] if len(p_values) else []
+    return [float(p) for p in multipletests(p_values, method="holm")[1]]
 
 
 def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
