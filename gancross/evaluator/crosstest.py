@@ -20,11 +20,12 @@ from gancross.data import catalogue
 from gancross.data.sets import DataSet, finite
 from gancross.devices import resolve_device
 from gancross.errors import UsageError
+from gancross.evaluator.auc import auc
 from gancross.evaluator.confusion import Confusion, Share, false_negatives, false_positives
 from gancross.evaluator.result import FORMAT, Result
 from gancross.evaluator.sampling import CHUNK, Source, check_fit, fake_source
 from gancross.evaluator.scoring import Judged, evaluating, real_high_threshold, score_all
-from gancross.evaluator.statistics import auc, wilson_interval
+from gancross.evaluator.statistics import wilson_interval
 from gancross.evaluator.verdict import Standing, Verdict, paper_verdict
 
 Data = str | torch.Tensor | np.ndarray[Any, Any]
