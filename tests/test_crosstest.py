@@ -115,9 +115,11 @@ def test_swapping_contestants_permutes_the_tables_and_changes_nothing_else(
     names = ["mixture-plain", "mixture-regularized"]
     one, other = run(checkpoints, names), run(checkpoints, names[::-1])
     assert cells(one) == cells(other)
-    for key in ("protocol", "confusion", "flags", "format", "status"):
+    for key in ("protocol", "confusion", "flags", "format", "status", "ranking", "duality_gap", "groups",
+                "controls", "batch_norm", "generalisation_gap", "histograms", "roc"):  # fmt: skip
         assert one.document[key] == other.document[key]
-    assert one.document["verdict"]["paper"]["winner"] == other.document["verdict"]["paper"]["winner"]
+    for rule in ("paper", "strict"):
+        assert one.document["verdict"][rule]["winner"] == other.document["verdict"][rule]["winner"]
     assert sorted(c["name"] for c in one.document["contestants"]) == sorted(names)
 
 
@@ -159,7 +161,7 @@ def test_a_critic_ranks_but_does_not_decide_and_folders_only_stand_trial() -> No
     assert cell["fp"] is None and "no threshold" in cell["fp_reason"] and 0 < cell["auc"]["value"] < 1
     assert result.document["confusion"]["images"]["counts"] is None
     assert result.document["verdict"]["paper"]["winner"] is None
-    assert result.document["flags"] == ["'images': only 3 samples, 500 asked for"]
+    assert "'images': only 3 samples, 500 asked for" in result.document["flags"]
     assert all(cell["judge"] == "critic" for cell in result.document["cross"])
 
 

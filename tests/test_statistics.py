@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import statistics as reference
 from scipy.stats import fisher_exact
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
@@ -23,7 +24,6 @@ from gancross.evaluator.statistics import (
     rule_of_three,
     wilson_interval,
 )
-from reference import statistics as reference
 
 few_scores = st.lists(st.integers(-3, 3).map(float), min_size=2, max_size=12).map(np.array)
 

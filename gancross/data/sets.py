@@ -21,6 +21,11 @@ from gancross.latents import Stream
 class Reals(Protocol):
     """What training draws from."""
 
+    @property
+    def size(self) -> int | None:
+        """How many samples there are; None where they are endless."""
+        ...
+
     def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
         """Batches start, start+1, … in canonical form, without end; a function of their numbers alone."""
         ...
@@ -31,6 +36,11 @@ class FiniteReals:
     """Training samples held in memory; the order of epoch e is a function of (seed, e)."""
 
     array: torch.Tensor
+
+    @property
+    def size(self) -> int:
+        """How many samples there are."""
+        return len(self.array)
 
     def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
         """Batches start, start+1, … of an endless sequence of epochs; a last partial batch is dropped.
@@ -47,6 +57,11 @@ class EndlessReals:
     """Samples made on demand: `draw(stream, start, n)` gives samples start..start+n−1 of a stream."""
 
     draw: Callable[[Stream, int, int], torch.Tensor]
+
+    @property
+    def size(self) -> None:
+        """Endless."""
+        return None
 
     def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
         """Batches start, start+1, … of the training stream; no sample comes twice."""

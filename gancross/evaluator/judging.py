@@ -73,9 +73,14 @@ Pass = RunningPass | BatchPass
 PASSES: dict[Norm, type[RunningPass] | type[BatchPass]] = {"eval": RunningPass, "batch": BatchPass}
 
 
+def has_batch_norm(judge: Contestant) -> bool:
+    """Whether a judge has batch norm with running averages, and so two ways to judge."""
+    return judge.discriminator is not None and bool(batch_norms(judge.discriminator))
+
+
 def norms(judge: Contestant, *, primary: Norm, check: bool) -> list[Norm]:
     """The modes a judge is scored in: without batch norm there is one, and it is the same in both."""
-    if judge.discriminator is None or not batch_norms(judge.discriminator):
+    if not has_batch_norm(judge):
         return ["eval"]
     return ["eval", "batch"] if check else [primary]
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from gancross.contestant import Contestant
 from gancross.errors import DivergenceError, UsageError
-from gancross.evaluator.judging import PASSES, Norm, norms
+from gancross.evaluator.judging import PASSES, Norm, has_batch_norm, norms
 from gancross.evaluator.sampling import CHUNK, Label, Source, chunks, shown
 
 CLIP = 2.0**-24  # probabilities are clipped to [2⁻²⁴, 1−2⁻²⁴] before they become logits
@@ -30,15 +30,16 @@ class Judged:
         scores: by mode of normalisation, judge and source; float64, high meaning real. A judge without
             batch norm stands under "eval" only.
         clipped: by judge, how many probabilities were clipped.
+        batch_normalised: judges that have batch norm, scored in one mode or in both.
     """
 
     scores: dict[Norm, dict[str, OfJudge]]
     clipped: dict[str, int]
+    batch_normalised: frozenset[str]
 
     def of(self, judge: str, norm: Norm) -> OfJudge:
         """A judge's scores in a mode; without batch norm both modes are the same."""
-        chosen = self.scores[norm].get(judge)
-        return self.scores["eval"][judge] if chosen is None else chosen
+        return self.scores[norm if judge in self.batch_normalised else "eval"][judge]
 
     def has_modes(self, judge: str) -> bool:
         """Whether the judge was scored in both modes."""
@@ -83,7 +84,8 @@ def score_all(
                 progress(shown(source.label), done, source.n)
         for (judge, mode), one in zip(modes, passes, strict=True):
             raw[mode].setdefault(judge.name, {})[source.label] = one.finish().double().cpu()
-    return _normalised(raw, {judge.name: judge for judge in judges})
+    normalised = frozenset(judge.name for judge in judges if has_batch_norm(judge))
+    return _normalised(raw, {judge.name: judge for judge in judges}, normalised)
 
 
 def real_high(scores: Array, judge: Contestant) -> Array:
@@ -119,7 +121,9 @@ def evaluating(modules: list[nn.Module], device: torch.device) -> Iterator[None]
 
 
 def _normalised(
-    raw: dict[Norm, dict[str, dict[Label, torch.Tensor]]], judges: dict[str, Contestant]
+    raw: dict[Norm, dict[str, dict[Label, torch.Tensor]]],
+    judges: dict[str, Contestant],
+    normalised: frozenset[str],
 ) -> Judged:
     scores: dict[Norm, dict[str, OfJudge]] = {mode: {} for mode in raw}
     clipped: dict[str, int] = {}
@@ -131,7 +135,7 @@ def _normalised(
                 outside = sum(int(((v < CLIP) | (v > 1 - CLIP)).sum()) for v in arrays.values())
                 clipped[name] = max(clipped.get(name, 0), outside)
             scores[mode][name] = {label: real_high(v, judges[name]) for label, v in arrays.items()}
-    return Judged(scores=scores, clipped=clipped)
+    return Judged(scores=scores, clipped=clipped, batch_normalised=normalised)
 
 
 def _check_scores(judge: Contestant, arrays: dict[Label, Array]) -> None:
@@ -146,5 +150,6 @@ def _check_scores(judge: Contestant, arrays: dict[Label, Array]) -> None:
     high = max(float(values.max()) for values in arrays.values())
     if judge.score_kind == "probability" and (low < 0 or high > 1):
         raise UsageError(
-            f"contestant '{judge.name}': score_kind is 'probability' but scores reach from {low:g} to {high:g}"
+            f"contestant '{judge.name}': score_kind is 'probability' but scores reach from"
+            f" {low:g} to {high:g}"
         )

@@ -106,14 +106,14 @@ def _train_side_by_side(folders: dict[str, Path], progress: Progress | None) -> 
                 if all(process.poll() == 0 for process in processes.values()):
                     break
                 time.sleep(POLL)
+        failed = [name for name, process in processes.items() if process.poll() not in (None, 0)]
     finally:
         for process in processes.values():
             if process.poll() is None:
                 process.terminate()
         complaints = {name: process.communicate()[1] for name, process in processes.items()}
-    for name, process in processes.items():
-        if process.returncode != 0:
-            raise _failure(name, process.returncode, complaints[name])
+    for name in failed:  # not those that were only stopped on its account
+        raise _failure(name, processes[name].returncode, complaints[name])
 
 
 def logged_step(log: Path) -> int:
