@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference import statistics as reference
 
 from benchmarks import simulations
 from gancross.evaluator.matched import (
@@ -16,7 +17,6 @@ from gancross.evaluator.matched import (
     matched_threshold,
     percentile_interval,
 )
-from reference import statistics as reference
 
 
 def judged(real, fake, *, halves=None, seed=0, judge="a", generator="b"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference import statistics as reference
 
 from benchmarks import simulations
 from gancross.evaluator.bradley_terry import bradley_terry, method_strengths, ridge_maximum
@@ -16,7 +17,6 @@ from gancross.evaluator.duality import duality_gaps
 from gancross.evaluator.methods import method_claims, permutation_p
 from gancross.evaluator.ranking import discriminator_ranking, generator_ranking
 from gancross.evaluator.statistics import Unavailable
-from reference import statistics as reference
 
 N = 1_000
 
