@@ -70,7 +70,11 @@ def difference(first: Share, second: Share) -> Estimate:
     low, high = confint_proportions_2indep(
         first.count, first.n, second.count, second.n, method="newcomb", compare="diff", alpha=1 - LEVEL
     )
-    return Estimate(value=first.rate - second.rate, low=float(low), high=float(high))
+    # Rounding may carry a limit past the end of the scale, or past the value itself at 0 and 1.
+    value = first.rate - second.rate
+    return Estimate(
+        value=value, low=max(-1.0, min(value, float(low))), high=min(1.0, max(value, float(high)))
+    )
 
 
 def paired_difference(decisions: PairedDecisions) -> Estimate:
