@@ -41,13 +41,20 @@ def fake_source(contestant: Contestant, *, num_samples: int) -> Source:
 
 
 def chunks(
-    source: Source, *, seed: int, shape: tuple[int, ...], device: torch.device, group: int
+    source: Source,
+    *,
+    seed: int,
+    shape: tuple[int, ...] | None,
+    device: torch.device,
+    group: int,
+    purpose: str = "crosstest",
 ) -> Iterator[torch.Tensor]:
     """The source's samples in canonical form on `device`, `CHUNK` at a time, padded at the end.
 
     Args:
-        shape: of one sample of the data, which every source must match.
+        shape: of one sample of the data, which every source must match; None: there are no data.
         group: chunks that are moved to the device at a time.
+        purpose: of the samples; other words give independent latents.
 
     Raises:
         UsageError: the samples have another shape than the data.
@@ -63,7 +70,7 @@ def chunks(
         return
     contestant = source.contestant
     assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
-    stream = Stream(seed, "latents", contestant.name, "crosstest")
+    stream = Stream(seed, "latents", contestant.name, purpose)
     finite = torch.ones((), dtype=torch.bool, device=device)
     for first in range(0, len(starts), group):
         count = min(group, len(starts) - first) * CHUNK
@@ -90,8 +97,8 @@ def as_seen_by(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
     return to_network(chunk, judge.data_range)
 
 
-def _check_shape(label: str | None, got: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if got != expected:
+def _check_shape(label: str | None, got: tuple[int, ...], expected: tuple[int, ...] | None) -> None:
+    if expected is not None and got != expected:
         who = "the test data" if label is None else f"contestant '{label}'"
         raise UsageError(
             f"{who}: samples of shape {got}, but the data have shape {expected};"
