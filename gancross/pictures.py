@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gancross.errors import UsageError
-
-if TYPE_CHECKING:
-    from mpl_toolkits.mplot3d import Axes3D
 
 GAP = 2
 WHITE = 255
@@ -28,6 +25,7 @@ COLOURS = "viridis"
 VIEW = {"elev": 22.0, "azim": 12.0}  # the ring of modes is seen as an open, tilted ring
 MOST_KERNELS = 5120  # as many as a picture of the paper has points; more are drawn, but no kernel is added
 BLOCK = 1024
+BANDS = 12  # of density, drawn from sparse to dense
 FLOAT32_RESOLUTION = 1e-6  # of the largest coordinate: ten units in the last place
 
 
@@ -100,7 +98,7 @@ def kernel_density(points_ND: NDArray[np.float64]) -> NDArray[np.float64]:
     halves_N = -0.5 * white_ND.square().sum(dim=1)
     sums = [
         torch.addmm(halves_N[:count], block, white_ND[:count].T).add_(half[:, None]).exp_().sum(dim=1)
-        for block, half in zip(white_ND.split(BLOCK), halves_N.split(BLOCK), strict=True)
+        for block, half in zip(torch.split(white_ND, BLOCK), torch.split(halves_N, BLOCK), strict=True)
     ]
     volume = count * (2 * math.pi) ** (dim / 2) * widths.prod()
     density: NDArray[np.float64] = torch.cat(sums).numpy().astype(np.float64) / volume
@@ -108,27 +106,33 @@ def kernel_density(points_ND: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def draw_points(
-    axes: Axes3D, points_N3: torch.Tensor, *, limits: tuple[float, float] | None, size: float
+    axes: Any, points_N3: torch.Tensor, *, limits: tuple[float, float] | None, size: float, zoom: float
 ) -> None:
-    """Points on 3-d axes, coloured by their density; the same cube and the same view for every picture.
+    """Points on matplotlib's 3-d axes, coloured by their density; one view for every picture.
 
     Points that are not finite or lie outside the cube are left out and counted in a corner.
 
     Args:
         limits: of all three axes; None: the cube around all points.
         size: of a dot, in points squared.
+        zoom: of the cube within its axes; 1 leaves room for tick labels.
     """
     points = points_N3.double().cpu().numpy()
     points = points[np.isfinite(points).all(axis=1)]
     low, high = limits or _cube(points)
     inside = ((points >= low) & (points <= high)).all(axis=1)
     density = kernel_density(points)[inside]
-    # Vector formats hold the dots as one image: 5,120 paths a panel would make files of tens of megabytes.
-    axes.scatter(
-        *points[inside].T, c=density, s=size, cmap=COLOURS, depthshade=False, linewidths=0, rasterized=True
-    )
+    # Sorted by depth alone, the sparse dots around a mode would hide its dense core.
+    axes.computed_zorder = False
+    bands = np.array_split(density.argsort(kind="stable"), BANDS)
+    for height, band in enumerate(bands):
+        axes.scatter(
+            *points[inside][band].T, c=density[band], s=size, cmap=COLOURS, vmin=density.min(initial=0.0),
+            vmax=density.max(initial=0.0), depthshade=False, linewidths=0, zorder=3 + height,
+            rasterized=True,  # as paths, 5,120 dots a panel would make vector files of tens of megabytes
+        )  # fmt: skip
     axes.set(xlim=(low, high), ylim=(low, high), zlim=(low, high))
-    axes.set_box_aspect((1, 1, 1), zoom=1.1)
+    axes.set_box_aspect((1, 1, 1), zoom=zoom)
     axes.view_init(**VIEW)
     left_out = len(points_N3) - int(inside.sum())
     if left_out:
@@ -148,8 +152,8 @@ def scatter(
 
     figure = Figure(figsize=(5.2, 5.2), dpi=100)
     FigureCanvasAgg(figure)
-    axes: Any = figure.add_axes((0.0, 0.0, 0.95, 0.95), projection="3d")
-    draw_points(axes, points_N3, limits=limits, size=5)
+    axes: Any = figure.add_axes((0.0, 0.03, 0.94, 0.91), projection="3d")
+    draw_points(axes, points_N3, limits=limits, size=4, zoom=1.04)
     axes.tick_params(labelsize=8)
     axes.set_title(title, fontsize=12, parse_math=False)
     buffer = io.BytesIO()

@@ -17,9 +17,7 @@ LISTED = "\b\nFigures:\n" + "\n".join(f"  {name}  {text}" for name, text in FIGU
 @click.command(epilog=LISTED)
 @click.argument("name", metavar="NAME")
 @click.argument("runs", metavar="[LABEL=]RUN ...", nargs=-1)
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="FILE.png, .svg or .pdf.  [default: NAME.png]"
-)
+@click.option("--out", type=click.Path(path_type=Path), help="FILE.png, .svg or .pdf.  [default: NAME.png]")
 @click.option(
     "--steps", metavar="N[,N ...]",
     help="Saved steps to show.  [default: up to six evenly spaced ones, or the last, that all runs saved]",

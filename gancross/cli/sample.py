@@ -42,8 +42,8 @@ def sample(
 ) -> None:
     """Draw samples of a model as a picture, or as an array for other tools.
 
-    They are made as a cross-test makes its own: in chunks of 500, in evaluation mode, images rounded to 8 bits;
-    the latents depend on --seed and the model's name (by default as in 'gancross crosstest') alone.
+    They are made as a cross-test makes its own: in chunks of 500, in evaluation mode, images rounded to
+    8 bits; the latents depend on --seed and the model's name alone.
     """
     from gancross.checkpoint import load_contestant
     from gancross.devices import resolve_device
@@ -68,10 +68,8 @@ def sample(
         samples = draw(IMAGES if num_samples is None else num_samples)
         if num_samples is None and samples.ndim == 2:
             samples = draw(POINTS)
-    if target.suffix.lower() == ".npz":
-        content = _archive(samples)
-    else:
-        content = _picture(samples, contestant, columns)
+    array = target.suffix.lower() == ".npz"
+    content = _archive(samples) if array else _picture(samples, contestant, columns)
     write_atomically(target, content)
     console.print(f"{len(samples):,} samples of {contestant.name}: {target}", markup=False)
 

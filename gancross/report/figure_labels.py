@@ -47,11 +47,11 @@ def architecture(recipe: Recipe) -> str:
 def labels(runs: Sequence[SavedRun], describe: Callable[[Recipe], str]) -> list[str]:
     """The user's own labels, else descriptions, with the seed or the folder where these are alike."""
     texts = [run.label or describe(run.recipe) for run in runs]
-    for more in (lambda run: f"seed {run.recipe.seed}", lambda run: str(run.folder)):
+    for details in ([f"seed {run.recipe.seed}" for run in runs], [str(run.folder) for run in runs]):
         counts = Counter(texts)
         texts = [
-            f"{text}, {more(run)}" if counts[text] > 1 and run.label is None else text
-            for text, run in zip(texts, runs, strict=True)
+            f"{text}, {detail}" if counts[text] > 1 and run.label is None else text
+            for text, detail, run in zip(texts, details, runs, strict=True)
         ]
     return texts
 

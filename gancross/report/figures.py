@@ -22,7 +22,8 @@ IMAGES = 64
 LARGE_GRID, LARGE_COLUMNS = 128, 16
 IN_A_ROW = 4
 FIG5_SPREAD = 10.0  # times the standard deviation, for the eye
-KDE_NOTE = "colour: density by a Gaussian KDE with Scott's rule, in each panel from its lowest to its highest"
+FIG5_SIDE = 480
+KDE_NOTE = "coloured by density (Gaussian KDE, Scott's rule)"
 
 Progress = Callable[[int, int], None]
 
@@ -48,9 +49,7 @@ class Request:
 
     def samples(self, run: SavedRun, step: int, default: int) -> torch.Tensor:
         """Canonical samples of a run at a step."""
-        return run.samples(
-            step, num_samples=self.num_samples or default, seed=self.seed, device=self.device
-        )
+        return run.samples(step, num_samples=self.num_samples or default, seed=self.seed, device=self.device)
 
     def advance(self, done: int, panels: int) -> None:
         """Tells how many panels are drawn."""
@@ -95,7 +94,7 @@ def over_steps(request: Request) -> Sheet:
     n_phi = ", ".join(map(str, updates))
     return Sheet(
         title=f"{_heading(request)}: 2-D submanifold mixture, n_φ = {n_phi}",
-        note=f"{request.num_samples or POINTS:,} samples each; {KDE_NOTE}",
+        note=f"{request.num_samples or POINTS:,} samples; {KDE_NOTE}",
         rows=rows,
     )
 
@@ -107,9 +106,9 @@ def target(request: Request) -> Sheet:
     n = request.num_samples or POINTS
     points = mixture.samples(Stream(request.seed, "real", "figure"), 0, n, std=FIG5_SPREAD * mixture.STD)
     return Sheet(
-        title=f"{_heading(request)}: the target, a 2-D submanifold mixture",
-        note=f"{n:,} samples; standard deviation {FIG5_SPREAD:g} times that of the experiments; {KDE_NOTE}",
-        rows=[Row(label="", panels=[Panel(label="", drawing=points)])],
+        title=f"{_heading(request)}: the 2-D submanifold mixture",
+        note=f"{n:,} samples; {FIG5_SPREAD:g} times the standard deviation of the experiments; {KDE_NOTE}",
+        rows=[Row(label="", panels=[Panel(label="", drawing=points, points_side=FIG5_SIDE)])],
     )
 
 
@@ -163,7 +162,8 @@ def by_noise(request: Request) -> Sheet:
         place = ((recipe.noise_players, recipe.noise_variance, recipe.noise), recipe.nsr)
         if place in cells:
             raise UsageError(
-                f"{request.name}: {cells[place].folder} and {run.folder} are both {noise(recipe)}: leave one out"
+                f"{request.name}: {cells[place].folder} and {run.folder} are both {noise(recipe)}:"
+                " leave one out"
             )
         cells[place] = run
     (step,) = common_steps(request.runs, _single_step(request), most=1)
@@ -247,4 +247,4 @@ def _heading(request: Request) -> str:
 def _grids_note(runs: Sequence[SavedRun], step: int, n: int) -> str:
     """Data, step and number of samples."""
     data = ", ".join(sorted({run.recipe.data for run in runs}))
-    return f"{data}, {n:,} samples each after {step:,} generator updates"
+    return f"{data}, {n:,} samples after {step:,} generator updates"

@@ -31,7 +31,8 @@ MARGIN, GAP = 16, 14
 LABEL, TITLE_LINE, NOTE_LINE = 24, 24, 18
 CHARACTER, TITLE_CHARACTER, NOTE_CHARACTER = 8.2, 10.0, 7.2  # mean widths at the font sizes below
 LABEL_FONT, TITLE_FONT, NOTE_FONT = 11, 13, 9
-NARROWEST = 420
+NARROWEST = 540
+WIDEST_LABEL = 180
 FORMATS: dict[str, dict[str, None]] = {
     "png": {},
     "svg": {"Date": None},  # the same figure gives the same bytes
@@ -41,10 +42,23 @@ FORMATS: dict[str, dict[str, None]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One drawing with the label above it."""
+    """One drawing with the label above it; `points_side` is that of a scatter."""
 
     label: str
     drawing: Drawing
+    points_side: int = POINTS_SIDE
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the drawing."""
+        if isinstance(self.drawing, torch.Tensor):
+            return self.points_side, self.points_side
+        return self.drawing.shape[1], self.drawing.shape[0]
+
+    @property
+    def column_width(self) -> int:
+        """Room for a few words of label, too, where the images are few and small."""
+        return max(self.size[0], min(int(len(self.label) * CHARACTER), WIDEST_LABEL))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +67,11 @@ class Row:
 
     label: str
     panels: Sequence[Panel | None]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any panel has a label."""
+        return any(panel is not None and panel.label for panel in self.panels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +114,7 @@ def drawn(sheet: Sheet) -> Figure:
     places.texts(figure, sheet)
     top = places.top
     for row, height in zip(sheet.rows, places.heights, strict=True):
-        labelled = LABEL if any(panel is not None and panel.label for panel in row.panels) else 0
+        labelled = LABEL if row.labelled else 0
         if row.label:
             places.text(
                 figure, MARGIN + LABEL / 2, top + labelled + height / 2, _cut(row.label, height),
@@ -107,7 +126,7 @@ def drawn(sheet: Sheet) -> Figure:
                 places.text(
                     figure, left + width / 2, top + labelled - 5, _cut(panel.label, width), size=LABEL_FONT
                 )
-                places.draw(figure, panel.drawing, left=left, top=top + labelled, width=width)
+                places.draw(figure, panel, left=left, top=top + labelled, width=width)
             left += width + GAP
         top += labelled + height + GAP
     return figure
@@ -130,10 +149,14 @@ class _Places:
     def of(cls, sheet: Sheet) -> _Places:
         """Measures a sheet: a column is as wide as its widest panel, a row as high as its highest."""
         columns = max(len(row.panels) for row in sheet.rows)
-        sizes = [[(0, 0) if panel is None else _size(panel) for panel in row.panels] for row in sheet.rows]
-        widths = [max(row[column][0] for row in sizes if column < len(row)) for column in range(columns)]
-        heights = [max(height for _, height in row) for row in sizes]
-        labels = sum(any(panel is not None and panel.label for panel in row.panels) for row in sheet.rows)
+        widths = [
+            max(
+                panel.column_width for row in sheet.rows for panel in row.panels[column : column + 1] if panel
+            )
+            for column in range(columns)
+        ]
+        heights = [max(panel.size[1] for panel in row.panels if panel) for row in sheet.rows]
+        labels = sum(row.labelled for row in sheet.rows)
         left = MARGIN + (LABEL if any(row.label for row in sheet.rows) else 0)
         panels = sum(widths) + GAP * (columns - 1)
         width = max(left + panels + MARGIN, NARROWEST)
@@ -166,36 +189,23 @@ class _Places:
             parse_math=False,
         )  # fmt: skip
 
-    def draw(self, figure: Figure, drawing: Drawing, *, left: int, top: int, width: int) -> None:
+    def draw(self, figure: Figure, panel: Panel, *, left: int, top: int, width: int) -> None:
         """One drawing in the middle of its column."""
-        own_width, own_height = _shape(drawing)
+        own_width, own_height = panel.size
         left += (width - own_width) // 2
         box = (
             left / self.width, 1 - (top + own_height) / self.height, own_width / self.width,
             own_height / self.height,
         )  # fmt: skip
-        if isinstance(drawing, torch.Tensor):
+        if isinstance(panel.drawing, torch.Tensor):
             axes: Any = figure.add_axes(box, projection="3d")
-            draw_points(axes, drawing, limits=MIXTURE_CUBE, size=3)
-            axes.tick_params(labelbottom=False, labelleft=False, labelright=False, labeltop=False)
+            draw_points(axes, panel.drawing, limits=MIXTURE_CUBE, size=3, zoom=1.25)
             for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
                 axis.set_ticklabels([])
             return
         axes = figure.add_axes(box)
-        axes.imshow(drawing, interpolation="none", aspect="auto")
+        axes.imshow(panel.drawing, interpolation="none", aspect="auto")
         axes.set_axis_off()
-
-
-def _shape(drawing: Drawing) -> tuple[int, int]:
-    if isinstance(drawing, torch.Tensor):
-        return POINTS_SIDE, POINTS_SIDE
-    return drawing.shape[1], drawing.shape[0]
-
-
-def _size(panel: Panel) -> tuple[int, int]:
-    """Width and height, wide enough for a word of a label even where the images are few and small."""
-    width, height = _shape(panel.drawing)
-    return max(width, min(int(len(panel.label) * CHARACTER), 180)), height
 
 
 def _cut(text: str, length: int) -> str:

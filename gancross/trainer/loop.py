@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from gancross.data import catalogue
 from gancross.data.sets import DataSet, to_canonical, to_network
 from gancross.devices import resolve_device
 from gancross.errors import CheckpointError, DivergenceError, Interrupted, UsageError
-from gancross.files import write_atomically
 from gancross.latents import Stream, latents
 from gancross.pictures import picture
 from gancross.trainer.interruption import stop_requests
@@ -29,7 +28,7 @@ from gancross.trainer.monitors import mixture_figures
 from gancross.trainer.noise import distinct_samples
 from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.recipes import Recipe
-from gancross.trainer.runs import RunFolder
+from gancross.trainer.runs import Observer, RunFolder
 from gancross.trainer.step import Measured, Players, discriminator_step, generator_step, optimizer
 
 DATA_RANGE = (-1.0, 1.0)
@@ -71,6 +70,7 @@ def train(
     download: bool = False,
     checkpoint_every: int | None = None,
     log_every: int = LOG_EVERY,
+    observers: Sequence[Observer] = (),
 ) -> Path:
     """Trains a GAN as the recipe says and returns the path of its last checkpoint.
 
@@ -86,6 +86,7 @@ def train(
         checkpoint_every: steps between numbered checkpoints; a twentieth of the run by default.
             `last.pt` is also written whenever ten minutes have gone by.
         log_every: steps between lines of `log.jsonl`.
+        observers: are told of every line of the log and every picture.
 
     Raises:
         UsageError: recipe, data and folder do not fit together.
@@ -97,7 +98,7 @@ def train(
     every = checkpoint_every or max(1, math.ceil(recipe.steps / MILESTONES))
     if every < 1 or log_every < 1:
         raise UsageError("checkpoint_every and log_every must be at least 1")
-    folder = RunFolder(Path(out))
+    folder = RunFolder(Path(out), observers)
     target = resolve_device(device)
     data = catalogue.load(recipe.data, root=data_root, image_size=recipe.image_size, download=download)
     architectures = models.pair(
@@ -282,4 +283,4 @@ def _draw(run: Run, step: int) -> None:
     count = PICTURE_POINTS if len(run.data.shape) == 1 else PICTURE_IMAGES
     drawn = picture(generated(run, "pictures", count), title=f"step {step:,}")
     if drawn is not None:
-        write_atomically(run.folder.root / "samples" / f"step-{step:010d}.png", drawn)
+        run.folder.save_picture(step, drawn)
