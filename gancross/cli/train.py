@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,21 +40,26 @@ if TYPE_CHECKING:
     "--checkpoint-every", type=int, help="Steps between checkpoints.  [default: a twentieth of all]"
 )
 @click.option("--log-every", type=int, default=100, show_default=True, help="Steps between lines of the log.")
+@click.option(
+    "--tensorboard", is_flag=True, help="Log and pictures as TensorBoard events, too, in RUN/tensorboard."
+)
 @common
 def train(
     name: str, out: Path | None, settings: tuple[str, ...], data_root: Path | None, download: bool,
     workers: int | None, device: str, resume: bool, checkpoint_every: int | None, log_every: int,
-    **fields: Any,
+    tensorboard: bool, **fields: Any,
 ) -> None:  # fmt: skip
     """Train the GAN of a recipe (see 'gancross recipes'); the same command again resumes."""
     chosen = chosen_recipe(name, settings, fields)
     folder = out or default_out(chosen)
     from gancross.data import catalogue
     from gancross.trainer.loop import train as run
+    from gancross.trainer.tensorboard import TensorBoard
 
     console = notes_console()
     console.print(f"{chosen.method}, seed {chosen.seed}: {chosen.steps:,} steps into {folder}", markup=False)
-    with progress_bar(console) as bar:
+    with ExitStack() as stack, progress_bar(console) as bar:
+        observers = [stack.enter_context(TensorBoard(folder / "tensorboard"))] if tensorboard else []
         task = bar.add_task("training", total=chosen.steps, figures="", rate="")
 
         was_collapsed = [False]
@@ -74,7 +80,7 @@ def train(
         last = run(
             chosen, folder, resume=resume, device=device, progress=show,
             data_root=data_root or catalogue.DEFAULT_ROOT, download=download, workers=workers,
-            checkpoint_every=checkpoint_every, log_every=log_every,
+            checkpoint_every=checkpoint_every, log_every=log_every, observers=observers,
         )  # fmt: skip
     console.print(f"done: {last}", markup=False)
 

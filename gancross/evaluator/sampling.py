@@ -53,17 +53,19 @@ def chunks(
     source: Source,
     *,
     seed: int,
-    shape: tuple[int, ...],
+    shape: tuple[int, ...] | None,
     device: torch.device,
     group: int,
     quantize: bool = True,
+    purpose: str = "crosstest",
 ) -> Iterator[torch.Tensor]:
     """The source's samples in canonical form on `device`, `CHUNK` at a time, padded at the end.
 
     Args:
-        shape: of one sample of the data, which every source must match.
+        shape: of one sample of the data, which every source must match; None: there are no data.
         group: chunks that are moved to the device at a time.
         quantize: round generated images to 8 bits.
+        purpose: of the samples; other words give independent latents.
 
     Raises:
         UsageError: the samples have another shape than the data.
@@ -79,7 +81,7 @@ def chunks(
         return
     contestant = source.contestant
     assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
-    stream = Stream(seed, "latents", contestant.name, "crosstest")
+    stream = Stream(seed, "latents", contestant.name, purpose)
     finite = torch.ones((), dtype=torch.bool, device=device)
     for first in range(0, len(starts), group):
         count = min(group, len(starts) - first) * CHUNK
@@ -129,8 +131,8 @@ def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], devi
         _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
 
 
-def _check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if got != expected:
+def _check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | None) -> None:
+    if expected is not None and got != expected:
         who = f"contestant '{label}'" if isinstance(label, str) else f"the {shown(label)}"
         raise UsageError(
             f"{who}: samples of shape {got}, but the data have shape {expected};"

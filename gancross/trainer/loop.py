@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -22,7 +22,7 @@ from gancross.trainer.interruption import stop_requests
 from gancross.trainer.monitors import spread
 from gancross.trainer.noise import distinct_samples
 from gancross.trainer.recipes import Recipe
-from gancross.trainer.runs import RunFolder
+from gancross.trainer.runs import Observer, RunFolder
 from gancross.trainer.state import (
     DATA_RANGE,
     Run,
@@ -54,6 +54,7 @@ def train(
     workers: int | None = None,
     checkpoint_every: int | None = None,
     log_every: int = LOG_EVERY,
+    observers: Sequence[Observer] = (),
 ) -> Path:
     """Trains a GAN as the recipe says and returns the path of its last checkpoint.
 
@@ -70,6 +71,7 @@ def train(
         checkpoint_every: steps between numbered checkpoints; a twentieth of the run by default.
             `last.pt` is also written whenever ten minutes have gone by.
         log_every: steps between lines of `log.jsonl`.
+        observers: are told of every line of the log and every picture.
 
     Raises:
         UsageError: recipe, data and folder do not fit together.
@@ -81,7 +83,7 @@ def train(
     every = checkpoint_every or max(1, math.ceil(recipe.steps / MILESTONES))
     if every < 1 or log_every < 1:
         raise UsageError("checkpoint_every and log_every must be at least 1")
-    folder = RunFolder(Path(out))
+    folder = RunFolder(Path(out), observers)
     target = resolve_device(device)
     data = catalogue.load(
         recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers

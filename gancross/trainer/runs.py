@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gancross import checkpoint
 from gancross.checkpoint import Checkpoint
@@ -16,11 +17,25 @@ from gancross.trainer.recipes import Recipe
 LARGEST_RECIPE = 1 << 20
 
 
+class Observer(Protocol):
+    """Is told what a run writes for people."""
+
+    def resumed(self, step: int) -> None:
+        """The run goes on after this step, 0 at the start; what was told of later steps is void."""
+
+    def figures(self, step: int, figures: Mapping[str, float]) -> None:
+        """A line of the log."""
+
+    def picture(self, step: int, png: bytes) -> None:
+        """A picture of samples."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """`recipe.json`, `log.jsonl`, `checkpoints/step-….pt`, `last.pt` and `samples/` of one run."""
 
     root: Path
+    observers: Sequence[Observer] = ()
 
     @property
     def last(self) -> Path:
@@ -52,10 +67,10 @@ class RunFolder:
             _check_same(_read_recipe(recipe_path), recipe, self.root)
         write_atomically(recipe_path, (json.dumps(recipe.to_dict(), indent=2) + "\n").encode())
         if not self.last.exists():
-            self._forget_log_after(0)
+            self._resume_after(0)
             return None
         resumed = checkpoint.load(self.last)
-        self._forget_log_after(resumed.step)
+        self._resume_after(resumed.step)
         return resumed
 
     def save(self, state: Checkpoint, *, milestone: bool) -> None:
@@ -72,6 +87,19 @@ class RunFolder:
                 file.write(json.dumps(figures, allow_nan=False) + "\n")
         except OSError as error:
             raise ResourceError(f"{self.log}: cannot be written: {error.strerror}") from error
+        for observer in self.observers:
+            observer.figures(figures["step"], {key: value for key, value in figures.items() if key != "step"})
+
+    def save_picture(self, step: int, png: bytes) -> None:
+        """A picture of samples."""
+        write_atomically(self.root / "samples" / f"step-{step:010d}.png", png)
+        for observer in self.observers:
+            observer.picture(step, png)
+
+    def _resume_after(self, step: int) -> None:
+        self._forget_log_after(step)
+        for observer in self.observers:
+            observer.resumed(step)
 
     def _forget_log_after(self, step: int) -> None:
         """Drops log lines of steps that will be done again, and a last line that was cut off."""

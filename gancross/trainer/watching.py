@@ -9,7 +9,6 @@ import torch
 
 from gancross.data.sets import to_network
 from gancross.errors import DivergenceError
-from gancross.files import write_atomically
 from gancross.pictures import picture
 from gancross.trainer.monitors import collapsed, mixture_figures, spread
 from gancross.trainer.state import DATA_RANGE, Run, generated
@@ -47,4 +46,4 @@ def draw(run: Run, step: int) -> None:
     count = PICTURE_POINTS if len(run.data.shape) == 1 else PICTURE_IMAGES
     drawn = picture(generated(run, "pictures", count), title=f"step {step:,}")
     if drawn is not None:
-        write_atomically(run.folder.root / "samples" / f"step-{step:010d}.png", drawn)
+        run.folder.save_picture(step, drawn)
