@@ -7,12 +7,12 @@ import math
 
 import pytest
 import torch
+from reference import layers as reference
 from scipy import stats
 from torch import nn
 
 from gancross import models
 from gancross.models.layers import Gate, normalize
-from tests.reference import layers as reference
 
 # Trainable parameters (generator, discriminator) of the authors' networks: width 64, 3 channels, counted
 # from the graph of their 64×64 program (128-d latent) and the layer sizes of their 32×32 one (100-d).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 EVERY = 3  # every third image of each class is held out
 
@@ -14,13 +15,30 @@ def images() -> tuple[torch.Tensor, torch.Tensor]:
     The split is stratified by class and fixed: of each class's images, in the order of the library,
     every third is held out. Writers stand together in that order, so they are spread over both sides.
     """
+    pixels, classes = _library()
+    grey = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
+    held_out = _held_out(classes)
+    return torch.from_numpy(grey[~held_out]), torch.from_numpy(grey[held_out])
+
+
+def labels() -> tuple[torch.Tensor, torch.Tensor]:
+    """The classes 0…9 of `images`, int64 of shape (N,), in the same order."""
+    _, classes = _library()
+    held_out = _held_out(classes)
+    return torch.from_numpy(classes[~held_out]), torch.from_numpy(classes[held_out])
+
+
+def _library() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     from sklearn.datasets import load_digits
 
-    pixels, labels = load_digits(return_X_y=True)
-    grey = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
-    rank = np.zeros(len(labels), dtype=np.int64)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
+    pixels, classes = load_digits(return_X_y=True)
+    return pixels, classes.astype(np.int64)
+
+
+def _held_out(classes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    rank = np.zeros(len(classes), dtype=np.int64)
+    for label in np.unique(classes):
+        members = np.flatnonzero(classes == label)
         rank[members] = np.arange(len(members))
-    held_out = rank % EVERY == EVERY - 1
-    return torch.from_numpy(grey[~held_out]), torch.from_numpy(grey[held_out])
+    held_out: NDArray[np.bool_] = rank % EVERY == EVERY - 1
+    return held_out
