@@ -37,6 +37,18 @@ if TYPE_CHECKING:
 )
 @click.option("--no-quantize", is_flag=True, help="Judge generated images before they are rounded to 8 bits.")
 @click.option("--no-controls", is_flag=True, help="Do not judge noise and blurred reals.")
+@click.option("--metrics", default="", metavar="fid,is,kid,pr", help="Fidelity beside the cross-test.")
+@click.option(
+    "--feature-extractor-weights-path",
+    "feature_weights",
+    type=click.Path(path_type=Path),
+    help="Inception's weights.  [default: where torch-fidelity keeps them]",
+)
+@click.option("--fid-statistics", type=click.Path(path_type=Path), help="Read mu and sigma of the real data.")
+@click.option("--save-fid-statistics", type=click.Path(path_type=Path), help="Write the computed ones.")
+@click.option(
+    "--kid-subset-size", type=int, default=1000, show_default=True, help="Samples of KID's subsets."
+)
 @click.option(
     "--method",
     "methods",
@@ -51,7 +63,9 @@ if TYPE_CHECKING:
 def crosstest(
     models: tuple[str, ...], data: str | None, data_root: Path | None, image_size: int | None,
     num_samples: int, seed: int, norm: Literal["eval", "batch"], no_norm_check: bool, no_quantize: bool,
-    no_controls: bool, methods: tuple[str, ...], device: str, batch_size: int | None, json_out: str | None,
+    no_controls: bool, metrics: str, feature_weights: Path | None, fid_statistics: Path | None,
+    save_fid_statistics: Path | None, kid_subset_size: int, methods: tuple[str, ...], device: str,
+    batch_size: int | None, json_out: str | None,
 ) -> None:  # fmt: skip
     """Let every model's discriminator judge every model's samples and the held-out test data."""
     from gancross.checkpoint import load_contestant
@@ -81,7 +95,9 @@ def crosstest(
             data_root=data_root or catalogue.DEFAULT_ROOT,
             image_size=image_size if image_size is not None else recipe_image_size(contestants),
             num_samples=num_samples, seed=seed, norm=norm, quantize=not no_quantize, controls=not no_controls,
-            norm_check=not no_norm_check, device=device, batch_size=batch_size, progress=show,
+            norm_check=not no_norm_check, metrics=[metric for metric in metrics.split(",") if metric],
+            feature_weights=feature_weights, fid_statistics=fid_statistics,
+            save_fid_statistics=save_fid_statistics, kid_subset_size=kid_subset_size, device=device, batch_size=batch_size, progress=show,
         )  # fmt: skip
     if json_out == "-":
         sys.stdout.write(result.to_json())

@@ -20,6 +20,7 @@ from gancross.devices import resolve_device
 from gancross.errors import UsageError
 from gancross.evaluator.controls import Control, blurred, uniform_noise
 from gancross.evaluator.document import Asked, document
+from gancross.evaluator.fidelity_pass import FidelityPass
 from gancross.evaluator.judging import Norm
 from gancross.evaluator.result import Result
 from gancross.evaluator.sampling import CHUNK, Source, check_fit, fake_source
@@ -40,6 +41,11 @@ def crosstest(
     quantize: bool = True,
     controls: bool = True,
     norm_check: bool = True,
+    metrics: Sequence[str] = (),
+    feature_weights: Path | None = None,
+    fid_statistics: Path | None = None,
+    save_fid_statistics: Path | None = None,
+    kid_subset_size: int = 1000,
     device: str = "auto",
     batch_size: int | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
@@ -61,6 +67,12 @@ def crosstest(
         quantize: round generated images to 8 bits, as a file would hold them.
         controls: judge uniform noise and blurred reals too.
         norm_check: score judges with batch norm in both modes; without it they win nothing in `strict`.
+        metrics: of `fid`, `is`, `kid`, `pr`: fidelity beside the cross-test, on Inception features,
+            or on a named substitute for the digits and for vectors.
+        feature_weights: file of Inception's weights; by default torch-fidelity's own location.
+        fid_statistics: .npz file with `mu` and `sigma` of the real data, in place of computed ones.
+        save_fid_statistics: where to write those that were computed.
+        kid_subset_size: samples in each of KID's 100 subsets; at most the size of the smallest set.
         device: see `gancross.devices.resolve_device`.
         batch_size: samples moved to the device at a time, in whole chunks of 500; changes no figure.
         data_root, image_size: where named data lie; side to which a folder's images are resized.
@@ -72,6 +84,7 @@ def crosstest(
     Raises:
         UsageError: contestants and data that do not fit together.
         DivergenceError: NaN or infinite samples or scores.
+        ResourceError: metrics were asked for and their weights are not there.
 
     Source: Roth et al. 2017, §5.5.
     """
@@ -94,18 +107,26 @@ def crosstest(
         module for contestant in contestants
         for module in (contestant.generator, contestant.discriminator) if module is not None
     ]  # fmt: skip
-    with evaluating(modules, target):
+    fidelity = FidelityPass.prepared(
+        metrics, sources=sources, test=test, device=target, weights=feature_weights,
+        statistics=fid_statistics, save_to=save_fid_statistics, kid_subset_size=kid_subset_size,
+    )  # fmt: skip
+    with fidelity, evaluating(modules, target):
         check_fit(contestants, shape=reals.shape, device=target)
         judged = score_all(
             sources, judges, seed=seed, shape=reals.shape, device=target,
             batch_size=batch_size or CHUNK, norm=norm, norm_check=norm_check, quantize=quantize,
-            progress=progress,
+            watch=fidelity.watch, progress=progress,
         )  # fmt: skip
+        measured = fidelity.record()
     asked = Asked(
         num_samples=num_samples, seed=seed, norm=norm, quantize=quantize, controls=controls,
         norm_check=norm_check, no_training=no_training,
     )  # fmt: skip
     found = document(contestants, judged, reals=reals, test=test, asked=asked)
+    found |= {key: value for key, value in measured.items() if key.startswith("fidelity")}
+    found["protocol"]["fidelity"] = measured["protocol"]
+    found["flags"] = sorted([*found["flags"], *measured["flags"]])
     found["provenance"] = {
         "gancross": __version__,
         "torch": torch.__version__,

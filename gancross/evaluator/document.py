@@ -109,14 +109,19 @@ def _verdict(pairs: list[Plain], n: int) -> Plain:
     return {"paper": none, "strict": none}
 
 
-def protocol(reals: DataSet, test: torch.Tensor, asked: Asked) -> Plain:
-    """How the figures were found; equal protocols make results comparable."""
+def array_sha256(test: torch.Tensor) -> str:
+    """SHA-256 of a canonical array: its type, its shape, its values."""
     digest = hashlib.sha256(f"{test.dtype} {tuple(test.shape)}\n".encode())
     digest.update(test.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def protocol(reals: DataSet, test: torch.Tensor, asked: Asked) -> Plain:
+    """How the figures were found; equal protocols make results comparable."""
     return {
         "data": {
             "name": reals.name, "split": reals.split, "image_size": reals.image_size,
-            "shape": list(reals.shape), "sha256": digest.hexdigest(), "num_real": len(test),
+            "shape": list(reals.shape), "sha256": array_sha256(test), "num_real": len(test),
         },
         "num_fake": asked.num_samples, "seed": asked.seed, "norm": asked.norm,
         "norm_check": asked.norm_check, "quantize": asked.quantize, "chunk": CHUNK,

@@ -78,7 +78,7 @@ def check(
         raise UsageError(f"kid_subset_size must be at least 2, is {kid_subset_size}")
     # a split of IS must not be empty, and a third neighbour must exist
     smallest = {"fid": 2, "is": SPLITS, "kid": kid_subset_size, "pr": 4}
-    hints = {"kid": "; a smaller subset is set by kid_subset_size"}
+    hints = {"kid": "; a smaller subset is set by --kid-subset-size"}
     for label, n in counts.items():
         who = "the data" if label is None else f"contestant '{label}'"
         for metric in chosen:

@@ -57,6 +57,7 @@ def score_all(
     norm: Norm = "eval",
     norm_check: bool = True,
     quantize: bool = True,
+    watch: Callable[[Label, torch.Tensor, int], None] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Judged:
     """Each source is sampled once; every judge sees each chunk, then the chunk is dropped.
@@ -65,6 +66,7 @@ def score_all(
         batch_size: samples moved to the device at a time, in whole chunks.
         norm, norm_check: how judges with batch norm normalise, and whether in both ways.
         quantize: generated images are rounded to 8 bits.
+        watch: sees each chunk too, with its source's label and how many of its samples are no padding.
 
     Raises:
         UsageError: shapes that do not fit, or a discriminator that fails on the data.
@@ -79,6 +81,8 @@ def score_all(
         for chunk in chunks(source, seed=seed, shape=shape, device=device, group=group, quantize=quantize):
             for one in passes:
                 one.add(chunk)
+            if watch is not None:
+                watch(source.label, chunk, min(CHUNK, source.n - done))
             done = min(done + CHUNK, source.n)
             if progress is not None:
                 progress(shown(source.label), done, source.n)

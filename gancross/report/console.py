@@ -27,6 +27,8 @@ def render(result: Result) -> RenderableType:
         parts += [confusion_table(name, document), ""]
     parts += [fp_matrix(result), ""]
     parts += [judge_table(result), ""]
+    if document["fidelity"] is not None:
+        parts += [fidelity_table(document["fidelity"]), ""]
     parts += ranking_text(document)
     parts += [verdict_text(document), *[Text(f"! {flag}", style="yellow") for flag in document["flags"]]]
     return Group(*parts)
@@ -126,6 +128,26 @@ def with_interval(rate: dict[str, Any] | None, *, own: bool = False) -> Text:
     low, high = rate["ci95"]
     text = Text(paper_rate(rate["rate"]), style="dim" if own else "bold")
     return text.append(f" [{low:.4f}, {high:.4f}]", style="dim")
+
+
+def fidelity_table(fidelity: dict[str, Any]) -> Table:
+    """FID and its like, a column for each contestant."""
+    table = Table(title="Fidelity", title_justify="left", title_style="bold")
+    table.add_column("figure", overflow="fold")
+    for name in fidelity:
+        table.add_column(escape(name), justify="right")
+    first = next(iter(fidelity.values()))
+    for key in (key for key in first if not key.endswith("_reason")):
+        values = [figures[key] for figures in fidelity.values()]
+        shown = ["–" if value is None else f"{value:,}" if key == "n" else f"{value:.4f}" for value in values]
+        table.add_row(escape(f"{key} {_direction(key)}"), *shown)
+    return table
+
+
+def _direction(key: str) -> str:
+    if key == "n" or "_std" in key:
+        return ""
+    return "↓" if "distance" in key else "↑"
 
 
 def ranking_text(document: dict[str, Any]) -> list[RenderableType]:
