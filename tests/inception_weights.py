@@ -1,0 +1,39 @@
+"""A weights file in torch-fidelity's format: random, but with activations of ordinary size."""
+
+import io
+
+import torch
+from torch_fidelity import FeatureExtractorInceptionV3
+
+
+class _Blank(FeatureExtractorInceptionV3):
+    def load_state_dict(self, state, strict=True, assign=False):
+        """Keeps the random initial weights."""
+
+
+def random_network():
+    empty = io.BytesIO()
+    torch.save({}, empty)
+    empty.seek(0)
+    return _Blank("inception-v3-compat", ["2048"], feature_extractor_weights_path=empty)
+
+
+def images(seed, n):
+    """Blotches of colour whose scale differs from image to image."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(n, 3, 4, 4, generator=generator) * torch.rand(n, 3, 1, 1, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, size=(32, 32), mode="bilinear")
+    return (smooth * 255).round().to(torch.uint8)
+
+
+def write_weights(path):
+    """Batch norm is calibrated on one batch: untouched, the features are about 1e-9 and IS is constant."""
+    torch.manual_seed(0)
+    network = random_network()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.train().momentum = 1.0
+    with torch.no_grad():
+        network(images(0, 16))
+        network.fc.weight.mul_(40)
+    torch.save(network.state_dict(), path)
