@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Checkpoint:
         generator, discriminator: architectures.
         generator_state, discriminator_state: their `state_dict()`.
         sample_shape: (C, H, W) of an image or (d,) of a vector.
+        weights: what `generator_state` holds: `raw` weights of the last step, or their average, `ema`.
         training: optimizer states for resuming, `{}` if stripped. Random state is none: every random
             number of a run is a function of seed and step.
     """
@@ -58,6 +59,7 @@ class Checkpoint:
     threshold: float | None
     batch_size: int
     training: dict[str, Any]
+    weights: str = "raw"
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -104,9 +106,10 @@ def from_bytes(content: bytes, path: Path) -> Checkpoint:
         if loaded["format"] != FORMAT:
             raise RefusedArchive(f"format {loaded['format']!r:.60}; this version reads {FORMAT}")
         values = {key: value for key, value in loaded.items() if key != "format"}
-        expected = {spec.name for spec in fields(Checkpoint)}
-        if set(values) != expected:
-            wrong = ", ".join(sorted(map(str, set(values) ^ expected)))
+        known = {spec.name for spec in fields(Checkpoint)}
+        required = {spec.name for spec in fields(Checkpoint) if spec.default is MISSING}
+        if not required <= set(values) <= known:
+            wrong = ", ".join(sorted(map(str, (required - set(values)) | (set(values) - known))))
             raise RefusedArchive(f"missing or unknown keys: {wrong:.200}")
         for network in ("generator", "discriminator"):
             values[network] = _architecture(values[network])
@@ -190,6 +193,7 @@ def _check_scalars(checkpoint: Checkpoint) -> None:
         "recipe": (dict,), "method": (str,), "step": (int,), "sample_shape": (tuple,),
         "latent_dim": (int,), "latent": (str,), "data_range": (tuple,), "score_kind": (str,),
         "orientation": (str,), "threshold": (float, type(None)), "batch_size": (int,), "training": (dict,),
+        "weights": (str,),
     }  # fmt: skip
     for key, kind in kinds.items():
         if not isinstance(getattr(checkpoint, key), kind):

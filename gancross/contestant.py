@@ -12,12 +12,12 @@ from typing import Any, Literal, get_args
 import torch
 from torch import nn
 
+from gancross.divergences import DIVERGENCES
 from gancross.errors import UsageError, unknown_name
 from gancross.latents import PRIORS, Prior
 
 Orientation = Literal["real_high", "fake_high"]
-F_GANS = ("gan", "jensen-shannon", "kl", "reverse-kl", "pearson", "neyman", "squared-hellinger")
-SCORE_KINDS = ("logit", *(f"f-gan:{name}" for name in F_GANS), "critic", "probability")
+SCORE_KINDS = ("logit", *(f"f-gan:{name}" for name in DIVERGENCES), "critic", "probability")
 
 
 @dataclass(frozen=True, kw_only=True)

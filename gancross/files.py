@@ -37,6 +37,18 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
     return content
 
 
+def check_target(path: Path) -> None:
+    """Before long work whose result goes to `path`: it can be a file there.
+
+    Raises:
+        UsageError: it is a folder, or what should be its folder is none.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder, expected a file to write")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path}: cannot be written: {path.parent} is no folder")
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file so that a reader, or a crash, sees the old content or the new, never a part.
 

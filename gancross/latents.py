@@ -63,7 +63,11 @@ class Stream:
 
     def permutation(self, n: int) -> NDArray[np.int64]:
         """A uniformly random order of 0..n−1."""
-        return np.random.Generator(np.random.Philox(key=self._key)).permutation(n)
+        return self.numpy_generator().permutation(n)
+
+    def numpy_generator(self) -> np.random.Generator:
+        """A generator of numpy at the start of this stream, for resampling."""
+        return np.random.Generator(np.random.Philox(key=self._key))
 
     def torch_generator(self, device: torch.device | str = "cpu") -> torch.Generator:
         """A generator of torch seeded by this stream's key: initial weights, noise.

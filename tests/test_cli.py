@@ -62,7 +62,6 @@ def files(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 
 
 BAD = [
-    ("", 2, "Missing"),
     ("trian mixture", 2, "did you mean 'train'"),
     ("--nonsense", 2, "No such option"),
     ("train", 2, "Missing argument 'RECIPE'"),
@@ -80,7 +79,7 @@ BAD = [
     ("train mixture --set anneal=maybe", 2, "anneal must be true or false"),
     ("train mixture --set beta1=1", 2, "beta1 must be a number in [0, 1)"),
     ("train mixture --set latent=cauchy", 2, "latent"),
-    ("train mixture --regularizer none --gamma 0.1", 2, "leave one of them out"),
+    ("train mixture --regularizer none --gamma 0.1", 2, "gamma=0.1 would do nothing"),
     ("train mixture --regularizer l2", 2, "regularizer"),
     ("train mixture --objective jss", 2, "objective"),
     ("train mixture --data cifar11", 2, "did you mean 'cifar10'"),
@@ -113,7 +112,8 @@ BAD = [
     ("crosstest good.pt --batch-size 0", 2, "at least 1"),
     ("crosstest good.pt --data nonsense", 2, "unknown data set 'nonsense'"),
     ("crosstest =good.pt", 2, "NAME=PATH"),
-    ("crosstest good.pt -n 10 --json images/no/../../good.pt/x.json", 5, "cannot be written"),
+    ("crosstest good.pt -n 10 --json good.pt/x.json", 2, "cannot be written"),
+    ("crosstest good.pt --json images", 2, "is a folder"),
     ("demo --out good.pt", 2, "is a file"),
 ]
 
@@ -138,6 +138,7 @@ def test_debug_shows_the_traceback(files: Path) -> None:
 def test_help_and_version() -> None:
     assert gancross_command("--version").stdout.strip() == f"gancross, version {gancross.__version__}"
     assert "crosstest" in gancross_command("--help").stdout
+    assert gancross_command().stdout == gancross_command("--help").stdout
     listed = gancross_command("recipes").stdout
     assert all(name in listed for name in ("mixture", "digits", "cifar10-dcgan"))
     assert "folder:PATH" in gancross_command("datasets").stdout

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy.stats import norm
 
+from gancross.evaluator.auc import auc
 from gancross.evaluator.confusion import Confusion, Share, false_negatives, false_positives, paper_rate
-from gancross.evaluator.statistics import auc, wilson_interval
+from gancross.evaluator.statistics import wilson_interval
 from gancross.evaluator.verdict import Standing, paper_verdict
 from gancross.report.console import confusion_table
 

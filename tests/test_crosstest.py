@@ -115,9 +115,11 @@ def test_swapping_contestants_permutes_the_tables_and_changes_nothing_else(
     names = ["mixture-plain", "mixture-regularized"]
     one, other = run(checkpoints, names), run(checkpoints, names[::-1])
     assert cells(one) == cells(other)
-    for key in ("protocol", "confusion", "flags", "format", "status"):
+    for key in ("protocol", "confusion", "flags", "format", "status", "ranking", "duality_gap", "groups",
+                "controls", "batch_norm", "generalisation_gap", "histograms", "roc"):  # fmt: skip
         assert one.document[key] == other.document[key]
-    assert one.document["verdict"]["paper"]["winner"] == other.document["verdict"]["paper"]["winner"]
+    for rule in ("paper", "strict"):
+        assert one.document["verdict"][rule]["winner"] == other.document["verdict"][rule]["winner"]
     assert sorted(c["name"] for c in one.document["contestants"]) == sorted(names)
 
 
@@ -159,7 +161,7 @@ def test_a_critic_ranks_but_does_not_decide_and_folders_only_stand_trial() -> No
     assert cell["fp"] is None and "no threshold" in cell["fp_reason"] and 0 < cell["auc"]["value"] < 1
     assert result.document["confusion"]["images"]["counts"] is None
     assert result.document["verdict"]["paper"]["winner"] is None
-    assert result.document["flags"] == ["'images': only 3 samples, 500 asked for"]
+    assert "'images': only 3 samples, 500 asked for" in result.document["flags"]
     assert all(cell["judge"] == "critic" for cell in result.document["cross"])
 
 
@@ -267,3 +269,144 @@ def test_given_names_win(tmp_path: Path) -> None:
     for argument in ("=b.pt", "a="):
         with pytest.raises(UsageError):
             split_argument(argument)
+
+
+class Leaky(nn.Module):
+    """A judge with batch norm: batch statistics show it whether a batch is bright."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(1)
+        with torch.no_grad():
+            self.norm.running_mean.fill_(0.25)  # type: ignore[union-attr]
+            self.norm.running_var.fill_(0.5)  # type: ignore[union-attr]
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.norm(images).flatten(1).mean(1)
+
+
+def test_batch_statistics_are_those_of_groups_in_order_with_wrap_around() -> None:
+    """Against a slow reading of the protocol, with 10 reals in groups of 4: 4, 4, and 2 + the first 2."""
+    judge = Leaky()
+    contestant = model("leaky", Mixes(0.5), judge, batch_size=4)
+    result = crosstest([contestant], data=REALS, num_samples=30, norm="batch")
+    images = REALS.float() * (2 / 255) - 1
+    expected = []
+    for start in (0, 4, 8):
+        index = [(start + k) % 10 for k in range(4)]
+        group = images[index]
+        normal = (group - group.mean()) / (group.var(correction=0) + 1e-5).sqrt()
+        expected += normal.flatten(1).mean(1)[: min(4, 10 - start)].tolist()
+    fn = sum(score <= 0 for score in expected)
+    assert result.document["confusion"]["leaky"]["fn"]["count"] == fn
+    modes = result.document["batch_norm"]["leaky"]["modes"]
+    assert modes["batch"]["fn"]["count"] == fn
+    running = (images.flatten(1).mean(1) - 0.25) / 0.5**0.5
+    assert modes["eval"]["fn"]["count"] == int((running <= 0).sum())
+    assert float(judge.norm.running_mean) == 0.25 and judge.norm.num_batches_tracked == 0  # type: ignore[arg-type]
+
+
+def test_both_modes_are_compared_flagged_and_needed() -> None:
+    # A batch of nothing but white looks average to itself.
+    pair = [model("leaky", Paints(1.0), Leaky()), model("plain", Paints(-1.0), Brightness(0.0))]
+    checked = crosstest(pair, data=REALS, num_samples=600).document
+    assert checked["batch_norm"]["leaky"]["flagged"]
+    assert any("'leaky': a rate moves by" in flag for flag in checked["flags"])
+    assert checked["batch_norm"]["plain"]["modes"] is None
+    unchecked = crosstest(pair, data=REALS, num_samples=600, norm_check=False).document
+    assert unchecked["verdict"]["strict"]["winner"] is None
+    reasons = (unchecked["verdict"]["strict"]["reason"], unchecked["batch_norm"]["leaky"]["modes_reason"])
+    assert "batch-norm modes not compared" in reasons[1]
+
+
+def test_controls_find_blind_judges() -> None:
+    class Contrast(nn.Module):
+        def __init__(self, sign: float) -> None:
+            super().__init__()
+            self.sign = sign
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.sign * (images.flatten(1).std(1) - 0.2)  # noise has much, test images none
+
+    blind, sees = model("blind", Paints(0.0), Contrast(1.0)), model("sees", Paints(0.0), Contrast(-1.0))
+    found = crosstest([blind, sees], data=REALS, num_samples=300).document
+    judges = found["controls"]["judges"]
+    assert judges["blind"]["noise"]["rate"] == 1.0 and judges["blind"]["blind"]
+    assert judges["sees"]["noise"]["rate"] == 0.0 and not judges["sees"]["blind"]
+    assert judges["sees"]["blurred"]["count"] == len(REALS)
+    assert found["controls"]["references"]["always-fake"] == {"fp": 0.0, "fn": 1.0}
+    assert any("'blind' is blind" in flag for flag in found["flags"])
+    assert crosstest([sees], data=REALS, num_samples=30, controls=False).document["controls"] is None
+
+
+def test_vectors_have_noise_in_their_bounding_box_and_no_blur() -> None:
+    from gancross.evaluator.controls import blurred, uniform_noise
+
+    test = torch.tensor([[0.0, 5.0], [1.0, 7.0], [0.5, 6.0]])
+    noise = uniform_noise(test, 1200, seed=0)
+    assert noise.shape == (1200, 2) and blurred(test) is None
+    assert bool(((noise >= test.amin(0)) & (noise <= test.amax(0))).all())
+    assert torch.allclose(noise.mean(0), torch.tensor([0.5, 6.0]), atol=0.1)
+    assert torch.equal(noise[:500], uniform_noise(test, 500, seed=0))
+
+
+def test_unquantized_samples_are_judged_as_the_network_made_them() -> None:
+    """0.001 is brighter than 0 as a float, and level 128 of 255, 0.0039, as an image file has it."""
+    contestant = model("x", Paints(0.001), Brightness(0.002))
+    as_file = crosstest([contestant], data=REALS, num_samples=10).document["confusion"]["x"]
+    as_float = crosstest([contestant], data=REALS, num_samples=10, quantize=False).document["confusion"]["x"]
+    assert as_file["fp"]["rate"] == 1.0 and as_float["fp"]["rate"] == 0.0
+
+
+def test_the_generalisation_gap_needs_training_data() -> None:
+    contestant = model("x", Paints(0.0), Brightness(0.0))
+    without = crosstest([contestant], data=REALS, num_samples=10).document["generalisation_gap"]["x"]
+    assert without == {"value": None, "value_reason": "no training data given"}
+    bright = greys([200] * 20)
+    gap = crosstest([contestant], data=REALS, train_data=bright, num_samples=20).document[
+        "generalisation_gap"
+    ]
+    assert gap["x"]["value"] == pytest.approx(1.0 - 0.7)
+    assert gap["x"]["ci95"][0] > 0
+
+
+@pytest.mark.parametrize("constant", [3.0, -3.0])
+def test_judges_that_give_one_answer_win_nothing(constant: float) -> None:
+    class Constant(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.new_full((len(images),), constant)
+
+    always, sane = model("always", Paints(0.0), Constant()), model("sane", Mixes(0.5), Brightness(-0.5))
+    found = crosstest([always, sane], data=REALS, num_samples=600).document
+    assert found["verdict"]["strict"]["winner"] is None
+    said = "real" if constant > 0 else "fake"
+    assert f"'always' calls every sample {said}" in found["verdict"]["strict"]["reason"]
+    cell = cells(Result(found))["always", "sane"]
+    assert cell["auc"]["value"] == 0.5 and cell["fp_at_fn5"]["value"] == 1.0
+    assert cell["fp_at_fn5"]["thresholds"] == [None, None]
+    assert any("no score has FN ≤ 5 %" in flag for flag in found["flags"])
+
+
+def test_several_runs_are_ranked_grouped_and_valid(tmp_path: Path, checkpoints: dict[str, Path]) -> None:
+    contestants = [
+        model(f"{method}{seed}", Mixes(share), Brightness(0.1 * seed), method=method)
+        for method, share in (("even", 0.5), ("rare", 0.1))
+        for seed in range(2)
+    ]
+    result = crosstest(contestants, data=REALS, num_samples=600)
+    found = result.document
+    assert found["verdict"]["strict"]["winner"] is None and len(found["pairs"]) == 6
+    assert {entry["name"] for entry in found["ranking"]["generators"]} == set(result.names)
+    best = found["ranking"]["generators"][0]["name"]
+    assert best.startswith("even")  # half of its samples are white, which every judge calls real
+    assert found["groups"]["methods"] == {"even": ["even0", "even1"], "rare": ["rare0", "rare1"]}
+    (claim,) = found["groups"]["claims"]
+    assert claim["winner"] is None and "fewer than 4 runs" in claim["reason"]
+    assert all(gap["value"] >= 0 for gap in found["duality_gap"].values())
+    result.save(tmp_path / "result.json")
+    assert load_result(tmp_path / "result.json").to_dict() == result.to_dict()
+    broken = result.to_dict()
+    broken["cross"][0]["fp"]["rate"] = 2
+    Result(broken).save(tmp_path / "broken.json")
+    with pytest.raises(DataError, match=r"not a valid result: .*cross\[0\]"):
+        load_result(tmp_path / "broken.json")

@@ -8,6 +8,7 @@ import struct
 import numpy as np
 import pytest
 import torch
+from official_formats import write_cifar10
 from torchvision import datasets
 
 from gancross.data import catalogue
@@ -40,24 +41,7 @@ def write_idx(root, kind):
 @pytest.fixture
 def cifar10_root(tmp_path, monkeypatch):
     """The python version of the archive: five training batches of 4, a test batch of 3, the meta file."""
-    folder = tmp_path / "cifar-10-batches-py"
-    folder.mkdir()
-
-    def write(name, content):
-        dumped = pickle.dumps(content)
-        (folder / name).write_bytes(dumped)
-        return [name, hashlib.md5(dumped).hexdigest()]
-
-    def batch(n):
-        pixels = RNG.integers(0, 256, (n, 3072), dtype=np.uint8)
-        return {"data": pixels, "labels": [0] * n, "batch_label": "", "filenames": ["x"] * n}
-
-    train = [write(f"data_batch_{i}", batch(4)) for i in range(1, 6)]
-    test = [write("test_batch", batch(3))]
-    meta = write("batches.meta", {"label_names": ["airplane"], "num_vis": 3072})
-    monkeypatch.setattr(datasets.CIFAR10, "train_list", train)
-    monkeypatch.setattr(datasets.CIFAR10, "test_list", test)
-    monkeypatch.setattr(datasets.CIFAR10, "meta", {"filename": meta[0], "key": "label_names", "md5": meta[1]})
+    write_cifar10(tmp_path, monkeypatch)
     return tmp_path
 
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from official_formats import write_celeba
 from torchvision import datasets
 
 from gancross.data import catalogue
@@ -18,15 +18,7 @@ PARTITION = [0] * 9 + [1] * 3 + [2] * 4
 @pytest.fixture
 def root(tmp_path):
     """16 faces of 178×218; faces 10–12 are the validation part, 13–16 the test part."""
-    images = tmp_path / "celeba" / "img_align_celeba"
-    images.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for number in range(1, 17):
-        face = rng.integers(0, 256, (218, 178, 3), dtype=np.uint8)
-        image = Image.fromarray(face) if number != 2 else Image.fromarray(face).convert("L")
-        image.save(images / f"{number:06d}.jpg")
-    lines = [f"{number:06d}.jpg {part}\n" for number, part in enumerate(PARTITION, start=1)]
-    (tmp_path / "celeba" / "list_eval_partition.txt").write_text("".join(lines))
+    write_celeba(tmp_path, parts=PARTITION)
     return tmp_path
 
 

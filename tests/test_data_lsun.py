@@ -10,6 +10,7 @@ import lmdb
 import numpy as np
 import pytest
 import torch
+from official_formats import write_environment, write_lsun
 from PIL import Image
 
 from gancross.data import catalogue, environments
@@ -18,27 +19,10 @@ from gancross.errors import DataError, ResourceError
 TRAIN, VAL = 40, 3
 
 
-def encoded(rng, kind):
-    height, width = rng.integers(20, 40, 2)
-    content = io.BytesIO()
-    Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(content, format=kind)
-    return content.getvalue()
-
-
-def write(path, contents):
-    path.mkdir(parents=True, exist_ok=True)
-    with lmdb.open(str(path), map_size=16 << 20) as environment, environment.begin(write=True) as transaction:
-        for content in contents:
-            transaction.put(hashlib.sha1(content).hexdigest().encode(), content)
-
-
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
-    rng = np.random.default_rng(0)
-    kinds = itertools.cycle(["webp", "jpeg"])
-    write(tmp_path / "lsun" / "bedroom_train_lmdb", [encoded(rng, next(kinds)) for _ in range(TRAIN)])
-    write(tmp_path / "lsun" / "bedroom_val_lmdb", [encoded(rng, next(kinds)) for _ in range(VAL)])
+    write_lsun(tmp_path, train=TRAIN, val=VAL)
     return tmp_path
 
 
@@ -156,7 +140,7 @@ def test_noise_instead_of_an_environment_is_refused(root):
 
 
 def test_a_damaged_image_is_named_by_its_key(root):
-    write(root / "lsun" / "bedroom_val_lmdb", [b"no image"])
+    write_environment(root / "lsun" / "bedroom_val_lmdb", [b"no image"])
     key = hashlib.sha1(b"no image").hexdigest()
     with pytest.raises(DataError, match=f"bedroom_val_lmdb, key {key}: not an image"):
         catalogue.load("lsun-bedroom", root=root, workers=0).held_out(1)

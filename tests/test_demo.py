@@ -25,7 +25,8 @@ def test_two_gans_are_trained_and_cross_tested(tmp_path: Path) -> None:
     assert made.result.names == ["unregularized", "regularized"]
     assert made.result.document["protocol"]["num_fake"] == 10_000
     for path in made.pictures.values():
-        assert Image.open(path).size[0] > 200
+        with Image.open(path) as picture:
+            assert picture.size[0] > 200
     assert all(path.exists() for path in (made.record, *made.checkpoints.values()))
     assert {"training regularized", "training unregularized", "test data"} <= set(seen)
     again = demo.demonstrate(tmp_path)

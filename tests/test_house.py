@@ -14,7 +14,7 @@ import gancross
 PACKAGE = Path(gancross.__file__).parent
 FLOORS = [
     {"errors"},
-    {"files", "archive", "caches", "devices", "models", "latents"},
+    {"files", "archive", "caches", "devices", "divergences", "models", "latents"},
     {"contestant", "data", "pictures", "checkpoint", "distributed"},
     {"trainer", "evaluator"},
     {"report"},

@@ -9,8 +9,9 @@ from gancross import models
 from gancross.checkpoint import load_contestant
 from gancross.errors import UsageError
 from gancross.models.architectures import LARGEST_ARGUMENT
+from gancross.trainer.experiments import recipe
 from gancross.trainer.loop import train
-from gancross.trainer.recipes import Recipe, recipe
+from gancross.trainer.recipes import Recipe
 
 IMAGES = {"image_size": 64, "channels": 3, "width": 4}
 BOTH = {"channels": 3, "width": 4}

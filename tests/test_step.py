@@ -6,16 +6,17 @@ import pytest
 import torch
 from torch import nn
 
+from gancross.models.batch_norm import frozen_averages
 from gancross.trainer.experiments import recipe
 from gancross.trainer.objectives import OBJECTIVES
-from gancross.trainer.recipes import NOISE_INDUCED
 from gancross.trainer.regularizers import f_divergence, gradient_penalty, jensen_shannon
-from gancross.trainer.step import Players, discriminator_step, frozen_averages, generator_step, optimizer
+from gancross.trainer.step import Players, discriminator_step, generator_step, optimizer
+from gancross.trainer.weightings import WEIGHTINGS
 
 BASE = recipe("mixture").with_changes({"batch_size": 16, "gamma": 0.5, "learning_rate": 1e-3})
 EVERY = pytest.mark.parametrize("objective", OBJECTIVES)
 REGULARIZED = [
-    name for name in OBJECTIVES if BASE.with_changes({"objective": name}).regularizer in NOISE_INDUCED
+    name for name in OBJECTIVES if BASE.with_changes({"objective": name}).regularizer in WEIGHTINGS
 ]
 
 

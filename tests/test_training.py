@@ -14,8 +14,9 @@ import pytest
 import torch
 from conftest import small
 
-from gancross import checkpoint
+from gancross import checkpoint, models
 from gancross.errors import CheckpointError, DivergenceError, Interrupted, UsageError
+from gancross.latents import Stream
 from gancross.trainer.experiments import recipe
 from gancross.trainer.fields import Plain
 from gancross.trainer.loop import train
@@ -24,9 +25,9 @@ from gancross.trainer.loop import train
 def weights(path: Path) -> list[torch.Tensor]:
     loaded = checkpoint.load(path)
     tensors = [*loaded.generator_state.values(), *loaded.discriminator_state.values()]
-    for optimizer in loaded.training.values():
-        for state in optimizer["state"].values():
-            tensors += list(state.values())
+    for name, saved in loaded.training.items():
+        states = saved["state"].values() if name.endswith("_optimizer") else [saved]
+        tensors += [tensor for state in states for tensor in state.values()]
     return tensors
 
 
@@ -40,7 +41,7 @@ def log(folder: Path) -> list[dict[str, float]]:
 
 
 @pytest.mark.parametrize("name", ["mixture", "digits"])
-@pytest.mark.parametrize("changes", [{}, {"anneal": True, "n_phi": 2}, {"regularizer": "none"}])
+@pytest.mark.parametrize("changes", [{}, {"anneal": True, "n_phi": 2}, {"regularizer": "none"}, {"ema": 0.5}])
 def test_a_stopped_run_ends_bit_identical(
     tmp_path: Path, name: str, changes: dict[str, Plain], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,8 +134,8 @@ def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: 
 
     honest = loop.generator_step
 
-    def poisoned(players, **arguments):  # type: ignore[no-untyped-def]
-        measured = honest(players, **arguments)
+    def poisoned(players, recipe, **arguments):  # type: ignore[no-untyped-def]
+        measured = honest(players, recipe, **arguments)
         if len(list((tmp_path / "checkpoints").glob("*.pt"))) == 3:
             with torch.no_grad():
                 next(players.generator.parameters()).fill_(float("nan"))
@@ -171,6 +172,45 @@ def test_the_data_order_is_a_function_of_seed_and_epoch(tmp_path: Path) -> None:
     assert first[:3] != first[3:6]
     with pytest.raises(UsageError, match="batch_size=10"):
         next(reals.batches(seed=1, batch_size=11, start=0))
+
+
+def test_the_average_of_the_weights_is_what_is_evaluated(tmp_path: Path) -> None:
+    """w̄ ← β w̄ + (1−β) w from the initial weights on, done again here from the raw run's checkpoints."""
+    beta = 0.75
+    train(small("digits"), tmp_path / "raw", device="cpu", checkpoint_every=1)
+    averaged = train(small("digits", ema=beta), tmp_path / "ema", device="cpu")
+    steps = sorted((tmp_path / "raw" / "checkpoints").glob("*.pt"))
+    states = [checkpoint.load(path).generator_state for path in steps]
+    loaded = checkpoint.load(averaged)
+    assert loaded.weights == "ema" and checkpoint.load(tmp_path / "raw" / "last.pt").weights == "raw"
+    last = loaded.training["generator"]
+    initial = Stream(0, "weights", "generator").torch_generator()
+    first = models.initialised(loaded.generator, initial).state_dict()
+    for key, value in loaded.generator_state.items():
+        assert torch.equal(last[key], states[-1][key])  # the raw run goes on beneath
+        if "running" in key or "tracked" in key:
+            assert torch.equal(value, states[-1][key])
+            continue
+        expected = first[key]
+        for state in states:
+            expected = beta * expected + (1 - beta) * state[key]
+        assert torch.allclose(value, expected, atol=1e-6)
+
+
+def test_collapse_is_seen() -> None:
+    from gancross.data.mixture import means
+    from gancross.trainer.monitors import collapsed, mixture_figures, spread
+
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.from_numpy(means()).float()
+    real = centres[torch.randint(7, (500,), generator=generator)]
+    for modes, expected in ((7, False), (3, False), (2, True), (1, True)):
+        fake = centres[torch.arange(500) % modes]
+        figures = mixture_figures(fake) | {"spread": float(spread(fake) / spread(real))}
+        assert collapsed(figures) == expected
+        assert figures["modes"] == modes and figures["within_3_std"] == 1 and figures["plane_distance"] < 1e-6
+    assert spread(real) == pytest.approx(float(real.var(0, correction=0).mean().sqrt()))
+    assert collapsed({"spread": 0.2}) and not collapsed({"spread": 0.3})
 
 
 @pytest.mark.slow

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from gancross.cli.options import common, notes_console, progress_bar, tables_console
-from gancross.errors import UsageError
+from gancross.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from gancross.contestant import Contestant
@@ -24,24 +25,48 @@ if TYPE_CHECKING:
     "-n", "--num-samples", type=int, default=10_000, show_default=True, help="Samples of each model."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents and of endless data.")
+@click.option(
+    "--norm",
+    type=click.Choice(["eval", "batch"]),
+    default="eval",
+    show_default=True,
+    help="How judges with batch norm normalise: running averages or batch statistics.",
+)
+@click.option(
+    "--no-norm-check", is_flag=True, help="Do not score judges with batch norm in the other mode too."
+)
+@click.option("--no-quantize", is_flag=True, help="Judge generated images before they are rounded to 8 bits.")
+@click.option("--no-controls", is_flag=True, help="Do not judge noise and blurred reals.")
+@click.option(
+    "--method",
+    "methods",
+    metavar="NAME=METHOD",
+    multiple=True,
+    help="What a model is a run of.  [default: its recipe and overrides without the seed]",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
 @click.option("--batch-size", type=int, help="Samples on the device at a time; changes no figure.")
 @click.option("--json", "json_out", metavar="FILE|-", help="Write the record; '-' prints nothing but JSON.")
 @common
 def crosstest(
     models: tuple[str, ...], data: str | None, data_root: Path | None, image_size: int | None,
-    num_samples: int, seed: int, device: str, batch_size: int | None, json_out: str | None,
+    num_samples: int, seed: int, norm: Literal["eval", "batch"], no_norm_check: bool, no_quantize: bool,
+    no_controls: bool, methods: tuple[str, ...], device: str, batch_size: int | None, json_out: str | None,
 ) -> None:  # fmt: skip
     """Let every model's discriminator judge every model's samples and the held-out test data."""
     from gancross.checkpoint import load_contestant
     from gancross.data import catalogue
     from gancross.evaluator.crosstest import crosstest as run
     from gancross.evaluator.naming import contestant_names, split_argument
+    from gancross.files import check_target
     from gancross.report.console import print_result
 
+    if json_out not in (None, "-"):
+        check_target(Path(json_out))
     arguments = [split_argument(model) for model in models]
     names = contestant_names(arguments)
     contestants = [load_contestant(path, name=name) for name, (_, path) in zip(names, arguments, strict=True)]
+    contestants = with_methods(contestants, methods)
     with progress_bar(notes_console()) as bar:
         tasks = {}
 
@@ -55,7 +80,8 @@ def crosstest(
             data=data or recipe_data(contestants),
             data_root=data_root or catalogue.DEFAULT_ROOT,
             image_size=image_size if image_size is not None else recipe_image_size(contestants),
-            num_samples=num_samples, seed=seed, device=device, batch_size=batch_size, progress=show,
+            num_samples=num_samples, seed=seed, norm=norm, quantize=not no_quantize, controls=not no_controls,
+            norm_check=not no_norm_check, device=device, batch_size=batch_size, progress=show,
         )  # fmt: skip
     if json_out == "-":
         sys.stdout.write(result.to_json())
@@ -64,6 +90,22 @@ def crosstest(
     if json_out is not None:
         result.save(json_out)
         notes_console().print(f"\nrecord: {json_out}", markup=False)
+
+
+def with_methods(contestants: list[Contestant], given: tuple[str, ...]) -> list[Contestant]:
+    """The contestants, some with the method that `--method NAME=METHOD` says.
+
+    Raises:
+        UsageError: no `=`, or a name that no contestant has.
+    """
+    methods = dict(text.partition("=")[::2] for text in given)
+    names = [contestant.name for contestant in contestants]
+    for name, method in methods.items():
+        if not method:
+            raise UsageError(f"--method {name}: write NAME=METHOD")
+        if name not in names:
+            raise unknown_name("contestant", name, names)
+    return [replace(one, method=methods.get(one.name, one.method)) for one in contestants]
 
 
 def recipe_data(contestants: list[Contestant]) -> str:

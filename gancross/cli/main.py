@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and leaves with the exit code of `gancross.errors`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = cli.main(args=arguments, prog_name="gancross", standalone_mode=False)
+        code = cli.main(args=arguments or ["--help"], prog_name="gancross", standalone_mode=False)
     except Exception as error:
         if "--debug" in arguments:
             raise

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 @click.option("--steps", type=int, help="Generator updates.")
 @click.option("--gamma", type=float, help="Variance γ of the virtual noise; 0 is --regularizer none.")
 @click.option("--anneal/--no-anneal", default=None, help="γ_t = γ₀·α^(t/T) instead of a constant γ.")
-@click.option("--objective", help="Training objective.")
-@click.option("--regularizer", help="jensen-shannon, or none for the unregularized GAN.")
+@click.option("--objective", help="js-logit, an f-GAN such as kl, lsgan, wgan or wgan-gp.")
+@click.option("--regularizer", help="Ω of the objective, or none for the unregularized GAN.")
 @click.option("--data", help="Data set, or folder:PATH.")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
 @click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
+@click.option("--workers", type=int, help="Processes that read large data sets.  [default: up to 4]")
 @click.option("--image-size", type=int, help="Resize a folder's images to this side.")
 @click.option("--seed", type=int, help="Of initial weights, latents and data order.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 @common
 def train(
     name: str, out: Path | None, settings: tuple[str, ...], data_root: Path | None, download: bool,
-    device: str, resume: bool, checkpoint_every: int | None, log_every: int,
+    workers: int | None, device: str, resume: bool, checkpoint_every: int | None, log_every: int,
     tensorboard: bool, **fields: Any,
 ) -> None:  # fmt: skip
     """Train the GAN of a recipe (see 'gancross recipes'); the same command again resumes."""
@@ -61,17 +62,24 @@ def train(
         observers = [stack.enter_context(TensorBoard(folder / "tensorboard"))] if tensorboard else []
         task = bar.add_task("training", total=chosen.steps, figures="", rate="")
 
+        was_collapsed = [False]
+
         def show(step: int, steps: int, figures: dict[str, float] | None) -> None:
             speed = bar.tasks[task].speed
             bar.update(task, completed=step, rate=f"{speed:.1f} steps/s" if speed else "")
             if figures is not None:
                 bar.update(task, figures=summary(figures))
+                if figures["collapsed"] and not was_collapsed[0]:
+                    console.print(
+                        f"step {step:,}: the generator's samples are nearly all alike", markup=False
+                    )
+                was_collapsed[0] = bool(figures["collapsed"])
                 if bar.disable and (step * 20 // steps) != ((step - log_every) * 20 // steps):
                     console.print(f"step {step:,} of {steps:,}  {summary(figures)}", markup=False)
 
         last = run(
             chosen, folder, resume=resume, device=device, progress=show,
-            data_root=data_root or catalogue.DEFAULT_ROOT, download=download,
+            data_root=data_root or catalogue.DEFAULT_ROOT, download=download, workers=workers,
             checkpoint_every=checkpoint_every, log_every=log_every, observers=observers,
         )  # fmt: skip
     console.print(f"done: {last}", markup=False)

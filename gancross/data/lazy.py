@@ -40,6 +40,11 @@ class LazyReals:
     part: Part
     workers: int
 
+    @property
+    def size(self) -> int:
+        """How many images there are."""
+        return len(self.part.items)
+
     def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
         """Batches start, start+1, … of an endless sequence of epochs, for any number of workers the same.
 

@@ -21,6 +21,11 @@ from gancross.latents import Stream
 class Reals(Protocol):
     """What training draws from."""
 
+    @property
+    def size(self) -> int | None:
+        """How many samples there are; None where they are endless."""
+        ...
+
     def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
         """Batches start, start+1, … in canonical form, without end; a function of their numbers alone."""
         ...
@@ -31,6 +36,11 @@ class FiniteReals:
     """Training samples held in memory; the order of epoch e is a function of (seed, e)."""
 
     array: torch.Tensor
+
+    @property
+    def size(self) -> int:
+        """How many samples there are."""
+        return len(self.array)
 
     def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
         """Batches start, start+1, … of an endless sequence of epochs; a last partial batch is dropped.
@@ -47,6 +57,11 @@ class EndlessReals:
     """Samples made on demand: `draw(stream, start, n)` gives samples start..start+n−1 of a stream."""
 
     draw: Callable[[Stream, int, int], torch.Tensor]
+
+    @property
+    def size(self) -> None:
+        """Endless."""
+        return None
 
     def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
         """Batches start, start+1, … of the training stream; no sample comes twice."""
@@ -105,20 +120,26 @@ def finite(
 
 
 def to_network(samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1.0)) -> torch.Tensor:
-    """Canonical samples as a network wants them: images scaled to `data_range`, vectors as they are."""
-    if samples.dtype != torch.uint8:
+    """Canonical samples as a network wants them: images scaled to `data_range`, vectors as they are.
+
+    Images may be float32 too, in levels of 0…255 that are not rounded.
+    """
+    if samples.ndim == 2:
         return samples
     low, high = data_range
-    return samples.to(torch.float32).mul_((high - low) / 255).add_(low)
+    return samples.to(torch.float32).mul((high - low) / 255).add_(low)
 
 
-def to_canonical(samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1.0)) -> torch.Tensor:
+def to_canonical(
+    samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1.0), *, quantize: bool = True
+) -> torch.Tensor:
     """A network's samples as a file would hold them: images clipped and rounded to 8 bits.
 
-    The caller checks finiteness first: NaN has no 8-bit value.
+    Without `quantize` images are float32 levels, neither clipped nor rounded. The caller checks
+    finiteness first: NaN has no 8-bit value.
     """
     if samples.ndim == 2:
         return samples.to(torch.float32)
     low, high = data_range
     levels = (samples.to(torch.float32) - low) * (255 / (high - low))
-    return levels.round_().clamp_(0, 255).to(torch.uint8)
+    return levels.round_().clamp_(0, 255).to(torch.uint8) if quantize else levels

@@ -46,6 +46,37 @@ class Confusion:
         return [[count / n for count, n in zip(row, columns, strict=True)] for row in self.counts()]
 
 
+@dataclass(frozen=True, kw_only=True)
+class PairedDecisions:
+    """The same samples under two judges: how many both, only one, or neither decided a given way."""
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+
+    @property
+    def n(self) -> int:
+        """All samples."""
+        return self.both + self.only_first + self.only_second + self.neither
+
+    @property
+    def first(self) -> Share:
+        """What the first judge decided that way."""
+        return Share(count=self.both + self.only_first, n=self.n)
+
+    @property
+    def second(self) -> Share:
+        """What the second judge decided that way."""
+        return Share(count=self.both + self.only_second, n=self.n)
+
+    def swapped(self) -> PairedDecisions:
+        """The two judges in the other order."""
+        return PairedDecisions(
+            both=self.both, only_first=self.only_second, only_second=self.only_first, neither=self.neither
+        )
+
+
 def false_negatives(scores_real: NDArray[np.float64], threshold: float) -> Share:
     """Test reals called fake: score ≤ τ (a tie is fake). Lower is better for the judge."""
     return Share(count=int((scores_real <= threshold).sum()), n=len(scores_real))
@@ -54,6 +85,21 @@ def false_negatives(scores_real: NDArray[np.float64], threshold: float) -> Share
 def false_positives(scores_fake: NDArray[np.float64], threshold: float) -> Share:
     """Generated samples called real: score > τ. Lower is better for the judge."""
     return Share(count=int((scores_fake > threshold).sum()), n=len(scores_fake))
+
+
+def paired_false_negatives(
+    *,
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    first_threshold: float,
+    second_threshold: float,
+) -> PairedDecisions:
+    """The test reals that both judges, one, or neither calls fake; scores in the same order of images."""
+    a, b = first <= first_threshold, second <= second_threshold
+    return PairedDecisions(
+        both=int((a & b).sum()), only_first=int((a & ~b).sum()), only_second=int((~a & b).sum()),
+        neither=int((~a & ~b).sum()),
+    )  # fmt: skip
 
 
 def paper_rate(rate: float) -> str:

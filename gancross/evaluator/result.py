@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 from gancross.errors import DataError
 from gancross.files import read_bytes, write_atomically
@@ -48,7 +52,7 @@ def load_result(path: str | Path) -> Result:
 
     Raises:
         UsageError: there is no such file.
-        DataError: it is not a result of this format.
+        DataError: it is not a result of this format, or not as the JSON Schema in the package says.
     """
     path = Path(path)
     try:
@@ -58,4 +62,14 @@ def load_result(path: str | Path) -> Result:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else None
         raise DataError(f"{path}: not a result this version reads: format {found!r}, expected '{FORMAT}'")
+    flaw = best_match(Draft202012Validator(schema()).iter_errors(document))
+    if flaw is not None:
+        raise DataError(f"{path}: not a valid result: {flaw.json_path}: {flaw.message:.200}")
     return Result(document)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a result, as it ships with the package."""
+    text = files("gancross.evaluator").joinpath("result.schema.json").read_text(encoding="utf-8")
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed

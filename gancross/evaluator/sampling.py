@@ -6,30 +6,39 @@ last bits with the length of a batch. Whatever is grouped around a chunk changes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from gancross.contestant import Contestant
-from gancross.data.sets import to_canonical, to_network
+from gancross.data.sets import to_canonical
 from gancross.errors import DivergenceError, UsageError
+from gancross.evaluator.controls import Control
 from gancross.latents import Stream, latents
 
 CHUNK = 500
 
 
+Label = str | Control | None  # a contestant's samples, a control, the test data
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where samples come from: n canonical samples on the CPU, or a contestant that makes them.
+    """Where samples come from: n canonical samples on the CPU, or a contestant that makes them."""
 
-    `label` is None for the data and the contestant's name otherwise.
-    """
-
-    label: str | None
+    label: Label
     n: int
     array: torch.Tensor | None = None
     contestant: Contestant | None = None
+
+
+def shown(label: Label) -> str:
+    """A label for people."""
+    if label is None:
+        return "test data"
+    return {Control.NOISE: "uniform noise", Control.BLURRED: "blurred test data",
+            Control.TRAINING: "training data"}[label] if isinstance(label, Control) else label  # fmt: skip
 
 
 def fake_source(contestant: Contestant, *, num_samples: int) -> Source:
@@ -47,6 +56,7 @@ def chunks(
     shape: tuple[int, ...] | None,
     device: torch.device,
     group: int,
+    quantize: bool = True,
     purpose: str = "crosstest",
 ) -> Iterator[torch.Tensor]:
     """The source's samples in canonical form on `device`, `CHUNK` at a time, padded at the end.
@@ -54,6 +64,7 @@ def chunks(
     Args:
         shape: of one sample of the data, which every source must match; None: there are no data.
         group: chunks that are moved to the device at a time.
+        quantize: round generated images to 8 bits.
         purpose: of the samples; other words give independent latents.
 
     Raises:
@@ -87,19 +98,42 @@ def chunks(
                 )
             _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
             finite &= samples.isfinite().all()
-            yield to_canonical(samples, contestant.data_range)
+            yield to_canonical(samples, contestant.data_range, quantize=quantize)
     if not bool(finite):  # one look at the device per source, not one per chunk
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
 
 
-def as_seen_by(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
-    """A canonical chunk in the value range of the judge's own training data."""
-    return to_network(chunk, judge.data_range)
+def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], device: torch.device) -> None:
+    """Before long work: every contestant's samples have the shape of the data.
+
+    Two samples of each generator are looked at and thrown away.
+
+    Raises:
+        UsageError: one has another shape, or a generator that cannot take its own latents.
+    """
+    for contestant in contestants:
+        if contestant.samples is not None:
+            _check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
+            continue
+        assert contestant.generator is not None and contestant.latent_dim is not None
+        few = latents(
+            Stream(0, "probe"), 0, 2, dim=contestant.latent_dim, prior=contestant.latent,
+            shape=contestant.latent_shape,
+        ).to(device)  # fmt: skip
+        try:
+            samples = contestant.generator(few)
+        except RuntimeError as error:
+            first = (str(error).strip().splitlines() or ["no reason given"])[0]
+            raise UsageError(
+                f"contestant '{contestant.name}': its generator cannot take latents of shape"
+                f" {tuple(few.shape[1:])}: {first}"
+            ) from error
+        _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
 
 
-def _check_shape(label: str | None, got: tuple[int, ...], expected: tuple[int, ...] | None) -> None:
+def _check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | None) -> None:
     if expected is not None and got != expected:
-        who = "the test data" if label is None else f"contestant '{label}'"
+        who = f"contestant '{label}'" if isinstance(label, str) else f"the {shown(label)}"
         raise UsageError(
             f"{who}: samples of shape {got}, but the data have shape {expected};"
             " contestants and data must agree, nothing is resized"

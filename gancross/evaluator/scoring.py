@@ -13,19 +13,37 @@ from torch import nn
 
 from gancross.contestant import Contestant
 from gancross.errors import DivergenceError, UsageError
-from gancross.evaluator.sampling import CHUNK, Source, as_seen_by, chunks
+from gancross.evaluator.judging import PASSES, Norm, has_batch_norm, norms
+from gancross.evaluator.sampling import CHUNK, Label, Source, chunks, shown
 
 CLIP = 2.0**-24  # probabilities are clipped to [2⁻²⁴, 1−2⁻²⁴] before they become logits
 
-Scores = dict[str, dict[str | None, NDArray[np.float64]]]
+Array = NDArray[np.float64]
+OfJudge = dict[Label, Array]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """Scores of each judge on each source (None: the data), and how many probabilities were clipped."""
+    """What every judge made of every source (None: the test data).
 
-    scores: Scores
+    Attributes:
+        scores: by mode of normalisation, judge and source; float64, high meaning real. A judge without
+            batch norm stands under "eval" only.
+        clipped: by judge, how many probabilities were clipped.
+        batch_normalised: judges that have batch norm, scored in one mode or in both.
+    """
+
+    scores: dict[Norm, dict[str, OfJudge]]
     clipped: dict[str, int]
+    batch_normalised: frozenset[str]
+
+    def of(self, judge: str, norm: Norm) -> OfJudge:
+        """A judge's scores in a mode; without batch norm both modes are the same."""
+        return self.scores[norm if judge in self.batch_normalised else "eval"][judge]
+
+    def has_modes(self, judge: str) -> bool:
+        """Whether the judge was scored in both modes."""
+        return all(judge in self.scores[norm] for norm in PASSES)
 
 
 def score_all(
@@ -36,31 +54,41 @@ def score_all(
     shape: tuple[int, ...],
     device: torch.device,
     batch_size: int,
+    norm: Norm = "eval",
+    norm_check: bool = True,
+    quantize: bool = True,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Judged:
     """Each source is sampled once; every judge sees each chunk, then the chunk is dropped.
+
+    Args:
+        batch_size: samples moved to the device at a time, in whole chunks.
+        norm, norm_check: how judges with batch norm normalise, and whether in both ways.
+        quantize: generated images are rounded to 8 bits.
 
     Raises:
         UsageError: shapes that do not fit, or a discriminator that fails on the data.
         DivergenceError: a sample or a score is NaN or infinite; the contestant is named.
     """
     group = -(-batch_size // CHUNK)
-    raw: dict[str, dict[str | None, torch.Tensor]] = {judge.name: {} for judge in judges}
+    modes = [(judge, mode) for judge in judges for mode in norms(judge, primary=norm, check=norm_check)]
+    raw: dict[Norm, dict[str, dict[Label, torch.Tensor]]] = {mode: {} for mode in PASSES}
     for source in sources:
-        scored: dict[str, list[torch.Tensor]] = {judge.name: [] for judge in judges}
+        passes = [PASSES[mode](judge, source.n) for judge, mode in modes]
         done = 0
-        for chunk in chunks(source, seed=seed, shape=shape, device=device, group=group):
-            for judge in judges:
-                scored[judge.name].append(_scores(judge, chunk))
+        for chunk in chunks(source, seed=seed, shape=shape, device=device, group=group, quantize=quantize):
+            for one in passes:
+                one.add(chunk)
             done = min(done + CHUNK, source.n)
             if progress is not None:
-                progress(source.label or "test data", done, source.n)
-        for judge in judges:
-            raw[judge.name][source.label] = torch.cat(scored[judge.name])[: source.n].double().cpu()
-    return _normalised(raw, judges)
+                progress(shown(source.label), done, source.n)
+        for (judge, mode), one in zip(modes, passes, strict=True):
+            raw[mode].setdefault(judge.name, {})[source.label] = one.finish().double().cpu()
+    normalised = frozenset(judge.name for judge in judges if has_batch_norm(judge))
+    return _normalised(raw, {judge.name: judge for judge in judges}, normalised)
 
 
-def real_high(scores: NDArray[np.float64], judge: Contestant) -> NDArray[np.float64]:
+def real_high(scores: Array, judge: Contestant) -> Array:
     """Scores as logits where they were probabilities, turned so that a high score means real."""
     if judge.score_kind == "probability":
         clipped = np.clip(scores, CLIP, 1 - CLIP)
@@ -92,45 +120,36 @@ def evaluating(modules: list[nn.Module], device: torch.device) -> Iterator[None]
             part.training = training
 
 
-def _scores(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
-    assert judge.discriminator is not None
-    try:
-        scores = judge.discriminator(as_seen_by(judge, chunk))
-    except RuntimeError as error:
-        first = (str(error).strip().splitlines() or ["no reason given"])[0]
-        raise UsageError(
-            f"contestant '{judge.name}': its discriminator cannot judge samples of shape"
-            f" {tuple(chunk.shape[1:])}: {first}"
-        ) from error
-    if not isinstance(scores, torch.Tensor) or scores.shape not in ((CHUNK,), (CHUNK, 1)):
-        got = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
-        raise UsageError(
-            f"contestant '{judge.name}': its discriminator must return one score per sample,"
-            f" ({CHUNK},) or ({CHUNK}, 1), got {got}"
-        )
-    return scores.flatten()
-
-
-def _normalised(raw: dict[str, dict[str | None, torch.Tensor]], judges: list[Contestant]) -> Judged:
-    scores: Scores = {}
+def _normalised(
+    raw: dict[Norm, dict[str, dict[Label, torch.Tensor]]],
+    judges: dict[str, Contestant],
+    normalised: frozenset[str],
+) -> Judged:
+    scores: dict[Norm, dict[str, OfJudge]] = {mode: {} for mode in raw}
     clipped: dict[str, int] = {}
-    for judge in judges:
-        arrays = {label: values.numpy() for label, values in raw[judge.name].items()}
-        for label, values in arrays.items():
-            bad = int((~np.isfinite(values)).sum())
-            if bad:
-                where = "the test data" if label is None else f"samples of '{label}'"
-                raise DivergenceError(
-                    f"contestant '{judge.name}': {bad} of its {len(values)} scores on {where} are NaN or"
-                    " infinite; nothing was counted"
-                )
-        if judge.score_kind == "probability":
-            everything = np.concatenate(list(arrays.values()))
-            if everything.min() < 0 or everything.max() > 1:
-                raise UsageError(
-                    f"contestant '{judge.name}': score_kind is 'probability' but scores reach from"
-                    f" {everything.min():g} to {everything.max():g}"
-                )
-            clipped[judge.name] = int(((everything < CLIP) | (everything > 1 - CLIP)).sum())
-        scores[judge.name] = {label: real_high(values, judge) for label, values in arrays.items()}
-    return Judged(scores=scores, clipped=clipped)
+    for mode, by_judge in raw.items():
+        for name, tensors in by_judge.items():
+            arrays = {label: values.numpy() for label, values in tensors.items()}
+            _check_scores(judges[name], arrays)
+            if judges[name].score_kind == "probability":
+                outside = sum(int(((v < CLIP) | (v > 1 - CLIP)).sum()) for v in arrays.values())
+                clipped[name] = max(clipped.get(name, 0), outside)
+            scores[mode][name] = {label: real_high(v, judges[name]) for label, v in arrays.items()}
+    return Judged(scores=scores, clipped=clipped, batch_normalised=normalised)
+
+
+def _check_scores(judge: Contestant, arrays: dict[Label, Array]) -> None:
+    for label, values in arrays.items():
+        bad = int((~np.isfinite(values)).sum())
+        if bad:
+            raise DivergenceError(
+                f"contestant '{judge.name}': {bad} of its {len(values)} scores on {shown(label)} are NaN or"
+                " infinite; nothing was counted"
+            )
+    low = min(float(values.min()) for values in arrays.values())
+    high = max(float(values.max()) for values in arrays.values())
+    if judge.score_kind == "probability" and (low < 0 or high > 1):
+        raise UsageError(
+            f"contestant '{judge.name}': score_kind is 'probability' but scores reach from"
+            f" {low:g} to {high:g}"
+        )

@@ -1,4 +1,4 @@
-"""What a pair of contestants' figures say, in words."""
+"""What a pair of contestants' figures say, in words; and the paper's own verdict."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ class Standing:
         cross_fp: share of the *other* generator's samples that its discriminator calls real; None
             without a threshold or a discriminator.
         fn: share of test reals that it calls fake; None likewise.
+        own_fp: share of its own generator's samples that it calls real; None likewise or where unknown.
     """
 
     name: str
     cross_fp: Share | None
     fn: Share | None
+    own_fp: Share | None = None
 
 
 def paper_verdict(a: Standing, b: Standing) -> Verdict:
@@ -42,32 +44,61 @@ def paper_verdict(a: Standing, b: Standing) -> Verdict:
     open what follows when it does not.
     """
     for side in (a, b):
-        if side.cross_fp is None or side.fn is None:
-            return Verdict(winner=None, reason=f"'{side.name}' makes no decisions: no threshold on its score")
-    assert a.cross_fp and b.cross_fp and a.fn and b.fn
-    figures = (
-        f"'{a.name}' calls {paper_rate(a.cross_fp.rate)} of the samples of '{b.name}' real,"
-        f" '{b.name}' calls {paper_rate(b.cross_fp.rate)} of those of '{a.name}' real"
-    )
-    if a.cross_fp.rate == b.cross_fp.rate:
-        return Verdict(winner=None, reason=f"equal cross-testing FP: {figures}. {_reading(a, b)}{SCOPE}")
-    winner, loser = (a, b) if a.cross_fp.rate < b.cross_fp.rate else (b, a)
-    assert winner.fn and loser.fn
-    fns = f"{paper_rate(winner.fn.rate)} against {paper_rate(loser.fn.rate)}"
-    if winner.fn.rate < loser.fn.rate:
+        if (reason := undecided(side)) is not None:
+            return Verdict(winner=None, reason=f"{reason}. {SCOPE}")
+    said = figures(a, b)
+    if cross_fp(a).rate == cross_fp(b).rate:
+        return Verdict(winner=None, reason=f"equal cross-testing FP: {said}. {reading(a, b)}{SCOPE}")
+    winner, loser = lower_cross_fp(a, b)
+    ours, theirs = held_out_fn(winner).rate, held_out_fn(loser).rate
+    fns = f"{paper_rate(ours)} against {paper_rate(theirs)}"
+    if ours < theirs:
         agreement = f"FN agrees ({fns})"
-    elif winner.fn.rate == loser.fn.rate:
+    elif ours == theirs:
         agreement = f"FN is equal ({fns})"
     else:
         agreement = f"FN disagrees ({fns})"
     return Verdict(
-        winner=winner.name, reason=f"lower cross-testing FP: {figures}; {agreement}. {_reading(a, b)}{SCOPE}"
+        winner=winner.name, reason=f"lower cross-testing FP: {said}; {agreement}. {reading(a, b)}{SCOPE}"
     )
 
 
-def _reading(a: Standing, b: Standing) -> str:
-    """What the two cross FPs together allow to say."""
-    assert a.cross_fp and b.cross_fp
+def undecided(side: Standing) -> str | None:
+    """Why a side cannot be compared, or None where it can."""
+    if side.cross_fp is None or side.fn is None:
+        return f"'{side.name}' makes no decisions: no discriminator or no threshold"
+    return None
+
+
+def cross_fp(side: Standing) -> Share:
+    """Cross-testing FP of a side that makes decisions."""
+    assert side.cross_fp is not None
+    return side.cross_fp
+
+
+def held_out_fn(side: Standing) -> Share:
+    """FN of a side that makes decisions."""
+    assert side.fn is not None
+    return side.fn
+
+
+def lower_cross_fp(a: Standing, b: Standing) -> tuple[Standing, Standing]:
+    """(the side with the lower cross-testing FP, the other one)."""
+    return (a, b) if cross_fp(a).rate < cross_fp(b).rate else (b, a)
+
+
+def figures(a: Standing, b: Standing) -> str:
+    """Both cross FPs in words."""
+    return (
+        f"'{a.name}' calls {paper_rate(cross_fp(a).rate)} of the samples of '{b.name}' real,"
+        f" '{b.name}' calls {paper_rate(cross_fp(b).rate)} of those of '{a.name}' real"
+    )
+
+
+def reading(a: Standing, b: Standing) -> str:
+    """What the two cross FPs together allow to say; nothing where a side has none."""
+    if a.cross_fp is None or b.cross_fp is None:
+        return ""
     rates = (a.cross_fp.rate, b.cross_fp.rate)
     if min(rates) >= TRANSFERS:
         return "Neither discriminator transfers; no evidence that either generator is good. "

@@ -27,6 +27,7 @@ def render(result: Result) -> RenderableType:
         parts += [confusion_table(name, document), ""]
     parts += [fp_matrix(result), ""]
     parts += [judge_table(result), ""]
+    parts += ranking_text(document)
     parts += [verdict_text(document), *[Text(f"! {flag}", style="yellow") for flag in document["flags"]]]
     return Group(*parts)
 
@@ -59,38 +60,63 @@ def confusion_table(name: str, document: dict[str, Any]) -> RenderableType:
 
 
 def fp_matrix(result: Result) -> Table:
-    """FP of every judge on every generator, with 95 % intervals; the last row is FN on test data."""
+    """Share of every sample set that every judge calls real: generators, test data, controls."""
     document = result.document
     table = Table(
-        title="Share called real (FP), 95 % interval; lower means the judge was not fooled",
+        title="Share called real, 95 % interval; for generated samples this is FP, lower is better",
         title_justify="left", title_style="bold",
     )  # fmt: skip
-    table.add_column("generator \\ judge")
-    judges = list(dict.fromkeys(cell["judge"] for cell in document["cross"]))
+    table.add_column("samples \\ judge")
+    cells = {(cell["judge"], cell["generator"]): cell for cell in document["cross"]}
+    judges = list(dict.fromkeys(judge for judge, _ in cells))
     for judge in judges:
         table.add_column(escape(judge), justify="right")
-    cells = {(cell["judge"], cell["generator"]): cell for cell in document["cross"]}
     for generator in result.names:
-        table.add_row(
-            escape(generator),
-            *(with_interval(cells[judge, generator]["fp"], own=judge == generator) for judge in judges),
-        )
+        row = [with_interval(cells[judge, generator]["fp"], own=judge == generator) for judge in judges]
+        table.add_row(escape(generator), *row)
+    if document["controls"] is not None:
+        table.add_section()
+        rows = {"real": "test data", "noise": "uniform noise", "blurred": "blurred test data"}
+        for key, label in rows.items():
+            rates = [document["controls"]["judges"][judge][key] for judge in judges]
+            if any(rate is not None for rate in rates):
+                table.add_row(label, *(with_interval(rate, own=True) for rate in rates))
     return table
 
 
 def judge_table(result: Result) -> Table:
-    """FN and AUC of every judge."""
-    document = result.document
-    table = Table(title="Judges", title_justify="left", title_style="bold")
-    table.add_column("judge")
-    table.add_column("FN ↓", justify="right")
-    for generator in result.names:
-        table.add_column(f"AUC ↑ on {escape(generator)}", justify="right")
-    aucs = {(cell["judge"], cell["generator"]): cell["auc"]["value"] for cell in document["cross"]}
-    for judge in dict.fromkeys(cell["judge"] for cell in document["cross"]):
-        row = [f"{aucs[judge, generator]:.4f}" for generator in result.names]
-        table.add_row(escape(judge), with_interval(document["confusion"][judge]["fn"]), *row)
+    """Of every judge on every generator: AUC, FP at matched FN, and two proven lower bounds (JSD in nats)."""
+    table = Table(title="Beside the threshold", title_justify="left", title_style="bold")
+    for heading in ("judge", "generator"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("AUC ↑", "FP@FN5% ↓"):
+        table.add_column(heading, justify="right")
+    for heading in ("TV ≥", "JSD ≥"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for cell in result.document["cross"]:
+        table.add_row(
+            escape(cell["judge"]),
+            escape(cell["generator"]),
+            _figure(cell["auc"]),
+            _figure(cell["fp_at_fn5"]),
+            _bound(cell["j"]),
+            _bound(cell["jsd_bound_nats"]),
+        )
     return table
+
+
+def _figure(entry: dict[str, Any] | None) -> str:
+    if entry is None:
+        return "–"
+    low, high = entry["ci95"]
+    return f"{entry['value']:.4f} [dim]±{max(entry['value'] - low, high - entry['value']):.4f}[/dim]"
+
+
+def _bound(entry: dict[str, Any] | None) -> str:
+    """The lower confidence limit of a bound; at or below 0 it says nothing."""
+    if entry is None:
+        return "–"
+    return f"{entry['ci95'][0]:.3f}" if entry["ci95"][0] > 0 else "uninformative"
 
 
 def with_interval(rate: dict[str, Any] | None, *, own: bool = False) -> Text:
@@ -102,14 +128,37 @@ def with_interval(rate: dict[str, Any] | None, *, own: bool = False) -> Text:
     return text.append(f" [{low:.4f}, {high:.4f}]", style="dim")
 
 
+def ranking_text(document: dict[str, Any]) -> list[RenderableType]:
+    """Who leads among three or more, generators and discriminators apart."""
+    lines: list[RenderableType] = []
+    figures = {"generators": "advantage", "discriminators": "mean_j"}
+    titles = {
+        "generators": "Generators, by FP before common judges",
+        "discriminators": "Discriminators, by mean J on others' samples",
+    }
+    if len(document["contestants"]) < 3:
+        return lines
+    for key, figure in figures.items():
+        ranked = document["ranking"][key]
+        if ranked is None:
+            text = document["ranking"][f"{key}_reason"]
+        else:
+            text = ", ".join(f"{entry['name']} {entry[figure]:+.3f}" for entry in ranked)
+        lines.append(Text(f"{titles[key]}: ", style="bold").append(text, style="not bold"))
+    return [*lines, ""]
+
+
 def verdict_text(document: dict[str, Any]) -> Group:
-    """Each pair's verdict in words."""
+    """Each pair's verdicts in words."""
     lines: list[RenderableType] = []
     for pair in document["pairs"]:
-        verdict = pair["paper"]
-        outcome = f"{verdict['winner']} wins" if verdict["winner"] is not None else "no winner"
-        line = Text(f"{pair['a']} against {pair['b']}: {outcome} (paper's rule). ", style="bold")
-        lines.append(line.append(verdict["reason"], style="not bold"))
+        lines.append(Text(f"{pair['a']} against {pair['b']}", style="bold"))
+        for rule, title in (("paper", "the paper's rule"), ("strict", "strict")):
+            winner = pair[rule]["winner"]
+            outcome = "no winner" if winner is None else f"{winner} wins"
+            line = Text(f"  {title}: {outcome}. ", style="bold")
+            reason: str = pair[rule]["reason"]
+            lines.append(line.append(reason[0].upper() + reason[1:], style="not bold"))
     return Group(*lines)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from gancross.report.figure_runs import SavedRun
-from gancross.trainer.recipes import NOISE_INDUCED, Recipe
+from gancross.trainer.recipes import Recipe
 
 NETWORKS: dict[str, str] = {  # in the order of Figs. 2 and 7
     "resnet64": "ResNet",
@@ -25,7 +25,7 @@ def regularization(recipe: Recipe) -> str:
     """What keeps a run stable: explicit noise, another objective, or γ."""
     if recipe.noise != "none":
         return noise(recipe)
-    if recipe.regularizer in NOISE_INDUCED:
+    if recipe.gamma > 0:
         return f"γ₀ = {recipe.gamma:g} annealed" if recipe.anneal else f"γ = {recipe.gamma:g}"
     return COMPARATORS.get(recipe.objective, "unregularized")
 
@@ -63,7 +63,7 @@ def by_strength(runs: Sequence[SavedRun]) -> list[SavedRun]:
         recipe = run.recipe
         if recipe.noise != "none":
             return 1, recipe.noise_variance, recipe.nsr, recipe.noise_players != "both"
-        if recipe.regularizer in NOISE_INDUCED:
+        if recipe.gamma > 0:
             return 2, recipe.gamma, 0, recipe.anneal
         return (3 if recipe.objective in COMPARATORS else 0), 0.0, 0, False
 

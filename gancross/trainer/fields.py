@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import types
 import typing
+from collections.abc import Iterable
 from dataclasses import field
 from typing import Any, Literal
 
@@ -16,6 +17,11 @@ Plain = bool | int | float | str | None
 def within(interval: str) -> Any:
     """A required dataclass field whose numbers lie in an interval, e.g. "[0, 1)"."""
     return field(metadata={"interval": interval})
+
+
+def one_of(names: Iterable[str]) -> Any:
+    """A required dataclass field whose text is one of these names."""
+    return field(metadata={"names": tuple(names)})
 
 
 def contains(interval: str, value: float) -> bool:
@@ -36,9 +42,10 @@ def check(name: str, value: object, hint: Any, metadata: Any) -> None:
     if value is None and type(None) in kinds:
         return
     kind = next(kind for kind in kinds if kind is not type(None))
-    if typing.get_origin(kind) is Literal:
-        if value not in typing.get_args(kind):
-            raise unknown_name(f"value for {name}", str(value), typing.get_args(kind))
+    names = typing.get_args(kind) if typing.get_origin(kind) is Literal else metadata.get("names")
+    if names is not None:
+        if value not in names:
+            raise unknown_name(f"value for {name}", str(value), names)
         return
     if kind is float and type(value) is int:
         value = float(value)

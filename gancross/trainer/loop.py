@@ -9,54 +9,37 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from gancross import models
-from gancross.checkpoint import Checkpoint
 from gancross.data import catalogue
-from gancross.data.sets import DataSet, to_canonical, to_network
+from gancross.data.sets import to_network
 from gancross.devices import resolve_device
-from gancross.errors import CheckpointError, DivergenceError, Interrupted, UsageError
-from gancross.latents import Stream, latents
-from gancross.pictures import picture
+from gancross.errors import Interrupted, UsageError
 from gancross.trainer.interruption import stop_requests
-from gancross.trainer.monitors import mixture_figures
+from gancross.trainer.monitors import spread
 from gancross.trainer.noise import distinct_samples
-from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.recipes import Recipe
 from gancross.trainer.runs import Observer, RunFolder
-from gancross.trainer.step import Measured, Players, discriminator_step, generator_step, optimizer
+from gancross.trainer.state import (
+    DATA_RANGE,
+    Run,
+    check_finite,
+    make_average,
+    make_players,
+    restore,
+    snapshot,
+)
+from gancross.trainer.step import Measured, discriminator_step, generator_step
+from gancross.trainer.watching import draw, log
 
-DATA_RANGE = (-1.0, 1.0)
 MILESTONES = 20  # numbered checkpoints of a run, unless told otherwise
 LOG_EVERY = 100
 LONGEST_UNSAVED = 600.0  # seconds of work that a crash may cost
-PICTURE_IMAGES = 64
-PICTURE_POINTS = 5120  # ten batches of 512, as the paper's pictures of the mixture hold
 
 Progress = Callable[[int, int, dict[str, float] | None], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One run as the loop sees it."""
-
-    recipe: Recipe
-    folder: RunFolder
-    device: torch.device
-    data: DataSet
-    architectures: tuple[models.Architecture, models.Architecture]
-    players: Players
-
-    def latents(self, purpose: str, number: int, n: int) -> torch.Tensor:
-        """Batch `number` of n latents for one purpose."""
-        stream = Stream(self.recipe.seed, "latents", purpose)
-        drawn = latents(stream, number * n, n, dim=self.recipe.latent_dim, prior=self.recipe.latent)
-        return drawn.to(self.device, non_blocking=True)
 
 
 def train(
@@ -68,6 +51,7 @@ def train(
     progress: Progress | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
     download: bool = False,
+    workers: int | None = None,
     checkpoint_every: int | None = None,
     log_every: int = LOG_EVERY,
     observers: Sequence[Observer] = (),
@@ -83,6 +67,7 @@ def train(
         resume: go on from `out/last.pt`; without it `out` must be empty.
         progress: called after every step with (step, steps, figures), figures only when they are logged.
         data_root, download: where named data lie, and whether to fetch them.
+        workers: processes that read large data sets; 0 reads in this one. They change no figure.
         checkpoint_every: steps between numbered checkpoints; a twentieth of the run by default.
             `last.pt` is also written whenever ten minutes have gone by.
         log_every: steps between lines of `log.jsonl`.
@@ -100,7 +85,9 @@ def train(
         raise UsageError("checkpoint_every and log_every must be at least 1")
     folder = RunFolder(Path(out), observers)
     target = resolve_device(device)
-    data = catalogue.load(recipe.data, root=data_root, image_size=recipe.image_size, download=download)
+    data = catalogue.load(
+        recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
+    )
     architectures = models.pair(
         recipe.network,
         models.Shape(
@@ -109,49 +96,14 @@ def train(
         ),
     )  # fmt: skip
     resumed = folder.prepare(recipe, resume=resume)
+    players = make_players(recipe, architectures, target)
     run = Run(
         recipe=recipe, folder=folder, device=target, data=data, architectures=architectures,
-        players=make_players(recipe, architectures, target),
+        players=players, average=make_average(recipe, players.generator),
     )  # fmt: skip
     start = 0 if resumed is None else restore(run, resumed)
     _loop(run, start, every=every, log_every=log_every, progress=progress)
     return folder.last
-
-
-def make_players(
-    recipe: Recipe, architectures: tuple[models.Architecture, models.Architecture], device: torch.device
-) -> Players:
-    """Both networks with initial weights drawn from the seed, and their optimizers."""
-    generator, discriminator = (
-        models.initialised(architecture, Stream(recipe.seed, "weights", player).torch_generator())
-        .to(device)
-        .train()
-        for architecture, player in zip(architectures, ("generator", "discriminator"), strict=True)
-    )
-    return Players(
-        generator=generator, discriminator=discriminator,
-        generator_optimizer=optimizer(generator, recipe),
-        discriminator_optimizer=optimizer(discriminator, recipe),
-    )  # fmt: skip
-
-
-def restore(run: Run, saved: Checkpoint) -> int:
-    """Puts a checkpoint's weights and optimizer states in place; returns its step.
-
-    Raises:
-        CheckpointError: it belongs to another run, or lacks what resuming needs.
-    """
-    if (saved.generator, saved.discriminator) != run.architectures or not saved.training:
-        raise CheckpointError(f"{run.folder.last}: refused: not a checkpoint of this recipe")
-    players = run.players
-    try:
-        players.generator.load_state_dict(saved.generator_state)
-        players.discriminator.load_state_dict(saved.discriminator_state)
-        players.generator_optimizer.load_state_dict(saved.training["generator_optimizer"])
-        players.discriminator_optimizer.load_state_dict(saved.training["discriminator_optimizer"])
-    except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{run.folder.last}: refused: cannot be resumed: {error}") from None
-    return saved.step
 
 
 def _loop(run: Run, start: int, *, every: int, log_every: int, progress: Progress | None) -> None:
@@ -167,16 +119,16 @@ def _loop(run: Run, start: int, *, every: int, log_every: int, progress: Progres
             if logging:
                 now = time.monotonic()
                 rate = (step - logged_step) * recipe.batch_size / (now - logged_at)
-                figures = _log(run, step, measured, samples_per_second=rate)
+                figures = log(run, step, measured, samples_per_second=rate)
                 logged_step, logged_at = step, now
             milestone = step % every == 0 or step == recipe.steps
             stopping = request.signal_number is not None and step < recipe.steps
             if milestone or stopping or time.monotonic() - saved_at > LONGEST_UNSAVED:
-                _check_finite(run, step)
-                run.folder.save(_snapshot(run, step), milestone=milestone)
+                check_finite(run, step)
+                run.folder.save(snapshot(run, step), milestone=milestone)
                 saved_at = time.monotonic()
             if milestone:
-                _draw(run, step)
+                draw(run, step)
             if progress is not None:
                 progress(step, recipe.steps, figures)
             if stopping and request.signal_number is not None:
@@ -190,23 +142,27 @@ def _loop(run: Run, start: int, *, every: int, log_every: int, progress: Progres
 def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: bool = False) -> Measured:
     """Step t of Algorithm 1: n_φ discriminator updates, one generator update.
 
-    `measure` adds the gradient norms of the last discriminator update and of the generator's.
+    `measure` adds the gradient norms of the last discriminator update and of the generator's, and the
+    spread of the last real batch.
     """
     recipe = run.recipe
     gamma = recipe.gamma_at(step)
     measured: Measured = {}
     for update in range(recipe.n_phi):
         number = (step - 1) * recipe.n_phi + update
+        real = next(reals)
         measured = discriminator_step(
-            run.players, recipe, gamma=gamma, real=next(reals), update=number,
+            run.players, recipe, gamma=gamma, real=real, update=number,
             latents=run.latents("discriminator", number, distinct_samples(recipe, "discriminator")),
             measure=measure and update == recipe.n_phi - 1,
         )  # fmt: skip
-    return measured | generator_step(
+    measured |= generator_step(
         run.players, recipe, gamma=gamma, update=step - 1,
         latents=run.latents("generator", step - 1, distinct_samples(recipe, "generator")),
         measure=measure,
     )  # fmt: skip
+    run.update_average()
+    return measured | {"spread_real": spread(real)} if measure else measured
 
 
 def _reals(run: Run, start: int) -> Iterator[torch.Tensor]:
@@ -219,68 +175,3 @@ def _reals(run: Run, start: int) -> Iterator[torch.Tensor]:
         start=start * recipe.n_phi,
     ):  # fmt: skip
         yield to_network(batch.to(run.device, non_blocking=True), DATA_RANGE)
-
-
-def generated(run: Run, purpose: str, n: int) -> torch.Tensor:
-    """n samples of the generator in evaluation mode, canonical form, at latents fixed by `purpose`."""
-    generator = run.players.generator.eval()
-    with torch.inference_mode():
-        samples = to_canonical(generator(run.latents(purpose, 0, n)), DATA_RANGE)
-    generator.train()
-    return samples.cpu()
-
-
-def _log(run: Run, step: int, measured: Measured, *, samples_per_second: float) -> dict[str, float]:
-    """Brings the figures of a step to the host, checks and writes them."""
-    figures = dict(
-        zip(measured, torch.stack([value.double() for value in measured.values()]).tolist(), strict=True)
-    )
-    for name, value in figures.items():
-        if not math.isfinite(value):
-            raise DivergenceError(
-                f"{run.folder.root}: diverged: {name} is {value} at step {step}; the last good checkpoint"
-                " is kept. Try a lower learning_rate or a larger gamma"
-            )
-    if run.data.name == "mixture":
-        figures |= mixture_figures(generated(run, "monitor", 1000))
-    record: dict[str, Any] = {"step": step, "gamma": run.recipe.gamma_at(step), **figures}
-    run.folder.append_log(record | {"samples_per_second": round(samples_per_second, 1)})
-    return figures
-
-
-def _check_finite(run: Run, step: int) -> None:
-    """No checkpoint with NaN weights replaces a good one."""
-    for name in ("generator", "discriminator"):
-        network: torch.nn.Module = getattr(run.players, name)
-        finite = torch.stack([value.isfinite().all() for value in network.state_dict().values()]).all()
-        if not bool(finite):
-            raise DivergenceError(
-                f"{run.folder.root}: diverged: the {name} has weights that are not finite at step {step};"
-                " the last good checkpoint is kept. Try a lower learning_rate or a larger gamma"
-            )
-
-
-def _snapshot(run: Run, step: int) -> Checkpoint:
-    recipe, players = run.recipe, run.players
-    objective = OBJECTIVES[recipe.objective]
-    return Checkpoint(
-        recipe=recipe.to_dict(), method=recipe.method, step=step,
-        generator=run.architectures[0], discriminator=run.architectures[1],
-        generator_state=players.generator.state_dict(),
-        discriminator_state=players.discriminator.state_dict(),
-        sample_shape=run.data.shape, latent_dim=recipe.latent_dim, latent=recipe.latent,
-        data_range=DATA_RANGE, score_kind=objective.score_kind, orientation="real_high",
-        threshold=objective.threshold, batch_size=recipe.batch_size,
-        training={
-            "generator_optimizer": players.generator_optimizer.state_dict(),
-            "discriminator_optimizer": players.discriminator_optimizer.state_dict(),
-        },
-    )  # fmt: skip
-
-
-def _draw(run: Run, step: int) -> None:
-    """A picture of samples at fixed latents, for people who watch the run."""
-    count = PICTURE_POINTS if len(run.data.shape) == 1 else PICTURE_IMAGES
-    drawn = picture(generated(run, "pictures", count), title=f"step {step:,}")
-    if drawn is not None:
-        run.folder.save_picture(step, drawn)

@@ -8,8 +8,25 @@ from numpy.typing import NDArray
 
 from gancross.data import mixture
 
+COLLAPSED_SPREAD = 0.25
+COLLAPSED_MODES = 2
 COVERED_SHARE = 1 / (2 * mixture.COMPONENTS)
 NEAR = 0.1
+
+
+def spread(samples: torch.Tensor) -> torch.Tensor:
+    """Root of the variance over samples, averaged over dimensions; a scalar on the samples' device."""
+    return samples.flatten(1).var(0, correction=0).mean().sqrt()
+
+
+def collapsed(figures: dict[str, float]) -> bool:
+    """Whether the generator makes nearly one and the same sample.
+
+    Its `spread` is below a quarter of the data's; on the mixture, also if it covers at most two of the
+    seven modes while a third of its samples or more lie at modes (early on, none do).
+    """
+    few = figures.get("modes", mixture.COMPONENTS) <= COLLAPSED_MODES and figures.get("within_0.1", 0) > 1 / 3
+    return figures["spread"] < COLLAPSED_SPREAD or few
 
 
 def mixture_figures(samples_N3: torch.Tensor) -> dict[str, float]:

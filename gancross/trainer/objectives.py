@@ -21,7 +21,7 @@ from typing import Protocol
 import torch
 from torch.nn.functional import softplus
 
-from gancross.trainer.divergences import DIVERGENCES, Divergence
+from gancross.divergences import DIVERGENCES, Divergence
 
 GeneratorLoss = Callable[[torch.Tensor], torch.Tensor]
 

@@ -9,36 +9,28 @@ import dataclasses
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
+from gancross.divergences import DIVERGENCES, TOTAL_VARIATION, no_total_variation
 from gancross.errors import UsageError, unknown_name
 from gancross.trainer import fields
-from gancross.trainer.fields import Plain, within
+from gancross.trainer.fields import Plain, one_of, within
+from gancross.trainer.weightings import WEIGHTINGS
 
-FGanName = Literal["gan", "jensen-shannon", "kl", "reverse-kl", "pearson", "neyman", "squared-hellinger"]
-ObjectiveName = Literal[
-    "js-logit", "gan", "jensen-shannon", "kl", "reverse-kl", "pearson", "neyman", "squared-hellinger",
-    "lsgan", "wgan", "wgan-gp",
-]  # fmt: skip
-RegularizerName = Literal["jensen-shannon", "f-divergence", "gradient-penalty", "none"]
-
-NOISE_INDUCED = ("jensen-shannon", "f-divergence")
-OWN_REGULARIZER: dict[str, str] = {
-    "js-logit": "jensen-shannon",
-    **dict.fromkeys(get_args(FGanName), "f-divergence"),
-    "lsgan": "none",
-    "wgan": "none",
-    "wgan-gp": "gradient-penalty",
-}
+GRADIENT_PENALIZED = "wgan-gp"
+OBJECTIVES = ("js-logit", *DIVERGENCES, "lsgan", "wgan", GRADIENT_PENALIZED)
+REGULARIZERS = (*WEIGHTINGS, "gradient-penalty", "none")
 ONE_GENERATOR_LOSS = ("lsgan", "wgan", "wgan-gp")
 CLIP = 0.01  # Arjovsky et al. 2017
 GRADIENT_PENALTY = 10.0  # Gulrajani et al. 2017
 
-TOTAL_VARIATION = "total-variation"
-NO_TOTAL_VARIATION = (
-    "total variation cannot be regularized: its conjugate is linear, f*'' = 0, so the regularizer of Eq. 19"
-    f" vanishes; choose another divergence: {', '.join(get_args(FGanName))}"
-)
+
+def own_regularizers(objective: str) -> tuple[str, ...]:
+    """The regularizers that fit an objective; the first is its own. wgan-gp cannot do without."""
+    if objective == GRADIENT_PENALIZED:
+        return ("gradient-penalty",)
+    fitting = (name for name, weighting in WEIGHTINGS.items() if objective in weighting.objectives)
+    return (*fitting, "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +67,8 @@ class Recipe:
         optimizer: `adam` or `rmsprop`, for both networks.
         learning_rate: for both networks.
         beta1, beta2: Adam's decay rates of the moments.
+        ema: β of an exponential average of the generator's weights, which is then what checkpoints
+            and pictures hold; 0 keeps none, as in the paper.
         steps: generator updates (T).
         seed: of initial weights, latents, noise and data order.
 
@@ -92,8 +86,8 @@ class Recipe:
     activation: Literal["relu", "tanh"]
     latent_dim: int = within("[1, 65536]")
     latent: Literal["normal", "uniform", "uniform01"]
-    objective: ObjectiveName
-    regularizer: RegularizerName
+    objective: str = one_of(OBJECTIVES)
+    regularizer: str = one_of(REGULARIZERS)
     gamma: float = within("[0, inf)")
     anneal: bool
     gamma_decay: float = within("(0, 1]")
@@ -110,17 +104,18 @@ class Recipe:
     learning_rate: float = within("(0, 1]")
     beta1: float = within("[0, 1)")
     beta2: float = within("[0, 1)")
+    ema: float = within("[0, 1)")
     steps: int = within("[1, 1e12]")
     seed: int = within("[0, 1e18]")
 
     def __post_init__(self) -> None:
         if TOTAL_VARIATION in (self.objective, self.regularizer):
-            raise UsageError(NO_TOTAL_VARIATION)
+            raise no_total_variation()
         hints = typing.get_type_hints(Recipe)
         for spec in dataclasses.fields(self):
             fields.check(spec.name, getattr(self, spec.name), hints[spec.name], spec.metadata)
         self._check_together()
-        if self.regularizer in NOISE_INDUCED and self.gamma == 0.0:
+        if self.regularizer in WEIGHTINGS and self.gamma == 0.0:
             object.__setattr__(self, "regularizer", "none")
         for name, neutral, _ in self._without_influence():
             object.__setattr__(self, name, neutral)
@@ -142,8 +137,8 @@ class Recipe:
                 raise unknown_name("recipe key", key, names)
         complete = typing.cast(dict[str, Any], dict(changes))
         objective = complete.get("objective", self.objective)
-        if objective != self.objective and objective in OWN_REGULARIZER:
-            complete = {"regularizer": OWN_REGULARIZER[objective]} | complete
+        if objective != self.objective and objective in OBJECTIVES:
+            complete = {"regularizer": own_regularizers(objective)[0]} | complete
         made = dataclasses.replace(self, **complete)
         made._check_influence(changes)
         return made
@@ -184,12 +179,11 @@ class Recipe:
         return self.gamma * self.gamma_decay ** (step / self.steps) if self.anneal else self.gamma
 
     def _check_together(self) -> None:
-        own = OWN_REGULARIZER[self.objective]
-        allowed = {own} if self.objective == "wgan-gp" else {own, "none"}
+        allowed = own_regularizers(self.objective)
         if self.regularizer not in allowed:
             raise UsageError(
                 f"regularizer={self.regularizer} does not fit objective={self.objective}: use regularizer="
-                + " or ".join(sorted(allowed))
+                + " or ".join(allowed)
             )
         if self.noise != "none" and self.noise_variance == 0.0:
             raise UsageError(f"noise={self.noise} needs noise_variance above 0")
@@ -198,7 +192,7 @@ class Recipe:
 
     def _without_influence(self) -> Iterator[tuple[str, Plain, str]]:
         """Fields that decide nothing in this recipe, their neutral values, and why."""
-        if self.regularizer not in NOISE_INDUCED:
+        if self.regularizer not in WEIGHTINGS:
             why = f"objective={self.objective} with regularizer={self.regularizer} has no γ"
             yield from (("gamma", 0.0, why), ("anneal", False, why), ("regularize_generator", False, why))
         if self.objective in ONE_GENERATOR_LOSS:

@@ -7,39 +7,17 @@ cross terms are in the gradient, as they are in the authors' program. Shape suff
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 
-from gancross.trainer import divergences
-from gancross.trainer.divergences import DIVERGENCES, Function
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoiseInduced:
-    """Ω = mean real(v)‖∇ₓv‖² over the reals + mean fake(v)‖∇ₓv‖² over the generated samples.
-
-    Attributes:
-        real, fake: weights as functions of the score; None where that batch has no term.
-    """
-
-    real: Function | None
-    fake: Function | None
-
-
-UNREGULARIZED = NoiseInduced(real=None, fake=None)
-JENSEN_SHANNON = NoiseInduced(
-    real=lambda v: torch.sigmoid(-v).square(), fake=lambda v: torch.sigmoid(v).square()
-)
-F_DIVERGENCES = {name: NoiseInduced(real=None, fake=entry.weight) for name, entry in DIVERGENCES.items()}
+from gancross import divergences
+from gancross.divergences import Function
+from gancross.trainer.weightings import JENSEN_SHANNON, UNREGULARIZED, WEIGHTINGS, NoiseInduced
 
 
 def noise_induced(regularizer: str, objective: str) -> NoiseInduced:
-    """The weights of a recipe's regularizer; `UNREGULARIZED` if it is none of the paper's two."""
-    if regularizer == "jensen-shannon":
-        return JENSEN_SHANNON
-    return F_DIVERGENCES[objective] if regularizer == "f-divergence" else UNREGULARIZED
+    """The weights of a recipe's regularizer; `UNREGULARIZED` if it weighs no gradient."""
+    return WEIGHTINGS[regularizer].of(objective) if regularizer in WEIGHTINGS else UNREGULARIZED
 
 
 def jensen_shannon(discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:

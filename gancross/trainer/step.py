@@ -10,10 +10,12 @@ import torch
 from torch import nn
 
 from gancross.latents import Stream
+from gancross.models.batch_norm import frozen_averages
 from gancross.trainer.noise import noisy, uniforms
 from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.recipes import Recipe
-from gancross.trainer.regularizers import UNREGULARIZED, clip_weights, gradient_penalty, noise_induced, scored
+from gancross.trainer.regularizers import clip_weights, gradient_penalty, noise_induced, scored
+from gancross.trainer.weightings import UNREGULARIZED
 
 RMSPROP_DECAY = 0.9  # of the mean square, as in the authors' program
 
@@ -159,16 +161,3 @@ def frozen_parameters(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         network.requires_grad_(True)
-
-
-@contextmanager
-def frozen_averages(network: nn.Module) -> Iterator[None]:
-    """Inside, batch norm in training mode uses batch statistics and leaves its averages alone."""
-    layers = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    for layer in layers:
-        layer.track_running_stats = False
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.track_running_stats = True

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gancross.checkpoint import load_contestant
 from gancross.data import catalogue
-from gancross.errors import GancrossError, Interrupted, ResourceError
+from gancross.errors import GancrossError, Interrupted, ResourceError, UsageError
 from gancross.evaluator.crosstest import crosstest
 from gancross.evaluator.result import Result
 from gancross.files import write_atomically
@@ -52,8 +52,12 @@ def demonstrate(out: Path, *, progress: Progress | None = None) -> Demonstration
         progress: called with (what, steps or samples done, of how many).
 
     Raises:
+        UsageError: `out` is a file.
         ResourceError: a training process failed; its own last line is in the message.
+        Interrupted: SIGINT or SIGTERM came.
     """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: is a file, expected a folder for the demonstration")
     folders = {name: out / name for name in VARIANTS}
     _train_side_by_side(folders, progress)
     contestants = [load_contestant(folders[name] / "last.pt", name=name) for name in VARIANTS]
@@ -102,14 +106,14 @@ def _train_side_by_side(folders: dict[str, Path], progress: Progress | None) -> 
                 if all(process.poll() == 0 for process in processes.values()):
                     break
                 time.sleep(POLL)
+        failed = [name for name, process in processes.items() if process.poll() not in (None, 0)]
     finally:
         for process in processes.values():
             if process.poll() is None:
                 process.terminate()
         complaints = {name: process.communicate()[1] for name, process in processes.items()}
-    for name, process in processes.items():
-        if process.returncode != 0:
-            raise _failure(name, process.returncode, complaints[name])
+    for name in failed:  # not those that were only stopped on its account
+        raise _failure(name, processes[name].returncode, complaints[name])
 
 
 def logged_step(log: Path) -> int:

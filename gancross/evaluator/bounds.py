@@ -1,0 +1,98 @@
+"""What a judge proves about a generator's distance from the data, and how far its judgement carries.
+
+A judge that tells reals from fakes is a witness: its success bounds a distance between the two
+distributions from below. The bounds hold in expectation, so it is their lower limits that say something.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gancross.evaluator.confusion import Share
+from gancross.evaluator.statistics import Estimate, Unavailable, Z, difference
+
+Scores = NDArray[np.float64]
+
+NO_LOG_RATIO = "its score is no density ratio"
+PEARSON_POLE = -2.0
+
+
+def total_variation_bound(*, fn: Share, fp: Share) -> Estimate:
+    """J = 1 − FN − FP ≤ TV(data, generator), with Newcombe's interval of (1 − FN) − FP.
+
+    Returns:
+        In [−1, 1]; higher means the samples are further from the data. A lower limit at or below 0 is
+        uninformative.
+
+    Source: Youden 1950.
+    """
+    return difference(Share(count=fn.n - fn.count, n=fn.n), fp)
+
+
+def jensen_shannon_bound(*, real: Scores, fake: Scores, score_kind: str) -> Estimate | Unavailable:
+    """ln 2 + ½ E_P[ln σ(r)] + ½ E_Q[ln(1−σ(r))] ≤ JSD(P, Q), r the judge's log-ratio.
+
+    The interval is the central limit's, variances divided by n−1.
+
+    Args:
+        real, fake: scores v, high meaning real.
+        score_kind: as `Contestant.score_kind`.
+
+    Returns:
+        In nats, at most ln 2; higher means further from the data. A lower limit at or below 0 is
+        uninformative.
+
+    Source: Goodfellow et al. 2014, Theorem 1: the maximum over all r is the divergence itself.
+    """
+    ratio = LOG_RATIOS.get(score_kind)
+    if ratio is None:
+        return Unavailable(reason=NO_LOG_RATIO)
+    real_terms = -0.5 * np.logaddexp(0.0, -ratio(real))
+    fake_terms = -0.5 * np.logaddexp(0.0, ratio(fake))
+    if not np.isfinite(real_terms).all():
+        beyond = int((~np.isfinite(real_terms)).sum())
+        return Unavailable(reason=f"{beyond} test samples score at most {PEARSON_POLE:g}: ratio 0, bound −∞")
+    value = math.log(2) + float(real_terms.mean() + fake_terms.mean())
+    if min(len(real), len(fake)) < 2:
+        return Unavailable(reason="one sample has no interval")
+    reach = Z * math.sqrt(real_terms.var(ddof=1) / len(real) + fake_terms.var(ddof=1) / len(fake))
+    return Estimate(value=value, low=value - reach, high=min(math.log(2), value + reach))
+
+
+def transfer_gap(*, cross_fp: Share, own_fp: Share) -> Estimate:
+    """FP_ij − FP_jj of judge j: how much more another generator fools it than the one it trained against."""
+    return difference(cross_fp, own_fp)
+
+
+def generalisation_gap(*, train_fn: Share, test_fn: Share) -> Estimate:
+    """TPR on training reals − TPR on test reals; positive where the judge knows its training data."""
+    return difference(test_fn, train_fn)
+
+
+def _pearson(v: Scores) -> Scores:
+    """ln(1 + v/2); −∞ at and below v = −2, where f*' is no longer a ratio: such a judge says "never real"."""
+    with np.errstate(divide="ignore"):
+        ratio: Scores = np.log1p(np.maximum(v, PEARSON_POLE) / 2)
+    return ratio
+
+
+def _same(v: Scores) -> Scores:
+    return v
+
+
+LOG_RATIOS: dict[str, Callable[[Scores], Scores]] = {
+    "logit": _same,
+    "probability": _same,  # converted to a logit on entry
+    "f-gan:gan": _same,
+    "f-gan:jensen-shannon": _same,
+    "f-gan:reverse-kl": _same,
+    "f-gan:kl": lambda v: v - 1,
+    "f-gan:neyman": lambda v: v / 2,
+    "f-gan:squared-hellinger": lambda v: 2 * v,
+    "f-gan:pearson": _pearson,
+}
+"""r = ln f*'(g_f(v)) for each score kind that has one; a `critic` has none."""

@@ -1,0 +1,45 @@
+"""Batch norm's two ways: batch statistics or running averages, and who may move the averages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+def batch_norms(network: nn.Module) -> list[_BatchNorm]:
+    """All batch-norm layers of a network that keep running averages."""
+    return [
+        module
+        for module in network.modules()
+        if isinstance(module, _BatchNorm) and module.track_running_stats
+    ]
+
+
+@contextmanager
+def frozen_averages(network: nn.Module) -> Iterator[None]:
+    """Inside, batch norm in training mode uses batch statistics and leaves its averages alone."""
+    layers = batch_norms(network)
+    for layer in layers:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.track_running_stats = True
+
+
+@contextmanager
+def batch_statistics(network: nn.Module) -> Iterator[None]:
+    """Inside, a network in evaluation mode normalises by batch statistics; averages and all else stay."""
+    layers = batch_norms(network)
+    with frozen_averages(network):
+        for layer in layers:
+            layer.train()
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.eval()
