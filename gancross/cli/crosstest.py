@@ -97,7 +97,8 @@ def crosstest(
             num_samples=num_samples, seed=seed, norm=norm, quantize=not no_quantize, controls=not no_controls,
             norm_check=not no_norm_check, metrics=[metric for metric in metrics.split(",") if metric],
             feature_weights=feature_weights, fid_statistics=fid_statistics,
-            save_fid_statistics=save_fid_statistics, kid_subset_size=kid_subset_size, device=device, batch_size=batch_size, progress=show,
+            save_fid_statistics=save_fid_statistics, kid_subset_size=kid_subset_size, device=device,
+            batch_size=batch_size, progress=show,
         )  # fmt: skip
     if json_out == "-":
         sys.stdout.write(result.to_json())
