@@ -114,6 +114,14 @@ BAD = [
     ("crosstest =good.pt", 2, "NAME=PATH"),
     ("crosstest good.pt -n 10 --json good.pt/x.json", 2, "cannot be written"),
     ("crosstest good.pt --json images", 2, "is a folder"),
+    ("crosstest good.pt --norm running", 2, "--norm"),
+    ("crosstest good.pt --metrics fed", 2, "did you mean 'fid'"),
+    ("crosstest good.pt -n 40 --metrics kid", 2, "--kid-subset-size"),
+    ("crosstest good.pt --metrics fid --fid-statistics empty.pt", 3, "not an .npz file"),
+    ("crosstest good.pt --metrics fid --fid-statistics missing.npz", 2, "no such file"),
+    ("crosstest good.pt --fid-statistics missing.npz", 2, "missing.npz"),
+    ("crosstest good.pt --method good", 2, "NAME=METHOD"),
+    ("crosstest good.pt --method god=x", 2, "did you mean 'good'"),
     ("demo --out good.pt", 2, "is a file"),
 ]
 

@@ -410,3 +410,28 @@ def test_several_runs_are_ranked_grouped_and_valid(tmp_path: Path, checkpoints: 
     Result(broken).save(tmp_path / "broken.json")
     with pytest.raises(DataError, match=r"not a valid result: .*cross\[0\]"):
         load_result(tmp_path / "broken.json")
+
+
+@pytest.mark.parametrize("data", ["digits", "mixture"])
+def test_fidelity_is_measured_on_the_samples_that_the_judges_see(
+    checkpoints: dict[str, Path], data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
+    names = [f"{data}-plain", f"{data}-regularized"]
+    options = {"metrics": ["fid", "kid"], "kid_subset_size": 100}
+    first = run(checkpoints, names, save_fid_statistics=tmp_path / "real.npz", **options)
+    key = {"digits": "frechet_distance[digits-cnn]", "mixture": "frechet_distance[identity]"}[data]
+    distances = {name: figures[key] for name, figures in first.document["fidelity"].items()}
+    assert set(distances) == set(names) and all(value > 0 for value in distances.values())
+    swapped = run(checkpoints, names[::-1], batch_size=1700, quantize=True, **options)  # from the cache
+    assert {n: f[key] for n, f in swapped.document["fidelity"].items()} == pytest.approx(distances, rel=1e-12)
+    given = run(checkpoints, names, metrics=["fid"], fid_statistics=tmp_path / "real.npz")
+    assert {n: f[key] for n, f in given.document["fidelity"].items()} == pytest.approx(distances, rel=1e-9)
+    first.save(tmp_path / "result.json")
+    assert load_result(tmp_path / "result.json").document["protocol"]["fidelity"]["metrics"] == ["fid", "kid"]
+    assert not list(tmp_path.glob("gancross-*"))
+
+
+def test_without_metrics_fidelity_is_null_with_a_reason() -> None:
+    found = crosstest([model("x", Paints(0.0), Brightness(0.0))], data=REALS, num_samples=5).document
+    assert found["fidelity"] is None and "no metrics asked for" in found["fidelity_reason"]
