@@ -7,18 +7,18 @@ distributions from below. The bounds hold in expectation, so it is their lower l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from gancross.divergences import DIVERGENCES
 from gancross.evaluator.confusion import Share
 from gancross.evaluator.statistics import Estimate, Unavailable, Z, difference
 
 Scores = NDArray[np.float64]
 
 NO_LOG_RATIO = "its score is no density ratio"
-PEARSON_POLE = -2.0
 
 
 def total_variation_bound(*, fn: Share, fp: Share) -> Estimate:
@@ -48,14 +48,14 @@ def jensen_shannon_bound(*, real: Scores, fake: Scores, score_kind: str) -> Esti
 
     Source: Goodfellow et al. 2014, Theorem 1: the maximum over all r is the divergence itself.
     """
-    ratio = LOG_RATIOS.get(score_kind)
-    if ratio is None:
+    ratio_real, ratio_fake = log_ratio(real, score_kind), log_ratio(fake, score_kind)
+    if ratio_real is None or ratio_fake is None:
         return Unavailable(reason=NO_LOG_RATIO)
-    real_terms = -0.5 * np.logaddexp(0.0, -ratio(real))
-    fake_terms = -0.5 * np.logaddexp(0.0, ratio(fake))
+    real_terms = -0.5 * np.logaddexp(0.0, -ratio_real)
+    fake_terms = -0.5 * np.logaddexp(0.0, ratio_fake)
     if not np.isfinite(real_terms).all():
         beyond = int((~np.isfinite(real_terms)).sum())
-        return Unavailable(reason=f"{beyond} test samples score at most {PEARSON_POLE:g}: ratio 0, bound −∞")
+        return Unavailable(reason=f"{beyond} test samples have scores that claim a ratio of 0: bound −∞")
     value = math.log(2) + float(real_terms.mean() + fake_terms.mean())
     if min(len(real), len(fake)) < 2:
         return Unavailable(reason="one sample has no interval")
@@ -73,26 +73,15 @@ def generalisation_gap(*, train_fn: Share, test_fn: Share) -> Estimate:
     return difference(test_fn, train_fn)
 
 
-def _pearson(v: Scores) -> Scores:
-    """ln(1 + v/2); −∞ at and below v = −2, where f*' is no longer a ratio: such a judge says "never real"."""
-    with np.errstate(divide="ignore"):
-        ratio: Scores = np.log1p(np.maximum(v, PEARSON_POLE) / 2)
+def log_ratio(scores: Scores, score_kind: str) -> Scores | None:
+    """r = ln f*'(g_f(v)), the ln p/q that a score claims, in nats; None for a `critic`, which claims none.
+
+    −∞ is a ratio of zero: such a judge says "never real".
+    """
+    if score_kind in ("logit", "probability"):  # probabilities were converted to logits on entry
+        return scores
+    name = score_kind.removeprefix("f-gan:")
+    if name not in DIVERGENCES:
+        return None
+    ratio: Scores = DIVERGENCES[name].log_ratio(torch.from_numpy(scores)).numpy()
     return ratio
-
-
-def _same(v: Scores) -> Scores:
-    return v
-
-
-LOG_RATIOS: dict[str, Callable[[Scores], Scores]] = {
-    "logit": _same,
-    "probability": _same,  # converted to a logit on entry
-    "f-gan:gan": _same,
-    "f-gan:jensen-shannon": _same,
-    "f-gan:reverse-kl": _same,
-    "f-gan:kl": lambda v: v - 1,
-    "f-gan:neyman": lambda v: v / 2,
-    "f-gan:squared-hellinger": lambda v: 2 * v,
-    "f-gan:pearson": _pearson,
-}
-"""r = ln f*'(g_f(v)) for each score kind that has one; a `critic` has none."""

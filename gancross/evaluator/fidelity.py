@@ -26,7 +26,13 @@ from gancross.errors import DataError, ResourceError, UsageError
 from gancross.evaluator import real_features
 from gancross.evaluator.classifier_score import SPLITS, ClassifierScore
 from gancross.evaluator.extractors import BATCH, Extractor
-from gancross.evaluator.feature_distances import KID_SUBSETS, NEIGHBOURS, kernel_distance, precision_recall
+from gancross.evaluator.feature_distances import (
+    KID_SUBSETS,
+    NEIGHBOURS,
+    kernel_distance,
+    precision_recall,
+    singular_frechet_distance,
+)
 from gancross.evaluator.features import Collected
 from gancross.evaluator.fidelity_plan import Plan, metric_keys
 from gancross.evaluator.frechet import Array, Statistics, covariance_factor, frechet_distance, shortage
@@ -211,8 +217,12 @@ class Fidelity:
         """A metric's figures in the order of `metric_keys`; None where it does not exist."""
         if metric == "fid":
             assert self._real is not None
-            statistics, factor = self._real
-            return (frechet_distance(fake=collected.statistics(), real=statistics, real_factor=factor),)
+            real_statistics, factor = self._real
+            made = collected.statistics()
+            known = [side.n for side in (made, real_statistics) if side.n is not None]
+            if min(known) <= self._extractor.dimension:
+                return (singular_frechet_distance(fake=made, real=real_statistics),)
+            return (frechet_distance(fake=made, real=real_statistics, real_factor=factor),)
         if metric == "is":
             return None if self._extractor.classes is None else collected.score()
         assert self._real_features is not None
