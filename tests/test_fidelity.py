@@ -345,7 +345,7 @@ def test_missing_weights_are_told_before_any_work(monkeypatch, tmp_path):
     [
         ({"metrics": ["fdi"]}, "unknown metric 'fdi': did you mean 'fid'"),
         ({"metrics": []}, "no metrics"),
-        ({"metrics": ["kid"]}, "the data: 120 samples, metric 'kid' needs at least 1000.*kid_subset_size"),
+        ({"metrics": ["kid"]}, "the data: 120 samples, metric 'kid' needs at least 1000.*--kid-subset-size"),
         ({"metrics": ["is"], "counts": {None: 1, "a": 9}}, "contestant 'a': 9 samples, metric 'is'"),
         ({"metrics": ["pr"], "counts": {None: 3, "a": 9}}, "the data: 3 samples, metric 'pr'"),
         ({"metrics": ["fid"], "shape": (4, 8, 8)}, r"1 or 3 channels.*\(4, 8, 8\)"),
