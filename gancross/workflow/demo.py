@@ -20,7 +20,7 @@ from gancross.files import write_atomically
 from gancross.pictures import image_grid
 from gancross.trainer.interruption import stop_requests
 
-STEPS = 1200
+STEPS = 1000
 LOG_EVERY = 20
 SHARED = ("--set", "width=16", "--steps", str(STEPS), "--device", "cpu", "--log-every", str(LOG_EVERY))
 VARIANTS: dict[str, tuple[str, ...]] = {
