@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from torch import nn
 
 from gancross import Contestant, crosstest, load_contestant, load_result
 from gancross.errors import DataError, DivergenceError, UsageError
 from gancross.evaluator.naming import contestant_names, split_argument
 from gancross.evaluator.result import Result
+from gancross.report.console import print_result
 
 
 class Paints(nn.Module):
@@ -403,6 +406,11 @@ def test_several_runs_are_ranked_grouped_and_valid(tmp_path: Path, checkpoints: 
     (claim,) = found["groups"]["claims"]
     assert claim["winner"] is None and "fewer than 4 runs" in claim["reason"]
     assert all(gap["value"] >= 0 for gap in found["duality_gap"].values())
+    console = Console(file=io.StringIO(), width=120)
+    print_result(result, console)
+    printed = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert f"Generators, by FP before common judges: {best} +" in printed
+    assert "Method 'even' against 'rare': no claim. fewer than 4 runs a side" in printed
     result.save(tmp_path / "result.json")
     assert load_result(tmp_path / "result.json").to_dict() == result.to_dict()
     broken = result.to_dict()

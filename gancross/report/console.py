@@ -151,7 +151,7 @@ def _direction(key: str) -> str:
 
 
 def ranking_text(document: dict[str, Any]) -> list[RenderableType]:
-    """Who leads among three or more, generators and discriminators apart."""
+    """Who leads among three or more, generators and discriminators apart; and what runs say of methods."""
     lines: list[RenderableType] = []
     figures = {"generators": "advantage", "discriminators": "mean_j"}
     titles = {
@@ -167,6 +167,10 @@ def ranking_text(document: dict[str, Any]) -> list[RenderableType]:
         else:
             text = ", ".join(f"{entry['name']} {entry[figure]:+.3f}" for entry in ranked)
         lines.append(Text(f"{titles[key]}: ", style="bold").append(text, style="not bold"))
+    for claim in document["groups"]["claims"] or []:
+        outcome = "no claim" if claim["winner"] is None else f"{claim['winner']} is better"
+        line = Text(f"Method '{claim['a']}' against '{claim['b']}': {outcome}. ", style="bold")
+        lines.append(line.append(claim["reason"], style="not bold"))
     return [*lines, ""]
 
 
