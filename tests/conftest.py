@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from gancross.trainer.experiments import recipe
 from gancross.trainer.fields import Plain
@@ -18,6 +19,9 @@ from gancross.trainer.loop import train
 from gancross.trainer.recipes import Recipe
 
 torch.set_num_threads(1)
+# A busy machine takes long over an example without anything being wrong.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 SMALL: dict[str, dict[str, Plain]] = {
     "mixture": {"width": 8, "batch_size": 32, "steps": 6},
