@@ -14,6 +14,8 @@ import zipfile
 
 import torch
 
+from gancross.errors import first_line
+
 LARGEST_PICKLE = 64 << 20
 _STORAGES = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
 ALLOWED_GLOBALS = frozenset(
@@ -41,8 +43,7 @@ def load_archive(content: bytes) -> object:
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True, mmap=False)
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise RefusedArchive(f"torch cannot load it: {reason[0]:.200}") from None
+        raise RefusedArchive(f"torch cannot load it: {first_line(error):.200}") from None
     try:
         _check_tensors(loaded)
     except RecursionError:

@@ -68,3 +68,8 @@ def unknown_name(kind: str, got: str, valid: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(got, names, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(names)}"
     return UsageError(f"unknown {kind} '{got}': {hint}")
+
+
+def first_line(error: Exception) -> str:
+    """The first line of another library's message; the error's kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torchvision import datasets
 
 from gancross.data.sets import DataSet, finite
-from gancross.errors import DataError, ResourceError
+from gancross.errors import DataError, ResourceError, first_line
 
 PADDED = 32  # side of padded MNIST, for the networks of 32×32 images
 _MNIST_LIKE = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}
@@ -64,7 +64,7 @@ def _halves(name: str, kind: Any, root: Path, folder: str, *, download: bool) ->
         except MemoryError:
             raise
         except Exception as error:  # torchvision's readers check little, so damage shows up anywhere
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            reason = first_line(error)
             if isinstance(error, OSError) or re.search("not found|downloading", reason):
                 raise ResourceError(
                     f"{name}: not found or damaged under {root.resolve()}: add --download, or give"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gancross.data.lazy import Part, lazy
 from gancross.data.readers import FileReader
 from gancross.data.sets import DataSet
-from gancross.errors import DataError, ResourceError
+from gancross.errors import DataError, ResourceError, first_line
 from gancross.files import read_bytes
 
 PAGE = "the page 'Large-scale CelebFaces Attributes (CelebA) Dataset' of mmlab.ie.cuhk.edu.hk"
@@ -95,7 +95,7 @@ def _download(root: Path) -> None:
     try:
         datasets.CelebA(str(root), split="all", download=True)
     except Exception as error:  # torchvision's downloader has error classes of its own
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ResourceError(
             f"celeba: torchvision could not fetch it ({reason}): get it from {PAGE}"
         ) from None

@@ -16,7 +16,6 @@ from gancross.latents import Stream
 BLUR_STD = 2.0  # pixels
 BLUR_REACH = 8  # four standard deviations
 NOISE_BLOCK = 500  # images that one stream draws, so that no more than these are held at a time
-BLIND = 0.5
 
 
 class Control(Enum):

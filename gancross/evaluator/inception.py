@@ -13,7 +13,7 @@ import torch
 from torch_fidelity import FeatureExtractorInceptionV3
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
-from gancross.errors import CheckpointError, ResourceError
+from gancross.errors import CheckpointError, ResourceError, first_line
 from gancross.evaluator.extractors import BATCH, INCEPTION
 from gancross.files import read_bytes
 
@@ -86,7 +86,7 @@ def _state(content: bytes, path: Path) -> dict[str, Any]:
             warnings.simplefilter("ignore")  # of TorchScript, before it is refused
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True, mmap=False)
     except Exception as error:  # damaged or hostile input; nothing in it was executed
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        first = first_line(error)
         raise CheckpointError(f"{path}: torch cannot load it as plain weights: {first:.200}") from None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise CheckpointError(

@@ -12,7 +12,7 @@ import torch
 
 from gancross.contestant import Contestant
 from gancross.data.sets import to_network
-from gancross.errors import UsageError
+from gancross.errors import UsageError, first_line
 from gancross.models.batch_norm import batch_norms, batch_statistics
 
 Norm = Literal["eval", "batch"]
@@ -69,7 +69,6 @@ class BatchPass:
             self._scores.append(raw_scores(self._judge, group)[:count])
 
 
-Pass = RunningPass | BatchPass
 PASSES: dict[Norm, type[RunningPass] | type[BatchPass]] = {"eval": RunningPass, "batch": BatchPass}
 
 
@@ -95,10 +94,9 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
     try:
         scores = judge.discriminator(to_network(chunk, judge.data_range))
     except RuntimeError as error:
-        first = (str(error).strip().splitlines() or ["no reason given"])[0]
         raise UsageError(
             f"contestant '{judge.name}': its discriminator cannot judge samples of shape"
-            f" {tuple(chunk.shape[1:])}: {first}"
+            f" {tuple(chunk.shape[1:])}: {first_line(error)}"
         ) from error
     n = len(chunk)
     if not isinstance(scores, torch.Tensor) or scores.shape not in ((n,), (n, 1)):

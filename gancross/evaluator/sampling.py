@@ -13,7 +13,7 @@ import torch
 
 from gancross.contestant import Contestant
 from gancross.data.sets import to_canonical
-from gancross.errors import DivergenceError, UsageError
+from gancross.errors import DivergenceError, UsageError, first_line
 from gancross.evaluator.controls import Control
 from gancross.latents import Stream, latents
 
@@ -123,10 +123,9 @@ def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], devi
         try:
             samples = contestant.generator(few)
         except RuntimeError as error:
-            first = (str(error).strip().splitlines() or ["no reason given"])[0]
             raise UsageError(
                 f"contestant '{contestant.name}': its generator cannot take latents of shape"
-                f" {tuple(few.shape[1:])}: {first}"
+                f" {tuple(few.shape[1:])}: {first_line(error)}"
             ) from error
         _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
 
