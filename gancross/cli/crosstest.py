@@ -70,10 +70,8 @@ def crosstest(
     """Let every model's discriminator judge every model's samples and the held-out test data."""
     from gancross.checkpoint import load_contestant
     from gancross.data import catalogue
-    from gancross.evaluator.crosstest import crosstest as run
     from gancross.evaluator.naming import contestant_names, split_argument
     from gancross.files import check_target
-    from gancross.report.console import print_result
 
     if json_out not in (None, "-"):
         check_target(Path(json_out))
@@ -81,6 +79,10 @@ def crosstest(
     names = contestant_names(arguments)
     contestants = [load_contestant(path, name=name) for name, (_, path) in zip(names, arguments, strict=True)]
     contestants = with_methods(contestants, methods)
+    # Seconds of imports, which a file that cannot be read should not have to wait for.
+    from gancross.evaluator.crosstest import crosstest as run
+    from gancross.report.console import print_result
+
     with progress_bar(notes_console()) as bar:
         tasks = {}
 

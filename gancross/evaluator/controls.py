@@ -9,7 +9,6 @@ from enum import Enum
 
 import numpy as np
 import torch
-from torchvision.transforms.v2.functional import gaussian_blur
 
 from gancross.latents import Stream
 
@@ -52,6 +51,9 @@ def blurred(test: torch.Tensor) -> torch.Tensor | None:
     """
     if test.dtype != torch.uint8:
         return None
+    # torchvision.transforms takes two seconds to import.
+    from torchvision.transforms.v2.functional import gaussian_blur
+
     side = 2 * min(BLUR_REACH, min(test.shape[2:]) - 1) + 1
     parts = [
         gaussian_blur(part.to(torch.float32), [side, side], [BLUR_STD, BLUR_STD])

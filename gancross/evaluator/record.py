@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_curve
 
 from gancross.contestant import Contestant
 from gancross.evaluator.bounds import generalisation_gap
@@ -176,6 +175,8 @@ def histogram_record(scores: OfJudge, generators: Sequence[str]) -> Plain:
 
 def roc_record(scores: OfJudge, generator: str) -> list[list[float]]:
     """[[FPR, TPR], …] from (0, 0) to (1, 1), at most 101 points of the curve."""
+    from sklearn.metrics import roc_curve  # takes a second to import
+
     real, fake = scores[None], scores[generator]
     labels = np.concatenate([np.ones(len(real)), np.zeros(len(fake))])
     fpr, tpr, _ = roc_curve(labels, np.concatenate([real, fake]))
