@@ -89,7 +89,7 @@ def crosstest(
     Source: Roth et al. 2017, §5.5.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    _check_numbers(num_samples, batch_size, norm)
+    _check_numbers(num_samples, seed, batch_size, norm)
     judges = _judges(contestants)
     target = resolve_device(device)
     reals = load_reals(data, data_root=data_root, image_size=image_size, seed=seed)
@@ -174,9 +174,11 @@ def training_reals(
     return next(reals.train.batches(seed=seed, batch_size=size, start=0)), ""
 
 
-def _check_numbers(num_samples: int, batch_size: int | None, norm: str) -> None:
+def _check_numbers(num_samples: int, seed: int, batch_size: int | None, norm: str) -> None:
     if num_samples < 1:
         raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
+    if seed < 0:
+        raise UsageError(f"the seed must be at least 0, is {seed}")
     if batch_size is not None and batch_size < 1:
         raise UsageError(f"the batch size must be at least 1, is {batch_size}")
     if norm not in ("eval", "batch"):
