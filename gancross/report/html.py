@@ -1,7 +1,7 @@
 """A result as one HTML file that needs nothing else: style, pictures and numbers are in it.
 
-No script runs in it and nothing is fetched; a Content-Security-Policy says so to the browser, with the hash of
-the one style sheet. Every text of the record is escaped.
+No script runs in it and nothing is fetched; a Content-Security-Policy says so to the browser, with the
+hash of the one style sheet. Every text of the record is escaped.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Sample grids beside a record: one PNG of the test data and one of every contestant.
 
-They show what was judged: the first samples of the cross-test itself, from the same latents, chunk and rounding.
+They show what was judged: of every generator the first samples of the cross-test itself, from the same
+latents, chunk and rounding; of the test data evenly spaced ones.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def sample_pictures(
     if len(reals.shape) == 1 and reals.shape[0] != 3:
         return []
     count = min(_columns(reals.shape) ** 2 if len(reals.shape) == 3 else POINTS, num_samples)
-    test = reals.held_out(num_samples)[:count]
+    test = reals.held_out(num_samples)
+    # Files often come sorted by class; the first ones would all be alike.
+    test = test[torch.linspace(0, len(test) - 1, min(count, len(test))).round().long()]
     limits = MIXTURE_CUBE if reals.name == "mixture" else None
     if limits is None and test.ndim == 2:
         spread = float(test.max() - test.min()) / 10 or 1.0

@@ -99,7 +99,7 @@ def roc_lines(document: Plain, judge: str) -> list[Line]:
 
 
 def tpr_at(line: Line, fprs: Sequence[float]) -> list[float]:
-    """TPR of a ROC curve at given FPRs, along the straight lines between its points; the upper end of steps."""
+    """TPR of a ROC curve at given FPRs, on the lines between its points; the upper end of steps."""
     xs, ys = zip(*line.points, strict=True)
     return [float(np.interp(fpr + 1e-12, xs, ys)) for fpr in fprs]
 
