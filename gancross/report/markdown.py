@@ -17,7 +17,7 @@ from gancross.report.series import cells, judges
 
 Plain = dict[str, Any]
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$-])")
+SPECIAL = re.compile(r"([\\`*_\[\]|~$]|^[-+#=]|(?<=^\d)[.)])")
 # GitHub looks for these in the finished page, where an escape is gone; a word joiner is seen by nobody.
 LIVE = re.compile(r"(@|#(?=\d)|:(?=//)|www(?=\.)|(?i:gh)(?=-\d))")
 WORD_JOINER = "\N{WORD JOINER}"

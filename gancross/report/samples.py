@@ -102,8 +102,8 @@ def read_samples(record: Path, names: Sequence[str]) -> list[Sample]:
 
 
 def file_name(number: int, label: str) -> str:
-    """`01-my-model.png`: safe on every file system, distinct for distinct names."""
-    return f"{number:02d}-{slug(label)}.png"
+    """`01-my-model.png`: safe on every file system, distinct for distinct names; 0 is the test data."""
+    return f"{number:02d}-{slug(label) if number else 'test-data'}.png"
 
 
 def slug(name: str) -> str:
