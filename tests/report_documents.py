@@ -61,7 +61,9 @@ def images(n: int = 60) -> torch.Tensor:
 
 def judged(*contestants: Contestant, data: torch.Tensor | None = None, **options: Any) -> Result:
     return crosstest(
-        contestants, data=images() if data is None else data, **({"num_samples": 200, "device": "cpu"} | options)
+        contestants,
+        data=images() if data is None else data,
+        **({"num_samples": 200, "device": "cpu"} | options),
     )
 
 

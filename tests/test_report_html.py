@@ -127,7 +127,9 @@ def test_every_picture_has_a_name_and_its_numbers() -> None:
     assert len(pictures) == 4 and all(svg["role"] == "img" and svg["aria-label"] for svg in pictures)
     assert len(page.of("title")) == 1 + len(pictures)
     counts = results()["two"].document["histograms"]["plain"]
-    assert all(f"{count:,}" in page.words for count in [*counts["real"], *counts["generators"]["regularized"]])
+    assert all(
+        f"{count:,}" in page.words for count in [*counts["real"], *counts["generators"]["regularized"]]
+    )
     boxes = [div for div in page.of("div") if div.get("class") == "scroll"]
     assert boxes and all(box["tabindex"] == "0" and box["aria-label"] for box in boxes)
 

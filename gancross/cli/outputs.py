@@ -61,8 +61,6 @@ class Reports:
             ResourceError: a file cannot be written.
         """
         from gancross.files import write_atomically
-        from gancross.report.html import html_report
-        from gancross.report.junit import junit_report
         from gancross.report.markdown import markdown_report
 
         if self.to_stdout:
@@ -70,8 +68,12 @@ class Reports:
         elif self.markdown is not None:
             write_atomically(Path(self.markdown), markdown_report(result).encode())
         if self.html is not None:
+            from gancross.report.html import html_report
+
             write_atomically(self.html, html_report(result, samples).encode())
         if self.junit is not None:
+            from gancross.report.junit import junit_report
+
             write_atomically(self.junit, junit_report(result).encode())
         for path in self.files:
             console.print(f"report: {path}", markup=False)

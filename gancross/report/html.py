@@ -7,6 +7,7 @@ hash of the one style sheet. Every text of the record is escaped.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import io
 from collections.abc import Sequence
@@ -111,6 +112,7 @@ def fidelity_keys(document: dict[str, Any]) -> list[str]:
     return [key for key in dict.fromkeys(keys) if not key.endswith("_reason")]
 
 
+@functools.cache  # templates are compiled once
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("gancross.report"), autoescape=True, undefined=StrictUndefined,

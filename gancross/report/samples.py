@@ -109,7 +109,7 @@ def file_name(number: int, label: str) -> str:
 def slug(name: str) -> str:
     """A name in letters, digits, points and dashes; where that loses anything, part of its SHA-256 stays."""
     plain = re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")[:40]
-    if plain == name:
+    if plain and plain == name:
         return plain
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain}-{digest}" if plain else digest
