@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -71,6 +72,13 @@ def vector_model(name: str, dim: int) -> Contestant:
     return Contestant(name=name, generator=Cloud(dim), discriminator=nn.Linear(dim, 1), latent_dim=2)
 
 
+KINDS = [
+    "two", "batch norm", "not compared", "one", "four", "methods", "critics", "constant", "samples",
+    "flipped", "hostile", "vectors", "5-d", "fidelity",
+]  # fmt: skip
+
+
+@cache
 def documents() -> dict[str, Result]:
     """A result of every shape: how many contestants, who judges, who decides, what was asked for."""
     torch.manual_seed(0)
@@ -80,7 +88,8 @@ def documents() -> dict[str, Result]:
         "two": judged(*two, train_data=images(40)),
         "batch norm": judged(image_model("with", discriminator=Bright(0.2, norm=True)), two[0]),
         "not compared": judged(
-            image_model("with", discriminator=Bright(0.2, norm=True)), two[0], norm_check=False, controls=False,
+            image_model("with", discriminator=Bright(0.2, norm=True)), two[0], norm_check=False,
+            controls=False,
         ),
         "one": judged(two[0]),
         "four": judged(
@@ -95,14 +104,16 @@ def documents() -> dict[str, Result]:
             two[0], Contestant(name="folder", samples=images(30)), quantize=False,
         ),
         "flipped": judged(
-            image_model("probable", score_kind="probability", discriminator=nn.Sequential(Bright(0.1), nn.Sigmoid())),
+            image_model(
+                "probable", score_kind="probability", discriminator=nn.Sequential(Bright(0.1), nn.Sigmoid()),
+            ),
             image_model("flipped", orientation="fake_high", threshold=0.25),
         ),
         "hostile": judged(image_model(HOSTILE, 0.1), image_model(ODD), image_model(LONG, -0.2)),
         "vectors": judged(vector_model("a", 3), vector_model("b", 3), data=torch.randn(50, 3)),
         "5-d": judged(vector_model("a", 5), vector_model("b", 5), data=torch.randn(50, 5)),
         "fidelity": judged(
-            vector_model("a", 3), vector_model("b", 3), data=torch.randn(200, 3), metrics=["fid", "is", "kid"],
-            kid_subset_size=50,
+            vector_model("a", 3), vector_model("b", 3), data=torch.randn(200, 3),
+            metrics=["fid", "is", "kid"], kid_subset_size=50,
         ),
     }  # fmt: skip

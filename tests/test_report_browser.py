@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this ma
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-KINDS = ["two", "four", "hostile", "one"]
+SHOWN = ["two", "four", "hostile", "one"]
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     reals = finite("in memory", train=None, test=images(), split="given")
     contestants = [image_model("plain", -0.4), image_model("regularized", 0.3, 0.1)]
     grids = sample_pictures(contestants, reals, num_samples=200, seed=0, device=torch.device("cpu"))
-    found = documents()
-    for kind in KINDS:
-        text = html_report(found[kind], grids if kind == "two" else ())
+    for kind in SHOWN:
+        text = html_report(documents()[kind], grids if kind == "two" else ())
         (folder / f"{kind}.html").write_text(text, encoding="utf-8")
-    return {kind: folder / f"{kind}.html" for kind in KINDS}
+    return {kind: folder / f"{kind}.html" for kind in SHOWN}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +73,7 @@ class Visit:
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SHOWN)
 def test_it_opens_from_a_file_without_network_complaint_or_sideways_scroll(
     browser: Any, pages: dict[str, Path], kind: str, viewport: dict[str, int]
 ) -> None:

@@ -9,7 +9,6 @@ import re
 import shlex
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,7 +19,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 from PIL import Image
-from report_documents import HOSTILE, LONG, ODD, documents
+from report_documents import HOSTILE, KINDS, LONG, ODD, documents
 from rich.console import Console
 
 import gancross
@@ -34,16 +33,6 @@ from gancross.report.plots import pictures, plot_histograms, plot_matrix, plot_r
 from gancross.report.samples import file_name
 from gancross.report.series import histogram_lines, roc_lines, tpr_at
 from gancross.report.words import clean
-
-KINDS = [
-    "two", "batch norm", "not compared", "one", "four", "methods", "critics", "constant", "samples", "flipped",
-    "hostile", "vectors", "5-d", "fidelity",
-]  # fmt: skip
-
-
-@cache
-def results() -> dict[str, Result]:
-    return documents()
 
 
 def call(*arguments: str | Path) -> int:
@@ -61,7 +50,7 @@ def rendered(text: str) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_markdown_is_a_verdict_then_tables_of_one_width(kind: str) -> None:
-    text = markdown_report(results()[kind])
+    text = markdown_report(documents()[kind])
     assert text.startswith("## Cross-test: ")
     head = text.split("###")[0]
     assert "no winner" in head or "wins" in head or "no verdict" in head
@@ -72,13 +61,13 @@ def test_markdown_is_a_verdict_then_tables_of_one_width(kind: str) -> None:
         assert len(widths) == 1, block
     assert text.count("<details>") == text.count("</details>") >= 2
     assert rendered(text).count("<table>") == len(blocks)
-    for flag in results()[kind].document["flags"]:
+    for flag in documents()[kind].document["flags"]:
         assert escaped(flag) in text
 
 
 @pytest.mark.parametrize("name", [HOSTILE, ODD, LONG])
 def test_markdown_shows_names_as_text(name: str) -> None:
-    page = rendered(markdown_report(results()["hostile"]))
+    page = rendered(markdown_report(documents()["hostile"]))
     assert "<script" not in page and "<a href" not in page and "<em>@" not in page
     assert not re.search(r"@\w|www\.|#\d", re.sub(r"<pre>.*?</pre>", "", page, flags=re.DOTALL))
 
@@ -106,7 +95,7 @@ def test_an_escaped_text_starts_no_list_no_heading_no_cell(text: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_junit_counts_what_it_holds(kind: str) -> None:
-    root = ElementTree.fromstring(junit_report(results()[kind]))
+    root = ElementTree.fromstring(junit_report(documents()[kind]))
     (suite,) = root
     cases = suite.findall("testcase")
     assert root.tag == "testsuites" and suite.tag == "testsuite"
@@ -119,12 +108,12 @@ def test_junit_counts_what_it_holds(kind: str) -> None:
     assert len(names) == len(set(names))
     assert all(entry.attrib["message"] for case in cases for entry in case if entry.tag != "system-out")
     properties = {one.attrib["name"]: one.attrib["value"] for one in suite.findall("properties/property")}
-    assert properties["data.sha256"] == results()[kind].document["protocol"]["data"]["sha256"]
+    assert properties["data.sha256"] == documents()[kind].document["protocol"]["data"]["sha256"]
     assert float(suite.attrib["time"]) >= 0 and re.match(r"\d{4}-\d\d-\d\dT", suite.attrib["timestamp"])
 
 
 def outcomes(kind: str) -> dict[str, str]:
-    cases = ElementTree.fromstring(junit_report(results()[kind])).findall("*/testcase")
+    cases = ElementTree.fromstring(junit_report(documents()[kind])).findall("*/testcase")
     return {case.attrib["name"]: case[0].tag for case in cases}
 
 
@@ -146,7 +135,7 @@ def test_junit_fails_figures_not_losers() -> None:
 
 
 def test_junit_holds_only_what_xml_can() -> None:
-    text = junit_report(results()["hostile"])
+    text = junit_report(documents()["hostile"])
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", text) and "<script>" not in text
     assert any(HOSTILE in case.attrib["name"] for case in ElementTree.fromstring(text).findall("*/testcase"))
 
@@ -175,7 +164,7 @@ def test_the_command_is_that_of_the_call(checkpoints: dict[str, Path], tmp_path:
 
 
 def test_what_no_command_can_repeat_is_said() -> None:
-    said = obstacles(results()["two"].document)
+    said = obstacles(documents()["two"].document)
     assert any("made in memory" in text for text in said) and any("array in memory" in text for text in said)
 
 
@@ -187,7 +176,7 @@ def test_what_no_command_can_repeat_is_said() -> None:
 def test_all_pictures_are_drawn_for_every_kind_of_result(kind: str, file_format: str, tmp_path: Path) -> None:
     if file_format == "svg" and kind not in ("two", "hostile", "four"):
         return
-    result = results()[kind]
+    result = documents()[kind]
     drawn = pictures(result, file_format)
     assert len(drawn) == 1 + 2 * len(result.document["histograms"])
     for name, content in drawn.items():
@@ -201,11 +190,11 @@ def test_all_pictures_are_drawn_for_every_kind_of_result(kind: str, file_format:
 
 
 def test_the_same_result_gives_the_same_svg() -> None:
-    assert pictures(results()["two"], "svg") == pictures(results()["two"], "svg")
+    assert pictures(documents()["two"], "svg") == pictures(documents()["two"], "svg")
 
 
 def test_lines_are_the_records_numbers() -> None:
-    document = results()["two"].document
+    document = documents()["two"].document
     real, *fakes = histogram_lines(document, "plain")
     histogram = document["histograms"]["plain"]
     heights = [y for _, y in real.points[1:-1:2]]
@@ -224,15 +213,15 @@ def test_lines_are_the_records_numbers() -> None:
 
 
 def test_figures_show_the_threshold_where_high_means_real() -> None:
-    figure = plot_histograms(results()["flipped"], "flipped")
+    figure = plot_histograms(documents()["flipped"], "flipped")
     (rule,) = [line for line in figure.axes[0].lines if "τ" in str(line.get_label())]
     assert list(rule.get_xdata()) == [-0.25, -0.25]
-    critics = plot_histograms(results()["critics"], "one")
+    critics = plot_histograms(documents()["critics"], "one")
     assert not any("τ" in str(line.get_label()) for line in critics.axes[0].lines)
 
 
 def test_the_matrix_shows_every_rate() -> None:
-    result = results()["four"]
+    result = documents()["four"]
     texts = {text.get_text().split("\n")[0] for text in plot_matrix(result).axes[0].texts}
     rates = {cell["fp"]["rate"] for cell in result.document["cross"] if cell["fp"] is not None}
     assert {text for text in texts if text != "–"} == {
@@ -245,19 +234,19 @@ def test_no_figure_enters_pyplots_state() -> None:
     import matplotlib.pyplot as plt
 
     before = plt.get_fignums()
-    result = results()["two"]
+    result = documents()["two"]
     assert isinstance(result.plot_matrix(), Figure) and isinstance(result.plot_roc("plain"), Figure)
     assert plt.get_fignums() == before
     with pytest.raises(UsageError, match="several judges: choose one of plain, regularized"):
         result.plot_histograms()
     with pytest.raises(UsageError, match="did you mean 'plain'"):
         plot_roc(result, "plane")
-    assert isinstance(results()["one"].plot_histograms(), Figure)
+    assert isinstance(documents()["one"].plot_histograms(), Figure)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_result_shows_itself(kind: str, tmp_path: Path) -> None:
-    result = results()[kind]
+    result = documents()[kind]
     console = Console(record=True, width=160, file=io.StringIO())
     console.print(result)
     assert "Share called real" in console.export_text()
@@ -269,7 +258,7 @@ def test_a_result_shows_itself(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_frame_has_a_row_for_every_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = results()["four"]
+    result = documents()["four"]
     frame = result.to_dataframe()
     assert len(frame) == len(result.document["cross"]) == 12
     assert list(frame.columns[:6]) == ["judge", "generator", "own", "fp", "fp_low", "fp_high"]
@@ -321,12 +310,12 @@ def test_samples_are_those_that_were_judged(checkpoints: dict[str, Path], tmp_pa
 
 
 def test_report_alone_prints_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    results()["two"].save(tmp_path / "r.json")
+    documents()["two"].save(tmp_path / "r.json")
     assert call("report", tmp_path / "r.json") == 0
     assert "Cross-testing: FP" in capsys.readouterr().out
     assert call("report", tmp_path / "r.json", "--markdown", "-") == 0
     out = capsys.readouterr().out
-    assert out == markdown_report(results()["two"])
+    assert out == markdown_report(documents()["two"])
 
 
 BAD = [
@@ -350,7 +339,7 @@ def test_bad_calls_are_one_line(
     part: str,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    results()["one"].save("r.json")
+    documents()["one"].save("r.json")
     Path("text.json").write_text("hello")
     Path("c-samples").touch()
     before = sorted(tmp_path.iterdir())
@@ -369,7 +358,7 @@ def test_names_of_files_are_distinct_and_plain() -> None:
 
 
 def test_report_opens_without_torch(tmp_path: Path) -> None:
-    results()["two"].save(tmp_path / "r.json")
+    documents()["two"].save(tmp_path / "r.json")
     program = (
         "import sys\nfrom gancross.cli.main import main\n"
         f"try: main(['report', {str(tmp_path / 'r.json')!r}, '--markdown', '-'])\n"

@@ -1,4 +1,4 @@
-"""The HTML report: one file, well formed, nothing fetched, nothing executed, every figure the record's own."""
+"""The HTML report: one file, well formed, nothing fetched or executed, every figure the record's own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import hashlib
 import json
 import re
 from collections import Counter
-from functools import cache
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_documents import HOSTILE, LONG, ODD, documents, image_model, images, judged
+from report_documents import HOSTILE, KINDS, LONG, ODD, documents, image_model, images, judged
 
 from gancross import Result, load_result
 from gancross.errors import DataError
@@ -24,16 +24,7 @@ from gancross.report.html import MOST_BYTES, SECTIONS, html_report
 from gancross.report.samples import Sample, png_size, read_samples, sample_pictures, write_samples
 from gancross.report.words import clean
 
-KINDS = [
-    "two", "batch norm", "not compared", "one", "four", "methods", "critics", "constant", "samples", "flipped",
-    "hostile", "vectors", "5-d", "fidelity",
-]  # fmt: skip
 VOID = {"meta", "link", "img", "br", "hr", "input"}
-
-
-@cache
-def results() -> dict[str, Result]:
-    return documents()
 
 
 class Page(HTMLParser):
@@ -85,7 +76,7 @@ def reasons(value: Any) -> set[str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_is_whole_and_needs_nothing_else(kind: str) -> None:
-    text = html_report(results()[kind])
+    text = html_report(documents()[kind])
     page = Page(text)
     assert text.startswith("<!doctype html>") and page.of("html")[0]["lang"] == "en"
     ids = page.attributes("id")
@@ -99,21 +90,21 @@ def test_the_page_is_whole_and_needs_nothing_else(kind: str) -> None:
     assert "url(" not in text and "@import" not in text
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert Counter(tag for tag, _ in page.elements)["main"] == 1 and "nan" not in page.words.lower().split()
     assert "Undefined" not in text and "None" not in page.words.split()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_missing_figure_says_why(kind: str) -> None:
-    result = results()[kind]
+    result = documents()[kind]
     words = Page(html_report(result)).words.lower()
     for reason in reasons(result.document):
         assert " ".join(clean(reason).split()).lower() in words, reason
 
 
 def test_the_policy_allows_the_one_style_sheet_and_pictures_within() -> None:
-    text = html_report(results()["two"])
+    text = html_report(documents()["two"])
     (policy,) = [meta["content"] for meta in Page(text).of("meta") if "http-equiv" in meta]
     style = text[text.index("<style>") + 7 : text.index("</style>")]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -122,11 +113,11 @@ def test_the_policy_allows_the_one_style_sheet_and_pictures_within() -> None:
 
 
 def test_every_picture_has_a_name_and_its_numbers() -> None:
-    page = Page(html_report(results()["two"]))
+    page = Page(html_report(documents()["two"]))
     pictures = [svg for svg in page.of("svg") if "aria-hidden" not in svg]
     assert len(pictures) == 4 and all(svg["role"] == "img" and svg["aria-label"] for svg in pictures)
     assert len(page.of("title")) == 1 + len(pictures)
-    counts = results()["two"].document["histograms"]["plain"]
+    counts = documents()["two"].document["histograms"]["plain"]
     assert all(
         f"{count:,}" in page.words for count in [*counts["real"], *counts["generators"]["regularized"]]
     )
@@ -135,8 +126,8 @@ def test_every_picture_has_a_name_and_its_numbers() -> None:
 
 
 def test_figures_are_those_of_the_record() -> None:
-    document = results()["two"].document
-    words = Page(html_report(results()["two"])).words
+    document = documents()["two"].document
+    words = Page(html_report(documents()["two"])).words
     for cell in document["cross"]:
         rate = cell["fp"]
         assert f"{rate['rate']:.4f}".rstrip("0") in words
@@ -152,7 +143,7 @@ def test_figures_are_those_of_the_record() -> None:
 
 
 def test_heat_and_curves_follow_the_numbers() -> None:
-    result = results()["constant"]
+    result = documents()["constant"]
     page = Page(html_report(result))
     cells = [td["class"] for td in page.of("td") if td.get("class", "").startswith("heat h")]
     assert {"heat h10 own", "heat h0 own", "heat h10", "heat h0"} == set(cells[:4])
@@ -162,7 +153,7 @@ def test_heat_and_curves_follow_the_numbers() -> None:
 
 @pytest.mark.parametrize("name", [HOSTILE, ODD, LONG])
 def test_names_are_text_everywhere(name: str) -> None:
-    text = html_report(results()["hostile"])
+    text = html_report(documents()["hostile"])
     page = Page(text)
     assert "<script" not in text.lower()
     shown = " ".join(clean(name).split())
@@ -176,7 +167,7 @@ def test_names_are_text_everywhere(name: str) -> None:
     other=st.text(alphabet="<>\"'&/={}%#\x00 a`-", min_size=1, max_size=20),
 )
 def test_no_name_changes_the_structure_of_the_page(name: str, other: str) -> None:
-    two = results()["two"]
+    two = documents()["two"]
     if name == other or {name, other} & {"plain", "regularized"}:
         return
     renamed = json.loads(
@@ -228,12 +219,12 @@ def test_large_grids_are_shown_as_jpeg(tmp_path: Path) -> None:
     content = image_grid(noise)
     assert len(content) > MOST_BYTES / 2
     grids = [Sample(label=label, content=content, width=530, height=530) for label in ("test data", "a", "b")]
-    text = html_report(results()["two"], grids)
+    text = html_report(documents()["two"], grids)
     assert "data:image/jpeg" in text and "data:image/png" not in text and "Shown here as JPEG" in text
 
 
 def broken(change: Any) -> dict[str, Any]:
-    document = results()["two"].to_dict()
+    document = documents()["two"].to_dict()
     change(document)
     return document
 
@@ -280,7 +271,7 @@ def test_a_strangers_record_is_refused_in_one_line(tmp_path: Path, what: str) ->
 )
 def test_numbers_and_texts_that_no_report_can_show_are_refused(tmp_path: Path, old: str, new: str) -> None:
     path = tmp_path / "result.json"
-    text = json.dumps(results()["two"].document)
+    text = json.dumps(documents()["two"].document)
     assert old in text
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(DataError):
@@ -300,7 +291,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_texts_and_lines_stand_out_in_both_themes() -> None:
-    text = html_report(results()["two"])
+    text = html_report(documents()["two"])
     pattern = r"(--[\w-]+): light-dark\((#\w{6}), (#\w{6})\)"
     colours = {name: pair for name, *pair in re.findall(pattern, text.split(".h0")[0])}
     for theme in (0, 1):
