@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import click
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
@@ -85,6 +85,9 @@ def test_an_escaped_text_is_one_line_that_renders_as_itself(text: str) -> None:
 
 
 @given(st.text(alphabet="-+#=1.) \nab>|", max_size=12))
+@example("11) a")
+@example("- a")
+@example("# a")
 def test_an_escaped_text_starts_no_list_no_heading_no_cell(text: str) -> None:
     page = rendered(f"- {escaped(text)}\n\n| a |\n| --- |\n| {escaped(text)} |\n")
     assert page.count("<li>") == 1 and page.count("<td>") == 1 and "<h" not in page

@@ -17,7 +17,8 @@ from gancross.report.series import cells, judges
 
 Plain = dict[str, Any]
 
-SPECIAL = re.compile(r"([\\`*_\[\]|~$]|^[-+#=]|(?<=^\d)[.)])")
+SPECIAL = re.compile(r"([\\`*_\[\]|~$]|^[-+#=])")
+NUMBERED = re.compile(r"^(\d+)([.)])")
 # GitHub looks for these in the finished page, where an escape is gone; a word joiner is seen by nobody.
 LIVE = re.compile(r"(@|#(?=\d)|:(?=//)|www(?=\.)|(?i:gh)(?=-\d))")
 WORD_JOINER = "\N{WORD JOINER}"
@@ -46,7 +47,7 @@ def escaped(text: str) -> str:
     """A text that Markdown and GitHub show as it is, on one line."""
     line = " ".join(BIDIRECTIONAL.sub("", words.clean(text)).split())
     line = LIVE.sub(rf"\1{WORD_JOINER}", line)
-    line = SPECIAL.sub(r"\\\1", line)
+    line = NUMBERED.sub(r"\1\\\2", SPECIAL.sub(r"\\\1", line))
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
