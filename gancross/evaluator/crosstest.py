@@ -33,7 +33,7 @@ Progress = Callable[[str, int, int], None]
 def crosstest(
     contestants: Sequence[Contestant],
     *,
-    data: Data,
+    data: Data | DataSet,
     train_data: Data | None = None,
     num_samples: int = 10_000,
     seed: int = 0,
@@ -56,8 +56,8 @@ def crosstest(
 
     Args:
         contestants: distinct names; at least one has a discriminator.
-        data: a data set's name, uint8 images (N, C, H, W) or float32 vectors (N, d). The whole held-out
-            set is used; endless data give `num_samples` reals.
+        data: a data set or its name, uint8 images (N, C, H, W) or float32 vectors (N, d). The whole
+            held-out set is used; endless data give `num_samples` reals.
         train_data: what the models were trained on, for the generalisation gap; by default the training
             part of a data set given by name, none for arrays.
         num_samples: drawn from each generator.
@@ -139,12 +139,14 @@ def crosstest(
     return Result(found)
 
 
-def load_reals(data: Data, *, data_root: Path, image_size: int | None, seed: int) -> DataSet:
+def load_reals(data: Data | DataSet, *, data_root: Path, image_size: int | None, seed: int) -> DataSet:
     """The data set of a name, or of an array in memory, which then is the test set.
 
     Raises:
         UsageError: an unknown name, or an array that is not in canonical form.
     """
+    if isinstance(data, DataSet):
+        return data
     if isinstance(data, str):
         return catalogue.load(data, root=data_root, image_size=image_size, test_seed=seed)
     test = data.detach().cpu() if isinstance(data, torch.Tensor) else torch.from_numpy(np.array(data))

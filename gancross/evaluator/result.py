@@ -11,11 +11,13 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from gancross.errors import DataError
+from gancross.errors import DataError, first_line
+from gancross.evaluator.coherence import unfit
 from gancross.files import read_bytes, write_atomically
 
 FORMAT = "gancross.result/1"
 LARGEST_FILE = 1 << 30
+LARGEST_INTEGER = 1 << 64
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,20 @@ def load_result(path: str | Path) -> Result:
         DataError: it is not a result of this format, or not as the JSON Schema in the package says.
     """
     path = Path(path)
+    content = read_bytes(path, limit=LARGEST_FILE)
     try:
-        document = json.loads(read_bytes(path, limit=LARGEST_FILE))
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON: {error}") from None
+        document = json.loads(content, parse_constant=_no_number, parse_int=_integer)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON: {first_line(error)}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else None
         raise DataError(f"{path}: not a result this version reads: format {found!r}, expected '{FORMAT}'")
     flaw = best_match(Draft202012Validator(schema()).iter_errors(document))
     if flaw is not None:
         raise DataError(f"{path}: not a valid result: {flaw.json_path}: {flaw.message:.200}")
+    complaint = unfit(document)
+    if complaint is not None:
+        raise DataError(f"{path}: not a valid result: {complaint}")
     return Result(document)
 
 
@@ -73,3 +79,14 @@ def schema() -> dict[str, Any]:
     text = files("gancross.evaluator").joinpath("result.schema.json").read_text(encoding="utf-8")
     parsed: dict[str, Any] = json.loads(text)
     return parsed
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _integer(text: str) -> int:
+    number = int(text)
+    if abs(number) > LARGEST_INTEGER:
+        raise ValueError("an integer of more than 64 bits")
+    return number
