@@ -151,7 +151,7 @@ def test_the_run_folder_holds_what_the_design_says(tmp_path: Path) -> None:
     train(small("digits"), tmp_path, device="cpu", checkpoint_every=2, log_every=2)
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     steps = ("0000000002", "0000000004", "0000000006")
-    assert found == {"recipe.json", "log.jsonl", "last.pt"} | {
+    assert found == {"recipe.json", "status.json", "log.jsonl", "last.pt", ".lock"} | {
         name for step in steps for name in (f"checkpoints/step-{step}.pt", f"samples/step-{step}.png")
     }
     assert [line["step"] for line in log(tmp_path)] == [2, 4, 6]
