@@ -72,7 +72,8 @@ def decoded(
     # and a fork server is shared with the rest of the program.
     context = multiprocessing.get_context("spawn")
     ends, wanted = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker, initargs=(ends,))
+    with _signals_held():
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker, initargs=(ends,))
     under_way: deque[Future[NDArray[np.uint8]]] = deque()
     try:
         for items in batches:
@@ -95,18 +96,18 @@ def decoded(
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Ctrl-C, and a scheduler's signals to all processes of a job, wait while a worker may be started.
+    """Ctrl-C, and a scheduler's signals to all processes of a job, wait while a process may be started.
 
-    The worker inherits the blocked signals and is deaf to them from its first instruction: this process
-    decides when to stop. Windows has no signal masks; there `_prepare_worker` does it a moment later.
+    A worker inherits the blocked signals and is deaf to them from its first instruction: this process
+    decides when to stop. So is the tracker, which cleans up after a pool and itself only ignores SIGINT
+    and SIGTERM. Windows has no signal masks; there `_prepare_worker` does it a moment later.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
-        # spawn starts the tracker otherwise, and its start unblocks SIGINT and SIGTERM
-        resource_tracker.ensure_running()
+        resource_tracker.ensure_running()  # here, since its start unblocks SIGINT and SIGTERM
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         yield
     finally:
