@@ -6,7 +6,7 @@
     ├── DataError         3    a data file that is refused
     ├── DivergenceError   4    losses, weights or scores that are not finite
     ├── ResourceError 5    disk, lock, memory, missing data or weights
-    └── Interrupted     130    stopped by a signal, after a last checkpoint (143 for SIGTERM)
+    └── Interrupted     130    stopped by SIGINT, after a last checkpoint; 143 by another signal
 
 A message says what is wrong, where, and what to do next, in one line. Anything else that escapes is
 a bug of gancross (exit code 1).
@@ -15,6 +15,7 @@ a bug of gancross (exit code 1).
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -55,11 +56,13 @@ class ResourceError(GancrossError, OSError):
 
 
 class Interrupted(GancrossError):
-    """A signal asked the run to stop, and it stopped at a checkpoint."""
+    """A signal asked the work to stop, and it stopped; a run has saved a checkpoint."""
 
     def __init__(self, message: str, *, signal_number: int) -> None:
         super().__init__(message)
-        self.exit_code = 128 + signal_number
+        self.signal_number = signal_number
+        # Schedulers send SIGTERM or SIGUSR1 before they take a machine away: one thing, one code.
+        self.exit_code = 130 if signal_number == signal.SIGINT else 143
 
 
 def unknown_name(kind: str, got: str, valid: Iterable[str]) -> UsageError:

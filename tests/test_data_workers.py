@@ -92,11 +92,12 @@ def test_no_global_random_state_is_touched(part):
     np.testing.assert_array_equal(np.random.get_state()[1], numpys)
 
 
-def test_workers_are_deaf_to_interrupts(running):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_workers_are_deaf_to_signals(running, number):
     pids = alive()
     assert pids
     for pid in pids:
-        os.kill(pid, signal.SIGINT)
+        os.kill(pid, number)
     for _ in range(20):
         next(running)
     assert alive() == pids
@@ -118,6 +119,13 @@ def test_a_dead_worker_is_an_error_that_names_the_set(running):
     with pytest.raises(ResourceError, match=r"^data 'numbers': a process that reads images died") as caught:
         list(itertools.islice(running, 100))
     assert "\n" not in str(caught.value)
+
+
+def test_the_others_leave_when_one_has_died_unnoticed(running):
+    """The pool asks them by SIGTERM, to which they are deaf."""
+    os.kill(alive()[0], signal.SIGKILL)
+    running.close()
+    assert not alive()
 
 
 @pytest.mark.parametrize("workers", [0, 1])

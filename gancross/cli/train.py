@@ -81,6 +81,7 @@ def train(
             chosen, folder, resume=resume, device=device, progress=show,
             data_root=data_root or catalogue.DEFAULT_ROOT, download=download, workers=workers,
             checkpoint_every=checkpoint_every, log_every=log_every, observers=observers,
+            note=lambda text: console.print(text, markup=False),
         )  # fmt: skip
     console.print(f"done: {last}", markup=False)
 

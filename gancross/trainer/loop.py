@@ -22,6 +22,7 @@ from gancross.trainer.interruption import stop_requests
 from gancross.trainer.monitors import spread
 from gancross.trainer.noise import distinct_samples
 from gancross.trainer.recipes import Recipe
+from gancross.trainer.resuming import Note
 from gancross.trainer.runs import Observer, RunFolder
 from gancross.trainer.state import (
     DATA_RANGE,
@@ -55,6 +56,7 @@ def train(
     checkpoint_every: int | None = None,
     log_every: int = LOG_EVERY,
     observers: Sequence[Observer] = (),
+    note: Note | None = None,
 ) -> Path:
     """Trains a GAN as the recipe says and returns the path of its last checkpoint.
 
@@ -64,7 +66,8 @@ def train(
     Args:
         recipe: what to train; see `gancross.trainer.recipes`.
         out: folder of the run.
-        resume: go on from `out/last.pt`; without it `out` must be empty.
+        resume: go on from the newest whole checkpoint, which is `out/last.pt` unless that is damaged,
+            missing, or older than the last numbered one; without it `out` must be empty.
         progress: called after every step with (step, steps, figures), figures only when they are logged.
         data_root, download: where named data lie, and whether to fetch them.
         workers: processes that read large data sets; 0 reads in this one. They change no figure.
@@ -72,13 +75,15 @@ def train(
             `last.pt` is also written whenever ten minutes have gone by.
         log_every: steps between lines of `log.jsonl`.
         observers: are told of every line of the log and every picture.
+        note: is told in one line when a run goes on from another checkpoint than `last.pt`.
 
     Raises:
         UsageError: recipe, data and folder do not fit together.
-        CheckpointError: the folder's checkpoint is refused.
-        DivergenceError: a loss or a weight is not finite; the last good checkpoint is kept.
-        ResourceError: data or disk are missing.
-        Interrupted: SIGINT or SIGTERM came; everything up to the last whole step is saved.
+        CheckpointError: the folder's checkpoints are refused.
+        DivergenceError: a loss, a weight or an optimizer's state is not finite; the last good checkpoint
+            is kept.
+        ResourceError: data or disk are missing, or another process is at work in the folder.
+        Interrupted: SIGINT, SIGTERM or SIGUSR1 came; everything up to the last whole step is saved.
     """
     every = checkpoint_every or max(1, math.ceil(recipe.steps / MILESTONES))
     if every < 1 or log_every < 1:
@@ -95,14 +100,14 @@ def train(
             normalization=recipe.normalization, activation=recipe.activation,
         ),
     )  # fmt: skip
-    resumed = folder.prepare(recipe, resume=resume)
-    players = make_players(recipe, architectures, target)
-    run = Run(
-        recipe=recipe, folder=folder, device=target, data=data, architectures=architectures,
-        players=players, average=make_average(recipe, players.generator),
-    )  # fmt: skip
-    start = 0 if resumed is None else restore(run, resumed)
-    _loop(run, start, every=every, log_every=log_every, progress=progress)
+    with folder.opened(recipe, resume=resume, note=note) as resumed:
+        players = make_players(recipe, architectures, target)
+        run = Run(
+            recipe=recipe, folder=folder, device=target, data=data, architectures=architectures,
+            players=players, average=make_average(recipe, players.generator),
+        )  # fmt: skip
+        start = 0 if resumed is None else restore(run, resumed)
+        _loop(run, start, every=every, log_every=log_every, progress=progress)
     return folder.last
 
 
@@ -125,10 +130,10 @@ def _loop(run: Run, start: int, *, every: int, log_every: int, progress: Progres
             stopping = request.signal_number is not None and step < recipe.steps
             if milestone or stopping or time.monotonic() - saved_at > LONGEST_UNSAVED:
                 check_finite(run, step)
+                if milestone:  # drawn before it is saved: a run killed in between draws it again
+                    draw(run, step)
                 run.folder.save(snapshot(run, step), milestone=milestone)
                 saved_at = time.monotonic()
-            if milestone:
-                draw(run, step)
             if progress is not None:
                 progress(step, recipe.steps, figures)
             if stopping and request.signal_number is not None:

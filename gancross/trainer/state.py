@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -113,15 +114,36 @@ def generated(run: Run, purpose: str, n: int) -> torch.Tensor:
 
 
 def check_finite(run: Run, step: int) -> None:
-    """No checkpoint with NaN weights replaces a good one."""
-    for name in ("generator", "discriminator"):
-        network: torch.nn.Module = getattr(run.players, name)
-        finite = torch.stack([value.isfinite().all() for value in network.state_dict().values()]).all()
-        if not bool(finite):
+    """No checkpoint with NaN or infinity in it replaces a good one.
+
+    An optimizer's mean square can overflow while the weights are still finite: its update is then 0.
+
+    Raises:
+        DivergenceError: something in the run is not finite.
+    """
+    players = run.players
+    parts: dict[str, Iterable[object]] = {
+        "generator has weights": players.generator.state_dict().values(),
+        "discriminator has weights": players.discriminator.state_dict().values(),
+        "generator's average has weights": [] if run.average is None else run.average.state_dict().values(),
+        "generator's optimizer has a state": _optimizer_state(players.generator_optimizer),
+        "discriminator's optimizer has a state": _optimizer_state(players.discriminator_optimizer),
+    }
+    for what, values in parts.items():
+        finite = [
+            value.isfinite().all().to(run.device) for value in values if isinstance(value, torch.Tensor)
+        ]
+        if finite and not bool(torch.stack(finite).all()):
+            verb = "is" if what.endswith("state") else "are"
             raise DivergenceError(
-                f"{run.folder.root}: diverged: the {name} has weights that are not finite at step {step};"
+                f"{run.folder.root}: diverged: the {what} that {verb} not finite at step {step};"
                 " the last good checkpoint is kept. Try a lower learning_rate or a larger gamma"
             )
+
+
+def _optimizer_state(optimizer: torch.optim.Optimizer) -> Iterator[object]:
+    for state in optimizer.state.values():
+        yield from state.values()
 
 
 def snapshot(run: Run, step: int) -> Checkpoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from gancross.data import catalogue
 from gancross.errors import GancrossError, Interrupted, ResourceError, UsageError
 from gancross.evaluator.crosstest import crosstest
 from gancross.evaluator.result import Result
-from gancross.files import write_atomically
+from gancross.files import read_bytes, write_atomically
 from gancross.pictures import image_grid
 from gancross.trainer.interruption import stop_requests
 
@@ -28,7 +29,9 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "regularized": ("--gamma", "0.1"),
 }
 POLL = 0.2  # seconds between looks at the logs
+STOPPED = (130, 143)  # exit codes of a run that a signal stopped
 PICTURE_IMAGES = 64
+LARGEST_PICTURE = 64 << 20
 
 Progress = Callable[[str, int, int], None]
 
@@ -54,7 +57,7 @@ def demonstrate(out: Path, *, progress: Progress | None = None) -> Demonstration
     Raises:
         UsageError: `out` is a file.
         ResourceError: a training process failed; its own last line is in the message.
-        Interrupted: SIGINT or SIGTERM came.
+        Interrupted: SIGINT, SIGTERM or SIGUSR1 came.
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is a file, expected a folder for the demonstration")
@@ -69,7 +72,8 @@ def demonstrate(out: Path, *, progress: Progress | None = None) -> Demonstration
     write_atomically(pictures["test data"], image_grid(test))
     for name, folder in folders.items():
         pictures[name] = out / f"{name}.png"
-        write_atomically(pictures[name], (folder / "samples" / f"step-{STEPS:010d}.png").read_bytes())
+        drawn = read_bytes(folder / "samples" / f"step-{STEPS:010d}.png", limit=LARGEST_PICTURE)
+        write_atomically(pictures[name], drawn)
     checkpoints = {name: folder / "last.pt" for name, folder in folders.items()}
     return Demonstration(result=result, record=record, checkpoints=checkpoints, pictures=pictures)
 
@@ -78,42 +82,59 @@ def _train_side_by_side(folders: dict[str, Path], progress: Progress | None) -> 
     """One process per variant; the parent reads their logs. A signal stops and saves all of them.
 
     Raises:
-        Interrupted: SIGINT or SIGTERM came.
+        Interrupted: SIGINT, SIGTERM or SIGUSR1 came.
         ResourceError: a process failed.
     """
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    processes = {
-        name: subprocess.Popen(
-            [
-                sys.executable, "-m", "gancross", "train", "digits", "--out", str(folder), "--quiet",
-                *SHARED, *VARIANTS[name],
-            ],
-            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            start_new_session=True,  # Ctrl-C reaches the parent alone, which then asks each child once
-        )
-        for name, folder in folders.items()
-    }  # fmt: skip
+    processes: dict[str, subprocess.Popen[str]] = {}
+    stopping: int | None = None
     try:
-        with stop_requests() as request:
-            while all(process.poll() in (None, 0) for process in processes.values()):
-                if request.signal_number is not None:
-                    raise Interrupted(
-                        "stopped; the same command goes on from here", signal_number=request.signal_number
-                    )
+        with stop_requests() as request:  # before the first process is there, or it could be left behind
+            for name, folder in folders.items():
+                processes[name] = _started(name, folder)
+            while request.signal_number is None and _going_well(processes):
                 for name, folder in folders.items():
                     if progress is not None:
                         progress(f"training {name}", logged_step(folder / "log.jsonl"), STEPS)
-                if all(process.poll() == 0 for process in processes.values()):
-                    break
                 time.sleep(POLL)
+            stopping = request.signal_number
         failed = [name for name, process in processes.items() if process.poll() not in (None, 0)]
     finally:
         for process in processes.values():
             if process.poll() is None:
                 process.terminate()
         complaints = {name: process.communicate()[1] for name, process in processes.items()}
+    if stopping is None and any(processes[name].returncode in STOPPED for name in failed):
+        stopping = signal.SIGTERM  # a scheduler's signal to every process reached this one last, or not
+    if stopping is not None:
+        raise Interrupted("stopped; the same command goes on from here", signal_number=stopping)
     for name in failed:  # not those that were only stopped on its account
         raise _failure(name, processes[name].returncode, complaints[name])
+
+
+def _started(name: str, folder: Path) -> subprocess.Popen[str]:
+    """A process that trains one variant.
+
+    Raises:
+        ResourceError: the system starts no more of them.
+    """
+    try:
+        return subprocess.Popen(
+            [
+                sys.executable, "-m", "gancross", "train", "digits", "--out", str(folder), "--quiet",
+                *SHARED, *VARIANTS[name],
+            ],
+            env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which then asks each child once
+        )  # fmt: skip
+    except OSError as error:
+        raise ResourceError(f"the training of '{name}' cannot be started: {error.strerror}") from error
+
+
+def _going_well(processes: dict[str, subprocess.Popen[str]]) -> bool:
+    """Some are at work and none has failed."""
+    codes = [process.poll() for process in processes.values()]
+    return None in codes and all(code in (None, 0) for code in codes)
 
 
 def logged_step(log: Path) -> int:
