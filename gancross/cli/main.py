@@ -14,6 +14,7 @@ from gancross import __version__
 from gancross.cli.crosstest import crosstest
 from gancross.cli.demo import demo
 from gancross.cli.figure import figure
+from gancross.cli.gate import gate
 from gancross.cli.listing import datasets, recipes
 from gancross.cli.sample import sample
 from gancross.cli.train import train
@@ -40,7 +41,7 @@ def cli() -> None:
     """Train GANs and cross-test them: let each GAN's discriminator judge the other GAN's samples."""
 
 
-for command in (train, crosstest, sample, figure, demo, recipes, datasets):
+for command in (train, crosstest, gate, sample, figure, demo, recipes, datasets):
     cli.add_command(command)
 
 

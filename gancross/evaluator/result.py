@@ -55,8 +55,9 @@ def load_result(path: str | Path) -> Result:
         DataError: it is not a result of this format, or not as the JSON Schema in the package says.
     """
     path = Path(path)
+    content = read_bytes(path, limit=LARGEST_FILE)
     try:
-        document = json.loads(read_bytes(path, limit=LARGEST_FILE))
+        document = json.loads(content)
     except ValueError as error:
         raise DataError(f"{path}: not JSON: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
