@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from gancross import __version__
+from gancross.cli.benchmark import benchmark
 from gancross.cli.crosstest import crosstest
 from gancross.cli.demo import demo
 from gancross.cli.figure import figure
@@ -41,7 +42,7 @@ def cli() -> None:
     """Train GANs and cross-test them: let each GAN's discriminator judge the other GAN's samples."""
 
 
-for command in (train, crosstest, gate, sample, figure, demo, recipes, datasets):
+for command in (train, crosstest, benchmark, gate, sample, figure, demo, recipes, datasets):
     cli.add_command(command)
 
 

@@ -44,7 +44,9 @@ _CELEBA = "official img_align_celeba.zip, unzipped, in celeba/"
 
 DATASETS: dict[str, Entry] = {
     "mixture": Entry(samples="endless, 3-d vectors", image_size=None, origin="generated"),
-    "digits": Entry(samples="1,201 + 596, 1×8×8", image_size=8, channels=1, origin="embedded in scikit-learn"),
+    "digits": Entry(
+        samples="1,201 + 596, 1×8×8", image_size=8, channels=1, origin="embedded in scikit-learn"
+    ),
     "mnist": Entry(
         samples="60,000 + 10,000, 1×28×28, or zero-padded with image_size=32", image_size=28, channels=1,
         padded=32, origin=_TORCHVISION,

@@ -35,7 +35,7 @@ def dask(scheduler: str | None, runs: int, jobs: int | None) -> Iterator[int]:
     if scheduler is None:
         raise UsageError("--backend dask needs --scheduler ADDRESS, such as tcp://host:8786")
     try:
-        client = Client(scheduler, timeout="20s", set_as_default=True)
+        client = Client(scheduler, timeout="20s", set_as_default=True)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ResourceError(f"Dask scheduler {scheduler}: does not answer: {error}") from None
     with client, joblib.parallel_config(backend="dask"):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from joblib import Parallel, delayed
@@ -20,10 +18,13 @@ from gancross.data import catalogue
 from gancross.errors import GancrossError, Interrupted, ResourceError, UsageError
 from gancross.evaluator.crosstest import crosstest
 from gancross.evaluator.result import Result
+from gancross.trainer.interruption import stop_requests
 from gancross.trainer.loop import train
 from gancross.workflow.clusters import BACKENDS
+from gancross.workflow.plan import is_finished, run_folder, steps_done
 from gancross.workflow.spec import PlannedRun, Spec
 
+STOPPED = "stopped; the same command goes on from here"
 POLL = 0.5  # seconds between looks at the logs
 
 Progress = Callable[[str, int, int], None]
@@ -61,20 +62,6 @@ class Ended:
     message: str = ""
 
 
-def run_folder(out: Path, run: PlannedRun) -> Path:
-    """Where a run of a benchmark lies."""
-    return out / "runs" / run.name
-
-
-def steps_done(folder: Path) -> int:
-    """The step of the last whole line of a run's log; 0 before there is one."""
-    try:
-        lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
-        return int(json.loads(lines[-1])["step"])
-    except (OSError, ValueError, IndexError, KeyError, TypeError):
-        return 0
-
-
 def run_benchmark(
     spec: Spec, out: Path, *, execution: Execution | None = None, progress: Progress | None = None
 ) -> Result:
@@ -88,7 +75,8 @@ def run_benchmark(
 
     Raises:
         UsageError: `out` is a file, or data and recipes do not fit together.
-        ResourceError: a run failed for another reason than the user's, or a backend is missing.
+        ResourceError: a backend is missing.
+        GancrossError: a run failed; with that run's exit code.
         Interrupted: SIGINT or SIGTERM came; every local run saved its last step.
     """
     if out.exists() and not out.is_dir():
@@ -110,8 +98,6 @@ def run_benchmark(
 
 def contestant_of(out: Path, run: PlannedRun) -> Contestant:
     """The last checkpoint of a run under its name, with its variant as method."""
-    from dataclasses import replace
-
     loaded = load_contestant(run_folder(out, run) / "last.pt", name=run.name)
     return replace(loaded, method=run.variant)
 
@@ -140,16 +126,23 @@ def train_all(
     """Trains what is not finished, several at a time.
 
     Raises:
-        Interrupted, UsageError, ResourceError: as `run_benchmark`.
+        GancrossError: as `run_benchmark`.
     """
     waiting = [run for run in runs if not is_finished(run, run_folder(out, run))]
     if not waiting:
         return
-    with BACKENDS[execution.backend](execution.scheduler, len(waiting), execution.jobs) as jobs, _watching(
-        runs, out, progress
-    ):
-        tasks = (delayed(train_one)(run, run_folder(out, run).absolute(), execution) for run in waiting)
-        ended: list[Ended] = list(Parallel(n_jobs=jobs)(tasks))
+    tasks = (delayed(train_one)(run, run_folder(out, run).absolute(), execution) for run in waiting)
+    backend = BACKENDS[execution.backend](execution.scheduler, len(waiting), execution.jobs)
+    with stop_requests() as request, backend as jobs, _watching(runs, out, progress):
+        try:
+            ended: list[Ended] = list(Parallel(n_jobs=jobs)(tasks))
+        except BrokenExecutor:
+            if request.signal_number is not None:
+                raise Interrupted(STOPPED, signal_number=request.signal_number) from None
+            raise ResourceError(
+                "a process that trained died, perhaps for lack of memory: use fewer --jobs; the same"
+                " command goes on from here"
+            ) from None
     failed = [one for one in ended if one.exit_code]
     if failed:
         raise _failure(failed, len(runs))
@@ -169,30 +162,15 @@ def train_one(run: PlannedRun, folder: Path, execution: Execution) -> Ended:
     return Ended(name=run.name)
 
 
-def is_finished(run: PlannedRun, folder: Path) -> bool:
-    """Whether a run's last step is logged and its last checkpoint written."""
-    milestone = folder / "checkpoints" / f"step-{run.recipe.steps:010d}.pt"
-    return milestone.is_file() and (folder / "last.pt").is_file() and _same_recipe(run, folder)
-
-
-def _same_recipe(run: PlannedRun, folder: Path) -> bool:
-    """A folder of another recipe is not finished: training there says what differs."""
-    try:
-        return bool(json.loads((folder / "recipe.json").read_text(encoding="utf-8")) == run.recipe.to_dict())
-    except (OSError, ValueError):
-        return False
-
-
 def _failure(failed: Sequence[Ended], total: int) -> GancrossError:
     interrupted = [one for one in failed if one.exit_code > 128]
     if interrupted:
-        return Interrupted(
-            "stopped; the same command goes on from here", signal_number=interrupted[0].exit_code - 128
-        )
-    kinds: dict[int, Any] = {kind.exit_code: kind for kind in GancrossError.__subclasses__() if kind is not Interrupted}
+        return Interrupted(STOPPED, signal_number=interrupted[0].exit_code - 128)
     first = failed[0]
     more = f"; {len(failed)} of {total} runs failed" if len(failed) > 1 else ""
-    return kinds.get(first.exit_code, ResourceError)(f"run '{first.name}': {first.message}{more}")
+    failure = GancrossError(f"run '{first.name}': {first.message}{more}")
+    failure.exit_code = first.exit_code
+    return failure
 
 
 @contextmanager
