@@ -5,7 +5,8 @@
     ├── CheckpointError   3    a checkpoint that is refused: damaged, hostile, or of another kind
     ├── DataError         3    a data file that is refused
     ├── DivergenceError   4    losses, weights or scores that are not finite
-    ├── ResourceError 5    disk, lock, memory, missing data or weights
+    ├── ResourceError     5    disk, lock, memory, missing data or weights
+    ├── GateFailed        6    a result that is worse than its baseline
     └── Interrupted     130    stopped by SIGINT, after a last checkpoint; 143 by another signal
 
 A message says what is wrong, where, and what to do next, in one line. Anything else that escapes is
@@ -53,6 +54,12 @@ class ResourceError(GancrossError, OSError):
     """The machine lacks something: disk space, a free lock, memory, data, weights."""
 
     exit_code = 5
+
+
+class GateFailed(GancrossError):
+    """A result is worse than its baseline, beyond chance and beyond what was allowed."""
+
+    exit_code = 6
 
 
 class Interrupted(GancrossError):

@@ -14,9 +14,11 @@ from typing import Any
 import click
 
 from gancross import __version__
+from gancross.cli.benchmark import benchmark
 from gancross.cli.crosstest import crosstest
 from gancross.cli.demo import demo
 from gancross.cli.figure import figure
+from gancross.cli.gate import gate
 from gancross.cli.listing import datasets, recipes
 from gancross.cli.report import report
 from gancross.cli.sample import sample
@@ -65,7 +67,7 @@ def cli() -> None:
     """Train GANs and cross-test them: let each GAN's discriminator judge the other GAN's samples."""
 
 
-for command in (train, crosstest, report, sample, figure, demo, recipes, datasets):
+for command in (train, crosstest, benchmark, report, gate, sample, figure, demo, recipes, datasets):
     cli.add_command(command)
 
 
