@@ -20,10 +20,12 @@ from gancross.checkpoint import load
 from gancross.cli.main import main
 from gancross.data import catalogue
 from gancross.errors import GancrossError, UsageError
+from gancross.evaluator.result import load_result
 from gancross.trainer.experiments import RECIPES, recipe
 from gancross.trainer.loop import train
+from gancross.workflow.execution import Execution
 from gancross.workflow.plan import is_finished, planned_variants, run_folder
-from gancross.workflow.runner import Execution, run_benchmark, train_all
+from gancross.workflow.runner import run_benchmark, train_all
 from gancross.workflow.spec import load_spec, parse_spec
 from gancross.workflow.work import estimated_work
 
@@ -156,17 +158,19 @@ def test_what_is_missing_is_trained_and_what_is_there_is_kept(tmp_path: Path) ->
     train(spec.runs[1].recipe.with_changes({"steps": 2}), half, device="cpu", checkpoint_every=1)
     execution = Execution(jobs=2, device="cpu", log_every=1)
     seen: dict[str, int] = {}
-    result = run_benchmark(
+    found = run_benchmark(
         spec, out, execution=execution, progress=lambda what, done, n: seen.update({what: done})
     )
     assert all(is_finished(run, run_folder(out, run)) for run in spec.runs)
     assert seen["training plain-seed1"] == 4
+    assert found.record.is_file() and found.markdown.is_file() and "<html" in found.html.read_text()
+    result = load_result(found.record)
     methods = {one["name"]: one["method"] for one in result.document["contestants"]}
     assert methods == {"plain-seed0": "plain", "plain-seed1": "plain", "regularized": "regularized"}
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")}
     again = run_benchmark(spec, out, execution=execution)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")} == before
-    assert again.to_dict() | {"provenance": 0} == result.to_dict() | {"provenance": 0}
+    assert again.result.to_dict() | {"provenance": 0} == result.to_dict() | {"provenance": 0}
     alone = train(spec.runs[1].recipe, tmp_path / "alone", device="cpu")
     assert same(alone, half / "last.pt"), "a resumed run ends as an unbroken one"
 
@@ -204,7 +208,8 @@ def test_a_real_dask_cluster_trains_the_same_runs(tmp_path: Path) -> None:
 import json, sys
 from pathlib import Path
 from distributed import LocalCluster
-from gancross.workflow.runner import Execution, train_all
+from gancross.workflow.execution import Execution
+from gancross.workflow.runner import train_all
 from gancross.workflow.spec import parse_spec
 
 if __name__ == "__main__":

@@ -177,7 +177,7 @@ def test_a_signal_to_all_processes_of_a_run_spares_those_that_read(tmp_path: Pat
 )
 def test_a_signal_to_the_demonstration_stops_and_saves_both_runs(tmp_path: Path, name: str) -> None:
     started = start(tmp_path, "demo", "-q")
-    runs = [tmp_path / "gancross-demo" / variant for variant in ("unregularized", "regularized")]
+    runs = [tmp_path / "gancross-demo" / "runs" / variant for variant in ("unregularized", "regularized")]
     started.until(lambda: all((run / "last.pt").exists() for run in runs))
     started.process.send_signal(signal.Signals[name])
     code, lines = started.end()

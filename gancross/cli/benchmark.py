@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gancross.cli.options import common, notes_console, progress_bar, tables_console
+from gancross.cli.options import bar_for_each, common, notes_console, progress_bar, tables_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +55,8 @@ def benchmark(
         return
     from gancross.data import catalogue
     from gancross.report.console import print_result
-    from gancross.workflow.runner import Execution, run_benchmark
+    from gancross.workflow.execution import Execution
+    from gancross.workflow.runner import run_benchmark
 
     execution = Execution(
         backend=backend, scheduler=scheduler, jobs=jobs, threads=threads, device=device,
@@ -64,18 +65,9 @@ def benchmark(
     notes = notes_console()
     notes.print(f"{planned.name}: {len(planned.runs)} runs into {folder}", markup=False)
     with progress_bar(notes) as bar:
-        tasks = {}
-
-        def show(label: str, done: int, n: int) -> None:
-            if label not in tasks:
-                tasks[label] = bar.add_task(label, total=n, figures="", rate="")
-            speed = bar.tasks[tasks[label]].speed
-            bar.update(tasks[label], completed=done, rate=f"{speed:.0f}/s" if speed else "")
-
-        result = run_benchmark(planned, folder, execution=execution, progress=show)
-    print_result(result, tables_console())
-    result.save(folder / "result.json")
-    notes.print(f"\nrecord: {folder / 'result.json'}", markup=False)
+        made = run_benchmark(planned, folder, execution=execution, progress=bar_for_each(bar))
+    print_result(made.result, tables_console())
+    notes.print(f"\nrecord: {made.record}\nreport: {made.html}\nsummary: {made.markdown}", markup=False)
 
 
 def _list(spec: Spec, out: Path, console: Console) -> None:

@@ -65,3 +65,16 @@ def progress_bar(console: Console) -> Progress:
         disable=not console.is_terminal or setting("quiet"),
         transient=True,
     )
+
+
+def bar_for_each(bar: Progress) -> Callable[[str, int, int], None]:
+    """A callback (what, done, of how many) that gives each kind of work a bar of its own."""
+    tasks: dict[str, Any] = {}
+
+    def show(label: str, done: int, n: int) -> None:
+        if label not in tasks:
+            tasks[label] = bar.add_task(label, total=n, figures="", rate="")
+        speed = bar.tasks[tasks[label]].speed
+        bar.update(tasks[label], completed=done, rate=f"{speed:.0f}/s" if speed else "")
+
+    return show

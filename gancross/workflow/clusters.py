@@ -1,8 +1,10 @@
-"""Where the runs of a benchmark execute: joblib's backends for local processes, Dask and Ray."""
+"""Clusters on which the runs of a benchmark execute, through joblib's backends for Dask and Ray.
+
+Their workers must see the folder of the benchmark and the data under the same paths.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -12,39 +14,30 @@ from gancross.errors import ResourceError, UsageError
 
 
 @contextmanager
-def local(scheduler: str | None, runs: int, jobs: int | None) -> Iterator[int]:
-    """Processes on this machine, at most one per CPU; yields how many."""
-    if scheduler is not None:
-        raise UsageError("--scheduler needs --backend dask or ray")
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        yield min(runs, jobs or os.cpu_count() or 1)
-
-
-@contextmanager
-def dask(scheduler: str | None, runs: int, jobs: int | None) -> Iterator[int]:
-    """The workers of a Dask cluster. They must see the folder of the benchmark and the data.
+def dask(scheduler: str | None) -> Iterator[None]:
+    """Inside, joblib's tasks run on the workers of a Dask cluster.
 
     Raises:
         ResourceError: Dask is not installed, or the scheduler does not answer.
         UsageError: no scheduler was named.
     """
+    if scheduler is None:
+        raise UsageError("--backend dask needs --scheduler ADDRESS, such as tcp://host:8786")
     try:
         from distributed import Client
     except ImportError:
         raise ResourceError("--backend dask needs Dask: pip install 'gancross[dask]'") from None
-    if scheduler is None:
-        raise UsageError("--backend dask needs --scheduler ADDRESS, such as tcp://host:8786")
     try:
         client = Client(scheduler, timeout="20s", set_as_default=True)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ResourceError(f"Dask scheduler {scheduler}: does not answer: {error}") from None
     with client, joblib.parallel_config(backend="dask"):
-        yield jobs or -1
+        yield
 
 
 @contextmanager
-def ray(scheduler: str | None, runs: int, jobs: int | None) -> Iterator[int]:
-    """The workers of a Ray cluster; without an address the one that Ray finds. They must see folder and data.
+def ray(scheduler: str | None) -> Iterator[None]:
+    """Inside, joblib's tasks run on the workers of a Ray cluster; without an address the one that Ray finds.
 
     Raises:
         ResourceError: Ray is not installed, or the cluster does not answer.
@@ -61,11 +54,9 @@ def ray(scheduler: str | None, runs: int, jobs: int | None) -> Iterator[int]:
     register_ray()
     try:
         with joblib.parallel_config(backend="ray"):
-            yield jobs or -1
+            yield
     finally:
         cluster.shutdown()
 
 
-Backend = Callable[[str | None, int, int | None], AbstractContextManager[int]]
-
-BACKENDS: dict[str, Backend] = {"local": local, "dask": dask, "ray": ray}
+CLUSTERS: dict[str, Callable[[str | None], AbstractContextManager[None]]] = {"dask": dask, "ray": ray}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,14 +14,20 @@ from joblib import Parallel, delayed
 
 from gancross.checkpoint import load_contestant
 from gancross.contestant import Contestant
-from gancross.data import catalogue
-from gancross.errors import GancrossError, Interrupted, ResourceError, UsageError
-from gancross.evaluator.crosstest import crosstest
+from gancross.devices import resolve_device
+from gancross.errors import GancrossError, Interrupted, UsageError
+from gancross.evaluator.crosstest import crosstest, load_reals
 from gancross.evaluator.result import Result
+from gancross.files import write_atomically
+from gancross.report.html import html_report
+from gancross.report.markdown import markdown_report
+from gancross.report.samples import sample_pictures, write_samples
 from gancross.trainer.interruption import stop_requests
 from gancross.trainer.loop import train
-from gancross.workflow.clusters import BACKENDS
+from gancross.workflow.clusters import CLUSTERS
+from gancross.workflow.execution import Ended, Execution
 from gancross.workflow.plan import is_finished, run_folder, steps_done
+from gancross.workflow.processes import run_as_process
 from gancross.workflow.spec import PlannedRun, Spec
 
 STOPPED = "stopped; the same command goes on from here"
@@ -31,69 +37,61 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Execution:
-    """Where and how runs execute; none of it changes a figure but `threads` and `device`.
+class Benchmarked:
+    """What a benchmark found, and where it lies: record, reports, the last checkpoint of every run."""
 
-    Attributes:
-        backend: a key of `BACKENDS`: `local` processes, `dask` or `ray`.
-        scheduler: the address of the cluster's scheduler.
-        jobs: runs at a time; by default one per CPU, or as many as a cluster has workers for.
-        threads: of each run.
-        device, data_root, download: as `gancross.train`.
-        log_every: steps between lines of the logs.
-    """
-
-    backend: str = "local"
-    scheduler: str | None = None
-    jobs: int | None = None
-    threads: int = 1
-    device: str = "auto"
-    data_root: Path = catalogue.DEFAULT_ROOT
-    download: bool = False
-    log_every: int = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a run ended: plainly, so that it travels between processes and machines."""
-
-    name: str
-    exit_code: int = 0
-    message: str = ""
+    result: Result
+    record: Path
+    html: Path
+    markdown: Path
+    checkpoints: dict[str, Path]
 
 
 def run_benchmark(
     spec: Spec, out: Path, *, execution: Execution | None = None, progress: Progress | None = None
-) -> Result:
-    """Trains every run of the specification and cross-tests all of them; the same call again goes on.
+) -> Benchmarked:
+    """Trains every run of the specification, cross-tests all and reports; the same call again goes on.
 
     A run that fails does not stop the others; it is reported when they are through.
 
     Args:
-        out: folder of the benchmark; runs lie in `out/runs/NAME`.
+        out: folder of the benchmark: runs lie in `out/runs/NAME`; `result.json`, which is also what a gate
+            takes as a baseline, `result-samples/`, `report.html` and `report.md` in itself.
         progress: called with (what, steps or samples done, of how many).
 
     Raises:
         UsageError: `out` is a file, or data and recipes do not fit together.
-        ResourceError: a backend is missing.
+        ResourceError: a cluster or its library is missing.
         GancrossError: a run failed; with that run's exit code.
-        Interrupted: SIGINT or SIGTERM came; every local run saved its last step.
+        Interrupted: SIGINT, SIGTERM or SIGUSR1 came; every local run saved its last step.
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is a file, expected the folder of a benchmark")
     execution = execution or Execution()
+    asked = spec.crosstest
+    named, size = asked.data or common_data(spec), common_size(spec)
     train_all(spec.runs, out, execution=execution, progress=progress)
     contestants = [contestant_of(out, run) for run in spec.runs]
-    asked = spec.crosstest
-    return crosstest(
-        contestants,
-        data=asked.data or common_data(spec),
-        image_size=common_size(spec),
+    reals = load_reals(named, data_root=execution.data_root, image_size=size, seed=asked.seed)
+    result = crosstest(
+        contestants, data=reals,
         num_samples=asked.num_samples, seed=asked.seed, norm=asked.norm, quantize=asked.quantize,
         controls=asked.controls, norm_check=asked.norm_check, metrics=asked.metrics,
-        kid_subset_size=asked.kid_subset_size, device=execution.device, data_root=execution.data_root,
-        progress=progress,
+        kid_subset_size=asked.kid_subset_size, device=execution.device, progress=progress,
     )  # fmt: skip
+    made = Benchmarked(
+        result=result, record=out / "result.json", html=out / "report.html", markdown=out / "report.md",
+        checkpoints={run.name: run_folder(out, run) / "last.pt" for run in spec.runs},
+    )  # fmt: skip
+    pictures = sample_pictures(
+        contestants, reals, num_samples=asked.num_samples, seed=asked.seed,
+        device=resolve_device(execution.device),
+    )  # fmt: skip
+    result.save(made.record)
+    write_samples(made.record, pictures)
+    write_atomically(made.html, html_report(result, pictures).encode())
+    write_atomically(made.markdown, markdown_report(result).encode())
+    return made
 
 
 def contestant_of(out: Path, run: PlannedRun) -> Contestant:
@@ -131,25 +129,36 @@ def train_all(
     waiting = [run for run in runs if not is_finished(run, run_folder(out, run))]
     if not waiting:
         return
-    tasks = (delayed(train_one)(run, run_folder(out, run).absolute(), execution) for run in waiting)
-    backend = BACKENDS[execution.backend](execution.scheduler, len(waiting), execution.jobs)
-    with stop_requests() as request, backend as jobs, _watching(runs, out, progress):
-        try:
-            ended: list[Ended] = list(Parallel(n_jobs=jobs)(tasks))
-        except BrokenExecutor:
-            if request.signal_number is not None:
-                raise Interrupted(STOPPED, signal_number=request.signal_number) from None
-            raise ResourceError(
-                "a process that trained died, perhaps for lack of memory: use fewer --jobs; the same"
-                " command goes on from here"
-            ) from None
+    at_work = _locally if execution.backend == "local" else _on_cluster
+    with _watching(runs, out, progress):
+        ended = at_work(waiting, out, execution)
     failed = [one for one in ended if one.exit_code]
     if failed:
         raise _failure(failed, len(runs))
 
 
+def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> list[Ended]:
+    """Every run is a process; joblib's threads only look after them."""
+    if execution.scheduler is not None:
+        raise UsageError("--scheduler needs --backend dask or ray")
+    jobs = min(len(runs), execution.jobs or os.cpu_count() or 1)
+    with stop_requests() as request:
+        tasks = (delayed(run_as_process)(run, run_folder(out, run), execution, request) for run in runs)
+        ended: list[Ended] = list(Parallel(n_jobs=jobs, backend="threading")(tasks))
+    if request.signal_number is not None:
+        raise Interrupted(STOPPED, signal_number=request.signal_number)
+    return ended
+
+
+def _on_cluster(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> list[Ended]:
+    """Every run is a task of the cluster, which sees the same folders."""
+    with CLUSTERS[execution.backend](execution.scheduler):
+        tasks = (delayed(train_one)(run, run_folder(out, run).absolute(), execution) for run in runs)
+        return list(Parallel(n_jobs=execution.jobs or -1)(tasks))
+
+
 def train_one(run: PlannedRun, folder: Path, execution: Execution) -> Ended:
-    """Trains or resumes one run, wherever a backend has put this call."""
+    """Trains or resumes one run, wherever a cluster has put this call."""
     torch.set_num_threads(execution.threads)
     try:
         train(
