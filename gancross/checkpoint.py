@@ -237,6 +237,9 @@ def _check_state(architecture: Architecture, state: object) -> None:
         if not isinstance(got, torch.Tensor) or got.shape != tensor.shape or got.dtype != tensor.dtype:
             found = f"{tuple(got.shape)} {got.dtype}" if isinstance(got, torch.Tensor) else type(got).__name__
             raise RefusedArchive(f"'{key}' should be {tuple(tensor.shape)} {tensor.dtype}, is {found}")
+    if len({tensor.data_ptr() for tensor in state.values()}) < len(state):
+        raise RefusedArchive(f"two weights of '{architecture.name}' share their memory")
+    for key, got in state.items():
         # aminmax passes NaN on and, unlike isfinite, needs no memory of the tensor's size
         if got.is_floating_point() and not all(bool(end.isfinite()) for end in got.aminmax()):
             raise RefusedArchive(f"'{key}' holds NaN or infinite weights")

@@ -24,13 +24,13 @@ class RefusedArchive(Exception):
 
 
 def plain_copy(loaded: object) -> object:
-    """A copy made of dictionaries, lists, tuples, primitives and tensors of its own.
+    """A copy made of dictionaries, lists, tuples, primitives and dense tensors.
 
     Subclasses are replaced, so that nothing a file put on an object is ever called.
 
     Raises:
-        RefusedArchive: another kind of object is in it, a tensor occurs twice, a text holds control
-            characters, or it is too large or too deep as a tree.
+        RefusedArchive: another kind of object is in it, a text holds control characters, or it is too
+            large or too deep as a tree.
     """
     return _Copier().copy(loaded, 0)
 
@@ -40,7 +40,6 @@ class _Copier:
 
     def __init__(self) -> None:
         self.values = 0
-        self.tensors: set[int] = set()
 
     def copy(self, value: object, depth: int) -> object:
         self.values += 1
@@ -89,9 +88,6 @@ class _Copier:
             raise RefusedArchive(f"a tensor with strides {tensor.stride()} for shape {tuple(tensor.shape)}")
         if tensor.untyped_storage().nbytes() != tensor.nbytes:
             raise RefusedArchive("a tensor that is not the whole of its storage")
-        if id(tensor) in self.tensors:
-            raise RefusedArchive("a tensor that occurs twice")
-        self.tensors.add(id(tensor))
 
 
 _SHORT = reprlib.Repr()

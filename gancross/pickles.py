@@ -125,9 +125,9 @@ class _Paper:
         _, kind, key, location, count = identity
         if kind.name not in _STORAGES or not 0 <= count <= LARGEST_INTEGER or len(location) > 64:
             raise RefusedArchive("damaged pickle: a storage of no kind or size")
-        if key in self.sizes:
-            raise RefusedArchive("two tensors share a storage")
-        self.sizes[key] = count * _STORAGES[kind.name]
+        size = count * _STORAGES[kind.name]
+        if self.sizes.setdefault(key, size) != size:
+            raise RefusedArchive("damaged pickle: a storage of two sizes")
         self.stack.append(_Storage(count))
 
     def call(self) -> None:
