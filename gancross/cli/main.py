@@ -17,13 +17,14 @@ from gancross import __version__
 from gancross.cli.benchmark import benchmark
 from gancross.cli.crosstest import crosstest
 from gancross.cli.demo import demo
+from gancross.cli.export import export
 from gancross.cli.figure import figure
 from gancross.cli.gate import gate
 from gancross.cli.listing import datasets, recipes
 from gancross.cli.report import report
 from gancross.cli.sample import sample
 from gancross.cli.train import train
-from gancross.errors import GancrossError, Interrupted, first_line, unknown_name
+from gancross.errors import GancrossError, Interrupted, first_line, printable, unknown_name
 
 INTERRUPTED = 130
 BUG = 1
@@ -67,7 +68,9 @@ def cli() -> None:
     """Train GANs and cross-test them: let each GAN's discriminator judge the other GAN's samples."""
 
 
-for command in (train, crosstest, benchmark, report, gate, sample, figure, demo, recipes, datasets):
+for command in (
+    train, crosstest, benchmark, report, gate, sample, export, figure, demo, recipes, datasets,
+):  # fmt: skip
     cli.add_command(command)
 
 
@@ -82,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
         if "--debug" in arguments:
             raise
         code, message = explanation(error, arguments[0] if arguments else "")
-        click.echo(f"Error: {' '.join(message.split())}", err=True)
+        click.echo(f"Error: {printable(message)}", err=True)
         _drop_unwritten()
     except KeyboardInterrupt as stop:
         click.echo(f"Error: {interruption(stop)}", err=True)

@@ -9,8 +9,9 @@ from itertools import count
 from pathlib import Path
 
 from gancross import checkpoint
-from gancross.archive import RefusedArchive, load_archive
+from gancross.archive import load_archive
 from gancross.checkpoint import FORMAT, LARGEST_FILE, Checkpoint
+from gancross.checks import RefusedArchive
 from gancross.errors import CheckpointError, ResourceError
 from gancross.files import read_bytes, write_atomically
 

@@ -17,6 +17,7 @@ from gancross import checkpoint
 from gancross.checkpoint import Checkpoint
 from gancross.errors import ResourceError, UsageError
 from gancross.files import read_bytes, unfinished, write_atomically
+from gancross.json_values import parsed
 from gancross.trainer.lock import LOCK, locked
 from gancross.trainer.recipes import Recipe
 from gancross.trainer.resuming import Note, newest_checkpoint
@@ -152,14 +153,14 @@ class RunFolder:
 def _logged_step(line: bytes) -> float:
     """The step of a line of the log; infinite for a damaged one, which every step is before."""
     try:
-        return int(json.loads(line)["step"])
+        return int(parsed(line)["step"])
     except (ValueError, KeyError, TypeError, OverflowError):
         return math.inf
 
 
 def _read_recipe(path: Path) -> Recipe:
     try:
-        return Recipe.from_dict(json.loads(read_bytes(path, limit=LARGEST_RECIPE)))
+        return Recipe.from_dict(parsed(read_bytes(path, limit=LARGEST_RECIPE)))
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: not a recipe: {error}; give another --out") from None
 

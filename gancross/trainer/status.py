@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gancross.errors import DivergenceError, GancrossError, Interrupted
 from gancross.files import read_bytes, write_atomically
+from gancross.json_values import parsed
 
 STATUS = "status.json"
 RUNNING = "running"
@@ -58,7 +59,7 @@ def write_status(root: Path, status: str, *, step: int, steps: int) -> None:
 def read_status(root: Path) -> Status | None:
     """What `status.json` says; None where there is none, or it is damaged."""
     try:
-        return Status(**json.loads(read_bytes(root / STATUS, limit=LARGEST)))
+        return Status(**parsed(read_bytes(root / STATUS, limit=LARGEST)))
     except (GancrossError, ValueError, TypeError):
         return None
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from gancross.data import catalogue
+from gancross.json_values import parsed
 from gancross.workflow.spec import PlannedRun, Spec
 from gancross.workflow.work import Work, estimated_work
 
@@ -64,7 +64,7 @@ def steps_done(folder: Path) -> int:
     """The step of the last whole line of a run's log; 0 before there is one."""
     try:
         lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
-        return int(json.loads(lines[-1])["step"])
+        return int(parsed(lines[-1])["step"])
     except (OSError, ValueError, IndexError, KeyError, TypeError):
         return 0
 
@@ -78,6 +78,6 @@ def is_finished(run: PlannedRun, folder: Path) -> bool:
 def _same_recipe(run: PlannedRun, folder: Path) -> bool:
     """A folder of another recipe is not finished: training there says what differs."""
     try:
-        return bool(json.loads((folder / "recipe.json").read_text(encoding="utf-8")) == run.recipe.to_dict())
+        return bool(parsed((folder / "recipe.json").read_bytes()) == run.recipe.to_dict())
     except (OSError, ValueError):
         return False
