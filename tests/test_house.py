@@ -14,8 +14,18 @@ import gancross
 PACKAGE = Path(gancross.__file__).parent
 FLOORS = [
     {"errors"},
-    {"files", "archive", "caches", "devices", "divergences", "models", "latents"},
-    {"contestant", "data", "pictures", "checkpoint", "distributed"},
+    {
+        "files",
+        "archive",
+        "caches",
+        "devices",
+        "divergences",
+        "models",
+        "latents",
+        "distributed",
+        "distributed_group",
+    },
+    {"contestant", "data", "pictures", "checkpoint"},
     {"trainer", "evaluator"},
     {"report"},
     {"workflow"},

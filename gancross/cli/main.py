@@ -5,8 +5,12 @@ Nothing heavy is imported at the top of any file in this folder, so that `--help
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import click
 
@@ -17,6 +21,7 @@ from gancross.cli.figure import figure
 from gancross.cli.listing import datasets, recipes
 from gancross.cli.sample import sample
 from gancross.cli.train import train
+from gancross.distributed import joined, process_count, said_elsewhere
 from gancross.errors import GancrossError, unknown_name
 
 INTERRUPTED = 130
@@ -48,16 +53,42 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and leaves with the exit code of `gancross.errors`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = cli.main(args=arguments or ["--help"], prog_name="gancross", standalone_mode=False)
+        with alongside():
+            code = cli.main(args=arguments or ["--help"], prog_name="gancross", standalone_mode=False)
     except Exception as error:
         if "--debug" in arguments:
             raise
         code, message = explanation(error)
-        click.echo(f"Error: {' '.join(message.split())}", err=True)
-    except KeyboardInterrupt:
-        click.echo("Error: interrupted", err=True)
+        tell(error, " ".join(message.split()))
+    except KeyboardInterrupt as error:
+        tell(error, "interrupted")
         code = INTERRUPTED
-    sys.exit(code if isinstance(code, int) else 0)
+    leave(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def alongside() -> Iterator[None]:
+    """Inside, several processes under torchrun are joined, and fail together."""
+    if process_count() > 1:
+        # torchrun stops the others as soon as one has failed; they leave with its error by themselves.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with joined():
+        yield
+
+
+def tell(error: BaseException, message: str) -> None:
+    """One line on standard error, from one process."""
+    if not said_elsewhere(error):
+        click.echo(f"Error: {message}", err=True)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends this process; at once where others are dead, whose connections a tidy end would wait for."""
+    if code and process_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def explanation(error: Exception) -> tuple[int, str]:
