@@ -38,7 +38,7 @@ TIMEOUT = "GANCROSS_TIMEOUT"  # seconds
 DEFAULT_TIMEOUT = 300.0
 GLANCE = timedelta(seconds=0.2)  # between looks at the store
 PATIENCE = timedelta(days=1)
-FAREWELL = 2.0  # seconds in which all processes that were asked to stop have said so
+FAREWELL = 2.0  # seconds in which the others are waited for on leaving
 OUT_OF_MEMORY, INTERRUPTED, BUG = ResourceError.exit_code, 130, 1
 
 
@@ -139,7 +139,7 @@ class Group:
         told = self._last_words()
         if isinstance(error, Terminated):
             # torchrun stops everybody when one process has died, or was asked to.
-            error = told or (self._stopped() if self._all_stopped() else self._gone())
+            error = told or (self._stopped() if self._all("stopped") else self._gone())
         elif isinstance(error, Lost):
             error = told or error
         if told is None and self._count("failed") == 1:
@@ -147,6 +147,7 @@ class Group:
                 self._store.set("last words", json.dumps(_words(error)))
         else:
             error.said_elsewhere = True  # type: ignore[attr-defined]
+        self._all("leaving")  # the last words may lie in this very process
         return error
 
     def close(self) -> None:
@@ -186,18 +187,17 @@ class Group:
     def _stopped(self) -> Interrupted:
         return Interrupted("stopped by SIGTERM, without a result", signal_number=signal.SIGTERM)
 
-    def _all_stopped(self) -> bool:
-        """Whether every process was asked to stop, not only those that outlive a dead one."""
-        self._count("stopped")
+    def _all(self, what: str) -> bool:
+        """Whether every process says so within a moment; this one does."""
         deadline = time.monotonic() + FAREWELL
-        while self._count("stopped", 0) < self.size:
-            if time.monotonic() > deadline:
-                return False
+        count = self._count(what)
+        while count < self.size and time.monotonic() < deadline:
             time.sleep(GLANCE.total_seconds() / 4)
-        return True
+            count = self._count(what, 0)
+        return count >= self.size
 
     def _count(self, what: str, more: int = 1) -> int:
-        """A common counter; without a store everybody is the first."""
+        """A common counter; where the store is gone this process is the only one that counts."""
         with contextlib.suppress(RuntimeError):
             return int(self._store.add(what, more))
         return 1

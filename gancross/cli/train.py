@@ -56,11 +56,13 @@ def train(
     folder = out or default_out(chosen)
     from gancross.data import catalogue
     from gancross.trainer.loop import train as run
+    from gancross.trainer.noise import check_divisible
     from gancross.trainer.tensorboard import TensorBoard
 
     console = notes_console()
     console.print(f"{chosen.method}, seed {chosen.seed}: {chosen.steps:,} steps into {folder}", markup=False)
     if process_count() > 1:
+        check_divisible(chosen, process_count())
         console.print(divided(chosen, process_count()), markup=False)
     with ExitStack() as stack, progress_bar(console) as bar:
         observers = (
@@ -86,7 +88,8 @@ def train(
         last = run(
             chosen, folder, resume=resume, device=device, progress=show,
             data_root=data_root or catalogue.DEFAULT_ROOT, download=download, workers=workers,
-            checkpoint_every=checkpoint_every, log_every=log_every, observers=observers, deterministic=deterministic,
+            checkpoint_every=checkpoint_every, log_every=log_every, observers=observers,
+            deterministic=deterministic,
         )  # fmt: skip
     console.print(f"done: {last}", markup=False)
 
@@ -94,7 +97,7 @@ def train(
 def divided(recipe: Recipe, processes: int) -> str:
     """How several processes share the batches."""
     part = recipe.batch_size // processes
-    seen = f"; batch norm sees {part}" if recipe.normalization == "batch" else ""
+    seen = f"; batch norm sees {part}" if recipe.normalization != "none" else ""
     return f"{processes} processes, batch {recipe.batch_size} = {processes} × {part}{seen}"
 
 

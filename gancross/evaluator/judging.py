@@ -79,7 +79,7 @@ class BatchPass:
             self._first = _joined(self._first, new)[: self._fill]
         held = 0 if self._waiting is None else len(self._waiting)
         self._waiting = _joined(self._waiting, new[max(0, self._next + held - begin) :])
-        while len(self._waiting) >= self._size:
+        while self._next < self._end and len(self._waiting) >= self._size:
             self._score(self._waiting[: self._size], count=self._size)
             self._waiting = self._waiting[self._size :]
 
