@@ -8,6 +8,7 @@ is given up after a time limit. Only the leading process's own long work is wait
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -73,7 +74,7 @@ class Group:
         limit = timedelta(seconds=timeout)
         owner = not dist.is_initialized()  # else the program has joined them itself, for purposes of its own
         try:
-            shared, rank, size = next(rendezvous("env://", timeout=limit))
+            shared, rank, size = _rendezvous(timeout)
             store = dist.PrefixStore(name, shared)  # type: ignore[attr-defined]
             if owner:
                 dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=limit)
@@ -210,6 +211,13 @@ class Group:
                 error.said_elsewhere = True  # type: ignore[attr-defined]
                 return error
         return None
+
+
+@functools.cache
+def _rendezvous(timeout: float) -> tuple[Any, int, int]:
+    """The store, this process's rank, and how many there are; one store for the life of the process."""
+    store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=timeout)))
+    return store, rank, size
 
 
 @contextmanager

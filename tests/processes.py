@@ -6,12 +6,15 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parent.parent
-LIMIT = 240  # seconds after which a run counts as hanging
+LIMIT = 300  # seconds after which a run counts as hanging
 
 
 @dataclass(frozen=True)
@@ -44,24 +47,26 @@ def side_by_side(n: int, command: Sequence[str], *, stuck: int | None = None, **
     Process `stuck` is killed when the others have ended.
     """
     common = {"WORLD_SIZE": str(n), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()} | more
-    started = [
-        subprocess.Popen(
-            [sys.executable, *command], env=environment(RANK=str(rank), LOCAL_RANK=str(rank), **common),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for rank in range(n)
-    ]  # fmt: skip
-    try:
-        for rank, process in enumerate(started):
+    with ExitStack() as stack:
+        started = []
+        for rank in range(n):
+            said = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(2)]
+            process = subprocess.Popen(
+                [sys.executable, *command], stdout=said[0], stderr=said[1],
+                env=environment(RANK=str(rank), LOCAL_RANK=str(rank), **common),
+            )  # fmt: skip
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            started.append((process, said))
+        for rank, (process, _) in enumerate(started):
             if rank != stuck:
                 process.wait(LIMIT)
-        if stuck is not None:
-            started[stuck].kill()
-        said = [process.communicate(timeout=LIMIT) for process in started]
-    finally:
-        for process in started:
-            process.kill()
-    return [Ended(process.returncode, *words) for process, words in zip(started, said, strict=True)]
+        return [Ended(process.poll() or 0, *map(content, said)) for process, said in started]
+
+
+def content(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
 
 
 def torchrun(n: int, command: Sequence[str], **more: str) -> Ended:

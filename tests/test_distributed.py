@@ -135,15 +135,15 @@ def test_all_stop_at_the_same_step(tmp_path: Path) -> None:
     """SIGTERM to torchrun, which hands it on, while batch norm's averages differ between the processes."""
     arguments = command(tmp_path / "run", steps=1_000_000, name="digits")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*launcher, "-m", "gancross", *arguments], env=environment(), stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + LIMIT
-    while not (tmp_path / "run" / "last.pt").exists():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=LIMIT)[1]
+    ) as process:
+        deadline = time.monotonic() + LIMIT
+        while not (tmp_path / "run" / "last.pt").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=LIMIT)[1]
     (line,) = [line for line in said.splitlines() if line.startswith("Error:")]
     step = checkpoint.load(tmp_path / "run" / "last.pt").step
     assert f"stopped at step {step} of 1000000; the same command resumes" in line

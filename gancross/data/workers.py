@@ -103,6 +103,8 @@ def _interrupts_held() -> Iterator[None]:
 
 def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setsid"):  # torchrun asks a whole group of processes to stop; this one's parent decides
+        os.setsid()
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 
