@@ -15,8 +15,8 @@ PACKAGE = Path(gancross.__file__).parent
 FLOORS = [
     {"errors"},
     {"files", "checks", "pickles", "archive", "tensors_file", "json_values"}
-    | {"caches", "devices", "divergences", "models", "latents"},
-    {"contestant", "data", "pictures", "checkpoint", "distributed"},
+    | {"caches", "devices", "divergences", "models", "latents", "distributed", "distributed_group"},
+    {"contestant", "data", "pictures", "checkpoint"},
     {"trainer", "evaluator"},
     {"report"},
     {"workflow"},

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from gancross.cli.options import common, notes_console, progress_bar, tables_console
+from gancross.cli.options import common, deterministic, notes_console, progress_bar, tables_console
 from gancross.cli.outputs import STDOUT, Reports, check_distinct, reports
+from gancross.distributed import is_first
 from gancross.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -66,13 +67,14 @@ if TYPE_CHECKING:
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
 )
 @reports
+@deterministic
 @common
 def crosstest(
     models: tuple[str, ...], data: str | None, data_root: Path | None, image_size: int | None,
     num_samples: int, seed: int, norm: Literal["eval", "batch"], no_norm_check: bool, no_quantize: bool,
     no_controls: bool, metrics: str, feature_weights: Path | None, fid_statistics: Path | None,
     save_fid_statistics: Path | None, kid_subset_size: int, methods: tuple[str, ...], device: str,
-    batch_size: int | None, json_out: str | None, reports: Reports,
+    batch_size: int | None, json_out: str | None, reports: Reports, deterministic: bool,
 ) -> None:  # fmt: skip
     """Let every model's discriminator judge every model's samples and the held-out test data."""
     from gancross.checkpoint import load_contestant
@@ -111,8 +113,10 @@ def crosstest(
             norm_check=not no_norm_check, metrics=[metric for metric in metrics.split(",") if metric],
             feature_weights=feature_weights, fid_statistics=fid_statistics,
             save_fid_statistics=save_fid_statistics, kid_subset_size=kid_subset_size, device=device,
-            batch_size=batch_size, progress=show,
+            batch_size=batch_size, deterministic=deterministic, progress=show,
         )  # fmt: skip
+    if not is_first():
+        return
     if json_out == STDOUT:
         sys.stdout.write(result.to_json())
     elif not reports.to_stdout:

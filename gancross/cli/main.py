@@ -9,7 +9,9 @@ import errno
 import os
 import signal
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import click
 
@@ -24,6 +26,7 @@ from gancross.cli.listing import datasets, recipes
 from gancross.cli.report import report
 from gancross.cli.sample import sample
 from gancross.cli.train import train
+from gancross.distributed import joined, process_count, said_elsewhere
 from gancross.errors import GancrossError, Interrupted, first_line, printable, unknown_name
 
 INTERRUPTED = 130
@@ -79,18 +82,44 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     code: object
     try:
-        code = cli.main(args=arguments or ["--help"], prog_name="gancross", standalone_mode=False)
+        with alongside():
+            code = cli.main(args=arguments or ["--help"], prog_name="gancross", standalone_mode=False)
         sys.stdout.flush()  # here a full disk is an error as any other
     except Exception as error:
         if "--debug" in arguments:
             raise
         code, message = explanation(error, arguments[0] if arguments else "")
-        click.echo(f"Error: {printable(message)}", err=True)
+        tell(error, printable(message))
         _drop_unwritten()
     except KeyboardInterrupt as stop:
-        click.echo(f"Error: {interruption(stop)}", err=True)
+        tell(stop, str(interruption(stop)))
         code = interruption(stop).exit_code
-    sys.exit(code if isinstance(code, int) else 0)
+    leave(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def alongside() -> Iterator[None]:
+    """Inside, several processes under torchrun are joined, and fail together."""
+    if process_count() > 1:
+        # torchrun stops the others as soon as one has failed; they leave with its error by themselves.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with joined():
+        yield
+
+
+def tell(error: BaseException, message: str) -> None:
+    """One line on standard error, from one process."""
+    if not said_elsewhere(error):
+        click.echo(f"Error: {message}", err=True)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends this process; at once where others are dead, whose connections a tidy end would wait for."""
+    if code and process_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def explanation(error: Exception, command: str = "") -> tuple[int, str]:

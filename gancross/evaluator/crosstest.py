@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,8 @@ from gancross import __version__
 from gancross.contestant import Contestant
 from gancross.data import catalogue
 from gancross.data.sets import DataSet, finite
-from gancross.devices import resolve_device
+from gancross.devices import only_deterministic, resolve_device
+from gancross.distributed import Processes, current, joined
 from gancross.errors import UsageError
 from gancross.evaluator.controls import Control, blurred, uniform_noise
 from gancross.evaluator.document import Asked, document
@@ -30,6 +32,7 @@ Data = str | torch.Tensor | np.ndarray[Any, Any]
 Progress = Callable[[str, int, int], None]
 
 
+@joined()
 def crosstest(
     contestants: Sequence[Contestant],
     *,
@@ -50,9 +53,13 @@ def crosstest(
     batch_size: int | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
     image_size: int | None = None,
+    deterministic: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """Cross-tests two or more models: every discriminator judges every generator and the test data.
+
+    Under torchrun every process calls this alike: they divide the samples among them, and all return the
+    result that one process would, at the same thread count.
 
     Args:
         contestants: distinct names; at least one has a discriminator.
@@ -76,7 +83,8 @@ def crosstest(
         device: see `gancross.devices.resolve_device`.
         batch_size: samples moved to the device at a time, in whole chunks of 500; changes no figure.
         data_root, image_size: where named data lie; side to which a folder's images are resized.
-        progress: called with (what is judged, samples done, samples in all).
+        deterministic: only operations that give the same bits again, on a GPU too; some are slower.
+        progress: called with (what is judged, samples done, samples in all), in the first process alone.
 
     Returns:
         The `Result`: counts, rates, intervals, verdicts and the protocol they were found by.
@@ -84,14 +92,16 @@ def crosstest(
     Raises:
         UsageError: contestants and data that do not fit together.
         DivergenceError: NaN or infinite samples or scores.
-        ResourceError: metrics were asked for and their weights are not there.
+        ResourceError: metrics were asked for and their weights are not there; another process died; an
+            operation is not deterministic.
 
     Source: Roth et al. 2017, §5.5.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     _check_numbers(num_samples, seed, batch_size, norm)
     judges = _judges(contestants)
-    target = resolve_device(device)
+    processes = current()
+    target = processes.device(resolve_device(device))
     reals = load_reals(data, data_root=data_root, image_size=image_size, seed=seed)
     test = reals.held_out(num_samples)
     sources = [Source(label=None, n=len(test), array=test)]
@@ -111,32 +121,43 @@ def crosstest(
         metrics, sources=sources, test=test, device=target, weights=feature_weights,
         statistics=fid_statistics, save_to=save_fid_statistics, kid_subset_size=kid_subset_size,
     )  # fmt: skip
-    with fidelity, evaluating(modules, target):
+    with only_deterministic(deterministic), fidelity, evaluating(modules, target):
         check_fit(contestants, shape=reals.shape, device=target)
         judged = score_all(
             sources, judges, seed=seed, shape=reals.shape, device=target,
             batch_size=batch_size or CHUNK, norm=norm, norm_check=norm_check, quantize=quantize,
-            watch=fidelity.watch, progress=progress,
+            watch=fidelity, progress=progress if processes.first else None,
         )  # fmt: skip
         measured = fidelity.record()
     asked = Asked(
         num_samples=num_samples, seed=seed, norm=norm, quantize=quantize, controls=controls,
         norm_check=norm_check, no_training=no_training,
     )  # fmt: skip
-    found = document(contestants, judged, reals=reals, test=test, asked=asked)
-    found |= {key: value for key, value in measured.items() if key.startswith("fidelity")}
-    found["protocol"]["fidelity"] = measured["protocol"]
-    found["flags"] = sorted([*found["flags"], *measured["flags"]])
-    found["provenance"] = {
-        "gancross": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "device": str(target),
-        "batch_size": batch_size or CHUNK,
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(time.perf_counter() - clock, 3),
-    }
-    return Result(found)
+    found: dict[str, Any] = {}
+    if processes.first:
+        found = document(contestants, judged, reals=reals, test=test, asked=asked)
+        found |= {key: value for key, value in measured.items() if key.startswith("fidelity")}
+        found["protocol"]["fidelity"] = measured["protocol"]
+        found["flags"] = sorted([*found["flags"], *measured["flags"]])
+        found["provenance"] = {
+            "gancross": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "device": str(target),
+            "batch_size": batch_size or CHUNK,
+            "processes": processes.size,
+            "deterministic": deterministic,
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - clock, 3),
+        }
+    return shared(Result(found), processes)
+
+
+def shared(result: Result, processes: Processes) -> Result:
+    """The first process's result, on every process."""
+    if processes.size == 1:
+        return result
+    return Result(json.loads(processes.from_first(result.to_json().encode())))
 
 
 def load_reals(data: Data | DataSet, *, data_root: Path, image_size: int | None, seed: int) -> DataSet:

@@ -32,6 +32,11 @@ class Source:
     array: torch.Tensor | None = None
     contestant: Contestant | None = None
 
+    @property
+    def chunks(self) -> range:
+        """The numbers of its chunks."""
+        return range(-(-self.n // CHUNK))
+
 
 def shown(label: Label) -> str:
     """A label for people."""
@@ -58,6 +63,7 @@ def chunks(
     group: int,
     quantize: bool = True,
     purpose: str = "crosstest",
+    numbers: Sequence[int] | None = None,
 ) -> Iterator[torch.Tensor]:
     """The source's samples in canonical form on `device`, `CHUNK` at a time, padded at the end.
 
@@ -66,29 +72,33 @@ def chunks(
         group: chunks that are moved to the device at a time.
         quantize: round generated images to 8 bits.
         purpose: of the samples; other words give independent latents.
+        numbers: which chunks; all by default. A chunk is the same whichever others are made.
 
     Raises:
         UsageError: the samples have another shape than the data.
         DivergenceError: a generator made NaN or infinite values.
     """
-    starts = range(0, source.n, CHUNK)
+    wanted = list(source.chunks if numbers is None else numbers)
+    groups = [wanted[first : first + group] for first in range(0, len(wanted), group)]
     if source.array is not None:
         _check_shape(source.label, tuple(source.array.shape[1:]), shape)
-        for first in range(0, len(starts), group):
-            last = min(first + group, len(starts))
-            index = torch.arange(first * CHUNK, last * CHUNK) % source.n
+        for these in groups:
+            index = torch.cat([torch.arange(CHUNK) + number * CHUNK for number in these]) % source.n
             yield from torch.split(source.array[index].to(device, non_blocking=True), CHUNK)
         return
     contestant = source.contestant
     assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
     stream = Stream(seed, "latents", contestant.name, purpose)
     finite = torch.ones((), dtype=torch.bool, device=device)
-    for first in range(0, len(starts), group):
-        count = min(group, len(starts) - first) * CHUNK
-        latents_ND = latents(
-            stream, first * CHUNK, count, dim=contestant.latent_dim, prior=contestant.latent,
-            shape=contestant.latent_shape,
-        ).to(device, non_blocking=True)  # fmt: skip
+    for these in groups:
+        drawn = [
+            latents(
+                stream, number * CHUNK, CHUNK, dim=contestant.latent_dim, prior=contestant.latent,
+                shape=contestant.latent_shape,
+            )
+            for number in these
+        ]  # fmt: skip
+        latents_ND = torch.cat(drawn).to(device, non_blocking=True)
         for chunk in torch.split(latents_ND, CHUNK):
             samples = contestant.generator(chunk)
             if len(samples) != CHUNK:

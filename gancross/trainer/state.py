@@ -11,7 +11,8 @@ from torch import nn
 
 from gancross import models
 from gancross.checkpoint import Checkpoint
-from gancross.data.sets import DataSet, to_canonical
+from gancross.data.sets import WHOLE, DataSet, to_canonical
+from gancross.distributed import ALONE, Processes
 from gancross.errors import CheckpointError, DivergenceError
 from gancross.latents import Stream, latents
 from gancross.trainer.objectives import OBJECTIVES
@@ -34,11 +35,15 @@ class Run:
     architectures: tuple[models.Architecture, models.Architecture]
     players: Players
     average: nn.Module | None
+    processes: Processes = ALONE
 
-    def latents(self, purpose: str, number: int, n: int) -> torch.Tensor:
-        """Batch `number` of n latents for one purpose."""
+    def latents(self, purpose: str, number: int, n: int, *, share: slice = WHOLE) -> torch.Tensor:
+        """Batch `number` of n latents for one purpose, or a share of it."""
         stream = Stream(self.recipe.seed, "latents", purpose)
-        drawn = latents(stream, number * n, n, dim=self.recipe.latent_dim, prior=self.recipe.latent)
+        first, end, _ = share.indices(n)
+        drawn = latents(
+            stream, number * n + first, end - first, dim=self.recipe.latent_dim, prior=self.recipe.latent
+        )
         return drawn.to(self.device, non_blocking=True)
 
     @property
@@ -56,6 +61,12 @@ class Run:
                 kept.lerp_(weight, 1 - self.recipe.ema)
             for copied, buffer in zip(self.average.buffers(), generator.buffers(), strict=True):
                 copied.copy_(buffer)
+
+    def share_buffers(self) -> None:
+        """Batch norm's averages, which every process takes of its own part, become those of the first."""
+        networks = (self.players.generator, self.players.discriminator, self.average)
+        held = [buffer for network in networks if network is not None for buffer in network.buffers()]
+        self.processes.copy_from_first(held)
 
 
 def make_players(
@@ -164,7 +175,8 @@ def snapshot(run: Run, step: int) -> Checkpoint:
         discriminator_state=players.discriminator.state_dict(),
         sample_shape=run.data.shape, latent_dim=recipe.latent_dim, latent=recipe.latent,
         data_range=DATA_RANGE, score_kind=objective.score_kind, orientation="real_high",
-        threshold=objective.threshold, batch_size=recipe.batch_size,
+        threshold=objective.threshold,
+        batch_size=recipe.batch_size // run.processes.size,  # what batch norm saw at a time
         training={
             **raw,
             "generator_optimizer": players.generator_optimizer.state_dict(),
