@@ -15,6 +15,7 @@ a bug of gancross (exit code 1).
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -73,3 +74,17 @@ def unknown_name(kind: str, got: str, valid: Iterable[str]) -> UsageError:
 def first_line(error: Exception) -> str:
     """The first line of another library's message; the error's kind where it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def printable(text: str, *, limit: int | None = None) -> str:
+    """A text on one line, without what a terminal would obey: control characters become \\xNN.
+
+    Args:
+        limit: characters after which it is cut off.
+    """
+    if limit is not None and len(text) > limit:
+        text = text[:limit] + "…"
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], " ".join(text.split()))

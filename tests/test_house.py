@@ -14,7 +14,8 @@ import gancross
 PACKAGE = Path(gancross.__file__).parent
 FLOORS = [
     {"errors"},
-    {"files", "archive", "caches", "devices", "divergences", "models", "latents"},
+    {"files", "checks", "pickles", "archive", "tensors_file"}
+    | {"caches", "devices", "divergences", "models", "latents"},
     {"contestant", "data", "pictures", "checkpoint", "distributed"},
     {"trainer", "evaluator"},
     {"report"},

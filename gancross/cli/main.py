@@ -13,11 +13,12 @@ import click
 from gancross import __version__
 from gancross.cli.crosstest import crosstest
 from gancross.cli.demo import demo
+from gancross.cli.export import export
 from gancross.cli.figure import figure
 from gancross.cli.listing import datasets, recipes
 from gancross.cli.sample import sample
 from gancross.cli.train import train
-from gancross.errors import GancrossError, unknown_name
+from gancross.errors import GancrossError, printable, unknown_name
 
 INTERRUPTED = 130
 BUG = 1
@@ -40,7 +41,7 @@ def cli() -> None:
     """Train GANs and cross-test them: let each GAN's discriminator judge the other GAN's samples."""
 
 
-for command in (train, crosstest, sample, figure, demo, recipes, datasets):
+for command in (train, crosstest, sample, export, figure, demo, recipes, datasets):
     cli.add_command(command)
 
 
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
         if "--debug" in arguments:
             raise
         code, message = explanation(error)
-        click.echo(f"Error: {' '.join(message.split())}", err=True)
+        click.echo(f"Error: {printable(message)}", err=True)
     except KeyboardInterrupt:
         click.echo("Error: interrupted", err=True)
         code = INTERRUPTED

@@ -12,11 +12,12 @@ from gancross.models.architectures import (
     Network,
     architecture_of,
     initialised,
+    interface,
     skeleton,
 )
 from gancross.models.pairs import PAIRS, Shape, pair
 
 __all__ = [
-    "BUILDERS", "PAIRS", "Architecture", "Argument", "Network", "Shape", "architecture_of",
-    "initialised", "pair", "skeleton",
+    "BUILDERS", "PAIRS", "Architecture", "Argument", "Network", "Shape", "architecture_of", "initialised",
+    "interface", "pair", "skeleton",
 ]  # fmt: skip

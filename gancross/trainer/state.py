@@ -87,8 +87,13 @@ def restore(run: Run, saved: Checkpoint) -> int:
     """
     weights = RAW if run.average is None else EMA
     ours = (saved.generator, saved.discriminator) == run.architectures and saved.weights == weights
-    if not ours or not saved.training:
+    if not ours:
         raise CheckpointError(f"{run.folder.last}: refused: not a checkpoint of this recipe")
+    if not saved.training:
+        raise CheckpointError(
+            f"{run.folder.last}: refused: holds no optimizer states, as exported checkpoints do not:"
+            " it cannot be resumed"
+        )
     players = run.players
     try:
         if run.average is not None:
