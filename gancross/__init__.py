@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gancross.evaluator.crosstest import crosstest as crosstest
     from gancross.evaluator.result import Result as Result
     from gancross.evaluator.result import load_result as load_result
+    from gancross.evaluator.saving import save_checkpoint as save_checkpoint
     from gancross.trainer.experiments import recipe as recipe
     from gancross.trainer.loop import train as train
     from gancross.trainer.recipes import Recipe as Recipe
@@ -25,6 +26,7 @@ _HOMES = {
     "load_contestant": "gancross.checkpoint",
     "load_result": "gancross.evaluator.result",
     "recipe": "gancross.trainer.experiments",
+    "save_checkpoint": "gancross.evaluator.saving",
     "train": "gancross.trainer.loop",
 }
 __all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604  # names are resolved on first use

@@ -16,7 +16,7 @@ FLOORS = [
     {"errors"},
     {"files", "checks", "pickles", "archive", "tensors_file"}
     | {"caches", "devices", "divergences", "models", "latents"},
-    {"contestant", "data", "pictures", "checkpoint", "distributed"},
+    {"contestant", "data", "pictures", "checkpoint", "checkpoint_checks", "distributed"},
     {"trainer", "evaluator"},
     {"report"},
     {"workflow"},

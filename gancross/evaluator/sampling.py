@@ -159,7 +159,8 @@ def generated(contestant: Contestant, latents_ND: torch.Tensor) -> torch.Tensor:
     made = len(samples) if samples.ndim else 1
     if made != len(latents_ND):
         raise UsageError(
-            f"contestant '{contestant.name}': its generator made {made} samples from {len(latents_ND)} latents"
+            f"contestant '{contestant.name}': its generator made {made} samples from"
+            f" {len(latents_ND)} latents"
         )
     return samples
 
