@@ -1,4 +1,4 @@
-"""A contestant as a checkpoint: a pair that was trained elsewhere, for other people and for the command line."""
+"""A contestant as a checkpoint: a pair that was trained elsewhere, for others and for the command line."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
         raise UsageError(f"{here}: has samples in place of a generator; save them as a folder of images")
     if callable(contestant.latent):
         raise UsageError(
-            f"{here}: its latent prior is a function, which no checkpoint can hold; give one by name, with the"
-            " function as the generator's first layer"
+            f"{here}: its latent prior is a function, which no checkpoint can hold; give one by name and"
+            " make the function the generator's first layer"
         )
     low, high = contestant.data_range
     origin = contestant.origin
