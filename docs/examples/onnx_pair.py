@@ -1,4 +1,4 @@
-"""A small GAN as two ONNX files: `python docs/examples/onnx_pair.py` writes generator.onnx and discriminator.onnx.
+"""A small GAN as two ONNX files; `python docs/examples/onnx_pair.py` writes them.
 
 Built by hand here; from PyTorch, `torch.onnx.export` writes such files (it needs the package onnxscript).
 """

@@ -1,4 +1,4 @@
-"""Models on the command line, `[NAME=]FILE.pt`, `[NAME=]G.onnx,D.onnx`, `[NAME=]folder:PATH`; their options."""
+"""Models on the command line: `[NAME=]FILE.pt`, `[NAME=]G.onnx,D.onnx`, `[NAME=]folder:PATH`, and options."""
 
 from __future__ import annotations
 
