@@ -1,4 +1,4 @@
-"""Generated images as files: `python docs/examples/images.py` writes the folder made/; yours come from a model."""
+"""Generated images as files; `python docs/examples/images.py` writes the folder made/."""
 
 from pathlib import Path
 
