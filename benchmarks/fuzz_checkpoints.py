@@ -28,10 +28,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
+from mutations import KINDS, MARKER, bases, mutation
 
 from gancross.checkpoint import load_contestant
 from gancross.errors import CheckpointError, printable
-from mutations import KINDS, MARKER, bases, mutation
 
 COUNT = 20_000
 TIME_LIMIT = 5.0  # seconds for one file

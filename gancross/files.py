@@ -25,7 +25,8 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
         if not stat.S_ISREG(kind.st_mode):
             raise UsageError(f"{path}: is not a regular file")
         with path.open("rb") as file:
-            content = file.read(limit + 1)
+            # Python takes as much address space as it is asked to read; /proc has files of size 0.
+            content = file.read(min(limit, max(kind.st_size, 1 << 20)) + 1)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gancross.checks import LARGEST_INTEGER, RefusedArchive, shown
+from gancross.checks import RefusedArchive, shown
+from gancross.json_values import LARGEST_INTEGER
 
 LARGEST_PICKLE = 8 << 20
 MOST_OPERATIONS = 400_000

@@ -14,7 +14,7 @@ import gancross
 PACKAGE = Path(gancross.__file__).parent
 FLOORS = [
     {"errors"},
-    {"files", "checks", "pickles", "archive", "tensors_file"}
+    {"files", "checks", "pickles", "archive", "tensors_file", "json_values"}
     | {"caches", "devices", "divergences", "models", "latents"},
     {"contestant", "data", "pictures", "checkpoint", "checkpoint_checks", "distributed"},
     {"trainer", "evaluator"},

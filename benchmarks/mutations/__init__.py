@@ -7,6 +7,7 @@ that it reaches the code behind them.
 from __future__ import annotations
 
 import random
+import warnings
 from dataclasses import dataclass
 
 from mutations.archives import MARKER, OF_ARCHIVES
@@ -36,5 +37,7 @@ def mutation(seed: int, number: int, good: dict[str, dict[str, bytes]]) -> Mutat
     drawn = random.Random(f"{seed}/{number}")
     suffix, kind = KINDS[number % len(KINDS)]
     base = drawn.choice(list(BASES))
-    content = MUTATIONS[suffix][kind](drawn, good[suffix][base])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, of kinds of tensors that it will give up
+        content = MUTATIONS[suffix][kind](drawn, good[suffix][base])
     return Mutation(kind=f"{suffix} {kind}", base=base, suffix=suffix, content=content)

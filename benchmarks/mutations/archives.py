@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # tables of oddities read better in long lines
 """Mutations of a `.pt` archive that rebuild the zip, checksums included."""
 
 from __future__ import annotations

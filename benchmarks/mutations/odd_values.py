@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # tables of oddities read better in long lines
 """Odd values, and where to put them."""
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def any_value(drawn: random.Random) -> Any:
         return plain_value(drawn)
     return drawn.choice((
         lambda: float("nan"), lambda: float("inf"), lambda: b"bytes", lambda: {1, 2}, lambda: 1j, lambda: "\ud800",
-        lambda: 10**600, lambda: _cyclic(), lambda: _laughing(9), lambda: _deep(400), lambda: {(1, 2): 3},
+        lambda: 10**600, _cyclic, lambda: _laughing(9), lambda: _deep(400), lambda: {(1, 2): 3},
         lambda: {(2**61 - 1) * k: 0 for k in range(50)}, lambda: torch.float32, lambda: torch.Size((2, 3)),
         lambda: torch.zeros(()), lambda: torch.zeros(0), lambda: torch.zeros(1).expand(10**6, 10**6),
         lambda: torch.zeros(4, 4).T[1:], lambda: torch.zeros(3, dtype=torch.complex64),
