@@ -87,7 +87,7 @@ def check_scalars(checkpoint: Checkpoint) -> None:
         if type(getattr(checkpoint, key)) not in kind:
             raise RefusedArchive(f"'{key}' has the wrong type")
     for key in ("sample_shape", "latent_shape"):
-        if any(type(number) is not int for number in getattr(checkpoint, key) or ()):
+        if any(type(number) is not int or number < 1 for number in getattr(checkpoint, key) or ()):
             raise RefusedArchive(f"'{key}' is malformed")
     if [type(number) for number in checkpoint.data_range] != [float, float]:
         raise RefusedArchive("'data_range' is malformed")
