@@ -121,7 +121,7 @@ def logged_step(log: Path) -> int:
     try:
         lines = log.read_text(encoding="utf-8").splitlines()
         return int(json.loads(lines[-1])["step"])
-    except (OSError, ValueError, IndexError, KeyError, TypeError, OverflowError):
+    except (OSError, ValueError, IndexError, KeyError, TypeError, ArithmeticError, RecursionError):
         return 0
 
 
