@@ -218,6 +218,8 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
 def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
     """The fields as the file holds them."""
     plain = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
+    if checkpoint.latent_shape is None:
+        del plain["latent_shape"]  # which earlier readers of this format do not know
     for network in NETWORKS:
         architecture: Architecture | None = plain[network]
         if architecture is not None:

@@ -188,8 +188,14 @@ def test_checkpoints_of_other_code_are_checked_too(tmp_path: Path, change: dict[
         load_contestant(tmp_path / "x.pt", build=build)
 
 
-def test_old_checkpoints_without_latent_shape_load(checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    content = torch.load(checkpoints["digits-plain"], weights_only=True)
-    del content["latent_shape"]
-    torch.save(content, tmp_path / "old.pt")
-    assert load_contestant(tmp_path / "old.pt").latent_shape is None
+class Flat(nn.Linear):
+    """Takes latents of any shape."""
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        return super().forward(latents.flatten(1))
+
+
+def test_files_are_as_before_without_a_latent_shape(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    assert "latent_shape" not in torch.load(checkpoints["digits-plain"], weights_only=True)
+    save_checkpoint(tmp_path / "new.pt", linear_pair(latent_shape=(6, 1), generator=Flat(6, 2)))
+    assert torch.load(tmp_path / "new.pt", weights_only=True)["latent_shape"] == (6, 1)
