@@ -31,7 +31,7 @@ import torch
 from mutations import KINDS, MARKER, bases, mutation
 
 from gancross.checkpoint import load_contestant
-from gancross.errors import CheckpointError, printable
+from gancross.errors import CheckpointError, UsageError, printable
 
 COUNT = 20_000
 TIME_LIMIT = 5.0  # seconds for one file
@@ -70,7 +70,7 @@ def judged(seed: int, number: int, good: dict[str, dict[str, bytes]]) -> Verdict
         try:
             load_contestant(path)
             outcome = "loaded"
-        except CheckpointError as error:
+        except (CheckpointError, UsageError) as error:  # the latter: networks of other code
             said = str(error)
             fine = said == printable(said) and len(said) <= LONGEST_MESSAGE
             outcome = "refused" if fine else "message"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gancross.checkpoint import load_contestant as load_contestant
     from gancross.contestant import Contestant as Contestant
+    from gancross.evaluator.saving import save_checkpoint as save_checkpoint
     from gancross.report.crosstest import crosstest as crosstest
     from gancross.report.notebook import Result as Result
     from gancross.report.notebook import load_result as load_result
@@ -25,6 +26,7 @@ _HOMES = {
     "load_contestant": "gancross.checkpoint",
     "load_result": "gancross.report.notebook",
     "recipe": "gancross.trainer.experiments",
+    "save_checkpoint": "gancross.evaluator.saving",
     "train": "gancross.trainer.loop",
 }
 __all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604  # names are resolved on first use

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -19,16 +18,16 @@ from torch import nn
 
 from gancross import tensors_file
 from gancross.archive import load_archive
+from gancross.checkpoint_checks import check_fit, check_scalars, check_state, read_architecture
 from gancross.checks import RefusedArchive, shown
 from gancross.contestant import Contestant, Origin
 from gancross.errors import CheckpointError, UsageError, printable
 from gancross.files import read_bytes, write_atomically
-from gancross.models import Architecture, interface, skeleton
+from gancross.models import Architecture, skeleton
 from gancross.tensors_file import load_tensors_file
 
 FORMAT = "gancross.checkpoint/1"
 LARGEST_FILE = 16 << 30
-LARGEST_BATCH = 1 << 20
 LONGEST_REASON = 300
 NETWORKS = ("generator", "discriminator")
 
@@ -41,10 +40,10 @@ class Checkpoint:
 
     Attributes:
         recipe: the training recipe as plain values; shown and compared, never followed.
-        method: name of the recipe and its overrides without the seed.
+        method: name of the recipe and its overrides without the seed; None if unknown.
         step: generator updates done.
-        generator, discriminator: architectures.
-        generator_state, discriminator_state: their `state_dict()`.
+        generator, discriminator: architectures; None where gancross does not know the code.
+        generator_state, discriminator_state: their `state_dict()`; that of no discriminator is empty.
         sample_shape: (C, H, W) of an image or (d,) of a vector.
         weights: what `generator_state` holds: `raw` weights of the last step, or their average, `ema`.
         training: optimizer states for resuming, `{}` if stripped. Random state is none: every random
@@ -52,10 +51,10 @@ class Checkpoint:
     """
 
     recipe: dict[str, Any]
-    method: str
+    method: str | None
     step: int
-    generator: Architecture
-    discriminator: Architecture
+    generator: Architecture | None
+    discriminator: Architecture | None
     generator_state: State
     discriminator_state: State
     sample_shape: tuple[int, ...]
@@ -68,6 +67,12 @@ class Checkpoint:
     batch_size: int
     training: dict[str, Any]
     weights: str = "raw"
+    latent_shape: tuple[int, ...] | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether a network's code is not gancross's."""
+        return self.generator is None or (self.discriminator is None and bool(self.discriminator_state))
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -119,7 +124,7 @@ def from_bytes(content: bytes, path: Path) -> Checkpoint:
     try:
         loaded = _shared(content) if path.suffix == ".safetensors" else load_archive(content)
         if not isinstance(loaded, dict) or "format" not in loaded:
-            raise RefusedArchive("not a checkpoint of gancross (no 'format' key)")
+            raise RefusedArchive("not a checkpoint of gancross (no 'format' key); other code needs --arch")
         if loaded["format"] != FORMAT:
             raise RefusedArchive(f"format {shown(loaded['format'])}; this version reads {FORMAT}")
         values = {key: value for key, value in loaded.items() if key != "format"}
@@ -129,36 +134,65 @@ def from_bytes(content: bytes, path: Path) -> Checkpoint:
             wrong = ", ".join(sorted(map(str, (required - set(values)) | (set(values) - known))))
             raise RefusedArchive(f"missing or unknown keys: {wrong:.200}")
         for network in NETWORKS:
-            values[network] = _architecture(values[network])
-            _check_state(values[network], values[f"{network}_state"])
+            values[network] = read_architecture(values[network])
+            check_state(values[network], values[f"{network}_state"])
         checkpoint = Checkpoint(**values)
-        _check_scalars(checkpoint)
-        _check_fit(checkpoint)
+        check_scalars(checkpoint)
+        check_fit(checkpoint)
         return checkpoint
     except (RefusedArchive, ValueError) as error:
         raise _refusal(path, error) from None
 
 
-def load_contestant(path: str | Path, *, name: str | None = None, device: str = "cpu") -> Contestant:
-    """The contestant of a checkpoint: both networks in evaluation mode on `device`.
+Build = Callable[[dict[str, State]], Contestant]
+
+
+def load_contestant(
+    path: str | Path, *, name: str | None = None, device: str = "cpu", build: Build | None = None
+) -> Contestant:
+    """The contestant of a checkpoint: its networks in evaluation mode on `device`.
 
     Args:
-        path: a checkpoint written by `gancross train` or `gancross export`.
+        path: a checkpoint written by `gancross train`, `gancross export` or `gancross.save_checkpoint`.
         name: by default the file's stem, or its folder for `last.pt` and `step-….pt`.
+        build: makes a contestant of the weights in a checkpoint whose networks gancross cannot build,
+            {"generator": …, "discriminator": …}. Its networks are taken; all else is as the file says.
 
     Raises:
-        UsageError: there is no such regular file.
+        UsageError: there is no such regular file; networks of other code and no `build`, or `build` without.
         CheckpointError: the file is refused.
     """
     path = Path(path)
-    content = read_bytes(path, limit=LARGEST_FILE)
+    return contestant_from_bytes(
+        read_bytes(path, limit=LARGEST_FILE), path, name=name or path.stem, device=device, build=build
+    )
+
+
+def contestant_from_bytes(
+    content: bytes, path: Path, *, name: str, device: str = "cpu", build: Build | None = None
+) -> Contestant:
+    """As `load_contestant`, from bytes already read."""
     checkpoint = from_bytes(content, path)
+    states = {"generator": checkpoint.generator_state, "discriminator": checkpoint.discriminator_state}
+    if checkpoint.is_foreign and build is None:
+        raise UsageError(
+            f"{path}: its networks are other code than gancross's, which must be given:"
+            " --arch NAME=module:factory --trust-code"
+        )
+    if not checkpoint.is_foreign and build is not None:
+        raise UsageError(f"{path}: gancross builds its networks itself: leave out --arch")
+    built = None if build is None else build(states)
+    generator = built.generator if built else _network(checkpoint.generator, states["generator"])
+    discriminator = (
+        built.discriminator if built else _network(checkpoint.discriminator, states["discriminator"])
+    )
     try:
         return Contestant(
-            name=name or path.stem,
-            generator=_network(checkpoint.generator, checkpoint.generator_state).to(device),
-            discriminator=_network(checkpoint.discriminator, checkpoint.discriminator_state).to(device),
+            name=name,
+            generator=generator and generator.to(device),
+            discriminator=discriminator and discriminator.to(device),
             latent_dim=checkpoint.latent_dim,
+            latent_shape=checkpoint.latent_shape,
             latent=checkpoint.latent,  # type: ignore[arg-type]  # checked by Contestant
             data_range=checkpoint.data_range,
             score_kind=checkpoint.score_kind,
@@ -169,7 +203,7 @@ def load_contestant(path: str | Path, *, name: str | None = None, device: str = 
             origin=Origin(
                 path=str(path),
                 sha256=hashlib.sha256(content).hexdigest(),
-                step=checkpoint.step,
+                step=checkpoint.step if checkpoint.recipe else None,
                 recipe=checkpoint.recipe,
             ),
         )
@@ -184,9 +218,12 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
 def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
     """The fields as the file holds them."""
     plain = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
+    if checkpoint.latent_shape is None:
+        del plain["latent_shape"]  # which earlier readers of this format do not know
     for network in NETWORKS:
-        architecture: Architecture = plain[network]
-        plain[network] = {"name": architecture.name, "arguments": architecture.arguments}
+        architecture: Architecture | None = plain[network]
+        if architecture is not None:
+            plain[network] = {"name": architecture.name, "arguments": architecture.arguments}
         plain[f"{network}_state"] = {
             key: _own(value.detach().to("cpu")) for key, value in plain[f"{network}_state"].items()
         }
@@ -213,75 +250,9 @@ def _shared(content: bytes) -> dict[str, Any]:
     return {"format": format_name, **values, **states, "training": {}}
 
 
-def _network(architecture: Architecture, state: State) -> nn.Module:
+def _network(architecture: Architecture | None, state: State) -> nn.Module | None:
+    if architecture is None:
+        return None
     network = skeleton(architecture)
     network.load_state_dict(state, strict=True, assign=True)
     return network.eval().requires_grad_(False)
-
-
-def _architecture(value: object) -> Architecture:
-    if not isinstance(value, dict) or set(value) != {"name", "arguments"}:
-        raise RefusedArchive("an architecture must have a name and arguments")
-    if not isinstance(value["name"], str) or not isinstance(value["arguments"], dict):
-        raise RefusedArchive("an architecture must have a name and arguments")
-    return Architecture(name=value["name"], arguments=value["arguments"])
-
-
-def _check_state(architecture: Architecture, state: object) -> None:
-    """Keys, shapes and dtypes are exactly the architecture's, and every number is finite."""
-    expected = skeleton(architecture).state_dict()
-    if not isinstance(state, dict) or set(state) != set(expected):
-        raise RefusedArchive(f"the weights do not have the keys of '{architecture.name}'")
-    for key, tensor in expected.items():
-        got = state[key]
-        if not isinstance(got, torch.Tensor) or got.shape != tensor.shape or got.dtype != tensor.dtype:
-            found = f"{tuple(got.shape)} {got.dtype}" if isinstance(got, torch.Tensor) else type(got).__name__
-            raise RefusedArchive(f"'{key}' should be {tuple(tensor.shape)} {tensor.dtype}, is {found}")
-    if len({tensor.data_ptr() for tensor in state.values()}) < len(state):
-        raise RefusedArchive(f"two weights of '{architecture.name}' share their memory")
-    for key, got in state.items():
-        # aminmax passes NaN on and, unlike isfinite, needs no memory of the tensor's size
-        if got.is_floating_point() and not all(bool(end.isfinite()) for end in got.aminmax()):
-            raise RefusedArchive(f"'{key}' holds NaN or infinite weights")
-
-
-def _check_scalars(checkpoint: Checkpoint) -> None:
-    """Types and ranges of everything that is no network; names are checked where they are used."""
-    kinds: dict[str, tuple[type, ...]] = {
-        "recipe": (dict,), "method": (str,), "step": (int,), "sample_shape": (tuple,),
-        "latent_dim": (int,), "latent": (str,), "data_range": (tuple,), "score_kind": (str,),
-        "orientation": (str,), "threshold": (float, type(None)), "batch_size": (int,), "training": (dict,),
-        "weights": (str,),
-    }  # fmt: skip
-    for key, kind in kinds.items():
-        if type(getattr(checkpoint, key)) not in kind:
-            raise RefusedArchive(f"'{key}' has the wrong type")
-    if any(type(number) is not int for number in checkpoint.sample_shape):
-        raise RefusedArchive("'sample_shape' is malformed")
-    if [type(number) for number in checkpoint.data_range] != [float, float]:
-        raise RefusedArchive("'data_range' is malformed")
-    if checkpoint.step < 0 or not 1 <= checkpoint.batch_size <= LARGEST_BATCH:
-        raise RefusedArchive("'batch_size' or 'step' is out of range")
-    for key, value in checkpoint.recipe.items():
-        if type(key) is not str or type(value) not in (bool, int, float, str, type(None)):
-            raise RefusedArchive("the recipe holds more than plain values")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise RefusedArchive(f"the recipe's {shown(key)} is not finite")
-
-
-def _check_fit(checkpoint: Checkpoint) -> None:
-    """What the networks take and make is what the file says, before anything is allocated for it."""
-    latent, sample = (checkpoint.latent_dim,), checkpoint.sample_shape
-    for name, architecture, expected in (
-        ("generator", checkpoint.generator, (latent, sample)),
-        ("discriminator", checkpoint.discriminator, (sample, (1,))),
-    ):
-        found = interface(architecture)
-        if found != expected:
-            raise RefusedArchive(
-                f"its {name} '{architecture.name}' maps {found[0]} to {found[1]},"
-                f" expected {shown(expected[0])} to {shown(expected[1])}"
-            )
-    size = checkpoint.recipe.get("image_size")
-    if size is not None and size != sample[-1]:
-        raise RefusedArchive(f"its recipe's image_size {shown(size)} is not that of its networks")

@@ -16,7 +16,7 @@ FLOORS = [
     {"errors"},
     {"files", "checks", "pickles", "archive", "tensors_file", "json_values"}
     | {"caches", "devices", "divergences", "models", "latents", "distributed", "distributed_group"},
-    {"contestant", "data", "pictures", "checkpoint"},
+    {"contestant", "data", "pictures", "checkpoint", "checkpoint_checks"},
     {"trainer", "evaluator"},
     {"report"},
     {"workflow"},

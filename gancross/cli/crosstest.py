@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
 from gancross.cli.options import common, deterministic, notes_console, progress_bar, tables_console
 from gancross.cli.outputs import STDOUT, Reports, check_distinct, reports
 from gancross.distributed import is_first
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("models", metavar="[NAME=]A.pt [NAME=]B.pt ...", nargs=-1, required=True)
+@model_options
 @click.option("--data", help="Data set or folder:PATH.  [default: the data the models were trained on]")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
 @click.option("--image-size", type=int, help="Resize a folder's images.  [default: as in training]")
@@ -75,16 +77,17 @@ def crosstest(
     no_controls: bool, metrics: str, feature_weights: Path | None, fid_statistics: Path | None,
     save_fid_statistics: Path | None, kid_subset_size: int, methods: tuple[str, ...], device: str,
     batch_size: int | None, json_out: str | None, reports: Reports, deterministic: bool,
+    model_options: ModelOptions,
 ) -> None:  # fmt: skip
-    """Let every model's discriminator judge every model's samples and the held-out test data."""
-    from gancross.checkpoint import load_contestant
+    """Let every model's discriminator judge every model's samples and the held-out test data.
+
+    A model is a checkpoint; two ONNX files, generator.onnx,discriminator.onnx; folder:PATH, generated images
+    that judge nobody; or weights of other code with --arch.
+    """
     from gancross.data import catalogue
-    from gancross.evaluator.naming import contestant_names, split_argument
 
     record = checked_record(json_out, reports)
-    arguments = [split_argument(model) for model in models]
-    names = contestant_names(arguments)
-    contestants = [load_contestant(path, name=name) for name, (_, path) in zip(names, arguments, strict=True)]
+    contestants = load_models(parsed_models(models), model_options, num_samples=num_samples, seed=seed)
     contestants = with_methods(contestants, methods)
     # Seconds of imports, which a file that cannot be read should not have to wait for.
     from gancross.devices import resolve_device
@@ -176,11 +179,15 @@ def recipe_data(contestants: list[Contestant]) -> str:
     """The data that all contestants were trained on, by the name in their checkpoints.
 
     Raises:
-        UsageError: they differ, or name a folder, which no checkpoint may open by itself.
+        UsageError: they differ, name a folder, which no checkpoint may open by itself, or none says.
     """
     from gancross.data.catalogue import DATASETS
 
-    named = {str(c.origin.recipe.get("data")) for c in contestants if c.origin is not None}
+    named = {
+        str(c.origin.recipe.get("data")) for c in contestants if c.origin is not None and c.origin.recipe
+    }
+    if not named:
+        raise UsageError("no model says which data it was trained on: give --data")
     if len(named) > 1:
         raise UsageError(
             f"the models were trained on different data ({', '.join(sorted(named))}): give --data"
@@ -193,6 +200,8 @@ def recipe_data(contestants: list[Contestant]) -> str:
 
 def recipe_image_size(contestants: list[Contestant]) -> int | None:
     """The side to which all contestants' training images were resized; None if they were not."""
-    sizes = {c.origin.recipe.get("image_size") for c in contestants if c.origin is not None}
+    sizes = {
+        c.origin.recipe.get("image_size") for c in contestants if c.origin is not None and c.origin.recipe
+    }
     size = sizes.pop() if len(sizes) == 1 else None
     return size if isinstance(size, int) else None

@@ -105,7 +105,7 @@ def crosstest(
     reals = load_reals(data, data_root=data_root, image_size=image_size, seed=seed)
     test = reals.held_out(num_samples)
     sources = [Source(label=None, n=len(test), array=test)]
-    sources += [fake_source(contestant, num_samples=num_samples) for contestant in contestants]
+    sources += [fake_source(contestant, num_samples=num_samples, seed=seed) for contestant in contestants]
     training, no_training = training_reals(reals, train_data, num_samples, data_root, image_size, seed)
     extra = {Control.TRAINING: training}
     if controls:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from gancross.contestant import Contestant
+from gancross.contestant import NETWORK_FAILURES, Contestant
 from gancross.data.sets import to_network
 from gancross.errors import UsageError, first_line
 from gancross.models.batch_norm import batch_norms, batch_statistics
@@ -123,13 +123,15 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
     assert judge.discriminator is not None
     try:
         scores = judge.discriminator(to_network(chunk, judge.data_range))
-    except RuntimeError as error:
+    except NETWORK_FAILURES as error:
+        if "memory" in str(error):  # the machine's fault, not the network's
+            raise
         raise UsageError(
             f"contestant '{judge.name}': its discriminator cannot judge samples of shape"
             f" {tuple(chunk.shape[1:])}: {first_line(error)}"
         ) from error
     n = len(chunk)
-    if not isinstance(scores, torch.Tensor) or scores.shape not in ((n,), (n, 1)):
+    if not isinstance(scores, torch.Tensor) or scores.shape not in ((n,), (n, 1), (n, 1, 1, 1)):
         got = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
         raise UsageError(
             f"contestant '{judge.name}': its discriminator must return one score per sample,"

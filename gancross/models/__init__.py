@@ -10,6 +10,7 @@ from gancross.models.architectures import (
     Architecture,
     Argument,
     Network,
+    architecture_of,
     initialised,
     interface,
     skeleton,
@@ -17,6 +18,6 @@ from gancross.models.architectures import (
 from gancross.models.pairs import PAIRS, Shape, pair
 
 __all__ = [
-    "BUILDERS", "PAIRS", "Architecture", "Argument", "Network", "Shape", "initialised", "interface", "pair",
-    "skeleton",
+    "BUILDERS", "PAIRS", "Architecture", "Argument", "Network", "Shape", "architecture_of", "initialised",
+    "interface", "pair", "skeleton",
 ]  # fmt: skip

@@ -23,6 +23,7 @@ Argument = int | str | tuple[int, ...]
 LARGEST_ARGUMENT = 1 << 16  # far beyond any sensible width; keeps a hostile file from exhausting memory
 LONGEST_ARGUMENT = 64
 IMAGE_SIZE = 64  # of the families that have one size only
+_BUILT_FROM = "built_from"  # attribute of a network, for `architecture_of`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +75,17 @@ def skeleton(architecture: Architecture) -> nn.Module:
         _check_argument(key, value, hints[key])
     try:
         with torch.device("meta"):
-            return cast(Callable[..., nn.Module], builder)(**architecture.arguments)
+            network = cast(Callable[..., nn.Module], builder)(**architecture.arguments)
     except RuntimeError:  # torch's, for more bytes than 64 bits can count
         raise ValueError(f"architecture '{architecture.name}': the arguments make it too large") from None
+    network.__dict__[_BUILT_FROM] = architecture
+    return network
+
+
+def architecture_of(network: nn.Module) -> Architecture | None:
+    """What `skeleton` built this network from; None if something else built it."""
+    architecture = network.__dict__.get(_BUILT_FROM)
+    return architecture if isinstance(architecture, Architecture) else None
 
 
 def interface(architecture: Architecture) -> tuple[tuple[int, ...], tuple[int, ...]]:
