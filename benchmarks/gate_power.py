@@ -176,7 +176,7 @@ def main() -> None:
         **found,
         "baseline_runs": BASELINE_RUNS, "result_runs": RESULT_RUNS, "good_runs": len(GOOD_SEEDS),
         "faulty_runs": len(FAULTY_SEEDS), "seconds": round(time.perf_counter() - began, 1),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in ("torch", "numpy")},
+        "versions": {name: version(name) for name in ("torch", "numpy")},
         "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "system": platform.system()},
     }  # fmt: skip
     (HERE / "results" / "gate-power.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
