@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: demo test check lint clean
+.PHONY: demo test check lint quick clean
 
 demo: $(STAMP)
 	$(BIN)/gancross demo
@@ -15,6 +15,11 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The quick benchmark against its committed baseline; exit code 6 if something became worse.
+quick: $(STAMP)
+	$(BIN)/gancross benchmark benchmarks/quick.toml --out build/quick --device cpu
+	$(BIN)/gancross gate build/quick/result.json --baseline benchmarks/results/quick-baseline.json
 
 check: lint test
 
