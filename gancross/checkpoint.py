@@ -154,7 +154,7 @@ def load_contestant(
 
     Args:
         path: a checkpoint written by `gancross train`, `gancross export` or `gancross.save_checkpoint`.
-        name: by default the file's stem, or its folder for `last.pt` and `step-….pt`.
+        name: by default the file's stem, or its folder's name for `last.pt`.
         build: makes a contestant of the weights in a checkpoint whose networks gancross cannot build,
             {"generator": …, "discriminator": …}. Its networks are taken; all else is as the file says.
 
@@ -163,9 +163,8 @@ def load_contestant(
         CheckpointError: the file is refused.
     """
     path = Path(path)
-    return contestant_from_bytes(
-        read_bytes(path, limit=LARGEST_FILE), path, name=name or path.stem, device=device, build=build
-    )
+    content = read_bytes(path, limit=LARGEST_FILE)
+    return contestant_from_bytes(content, path, name=name or _default_name(path), device=device, build=build)
 
 
 def contestant_from_bytes(
@@ -209,6 +208,10 @@ def contestant_from_bytes(
         )
     except UsageError as error:
         raise _refusal(path, error) from None
+
+
+def _default_name(path: Path) -> str:
+    return path.absolute().parent.name if path.stem == "last" else path.stem
 
 
 def _refusal(path: Path, error: Exception) -> CheckpointError:

@@ -101,3 +101,9 @@ def test_writing_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+
+
+def test_the_last_checkpoint_of_a_run_is_called_after_its_folder(checkpoints: dict[str, Path]) -> None:
+    assert load_contestant(checkpoints["mixture-plain"]).name == "mixture-plain"
+    numbered = next((checkpoints["mixture-plain"].parent / "checkpoints").iterdir())
+    assert load_contestant(numbered).name == numbered.stem
