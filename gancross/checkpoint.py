@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from gancross.archive import RefusedArchive, load_archive
+from gancross import tensors_file
+from gancross.archive import load_archive
+from gancross.checkpoint_checks import check_fit, check_scalars, check_state, read_architecture
+from gancross.checks import RefusedArchive, shown
 from gancross.contestant import Contestant, Origin
-from gancross.errors import CheckpointError, UsageError
+from gancross.errors import CheckpointError, UsageError, printable
 from gancross.files import read_bytes, write_atomically
 from gancross.models import Architecture, skeleton
+from gancross.tensors_file import load_tensors_file
 
 FORMAT = "gancross.checkpoint/1"
 LARGEST_FILE = 16 << 30
+LONGEST_REASON = 300
+NETWORKS = ("generator", "discriminator")
 
 State = dict[str, torch.Tensor]
 
@@ -33,10 +40,10 @@ class Checkpoint:
 
     Attributes:
         recipe: the training recipe as plain values; shown and compared, never followed.
-        method: name of the recipe and its overrides without the seed.
+        method: name of the recipe and its overrides without the seed; None if unknown.
         step: generator updates done.
-        generator, discriminator: architectures.
-        generator_state, discriminator_state: their `state_dict()`.
+        generator, discriminator: architectures; None where gancross does not know the code.
+        generator_state, discriminator_state: their `state_dict()`; that of no discriminator is empty.
         sample_shape: (C, H, W) of an image or (d,) of a vector.
         weights: what `generator_state` holds: `raw` weights of the last step, or their average, `ema`.
         training: optimizer states for resuming, `{}` if stripped. Random state is none: every random
@@ -44,10 +51,10 @@ class Checkpoint:
     """
 
     recipe: dict[str, Any]
-    method: str
+    method: str | None
     step: int
-    generator: Architecture
-    discriminator: Architecture
+    generator: Architecture | None
+    discriminator: Architecture | None
     generator_state: State
     discriminator_state: State
     sample_shape: tuple[int, ...]
@@ -60,31 +67,45 @@ class Checkpoint:
     batch_size: int
     training: dict[str, Any]
     weights: str = "raw"
+    latent_shape: tuple[int, ...] | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether a network's code is not gancross's."""
+        return self.generator is None or (self.discriminator is None and bool(self.discriminator_state))
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Writes the checkpoint atomically: the old file or the new one, never a part.
 
+    A `.safetensors` file is for sharing: it holds no `training` and cannot be resumed from.
+
     Raises:
+        UsageError: the path ends neither in .pt nor in .safetensors.
         ResourceError: the file cannot be written; what was there before is untouched.
     """
-    write_atomically(path, to_bytes(checkpoint))
+    if path.suffix not in WRITERS:
+        raise UsageError(f"{path}: give a file that ends in {' or '.join(WRITERS)}")
+    write_atomically(path, WRITERS[path.suffix](checkpoint))
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
-    """The file's content: a zip archive as `torch.save` writes it."""
-    plain = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
-    for network in ("generator", "discriminator"):
-        architecture: Architecture = plain[network]
-        plain[network] = {"name": architecture.name, "arguments": architecture.arguments}
-        # Saved contiguous and on the CPU: a view would drag its whole storage into the file.
-        plain[f"{network}_state"] = {
-            key: value.detach().to("cpu", memory_format=torch.contiguous_format)
-            for key, value in plain[f"{network}_state"].items()
-        }
+    """The content of a `.pt` file: a zip archive as `torch.save` writes it."""
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, **plain}, buffer)
+    torch.save({"format": FORMAT, **_plain(checkpoint)}, buffer)
     return buffer.getvalue()
+
+
+def to_shared_bytes(checkpoint: Checkpoint) -> bytes:
+    """The content of a `.safetensors` file, without `training`."""
+    values = _plain(checkpoint)
+    del values["training"]
+    states = {network: values.pop(f"{network}_state") for network in NETWORKS}
+    tensors = {f"{network}.{key}": value for network in NETWORKS for key, value in states[network].items()}
+    return tensors_file.to_bytes(FORMAT, values, tensors)
+
+
+WRITERS: dict[str, Callable[[Checkpoint], bytes]] = {".pt": to_bytes, ".safetensors": to_shared_bytes}
 
 
 def load(path: Path) -> Checkpoint:
@@ -93,54 +114,85 @@ def load(path: Path) -> Checkpoint:
     Raises:
         UsageError: there is no such regular file.
         CheckpointError: the file is damaged, hostile, of another kind or of a newer format.
+        ResourceError: it cannot be read, or is longer than 16 GiB.
     """
     return from_bytes(read_bytes(path, limit=LARGEST_FILE), path)
 
 
 def from_bytes(content: bytes, path: Path) -> Checkpoint:
-    """As `load`, from bytes already read; `path` is for messages."""
+    """As `load`, from bytes already read; `path` says how to read them, and names them in messages."""
     try:
-        loaded = load_archive(content)
+        loaded = _shared(content) if path.suffix == ".safetensors" else load_archive(content)
         if not isinstance(loaded, dict) or "format" not in loaded:
-            raise RefusedArchive("not a checkpoint of gancross (no 'format' key)")
+            raise RefusedArchive("not a checkpoint of gancross (no 'format' key); other code needs --arch")
         if loaded["format"] != FORMAT:
-            raise RefusedArchive(f"format {loaded['format']!r:.60}; this version reads {FORMAT}")
+            raise RefusedArchive(f"format {shown(loaded['format'])}; this version reads {FORMAT}")
         values = {key: value for key, value in loaded.items() if key != "format"}
         known = {spec.name for spec in fields(Checkpoint)}
         required = {spec.name for spec in fields(Checkpoint) if spec.default is MISSING}
         if not required <= set(values) <= known:
             wrong = ", ".join(sorted(map(str, (required - set(values)) | (set(values) - known))))
             raise RefusedArchive(f"missing or unknown keys: {wrong:.200}")
-        for network in ("generator", "discriminator"):
-            values[network] = _architecture(values[network])
-            _check_state(values[network], values[f"{network}_state"])
+        for network in NETWORKS:
+            values[network] = read_architecture(values[network])
+            check_state(values[network], values[f"{network}_state"])
         checkpoint = Checkpoint(**values)
-        _check_scalars(checkpoint)
+        check_scalars(checkpoint)
+        check_fit(checkpoint)
         return checkpoint
     except (RefusedArchive, ValueError) as error:
-        raise CheckpointError(f"{path}: refused: {error}") from None
+        raise _refusal(path, error) from None
 
 
-def load_contestant(path: str | Path, *, name: str | None = None, device: str = "cpu") -> Contestant:
-    """The contestant of a checkpoint: both networks in evaluation mode on `device`.
+Build = Callable[[dict[str, State]], Contestant]
+
+
+def load_contestant(
+    path: str | Path, *, name: str | None = None, device: str = "cpu", build: Build | None = None
+) -> Contestant:
+    """The contestant of a checkpoint: its networks in evaluation mode on `device`.
 
     Args:
-        path: a checkpoint written by `gancross train`.
+        path: a checkpoint written by `gancross train`, `gancross export` or `gancross.save_checkpoint`.
         name: by default the file's stem, or its folder for `last.pt` and `step-….pt`.
+        build: makes a contestant of the weights in a checkpoint whose networks gancross cannot build,
+            {"generator": …, "discriminator": …}. Its networks are taken; all else is as the file says.
 
     Raises:
-        UsageError: there is no such regular file.
+        UsageError: there is no such regular file; networks of other code and no `build`, or `build` without.
         CheckpointError: the file is refused.
     """
     path = Path(path)
-    content = read_bytes(path, limit=LARGEST_FILE)
+    return contestant_from_bytes(
+        read_bytes(path, limit=LARGEST_FILE), path, name=name or path.stem, device=device, build=build
+    )
+
+
+def contestant_from_bytes(
+    content: bytes, path: Path, *, name: str, device: str = "cpu", build: Build | None = None
+) -> Contestant:
+    """As `load_contestant`, from bytes already read."""
     checkpoint = from_bytes(content, path)
+    states = {"generator": checkpoint.generator_state, "discriminator": checkpoint.discriminator_state}
+    if checkpoint.is_foreign and build is None:
+        raise UsageError(
+            f"{path}: its networks are other code than gancross's, which must be given:"
+            " --arch NAME=module:factory --trust-code"
+        )
+    if not checkpoint.is_foreign and build is not None:
+        raise UsageError(f"{path}: gancross builds its networks itself: leave out --arch")
+    built = None if build is None else build(states)
+    generator = built.generator if built else _network(checkpoint.generator, states["generator"])
+    discriminator = (
+        built.discriminator if built else _network(checkpoint.discriminator, states["discriminator"])
+    )
     try:
         return Contestant(
-            name=name or path.stem,
-            generator=_network(checkpoint.generator, checkpoint.generator_state).to(device),
-            discriminator=_network(checkpoint.discriminator, checkpoint.discriminator_state).to(device),
+            name=name,
+            generator=generator and generator.to(device),
+            discriminator=discriminator and discriminator.to(device),
             latent_dim=checkpoint.latent_dim,
+            latent_shape=checkpoint.latent_shape,
             latent=checkpoint.latent,  # type: ignore[arg-type]  # checked by Contestant
             data_range=checkpoint.data_range,
             score_kind=checkpoint.score_kind,
@@ -151,58 +203,56 @@ def load_contestant(path: str | Path, *, name: str | None = None, device: str = 
             origin=Origin(
                 path=str(path),
                 sha256=hashlib.sha256(content).hexdigest(),
-                step=checkpoint.step,
+                step=checkpoint.step if checkpoint.recipe else None,
                 recipe=checkpoint.recipe,
             ),
         )
     except UsageError as error:
-        raise CheckpointError(f"{path}: refused: {error}") from None
+        raise _refusal(path, error) from None
 
 
-def _network(architecture: Architecture, state: State) -> nn.Module:
+def _refusal(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{path}: refused: {printable(str(error), limit=LONGEST_REASON)}")
+
+
+def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The fields as the file holds them."""
+    plain = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
+    if checkpoint.latent_shape is None:
+        del plain["latent_shape"]  # which earlier readers of this format do not know
+    for network in NETWORKS:
+        architecture: Architecture | None = plain[network]
+        if architecture is not None:
+            plain[network] = {"name": architecture.name, "arguments": architecture.arguments}
+        plain[f"{network}_state"] = {
+            key: _own(value.detach().to("cpu")) for key, value in plain[f"{network}_state"].items()
+        }
+    return plain
+
+
+def _own(tensor: torch.Tensor) -> torch.Tensor:
+    """Contiguous and alone in its storage: a view would drag the whole of it into the file."""
+    whole = tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes
+    return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
+
+
+def _shared(content: bytes) -> dict[str, Any]:
+    """What a `.safetensors` file holds, in the form of a `.pt` file."""
+    format_name, values, tensors = load_tensors_file(content)
+    states: dict[str, State] = {f"{network}_state": {} for network in NETWORKS}
+    for name, tensor in tensors.items():
+        network, _, key = name.partition(".")
+        if network not in NETWORKS:
+            raise RefusedArchive(f"tensor {shown(name)} belongs to neither network")
+        states[f"{network}_state"][key] = tensor
+    if not isinstance(values, dict) or set(values) & {"format", "training", *states}:
+        raise RefusedArchive("not a checkpoint of gancross (its text is of another kind)")
+    return {"format": format_name, **values, **states, "training": {}}
+
+
+def _network(architecture: Architecture | None, state: State) -> nn.Module | None:
+    if architecture is None:
+        return None
     network = skeleton(architecture)
     network.load_state_dict(state, strict=True, assign=True)
     return network.eval().requires_grad_(False)
-
-
-def _architecture(value: object) -> Architecture:
-    if not isinstance(value, dict) or set(value) != {"name", "arguments"}:
-        raise RefusedArchive("an architecture must have a name and arguments")
-    if not isinstance(value["name"], str) or not isinstance(value["arguments"], dict):
-        raise RefusedArchive("an architecture must have a name and arguments")
-    return Architecture(name=value["name"], arguments=value["arguments"])
-
-
-def _check_state(architecture: Architecture, state: object) -> None:
-    """Keys, shapes and dtypes are exactly the architecture's, and every number is finite."""
-    expected = skeleton(architecture).state_dict()
-    if not isinstance(state, dict) or set(state) != set(expected):
-        raise RefusedArchive(f"the weights do not have the keys of '{architecture.name}'")
-    for key, tensor in expected.items():
-        got = state[key]
-        if not isinstance(got, torch.Tensor) or got.shape != tensor.shape or got.dtype != tensor.dtype:
-            found = f"{tuple(got.shape)} {got.dtype}" if isinstance(got, torch.Tensor) else type(got).__name__
-            raise RefusedArchive(f"'{key}' should be {tuple(tensor.shape)} {tensor.dtype}, is {found}")
-        if got.is_floating_point() and not bool(got.isfinite().all()):
-            raise RefusedArchive(f"'{key}' holds NaN or infinite weights")
-
-
-def _check_scalars(checkpoint: Checkpoint) -> None:
-    """Types of everything that is no network; values are checked where they are used."""
-    kinds: dict[str, tuple[type, ...]] = {
-        "recipe": (dict,), "method": (str,), "step": (int,), "sample_shape": (tuple,),
-        "latent_dim": (int,), "latent": (str,), "data_range": (tuple,), "score_kind": (str,),
-        "orientation": (str,), "threshold": (float, type(None)), "batch_size": (int,), "training": (dict,),
-        "weights": (str,),
-    }  # fmt: skip
-    for key, kind in kinds.items():
-        if not isinstance(getattr(checkpoint, key), kind):
-            raise RefusedArchive(f"'{key}' has the wrong type")
-    for key, value in checkpoint.recipe.items():
-        if not isinstance(key, str) or not isinstance(value, bool | int | float | str | type(None)):
-            raise RefusedArchive("the recipe holds more than plain values")
-    numbers = (*checkpoint.sample_shape, *checkpoint.data_range)
-    if not all(isinstance(number, int | float) for number in numbers) or len(checkpoint.data_range) != 2:
-        raise RefusedArchive("'sample_shape' or 'data_range' is malformed")
-    if checkpoint.latent_dim < 1 or checkpoint.batch_size < 1 or checkpoint.step < 0:
-        raise RefusedArchive("'latent_dim', 'batch_size' or 'step' is out of range")

@@ -17,17 +17,28 @@ from gancross.errors import UsageError, unknown_name
 from gancross.latents import PRIORS, Prior
 
 Orientation = Literal["real_high", "fake_high"]
+# What networks of other code raise on input that they were not made for.
+NETWORK_FAILURES = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
 SCORE_KINDS = ("logit", *(f"f-gan:{name}" for name in DIVERGENCES), "critic", "probability")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where a contestant came from; goes into the record, decides nothing."""
+    """Where a contestant came from; goes into the record, decides nothing.
+
+    Attributes:
+        path: of its file, of both with a comma between them, or of its folder of images.
+        sha256: of the files' content, one after the other; of the array that the images make.
+        step: generator updates; None if unknown.
+        recipe: as in its checkpoint; empty if unknown.
+        notes: what a reader must know of this model before believing the figures.
+    """
 
     path: str
     sha256: str
-    step: int
-    recipe: dict[str, Any]
+    step: int | None = None
+    recipe: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +49,8 @@ class Contestant:
         name: keys the random streams and the record.
         generator: module from latents (N, *latent_shape) to samples; images (N, C, H, W) in `data_range`
             or vectors (N, d). Exactly one of `generator` and `samples` is given.
-        discriminator: module from such samples to one raw score each, (N,) or (N, 1); None judges nobody.
+        discriminator: module from such samples to one raw score each, (N,), (N, 1) or
+            (N, 1, 1, 1); None judges nobody.
         latent_dim: dimension of the latents; needed with a generator.
         latent_shape: shape of one latent where it is not (latent_dim,).
         latent: prior, see `gancross.latents.latents`.

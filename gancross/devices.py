@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
-from gancross.errors import ResourceError, UsageError
+from gancross.errors import ResourceError, UsageError, first_line
+
+CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 
 def resolve_device(name: str) -> torch.device:
@@ -35,3 +41,39 @@ def resolve_device(name: str) -> torch.device:
     elif device.type != "cpu":
         raise UsageError(f"device '{name}': choose auto, cpu, cuda, cuda:0, … or mps")
     return device
+
+
+@contextmanager
+def only_deterministic(wanted: bool = True) -> Iterator[None]:
+    """Inside, where wanted, torch runs only operations that give the same bits again; then as before.
+
+    Raises:
+        ResourceError: an operation has no deterministic form on this device.
+    """
+    if not wanted:
+        yield
+        return
+    cudnn = torch.backends.cudnn
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    cudnn_before, cublas_before = (cudnn.benchmark, cudnn.deterministic), os.environ.get(CUBLAS)
+    os.environ.setdefault(CUBLAS, ":4096:8")  # read when CUDA's first matrix product is computed
+    torch.use_deterministic_algorithms(True)
+    cudnn.benchmark, cudnn.deterministic = False, True
+    try:
+        yield
+    except Exception as error:
+        cause = error if isinstance(error, RuntimeError) else error.__cause__
+        if isinstance(cause, RuntimeError) and "deterministic" in str(cause):
+            raise ResourceError(
+                f"--deterministic: an operation has no deterministic form here, run without it:"
+                f" {first_line(cause)}"
+            ) from error
+        raise
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        cudnn.benchmark, cudnn.deterministic = cudnn_before
+        if cublas_before is None:
+            os.environ.pop(CUBLAS, None)

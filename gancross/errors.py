@@ -5,8 +5,9 @@
     ├── CheckpointError   3    a checkpoint that is refused: damaged, hostile, or of another kind
     ├── DataError         3    a data file that is refused
     ├── DivergenceError   4    losses, weights or scores that are not finite
-    ├── ResourceError 5    disk, lock, memory, missing data or weights
-    └── Interrupted     130    stopped by a signal, after a last checkpoint (143 for SIGTERM)
+    ├── ResourceError     5    disk, lock, memory, missing data or weights
+    ├── GateFailed        6    a result that is worse than its baseline
+    └── Interrupted     130    stopped by SIGINT, after a last checkpoint; 143 by another signal
 
 A message says what is wrong, where, and what to do next, in one line. Anything else that escapes is
 a bug of gancross (exit code 1).
@@ -15,6 +16,8 @@ a bug of gancross (exit code 1).
 from __future__ import annotations
 
 import difflib
+import re
+import signal
 from collections.abc import Iterable
 
 
@@ -54,12 +57,20 @@ class ResourceError(GancrossError, OSError):
     exit_code = 5
 
 
+class GateFailed(GancrossError):
+    """A result is worse than its baseline, beyond chance and beyond what was allowed."""
+
+    exit_code = 6
+
+
 class Interrupted(GancrossError):
-    """A signal asked the run to stop, and it stopped at a checkpoint."""
+    """A signal asked the work to stop, and it stopped; a run has saved a checkpoint."""
 
     def __init__(self, message: str, *, signal_number: int) -> None:
         super().__init__(message)
-        self.exit_code = 128 + signal_number
+        self.signal_number = signal_number
+        # Schedulers send SIGTERM or SIGUSR1 before they take a machine away: one thing, one code.
+        self.exit_code = 130 if signal_number == signal.SIGINT else 143
 
 
 def unknown_name(kind: str, got: str, valid: Iterable[str]) -> UsageError:
@@ -73,3 +84,17 @@ def unknown_name(kind: str, got: str, valid: Iterable[str]) -> UsageError:
 def first_line(error: Exception) -> str:
     """The first line of another library's message; the error's kind where it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def printable(text: str, *, limit: int | None = None) -> str:
+    """A text on one line, without what a terminal would obey: control characters become \\xNN.
+
+    Args:
+        limit: characters after which it is cut off.
+    """
+    if limit is not None and len(text) > limit:
+        text = text[:limit] + "…"
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], " ".join(text.split()))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from gancross.errors import ResourceError, UsageError
@@ -25,7 +27,8 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
         if not stat.S_ISREG(kind.st_mode):
             raise UsageError(f"{path}: is not a regular file")
         with path.open("rb") as file:
-            content = file.read(limit + 1)
+            # Python takes as much address space as it is asked to read; /proc has files of size 0.
+            content = file.read(min(limit, max(kind.st_size, 1 << 20)) + 1)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
@@ -49,16 +52,23 @@ def check_target(path: Path) -> None:
         raise UsageError(f"{path}: cannot be written: {path.parent} is no folder")
 
 
+TEMPORARY = re.compile(r"\.(.+)\.\d+-[0-9a-f]{8}\.tmp")
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file so that a reader, or a crash, sees the old content or the new, never a part.
 
-    Temporary file in the same folder, fsync, rename over the target, fsync of the folder.
+    Temporary file in the same folder, fsync, rename over the target, fsync of the folder. A device or a
+    pipe, which a file must not replace, takes the bytes as they come.
 
     Raises:
         ResourceError: the folder cannot be written, the disk is full; the old file is untouched.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
+        if _takes_bytes(path):
+            path.write_bytes(content)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
             file.write(content)
@@ -71,6 +81,28 @@ def write_atomically(path: Path, content: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def unfinished(folder: Path) -> Iterator[tuple[Path, str]]:
+    """What `write_atomically` leaves behind in a folder when its process is killed.
+
+    Returns:
+        Each temporary file with the name of the file that it was to become.
+    """
+    if folder.is_dir():
+        for path in folder.iterdir():
+            named = TEMPORARY.fullmatch(path.name)
+            if named is not None:
+                yield path, named[1]
+
+
+def _takes_bytes(path: Path) -> bool:
+    """Whether something stands there that is neither a file nor a folder."""
+    try:
+        kind = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return not stat.S_ISREG(kind) and not stat.S_ISDIR(kind)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 os.environ["OMP_NUM_THREADS"] = "1"  # also for the processes that tests start
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -19,6 +20,9 @@ from gancross.trainer.loop import train
 from gancross.trainer.recipes import Recipe
 
 torch.set_num_threads(1)
+# A job in the background of a script is started deaf to Ctrl-C, and so are the processes it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # A busy machine takes long over an example without anything being wrong.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

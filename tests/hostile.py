@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,10 +46,89 @@ def rezipped(
             content = old.read(member)
             if pickled is not None and member.filename.endswith("data.pkl"):
                 content = pickled
-            new.writestr(member.filename, content)
+            new.writestr(member.filename, content, compression)
         for name, content in (extra or {}).items():
             new.writestr(name, content)
     return buffer.getvalue()
+
+
+def repickled(good: bytes, old: bytes, new: bytes, *, count: int = 1) -> bytes:
+    """The same archive with some bytes of its pickle replaced."""
+    with zipfile.ZipFile(io.BytesIO(good)) as archive:
+        pickled = archive.read("archive/data.pkl")
+    assert old in pickled
+    return rezipped(good, pickled=pickled.replace(old, new, count))
+
+
+def ahead(good: bytes, operations: bytes) -> bytes:
+    """The same archive; its unpickler does something else first, and forgets it in an unused memo."""
+    return repickled(good, b"\x80\x02}", b"\x80\x02}" + operations)
+
+
+def bomb(size: int) -> bytes:
+    """A zip of some kilobytes whose pickle inflates to `size` bytes of zeros."""
+    piece = 1 << 24
+    deflate = zlib.compressobj(9, wbits=-15)
+    block = deflate.compress(bytes(piece)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    body = block * (size // piece) + b"\x03\x00"
+    name = b"archive/data.pkl"
+    common = struct.pack("<5H3L2H", 20, 0, 8, 0, 0, 0, len(body), size, len(name), 0)
+    local = b"PK\x03\x04" + common + name + body
+    central = b"PK\x01\x02" + struct.pack("<H", 20) + common + struct.pack("<3H2L", 0, 0, 0, 0, 0) + name
+    return local + central + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(central), len(local), 0)
+
+
+def exported_program() -> bytes:
+    """A zip laid out as a `.pt2` archive of `torch.export.save` is."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in {
+            "archive_format": b"pt2", "models/model.json": b"{}", "data/weights/model.pt": whole_module(),
+            "archive_version": b"0", "version": b"3",
+        }.items():  # fmt: skip
+            archive.writestr(f"program/{name}", content)
+    return buffer.getvalue()
+
+
+def colliding(count: int) -> bytes:
+    """A pickle of a dictionary whose keys, multiples of 2^61 − 1, all have the hash 0: quadratic time.
+
+    Written by hand, since making the dictionary takes that time too.
+    """
+    keys = (((2**61 - 1) * number).to_bytes(16, "little") for number in range(1, count))
+    return b"\x80\x02}(" + b"".join(b"\x8a\x10" + key + b"N" for key in keys) + b"u."
+
+
+def laughing(depth: int) -> list[Any]:
+    """10^depth values in a few hundred bytes."""
+    laughs: list[Any] = ["ha"]
+    for _ in range(depth):
+        laughs = [laughs] * 10
+    return laughs
+
+
+def deep(depth: int) -> list[Any]:
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+    return nested
+
+
+def cyclic() -> list[Any]:
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    return cycle
+
+
+def aliased(loaded: dict[str, Any]) -> None:
+    """Two biases of the discriminator in one place."""
+    state = loaded["discriminator_state"]
+    state["2.bias"] = state["0.bias"]
+
+
+def two_ends(good: bytes) -> bytes:
+    """A comment that looks like the end of another archive."""
+    return good[:-2] + struct.pack("<H", 22) + b"PK\x05\x06" + bytes(18)
 
 
 def first_weight(loaded: dict[str, Any]) -> str:
@@ -121,7 +202,7 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
         "text": (b"these are not weights\n" * 10, "no zip header"),
         "bare pickle": (legacy_pickle(marker), "no zip header"),
         "pickle that would run code": (rezipped(good, pickled=evil), "which no checkpoint needs"),
-        "pickle of protocol 4": (rezipped(good, pickled=pickle.dumps(Path("x"), 4)), "unknown classes"),
+        "pickle of protocol 4": (rezipped(good, pickled=pickle.dumps(Path("x"), 4)), "protocol 4"),
         "bytearray of a terabyte": (
             rezipped(good, pickled=b"\x80\x02c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R."),
             "which no checkpoint needs",
@@ -160,9 +241,60 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
             resaved(good, weight(lambda w: torch.zeros(2).to(torch.float8_e5m2))), "which no checkpoint needs"),
         "a trillion numbers in four bytes": (resaved(good, huge_strides), "strides"),
         "transposed weight": (resaved(good, weight(lambda w: w.T.contiguous().T)), "strides"),
-        "nested too deeply": (
-            rezipped(good, pickled=b"\x80\x02" + b"]" * 5000 + b"a" * 4999 + b"."), "deeply"),
+        "nested too deeply": (resaved(good, put("training", {"a": deep(400)})), "deeply"),
+        "nested 100,000 deep": (
+            ahead(good, b"]" * 100_000 + b"a" * 99_999 + b"0"), "unknown classes"),
+        "shared lists of 10^12 values": (resaved(good, put("training", {"a": laughing(12)})), "unfold"),
+        "list within itself": (resaved(good, put("training", {"a": cyclic()})), "deeply"),
+        "three million lists": (rezipped(good, pickled=b"\x80\x02(" + b"]" * 3_000_000 + b"t."), "operations"),
+        "pickle of 9 MiB": (rezipped(good, pickled=b"\x80\x02" + b"N" * (9 << 20) + b"."), "larger than"),
+        "a thousand copies of a dictionary": (
+            ahead(good, b"ccollections\nOrderedDict\n}(K\x01K\x02u\x85R"), "arguments that no checkpoint needs"),
+        "storage of eight gigabytes": (
+            ahead(good, b"ctorch\nFloatStorage\nJ\xff\xff\xff\x7f\x85R"), "arguments that no checkpoint needs"),
+        "keys that collide": (rezipped(good, pickled=colliding(100_000)), "too large a one"),
+        "tuples for keys": (resaved(good, put("training", {(1, 2): 3})), "a key of type tuple"),
+        "memo at two billion": (
+            rezipped(good, pickled=b"\x80\x02}r\xff\xff\xff\x7f."), "the tensors' storages"),
+        "object with another state": (
+            ahead(good, b"ccollections\nOrderedDict\n)R}X\x05\x00\x00\x00itemsNsb"), "another kind"),
+        "storage that claims more than there is": (
+            repickled(good, b"K\x10tq", b"M\xe8\x03tq"), "not the whole of its storage"),
+        "part of a storage": (
+            resaved(good, put("training", {"a": torch.zeros(3)[:2]})), "not the whole of its storage"),
+        "integer of 600 digits": (resaved(good, put("step", 10**600)), "more than 60 bits"),
+        "data range of huge integers": (resaved(good, put("data_range", (-(10**300), 10**300))), "60 bits"),
+        "text of a megabyte": (resaved(good, put("latent", "x" * 10**6)), "text of 1,000,000"),
+        "text that clears the screen": (resaved(good, put("method", "\x1b[2J\x07")), r"\x1b[2J"),
+        "text with half a surrogate": (resaved(good, put("method", "\ud800")), r"\ud800"),
+        "key that clears the screen": (
+            resaved(good, put("\x1b[2J", 1)), r"\x1b[2J"),
+        "set": (resaved(good, put("training", {"a": {1}})), "set"),
+        "bytes": (resaved(good, put("training", {"a": b"x"})), "encode"),
+        "two weights in one place": (resaved(good, aliased), "share their memory"),
+        "real zip bomb": (bomb(3 << 30), "compressed"),
+        "bytes before the archive": (b"PK\x03\x04" + bytes(100) + good, "two ends"),
+        "bytes after the archive": (good + bytes(30), "does not end"),
+        "comment": (good[:-2] + b"\x05\x00hello", "does not end"),
+        "two ends": (two_ends(good), "something stands before"),
+        "members that differ in case": (
+            rezipped(good, extra={"archive/VERSION": b"3"}), "same name"),
+        "member outside its folder": (rezipped(good, extra={"../../executed": b""}), "does not write"),
+        "member with an absolute name": (rezipped(good, extra={"/tmp/executed": b""}), "does not write"),
+        "storage that nothing needs": (rezipped(good, extra={"archive/data/999": b"x"}), "not those in the zip"),
+        "member under another name in its own header": (
+            good.replace(b"archive/data/0", b"archive/data/x", 1), "damaged"),
+        "exported program": (exported_program(), "exactly one"),
+        ".safetensors named .pt": ((8).to_bytes(8, "little") + b"{}      ", "no zip header"),
         "step that is text": (resaved(good, put("step", "many")), "'step' has the wrong type"),
+        "true step": (resaved(good, put("step", True)), "'step' has the wrong type"),
+        "recipe with NaN": (
+            resaved(good, lambda loaded: loaded["recipe"].update(gamma=float("nan"))), "not finite"),
+        "recipe of other images": (
+            resaved(good, lambda loaded: loaded["recipe"].update(image_size=10**9)), "image_size"),
+        "latents of another size": (resaved(good, put("latent_dim", 10**9)), "maps"),
+        "samples of another size": (resaved(good, put("sample_shape", (4,))), "maps"),
+        "monstrous batch": (resaved(good, put("batch_size", 10**12)), "out of range"),
         "negative step": (resaved(good, put("step", -1)), "out of range"),
         "recipe that holds a list": (resaved(good, put("recipe", {"data": ["x"]})), "plain values"),
         "backward data range": (resaved(good, put("data_range", (1.0, -1.0))), "data_range"),

@@ -54,6 +54,12 @@ def running(part):
     drawn.close()
 
 
+@pytest.mark.skipif(not hasattr(os, "getsid"), reason="no sessions on this system")
+def test_what_stops_a_group_of_processes_leaves_the_workers_to_this_one(running):
+    """torchrun sends SIGTERM to the group; the run still needs its batches until it has saved."""
+    assert os.getsid(0) not in [os.getsid(pid) for pid in alive()]
+
+
 @pytest.mark.parametrize("workers", [0, 1, 2])
 @pytest.mark.parametrize("start", [0, 3, 8])
 def test_the_number_of_workers_and_the_start_change_nothing(part, workers, start):
@@ -92,11 +98,12 @@ def test_no_global_random_state_is_touched(part):
     np.testing.assert_array_equal(np.random.get_state()[1], numpys)
 
 
-def test_workers_are_deaf_to_interrupts(running):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_workers_are_deaf_to_signals(running, number):
     pids = alive()
     assert pids
     for pid in pids:
-        os.kill(pid, signal.SIGINT)
+        os.kill(pid, number)
     for _ in range(20):
         next(running)
     assert alive() == pids
@@ -118,6 +125,13 @@ def test_a_dead_worker_is_an_error_that_names_the_set(running):
     with pytest.raises(ResourceError, match=r"^data 'numbers': a process that reads images died") as caught:
         list(itertools.islice(running, 100))
     assert "\n" not in str(caught.value)
+
+
+def test_the_others_leave_when_one_has_died_unnoticed(running):
+    """The pool asks them by SIGTERM, to which they are deaf."""
+    os.kill(alive()[0], signal.SIGKILL)
+    running.close()
+    assert not alive()
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -1,21 +1,24 @@
-"""The demonstration's path, shortened: two real processes, one record, pictures, a second call."""
+"""The demonstration's path, shortened: two real processes, one record, a report, a second call."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from gancross.errors import ResourceError
+from gancross.errors import GancrossError
 from gancross.workflow import demo
+from gancross.workflow.spec import Spec
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = ("--set", "width=2", "--steps", "20", "--device", "cpu", "--log-every", "5")
-    monkeypatch.setattr(demo, "SHARED", arguments)
-    monkeypatch.setattr(demo, "STEPS", 20)
+    whole = demo.demo_spec()
+    changes = {"width": 2, "steps": 20}
+    runs = tuple(replace(run, recipe=run.recipe.with_changes(changes)) for run in whole.runs)
+    spec = Spec(name=whole.name, runs=runs, crosstest=whole.crosstest)
+    monkeypatch.setattr(demo, "demo_spec", lambda: spec)
 
 
 @pytest.mark.usefixtures("short")
@@ -24,10 +27,8 @@ def test_two_gans_are_trained_and_cross_tested(tmp_path: Path) -> None:
     made = demo.demonstrate(tmp_path, progress=lambda what, done, of: seen.update({what: done}))
     assert made.result.names == ["unregularized", "regularized"]
     assert made.result.document["protocol"]["num_fake"] == 10_000
-    for path in made.pictures.values():
-        with Image.open(path) as picture:
-            assert picture.size[0] > 200
-    assert all(path.exists() for path in (made.record, *made.checkpoints.values()))
+    assert "data:image/png" in made.html.read_text(encoding="utf-8")
+    assert all(path.exists() for path in (made.record, made.markdown, *made.checkpoints.values()))
     assert {"training regularized", "training unregularized", "test data"} <= set(seen)
     again = demo.demonstrate(tmp_path)
     old, new = made.result.to_dict(), again.result.to_dict()
@@ -36,7 +37,8 @@ def test_two_gans_are_trained_and_cross_tested(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("short")
 def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
-    (tmp_path / "regularized").mkdir()
-    (tmp_path / "regularized" / "mine.txt").write_text("mine")
-    with pytest.raises(ResourceError, match=r"'regularized' failed: .*not the folder of a run"):
+    (tmp_path / "runs" / "regularized").mkdir(parents=True)
+    (tmp_path / "runs" / "regularized" / "mine.txt").write_text("mine")
+    with pytest.raises(GancrossError, match=r"run 'regularized': .*not the folder of a run") as failed:
         demo.demonstrate(tmp_path)
+    assert failed.value.exit_code == 2

@@ -14,8 +14,9 @@ import gancross
 PACKAGE = Path(gancross.__file__).parent
 FLOORS = [
     {"errors"},
-    {"files", "archive", "caches", "devices", "divergences", "models", "latents"},
-    {"contestant", "data", "pictures", "checkpoint", "distributed"},
+    {"files", "checks", "pickles", "archive", "tensors_file", "json_values"}
+    | {"caches", "devices", "divergences", "models", "latents", "distributed", "distributed_group"},
+    {"contestant", "data", "pictures", "checkpoint", "checkpoint_checks"},
     {"trainer", "evaluator"},
     {"report"},
     {"workflow"},

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import small
+from run_folders import identical, log
 
 from gancross import checkpoint, models
 from gancross.errors import CheckpointError, DivergenceError, Interrupted, UsageError
@@ -20,24 +21,6 @@ from gancross.latents import Stream
 from gancross.trainer.experiments import recipe
 from gancross.trainer.fields import Plain
 from gancross.trainer.loop import train
-
-
-def weights(path: Path) -> list[torch.Tensor]:
-    loaded = checkpoint.load(path)
-    tensors = [*loaded.generator_state.values(), *loaded.discriminator_state.values()]
-    for name, saved in loaded.training.items():
-        states = saved["state"].values() if name.endswith("_optimizer") else [saved]
-        tensors += [tensor for state in states for tensor in state.values()]
-    return tensors
-
-
-def identical(first: Path, second: Path) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
-
-
-def log(folder: Path) -> list[dict[str, float]]:
-    lines = (folder / "log.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "samples_per_second"} for line in lines]
 
 
 @pytest.mark.parametrize("name", ["mixture", "digits"])
@@ -151,7 +134,7 @@ def test_the_run_folder_holds_what_the_design_says(tmp_path: Path) -> None:
     train(small("digits"), tmp_path, device="cpu", checkpoint_every=2, log_every=2)
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     steps = ("0000000002", "0000000004", "0000000006")
-    assert found == {"recipe.json", "log.jsonl", "last.pt"} | {
+    assert found == {"recipe.json", "status.json", "log.jsonl", "last.pt", ".lock"} | {
         name for step in steps for name in (f"checkpoints/step-{step}.pt", f"samples/step-{step}.png")
     }
     assert [line["step"] for line in log(tmp_path)] == [2, 4, 6]

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from gancross.cli.options import common, notes_console, progress_bar, tables_console
+from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
+from gancross.cli.options import common, deterministic, notes_console, progress_bar, tables_console
+from gancross.cli.outputs import STDOUT, Reports, check_distinct, reports
+from gancross.distributed import is_first
 from gancross.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("models", metavar="[NAME=]A.pt [NAME=]B.pt ...", nargs=-1, required=True)
+@model_options
 @click.option("--data", help="Data set or folder:PATH.  [default: the data the models were trained on]")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
 @click.option("--image-size", type=int, help="Resize a folder's images.  [default: as in training]")
@@ -58,31 +62,46 @@ if TYPE_CHECKING:
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
 @click.option("--batch-size", type=int, help="Samples on the device at a time; changes no figure.")
-@click.option("--json", "json_out", metavar="FILE|-", help="Write the record; '-' prints nothing but JSON.")
+@click.option(
+    "--json",
+    "json_out",
+    metavar="FILE|-",
+    help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
+)
+@reports
+@deterministic
 @common
 def crosstest(
     models: tuple[str, ...], data: str | None, data_root: Path | None, image_size: int | None,
     num_samples: int, seed: int, norm: Literal["eval", "batch"], no_norm_check: bool, no_quantize: bool,
     no_controls: bool, metrics: str, feature_weights: Path | None, fid_statistics: Path | None,
     save_fid_statistics: Path | None, kid_subset_size: int, methods: tuple[str, ...], device: str,
-    batch_size: int | None, json_out: str | None,
+    batch_size: int | None, json_out: str | None, reports: Reports, deterministic: bool,
+    model_options: ModelOptions,
 ) -> None:  # fmt: skip
-    """Let every model's discriminator judge every model's samples and the held-out test data."""
-    from gancross.checkpoint import load_contestant
-    from gancross.data import catalogue
-    from gancross.evaluator.naming import contestant_names, split_argument
-    from gancross.files import check_target
+    """Let every model's discriminator judge every model's samples and the held-out test data.
 
-    if json_out not in (None, "-"):
-        check_target(Path(json_out))
-    arguments = [split_argument(model) for model in models]
-    names = contestant_names(arguments)
-    contestants = [load_contestant(path, name=name) for name, (_, path) in zip(names, arguments, strict=True)]
+    A model is a checkpoint; two ONNX files, generator.onnx,discriminator.onnx; folder:PATH, generated images
+    that judge nobody; or weights of other code with --arch.
+    """
+    from gancross.data import catalogue
+
+    record = checked_record(json_out, reports)
+    contestants = load_models(parsed_models(models), model_options, num_samples=num_samples, seed=seed)
     contestants = with_methods(contestants, methods)
     # Seconds of imports, which a file that cannot be read should not have to wait for.
+    from gancross.devices import resolve_device
     from gancross.evaluator.crosstest import crosstest as run
+    from gancross.evaluator.crosstest import load_reals
     from gancross.report.console import print_result
+    from gancross.report.samples import sample_pictures, write_samples
 
+    reals = load_reals(
+        data or recipe_data(contestants),
+        data_root=data_root or catalogue.DEFAULT_ROOT,
+        image_size=image_size if image_size is not None else recipe_image_size(contestants),
+        seed=seed,
+    )
     with progress_bar(notes_console()) as bar:
         tasks = {}
 
@@ -92,23 +111,52 @@ def crosstest(
             bar.update(tasks[label], completed=done)
 
         result = run(
-            contestants,
-            data=data or recipe_data(contestants),
-            data_root=data_root or catalogue.DEFAULT_ROOT,
-            image_size=image_size if image_size is not None else recipe_image_size(contestants),
+            contestants, data=reals,
             num_samples=num_samples, seed=seed, norm=norm, quantize=not no_quantize, controls=not no_controls,
             norm_check=not no_norm_check, metrics=[metric for metric in metrics.split(",") if metric],
             feature_weights=feature_weights, fid_statistics=fid_statistics,
             save_fid_statistics=save_fid_statistics, kid_subset_size=kid_subset_size, device=device,
-            batch_size=batch_size, progress=show,
+            batch_size=batch_size, deterministic=deterministic, progress=show,
         )  # fmt: skip
-    if json_out == "-":
-        sys.stdout.write(result.to_json())
+    if not is_first():
         return
-    print_result(result, tables_console())
-    if json_out is not None:
-        result.save(json_out)
-        notes_console().print(f"\nrecord: {json_out}", markup=False)
+    if json_out == STDOUT:
+        sys.stdout.write(result.to_json())
+    elif not reports.to_stdout:
+        print_result(result, tables_console())
+    samples = []
+    if record is not None or reports.html is not None:
+        samples = sample_pictures(
+            contestants, reals, num_samples=num_samples, seed=seed, device=resolve_device(device)
+        )
+    notes = notes_console()
+    if record is not None:
+        result.save(record)
+        write_samples(record, samples)
+        notes.print(f"\nrecord: {record}", markup=False)
+    reports.write(result, samples, notes)
+
+
+def checked_record(json_out: str | None, reports: Reports) -> Path | None:
+    """Where the record goes, before long work; None where to no file.
+
+    Raises:
+        UsageError: an output that cannot be written, two to one place.
+    """
+    from gancross.files import check_target
+    from gancross.report.samples import samples_folder
+
+    reports.check()
+    if json_out == STDOUT and reports.to_stdout:
+        raise UsageError("--json - and --markdown -: standard output can be only one of them")
+    if json_out in (None, STDOUT):
+        return None
+    record = Path(json_out)
+    check_target(record)
+    check_distinct([record, *reports.files])
+    if samples_folder(record).exists() and not samples_folder(record).is_dir():
+        raise UsageError(f"{samples_folder(record)}: is a file, expected a folder for sample grids")
+    return record
 
 
 def with_methods(contestants: list[Contestant], given: tuple[str, ...]) -> list[Contestant]:
@@ -131,11 +179,15 @@ def recipe_data(contestants: list[Contestant]) -> str:
     """The data that all contestants were trained on, by the name in their checkpoints.
 
     Raises:
-        UsageError: they differ, or name a folder, which no checkpoint may open by itself.
+        UsageError: they differ, name a folder, which no checkpoint may open by itself, or none says.
     """
     from gancross.data.catalogue import DATASETS
 
-    named = {str(c.origin.recipe.get("data")) for c in contestants if c.origin is not None}
+    named = {
+        str(c.origin.recipe.get("data")) for c in contestants if c.origin is not None and c.origin.recipe
+    }
+    if not named:
+        raise UsageError("no model says which data it was trained on: give --data")
     if len(named) > 1:
         raise UsageError(
             f"the models were trained on different data ({', '.join(sorted(named))}): give --data"
@@ -148,6 +200,8 @@ def recipe_data(contestants: list[Contestant]) -> str:
 
 def recipe_image_size(contestants: list[Contestant]) -> int | None:
     """The side to which all contestants' training images were resized; None if they were not."""
-    sizes = {c.origin.recipe.get("image_size") for c in contestants if c.origin is not None}
+    sizes = {
+        c.origin.recipe.get("image_size") for c in contestants if c.origin is not None and c.origin.recipe
+    }
     size = sizes.pop() if len(sizes) == 1 else None
     return size if isinstance(size, int) else None

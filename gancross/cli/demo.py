@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gancross.cli.options import common, notes_console, progress_bar, tables_console
+from gancross.cli.options import bar_for_each, common, notes_console, progress_bar, tables_console
 
 READING = """
 How to read this. Each small table is one model's own confusion matrix: its discriminator on the held-out
@@ -22,29 +22,22 @@ the protocol works, not that regularization wins or loses.
 @click.command()
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("gancross-demo"), show_default=True,
-    help="Folder of the two runs, the pictures and the record.",
+    help="Folder of the two runs, the report and the record.",
 )  # fmt: skip
 @common
 def demo(out: Path) -> None:
     """Train two small GANs on digits side by side and cross-test them, in about a minute."""
     from gancross.report.console import print_result
-    from gancross.workflow.demo import STEPS, demonstrate
+    from gancross.workflow.demo import demo_spec, demonstrate
 
+    steps = demo_spec().runs[0].recipe.steps
     notes = notes_console()
-    notes.print(f"Training two GANs on 8×8 digits for {STEPS:,} steps, with and without the regularizer …")
+    notes.print(f"Training two GANs on 8×8 digits for {steps:,} steps, with and without the regularizer …")
     with progress_bar(notes) as bar:
-        tasks = {}
-
-        def show(label: str, done: int, n: int) -> None:
-            if label not in tasks:
-                tasks[label] = bar.add_task(label, total=n, figures="", rate="")
-            speed = bar.tasks[tasks[label]].speed
-            bar.update(tasks[label], completed=done, rate=f"{speed:.0f}/s" if speed else "")
-
-        made = demonstrate(out, progress=show)
+        made = demonstrate(out, progress=bar_for_each(bar))
     tables = tables_console()
     print_result(made.result, tables)
-    tables.print(READING.format(steps=STEPS).replace("\n", " ").strip(), markup=False)
-    places = {"record": made.record, **{f"{name}, picture": path for name, path in made.pictures.items()}}
+    tables.print(READING.format(steps=steps).replace("\n", " ").strip(), markup=False)
+    places = {"report with pictures": made.html, "record": made.record}
     places |= {f"{name}, checkpoint": path for name, path in made.checkpoints.items()}
     tables.print("\n".join(["", *(f"{what}: {path}" for what, path in places.items())]), markup=False)

@@ -5,23 +5,47 @@ Nothing heavy is imported at the top of any file in this folder, so that `--help
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import click
 
 from gancross import __version__
+from gancross.cli.benchmark import benchmark
 from gancross.cli.crosstest import crosstest
 from gancross.cli.demo import demo
+from gancross.cli.export import export
 from gancross.cli.figure import figure
+from gancross.cli.gate import gate
 from gancross.cli.listing import datasets, recipes
+from gancross.cli.report import report
 from gancross.cli.sample import sample
 from gancross.cli.train import train
-from gancross.errors import GancrossError, unknown_name
+from gancross.distributed import joined, process_count, said_elsewhere
+from gancross.errors import GancrossError, Interrupted, first_line, printable, unknown_name
 
 INTERRUPTED = 130
 BUG = 1
-OUT_OF_MEMORY = 5
+RESOURCES = 5
+# How torch's allocators and its thread pools say it where they raise plain RuntimeErrors.
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+LOWER = {
+    "train": "lower batch_size or width: --set batch_size=N, --set width=N",
+    "crosstest": "lower --batch-size, or -n",
+    "sample": "lower -n",
+    "figure": "lower -n",
+}
+# What the machine lacks rather than the program.
+LACKING = {
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "EMFILE", "ENFILE", "EAGAIN")
+    if hasattr(errno, name)
+}
 
 
 class Commands(click.Group):
@@ -33,6 +57,13 @@ class Commands(click.Group):
             raise unknown_name("command", args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, which would print an empty line for Ctrl-C and forget which signal came."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise interruption(stop) from None
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gancross")
@@ -40,28 +71,59 @@ def cli() -> None:
     """Train GANs and cross-test them: let each GAN's discriminator judge the other GAN's samples."""
 
 
-for command in (train, crosstest, sample, figure, demo, recipes, datasets):
+for command in (
+    train, crosstest, benchmark, report, gate, sample, export, figure, demo, recipes, datasets,
+):  # fmt: skip
     cli.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and leaves with the exit code of `gancross.errors`."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    code: object
     try:
-        code = cli.main(args=arguments or ["--help"], prog_name="gancross", standalone_mode=False)
+        with alongside():
+            code = cli.main(args=arguments or ["--help"], prog_name="gancross", standalone_mode=False)
+        sys.stdout.flush()  # here a full disk is an error as any other
     except Exception as error:
         if "--debug" in arguments:
             raise
-        code, message = explanation(error)
-        click.echo(f"Error: {' '.join(message.split())}", err=True)
-    except KeyboardInterrupt:
-        click.echo("Error: interrupted", err=True)
-        code = INTERRUPTED
-    sys.exit(code if isinstance(code, int) else 0)
+        code, message = explanation(error, arguments[0] if arguments else "")
+        tell(error, printable(message))
+        _drop_unwritten()
+    except KeyboardInterrupt as stop:
+        tell(stop, str(interruption(stop)))
+        code = interruption(stop).exit_code
+    leave(code if isinstance(code, int) else 0)
 
 
-def explanation(error: Exception) -> tuple[int, str]:
-    """Exit code and one line for an error."""
+@contextmanager
+def alongside() -> Iterator[None]:
+    """Inside, several processes under torchrun are joined, and fail together."""
+    if process_count() > 1:
+        # torchrun stops the others as soon as one has failed; they leave with its error by themselves.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with joined():
+        yield
+
+
+def tell(error: BaseException, message: str) -> None:
+    """One line on standard error, from one process."""
+    if not said_elsewhere(error):
+        click.echo(f"Error: {message}", err=True)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends this process; at once where others are dead, whose connections a tidy end would wait for."""
+    if code and process_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def explanation(error: Exception, command: str = "") -> tuple[int, str]:
+    """Exit code and one line for an error of a command."""
     if isinstance(error, GancrossError):
         return error.exit_code, str(error)
     if isinstance(error, click.Abort):
@@ -70,7 +132,35 @@ def explanation(error: Exception) -> tuple[int, str]:
         context = getattr(error, "ctx", None)
         hint = f" Try '{context.command_path} --help'." if context is not None else ""
         return error.exit_code, f"{error.format_message()}{hint}"
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return OUT_OF_MEMORY, f"out of memory: {error}; use a smaller --batch-size or batch_size"
+    if lacks_memory(error):
+        hint = LOWER.get(command, "close other programs")
+        return RESOURCES, f"out of memory: {first_line(error):.200}; {hint}"
+    if isinstance(error, OSError) and error.errno in LACKING:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return RESOURCES, f"{where}{error.strerror}"
     name = type(error).__name__
     return BUG, f"unexpected {name}: {error}; this is a bug of gancross, run it again with --debug"
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether memory ran out, of the machine or of a device, in whatever words."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
+
+
+def interruption(stop: KeyboardInterrupt) -> Interrupted:
+    """The error for it; `gancross.__main__` gives it the number of another signal than SIGINT."""
+    number = stop.args[0] if stop.args and isinstance(stop.args[0], int) else signal.SIGINT
+    message = "interrupted" if number == signal.SIGINT else "terminated"
+    return Interrupted(message, signal_number=number)
+
+
+def _drop_unwritten() -> None:
+    """What standard output could not take would be tried again at the end, with a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gancross.distributed import is_first
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -30,6 +32,13 @@ def common(command: Command) -> Command:
     return wrapped
 
 
+def deterministic(command: Command) -> Command:
+    """Adds `--deterministic` to a command."""
+    return click.option(
+        "--deterministic", is_flag=True, help="Only operations that repeat bit by bit, on a GPU too."
+    )(command)
+
+
 def setting(name: str) -> bool:
     """Whether `quiet`, `verbose` or `debug` was given."""
     meta = click.get_current_context().find_root().meta.get("gancross", {})
@@ -37,17 +46,17 @@ def setting(name: str) -> bool:
 
 
 def tables_console() -> Console:
-    """Standard output, for tables and JSON."""
+    """Standard output, for tables; silent in all processes but the first."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, quiet=not is_first())
 
 
 def notes_console() -> Console:
-    """Standard error, for progress and notes; silent with `-q`."""
+    """Standard error, for progress and notes; silent with `-q` and in all processes but the first."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, quiet=setting("quiet"))
+    return Console(stderr=True, highlight=False, quiet=setting("quiet") or not is_first())
 
 
 def progress_bar(console: Console) -> Progress:
@@ -62,6 +71,19 @@ def progress_bar(console: Console) -> Progress:
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[figures]}", markup=False),
         console=console,
-        disable=not console.is_terminal or setting("quiet"),
+        disable=not console.is_terminal or console.quiet,
         transient=True,
     )
+
+
+def bar_for_each(bar: Progress) -> Callable[[str, int, int], None]:
+    """A callback (what, done, of how many) that gives each kind of work a bar of its own."""
+    tasks: dict[str, Any] = {}
+
+    def show(label: str, done: int, n: int) -> None:
+        if label not in tasks:
+            tasks[label] = bar.add_task(label, total=n, figures="", rate="")
+        speed = bar.tasks[tasks[label]].speed
+        bar.update(tasks[label], completed=done, rate=f"{speed:.0f}/s" if speed else "")
+
+    return show

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
 from gancross.cli.options import common, notes_console, progress_bar
 from gancross.errors import UsageError
 
@@ -23,6 +24,7 @@ SUFFIXES = (".png", ".npz")
 
 @click.command()
 @click.argument("model", metavar="[NAME=]CKPT")
+@model_options
 @click.option(
     "-n", "--num-samples", type=int,
     help=f"How many.  [default: {IMAGES} images or {POINTS:,} vectors]",
@@ -38,23 +40,25 @@ SUFFIXES = (".png", ".npz")
 @click.option("--columns", type=int, help="Images in a row of the grid.  [default: a square grid]")
 @common
 def sample(
-    model: str, num_samples: int | None, out: Path | None, seed: int, device: str, columns: int | None
-) -> None:
+    model: str, num_samples: int | None, out: Path | None, seed: int, device: str, columns: int | None,
+    model_options: ModelOptions,
+) -> None:  # fmt: skip
     """Draw samples of a model as a picture, or as an array for other tools.
 
     They are made as a cross-test makes its own: in chunks of 500, in evaluation mode, images rounded to
     8 bits; the latents depend on --seed and the model's name alone.
     """
-    from gancross.checkpoint import load_contestant
     from gancross.devices import resolve_device
     from gancross.evaluator.canonical import canonical_samples
-    from gancross.evaluator.naming import contestant_names, split_argument
     from gancross.files import write_atomically
 
-    name, path = split_argument(model)
-    target = out or Path(path).with_name(f"{Path(path).stem}-samples.png")
+    (parsed,) = parsed_models([model])
+    path = parsed.files[0]
+    target = out or path.with_name(f"{path.stem}-samples.png")
     _check_options(target, seed, columns)
-    contestant = load_contestant(path, name=contestant_names([(name, path)])[0])
+    (contestant,) = load_models(
+        [parsed], model_options, num_samples=num_samples or IMAGES, seed=seed, purpose="sample"
+    )
     console = notes_console()
     with progress_bar(console) as bar:
         task = bar.add_task("sampling", total=None, figures="", rate="")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gancross.cli.options import common, notes_console, progress_bar
+from gancross.cli.options import common, deterministic, notes_console, progress_bar
+from gancross.distributed import is_first, process_count
 
 if TYPE_CHECKING:
     from gancross.trainer.fields import Plain
@@ -43,23 +44,30 @@ if TYPE_CHECKING:
 @click.option(
     "--tensorboard", is_flag=True, help="Log and pictures as TensorBoard events, too, in RUN/tensorboard."
 )
+@deterministic
 @common
 def train(
     name: str, out: Path | None, settings: tuple[str, ...], data_root: Path | None, download: bool,
     workers: int | None, device: str, resume: bool, checkpoint_every: int | None, log_every: int,
-    tensorboard: bool, **fields: Any,
+    tensorboard: bool, deterministic: bool, **fields: Any,
 ) -> None:  # fmt: skip
     """Train the GAN of a recipe (see 'gancross recipes'); the same command again resumes."""
     chosen = chosen_recipe(name, settings, fields)
     folder = out or default_out(chosen)
     from gancross.data import catalogue
     from gancross.trainer.loop import train as run
+    from gancross.trainer.noise import check_divisible
     from gancross.trainer.tensorboard import TensorBoard
 
     console = notes_console()
     console.print(f"{chosen.method}, seed {chosen.seed}: {chosen.steps:,} steps into {folder}", markup=False)
+    if process_count() > 1:
+        check_divisible(chosen, process_count())
+        console.print(divided(chosen, process_count()), markup=False)
     with ExitStack() as stack, progress_bar(console) as bar:
-        observers = [stack.enter_context(TensorBoard(folder / "tensorboard"))] if tensorboard else []
+        observers = (
+            [stack.enter_context(TensorBoard(folder / "tensorboard"))] if tensorboard and is_first() else []
+        )
         task = bar.add_task("training", total=chosen.steps, figures="", rate="")
 
         was_collapsed = [False]
@@ -81,8 +89,16 @@ def train(
             chosen, folder, resume=resume, device=device, progress=show,
             data_root=data_root or catalogue.DEFAULT_ROOT, download=download, workers=workers,
             checkpoint_every=checkpoint_every, log_every=log_every, observers=observers,
+            note=lambda text: console.print(text, markup=False), deterministic=deterministic,
         )  # fmt: skip
     console.print(f"done: {last}", markup=False)
+
+
+def divided(recipe: Recipe, processes: int) -> str:
+    """How several processes share the batches."""
+    part = recipe.batch_size // processes
+    seen = f"; batch norm sees {part}" if recipe.normalization != "none" else ""
+    return f"{processes} processes, batch {recipe.batch_size} = {processes} × {part}{seen}"
 
 
 def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) -> Recipe:

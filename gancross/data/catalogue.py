@@ -26,6 +26,7 @@ class Entry:
 
     Attributes:
         image_size: side in pixels, by default; None for vectors.
+        channels: of its images; the dimension of its vectors.
         padded: another side that it can be zero-padded to.
         resizable: whether it comes in any size.
     """
@@ -33,6 +34,7 @@ class Entry:
     samples: str
     image_size: int | None
     origin: str
+    channels: int = 3
     padded: int | None = None
     resizable: bool = False
 
@@ -42,14 +44,16 @@ _CELEBA = "official img_align_celeba.zip, unzipped, in celeba/"
 
 DATASETS: dict[str, Entry] = {
     "mixture": Entry(samples="endless, 3-d vectors", image_size=None, origin="generated"),
-    "digits": Entry(samples="1,201 + 596, 1×8×8", image_size=8, origin="embedded in scikit-learn"),
+    "digits": Entry(
+        samples="1,201 + 596, 1×8×8", image_size=8, channels=1, origin="embedded in scikit-learn"
+    ),
     "mnist": Entry(
-        samples="60,000 + 10,000, 1×28×28, or zero-padded with image_size=32", image_size=28, padded=32,
-        origin=_TORCHVISION,
+        samples="60,000 + 10,000, 1×28×28, or zero-padded with image_size=32", image_size=28, channels=1,
+        padded=32, origin=_TORCHVISION,
     ),
     "fashion-mnist": Entry(
-        samples="60,000 + 10,000, 1×28×28, or zero-padded with image_size=32", image_size=28, padded=32,
-        origin=_TORCHVISION,
+        samples="60,000 + 10,000, 1×28×28, or zero-padded with image_size=32", image_size=28, channels=1,
+        padded=32, origin=_TORCHVISION,
     ),
     "cifar10": Entry(samples="50,000 + 10,000, 3×32×32", image_size=32, origin=_TORCHVISION),
     "celeba": Entry(
@@ -103,6 +107,22 @@ def load(
         test_seed=test_seed, workers=readers,
     )  # fmt: skip
     return _LOADERS[name](asked)
+
+
+def known_shape(name: str, *, image_size: int | None) -> tuple[int, ...] | None:
+    """(C, H, W) or (d,) of one sample of a named set, without opening anything; None for a folder.
+
+    Raises:
+        UsageError: no such name, or a size that the set does not come in.
+    """
+    if name.startswith(FOLDER):
+        return None
+    if name not in DATASETS:
+        raise unknown_name("data set", name, [*DATASETS, "folder:PATH"])
+    entry = DATASETS[name]
+    _check_size(name, entry, image_size)
+    side = image_size or entry.image_size
+    return (entry.channels,) if side is None else (entry.channels, side, side)
 
 
 @dataclass(frozen=True, kw_only=True)

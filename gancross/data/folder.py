@@ -23,6 +23,7 @@ HELD_OUT_SHARE = 0.1
 MOST_IN_MEMORY = 200_000  # images
 LARGEST_IN_MEMORY = 2 << 30  # bytes, decoded
 READERS = 4
+RESIZE = "give --image-size N to crop and resize them all"
 
 T = TypeVar("T")
 
@@ -77,15 +78,18 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def read_images(paths: list[Path], *, image_size: int | None) -> torch.Tensor:
+def read_images(paths: list[Path], *, image_size: int | None, remedy: str = RESIZE) -> torch.Tensor:
     """uint8 (N, C, H, W); one channel if every image is grey, else three.
+
+    Args:
+        remedy: what a message on images of several sizes tells to do.
 
     Raises:
         UsageError: several sizes without `image_size`.
         DataError: a file cannot be read as 8-bit grey or RGB.
     """
     arrays = _by_threads(lambda path: read_image(path, image_size=image_size), paths)
-    _check_one_size(paths, ((array.shape[1], array.shape[0]) for array in arrays))
+    _check_one_size(paths, ((array.shape[1], array.shape[0]) for array in arrays), remedy)
     channels = 1 if all(array.ndim == 2 for array in arrays) else 3
     return torch.from_numpy(np.stack([channels_first(array, channels) for array in arrays]))
 
@@ -140,14 +144,14 @@ def _by_threads(function: Callable[[Path], T], paths: list[Path]) -> list[T]:
             raise
 
 
-def _check_one_size(paths: list[Path], sizes: Iterable[tuple[int, int]]) -> None:
+def _check_one_size(paths: list[Path], sizes: Iterable[tuple[int, int]], remedy: str = RESIZE) -> None:
     first: tuple[int, int] | None = None
     for path, size in zip(paths, sizes, strict=True):
         first = first or size
         if size != first:
             raise UsageError(
                 f"images differ in size: {paths[0]} is {first[0]}×{first[1]}, {path} is"
-                f" {size[0]}×{size[1]}; give --image-size N to crop and resize them all"
+                f" {size[0]}×{size[1]}; {remedy}"
             )
 
 

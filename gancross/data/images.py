@@ -82,6 +82,8 @@ def channels_first(array: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]
 @contextmanager
 def _opened(source: Path | io.BytesIO, where: str) -> Iterator[Image.Image]:
     """An image whose header has been checked; every failure of Pillow is a `DataError`."""
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        raise DataError(f"{where}: not a regular file")  # a pipe would be waited for
     try:
         with Image.open(source, formats=FORMATS) as image:
             _check(image, where)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gancross.data.order import index_batches
 from gancross.data.readers import Reader
-from gancross.data.sets import DataSet
+from gancross.data.sets import WHOLE, DataSet
 from gancross.data.workers import decoded
 from gancross.errors import UsageError
 
@@ -45,7 +45,9 @@ class LazyReals:
         """How many images there are."""
         return len(self.part.items)
 
-    def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
+    def batches(
+        self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
+    ) -> Iterator[torch.Tensor]:
         """Batches start, start+1, … of an endless sequence of epochs, for any number of workers the same.
 
         Raises:
@@ -54,7 +56,7 @@ class LazyReals:
             ResourceError: a worker died.
         """
         order = index_batches(len(self.part.items), seed=seed, batch_size=batch_size, start=start)
-        wanted = (self.part.items[index] for index in order)
+        wanted = (self.part.items[index[share]] for index in order)
         for batch in decoded(wanted, self.part.reader, name=self.name, workers=self.workers):
             yield torch.from_numpy(batch)
 

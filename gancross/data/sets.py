@@ -17,6 +17,8 @@ from gancross.data.order import index_batches
 from gancross.errors import UsageError
 from gancross.latents import Stream
 
+WHOLE = slice(None)
+
 
 class Reals(Protocol):
     """What training draws from."""
@@ -26,8 +28,13 @@ class Reals(Protocol):
         """How many samples there are; None where they are endless."""
         ...
 
-    def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
-        """Batches start, start+1, … in canonical form, without end; a function of their numbers alone."""
+    def batches(
+        self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
+    ) -> Iterator[torch.Tensor]:
+        """Batches start, start+1, … in canonical form, without end; a function of their numbers alone.
+
+        Of each batch only `share` is made, the part of one process among several.
+        """
         ...
 
 
@@ -42,14 +49,16 @@ class FiniteReals:
         """How many samples there are."""
         return len(self.array)
 
-    def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
+    def batches(
+        self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
+    ) -> Iterator[torch.Tensor]:
         """Batches start, start+1, … of an endless sequence of epochs; a last partial batch is dropped.
 
         Raises:
             UsageError: the set is smaller than one batch.
         """
         for index in index_batches(len(self.array), seed=seed, batch_size=batch_size, start=start):
-            yield self.array[torch.from_numpy(index)]
+            yield self.array[torch.from_numpy(index[share])]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +72,14 @@ class EndlessReals:
         """Endless."""
         return None
 
-    def batches(self, *, seed: int, batch_size: int, start: int) -> Iterator[torch.Tensor]:
+    def batches(
+        self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
+    ) -> Iterator[torch.Tensor]:
         """Batches start, start+1, … of the training stream; no sample comes twice."""
         stream = Stream(seed, "real", "train")
+        first, end, _ = share.indices(batch_size)
         for number in count(start):
-            yield self.draw(stream, number * batch_size, batch_size)
+            yield self.draw(stream, number * batch_size + first, end - first)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,14 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,11 @@ from gancross.errors import ResourceError, UsageError
 
 MOST_BY_DEFAULT = 4
 AHEAD = 2  # batches being read for each worker
+GRACE = 1.0  # seconds a worker has to leave by itself once nobody wants its images
+# What asks a run to stop; Windows has no SIGUSR1.
+STOPPING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
+]  # fmt: skip
 
 
 def resolve_workers(workers: int | None) -> int:
@@ -64,11 +71,13 @@ def decoded(
     # Spawned workers inherit nothing: a fork would copy torch's thread pools in whatever state they are,
     # and a fork server is shared with the rest of the program.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
+    ends, wanted = context.Pipe(duplex=False)
+    with _signals_held():
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker, initargs=(ends,))
     under_way: deque[Future[NDArray[np.uint8]]] = deque()
     try:
         for items in batches:
-            with _interrupts_held():
+            with _signals_held():
                 under_way.append(pool.submit(read_batch, reader, items))
             if len(under_way) == AHEAD * workers:
                 yield under_way.popleft().result()
@@ -80,35 +89,42 @@ def decoded(
             " workers, or workers=0; a script that calls gancross needs if __name__ == '__main__':"
         ) from None
     finally:
+        wanted.close()
         pool.shutdown(cancel_futures=True)
+        ends.close()
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits while a worker may be started.
+def _signals_held() -> Iterator[None]:
+    """Ctrl-C, and a scheduler's signals to all processes of a job, wait while a process may be started.
 
-    The worker inherits the blocked signal and is deaf to Ctrl-C from its first instruction: this process
-    decides when to stop. Windows has no signal masks; there `_prepare_worker` does it a moment later.
+    A worker inherits the blocked signals and is deaf to them from its first instruction: this process
+    decides when to stop. So is the tracker, which cleans up after a pool and itself only ignores SIGINT
+    and SIGTERM. Windows has no signal masks; there `_prepare_worker` does it a moment later.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # spawn starts it otherwise, and its start unblocks SIGINT
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
+        resource_tracker.ensure_running()  # here, since its start unblocks SIGINT and SIGTERM
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _prepare_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+def _prepare_worker(ends: Connection) -> None:
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_leave_at_the_end, args=(ends,), daemon=True).start()
 
 
-def _leave_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _leave_at_the_end(ends: Connection) -> None:
+    """A worker whose parent was killed would wait for work for ever.
+
+    So would one of a broken pool, which is asked to leave by SIGTERM. The pipe ends in either case.
+    """
+    ends.poll(None)
+    time.sleep(GRACE)
+    os._exit(1)

@@ -24,7 +24,7 @@ def canonical_samples(
     """The first samples of a contestant as a cross-test would see them: fixed chunks, evaluation mode, 8 bit.
 
     Args:
-        num_samples: at most as many as a contestant without a generator has.
+        num_samples: of given samples a seeded choice, or all where there are fewer.
         seed, purpose: with the contestant's name, of the latents; "crosstest" gives a cross-test's samples.
         progress: called after every chunk with (samples done, samples in all).
 
@@ -37,7 +37,7 @@ def canonical_samples(
     """
     if num_samples < 1:
         raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
-    source = fake_source(contestant, num_samples=num_samples)
+    source = fake_source(contestant, num_samples=num_samples, seed=seed, purpose=purpose)
     modules = [] if contestant.generator is None else [contestant.generator]
     drawn: list[torch.Tensor] = []
     with evaluating(modules, device):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,8 @@ from gancross import __version__
 from gancross.contestant import Contestant
 from gancross.data import catalogue
 from gancross.data.sets import DataSet, finite
-from gancross.devices import resolve_device
+from gancross.devices import only_deterministic, resolve_device
+from gancross.distributed import Processes, current, joined
 from gancross.errors import UsageError
 from gancross.evaluator.controls import Control, blurred, uniform_noise
 from gancross.evaluator.document import Asked, document
@@ -30,10 +32,11 @@ Data = str | torch.Tensor | np.ndarray[Any, Any]
 Progress = Callable[[str, int, int], None]
 
 
+@joined()
 def crosstest(
     contestants: Sequence[Contestant],
     *,
-    data: Data,
+    data: Data | DataSet,
     train_data: Data | None = None,
     num_samples: int = 10_000,
     seed: int = 0,
@@ -50,14 +53,18 @@ def crosstest(
     batch_size: int | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
     image_size: int | None = None,
+    deterministic: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """Cross-tests two or more models: every discriminator judges every generator and the test data.
 
+    Under torchrun every process calls this alike: they divide the samples among them, and all return the
+    result that one process would, at the same thread count.
+
     Args:
         contestants: distinct names; at least one has a discriminator.
-        data: a data set's name, uint8 images (N, C, H, W) or float32 vectors (N, d). The whole held-out
-            set is used; endless data give `num_samples` reals.
+        data: a data set or its name, uint8 images (N, C, H, W) or float32 vectors (N, d). The whole
+            held-out set is used; endless data give `num_samples` reals.
         train_data: what the models were trained on, for the generalisation gap; by default the training
             part of a data set given by name, none for arrays.
         num_samples: drawn from each generator.
@@ -76,7 +83,8 @@ def crosstest(
         device: see `gancross.devices.resolve_device`.
         batch_size: samples moved to the device at a time, in whole chunks of 500; changes no figure.
         data_root, image_size: where named data lie; side to which a folder's images are resized.
-        progress: called with (what is judged, samples done, samples in all).
+        deterministic: only operations that give the same bits again, on a GPU too; some are slower.
+        progress: called with (what is judged, samples done, samples in all), in the first process alone.
 
     Returns:
         The `Result`: counts, rates, intervals, verdicts and the protocol they were found by.
@@ -84,18 +92,20 @@ def crosstest(
     Raises:
         UsageError: contestants and data that do not fit together.
         DivergenceError: NaN or infinite samples or scores.
-        ResourceError: metrics were asked for and their weights are not there.
+        ResourceError: metrics were asked for and their weights are not there; another process died; an
+            operation is not deterministic.
 
     Source: Roth et al. 2017, §5.5.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     _check_numbers(num_samples, seed, batch_size, norm)
     judges = _judges(contestants)
-    target = resolve_device(device)
+    processes = current()
+    target = processes.device(resolve_device(device))
     reals = load_reals(data, data_root=data_root, image_size=image_size, seed=seed)
     test = reals.held_out(num_samples)
     sources = [Source(label=None, n=len(test), array=test)]
-    sources += [fake_source(contestant, num_samples=num_samples) for contestant in contestants]
+    sources += [fake_source(contestant, num_samples=num_samples, seed=seed) for contestant in contestants]
     training, no_training = training_reals(reals, train_data, num_samples, data_root, image_size, seed)
     extra = {Control.TRAINING: training}
     if controls:
@@ -111,40 +121,53 @@ def crosstest(
         metrics, sources=sources, test=test, device=target, weights=feature_weights,
         statistics=fid_statistics, save_to=save_fid_statistics, kid_subset_size=kid_subset_size,
     )  # fmt: skip
-    with fidelity, evaluating(modules, target):
+    with only_deterministic(deterministic), fidelity, evaluating(modules, target):
         check_fit(contestants, shape=reals.shape, device=target)
         judged = score_all(
             sources, judges, seed=seed, shape=reals.shape, device=target,
             batch_size=batch_size or CHUNK, norm=norm, norm_check=norm_check, quantize=quantize,
-            watch=fidelity.watch, progress=progress,
+            watch=fidelity, progress=progress if processes.first else None,
         )  # fmt: skip
         measured = fidelity.record()
     asked = Asked(
         num_samples=num_samples, seed=seed, norm=norm, quantize=quantize, controls=controls,
         norm_check=norm_check, no_training=no_training,
     )  # fmt: skip
-    found = document(contestants, judged, reals=reals, test=test, asked=asked)
-    found |= {key: value for key, value in measured.items() if key.startswith("fidelity")}
-    found["protocol"]["fidelity"] = measured["protocol"]
-    found["flags"] = sorted([*found["flags"], *measured["flags"]])
-    found["provenance"] = {
-        "gancross": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "device": str(target),
-        "batch_size": batch_size or CHUNK,
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(time.perf_counter() - clock, 3),
-    }
-    return Result(found)
+    found: dict[str, Any] = {}
+    if processes.first:
+        found = document(contestants, judged, reals=reals, test=test, asked=asked)
+        found |= {key: value for key, value in measured.items() if key.startswith("fidelity")}
+        found["protocol"]["fidelity"] = measured["protocol"]
+        found["flags"] = sorted([*found["flags"], *measured["flags"]])
+        found["provenance"] = {
+            "gancross": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "device": str(target),
+            "batch_size": batch_size or CHUNK,
+            "processes": processes.size,
+            "deterministic": deterministic,
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - clock, 3),
+        }
+    return shared(Result(found), processes)
 
 
-def load_reals(data: Data, *, data_root: Path, image_size: int | None, seed: int) -> DataSet:
+def shared(result: Result, processes: Processes) -> Result:
+    """The first process's result, on every process."""
+    if processes.size == 1:
+        return result
+    return Result(json.loads(processes.from_first(result.to_json().encode())))
+
+
+def load_reals(data: Data | DataSet, *, data_root: Path, image_size: int | None, seed: int) -> DataSet:
     """The data set of a name, or of an array in memory, which then is the test set.
 
     Raises:
         UsageError: an unknown name, or an array that is not in canonical form.
     """
+    if isinstance(data, DataSet):
+        return data
     if isinstance(data, str):
         return catalogue.load(data, root=data_root, image_size=image_size, test_seed=seed)
     test = data.detach().cpu() if isinstance(data, torch.Tensor) else torch.from_numpy(np.array(data))

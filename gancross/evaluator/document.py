@@ -141,7 +141,7 @@ def identity(contestant: Contestant) -> Plain:
         "orientation": contestant.orientation,
         "threshold": contestant.threshold,
         "step": origin and origin.step,
-        "recipe": origin and origin.recipe,
+        "recipe": (origin and origin.recipe) or None,
     }
 
 
@@ -158,6 +158,9 @@ def flags(
     for one in contestants:
         if one.samples is not None and len(one.samples) < asked.num_samples:
             found.append(f"'{one.name}': only {len(one.samples)} samples, {asked.num_samples} asked for")
+    found += [
+        f"'{one.name}': {note}" for one in contestants if one.origin is not None for note in one.origin.notes
+    ]
     found += [
         f"'{name}' is blind: it calls more than half of uniform noise real, so fooling it is no credit"
         for name in blind

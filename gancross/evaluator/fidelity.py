@@ -157,15 +157,28 @@ class Fidelity:
             DivergenceError: features are NaN or infinite.
             ResourceError: the disk is full.
         """
-        if label is None and not self.needs_data:
-            return
+        if label is not None or self.needs_data:
+            self.take(label, self.extracted(chunk, count))
+
+    def extracted(self, chunk: torch.Tensor, count: int) -> torch.Tensor:
+        """Features and logits of the next samples side by side: float32 (count, D + classes), on the CPU."""
         with torch.inference_mode():
             features, logits = self._extractor.apply(chunk[: -(-count // BATCH) * BATCH])
-        wants_logits = logits is not None and label is not None and "is" in self._plan.metrics
-        self._collected[label].add(
-            features[:count].float().cpu(),
-            logits[:count].cpu() if wants_logits and logits is not None else None,
+        columns = [features] if logits is None else [features, logits]
+        return torch.cat([column[:count].float() for column in columns], dim=1).cpu()
+
+    def take(self, label: str | None, rows: torch.Tensor) -> None:
+        """As `add`, from what `extracted` made of a chunk."""
+        features, logits = rows.tensor_split([self._extractor.dimension], dim=1)
+        wants_logits = (
+            label is not None and "is" in self._plan.metrics and self._extractor.classes is not None
         )
+        self._collected[label].add(features, logits if wants_logits else None)
+
+    @property
+    def width(self) -> int:
+        """Columns of `extracted`."""
+        return self._extractor.dimension + (self._extractor.classes or 0)
 
     def finish(self) -> dict[str, dict[str, Any]]:
         """Every contestant's figures, once all samples were added.

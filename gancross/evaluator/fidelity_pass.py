@@ -11,9 +11,10 @@ from typing import Any, Self
 
 import torch
 
+from gancross.distributed import current
 from gancross.evaluator.document import array_sha256
 from gancross.evaluator.fidelity_plan import METRICS, check
-from gancross.evaluator.sampling import Label, Source
+from gancross.evaluator.sampling import CHUNK, Label, Source
 from gancross.files import check_target
 
 NOT_ASKED = f"no metrics asked for ({', '.join(METRICS)})"
@@ -25,6 +26,8 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
 
     fidelity: Any = None  # a `Fidelity`, whose libraries are imported only when metrics are asked for
     save_to: Path | None = None
+    needs_data: bool = False
+    _held: list[torch.Tensor] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
@@ -62,7 +65,9 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
         )
         extractor = load_extractor(plan.extractor, shape=shape, weights=plan.weights, device=device)
         made = Fidelity(plan, extractor, counts=counts, data_sha256=array_sha256(test), statistics=given)
-        return cls(fidelity=made, save_to=save_to)
+        # Caches may differ from machine to machine, or from one moment to the next.
+        needs_data = current().from_first(b"1" if made.needs_data else b"0") == b"1"
+        return cls(fidelity=made, save_to=save_to, needs_data=needs_data)
 
     def __enter__(self) -> Self:
         if self.fidelity is not None:
@@ -74,17 +79,39 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
     ) -> None:
         self._stack.__exit__(kind, value, trace)
 
-    def watch(self, label: Label, chunk: torch.Tensor, count: int) -> None:
+    def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
         """Takes in one chunk; fidelity is always measured on 8-bit images, as a file would hold them."""
-        if self.fidelity is None or not (label is None or isinstance(label, str)):
+        if not self._wants(label):
             return
         if chunk.ndim == 4 and chunk.dtype != torch.uint8:
             chunk = chunk.round().clamp(0, 255).to(torch.uint8)
-        self.fidelity.add(label, chunk, count)
+        rows = self.fidelity.extracted(chunk, count)
+        if current().first:
+            self.fidelity.take(label, rows)
+        else:
+            self._held.append(rows)
+
+    def finish_source(self, label: Label) -> None:
+        """The first process takes in what the others have extracted, in the order of the samples."""
+        if not self._wants(label):
+            return
+        rows = torch.cat(self._held) if self._held else torch.empty(0, self.fidelity.width)
+        self._held.clear()
+        for part in current().from_others(rows):
+            if current().first:
+                for chunk in torch.split(part, CHUNK):
+                    self.fidelity.take(label, chunk)
+
+    def _wants(self, label: Label) -> bool:
+        """Contestants, and the data where the first process does not know their features yet."""
+        return self.fidelity is not None and (isinstance(label, str) or (label is None and self.needs_data))
 
     def record(self) -> dict[str, Any]:
-        """`fidelity`, its part of `protocol`, and flags; inside the context, after all chunks."""
-        if self.fidelity is None:
+        """`fidelity`, its part of `protocol`, and flags; inside the context, after all chunks.
+
+        The first process alone knows them.
+        """
+        if self.fidelity is None or not current().first:
             return {"fidelity": None, "fidelity_reason": NOT_ASKED, "protocol": None, "flags": []}
         figures = self.fidelity.finish()
         if self.save_to is not None:

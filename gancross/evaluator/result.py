@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from gancross.errors import DataError
+from gancross.errors import DataError, printable
+from gancross.evaluator.coherence import unfit
 from gancross.files import read_bytes, write_atomically
+from gancross.json_values import parsed
 
 FORMAT = "gancross.result/1"
 LARGEST_FILE = 1 << 30
@@ -55,16 +58,23 @@ def load_result(path: str | Path) -> Result:
         DataError: it is not a result of this format, or not as the JSON Schema in the package says.
     """
     path = Path(path)
+    content = read_bytes(path, limit=LARGEST_FILE)
     try:
-        document = json.loads(read_bytes(path, limit=LARGEST_FILE))
+        document = parsed(content)
     except ValueError as error:
         raise DataError(f"{path}: not JSON: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else None
-        raise DataError(f"{path}: not a result this version reads: format {found!r}, expected '{FORMAT}'")
+        raise DataError(
+            f"{path}: not a result this version reads: format {reprlib.repr(found)}, expected '{FORMAT}'"
+        )
     flaw = best_match(Draft202012Validator(schema()).iter_errors(document))
     if flaw is not None:
-        raise DataError(f"{path}: not a valid result: {flaw.json_path}: {flaw.message:.200}")
+        what = printable(f"{flaw.json_path:.100}: {flaw.message}", limit=300)
+        raise DataError(f"{path}: not a valid result: {what}")
+    complaint = unfit(document)
+    if complaint is not None:
+        raise DataError(f"{path}: not a valid result: {complaint}")
     return Result(document)
 
 

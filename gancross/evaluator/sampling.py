@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from gancross.contestant import Contestant
+from gancross.contestant import NETWORK_FAILURES, Contestant
 from gancross.data.sets import to_canonical
 from gancross.errors import DivergenceError, UsageError, first_line
 from gancross.evaluator.controls import Control
@@ -32,6 +34,11 @@ class Source:
     array: torch.Tensor | None = None
     contestant: Contestant | None = None
 
+    @property
+    def chunks(self) -> range:
+        """The numbers of its chunks."""
+        return range(-(-self.n // CHUNK))
+
 
 def shown(label: Label) -> str:
     """A label for people."""
@@ -41,12 +48,26 @@ def shown(label: Label) -> str:
             Control.TRAINING: "training data"}[label] if isinstance(label, Control) else label  # fmt: skip
 
 
-def fake_source(contestant: Contestant, *, num_samples: int) -> Source:
-    """n samples of a generator, or all that a contestant without one has, up to n."""
+def fake_source(
+    contestant: Contestant, *, num_samples: int, seed: int = 0, purpose: str = "crosstest"
+) -> Source:
+    """n samples of a generator; of given samples a seeded choice of n, or all where there are no more."""
     if contestant.samples is None:
         return Source(label=contestant.name, n=num_samples, contestant=contestant)
-    array = contestant.samples[:num_samples]
+    array = contestant.samples
+    if len(array) > num_samples:
+        array = array[chosen(len(array), num_samples, name=contestant.name, seed=seed, purpose=purpose)]
     return Source(label=contestant.name, n=len(array), array=array)
+
+
+def chosen(have: int, n: int, *, name: str, seed: int, purpose: str) -> NDArray[np.int64]:
+    """Which n of a contestant's `have` given samples are used, rising: a function of these arguments alone.
+
+    Given samples may be in any order, of their classes for example, so the first n would be a biased choice.
+    """
+    if n >= have:
+        return np.arange(have)
+    return np.sort(Stream(seed, "samples", name, purpose).permutation(have)[:n])
 
 
 def chunks(
@@ -58,6 +79,7 @@ def chunks(
     group: int,
     quantize: bool = True,
     purpose: str = "crosstest",
+    numbers: Sequence[int] | None = None,
 ) -> Iterator[torch.Tensor]:
     """The source's samples in canonical form on `device`, `CHUNK` at a time, padded at the end.
 
@@ -66,36 +88,35 @@ def chunks(
         group: chunks that are moved to the device at a time.
         quantize: round generated images to 8 bits.
         purpose: of the samples; other words give independent latents.
+        numbers: which chunks; all by default. A chunk is the same whichever others are made.
 
     Raises:
         UsageError: the samples have another shape than the data.
         DivergenceError: a generator made NaN or infinite values.
     """
-    starts = range(0, source.n, CHUNK)
+    wanted = list(source.chunks if numbers is None else numbers)
+    groups = [wanted[first : first + group] for first in range(0, len(wanted), group)]
     if source.array is not None:
         _check_shape(source.label, tuple(source.array.shape[1:]), shape)
-        for first in range(0, len(starts), group):
-            last = min(first + group, len(starts))
-            index = torch.arange(first * CHUNK, last * CHUNK) % source.n
+        for these in groups:
+            index = torch.cat([torch.arange(CHUNK) + number * CHUNK for number in these]) % source.n
             yield from torch.split(source.array[index].to(device, non_blocking=True), CHUNK)
         return
     contestant = source.contestant
     assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
     stream = Stream(seed, "latents", contestant.name, purpose)
     finite = torch.ones((), dtype=torch.bool, device=device)
-    for first in range(0, len(starts), group):
-        count = min(group, len(starts) - first) * CHUNK
-        latents_ND = latents(
-            stream, first * CHUNK, count, dim=contestant.latent_dim, prior=contestant.latent,
-            shape=contestant.latent_shape,
-        ).to(device, non_blocking=True)  # fmt: skip
+    for these in groups:
+        drawn = [
+            latents(
+                stream, number * CHUNK, CHUNK, dim=contestant.latent_dim, prior=contestant.latent,
+                shape=contestant.latent_shape,
+            )
+            for number in these
+        ]  # fmt: skip
+        latents_ND = torch.cat(drawn).to(device, non_blocking=True)
         for chunk in torch.split(latents_ND, CHUNK):
-            samples = contestant.generator(chunk)
-            if len(samples) != CHUNK:
-                raise UsageError(
-                    f"contestant '{contestant.name}': its generator made {len(samples)} samples"
-                    f" from {CHUNK} latents"
-                )
+            samples = generated(contestant, chunk)
             _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
             finite &= samples.isfinite().all()
             yield to_canonical(samples, contestant.data_range, quantize=quantize)
@@ -115,19 +136,43 @@ def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], devi
         if contestant.samples is not None:
             _check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
             continue
-        assert contestant.generator is not None and contestant.latent_dim is not None
+        assert contestant.latent_dim is not None
         few = latents(
             Stream(0, "probe"), 0, 2, dim=contestant.latent_dim, prior=contestant.latent,
             shape=contestant.latent_shape,
         ).to(device)  # fmt: skip
-        try:
-            samples = contestant.generator(few)
-        except RuntimeError as error:
-            raise UsageError(
-                f"contestant '{contestant.name}': its generator cannot take latents of shape"
-                f" {tuple(few.shape[1:])}: {first_line(error)}"
-            ) from error
+        samples = generated(contestant, few)
         _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
+
+
+def generated(contestant: Contestant, latents_ND: torch.Tensor) -> torch.Tensor:
+    """What the contestant's generator makes of latents.
+
+    Raises:
+        UsageError: it fails on such latents, or does not return a tensor with one sample for each.
+    """
+    assert contestant.generator is not None
+    try:
+        samples = contestant.generator(latents_ND)
+    except NETWORK_FAILURES as error:
+        if "memory" in str(error):  # the machine's fault, not the network's
+            raise
+        raise UsageError(
+            f"contestant '{contestant.name}': its generator cannot take latents of shape"
+            f" {tuple(latents_ND.shape[1:])}: {first_line(error)}"
+        ) from error
+    if not isinstance(samples, torch.Tensor):
+        raise UsageError(
+            f"contestant '{contestant.name}': its generator must return a tensor,"
+            f" got {type(samples).__name__}"
+        )
+    made = len(samples) if samples.ndim else 1
+    if made != len(latents_ND):
+        raise UsageError(
+            f"contestant '{contestant.name}': its generator made {made} samples from"
+            f" {len(latents_ND)} latents"
+        )
+    return samples
 
 
 def _check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | None) -> None:

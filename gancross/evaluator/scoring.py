@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gancross.contestant import Contestant
+from gancross.distributed import current
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging import PASSES, Norm, has_batch_norm, norms
 from gancross.evaluator.sampling import CHUNK, Label, Source, chunks, shown
@@ -20,6 +22,16 @@ CLIP = 2.0**-24  # probabilities are clipped to [2⁻²⁴, 1−2⁻²⁴] befor
 
 Array = NDArray[np.float64]
 OfJudge = dict[Label, Array]
+
+
+class Watcher(Protocol):
+    """Sees the chunks that the judges see."""
+
+    def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
+        """One chunk of a source, of which the first `count` samples are no padding."""
+
+    def finish_source(self, label: Label) -> None:
+        """All of this process's chunks of the source were added."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,16 +69,18 @@ def score_all(
     norm: Norm = "eval",
     norm_check: bool = True,
     quantize: bool = True,
-    watch: Callable[[Label, torch.Tensor, int], None] | None = None,
+    watch: Watcher | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Judged:
     """Each source is sampled once; every judge sees each chunk, then the chunk is dropped.
+
+    Several processes divide the chunks among them, and all of them return all scores.
 
     Args:
         batch_size: samples moved to the device at a time, in whole chunks.
         norm, norm_check: how judges with batch norm normalise, and whether in both ways.
         quantize: generated images are rounded to 8 bits.
-        watch: sees each chunk too, with its source's label and how many of its samples are no padding.
+        watch: sees each chunk too, and is told when its source is done.
 
     Raises:
         UsageError: shapes that do not fit, or a discriminator that fails on the data.
@@ -75,19 +89,27 @@ def score_all(
     group = -(-batch_size // CHUNK)
     modes = [(judge, mode) for judge in judges for mode in norms(judge, primary=norm, check=norm_check)]
     raw: dict[Norm, dict[str, dict[Label, torch.Tensor]]] = {mode: {} for mode in PASSES}
+    processes = current()
     for source in sources:
-        passes = [PASSES[mode](judge, source.n) for judge, mode in modes]
-        done = 0
-        for chunk in chunks(source, seed=seed, shape=shape, device=device, group=group, quantize=quantize):
+        part = processes.share(len(source.chunks))
+        own = source.chunks[part]
+        passes = [PASSES[mode](judge, source.n, own=own, chunk=CHUNK) for judge, mode in modes]
+        numbers = sorted(set(own).union(*(one.needed() for one in passes)))
+        made = chunks(
+            source, seed=seed, shape=shape, device=device, group=group, quantize=quantize, numbers=numbers
+        )
+        for place, (number, chunk) in enumerate(zip(numbers, made, strict=True), start=1):
             for one in passes:
-                one.add(chunk)
-            if watch is not None:
-                watch(source.label, chunk, min(CHUNK, source.n - done))
-            done = min(done + CHUNK, source.n)
+                one.add(number, chunk)
+            if watch is not None and number in own:
+                watch.add(source.label, chunk, min(CHUNK, source.n - number * CHUNK))
             if progress is not None:
-                progress(shown(source.label), done, source.n)
+                progress(shown(source.label), source.n * place // len(numbers), source.n)
         for (judge, mode), one in zip(modes, passes, strict=True):
-            raw[mode].setdefault(judge.name, {})[source.label] = one.finish().double().cpu()
+            whole = processes.gathered(one.finish().double().cpu())
+            raw[mode].setdefault(judge.name, {})[source.label] = whole
+        if watch is not None:
+            watch.finish_source(source.label)
     normalised = frozenset(judge.name for judge in judges if has_batch_norm(judge))
     return _normalised(raw, {judge.name: judge for judge in judges}, normalised)
 

@@ -5,9 +5,19 @@ To add an architecture: write its module with a `reset(generator)` method and en
 `PAIRS` of `pairs.py`.
 """
 
-from gancross.models.architectures import BUILDERS, Architecture, Argument, Network, initialised, skeleton
+from gancross.models.architectures import (
+    BUILDERS,
+    Architecture,
+    Argument,
+    Network,
+    architecture_of,
+    initialised,
+    interface,
+    skeleton,
+)
 from gancross.models.pairs import PAIRS, Shape, pair
 
 __all__ = [
-    "BUILDERS", "PAIRS", "Architecture", "Argument", "Network", "Shape", "initialised", "pair", "skeleton",
+    "BUILDERS", "PAIRS", "Architecture", "Argument", "Network", "Shape", "architecture_of", "initialised",
+    "interface", "pair", "skeleton",
 ]  # fmt: skip

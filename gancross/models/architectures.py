@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import reprlib
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ Argument = int | str | tuple[int, ...]
 
 LARGEST_ARGUMENT = 1 << 16  # far beyond any sensible width; keeps a hostile file from exhausting memory
 LONGEST_ARGUMENT = 64
+IMAGE_SIZE = 64  # of the families that have one size only
+_BUILT_FROM = "built_from"  # attribute of a network, for `architecture_of`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +75,27 @@ def skeleton(architecture: Architecture) -> nn.Module:
         _check_argument(key, value, hints[key])
     try:
         with torch.device("meta"):
-            return cast(Callable[..., nn.Module], builder)(**architecture.arguments)
+            network = cast(Callable[..., nn.Module], builder)(**architecture.arguments)
     except RuntimeError:  # torch's, for more bytes than 64 bits can count
         raise ValueError(f"architecture '{architecture.name}': the arguments make it too large") from None
+    network.__dict__[_BUILT_FROM] = architecture
+    return network
+
+
+def architecture_of(network: nn.Module) -> Architecture | None:
+    """What `skeleton` built this network from; None if something else built it."""
+    architecture = network.__dict__.get(_BUILT_FROM)
+    return architecture if isinstance(architecture, Architecture) else None
+
+
+def interface(architecture: Architecture) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of one input and of one output of a network that `skeleton` has accepted."""
+    arguments = cast(dict[str, Any], architecture.arguments)
+    if architecture.name == "mlp":
+        return arguments["sizes"][:1], arguments["sizes"][-1:]
+    side = arguments.get("image_size", IMAGE_SIZE)
+    image = (arguments["channels"], side, side)
+    return ((arguments["latent_dim"],), image) if "latent_dim" in arguments else (image, (1,))
 
 
 def initialised(architecture: Architecture, generator: torch.Generator) -> nn.Module:
@@ -89,10 +110,10 @@ def _check_argument(key: str, value: object, hint: Any) -> None:
     origin = typing.get_origin(hint)
     kind: type = str if origin is Literal else origin or hint
     if type(value) is not kind:
-        raise ValueError(f"argument '{key}' must be of type {kind.__name__}, is {value!r:.40}")
+        raise ValueError(f"argument '{key}' must be of type {kind.__name__}, is {reprlib.repr(value)}")
     if isinstance(value, tuple | str) and len(value) > LONGEST_ARGUMENT:
         raise ValueError(f"argument '{key}' is too long")
     numbers = value if isinstance(value, tuple) else (value,) if isinstance(value, int) else ()
     for number in numbers:
         if type(number) is not int or not 1 <= number <= LARGEST_ARGUMENT:
-            raise ValueError(f"argument '{key}' must lie in 1..{LARGEST_ARGUMENT}, is {number!r:.40}")
+            raise ValueError(f"argument '{key}' must lie in 1..{LARGEST_ARGUMENT}, is {reprlib.repr(number)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,10 @@ import torch
 
 from gancross.checkpoint import load_contestant
 from gancross.data.catalogue import DATASETS
-from gancross.errors import UsageError
+from gancross.errors import UsageError, printable
 from gancross.evaluator.canonical import canonical_samples
 from gancross.files import read_bytes
+from gancross.json_values import parsed
 from gancross.trainer.recipes import Recipe
 
 LARGEST_RECIPE = 1 << 20
@@ -69,9 +69,9 @@ def saved_run(folder: Path, label: str | None = None) -> SavedRun:
     if not path.is_file():
         raise UsageError(f"{folder}: not the folder of a run: it has no recipe.json")
     try:
-        recipe = Recipe.from_dict(json.loads(read_bytes(path, limit=LARGEST_RECIPE)))
+        recipe = Recipe.from_dict(parsed(read_bytes(path, limit=LARGEST_RECIPE)))
     except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: not a recipe: {error}") from None
+        raise UsageError(f"{path}: not a recipe: {printable(str(error), limit=300)}") from None
     found = {}
     for file in sorted((folder / "checkpoints").glob("step-*.pt")):
         number = file.stem.removeprefix("step-")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import reprlib
+import sys
 import types
 import typing
 from collections.abc import Iterable
@@ -11,6 +13,7 @@ from typing import Any, Literal
 
 from gancross.errors import UsageError, unknown_name
 
+LARGEST_FLOAT = int(sys.float_info.max)
 Plain = bool | int | float | str | None
 
 
@@ -29,7 +32,7 @@ def contains(interval: str, value: float) -> bool:
     low, high = (float(end) for end in interval[1:-1].split(","))
     above = value >= low if interval[0] == "[" else value > low
     below = value <= high if interval[-1] == "]" else value < high
-    return math.isfinite(value) and above and below
+    return above and below and abs(value) < math.inf
 
 
 def check(name: str, value: object, hint: Any, metadata: Any) -> None:
@@ -48,12 +51,12 @@ def check(name: str, value: object, hint: Any, metadata: Any) -> None:
             raise unknown_name(f"value for {name}", str(value), names)
         return
     if kind is float and type(value) is int:
-        value = float(value)
+        value = float(value) if abs(value) < LARGEST_FLOAT else math.inf
     if type(value) is not kind:
-        raise UsageError(f"{name} must be {_article(kind)}, got {value!r}")
+        raise UsageError(f"{name} must be {_article(kind)}, got {reprlib.repr(value)}")
     interval = metadata.get("interval")
     if interval and isinstance(value, int | float) and not contains(interval, value):
-        raise UsageError(f"{name} must be a number in {interval}, got {value}")
+        raise UsageError(f"{name} must be a number in {interval}, got {reprlib.repr(value)}")
 
 
 def parse(key: str, text: str, hint: Any) -> Plain:

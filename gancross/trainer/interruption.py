@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+# Slurm sends SIGUSR1 where it is asked to warn before preemption; Windows has none.
+STOPPING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
+]  # fmt: skip
+
 
 class StopRequest:
     """Which signal came, if any."""
@@ -17,7 +22,7 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Inside, the first SIGINT or SIGTERM is noted; a second one acts as it did before.
+    """Inside, the first SIGINT, SIGTERM or SIGUSR1 is noted; a second one acts as it did before.
 
     Outside the main thread, where Python allows no handlers, nothing is changed.
     """
@@ -26,7 +31,7 @@ def stop_requests() -> Iterator[StopRequest]:
         yield request
         return
 
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.getsignal(number) for number in STOPPING}
 
     def note(number: int, frame: FrameType | None) -> None:
         request.signal_number = number

@@ -9,19 +9,22 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from gancross import models
+from gancross import checkpoint, models
 from gancross.data import catalogue
 from gancross.data.sets import to_network
-from gancross.devices import resolve_device
+from gancross.devices import only_deterministic, resolve_device
+from gancross.distributed import Processes, current, joined
 from gancross.errors import Interrupted, UsageError
 from gancross.trainer.interruption import stop_requests
 from gancross.trainer.monitors import spread
-from gancross.trainer.noise import distinct_samples
+from gancross.trainer.noise import check_divisible, distinct_samples
 from gancross.trainer.recipes import Recipe
+from gancross.trainer.resuming import Note
 from gancross.trainer.runs import Observer, RunFolder
 from gancross.trainer.state import (
     DATA_RANGE,
@@ -42,6 +45,7 @@ LONGEST_UNSAVED = 600.0  # seconds of work that a crash may cost
 Progress = Callable[[int, int, dict[str, float] | None], None]
 
 
+@joined()
 def train(
     recipe: Recipe,
     out: str | Path,
@@ -55,16 +59,20 @@ def train(
     checkpoint_every: int | None = None,
     log_every: int = LOG_EVERY,
     observers: Sequence[Observer] = (),
+    note: Note | None = None,
+    deterministic: bool = False,
 ) -> Path:
     """Trains a GAN as the recipe says and returns the path of its last checkpoint.
 
     The same call again resumes; on a CPU, at the same thread count, the end is bit-identical to that of
-    an uninterrupted run.
+    an uninterrupted run. Under torchrun every process calls this alike: they divide each batch among
+    them, and the first one alone writes and calls `progress` and `observers`.
 
     Args:
         recipe: what to train; see `gancross.trainer.recipes`.
         out: folder of the run.
-        resume: go on from `out/last.pt`; without it `out` must be empty.
+        resume: go on from the newest whole checkpoint, which is `out/last.pt` unless that is damaged,
+            missing, or older than the last numbered one; without it `out` must be empty.
         progress: called after every step with (step, steps, figures), figures only when they are logged.
         data_root, download: where named data lie, and whether to fetch them.
         workers: processes that read large data sets; 0 reads in this one. They change no figure.
@@ -72,22 +80,29 @@ def train(
             `last.pt` is also written whenever ten minutes have gone by.
         log_every: steps between lines of `log.jsonl`.
         observers: are told of every line of the log and every picture.
+        note: is told in one line when a run goes on from another checkpoint than `last.pt`.
+        deterministic: only operations that give the same bits again, on a GPU too; some are slower.
 
     Raises:
-        UsageError: recipe, data and folder do not fit together.
-        CheckpointError: the folder's checkpoint is refused.
-        DivergenceError: a loss or a weight is not finite; the last good checkpoint is kept.
-        ResourceError: data or disk are missing.
-        Interrupted: SIGINT or SIGTERM came; everything up to the last whole step is saved.
+        UsageError: recipe, data and folder do not fit together, or the batch cannot be divided evenly.
+        CheckpointError: the folder's checkpoints are refused.
+        DivergenceError: a loss, a weight or an optimizer's state is not finite; the last good checkpoint
+            is kept.
+        ResourceError: data or disk are missing; another process is at work in the folder, or one of this
+            run died; an operation is not deterministic.
+        Interrupted: SIGINT, SIGTERM or SIGUSR1 came; everything up to the last whole step is saved.
     """
     every = checkpoint_every or max(1, math.ceil(recipe.steps / MILESTONES))
     if every < 1 or log_every < 1:
         raise UsageError("checkpoint_every and log_every must be at least 1")
+    processes = current()
     folder = RunFolder(Path(out), observers)
-    target = resolve_device(device)
-    data = catalogue.load(
-        recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
-    )
+    target = processes.device(resolve_device(device))
+    check_divisible(recipe, processes.size)
+    with processes.in_turn(download):
+        data = catalogue.load(
+            recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
+        )
     architectures = models.pair(
         recipe.network,
         models.Shape(
@@ -95,15 +110,32 @@ def train(
             normalization=recipe.normalization, activation=recipe.activation,
         ),
     )  # fmt: skip
-    resumed = folder.prepare(recipe, resume=resume)
-    players = make_players(recipe, architectures, target)
-    run = Run(
-        recipe=recipe, folder=folder, device=target, data=data, architectures=architectures,
-        players=players, average=make_average(recipe, players.generator),
-    )  # fmt: skip
-    start = 0 if resumed is None else restore(run, resumed)
-    _loop(run, start, every=every, log_every=log_every, progress=progress)
+    with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
+        players = make_players(recipe, architectures, target)
+        run = Run(
+            recipe=recipe, folder=folder, device=target, data=data, architectures=architectures,
+            players=players, average=make_average(recipe, players.generator), processes=processes,
+        )  # fmt: skip
+        start = 0 if resumed is None else restore(run, resumed)
+        shown = progress if processes.first else None
+        with only_deterministic(deterministic):
+            _loop(run, start, every=every, log_every=log_every, progress=shown)
     return folder.last
+
+
+@contextmanager
+def _opened(
+    folder: RunFolder, recipe: Recipe, processes: Processes, *, resume: bool, note: Note | None
+) -> Iterator[checkpoint.Checkpoint | None]:
+    """The checkpoint to go on from; the first process holds the folder and hands it to the others."""
+    if not processes.first:
+        content = processes.from_first(b"")
+        yield checkpoint.from_bytes(content, folder.last) if content else None
+        return
+    with folder.opened(recipe, resume=resume, note=note) as resumed:
+        if processes.size > 1:
+            processes.from_first(b"" if resumed is None else checkpoint.to_bytes(resumed))
+        yield resumed
 
 
 def _loop(run: Run, start: int, *, every: int, log_every: int, progress: Progress | None) -> None:
@@ -122,20 +154,24 @@ def _loop(run: Run, start: int, *, every: int, log_every: int, progress: Progres
                 figures = log(run, step, measured, samples_per_second=rate)
                 logged_step, logged_at = step, now
             milestone = step % every == 0 or step == recipe.steps
-            stopping = request.signal_number is not None and step < recipe.steps
-            if milestone or stopping or time.monotonic() - saved_at > LONGEST_UNSAVED:
+            overdue = time.monotonic() - saved_at > LONGEST_UNSAVED
+            signal_number, due = run.processes.highest(request.signal_number or 0, overdue)
+            stopping = signal_number > 0 and step < recipe.steps
+            if milestone or stopping or due:
+                run.share_buffers()
                 check_finite(run, step)
-                run.folder.save(snapshot(run, step), milestone=milestone)
+                if run.processes.first:
+                    if milestone:  # drawn before it is saved: a run killed in between draws it again
+                        draw(run, step)
+                    run.folder.save(snapshot(run, step), milestone=milestone)
                 saved_at = time.monotonic()
-            if milestone:
-                draw(run, step)
             if progress is not None:
                 progress(step, recipe.steps, figures)
-            if stopping and request.signal_number is not None:
+            if stopping:
                 raise Interrupted(
                     f"stopped at step {step} of {recipe.steps}; the same command resumes from"
                     f" {run.folder.last}",
-                    signal_number=request.signal_number,
+                    signal_number=signal_number,
                 )
 
 
@@ -145,21 +181,25 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
     `measure` adds the gradient norms of the last discriminator update and of the generator's, and the
     spread of the last real batch.
     """
-    recipe = run.recipe
+    recipe, processes = run.recipe, run.processes
     gamma = recipe.gamma_at(step)
     measured: Measured = {}
+    batches = {player: distinct_samples(recipe, player) for player in ("discriminator", "generator")}
+    shares = {player: processes.share(n) for player, n in batches.items()}
     for update in range(recipe.n_phi):
         number = (step - 1) * recipe.n_phi + update
         real = next(reals)
         measured = discriminator_step(
             run.players, recipe, gamma=gamma, real=real, update=number,
-            latents=run.latents("discriminator", number, distinct_samples(recipe, "discriminator")),
-            measure=measure and update == recipe.n_phi - 1,
+            latents=run.latents(
+                "discriminator", number, batches["discriminator"], share=shares["discriminator"]
+            ),
+            measure=measure and update == recipe.n_phi - 1, processes=processes,
         )  # fmt: skip
     measured |= generator_step(
         run.players, recipe, gamma=gamma, update=step - 1,
-        latents=run.latents("generator", step - 1, distinct_samples(recipe, "generator")),
-        measure=measure,
+        latents=run.latents("generator", step - 1, batches["generator"], share=shares["generator"]),
+        measure=measure, processes=processes,
     )  # fmt: skip
     run.update_average()
     return measured | {"spread_real": spread(real)} if measure else measured
@@ -170,8 +210,9 @@ def _reals(run: Run, start: int) -> Iterator[torch.Tensor]:
     recipe = run.recipe
     if run.data.train is None:
         raise UsageError(f"data '{run.data.name}' has no training samples")
+    batch_size = distinct_samples(recipe, "discriminator")
     for batch in run.data.train.batches(
-        seed=recipe.seed, batch_size=distinct_samples(recipe, "discriminator"),
-        start=start * recipe.n_phi,
+        seed=recipe.seed, batch_size=batch_size, start=start * recipe.n_phi,
+        share=run.processes.share(batch_size),
     ):  # fmt: skip
         yield to_network(batch.to(run.device, non_blocking=True), DATA_RANGE)

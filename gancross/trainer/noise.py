@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import torch
 
+from gancross.distributed import ALONE, Processes
+from gancross.errors import UsageError
 from gancross.latents import Stream
 from gancross.trainer.recipes import Recipe
 
@@ -25,12 +27,32 @@ def distinct_samples(recipe: Recipe, player: str) -> int:
     return recipe.batch_size // recipe.nsr if sees_noise(recipe, player) else recipe.batch_size
 
 
+def check_divisible(recipe: Recipe, processes: int) -> None:
+    """Every process gets an equal part of each batch, whole groups of noise vectors included.
+
+    Raises:
+        UsageError: a batch, or its distinct samples, cannot be divided evenly.
+    """
+    for player in ("discriminator", "generator"):
+        n = distinct_samples(recipe, player)
+        if n % processes:
+            distinct = f" / nsr {recipe.nsr} = {n} distinct samples" if n != recipe.batch_size else ""
+            raise UsageError(
+                f"batch_size {recipe.batch_size}{distinct} cannot be divided among {processes} processes:"
+                f" use --set batch_size={-(-n // processes) * processes * (recipe.batch_size // n)}, or"
+                " another number of processes"
+            )
+
+
 def sees_noise(recipe: Recipe, player: str) -> bool:
     """Whether the discriminator's inputs are noisy in the updates of `generator` or `discriminator`."""
     return recipe.noise != "none" and (player == "discriminator" or recipe.noise_players == "both")
 
 
-def noisy(samples: torch.Tensor, recipe: Recipe, *, player: str, kind: str, update: int) -> torch.Tensor:
+def noisy(
+    samples: torch.Tensor, recipe: Recipe, *, player: str, kind: str, update: int,
+    processes: Processes = ALONE,
+) -> torch.Tensor:  # fmt: skip
     """Each sample `nsr` times in a row, each time plus fresh noise; differentiable in the samples.
 
     Args:
@@ -38,6 +60,8 @@ def noisy(samples: torch.Tensor, recipe: Recipe, *, player: str, kind: str, upda
         player: whose update it is, `generator` or `discriminator`.
         kind: `real` or `fake`.
         update: number of that player's update, from 0.
+        processes: among which the batch is divided, the samples being this one's. Each draws the whole
+            batch's noise and takes its part, so that the noise does not depend on how many there are.
 
     Returns:
         (N·nsr, …), or the samples themselves where this player sees no noise.
@@ -47,7 +71,9 @@ def noisy(samples: torch.Tensor, recipe: Recipe, *, player: str, kind: str, upda
     repeated = samples.repeat_interleave(recipe.nsr, dim=0)
     stream = Stream(recipe.seed, "noise", player, kind, f"update-{update}")
     scale = recipe.noise_variance**0.5
-    return repeated.add(standard_noise(repeated, recipe.noise, stream), alpha=scale)
+    total = len(repeated) * processes.size
+    batch = repeated.detach()[:1].expand(total, *repeated.shape[1:])  # its shape, without its memory
+    return repeated.add(standard_noise(batch, recipe.noise, stream)[processes.share(total)], alpha=scale)
 
 
 def standard_noise(like: torch.Tensor, noise: str, stream: Stream) -> torch.Tensor:

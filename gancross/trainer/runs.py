@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,10 +16,16 @@ from typing import Any, Protocol
 from gancross import checkpoint
 from gancross.checkpoint import Checkpoint
 from gancross.errors import ResourceError, UsageError
-from gancross.files import read_bytes, write_atomically
+from gancross.files import read_bytes, unfinished, write_atomically
+from gancross.json_values import parsed
+from gancross.trainer.lock import LOCK, locked
 from gancross.trainer.recipes import Recipe
+from gancross.trainer.resuming import Note, newest_checkpoint
+from gancross.trainer.status import RUNNING, reported, write_status
 
 LARGEST_RECIPE = 1 << 20
+LARGEST_LOG = 4 << 30
+WRITTEN = re.compile(r"recipe\.json|status\.json|log\.jsonl|last\.pt|step-\d{10}\.(pt|png)")
 
 
 class Observer(Protocol):
@@ -32,7 +43,7 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """`recipe.json`, `log.jsonl`, `checkpoints/step-….pt`, `last.pt` and `samples/` of one run."""
+    """`recipe.json`, `status.json`, `log.jsonl`, `checkpoints/step-….pt`, `last.pt`, `samples/` of a run."""
 
     root: Path
     observers: Sequence[Observer] = ()
@@ -47,31 +58,36 @@ class RunFolder:
         """One JSON object per logging step."""
         return self.root / "log.jsonl"
 
-    def prepare(self, recipe: Recipe, *, resume: bool) -> Checkpoint | None:
-        """Makes or reopens the folder; returns the checkpoint to go on from, None at the start.
+    @contextmanager
+    def opened(
+        self, recipe: Recipe, *, resume: bool, note: Note | None = None
+    ) -> Iterator[Checkpoint | None]:
+        """Makes or reopens the folder, for this process alone, and keeps its `status.json`.
+
+        Gives the checkpoint to go on from, None at the start.
+
+        Args:
+            note: is told in one line if that is not simply `last.pt`.
 
         Raises:
             UsageError: the folder holds something else, another recipe, or anything without `resume`.
-            CheckpointError: `last.pt` is refused.
-            ResourceError: the folder cannot be written.
+            CheckpointError: no checkpoint of the folder is good, or one is of a newer format.
+            ResourceError: the folder cannot be written, or another process is at work in it.
         """
-        if self.root.exists() and not self.root.is_dir():
-            raise UsageError(f"{self.root}: is a file, expected the folder of a run")
-        occupied = self.root.is_dir() and any(self.root.iterdir())
-        recipe_path = self.root / "recipe.json"
-        if occupied and not resume:
-            raise UsageError(f"{self.root}: not empty; give another --out, or resume it")
-        if occupied and not recipe_path.is_file():
-            raise UsageError(f"{self.root}: not empty and not the folder of a run; give another --out")
-        if occupied:
-            _check_same(_read_recipe(recipe_path), recipe, self.root)
-        write_atomically(recipe_path, (json.dumps(recipe.to_dict(), indent=2) + "\n").encode())
-        if not self.last.exists():
-            self._resume_after(0)
-            return None
-        resumed = checkpoint.load(self.last)
-        self._resume_after(resumed.step)
-        return resumed
+        self._check(recipe, resume=resume)  # a folder of something else is not even locked
+        with locked(self.root):
+            self._check(recipe, resume=resume)
+            self._remove_unfinished()
+            write_atomically(
+                self.root / "recipe.json", (json.dumps(recipe.to_dict(), indent=2) + "\n").encode()
+            )
+            resumed = newest_checkpoint(self.last, self.root / "checkpoints", note=note)
+            step = 0 if resumed is None else resumed.step
+            with reported(self.root, step=step, steps=recipe.steps):
+                self._forget_log_after(step)
+                for observer in self.observers:
+                    observer.resumed(step)
+                yield resumed
 
     def save(self, state: Checkpoint, *, milestone: bool) -> None:
         """Writes `last.pt`, and a numbered checkpoint before it at a milestone."""
@@ -79,14 +95,17 @@ class RunFolder:
         if milestone:
             write_atomically(self.root / "checkpoints" / f"step-{state.step:010d}.pt", content)
         write_atomically(self.last, content)
+        write_status(self.root, RUNNING, step=state.step, steps=state.recipe["steps"])
 
     def append_log(self, figures: dict[str, Any]) -> None:
         """One line of JSON; numbers that are not finite become null."""
         try:
             with self.log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(figures, allow_nan=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())  # or a power cut could leave a checkpoint without its lines
         except OSError as error:
-            raise ResourceError(f"{self.log}: cannot be written: {error.strerror}") from error
+            raise ResourceError(f"{self.log}: cannot be written: {error.strerror or error}") from error
         for observer in self.observers:
             observer.figures(figures["step"], {key: value for key, value in figures.items() if key != "step"})
 
@@ -96,29 +115,52 @@ class RunFolder:
         for observer in self.observers:
             observer.picture(step, png)
 
-    def _resume_after(self, step: int) -> None:
-        self._forget_log_after(step)
-        for observer in self.observers:
-            observer.resumed(step)
+    def _check(self, recipe: Recipe, *, resume: bool) -> None:
+        if self.root.exists() and not self.root.is_dir():
+            raise UsageError(f"{self.root}: is a file, expected the folder of a run")
+        recipe_path = self.root / "recipe.json"
+        if not self._occupied():
+            return
+        if not resume:
+            raise UsageError(f"{self.root}: not empty; give another --out, or resume it")
+        if not recipe_path.is_file():
+            raise UsageError(f"{self.root}: not empty and not the folder of a run; give another --out")
+        _check_same(_read_recipe(recipe_path), recipe, self.root)
+
+    def _occupied(self) -> bool:
+        """Whether there is more than a run leaves that was killed before it began."""
+        begun = {path for path, name in unfinished(self.root) if WRITTEN.fullmatch(name)}
+        begun.add(self.root / LOCK)
+        return self.root.is_dir() and any(path not in begun for path in self.root.iterdir())
+
+    def _remove_unfinished(self) -> None:
+        """Only what runs write: somebody else may be saving a figure here at this moment."""
+        for folder in (self.root, self.root / "checkpoints", self.root / "samples"):
+            for path, name in unfinished(folder):
+                if WRITTEN.fullmatch(name):
+                    with contextlib.suppress(OSError):
+                        path.unlink()
 
     def _forget_log_after(self, step: int) -> None:
-        """Drops log lines of steps that will be done again, and a last line that was cut off."""
+        """Drops log lines of steps that will be done again, and lines that were cut off."""
         if not self.log.exists():
             return
-        kept = []
-        for line in self.log.read_text(encoding="utf-8").splitlines(keepends=True):
-            try:
-                logged = json.loads(line)["step"]
-            except (ValueError, KeyError, TypeError):
-                break
-            if logged <= step and line.endswith("\n"):
-                kept.append(line)
-        write_atomically(self.log, "".join(kept).encode())
+        lines = read_bytes(self.log, limit=LARGEST_LOG).splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith(b"\n") and _logged_step(line) <= step]
+        write_atomically(self.log, b"".join(kept))
+
+
+def _logged_step(line: bytes) -> float:
+    """The step of a line of the log; infinite for a damaged one, which every step is before."""
+    try:
+        return int(parsed(line)["step"])
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return math.inf
 
 
 def _read_recipe(path: Path) -> Recipe:
     try:
-        return Recipe.from_dict(json.loads(read_bytes(path, limit=LARGEST_RECIPE)))
+        return Recipe.from_dict(parsed(read_bytes(path, limit=LARGEST_RECIPE)))
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: not a recipe: {error}; give another --out") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,8 @@ from torch import nn
 
 from gancross import models
 from gancross.checkpoint import Checkpoint
-from gancross.data.sets import DataSet, to_canonical
+from gancross.data.sets import WHOLE, DataSet, to_canonical
+from gancross.distributed import ALONE, Processes
 from gancross.errors import CheckpointError, DivergenceError
 from gancross.latents import Stream, latents
 from gancross.trainer.objectives import OBJECTIVES
@@ -33,11 +35,15 @@ class Run:
     architectures: tuple[models.Architecture, models.Architecture]
     players: Players
     average: nn.Module | None
+    processes: Processes = ALONE
 
-    def latents(self, purpose: str, number: int, n: int) -> torch.Tensor:
-        """Batch `number` of n latents for one purpose."""
+    def latents(self, purpose: str, number: int, n: int, *, share: slice = WHOLE) -> torch.Tensor:
+        """Batch `number` of n latents for one purpose, or a share of it."""
         stream = Stream(self.recipe.seed, "latents", purpose)
-        drawn = latents(stream, number * n, n, dim=self.recipe.latent_dim, prior=self.recipe.latent)
+        first, end, _ = share.indices(n)
+        drawn = latents(
+            stream, number * n + first, end - first, dim=self.recipe.latent_dim, prior=self.recipe.latent
+        )
         return drawn.to(self.device, non_blocking=True)
 
     @property
@@ -55,6 +61,12 @@ class Run:
                 kept.lerp_(weight, 1 - self.recipe.ema)
             for copied, buffer in zip(self.average.buffers(), generator.buffers(), strict=True):
                 copied.copy_(buffer)
+
+    def share_buffers(self) -> None:
+        """Batch norm's averages, which every process takes of its own part, become those of the first."""
+        networks = (self.players.generator, self.players.discriminator, self.average)
+        held = [buffer for network in networks if network is not None for buffer in network.buffers()]
+        self.processes.copy_from_first(held)
 
 
 def make_players(
@@ -87,8 +99,13 @@ def restore(run: Run, saved: Checkpoint) -> int:
     """
     weights = RAW if run.average is None else EMA
     ours = (saved.generator, saved.discriminator) == run.architectures and saved.weights == weights
-    if not ours or not saved.training:
+    if not ours:
         raise CheckpointError(f"{run.folder.last}: refused: not a checkpoint of this recipe")
+    if not saved.training:
+        raise CheckpointError(
+            f"{run.folder.last}: refused: holds no optimizer states, as exported checkpoints do not:"
+            " it cannot be resumed"
+        )
     players = run.players
     try:
         if run.average is not None:
@@ -113,15 +130,36 @@ def generated(run: Run, purpose: str, n: int) -> torch.Tensor:
 
 
 def check_finite(run: Run, step: int) -> None:
-    """No checkpoint with NaN weights replaces a good one."""
-    for name in ("generator", "discriminator"):
-        network: torch.nn.Module = getattr(run.players, name)
-        finite = torch.stack([value.isfinite().all() for value in network.state_dict().values()]).all()
-        if not bool(finite):
+    """No checkpoint with NaN or infinity in it replaces a good one.
+
+    An optimizer's mean square can overflow while the weights are still finite: its update is then 0.
+
+    Raises:
+        DivergenceError: something in the run is not finite.
+    """
+    players = run.players
+    parts: dict[str, Iterable[object]] = {
+        "generator has weights": players.generator.state_dict().values(),
+        "discriminator has weights": players.discriminator.state_dict().values(),
+        "generator's average has weights": [] if run.average is None else run.average.state_dict().values(),
+        "generator's optimizer has a state": _optimizer_state(players.generator_optimizer),
+        "discriminator's optimizer has a state": _optimizer_state(players.discriminator_optimizer),
+    }
+    for what, values in parts.items():
+        finite = [
+            value.isfinite().all().to(run.device) for value in values if isinstance(value, torch.Tensor)
+        ]
+        if finite and not bool(torch.stack(finite).all()):
+            verb = "is" if what.endswith("state") else "are"
             raise DivergenceError(
-                f"{run.folder.root}: diverged: the {name} has weights that are not finite at step {step};"
+                f"{run.folder.root}: diverged: the {what} that {verb} not finite at step {step};"
                 " the last good checkpoint is kept. Try a lower learning_rate or a larger gamma"
             )
+
+
+def _optimizer_state(optimizer: torch.optim.Optimizer) -> Iterator[object]:
+    for state in optimizer.state.values():
+        yield from state.values()
 
 
 def snapshot(run: Run, step: int) -> Checkpoint:
@@ -137,7 +175,8 @@ def snapshot(run: Run, step: int) -> Checkpoint:
         discriminator_state=players.discriminator.state_dict(),
         sample_shape=run.data.shape, latent_dim=recipe.latent_dim, latent=recipe.latent,
         data_range=DATA_RANGE, score_kind=objective.score_kind, orientation="real_high",
-        threshold=objective.threshold, batch_size=recipe.batch_size,
+        threshold=objective.threshold,
+        batch_size=recipe.batch_size // run.processes.size,  # what batch norm saw at a time
         training={
             **raw,
             "generator_optimizer": players.generator_optimizer.state_dict(),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from gancross.distributed import ALONE, Processes
 from gancross.latents import Stream
 from gancross.models.batch_norm import frozen_averages
 from gancross.trainer.noise import noisy, uniforms
@@ -42,6 +43,7 @@ def discriminator_step(
     gamma: float,
     update: int,
     measure: bool = False,
+    processes: Processes = ALONE,
 ) -> Measured:
     """Minimises −F + γ/2·Ω over the discriminator, once; or what the recipe's objective has in its place.
 
@@ -55,6 +57,8 @@ def discriminator_step(
         gamma: γ_t ≥ 0.
         update: number of this update, from 0; noise and interpolation are functions of it.
         measure: also return `gradient_discriminator`, the L2 norm of the whole parameter gradient.
+        processes: among which the batch is divided; real samples and latents are this one's, gradients are
+            averaged.
 
     Returns:
         Detached scalars: loss, penalty (Ω before γ/2, or WGAN-GP's before λ), mean scores. They stay on
@@ -63,8 +67,10 @@ def discriminator_step(
     discriminator = players.discriminator
     with torch.no_grad(), frozen_averages(players.generator):
         fake = players.generator(latents)
-    real = noisy(real, recipe, player="discriminator", kind="real", update=update)
-    fake = noisy(fake, recipe, player="discriminator", kind="fake", update=update)
+    real, fake = (
+        noisy(samples, recipe, player="discriminator", kind=kind, update=update, processes=processes)
+        for kind, samples in (("real", real), ("fake", fake))
+    )
     weights = noise_induced(recipe.regularizer, recipe.objective) if gamma > 0.0 else UNREGULARIZED
     scores_real, penalty_real = scored(discriminator, real, weights.real)
     scores_fake, penalty_fake = scored(discriminator, fake, weights.fake)
@@ -73,9 +79,10 @@ def discriminator_step(
     if weights is not UNREGULARIZED:
         total = loss + gamma / 2 * penalty
     elif recipe.regularizer == "gradient-penalty":
-        epsilon = uniforms(real, len(real), Stream(recipe.seed, "interpolates", f"update-{update}"))
+        n = len(real) * processes.size
+        epsilon = uniforms(real, n, Stream(recipe.seed, "interpolates", f"update-{update}"))
         with frozen_averages(discriminator):
-            penalty = gradient_penalty(discriminator, real, fake, epsilon)
+            penalty = gradient_penalty(discriminator, real, fake, epsilon[processes.share(n)])
         total = loss + recipe.gradient_penalty * penalty
     measured = {
         "loss_discriminator": loss.detach(),
@@ -83,7 +90,9 @@ def discriminator_step(
         "logit_real": scores_real.detach().mean(),
         "logit_fake": scores_fake.detach().mean(),
     }
-    measured |= _descend(total, discriminator, players.discriminator_optimizer, "discriminator", measure)
+    measured |= _descend(
+        total, discriminator, players.discriminator_optimizer, "discriminator", measure, processes
+    )
     if recipe.objective == "wgan":
         clip_weights(discriminator, recipe.clip)
     return measured
@@ -97,6 +106,7 @@ def generator_step(
     gamma: float,
     update: int,
     measure: bool = False,
+    processes: Processes = ALONE,
 ) -> Measured:
     """Minimises the generator's loss over the generator, once; the discriminator is frozen.
 
@@ -112,6 +122,7 @@ def generator_step(
         gamma: γ_t ≥ 0, used with `regularize_generator` only.
         update: number of this update, from 0.
         measure: also return `gradient_generator`, the L2 norm of the whole parameter gradient.
+        processes: as for the discriminator.
 
     Returns:
         Detached scalars: the loss, without the regularizer's term.
@@ -121,11 +132,13 @@ def generator_step(
     weights = noise_induced(recipe.regularizer, recipe.objective) if regularized else UNREGULARIZED
     with frozen_parameters(discriminator), frozen_averages(discriminator):
         fake = players.generator(latents)
-        fake = noisy(fake, recipe, player="generator", kind="fake", update=update)
+        fake = noisy(fake, recipe, player="generator", kind="fake", update=update, processes=processes)
         scores, penalty = scored(discriminator, fake, weights.fake)
         loss = OBJECTIVES[recipe.objective].generator_losses[recipe.generator_loss](scores)
         total = loss - gamma / 2 * penalty if regularized else loss
-        gradient = _descend(total, players.generator, players.generator_optimizer, "generator", measure)
+        gradient = _descend(
+            total, players.generator, players.generator_optimizer, "generator", measure, processes
+        )
     return {"loss_generator": loss.detach()} | gradient
 
 
@@ -140,14 +153,20 @@ def optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _descend(
-    total: torch.Tensor, network: nn.Module, descent: torch.optim.Optimizer, player: str, measure: bool
-) -> Measured:
-    """One step of the optimizer down the gradient of `total`; that gradient's norm if it is asked for."""
+    total: torch.Tensor, network: nn.Module, descent: torch.optim.Optimizer, player: str, measure: bool,
+    processes: Processes,
+) -> Measured:  # fmt: skip
+    """One step of the optimizer down the gradient of `total`; that gradient's norm if it is asked for.
+
+    Every loss is a mean over the batch, so the mean gradient over equal parts is the whole batch's. It is
+    averaged here and not by DistributedDataParallel, which knows nothing of gradients of gradients.
+    """
     descent.zero_grad(set_to_none=True)
     torch.autograd.backward(total)
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+    processes.average(gradients)
     measured: Measured = {}
     if measure:
-        gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
         measured[f"gradient_{player}"] = nn.utils.get_total_norm(gradients)
     descent.step()
     return measured

@@ -21,16 +21,21 @@ PICTURE_POINTS = 5120  # ten batches of 512, as the paper's pictures of the mixt
 
 
 def log(run: Run, step: int, measured: Measured, *, samples_per_second: float) -> dict[str, float]:
-    """Brings the figures of a step to the host, checks and writes them."""
-    figures = dict(
-        zip(measured, torch.stack([value.double() for value in measured.values()]).tolist(), strict=True)
-    )
+    """Brings the figures of a step to the host, means over all processes, and checks them.
+
+    The first process adds what it sees in samples, and writes them.
+    """
+    means = torch.stack([value.double() for value in measured.values()])
+    run.processes.average([means])
+    figures = dict(zip(measured, means.tolist(), strict=True))
     for name, value in figures.items():
         if not math.isfinite(value):
             raise DivergenceError(
                 f"{run.folder.root}: diverged: {name} is {value} at step {step}; the last good checkpoint"
                 " is kept. Try a lower learning_rate or a larger gamma"
             )
+    if not run.processes.first:
+        return figures
     made = generated(run, "monitor", MONITORED)
     figures["spread"] = float(spread(to_network(made, DATA_RANGE))) / max(figures.pop("spread_real"), TINY)
     if run.data.name == "mixture":

@@ -1,0 +1,43 @@
+"""Mutated checkpoints: mutation i is a function of (seed, i) alone.
+
+Some mutations know nothing of the format, some rebuild what surrounds the change, checksums included, so
+that it reaches the code behind them.
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+from dataclasses import dataclass
+
+from mutations.archives import MARKER, OF_ARCHIVES
+from mutations.bases import BASES, bases
+from mutations.bytewise import BYTEWISE, Mutate
+from mutations.tensor_files import OF_TENSOR_FILES
+
+__all__ = ["KINDS", "MARKER", "Mutation", "bases", "mutation"]
+
+MUTATIONS: dict[str, dict[str, Mutate]] = {
+    ".pt": {**BYTEWISE, **OF_ARCHIVES},
+    ".safetensors": {**BYTEWISE, **OF_TENSOR_FILES},
+}
+KINDS = [(suffix, kind) for suffix, of_format in MUTATIONS.items() for kind in of_format]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutation:
+    kind: str
+    base: str
+    suffix: str
+    content: bytes
+
+
+def mutation(seed: int, number: int, good: dict[str, dict[str, bytes]]) -> Mutation:
+    """Mutation `number` of a seed."""
+    drawn = random.Random(f"{seed}/{number}")
+    suffix, kind = KINDS[number % len(KINDS)]
+    base = drawn.choice(list(BASES))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, of kinds of tensors that it will give up
+        content = MUTATIONS[suffix][kind](drawn, good[suffix][base])
+    return Mutation(kind=f"{suffix} {kind}", base=base, suffix=suffix, content=content)

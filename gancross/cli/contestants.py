@@ -1,0 +1,239 @@
+"""Models on the command line: `[NAME=]FILE.pt`, `[NAME=]G.onnx,D.onnx`, `[NAME=]folder:PATH`, and options."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from gancross.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from gancross.contestant import Contestant
+    from gancross.evaluator.onnx_models import Description
+
+Command = Callable[..., Any]
+FOLDER = "folder:"
+DESCRIBED = ("score_kind", "orientation", "threshold", "data_range", "latent")
+TRUST = "runs Python code on this machine with all your rights: add --trust-code if you trust it"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """What was given beside the models, as it was written."""
+
+    arch: tuple[str, ...]
+    trust_code: bool
+    describe: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One model of the command line: its name, and its files or its folder of images."""
+
+    name: str
+    files: tuple[Path, ...]
+    is_folder: bool
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether its networks are ONNX files."""
+        return not self.is_folder and all(file.suffix.lower() == ".onnx" for file in self.files)
+
+
+def model_options(command: Command) -> Command:
+    """Adds `--arch`, `--trust-code` and `--describe`; the command is called with `model_options`."""
+
+    @click.option(
+        "--arch", metavar="NAME=module:factory", multiple=True,
+        help="Code that builds a model's networks, where its file holds only weights; or file.py:factory.",
+    )  # fmt: skip
+    @click.option("--trust-code", is_flag=True, help="Let --arch run that code.")
+    @click.option(
+        "--describe", metavar="NAME=key=value", multiple=True,
+        help=f"What an ONNX file cannot say: {', '.join(DESCRIBED)}.",
+    )  # fmt: skip
+    @functools.wraps(command)
+    def wrapped(*, arch: tuple[str, ...], trust_code: bool, describe: tuple[str, ...], **rest: Any) -> Any:
+        options = ModelOptions(arch=arch, trust_code=trust_code, describe=describe)
+        return command(model_options=options, **rest)
+
+    return wrapped
+
+
+def parsed_models(arguments: Sequence[str]) -> list[Model]:
+    """Names and places; nothing is opened.
+
+    Raises:
+        UsageError: a malformed argument.
+    """
+    from gancross.evaluator.naming import contestant_names, split_argument
+
+    split = [(None, one) if one.startswith(FOLDER) else split_argument(one) for one in arguments]
+    places = [_place(path) for _, path in split]
+    # A folder is called by its whole name, dots and all, which `last` has names.py do.
+    paths = [str(files[0] / "last" if folder else files[0]) for files, folder in places]
+    names = contestant_names([(name, path) for (name, _), path in zip(split, paths, strict=True)])
+    return [
+        Model(name=name, files=files, is_folder=folder)
+        for name, (files, folder) in zip(names, places, strict=True)
+    ]
+
+
+def load_models(
+    models: Sequence[Model], options: ModelOptions, *, num_samples: int, seed: int, purpose: str = "crosstest"
+) -> list[Contestant]:
+    """The contestants of the command line; every option is checked before any file is read.
+
+    Args:
+        num_samples, seed, purpose: which images of a folder are used.
+
+    Raises:
+        UsageError: an option that names no model or does not fit it, or code that fails.
+        CheckpointError, DataError: a file is refused.
+    """
+    codes = _codes(models, options)
+    descriptions = _descriptions(models, options.describe)
+    return [
+        _contestant(
+            model,
+            codes.get(model.name),
+            descriptions.get(model.name),
+            num_samples,
+            seed=seed,
+            purpose=purpose,
+        )
+        for model in models
+    ]
+
+
+def _contestant(
+    model: Model,
+    code: str | None,
+    description: Description | None,
+    num_samples: int,
+    *,
+    seed: int,
+    purpose: str,
+) -> Contestant:
+    if model.is_folder:
+        from gancross.evaluator.image_folders import folder_contestant
+
+        return folder_contestant(
+            model.files[0], name=model.name, num_samples=max(1, num_samples), seed=seed, purpose=purpose
+        )
+    if model.is_onnx:
+        from gancross.evaluator.onnx_models import Description, onnx_contestant
+
+        return onnx_contestant(model.files, description or Description(), name=model.name)
+    if code is None:
+        from gancross.checkpoint import load_contestant
+
+        return load_contestant(model.files[0], name=model.name)
+    from gancross.evaluator.adapters import foreign_contestant
+    from gancross.evaluator.factories import load_factory
+
+    place = f"--arch {model.name}={code}"
+    return foreign_contestant(model.files, load_factory(code, place=place), name=model.name, place=place)
+
+
+def _place(path: str) -> tuple[tuple[Path, ...], bool]:
+    """Files, or a folder and True."""
+    if path.startswith(FOLDER):
+        if path == FOLDER:
+            raise UsageError("a folder of images is written [NAME=]folder:PATH")
+        return (Path(path.removeprefix(FOLDER)),), True
+    if os.path.isdir(path):
+        raise UsageError(f"{path}: is a folder, expected a file; a folder of images is folder:{path}")
+    parts = [path] if os.path.lexists(path) else path.split(",")
+    if len(parts) > 2 or not all(parts):
+        raise UsageError(f"{path}: write one file, or the generator's and the discriminator's: G,D")
+    files = tuple(Path(part) for part in parts)
+    if len({file.suffix.lower() == ".onnx" for file in files}) > 1:
+        raise UsageError(f"{path}: an ONNX file and another; both must be ONNX files, or neither")
+    return files, False
+
+
+def _codes(models: Sequence[Model], options: ModelOptions) -> dict[str, str]:
+    """`module:factory` by the name of its model."""
+    codes = _by_name(models, options.arch, option="--arch", form="NAME=module:factory")
+    for model in models:
+        if model.name in codes and (model.is_onnx or model.is_folder):
+            raise UsageError(f"--arch {model.name}: it is no file of weights and needs no code")
+        if len(model.files) > 1 and not model.is_onnx and model.name not in codes:
+            raise UsageError(f"'{model.name}': two files of weights need --arch {model.name}=module:factory")
+    if codes and not options.trust_code:
+        name, code = next(iter(codes.items()))
+        raise UsageError(f"--arch {name}={code} {TRUST}")
+    if options.trust_code and not codes:
+        raise UsageError("--trust-code does nothing without --arch NAME=module:factory")
+    return codes
+
+
+def _descriptions(models: Sequence[Model], given: Sequence[str]) -> dict[str, Description]:
+    """What `--describe NAME=key=value` says, by name."""
+    if not given:
+        return {}
+    from gancross.evaluator.onnx_models import Description
+
+    values: dict[str, dict[str, Any]] = {}
+    for text in given:
+        ((name, said),) = _by_name(models, [text], option="--describe", form="NAME=key=value").items()
+        key, separator, value = said.partition("=")
+        if not separator or not value:
+            raise UsageError(f"--describe {text}: write NAME=key=value")
+        if key not in DESCRIBED:
+            raise unknown_name("key of --describe", key, DESCRIBED)
+        if not next(model for model in models if model.name == name).is_onnx:
+            raise UsageError(f"--describe {text}: '{name}' is no ONNX file and says this itself")
+        values.setdefault(name, {})[key] = _value(key, value, text)
+    return {name: Description(**said) for name, said in values.items()}
+
+
+def _value(key: str, value: str, text: str) -> Any:
+    from gancross.contestant import SCORE_KINDS, Orientation
+    from gancross.latents import PRIORS
+
+    if key == "threshold":
+        return value if value == "none" else _number(value, text)
+    if key == "data_range":
+        ends = [_number(end, text) for end in value.split(",")]
+        if len(ends) != 2 or ends[0] >= ends[1]:
+            raise UsageError(f"--describe {text}: write black and white, for example data_range=0,1")
+        return ends[0], ends[1]
+    allowed = {"score_kind": SCORE_KINDS, "orientation": get_args(Orientation), "latent": PRIORS}[key]
+    if value not in allowed:
+        raise unknown_name(f"{key} in --describe", value, allowed)
+    return value
+
+
+def _number(value: str, text: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError(f"--describe {text}: '{value}' is not a number")
+    return number
+
+
+def _by_name(models: Sequence[Model], given: Sequence[str], *, option: str, form: str) -> dict[str, str]:
+    """`NAME=TEXT` options as a dictionary whose keys are names of models."""
+    names, found = [model.name for model in models], dict[str, str]()
+    for text in given:
+        name = next((one for one in names if text.startswith(f"{one}=")), text.partition("=")[0])
+        said = text[len(name) + 1 :]
+        if not name or not said:
+            raise UsageError(f"{option} {text}: write {form}")
+        if name not in names:
+            raise unknown_name("contestant", name, names)
+        if name in found:
+            raise UsageError(f"{option} names '{name}' twice")
+        found[name] = said
+    return found

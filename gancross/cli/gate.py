@@ -1,0 +1,69 @@
+"""`gancross gate`."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import click
+
+from gancross.cli.options import common, notes_console, tables_console
+from gancross.errors import GateFailed, UsageError
+
+
+@click.command()
+@click.argument("result", metavar="RESULT.json", type=click.Path(path_type=Path))
+@click.option(
+    "--baseline", metavar="OLD.json", required=True, type=click.Path(path_type=Path),
+    help="The result that this one is held against.",
+)  # fmt: skip
+@click.option(
+    "--max-regression", "allowed", metavar="METRIC=VALUE", multiple=True,
+    help="How much worse a metric may be, absolute; repeat it. Only metrics named so are compared."
+    "  [default: all that both results have, each 0]",
+)  # fmt: skip
+@click.option("--record", is_flag=True, help="Make RESULT.json the new baseline instead of comparing.")
+@click.option("--json", "json_out", is_flag=True, help="Print the comparisons as JSON.")
+@common
+def gate(result: Path, baseline: Path, allowed: tuple[str, ...], record: bool, json_out: bool) -> None:
+    """Let CI decide: is a result worse than its baseline, beyond noise and beyond what is allowed?
+
+    Metrics: fn, cross-fp, cross-auc, fooled, detected-auc; fid, kid, is, precision, recall where both
+    results have them. Exit code 0, or 6 if the gate fails, or 2 if the results cannot be compared.
+    """
+    from gancross.evaluator.gate import gate as compare
+    from gancross.evaluator.result import load_result
+    from gancross.files import write_atomically
+    from gancross.report.gate import conclusion, gate_document, gate_table
+
+    tolerances = dict(tolerance(text) for text in allowed)
+    new = load_result(result)
+    if record:
+        write_atomically(baseline, new.to_json().encode())
+        notes_console().print(f"recorded: {baseline}", markup=False)
+        return
+    compared = compare(new, load_result(baseline), tolerances=tolerances or None)
+    if json_out:
+        click.echo(json.dumps(gate_document(compared), indent=2, ensure_ascii=False))
+    else:
+        tables_console().print(gate_table(compared))
+    if compared.regressions:
+        worst = ", ".join(f"{one.metric} of '{one.name}'" for one in compared.regressions)
+        raise GateFailed(f"{conclusion(compared)} {worst}")
+
+
+def tolerance(text: str) -> tuple[str, float]:
+    """METRIC=VALUE.
+
+    Raises:
+        UsageError: no `=`, or no number behind it.
+    """
+    metric, separator, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not separator or math.isnan(number):
+        raise UsageError(f"--max-regression {text}: write METRIC=VALUE, VALUE a number")
+    return metric, number

@@ -1,0 +1,130 @@
+"""What an ONNX file says of itself, read before anything of it runs.
+
+A graph is refused unless it is whole (no data in other files), made of ONNX's own operators, the same each
+time it runs, and maps one float32 tensor to one float32 tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gancross.errors import first_line
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
+RANDOM = (
+    "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial",
+)  # fmt: skip
+FLOAT32 = 1  # TensorProto.FLOAT
+IN_ANOTHER_FILE = 1  # TensorProto.EXTERNAL
+
+Shape = tuple[int | None, ...]
+
+
+class RefusedGraph(Exception):
+    """Why a graph was refused; callers add the path."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """The interface of a graph that was accepted.
+
+    Attributes:
+        input_name, output_name: as the runtime wants them.
+        input_shape, output_shape: with the batch; None where a length is free or unknown.
+        last: operator that makes the output.
+    """
+
+    input_name: str
+    output_name: str
+    input_shape: Shape
+    output_shape: Shape
+    last: str
+
+    @property
+    def batch(self) -> int | None:
+        """How many samples it takes at a time; None: any number."""
+        return self.input_shape[0]
+
+
+def inspect_graph(content: bytes) -> Graph:
+    """Parses an ONNX file and checks it.
+
+    Raises:
+        RefusedGraph: it is damaged, or not of the kind above.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model_from_string(content)
+    except (DecodeError, ValueError, RuntimeError) as error:
+        raise RefusedGraph(f"not an ONNX file: {first_line(error)}") from None
+    if not model.graph.node:
+        raise RefusedGraph("not an ONNX file: it holds no graph")
+    if model.functions:
+        raise RefusedGraph("it defines functions of its own; inline them with onnx.inliner first")
+    for message in _messages(model):
+        _check_message(message)
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    takes = _only(inputs, "input")
+    makes = _only(list(model.graph.output), "output")
+    return Graph(
+        input_name=takes.name,
+        output_name=makes.name,
+        input_shape=_shape(takes, "input"),
+        output_shape=_shape(makes, "output"),
+        last=next((node.op_type for node in model.graph.node if makes.name in node.output), ""),
+    )
+
+
+def _messages(message: Message) -> Iterator[Message]:
+    """Everything nested in a parsed file, so that no corner of the format is forgotten."""
+    yield message
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for inner in [value] if hasattr(value, "DESCRIPTOR") else value:
+                yield from _messages(inner)
+
+
+def _check_message(message: Any) -> None:
+    kind = message.DESCRIPTOR.name
+    if kind == "TensorProto" and (message.data_location == IN_ANOTHER_FILE or message.external_data):
+        raise RefusedGraph(f"its tensor '{message.name:.80}' lies in another file; save it as one file")
+    if kind != "NodeProto":
+        return
+    if message.domain not in DOMAINS:
+        raise RefusedGraph(
+            f"operator '{message.op_type:.80}' of '{message.domain:.80}' is not one of ONNX's own"
+        )
+    if message.op_type in RANDOM:
+        raise RefusedGraph(
+            f"'{message.op_type}' draws random numbers that no seed reaches; make them an input"
+        )
+    training = any(one.name == "training_mode" and one.i for one in message.attribute)
+    if training or (message.op_type == "Dropout" and len(message.input) > 2):
+        raise RefusedGraph(f"'{message.op_type}' is in training mode; export it in evaluation mode")
+
+
+def _only(values: list[Any], what: str) -> Any:
+    if len(values) != 1:
+        names = ", ".join(value.name for value in values)
+        raise RefusedGraph(f"it has {len(values)} {what}s ({names:.80}), expected one")
+    return values[0]
+
+
+def _shape(value: Any, what: str) -> Shape:
+    tensor = value.type.tensor_type
+    if not value.type.HasField("tensor_type") or tensor.elem_type != FLOAT32:
+        raise RefusedGraph(f"its {what} '{value.name:.80}' is not a float32 tensor")
+    if not tensor.HasField("shape") or not tensor.shape.dim:
+        raise RefusedGraph(f"its {what} '{value.name:.80}' does not say its shape")
+    shape = tuple(one.dim_value if one.HasField("dim_value") else None for one in tensor.shape.dim)
+    if any(length is not None and length < 1 for length in shape):
+        raise RefusedGraph(f"its {what} '{value.name:.80}' has shape {shape}")
+    return shape

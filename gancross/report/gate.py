@@ -1,0 +1,70 @@
+"""A gate's comparisons as a table, for terminals and for pull requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from gancross.evaluator.gate import FEWEST_BASELINE_RUNS, Comparison, Gate
+from gancross.evaluator.gate_figures import METRICS
+
+STYLES = {"regression": "bold red", "improvement": "green"}
+SPEAKS = {
+    "checkpoint": "This speaks of these checkpoints only, not of their methods: the noise is that of"
+    " sampling, and another training run would differ by more.",
+    "method": "The noise is the spread of the baseline's runs, of which a method needs"
+    f" {FEWEST_BASELINE_RUNS}.",
+}
+COLUMNS = ("metric", "old", "new", "difference", "interval", "allowed", "decision")
+
+
+def gate_table(gate: Gate) -> RenderableType:
+    """Old, new, difference, interval and decision of every comparison, then what the gate speaks about."""
+    table = Table(title="Gate: result against baseline", title_justify="left", title_style="bold")
+    table.add_column(gate.unit, overflow="fold")
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in ("metric", "decision") else "right")
+    for one in gate.comparisons:
+        style = STYLES.get(one.decision, "")
+        table.add_row(escape(one.name), *cells(one), style=style)
+    return Group(table, Text(SPEAKS[gate.unit]), Text(conclusion(gate), style="bold"))
+
+
+def conclusion(gate: Gate) -> str:
+    """One sentence."""
+    n = len(gate.regressions)
+    if n:
+        return f"Gate failed: {n} of {len(gate.comparisons)} figures became worse."
+    return f"Gate passed: none of {len(gate.comparisons)} figures became worse beyond noise and tolerance."
+
+
+def cells(one: Comparison) -> list[str]:
+    """The columns of a comparison after its name."""
+    low_high = "none" if one.interval is None else f"[{one.interval[0]:+.4g}, {one.interval[1]:+.4g}]"
+    runs = "" if one.runs == (1, 1) else f" ({one.runs[0]} and {one.runs[1]} runs)"
+    arrow = "↑" if METRICS[one.metric].higher_is_better else "↓"
+    return [
+        f"{one.metric} {arrow}", f"{one.old:.4g}", f"{one.new:.4g}", f"{one.difference:+.4g}", low_high,
+        f"{one.tolerance:g}", one.decision + runs,
+    ]  # fmt: skip
+
+
+def gate_document(gate: Gate) -> dict[str, Any]:
+    """The comparisons as plain values."""
+    return {
+        "format": "gancross.gate/1",
+        "unit": gate.unit,
+        "passed": not gate.regressions,
+        "comparisons": [
+            {
+                "name": one.name, "metric": one.metric, "old": one.old, "new": one.new,
+                "difference": one.difference, "interval": one.interval and list(one.interval),
+                "runs": list(one.runs), "tolerance": one.tolerance, "decision": one.decision,
+            }
+            for one in gate.comparisons
+        ],
+    }  # fmt: skip

@@ -1,0 +1,182 @@
+"""The file that describes a benchmark: variants × seeds, trained and cross-tested as one job."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gancross.errors import UsageError, unknown_name
+from gancross.evaluator.judging import Norm
+from gancross.files import read_bytes
+from gancross.trainer.experiments import recipe
+from gancross.trainer.recipes import Recipe
+
+LARGEST_FILE = 1 << 20
+VARIANT_KEYS = ("recipe", "seeds")  # beside the fields of a recipe
+TOP_KEYS = {
+    "name": str, "recipe": str, "seeds": (int, list), "set": dict, "variants": dict, "crosstest": dict,
+}  # fmt: skip
+CROSSTEST_KEYS: dict[str, Any] = {
+    "data": str, "num_samples": int, "seed": int, "norm": str, "quantize": bool, "controls": bool,
+    "norm_check": bool, "metrics": list, "kid_subset_size": int,
+}  # fmt: skip
+NAME_CHARACTERS = "letters, digits, '.', '_' and '-'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """One training run of a benchmark. `name` is its folder's and its contestant's."""
+
+    name: str
+    variant: str
+    recipe: Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossTestOptions:
+    """What `gancross.crosstest` is asked for; its own defaults where the file is silent."""
+
+    data: str | None = None
+    num_samples: int = 10_000
+    seed: int = 0
+    norm: Norm = "eval"
+    quantize: bool = True
+    controls: bool = True
+    norm_check: bool = True
+    metrics: tuple[str, ...] = ()
+    kid_subset_size: int = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A whole benchmark.
+
+    Attributes:
+        name: names its folder.
+        runs: variant by variant, seed by seed.
+        crosstest: how all are judged together.
+    """
+
+    name: str
+    runs: tuple[PlannedRun, ...]
+    crosstest: CrossTestOptions = field(default_factory=CrossTestOptions)
+
+
+def load_spec(path: Path) -> Spec:
+    """Reads a benchmark's TOML file.
+
+        name = "gamma"                 # by default the file's
+        recipe = "digits"              # for every variant that names none
+        seeds = [0, 1, 2]              # or a number: seeds = 3 is the same
+        set = { steps = 1000 }         # fields of the recipe for all variants
+
+        [variants.unregularized]       # at least one; fields of the recipe, and `recipe` or `seeds`
+        regularizer = "none"
+
+        [crosstest]                    # arguments of gancross.crosstest
+        num_samples = 2000
+
+    Raises:
+        UsageError: no such file, no TOML, or something in it that has no meaning; says where.
+    """
+    try:
+        content = read_bytes(path, limit=LARGEST_FILE).decode("utf-8")
+        document = tomllib.loads(content)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{path}: not TOML: {error}") from None
+    try:
+        return parse_spec({"name": path.stem} | document)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def parse_spec(document: Mapping[str, Any]) -> Spec:
+    """A benchmark from plain values.
+
+    Raises:
+        UsageError: as `load_spec`.
+    """
+    _check_keys("benchmark key", document, TOP_KEYS)
+    name = document.get("name", "benchmark")
+    _check_name("name", name)
+    variants = document.get("variants", {})
+    if not variants:
+        raise UsageError("a benchmark needs at least one [variants.NAME]")
+    runs: list[PlannedRun] = []
+    for variant, changes in variants.items():
+        _check_name(f"variant '{variant}'", variant)
+        if not isinstance(changes, dict):
+            raise UsageError(f"variants.{variant} must be a table")
+        runs += _runs(variant, changes, document)
+    _check_distinct(runs)
+    options = dict(document.get("crosstest", {}))
+    _check_keys("crosstest key", options, CROSSTEST_KEYS)
+    if options.get("norm", "eval") not in ("eval", "batch"):
+        raise UsageError(f"crosstest.norm must be 'eval' or 'batch', is {options['norm']!r}")
+    if "metrics" in options:
+        options["metrics"] = tuple(map(str, options["metrics"]))
+    return Spec(name=name, runs=tuple(runs), crosstest=CrossTestOptions(**options))
+
+
+def _runs(variant: str, changes: Mapping[str, Any], document: Mapping[str, Any]) -> list[PlannedRun]:
+    """The runs of one variant: what it says comes before what the file says for all."""
+    base = changes.get("recipe", document.get("recipe"))
+    if not isinstance(base, str):
+        raise UsageError(f"variants.{variant}: no recipe, neither here nor for all variants")
+    fields = {key: value for key, value in changes.items() if key not in VARIANT_KEYS}
+    if "seed" in fields or "seed" in document.get("set", {}):
+        raise UsageError(f"variants.{variant}: write seeds = [0, 1, …] instead of seed")
+    try:
+        # One call, so that what a variant says decides what a setting for all can still influence.
+        made = recipe(base).with_changes(dict(document.get("set", {})) | fields)
+    except UsageError as error:
+        raise UsageError(f"variants.{variant}: {error}") from None
+    seeds = _seeds(changes.get("seeds", document.get("seeds", [0])), variant)
+    return [
+        PlannedRun(
+            name=variant if len(seeds) == 1 else f"{variant}-seed{seed}",
+            variant=variant,
+            recipe=made.with_changes({"seed": seed}),
+        )
+        for seed in seeds
+    ]
+
+
+def _seeds(value: object, variant: str) -> list[int]:
+    seeds = list(range(value)) if type(value) is int else value
+    if not isinstance(seeds, list) or not seeds or any(type(seed) is not int or seed < 0 for seed in seeds):
+        raise UsageError(f"variants.{variant}: seeds must be a list of integers ≥ 0, or how many, ≥ 1")
+    if len(set(seeds)) < len(seeds):
+        raise UsageError(f"variants.{variant}: a seed stands there twice")
+    return seeds
+
+
+def _check_keys(kind: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    for key, value in given.items():
+        if key not in known:
+            raise unknown_name(kind, key, known)
+        kinds = known[key] if isinstance(known[key], tuple) else (known[key],)
+        if type(value) not in kinds:
+            wanted = " or ".join(one.__name__ for one in kinds)
+            raise UsageError(f"{kind} '{key}' must be a {wanted}, is {value!r}")
+
+
+def _check_name(what: str, name: str) -> None:
+    """Names become folders."""
+    if not name or not all(one.isalnum() or one in "._-" for one in name) or name.startswith((".", "-")):
+        raise UsageError(f"{what}: a name has {NAME_CHARACTERS}, and begins with none of the last")
+
+
+def _check_distinct(runs: list[PlannedRun]) -> None:
+    names = [run.name for run in runs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"two runs would be called '{twice[0]}'; rename a variant")
+    methods: dict[Recipe, str] = {}
+    for run in runs:
+        same = methods.setdefault(run.recipe, run.name)
+        if same != run.name:
+            raise UsageError(f"'{same}' and '{run.name}' are the same run: their recipes do not differ")

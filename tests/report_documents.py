@@ -1,0 +1,119 @@
+"""Real results of every kind that reports must show, made in a moment, for the tests of reports."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from gancross import Contestant, Result, crosstest
+
+HOSTILE = "<script>alert(1)</script>"
+ODD = "\"'>]]&|`*_@team #1 $x$ [a](http://b) \u202e\x07 www.b.c"
+LONG = "cifar10-dcgan_data=folder:/a/very/long/path/without/any/space_" * 4
+
+
+class Grey(nn.Module):
+    """Images whose grey level is the mean of the latents plus a shift."""
+
+    def __init__(self, shift: float) -> None:
+        super().__init__()
+        self.shift = shift
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        level = (latents.mean(1) + self.shift).tanh()
+        return level[:, None, None, None] + 0.1 * latents[:, :1, None, None].expand(-1, 1, 4, 4)
+
+
+class Bright(nn.Module):
+    """Calls real what is brighter than a cut; with batch norm where asked for."""
+
+    def __init__(self, cut: float, *, norm: bool = False) -> None:
+        super().__init__()
+        self.cut = cut
+        self.norm = nn.BatchNorm2d(1) if norm else nn.Identity()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.norm(images).flatten(1).mean(1) - self.cut
+
+
+class Cloud(nn.Module):
+    """Vectors."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        return latents.repeat(1, self.dim)[:, : self.dim]
+
+
+def image_model(name: str, shift: float = 0.0, cut: float = 0.0, **fields: Any) -> Contestant:
+    judge = fields.pop("discriminator", Bright(cut))
+    return Contestant(name=name, generator=Grey(shift), discriminator=judge, latent_dim=3, **fields)
+
+
+def images(n: int = 60) -> torch.Tensor:
+    levels = torch.linspace(40, 255, n)[:, None, None, None]
+    return levels.expand(n, 1, 4, 4).round().to(torch.uint8)
+
+
+def judged(*contestants: Contestant, data: torch.Tensor | None = None, **options: Any) -> Result:
+    return crosstest(
+        contestants,
+        data=images() if data is None else data,
+        **({"num_samples": 200, "device": "cpu"} | options),
+    )
+
+
+def vector_model(name: str, dim: int) -> Contestant:
+    return Contestant(name=name, generator=Cloud(dim), discriminator=nn.Linear(dim, 1), latent_dim=2)
+
+
+KINDS = [
+    "two", "batch norm", "not compared", "one", "four", "methods", "critics", "constant", "samples",
+    "flipped", "hostile", "vectors", "5-d", "fidelity",
+]  # fmt: skip
+
+
+@cache
+def documents() -> dict[str, Result]:
+    """A result of every shape: how many contestants, who judges, who decides, what was asked for."""
+    torch.manual_seed(0)
+    critic = {"threshold": None, "score_kind": "critic"}
+    two = [image_model("plain", -0.4), image_model("regularized", 0.3, 0.1)]
+    return {
+        "two": judged(*two, train_data=images(40)),
+        "batch norm": judged(image_model("with", discriminator=Bright(0.2, norm=True)), two[0]),
+        "not compared": judged(
+            image_model("with", discriminator=Bright(0.2, norm=True)), two[0], norm_check=False,
+            controls=False,
+        ),
+        "one": judged(two[0]),
+        "four": judged(
+            *two, image_model("critic", 0.8, **critic), image_model("mute", 0.1, discriminator=None),
+        ),
+        "methods": judged(
+            *(image_model(f"{m}{i}", 0.1 * i, 0.05 * i, method=m) for m in ("even", "odd") for i in range(2))
+        ),
+        "critics": judged(image_model("one", 0.2, **critic), image_model("other", **critic)),
+        "constant": judged(image_model("always", cut=-9.0), image_model("never", cut=9.0)),
+        "samples": judged(
+            two[0], Contestant(name="folder", samples=images(30)), quantize=False,
+        ),
+        "flipped": judged(
+            image_model(
+                "probable", score_kind="probability", discriminator=nn.Sequential(Bright(0.1), nn.Sigmoid()),
+            ),
+            image_model("flipped", orientation="fake_high", threshold=0.25),
+        ),
+        "hostile": judged(image_model(HOSTILE, 0.1), image_model(ODD), image_model(LONG, -0.2)),
+        "vectors": judged(vector_model("a", 3), vector_model("b", 3), data=torch.randn(50, 3)),
+        "5-d": judged(vector_model("a", 5), vector_model("b", 5), data=torch.randn(50, 5)),
+        "fidelity": judged(
+            vector_model("a", 3), vector_model("b", 3), data=torch.randn(200, 3),
+            metrics=["fid", "is", "kid"], kid_subset_size=50,
+        ),
+    }  # fmt: skip

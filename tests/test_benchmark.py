@@ -1,0 +1,252 @@
+"""Benchmarks from a file: what it may say, what runs, what resumes, what a cluster does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from gancross import models
+from gancross.checkpoint import load
+from gancross.cli.main import main
+from gancross.data import catalogue
+from gancross.errors import GancrossError, UsageError
+from gancross.evaluator.result import load_result
+from gancross.trainer.experiments import RECIPES, recipe
+from gancross.trainer.loop import train
+from gancross.workflow.execution import Execution
+from gancross.workflow.plan import is_finished, planned_variants, run_folder
+from gancross.workflow.runner import run_benchmark, train_all
+from gancross.workflow.spec import load_spec, parse_spec
+from gancross.workflow.work import estimated_work
+
+TINY: dict[str, Any] = {
+    "name": "tiny",
+    "recipe": "digits",
+    "set": {"width": 4, "batch_size": 16, "steps": 4},
+    "seeds": 2,
+    "variants": {"plain": {"regularizer": "none"}, "regularized": {"gamma": 0.5, "seeds": [7]}},
+    "crosstest": {"num_samples": 60, "norm_check": False, "controls": False},
+}
+
+
+def same(a: Path, b: Path) -> bool:
+    """Whether two checkpoints hold the same weights, bit by bit."""
+    one, other = load(a), load(b)
+    return (
+        all(
+            torch.equal(getattr(one, state)[key], tensor)
+            for state in ("generator_state", "discriminator_state")
+            for key, tensor in getattr(other, state).items()
+        )
+        and one.step == other.step
+    )
+
+
+def test_a_specification_becomes_runs() -> None:
+    spec = parse_spec(TINY)
+    assert [run.name for run in spec.runs] == ["plain-seed0", "plain-seed1", "regularized"]
+    assert [run.recipe.seed for run in spec.runs] == [0, 1, 7]
+    assert {run.recipe.width for run in spec.runs} == {4}
+    assert spec.runs[0].recipe.regularizer == "none" and spec.runs[2].recipe.gamma == 0.5
+    assert spec.crosstest.num_samples == 60
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"variant": {}}, "did you mean 'variants'"),
+        ({"variants": {}}, "at least one"),
+        ({"variants": {"a": {"gama": 1.0}}}, "variants.a: unknown recipe key 'gama': did you mean 'gamma'"),
+        ({"variants": {"a": {"gamma": "much"}}}, "variants.a: gamma must be"),
+        ({"variants": {"../a": {}}}, "letters, digits"),
+        ({"variants": {"a": 1}}, "must be a table"),
+        ({"variants": {"a": {}, "b": {}}}, "are the same run"),
+        ({"variants": {"a": {"seed": 3}}}, "seeds = "),
+        ({"variants": {"a": {"seeds": [1, 1]}}}, "twice"),
+        ({"seeds": 0}, "how many"),
+        ({"seeds": [-1]}, "integers"),
+        ({"recipe": "digts"}, "did you mean 'digits'"),
+        ({"crosstest": {"samples": 3}}, "num_samples"),
+        ({"crosstest": {"num_samples": True}}, "must be a int"),
+        ({"crosstest": {"norm": "both"}}, "'eval' or 'batch'"),
+        ({"name": "a/b"}, "letters, digits"),
+    ],
+)
+def test_what_a_specification_may_not_say(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said.replace("(", r"\(")):
+        parse_spec(TINY | change)
+
+
+def test_files_are_read_or_named(tmp_path: Path) -> None:
+    path = tmp_path / "gamma.toml"
+    path.write_text('recipe = "digits"\n[variants.a]\ngamma = 0.5\n')
+    assert load_spec(path).name == "gamma"
+    path.write_text("recipe = \n")
+    with pytest.raises(UsageError, match=r"gamma.toml: not TOML"):
+        load_spec(path)
+    with pytest.raises(UsageError, match="no such file"):
+        load_spec(tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parent.parent / "benchmarks").glob("*.toml")))
+def test_the_projects_own_specifications_are_sound(path: Path, tmp_path: Path) -> None:
+    assert all(variant.steps_left > 0 for variant in planned_variants(load_spec(path), tmp_path))
+
+
+def test_work_is_what_the_networks_do() -> None:
+    """One step of the plain algorithm, run for real under torch's counter."""
+    chosen = recipe("cifar10-dcgan").with_changes({"width": 4, "batch_size": 8, "normalization": "none"})
+    for changes in ({}, {"regularizer": "none"}, {"objective": "wgan-gp"}, {"n_phi": 3}):
+        one = chosen.with_changes(changes)
+        work = estimated_work(one, shape=(3, 32, 32))
+        generator, discriminator = (
+            models.skeleton(architecture)
+            for architecture in models.pair(
+                one.network,
+                models.Shape(
+                    sample=(3, 32, 32), latent_dim=one.latent_dim, width=one.width,
+                    normalization=one.normalization, activation=one.activation,
+                ),
+            )
+        )  # fmt: skip
+        counter = FlopCounterMode(display=False)
+        with counter:
+            discriminator(generator(torch.empty(8, one.latent_dim, device="meta"))).sum().backward()
+        forward_and_backward = counter.get_total_flops()
+        assert forward_and_backward < work.step_flop < 12 * one.n_phi * forward_and_backward
+        assert work.total_flop == work.step_flop * one.steps
+        assert work.parameters_generator == sum(one.numel() for one in generator.parameters())
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_can_be_estimated(name: str) -> None:
+    one = recipe(name).with_changes({"width": 4, "batch_size": 8})
+    shape = catalogue.known_shape(one.data, image_size=one.image_size)
+    assert shape is not None and estimated_work(one, shape=shape).step_flop > 0
+
+
+def test_known_shapes_are_those_of_the_data() -> None:
+    for name in ("mixture", "digits"):
+        assert catalogue.known_shape(name, image_size=None) == catalogue.load(name).shape
+    assert catalogue.known_shape("folder:x", image_size=None) is None
+
+
+def test_a_dry_run_touches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "s.toml"
+    spec.write_text('recipe = "cifar10-dcgan"\nseeds = 3\n[variants.a]\n[variants.b]\nregularizer = "none"\n')
+    with pytest.raises(SystemExit) as left:
+        main(["benchmark", str(spec), "--dry-run", "--out", str(tmp_path / "out")])
+    assert not left.value.code and [path.name for path in tmp_path.iterdir()] == ["s.toml"]
+    shown = capsys.readouterr().out
+    assert "6 runs" in shown and "3 new" in shown
+
+
+def test_what_is_missing_is_trained_and_what_is_there_is_kept(tmp_path: Path) -> None:
+    spec = parse_spec(TINY)
+    out = tmp_path / "out"
+    half = run_folder(out, spec.runs[1])
+    train(spec.runs[1].recipe.with_changes({"steps": 2}), half, device="cpu", checkpoint_every=1)
+    execution = Execution(jobs=2, device="cpu", log_every=1)
+    seen: dict[str, int] = {}
+    found = run_benchmark(
+        spec, out, execution=execution, progress=lambda what, done, n: seen.update({what: done})
+    )
+    assert all(is_finished(run, run_folder(out, run)) for run in spec.runs)
+    assert seen["training plain-seed1"] == 4
+    assert found.record.is_file() and found.markdown.is_file() and "<html" in found.html.read_text()
+    result = load_result(found.record)
+    methods = {one["name"]: one["method"] for one in result.document["contestants"]}
+    assert methods == {"plain-seed0": "plain", "plain-seed1": "plain", "regularized": "regularized"}
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")}
+    again = run_benchmark(spec, out, execution=execution)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")} == before
+    assert again.result.to_dict() | {"provenance": 0} == result.to_dict() | {"provenance": 0}
+    alone = train(spec.runs[1].recipe, tmp_path / "alone", device="cpu")
+    assert same(alone, half / "last.pt"), "a resumed run ends as an unbroken one"
+
+
+def test_one_failing_run_does_not_stop_the_others(tmp_path: Path) -> None:
+    spec = parse_spec(TINY)
+    occupied = run_folder(tmp_path, spec.runs[0])
+    occupied.mkdir(parents=True)
+    (occupied / "thesis.txt").write_text("keep me")
+    with pytest.raises(GancrossError, match=r"run 'plain-seed0': .*not the folder of a run") as failed:
+        run_benchmark(spec, tmp_path, execution=Execution(jobs=1, device="cpu"))
+    assert failed.value.exit_code == 2
+    assert all(is_finished(run, run_folder(tmp_path, run)) for run in spec.runs[1:])
+    assert (occupied / "thesis.txt").read_text() == "keep me"
+
+
+def test_variants_on_different_data_need_to_be_told(tmp_path: Path) -> None:
+    document = TINY | {"variants": {"a": {}, "b": {"recipe": "mixture"}}}
+    spec = parse_spec(document | {"set": {"width": 4, "batch_size": 16, "steps": 2}, "seeds": 1})
+    with pytest.raises(UsageError, match=r"different data \(digits, mixture\)"):
+        run_benchmark(spec, tmp_path, execution=Execution(jobs=1, device="cpu"))
+
+
+def test_a_cluster_needs_an_address_that_answers(tmp_path: Path) -> None:
+    runs = parse_spec(TINY).runs
+    with pytest.raises(UsageError, match="--backend dask"):
+        train_all(runs, tmp_path, execution=Execution(backend="dask"))
+    with pytest.raises(UsageError, match="--scheduler"):
+        train_all(runs, tmp_path, execution=Execution(scheduler="tcp://127.0.0.1:1"))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_real_dask_cluster_trains_the_same_runs(tmp_path: Path) -> None:
+    program = f"""
+import json, sys
+from pathlib import Path
+from distributed import LocalCluster
+from gancross.workflow.execution import Execution
+from gancross.workflow.runner import train_all
+from gancross.workflow.spec import parse_spec
+
+if __name__ == "__main__":
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        execution = Execution(backend="dask", scheduler=cluster.scheduler_address, device="cpu")
+        train_all(parse_spec(json.loads({json.dumps(TINY)!r})).runs, Path(sys.argv[1]), execution=execution)
+"""
+    script = tmp_path / "cluster.py"
+    script.write_text(program)
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "dask")], capture_output=True, text=True, check=False,
+        timeout=240, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    spec = parse_spec(TINY)
+    train_all(spec.runs[:1], tmp_path / "here", execution=Execution(jobs=1, device="cpu"))
+    there, here = (run_folder(tmp_path / place, spec.runs[0]) / "last.pt" for place in ("dask", "here"))
+    assert same(there, here)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_saves_every_run_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    spec = tmp_path / "s.toml"
+    spec.write_text(
+        'recipe = "digits"\nseeds = 2\n[set]\nwidth = 4\nbatch_size = 16\nsteps = 100000\n[variants.a]\n'
+    )
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "gancross", "benchmark", str(spec), "--out", str(out), "--device", "cpu"]
+    process = subprocess.Popen(
+        [*command, "--log-every", "1"], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    logs = [out / "runs" / f"a-seed{seed}" / "log.jsonl" for seed in (0, 1)]
+    deadline = time.monotonic() + 120
+    while not all(log.exists() and log.stat().st_size for log in logs) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, complaint = process.communicate(timeout=120)
+    assert process.returncode == 130, complaint
+    assert complaint.strip().splitlines()[-1] == "Error: stopped; the same command goes on from here"
+    assert all((log.parent / "last.pt").is_file() for log in logs)
