@@ -89,8 +89,7 @@ def add_gradients(
         norms_N = gradient.flatten(1).square().sum(1)
     # c and w come from the scores alone, so autograd may find them: N numbers, whatever the objective.
     scores_N = scores.flatten().requires_grad_(True)
-    norms_real, norms_fake = norms_N.split(lengths)
-    scores_real, scores_fake = scores_N.split(lengths)
+    scores_real, scores_fake = torch.split(scores_N, lengths)
     found = loss(real=scores_real, fake=scores_fake)
     weights_N = torch.cat([
         scores_real.new_zeros(len(real)) if weights.real is None else weights.real(scores_real) / len(real),

@@ -259,7 +259,7 @@ def piece(layer: nn.Module) -> Piece:
     return PIECES[type(layer)](layer)
 
 
-def accumulate(parameter: nn.Parameter, gradient: torch.Tensor) -> None:
+def accumulate(parameter: torch.Tensor, gradient: torch.Tensor) -> None:
     """Adds to a parameter's `grad`, as a backward pass does; frozen parameters keep none."""
     if not parameter.requires_grad:
         return
