@@ -15,6 +15,7 @@ from gancross.data.sets import WHOLE, DataSet, to_canonical
 from gancross.distributed import ALONE, Processes
 from gancross.errors import CheckpointError, DivergenceError
 from gancross.latents import Stream, latents
+from gancross.trainer.closed_form import is_piecewise_linear
 from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.recipes import Recipe
 from gancross.trainer.runs import RunFolder
@@ -83,6 +84,7 @@ def make_players(
         generator=generator, discriminator=discriminator,
         generator_optimizer=optimizer(generator, recipe),
         discriminator_optimizer=optimizer(discriminator, recipe),
+        closed_form=is_piecewise_linear(discriminator),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from gancross.distributed import ALONE, Processes
 from gancross.latents import Stream
 from gancross.models.batch_norm import frozen_averages
+from gancross.trainer.closed_form import add_gradients
 from gancross.trainer.noise import noisy, uniforms
 from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.recipes import Recipe
@@ -23,12 +24,16 @@ RMSPROP_DECAY = 0.9  # of the mean square, as in the authors' program
 
 @dataclass(frozen=True, kw_only=True)
 class Players:
-    """Both networks and their optimizers, in training mode."""
+    """Both networks and their optimizers, in training mode.
+
+    `closed_form`: whether the regularized gradient of this discriminator has one that is used.
+    """
 
     generator: nn.Module
     discriminator: nn.Module
     generator_optimizer: torch.optim.Optimizer
     discriminator_optimizer: torch.optim.Optimizer
+    closed_form: bool = False
 
 
 Measured = dict[str, torch.Tensor]
@@ -50,6 +55,8 @@ def discriminator_step(
     Real and generated batch go through the discriminator apart, each normalised by its own statistics,
     as in the authors' program, and once: Ω uses the scores of the same pass. With γ = 0 no input gradient
     is taken at all. WGAN-GP's interpolates are a third pass, which leaves batch norm's averages alone.
+    A piecewise-linear discriminator's regularized gradient is found without double backward, and then
+    both batches share every pass (`gancross.trainer.closed_form`).
 
     Args:
         real: real samples as the network wants them, (N, …), N = `distinct_samples(recipe, …)`.
@@ -72,9 +79,22 @@ def discriminator_step(
         for kind, samples in (("real", real), ("fake", fake))
     )
     weights = noise_induced(recipe.regularizer, recipe.objective) if gamma > 0.0 else UNREGULARIZED
+    objective = OBJECTIVES[recipe.objective]
+    if weights is not UNREGULARIZED and players.closed_form:
+        players.discriminator_optimizer.zero_grad(set_to_none=True)
+        found = add_gradients(
+            discriminator, real=real, fake=fake, loss=objective.discriminator_loss, weights=weights,
+            gamma=gamma,
+        )  # fmt: skip
+        return {
+            "loss_discriminator": found.loss, "penalty": found.penalty,
+            "logit_real": found.real.mean(), "logit_fake": found.fake.mean(),
+        } | _updated(
+            discriminator, players.discriminator_optimizer, "discriminator", measure, processes
+        )  # fmt: skip
     scores_real, penalty_real = scored(discriminator, real, weights.real)
     scores_fake, penalty_fake = scored(discriminator, fake, weights.fake)
-    loss = OBJECTIVES[recipe.objective].discriminator_loss(real=scores_real, fake=scores_fake)
+    loss = objective.discriminator_loss(real=scores_real, fake=scores_fake)
     penalty, total = penalty_real + penalty_fake, loss
     if weights is not UNREGULARIZED:
         total = loss + gamma / 2 * penalty
@@ -163,6 +183,13 @@ def _descend(
     """
     descent.zero_grad(set_to_none=True)
     torch.autograd.backward(total)
+    return _updated(network, descent, player, measure, processes)
+
+
+def _updated(
+    network: nn.Module, descent: torch.optim.Optimizer, player: str, measure: bool, processes: Processes
+) -> Measured:
+    """One step of the optimizer down the gradients that are there."""
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
     processes.average(gradients)
     measured: Measured = {}
