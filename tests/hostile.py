@@ -8,12 +8,12 @@ import pickle
 import struct
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from bombs import bomb, colliding, cyclic, deep, laughing
 
 
 class WritesAMarker:
@@ -65,19 +65,6 @@ def ahead(good: bytes, operations: bytes) -> bytes:
     return repickled(good, b"\x80\x02}", b"\x80\x02}" + operations)
 
 
-def bomb(size: int) -> bytes:
-    """A zip of some kilobytes whose pickle inflates to `size` bytes of zeros."""
-    piece = 1 << 24
-    deflate = zlib.compressobj(9, wbits=-15)
-    block = deflate.compress(bytes(piece)) + deflate.flush(zlib.Z_FULL_FLUSH)
-    body = block * (size // piece) + b"\x03\x00"
-    name = b"archive/data.pkl"
-    common = struct.pack("<5H3L2H", 20, 0, 8, 0, 0, 0, len(body), size, len(name), 0)
-    local = b"PK\x03\x04" + common + name + body
-    central = b"PK\x01\x02" + struct.pack("<H", 20) + common + struct.pack("<3H2L", 0, 0, 0, 0, 0) + name
-    return local + central + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(central), len(local), 0)
-
-
 def exported_program() -> bytes:
     """A zip laid out as a `.pt2` archive of `torch.export.save` is."""
     buffer = io.BytesIO()
@@ -88,36 +75,6 @@ def exported_program() -> bytes:
         }.items():  # fmt: skip
             archive.writestr(f"program/{name}", content)
     return buffer.getvalue()
-
-
-def colliding(count: int) -> bytes:
-    """A pickle of a dictionary whose keys, multiples of 2^61 − 1, all have the hash 0: quadratic time.
-
-    Written by hand, since making the dictionary takes that time too.
-    """
-    keys = (((2**61 - 1) * number).to_bytes(16, "little") for number in range(1, count))
-    return b"\x80\x02}(" + b"".join(b"\x8a\x10" + key + b"N" for key in keys) + b"u."
-
-
-def laughing(depth: int) -> list[Any]:
-    """10^depth values in a few hundred bytes."""
-    laughs: list[Any] = ["ha"]
-    for _ in range(depth):
-        laughs = [laughs] * 10
-    return laughs
-
-
-def deep(depth: int) -> list[Any]:
-    nested: list[Any] = []
-    for _ in range(depth):
-        nested = [nested]
-    return nested
-
-
-def cyclic() -> list[Any]:
-    cycle: list[Any] = []
-    cycle.append(cycle)
-    return cycle
 
 
 def aliased(loaded: dict[str, Any]) -> None:
@@ -185,6 +142,12 @@ def whole_module() -> bytes:
     return buffer.getvalue()
 
 
+def quantized(good: torch.Tensor) -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch means to give these up
+        return torch.quantize_per_tensor(good, 0.1, 0, torch.qint8)
+
+
 def huge_strides(loaded: dict[str, Any]) -> None:
     key = first_weight(loaded)
     loaded["generator_state"][key] = torch.zeros(1).expand(10**6, 10**6)
@@ -237,7 +200,8 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
         "infinite weight": (resaved(good, weight(lambda w: w.fill_(float("inf")))), "NaN"),
         "complex weight": (resaved(good, weight(lambda w: w.to(torch.complex64))), "which no checkpoint needs"),
         "sparse weight": (resaved(good, weight(lambda w: w.to_sparse())), "which no checkpoint needs"),
-        "quantized weight": (
+        "quantized weight": (resaved(good, weight(quantized)), "which no checkpoint needs"),
+        "weight of eight-bit floats": (
             resaved(good, weight(lambda w: torch.zeros(2).to(torch.float8_e5m2))), "which no checkpoint needs"),
         "a trillion numbers in four bytes": (resaved(good, huge_strides), "strides"),
         "transposed weight": (resaved(good, weight(lambda w: w.T.contiguous().T)), "strides"),

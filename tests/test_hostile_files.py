@@ -19,7 +19,7 @@ from gancross.errors import CheckpointError, UsageError, printable
 
 Cases = dict[str, tuple[bytes, str]]
 LONGEST_MESSAGE = 400
-MOST_SECONDS = 5.0
+MOST_SECONDS = 5.0  # of processor time; the machine may be busy
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,11 @@ def check_refused(cases: Cases, suffix: str, folder: Path) -> None:
     wrong = {}
     for name, (content, part) in cases.items():
         path.write_bytes(content)
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(CheckpointError) as caught:
             load_contestant(path)
         said = str(caught.value)
-        assert time.perf_counter() - started < MOST_SECONDS, name
+        assert time.process_time() - started < MOST_SECONDS, name
         reason = said.removeprefix(f"{path}: refused: ")
         short = len(reason) <= LONGEST_MESSAGE and printable(said) == said != reason
         if part not in said or not short:

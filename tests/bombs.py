@@ -1,0 +1,50 @@
+"""Small things that a careless reader makes large or slow."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any
+
+
+def bomb(size: int) -> bytes:
+    """A zip of some kilobytes whose pickle inflates to `size` bytes of zeros."""
+    piece = 1 << 24
+    deflate = zlib.compressobj(9, wbits=-15)
+    block = deflate.compress(bytes(piece)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    body = block * (size // piece) + b"\x03\x00"
+    name = b"archive/data.pkl"
+    common = struct.pack("<5H3L2H", 20, 0, 8, 0, 0, 0, len(body), size, len(name), 0)
+    local = b"PK\x03\x04" + common + name + body
+    central = b"PK\x01\x02" + struct.pack("<H", 20) + common + struct.pack("<3H2L", 0, 0, 0, 0, 0) + name
+    return local + central + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(central), len(local), 0)
+
+
+def colliding(count: int) -> bytes:
+    """A pickle of a dictionary whose keys, multiples of 2^61 − 1, all have the hash 0: quadratic time.
+
+    Written by hand, since making the dictionary takes that time too.
+    """
+    keys = (((2**61 - 1) * number).to_bytes(16, "little") for number in range(1, count))
+    return b"\x80\x02}(" + b"".join(b"\x8a\x10" + key + b"N" for key in keys) + b"u."
+
+
+def laughing(depth: int) -> list[Any]:
+    """10^depth values in a few hundred bytes."""
+    laughs: list[Any] = ["ha"]
+    for _ in range(depth):
+        laughs = [laughs] * 10
+    return laughs
+
+
+def deep(depth: int) -> list[Any]:
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+    return nested
+
+
+def cyclic() -> list[Any]:
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    return cycle
