@@ -24,7 +24,7 @@ from gancross.evaluator.result import FORMAT
 from gancross.json_values import parsed
 from gancross.report.figure_runs import saved_run
 from gancross.trainer.recipes import Recipe
-from gancross.workflow.demo import logged_step
+from gancross.workflow.plan import steps_done
 
 FIXTURES = [HealthCheck.function_scoped_fixture]
 plain = st.recursive(
@@ -126,7 +126,7 @@ def test_odd_texts_are_refused(tmp_path: Path, odd_text: bytes) -> None:
     check_record(tmp_path / "result.json", odd_text)
     check_run(tmp_path, odd_text)
     (tmp_path / "log.jsonl").write_bytes(odd_text)
-    assert logged_step(tmp_path / "log.jsonl") == 0
+    assert steps_done(tmp_path) == 0
 
 
 def test_a_record_that_claims_the_format_and_nests_deeply(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_recipe_with_anything_in_its_fields(tmp_path: Path, name: str, data: s
 @settings(max_examples=200, suppress_health_check=FIXTURES)
 def test_any_file_is_a_log(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "log.jsonl").write_bytes(content)
-    assert isinstance(logged_step(tmp_path / "log.jsonl"), int)
+    assert isinstance(steps_done(tmp_path), int)
 
 
 def encoded(kind: str, mode: str) -> bytes:
