@@ -13,6 +13,7 @@ from gancross.json_values import LARGEST_INTEGER
 MOST_VALUES = 200_000  # of the tree; a few hundred bytes of shared lists can unfold to more than memory holds
 DEEPEST = 16
 LONGEST_TEXT = 4096
+LONGEST_REASON = 200
 DTYPES = (
     torch.float32, torch.float64, torch.float16, torch.bfloat16,
     torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,

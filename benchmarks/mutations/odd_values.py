@@ -66,7 +66,7 @@ def changed_inside(drawn: random.Random, container: Any, odd: Callable[[random.R
     if not keys or action < 0.1:
         key = drawn.choice((*keys, "extra", 7)) if isinstance(container, dict) else None
         if key is None:
-            return type(container)([*container, odd(drawn)])
+            return _like(container, [*container, odd(drawn)])
         return {**container, key: odd(drawn)}
     key = drawn.choice(keys)
     inner = container[key]
@@ -78,7 +78,12 @@ def changed_inside(drawn: random.Random, container: Any, odd: Callable[[random.R
         new = container[drawn.choice(keys)] if action > 0.9 else odd(drawn)
     if isinstance(container, dict):
         return {k: v for k, v in container.items() if k != key} if action > 0.96 else {**container, key: new}
-    return type(container)([new if place == key else one for place, one in enumerate(container)])
+    return _like(container, [new if place == key else one for place, one in enumerate(container)])
+
+
+def _like(container: list[Any] | tuple[Any, ...], items: list[Any]) -> Any:
+    """A list or a tuple; torch.Size is a tuple that takes only integers."""
+    return items if isinstance(container, list) else tuple(items)
 
 
 def _odd_tensor(drawn: random.Random, good: torch.Tensor) -> torch.Tensor:

@@ -65,7 +65,7 @@ def steps_done(folder: Path) -> int:
     try:
         lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
         return int(parsed(lines[-1])["step"])
-    except (OSError, ValueError, IndexError, KeyError, TypeError):
+    except (OSError, ValueError, OverflowError, IndexError, KeyError, TypeError):
         return 0
 
 
