@@ -64,7 +64,13 @@ def test_keys_of_lsun_and_unfinished_files_are_gancross_own(folder: Path) -> Non
 
 
 def test_what_others_put_there_stays(folder: Path) -> None:
-    others = ["notes.txt", "fidelity/notes.txt", f"fidelity/{HASH}.npz", "elsewhere/x", f"fidelity/x{HASH}-features.npz"]
+    others = [
+        "notes.txt",
+        "fidelity/notes.txt",
+        f"fidelity/{HASH}.npz",
+        "elsewhere/x",
+        f"fidelity/x{HASH}-features.npz",
+    ]
     for name in others:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("mine")
@@ -107,7 +113,13 @@ def test_a_folder_that_cannot_be_written_is_one_line(
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [(0, "0 bytes"), (1023, "1,023 bytes"), (1024, "1.0 KiB"), (3 << 29, "1.5 GiB"), (1 << 60, "1048576.0 TiB")],
+    [
+        (0, "0 bytes"),
+        (1023, "1,023 bytes"),
+        (1024, "1.0 KiB"),
+        (3 << 29, "1.5 GiB"),
+        (1 << 60, "1048576.0 TiB"),
+    ],
 )
 def test_sizes(number: int, said: str) -> None:
     assert size(number) == said

@@ -51,8 +51,8 @@ def test_the_script_asks_this_program(shell: str, capsys: pytest.CaptureFixture[
 
 def test_a_tab_needs_no_torch() -> None:
     program = (
-        "import os, sys\n"
-        f"os.environ |= {{'{COMPLETE}': 'bash_complete', 'COMP_WORDS': 'gancross train mix', 'COMP_CWORD': '2'}}\n"
+        f"import os, sys\nos.environ['{COMPLETE}'] = 'bash_complete'\n"
+        "os.environ |= {'COMP_WORDS': 'gancross train mix', 'COMP_CWORD': '2'}\n"
         "from gancross.cli.main import main\n"
         "try: main([])\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'numpy', 'scipy'} & set(sys.modules)\nassert not heavy, heavy\n"

@@ -10,7 +10,9 @@ UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @click.command()
-@click.option("--clear", is_flag=True, help="Remove the files of gancross there, and nothing else; asks nothing.")
+@click.option(
+    "--clear", is_flag=True, help="Remove the files of gancross there, and nothing else; asks nothing."
+)
 @common
 def cache(clear: bool) -> None:
     """Show what gancross keeps in order not to compute it again, and where; or remove it.

@@ -75,7 +75,8 @@ def cli() -> None:
 
 
 for command in (
-    train, crosstest, benchmark, report, gate, sample, export, figure, demo, recipes, datasets, cache, completion,
+    train, crosstest, benchmark, report, gate, sample, export, figure, demo, recipes, datasets, cache,
+    completion,
 ):  # fmt: skip
     cli.add_command(command)
 

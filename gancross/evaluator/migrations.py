@@ -1,8 +1,8 @@
 """Results of earlier versions in today's form: what a form lacks is null, with the reason.
 
 One function for each format that was ever written. Each adds what is missing and changes nothing that is
-there; what cannot be told from the file is never guessed. `result.schema.json` then judges the outcome, so that
-a file which lacks more than its migration adds is refused.
+there; what cannot be told from the file is never guessed. `result.schema.json` then judges the outcome: a
+file which lacks more than its migration adds is refused.
 """
 
 from __future__ import annotations
