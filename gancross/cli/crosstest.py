@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from gancross.cli.completion import data_names, model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
 from gancross.cli.options import common, deterministic, notes_console, progress_bar, tables_console
 from gancross.cli.outputs import STDOUT, Reports, check_distinct, reports
@@ -20,9 +21,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("models", metavar="[NAME=]A.pt [NAME=]B.pt ...", nargs=-1, required=True)
+@click.argument(
+    "models", metavar="[NAME=]A.pt [NAME=]B.pt ...", nargs=-1, required=True, shell_complete=model_files
+)
 @model_options
-@click.option("--data", help="Data set or folder:PATH.  [default: the data the models were trained on]")
+@click.option(
+    "--data", shell_complete=data_names,
+    help="Data set or folder:PATH.  [default: the data the models were trained on]",
+)  # fmt: skip
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
 @click.option("--image-size", type=int, help="Resize a folder's images.  [default: as in training]")
 @click.option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gancross.cli.completion import recipe_names
 from gancross.cli.options import common, tables_console
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=recipe_names)
 @common
 def recipes(name: str | None) -> None:
     """List the recipes that 'gancross train' knows, or every field of one."""

@@ -17,6 +17,8 @@ import click
 
 from gancross import __version__
 from gancross.cli.benchmark import benchmark
+from gancross.cli.cache import cache
+from gancross.cli.completion import completion
 from gancross.cli.crosstest import crosstest
 from gancross.cli.demo import demo
 from gancross.cli.export import export
@@ -53,7 +55,8 @@ class Commands(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """As click does, but an unknown name is an error with a suggestion."""
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+        known = not args or args[0].startswith("-") or self.get_command(ctx, args[0]) is not None
+        if not known and not ctx.resilient_parsing:  # which is what a shell that completes asks for
             raise unknown_name("command", args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
@@ -72,7 +75,8 @@ def cli() -> None:
 
 
 for command in (
-    train, crosstest, benchmark, report, gate, sample, export, figure, demo, recipes, datasets,
+    train, crosstest, benchmark, report, gate, sample, export, figure, demo, recipes, datasets, cache,
+    completion,
 ):  # fmt: skip
     cli.add_command(command)
 

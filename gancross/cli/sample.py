@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
 from gancross.cli.options import common, notes_console, progress_bar
 from gancross.errors import UsageError
@@ -23,7 +24,7 @@ SUFFIXES = (".png", ".npz")
 
 
 @click.command()
-@click.argument("model", metavar="[NAME=]CKPT")
+@click.argument("model", metavar="[NAME=]CKPT", shell_complete=model_files)
 @model_options
 @click.option(
     "-n", "--num-samples", type=int,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gancross.cli.completion import data_names, recipe_names
 from gancross.cli.options import common, deterministic, notes_console, progress_bar
 from gancross.distributed import is_first, process_count
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", metavar="RECIPE")
+@click.argument("name", metavar="RECIPE", shell_complete=recipe_names)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/RECIPE-seedN]"
 )
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--anneal/--no-anneal", default=None, help="γ_t = γ₀·α^(t/T) instead of a constant γ.")
 @click.option("--objective", help="js-logit, an f-GAN such as kl, lsgan, wgan or wgan-gp.")
 @click.option("--regularizer", help="Ω of the objective, or none for the unregularized GAN.")
-@click.option("--data", help="Data set, or folder:PATH.")
+@click.option("--data", help="Data set, or folder:PATH.", shell_complete=data_names)
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
 @click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
 @click.option("--workers", type=int, help="Processes that read large data sets.  [default: up to 4]")

@@ -14,10 +14,12 @@ from jsonschema.exceptions import best_match
 
 from gancross.errors import DataError, printable
 from gancross.evaluator.coherence import unfit
+from gancross.evaluator.migrations import FORMAT, MIGRATIONS, migrated
 from gancross.files import read_bytes, write_atomically
 from gancross.json_values import parsed
 
-FORMAT = "gancross.result/1"
+__all__ = ["FORMAT", "Result", "load_result", "schema"]
+
 LARGEST_FILE = 1 << 30
 
 
@@ -51,7 +53,9 @@ class Result:
 
 
 def load_result(path: str | Path) -> Result:
-    """Reads a result that `Result.save` wrote.
+    """Reads a result that `Result.save` wrote, in this version or an earlier one.
+
+    An earlier one comes in today's form: what it did not record is null, with the reason.
 
     Raises:
         UsageError: there is no such file.
@@ -63,11 +67,12 @@ def load_result(path: str | Path) -> Result:
         document = parsed(content)
     except ValueError as error:
         raise DataError(f"{path}: not JSON: {error}") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        found = document.get("format") if isinstance(document, dict) else None
+    found = document.get("format") if isinstance(document, dict) else None
+    if not isinstance(found, str) or found not in MIGRATIONS:
         raise DataError(
             f"{path}: not a result this version reads: format {reprlib.repr(found)}, expected '{FORMAT}'"
         )
+    document = migrated(document)
     flaw = best_match(Draft202012Validator(schema()).iter_errors(document))
     if flaw is not None:
         what = printable(f"{flaw.json_path:.100}: {flaw.message}", limit=300)
