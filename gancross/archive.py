@@ -15,8 +15,7 @@ import zipfile
 
 import torch
 
-from gancross.checks import LONGEST_REASON, RefusedArchive, plain_copy
-from gancross.errors import first_line, printable
+from gancross.checks import RefusedArchive, plain_copy, reason
 from gancross.pickles import LARGEST_PICKLE, storage_sizes
 
 LARGEST_DIRECTORY = 4 << 20  # some 40,000 members
@@ -42,9 +41,7 @@ def load_archive(content: bytes) -> object:
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True, mmap=False)
     except Exception as error:
-        raise RefusedArchive(
-            f"torch cannot load it: {printable(first_line(error))[:LONGEST_REASON]}"
-        ) from None
+        raise RefusedArchive(f"torch cannot load it: {reason(error)}") from None
     return plain_copy(loaded)
 
 
@@ -94,9 +91,7 @@ def _read_pickle(content: bytes) -> tuple[bytes, dict[str, int]]:
     except RefusedArchive:
         raise
     except Exception as error:  # zipfile raises many kinds on damaged input
-        raise RefusedArchive(
-            f"damaged or truncated zip: {printable(first_line(error))[:LONGEST_REASON]}"
-        ) from None
+        raise RefusedArchive(f"damaged or truncated zip: {reason(error)}") from None
 
 
 def _check_members(members: list[zipfile.ZipInfo], length: int) -> tuple[str, dict[str, int]]:

@@ -8,6 +8,7 @@ from collections import OrderedDict
 
 import torch
 
+from gancross.errors import first_line, printable
 from gancross.json_values import LARGEST_INTEGER
 
 MOST_VALUES = 200_000  # of the tree; a few hundred bytes of shared lists can unfold to more than memory holds
@@ -23,6 +24,11 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 class RefusedArchive(Exception):
     """Why a file was refused; callers add the path."""
+
+
+def reason(error: Exception) -> str:
+    """What another library says of a bad file: one line, short, nothing that a terminal would obey."""
+    return printable(first_line(error))[:LONGEST_REASON]
 
 
 def plain_copy(loaded: object) -> object:

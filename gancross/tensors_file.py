@@ -20,8 +20,7 @@ import torch
 from safetensors.torch import load as parsed_tensors
 from safetensors.torch import save as serialised
 
-from gancross.checks import LONGEST_REASON, RefusedArchive, plain_copy, shown
-from gancross.errors import first_line, printable
+from gancross.checks import RefusedArchive, plain_copy, reason, shown
 from gancross.json_values import parsed
 
 LARGEST_HEADER = 2 << 20  # the library's own limit is 100 MB; 800 tensors need a twentieth of ours
@@ -77,9 +76,7 @@ def load_tensors_file(content: bytes) -> tuple[str, object, dict[str, torch.Tens
     try:
         tensors = parsed_tensors(content)
     except Exception as error:
-        raise RefusedArchive(
-            f"safetensors cannot load it: {printable(first_line(error))[:LONGEST_REASON]}"
-        ) from None
+        raise RefusedArchive(f"safetensors cannot load it: {reason(error)}") from None
     plain = plain_copy(tensors)
     assert isinstance(plain, dict)
     return format_name, plain_copy(values), plain
@@ -106,9 +103,7 @@ def _json(text: bytes, what: str) -> Any:
     try:
         return _tuples(parsed(text))
     except (ValueError, RecursionError) as error:
-        raise RefusedArchive(
-            f"its {what} is not JSON that can be read: {printable(first_line(error))[:LONGEST_REASON]}"
-        ) from None
+        raise RefusedArchive(f"its {what} is not JSON that can be read: {reason(error)}") from None
 
 
 def _tuples(value: Any) -> Any:

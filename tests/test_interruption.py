@@ -32,7 +32,7 @@ COMMANDS = {
     "train": "train mixture --set width=8 --steps 1000000 --checkpoint-every 50 --out run -q",
     "crosstest": "crosstest {model} -n 3000000 --device cpu --json record.json -q",
     "sample": "sample {model} -n 30000000 --device cpu --out samples.npz -q",
-    "figure": "figure fig3 {run} {run} -n 3000000 --device cpu --out figure.png -q",
+    "figure": "figure fig1 {run} {run} -n 3000000 --device cpu --out figure.png -q",
     "demo": "demo -q",
     "recipes": "recipes",
     "datasets": "datasets",
