@@ -54,12 +54,6 @@ def running(part):
     drawn.close()
 
 
-@pytest.mark.skipif(not hasattr(os, "getsid"), reason="no sessions on this system")
-def test_what_stops_a_group_of_processes_leaves_the_workers_to_this_one(running):
-    """torchrun sends SIGTERM to the group; the run still needs its batches until it has saved."""
-    assert os.getsid(0) not in [os.getsid(pid) for pid in alive()]
-
-
 @pytest.mark.parametrize("workers", [0, 1, 2])
 @pytest.mark.parametrize("start", [0, 3, 8])
 def test_the_number_of_workers_and_the_start_change_nothing(part, workers, start):
