@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import math
 import os
 import signal
 import threading
@@ -164,19 +165,20 @@ class Group:
 
     def _wait(self, start: Callable[[Any], Any], *, patient: bool = False) -> None:
         """Until it is done, in glances so that signals and other processes' errors are seen."""
-        deadline = None if patient else time.monotonic() + self._timeout
-        work = None
+        deadline = math.inf if patient else time.monotonic() + self._timeout
+        work, ended = None, False
         while True:
             try:
                 work = start(self._patient if patient else self._hosts) if work is None else work
                 work.wait(GLANCE)
                 return
-            except RuntimeError:
+            except RuntimeError:  # the glance is over, or the work has failed
                 told = self._last_words()
                 if told is not None:
                     raise told from None
-                if work is None or work.is_completed() or (deadline and time.monotonic() > deadline):
+                if work is None or ended or time.monotonic() > deadline:
                     raise self._gone() from None
+                ended = work.is_completed()  # perhaps just now: once more tells how
 
     def _gone(self) -> Lost:
         self._lost = True
