@@ -98,3 +98,8 @@ def printable(text: str, *, limit: int | None = None) -> str:
     if limit is not None and len(text) > limit:
         text = text[:limit] + "…"
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], " ".join(text.split()))
+
+
+def has_unprintable(text: str) -> bool:
+    """Whether a text holds control characters, or bytes that are no UTF-8."""
+    return _UNPRINTABLE.search(text) is not None

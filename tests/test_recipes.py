@@ -212,3 +212,9 @@ def test_settings_parse_in_the_type_of_their_field():
 )
 def test_each_objective_has_its_regularizers(objective, fitting):
     assert own_regularizers(objective) == fitting
+
+
+@pytest.mark.parametrize("name", ["folder:a\nb", "folder:\x1b[31m", "folder:\udcff"])
+def test_data_whose_name_no_checkpoint_can_hold_is_refused_at_the_start(name):
+    with pytest.raises(UsageError, match="rename the folder"):
+        recipe("digits").with_changes({"data": name})

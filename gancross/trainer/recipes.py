@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gancross.divergences import DIVERGENCES, TOTAL_VARIATION, no_total_variation
-from gancross.errors import UsageError, unknown_name
+from gancross.errors import UsageError, has_unprintable, printable, unknown_name
 from gancross.trainer import fields
 from gancross.trainer.fields import Plain, one_of, within
 from gancross.trainer.weightings import WEIGHTINGS
@@ -114,6 +114,11 @@ class Recipe:
         hints = typing.get_type_hints(Recipe)
         for spec in dataclasses.fields(self):
             fields.check(spec.name, getattr(self, spec.name), hints[spec.name], spec.metadata)
+        if has_unprintable(self.data):
+            raise UsageError(
+                f"data '{printable(self.data)}': rename the folder; a name with control characters, or"
+                " that is not UTF-8, cannot be kept in a checkpoint"
+            )
         self._check_together()
         if self.regularizer in WEIGHTINGS and self.gamma == 0.0:
             object.__setattr__(self, "regularizer", "none")
