@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import statistics as reference
+from scipy.special import expit
 
 from benchmarks import simulations
-from gancross.evaluator.bradley_terry import bradley_terry, method_strengths, ridge_maximum
+from gancross.evaluator.bradley_terry import RIDGE, bradley_terry, method_strengths, ridge_maximum
 from gancross.evaluator.confusion import Share
 from gancross.evaluator.cross_table import cross_table, is_blind
 from gancross.evaluator.duality import duality_gaps
@@ -203,3 +204,17 @@ def test_noise_alone_makes_a_gap_which_the_bias_reports():
 
 def test_size_of_the_permutation_test():
     assert all(finding.met(errors=3) for finding in simulations.permutation(300))
+
+
+def test_the_fit_converges_on_tables_of_any_size() -> None:
+    """Near the maximum the objective moves by less than its rounding; halving steps there goes nowhere."""
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        n = int(random.integers(3, 40))
+        fp = np.round(random.beta(*random.uniform(0.05, 2, 2), size=(n, n)) * 2000) / 2000
+        weight = (random.random((n, n)) < 0.95) & ~np.eye(n, dtype=bool)
+        strengths = ridge_maximum(fp, weight.astype(float), ridge=RIDGE)
+        odds = expit(strengths[:n, None] - strengths[None, n:])
+        surplus = weight * (fp - odds)
+        gradient = np.concatenate([surplus.sum(axis=1), -surplus.sum(axis=0)]) - RIDGE * strengths
+        assert np.abs(gradient).max() < 1e-10

@@ -19,6 +19,7 @@ from gancross.latents import Stream
 RIDGE = 1e-3
 RESAMPLES = 999
 FEWEST = 3
+ROUNDING = 1e-13
 TOO_FEW = "fewer than three contestants that are judged by others"
 ONE_RUN = "a method with one run: its spread over runs is unknown"
 
@@ -132,9 +133,9 @@ def ridge_maximum(fp: Matrix, weight: Matrix, *, ridge: float, tolerance: float 
         hessian[:rows, rows:] = -curvature
         hessian[rows:, :rows] = -curvature.T
         step, scale = np.linalg.solve(hessian, gradient), 1.0
-        while (
-            proposed := _objective(strengths + scale * step, fp, weight, ridge)
-        ) < current and scale > 1e-9:
+        # Close to the maximum a good step raises the objective by less than its rounding.
+        least = current - ROUNDING * (1 + abs(current))
+        while (proposed := _objective(strengths + scale * step, fp, weight, ridge)) < least:
             scale /= 2
         strengths, current = strengths + scale * step, proposed
     raise ArithmeticError("the Bradley–Terry fit did not converge")
