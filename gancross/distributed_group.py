@@ -59,7 +59,7 @@ class Group:
         self.rank, self.size = rank, size
         self._store, self._timeout, self._owner = store, timeout, owner
         self._lost = False
-        self._hosts = dist.new_group(backend="gloo", timeout=timedelta(seconds=timeout))
+        self._hosts = dist.new_group(backend="gloo", timeout=timedelta(seconds=max(timeout, DEFAULT_TIMEOUT)))
         self._patient = dist.new_group(backend="gloo", timeout=PATIENCE)
         self._gpus: Any = None
 
@@ -72,17 +72,18 @@ class Group:
             ResourceError: the others did not come in time.
         """
         timeout = _timeout()
-        limit = timedelta(seconds=timeout)
+        joining = max(timeout, DEFAULT_TIMEOUT)  # a machine that is slow to start is not dead
+        limit = timedelta(seconds=joining)
         owner = not dist.is_initialized()  # else the program has joined them itself, for purposes of its own
         try:
-            shared, rank, size = _rendezvous(timeout)
+            shared, rank, size = _rendezvous(joining)
             store = dist.PrefixStore(name, shared)  # type: ignore[attr-defined]
             if owner:
                 dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=limit)
             return cls(store, rank=rank, size=size, timeout=timeout, owner=owner)
         except (RuntimeError, ValueError) as error:
             raise ResourceError(
-                f"the processes of this run did not come together in {timeout:g} s: {first_line(error)}"
+                f"the processes of this run did not come together in {joining:g} s: {first_line(error)}"
             ) from error
 
     def add_up(self, flat: torch.Tensor) -> None:

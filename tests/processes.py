@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).parent.parent
-LIMIT = 300  # seconds after which a run counts as hanging
+LIMIT = 500  # seconds after which a run counts as hanging
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,11 @@ def content(file: IO[str]) -> str:
 def torchrun(n: int, command: Sequence[str], **more: str) -> Ended:
     """`torchrun --nproc-per-node n *command`."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)]
-    done = subprocess.run(
-        [*launcher, *command], env=environment(**more), capture_output=True, text=True, timeout=LIMIT,
-        check=False,
-    )  # fmt: skip
-    return Ended(done.returncode, done.stdout, done.stderr)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen([*launcher, *command], env=environment(**more), stdout=out, stderr=err)
+        try:
+            process.wait(LIMIT)
+        finally:  # its processes are in sessions of their own; it takes them with it
+            process.terminate()
+            process.wait()
+        return Ended(process.returncode, content(out), content(err))
