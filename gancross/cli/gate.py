@@ -40,7 +40,9 @@ def gate(result: Path, baseline: Path, allowed: tuple[str, ...], record: bool, j
     tolerances = dict(tolerance(text) for text in allowed)
     new = load_result(result)
     if record:
-        write_atomically(baseline, new.to_json().encode())
+        # Nobody reads a baseline, and repositories keep all of them.
+        compact = json.dumps(new.document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        write_atomically(baseline, f"{compact}\n".encode())
         notes_console().print(f"recorded: {baseline}", markup=False)
         return
     compared = compare(new, load_result(baseline), tolerances=tolerances or None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,19 +19,26 @@ SPEAKS = {
     "method": "The noise is the spread of the baseline's runs, of which a method needs"
     f" {FEWEST_BASELINE_RUNS}.",
 }
-COLUMNS = ("metric", "old", "new", "difference", "interval", "allowed", "decision")
+COLUMNS = ("metric", "old", "new", "change", "interval", "decision")
 
 
 def gate_table(gate: Gate) -> RenderableType:
     """Old, new, difference, interval and decision of every comparison, then what the gate speaks about."""
-    table = Table(title="Gate: result against baseline", title_justify="left", title_style="bold")
-    table.add_column(gate.unit, overflow="fold")
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column in ("metric", "decision") else "right")
-    for one in gate.comparisons:
-        style = STYLES.get(one.decision, "")
-        table.add_row(escape(one.name), *cells(one), style=style)
-    return Group(table, Text(SPEAKS[gate.unit]), Text(conclusion(gate), style="bold"))
+    parts: list[RenderableType] = [Text("Gate: result against baseline", style="bold")]
+    for name in dict.fromkeys(one.name for one in gate.comparisons):
+        compared = [one for one in gate.comparisons if one.name == name]
+        runs = (
+            ""
+            if gate.unit == "checkpoint"
+            else f", {compared[0].runs[0]} runs then, {compared[0].runs[1]} now"
+        )
+        table = Table(box=None, padding=(0, 1, 0, 0))
+        for column in COLUMNS:
+            table.add_column(column, justify="left" if column in ("metric", "decision") else "right")
+        for one in compared:
+            table.add_row(*cells(one), style=STYLES.get(one.decision, ""))
+        parts += ["", Text(f"{gate.unit} {name}{runs}"), Padding(table, (0, 0, 0, 2))]
+    return Group(*parts, "", Text(SPEAKS[gate.unit]), Text(conclusion(gate), style="bold"))
 
 
 def conclusion(gate: Gate) -> str:
@@ -43,13 +50,13 @@ def conclusion(gate: Gate) -> str:
 
 
 def cells(one: Comparison) -> list[str]:
-    """The columns of a comparison after its name."""
-    low_high = "none" if one.interval is None else f"[{one.interval[0]:+.4g}, {one.interval[1]:+.4g}]"
-    runs = "" if one.runs == (1, 1) else f" ({one.runs[0]} and {one.runs[1]} runs)"
+    """The columns of a comparison."""
+    low_high = "none" if one.interval is None else f"[{one.interval[0]:+.3g}, {one.interval[1]:+.3g}]"
     arrow = "↑" if METRICS[one.metric].higher_is_better else "↓"
+    allowed = f" (allowed {one.tolerance:g})" if one.tolerance else ""
     return [
-        f"{one.metric} {arrow}", f"{one.old:.4g}", f"{one.new:.4g}", f"{one.difference:+.4g}", low_high,
-        f"{one.tolerance:g}", one.decision + runs,
+        f"{one.metric} {arrow}", f"{one.old:.4g}", f"{one.new:.4g}", f"{one.difference:+.3g}", low_high,
+        f"{one.decision}{allowed}",
     ]  # fmt: skip
 
 
