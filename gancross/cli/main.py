@@ -60,6 +60,13 @@ class Commands(click.Group):
             raise unknown_name("command", args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """As click does; Ctrl-C is one line here too, where click would print an empty one as well."""
+        try:
+            return super().make_context(*arguments, **options)
+        except KeyboardInterrupt as stop:
+            raise interruption(stop) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """As click does, which would print an empty line for Ctrl-C and forget which signal came."""
         try:
