@@ -13,7 +13,9 @@ from gancross.models.dcgan import DCGANDiscriminator
 from gancross.models.layers import Scale
 from gancross.models.mlp import MLP
 from gancross.models.resnet import ResNetDiscriminator
-from gancross.trainer.closed_form import add_gradients, is_piecewise_linear
+from gancross.models.resnet101 import ResNet101Discriminator
+from gancross.trainer.closed_form import add_gradients, known
+from gancross.trainer.gradients import Route
 from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.regularizers import noise_induced, scored
 from gancross.trainer.weightings import JENSEN_SHANNON
@@ -44,7 +46,26 @@ NETWORKS = {
     "resnet": (lambda: ResNetDiscriminator(channels=3, width=2, normalization="none"), (3, 64, 64)),
     "mlp": (lambda: MLP((3, 16, 16, 1), "leaky-relu"), (3,)),
     "pools": (pools, (3, 16, 16)),
-}
+    "resnet101": (lambda: ResNet101Discriminator(channels=3, width=4, normalization="none"), (3, 64, 64)),
+    "tanh mlp": (lambda: MLP((3, 16, 16, 1)), (3,)),
+    "torch's tanh": (lambda: nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.ReLU(), nn.Linear(8, 1)), (3,)),
+    "tanh dcgan": (
+        lambda: DCGANDiscriminator(
+            image_size=8, channels=1, width=4, normalization="none", activation="tanh"
+        ),
+        (1, 8, 8),
+    ),
+    "batch norm": (lambda: DCGANDiscriminator(image_size=16, channels=3, width=4), (3, 16, 16)),
+    "batch norm, tanh": (
+        lambda: DCGANDiscriminator(image_size=8, channels=1, width=4, activation="tanh"), (1, 8, 8)
+    ),
+    "batch norm of vectors": (
+        lambda: nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 1)), (3,)
+    ),
+    "batch norm, resnet": (lambda: ResNetDiscriminator(channels=3, width=2), (3, 64, 64)),
+    "batch norm, resnet101": (lambda: ResNet101Discriminator(channels=3, width=4), (3, 64, 64)),
+}  # fmt: skip
+COUPLED = [name for name in NETWORKS if name.startswith("batch norm")]
 
 
 def double_backward(network, real, fake, loss, weights, gamma):
@@ -73,15 +94,17 @@ def made(name, n_real=5, n_fake=5):
 
 
 def assert_equal(found, expected):
+    # A bias before batch norm has no influence: its gradient is rounding on both sides.
+    rounding = 1e-14 * float(torch.stack([other.norm() for other in expected]).norm())
     for one, other in zip(found, expected, strict=True):
-        assert float((one - other).norm()) <= 1e-10 * float(other.norm())
+        assert float((one - other).norm()) <= 1e-10 * float(other.norm()) + rounding
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.1, 5.0])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_are_those_of_double_backward(name, gamma):
     network, real, fake = made(name)
-    assert is_piecewise_linear(network)
+    assert known(network) is not None
     penalty, expected = double_backward(network, real, fake, LOSS, JENSEN_SHANNON, gamma)
     found, gradients = closed(network, real, fake, LOSS, JENSEN_SHANNON, gamma)
     assert_equal(gradients, expected)
@@ -89,7 +112,10 @@ def test_gradients_are_those_of_double_backward(name, gamma):
     assert torch.allclose(found.real, network(real).flatten(), rtol=1e-12)
     fake.requires_grad_(True)
     (gradient,) = torch.autograd.grad(network(fake).sum(), fake)
-    assert torch.allclose(found.gradient_fake, gradient, rtol=1e-9, atol=1e-12)
+    if name in COUPLED:
+        assert found.gradient_fake is None
+    else:
+        assert torch.allclose(found.gradient_fake, gradient, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("objective", [*DIVERGENCES, "js-logit"])
@@ -119,8 +145,10 @@ def test_gradients_are_added_and_frozen_parameters_left_alone():
 @pytest.mark.parametrize(
     "network",
     [
-        nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 1)),
-        DCGANDiscriminator(image_size=8, channels=1, width=4, normalization="batch"),
+        nn.Sequential(nn.Linear(3, 3), nn.GELU(), nn.Linear(3, 1)),
+        nn.Sequential(nn.BatchNorm1d(3, affine=False)),
+        nn.Sequential(nn.BatchNorm1d(3, momentum=None)),
+        nn.Sequential(nn.BatchNorm1d(3)).eval(),
         DCGANDiscriminator(image_size=8, channels=1, width=4, normalization="layer"),
         nn.Sequential(nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect")),
         nn.Sequential(nn.Conv2d(3, 3, 3, padding="same")),
@@ -129,7 +157,7 @@ def test_gradients_are_added_and_frozen_parameters_left_alone():
     ],
 )
 def test_what_is_not_on_the_list_is_refused(network):
-    assert not is_piecewise_linear(network)
+    assert known(network) is None
     with pytest.raises(UsageError, match="closed form"):
         add_gradients(
             network,
@@ -148,20 +176,25 @@ def test_layers_with_hooks_and_subclasses_might_do_anything():
     class Mine(nn.Linear):
         pass
 
-    assert not is_piecewise_linear(hooked) and not is_piecewise_linear(nn.Sequential(Mine(3, 1)))
+    assert known(hooked) is None and known(nn.Sequential(Mine(3, 1))) is None
 
 
-def test_training_takes_the_path_by_itself_and_stays_where_double_backward_would(tmp_path, monkeypatch):
+@pytest.mark.parametrize("changes", [{"normalization": "none"}, {}, {"activation": "tanh"}])
+def test_training_takes_the_path_by_itself_and_stays_where_double_backward_would(
+    tmp_path, monkeypatch, changes
+):
     """Five steps with either path from the same start end in the same weights but for rounding."""
     from gancross.checkpoint import load
     from gancross.trainer import state
     from gancross.trainer.loop import train
 
-    recipe = small("digits", normalization="none", gamma=0.5, steps=5)
+    recipe = small("digits", gamma=0.5, steps=5, **changes)
     ours = load(train(recipe, tmp_path / "closed", device="cpu"))
-    monkeypatch.setattr(state, "is_piecewise_linear", lambda network: False)
+    monkeypatch.setattr(state, "route_of", lambda network: Route())
     theirs = load(train(recipe, tmp_path / "double", device="cpu"))
     for key, weight in theirs.discriminator_state.items():
+        if recipe.normalization == "batch" and key.endswith(("bias", "running_mean")):
+            continue  # Adam makes whole steps of the rounding that is a bias's gradient before batch norm
         assert torch.allclose(ours.discriminator_state[key], weight, rtol=1e-3, atol=2e-5), key
     assert any(
         not torch.equal(ours.discriminator_state[key], weight)

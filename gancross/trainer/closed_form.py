@@ -1,34 +1,48 @@
-"""The exact gradient of the regularized loss without double backward, for piecewise-linear discriminators.
-
-Within a linear region φ is affine in x. With the masks of its activations frozen, the gradient of
+"""The exact gradient of the regularized loss without double backward, for networks of known layers.
 
     L = 1/n Σ [ ℓ(φ(x)) + γ/2 · w(φ(x)) ‖∇ₓφ(x)‖² ]
 
-with respect to the weights of layer l is that of one more forward pass, of z in place of x:
+One forward pass, then one backward pass to the input, of the sum of all scores:
 
-    g_l = ∂φ/∂h_l                                      one backward pass to the input, which also gives ∇ₓφ
-    c   = ∂L/∂φ                                        per sample, ‖∇ₓφ‖² held constant
-    z₀  = c·x + γ/n · w·∇ₓφ,   z_l = mask_l·(W_l z_{l−1} + c·b_l)
+    g_l = ∂φ/∂h_l            for every layer, and ∇ₓφ
+    c   = ∂L/∂φ              per sample, ‖∇ₓφ‖² held still
+    t   = γ/n · w · ∇ₓφ      so that ∂L/∂θ = ∂(c·φ + φ̇)/∂θ, φ̇ = (∂φ/∂x)·t, with c and t held still
+
+**Piecewise-linear networks.** Within a linear region φ is affine in x. With the masks of the activations
+frozen, one more forward pass gives all weights' gradients:
+
+    z₀ = c·x + t,   z_l = mask_l·(W_l z_{l−1} + c·b_l)
     ∂L/∂W_l = Σ g_l ⊗ z_{l−1},   ∂L/∂b_l = Σ c·g_l
 
-That is forward, backward to the input, masked forward, weight gradients: four passes' worth of work where
-the unregularized loss takes three and double backward with a shared forward pass six. Samples pass through
-such a network apart from each other, so real and generated ones share one batch.
+Forward, backward to the input, masked forward, weight gradients: four passes' worth of work where the
+unregularized loss takes three and double backward with a shared forward pass six.
+
+**Networks with smooth layers** (tanh, batch norm) bend: t runs forward through the layers' Jacobians
+(ḣ_l, the tangent pass), then the derivative of c·φ + φ̇ by each layer's output runs back (q_l, the adjoint
+pass), with the layer's own second derivative added on the way:
+
+    ∂L/∂W_l = Σ q_l ⊗ h_{l−1} + g_l ⊗ ḣ_{l−1},   ∂L/∂b_l = Σ q_l
+
+That is the work of double backward, six passes, without its graph.
+
+Where no layer couples samples, real and generated ones share one batch; batch norm sees them apart.
 
 Shape suffix: N samples, real ones first.
-Source: Roth et al. 2017, Eqs. 19 and 20 for L.
+Source: Roth et al. 2017, Eqs. 19 and 20 for L; the second form is Pearlmutter 1994's product.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import nn
 
+from gancross.divergences import Function
 from gancross.errors import UsageError
 from gancross.trainer.objectives import DiscriminatorLoss
-from gancross.trainer.pieces import piece
+from gancross.trainer.pieces import Piece, StraightPiece, piece
 from gancross.trainer.weightings import NoiseInduced
 
 
@@ -38,25 +52,25 @@ class Found:
 
     Attributes:
         loss: scalar, without the penalty.
-        penalty: scalar Ω ≥ 0, before γ/2.
         real, fake: scores of each batch, (N,).
-        gradient_fake: ∇ₓφ of the generated samples, shaped like them.
+        penalty: scalar Ω ≥ 0, before γ/2 (of WGAN-GP: before λ); None where none was taken.
+        gradient_fake: ∇ₓφ of the generated samples, shaped like them; None where it was not found, or not
+            for each sample apart from the others.
     """
 
     loss: torch.Tensor
-    penalty: torch.Tensor
     real: torch.Tensor
     fake: torch.Tensor
-    gradient_fake: torch.Tensor
+    penalty: torch.Tensor | None = None
+    gradient_fake: torch.Tensor | None = None
 
 
-def is_piecewise_linear(network: nn.Module) -> bool:
-    """Whether the closed form knows every layer of a network (`gancross.trainer.pieces`)."""
+def known(network: nn.Module) -> Piece | None:
+    """A network as the closed form sees it; None if a layer is not on its list (`gancross.trainer.pieces`)."""
     try:
-        piece(network)
+        return piece(network)
     except UsageError:
-        return False
-    return True
+        return None
 
 
 def add_gradients(
@@ -67,41 +81,81 @@ def add_gradients(
     loss: DiscriminatorLoss,
     weights: NoiseInduced,
     gamma: float,
+    counted: tuple[int, int] | None = None,
 ) -> Found:
-    """Adds ∂(loss + γ/2·Ω)/∂θ to the `grad` of the discriminator's parameters; no graph is built.
+    """Adds ∂(loss + γ/2·Ω)/∂θ to the `grad` of the discriminator's parameters.
 
     Args:
-        discriminator: piecewise linear; returns scores (N,) or (N, 1).
+        discriminator: of known layers; returns scores (N,) or (N, 1).
         real, fake: samples (N, …); both batches may differ in length.
         loss: of the objective, to be minimised.
         weights: of ‖∇ₓφ‖² as functions of the score.
         gamma: γ ≥ 0.
+        counted: Ω is the mean over the first so many real and so many generated samples; all by default.
+            Where no layer couples samples the others take the three passes of the unregularized loss.
 
     Raises:
         UsageError: a layer that the closed form does not know.
     """
-    whole = piece(discriminator)
-    samples = torch.cat([real, fake])
+    whole, batches = piece(discriminator), [real, fake]
     lengths = [len(real), len(fake)]
+    counts = lengths if counted is None else list(counted)
+    rest: list[torch.Tensor] = []
+    if not whole.coupled:
+        rest = [batch[count:] for batch, count in zip(batches, counts, strict=True)]
+        batches = [torch.cat([batch[:count] for batch, count in zip(batches, counts, strict=True)])]
+        lengths = counts
+    passes = [whole, piece(discriminator)][: len(batches)]
     with torch.no_grad():
-        scores = whole.forward(samples)
-        gradient = whole.backward(torch.ones_like(scores))
-        norms_N = gradient.flatten(1).square().sum(1)
+        raw = [one.forward(batch) for one, batch in zip(passes, batches, strict=True)]
+        gradients = [one.backward(torch.ones_like(part)) for one, part in zip(passes, raw, strict=True)]
+        norms_N = torch.cat([part.flatten(1).square().sum(1) for part in gradients])
+        scores_N = torch.cat([part.flatten() for part in raw])
     # c and w come from the scores alone, so autograd may find them: N numbers, whatever the objective.
-    scores_N = scores.flatten().requires_grad_(True)
-    scores_real, scores_fake = torch.split(scores_N, lengths)
-    found = loss(real=scores_real, fake=scores_fake)
-    weights_N = torch.cat([
-        scores_real.new_zeros(len(real)) if weights.real is None else weights.real(scores_real) / len(real),
-        scores_fake.new_zeros(len(fake)) if weights.fake is None else weights.fake(scores_fake) / len(fake),
+    scores_real, scores_fake = torch.split(scores_N.requires_grad_(True), lengths)
+    w_N = torch.cat([
+        weighed(weights.real, scores_real, counts[0]), weighed(weights.fake, scores_fake, counts[1])
     ])  # fmt: skip
-    penalty = weights_N @ norms_N
-    (c_N,) = torch.autograd.grad(found + gamma / 2 * penalty, scores_N)
+    penalty = w_N @ norms_N
+    if any(map(len, rest)):
+        beyond = torch.split(discriminator(torch.cat(rest)).flatten(), [len(part) for part in rest])
+        scores_real, scores_fake = torch.cat([scores_real, beyond[0]]), torch.cat([scores_fake, beyond[1]])
+    value = loss(real=scores_real, fake=scores_fake)
+    torch.autograd.backward(value + gamma / 2 * penalty)  # into scores_N, and the weights behind the rest
+    assert scores_N.grad is not None
     with torch.no_grad():
-        shape = (-1, *[1] * (samples.ndim - 1))
-        z = torch.addcmul(samples * c_N.reshape(shape), gradient, (gamma * weights_N).reshape(shape))
-        whole.again(z, c_N)
+        sizes = [len(batch) for batch in batches]
+        for one, batch, gradient, c, w in zip(
+            passes,
+            batches,
+            gradients,
+            torch.split(scores_N.grad, sizes),
+            torch.split(w_N, sizes),
+            strict=True,
+        ):
+            descend(one, batch, gradient * per_sample(gamma * w, batch), c)
+    apart = not whole.coupled and counts[1] == len(fake)
     return Found(
-        loss=found.detach(), penalty=penalty.detach(), real=scores_real.detach(), fake=scores_fake.detach(),
-        gradient_fake=gradient[lengths[0] :],
+        loss=value.detach(), penalty=penalty.detach(), real=scores_real.detach(), fake=scores_fake.detach(),
+        gradient_fake=gradients[0][counts[0] :] if apart else None,
     )  # fmt: skip
+
+
+def weighed(weight: Function | None, scores_N: torch.Tensor, counted: int) -> torch.Tensor:
+    """The factor of each ‖∇ₓφ‖² in Ω: w(φ)/counted, then zeros."""
+    if weight is None or counted == 0:
+        return torch.zeros_like(scores_N)
+    return nn.functional.pad(weight(scores_N[:counted]) / counted, (0, len(scores_N) - counted))
+
+
+def descend(passes: Piece, x: torch.Tensor, t: torch.Tensor, c_N: torch.Tensor) -> None:
+    """Adds ∂(c·φ + φ̇)/∂θ for one batch, after its forward and its backward pass."""
+    if passes.curved:
+        passes.adjoint(c_N.reshape(passes.tangent(t).shape), first=True)
+    else:
+        cast(StraightPiece, passes).again(torch.addcmul(t, x, per_sample(c_N, x)), c_N)
+
+
+def per_sample(values_N: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """(N,) → (N, 1, …), to multiply samples by."""
+    return values_N.reshape(-1, *[1] * (like.ndim - 1))

@@ -20,6 +20,7 @@ from gancross.data.sets import to_network
 from gancross.devices import only_deterministic, resolve_device
 from gancross.distributed import Processes, current, joined
 from gancross.errors import Interrupted, UsageError
+from gancross.memory import kept_memory
 from gancross.trainer.interruption import stop_requests
 from gancross.trainer.monitors import spread
 from gancross.trainer.noise import check_divisible, distinct_samples
@@ -35,7 +36,7 @@ from gancross.trainer.state import (
     restore,
     snapshot,
 )
-from gancross.trainer.step import Measured, discriminator_step, generator_step
+from gancross.trainer.step import Measured, discriminator_step, generator_step, simultaneous_step
 from gancross.trainer.watching import draw, log
 
 MILESTONES = 20  # numbered checkpoints of a run, unless told otherwise
@@ -118,7 +119,7 @@ def train(
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed)
         shown = progress if processes.first else None
-        with only_deterministic(deterministic):
+        with only_deterministic(deterministic), kept_memory():
             _loop(run, start, every=every, log_every=log_every, progress=shown)
     return folder.last
 
@@ -176,7 +177,7 @@ def _loop(run: Run, start: int, *, every: int, log_every: int, progress: Progres
 
 
 def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: bool = False) -> Measured:
-    """Step t of Algorithm 1: n_φ discriminator updates, one generator update.
+    """Step t of Algorithm 1: n_φ discriminator updates, one generator update; or both at once.
 
     `measure` adds the gradient norms of the last discriminator update and of the generator's, and the
     spread of the last real batch.
@@ -186,6 +187,17 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
     measured: Measured = {}
     batches = {player: distinct_samples(recipe, player) for player in ("discriminator", "generator")}
     shares = {player: processes.share(n) for player, n in batches.items()}
+    if recipe.update == "simultaneous":
+        real = next(reals)
+        latents = run.latents(
+            "discriminator", step - 1, batches["discriminator"], share=shares["discriminator"]
+        )
+        measured = simultaneous_step(
+            run.players, recipe, gamma=gamma, real=real, update=step - 1, latents=latents, measure=measure,
+            processes=processes,
+        )  # fmt: skip
+        run.update_average()
+        return measured | {"spread_real": spread(real)} if measure else measured
     for update in range(recipe.n_phi):
         number = (step - 1) * recipe.n_phi + update
         real = next(reals)

@@ -1,4 +1,4 @@
-"""Layers of a piecewise-linear network, each as three passes with frozen masks (see `closed_form`).
+"""Networks as passes that are written out by hand (see `closed_form`): protocol, list, how layers join.
 
 The list at the end is strict: a layer of any other type, a subclass included, or one that carries hooks,
 is refused, because it might compute something else.
@@ -14,177 +14,45 @@ from torch import nn
 
 from gancross.errors import UsageError
 from gancross.models.dcgan import DCGANDiscriminator
-from gancross.models.layers import Scale
+from gancross.models.layers import Scale, Tanh
 from gancross.models.mlp import MLP
 from gancross.models.resnet import ResidualBlock, ResNetDiscriminator
-
-aten = torch.ops.aten
-GRADIENT_OF_INPUT, GRADIENT_OF_WEIGHT = [True, False, False], [False, True, False]
+from gancross.models.resnet101 import BRANCH_FACTOR, BottleneckBlock, ResNet101Discriminator
+from gancross.trainer import curved_pieces, straight_pieces
 
 
 class Piece(Protocol):
-    """One layer between the passes of one update. φ is the sum of the network's scores."""
+    """One layer between the passes of one update. φ is the sum of the network's scores, h its input.
+
+    Attributes:
+        curved: whether the layer is smooth and not piecewise linear, so that its Jacobian moves with h.
+        coupled: whether a sample's output depends on the others of its batch.
+    """
+
+    curved: bool
+    coupled: bool
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
-        """The layer's output; keeps what the other passes need."""
+        """The layer's output y; keeps what the other passes need."""
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
-        """∂φ/∂output → ∂φ/∂input."""
+        """∂φ/∂y → ∂φ/∂h."""
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        """ḣ → ẏ = (∂y/∂h)·ḣ: how the output moves when the input does."""
+
+    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
+        """∂L/∂y → ∂L/∂h where L is a function of the scores plus φ̇; adds to the weights' `grad`.
+
+        The derivative of φ̇ by ẏ is what `backward` was given. The `first` layer's result is not used.
+        """
+
+
+class StraightPiece(Piece, Protocol):
+    """A layer that is affine within a linear region."""
 
     def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
         """The forward pass of z with the masks of h and biases times c; adds to the weights' `grad`."""
-
-
-class Convolution:
-    """`nn.Conv2d` with zero padding."""
-
-    def __init__(self, layer: nn.Conv2d) -> None:
-        if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
-            raise UsageError(f"closed form: Conv2d with padding {layer.padding!r}, {layer.padding_mode}")
-        self._layer = layer
-        self._geometry = (layer.stride, layer.padding, layer.dilation, False, (0, 0), layer.groups)
-
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
-        self._h = h
-        return cast(torch.Tensor, aten.convolution(h, self._layer.weight, self._layer.bias, *self._geometry))
-
-    def backward(self, g: torch.Tensor) -> torch.Tensor:
-        self._g = g
-        return cast(torch.Tensor, self._gradients(self._h, GRADIENT_OF_INPUT)[0])
-
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        weight, bias = self._layer.weight, self._layer.bias
-        accumulate(weight, self._gradients(z, GRADIENT_OF_WEIGHT)[1])
-        out: torch.Tensor = aten.convolution(z, weight, None, *self._geometry)
-        if bias is not None:
-            accumulate(bias, c_N @ self._g.sum((2, 3)))
-            out += (c_N[:, None] * bias)[:, :, None, None]
-        return out
-
-    def _gradients(self, inputs: torch.Tensor, wanted: list[bool]) -> Any:
-        return aten.convolution_backward(self._g, inputs, self._layer.weight, None, *self._geometry, wanted)
-
-
-class Linear:
-    """`nn.Linear` on vectors."""
-
-    def __init__(self, layer: nn.Linear) -> None:
-        self._layer = layer
-
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
-        return nn.functional.linear(h, self._layer.weight, self._layer.bias)
-
-    def backward(self, g: torch.Tensor) -> torch.Tensor:
-        self._g = g
-        return g @ self._layer.weight
-
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        weight, bias = self._layer.weight, self._layer.bias
-        accumulate(weight, self._g.t() @ z)
-        if bias is None:
-            return z @ weight.t()
-        accumulate(bias, c_N @ self._g)
-        return torch.addmm(c_N[:, None] * bias, z, weight.t())
-
-
-class Rectifier:
-    """`nn.ReLU` and `nn.LeakyReLU`: multiplication by 1 or the slope, as the sign of h says."""
-
-    def __init__(self, layer: nn.ReLU | nn.LeakyReLU) -> None:
-        self._slope = layer.negative_slope if isinstance(layer, nn.LeakyReLU) else 0.0
-
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
-        self._h = h
-        return nn.functional.leaky_relu(h, self._slope) if self._slope else torch.relu(h)
-
-    def backward(self, g: torch.Tensor) -> torch.Tensor:
-        return self._masked(g)
-
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        return self._masked(z)
-
-    def _masked(self, values: torch.Tensor) -> torch.Tensor:
-        if self._slope:
-            return cast(torch.Tensor, aten.leaky_relu_backward(values, self._h, self._slope, False))
-        return cast(torch.Tensor, aten.threshold_backward(values, self._h, 0))
-
-
-class AveragePool:
-    """`nn.AvgPool2d`."""
-
-    def __init__(self, layer: nn.AvgPool2d) -> None:
-        self._layer = layer
-
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
-        self._input = h
-        return cast(torch.Tensor, self._layer(h))
-
-    def backward(self, g: torch.Tensor) -> torch.Tensor:
-        pool = self._layer
-        geometry = (pool.kernel_size, pool.stride, pool.padding)
-        square = [[size, size] if isinstance(size, int) else size for size in geometry]
-        rest = (pool.ceil_mode, pool.count_include_pad, pool.divisor_override)
-        return cast(torch.Tensor, aten.avg_pool2d_backward(g, self._input, *square, *rest))
-
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        return cast(torch.Tensor, self._layer(z))
-
-
-class MaxPool:
-    """`nn.MaxPool2d`: the places of h's maxima are its mask."""
-
-    def __init__(self, layer: nn.MaxPool2d) -> None:
-        if layer.return_indices:
-            raise UsageError("closed form: MaxPool2d that returns indices")
-        self._layer = layer
-
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
-        pool = self._layer
-        self._shape = h.shape
-        out, self._places = nn.functional.max_pool2d(
-            h, pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode, True
-        )
-        return out
-
-    def backward(self, g: torch.Tensor) -> torch.Tensor:
-        zeros = g.new_zeros(self._shape).flatten(2)
-        return zeros.scatter_add_(2, self._places.flatten(2), g.flatten(2)).reshape(self._shape)
-
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        return z.flatten(2).gather(2, self._places.flatten(2)).reshape(self._places.shape)
-
-
-class Reshape:
-    """`nn.Flatten` and `nn.Unflatten`."""
-
-    def __init__(self, layer: nn.Flatten | nn.Unflatten) -> None:
-        self._layer = layer
-
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
-        self._shape = h.shape
-        return cast(torch.Tensor, self._layer(h))
-
-    def backward(self, g: torch.Tensor) -> torch.Tensor:
-        return g.reshape(self._shape)
-
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        return cast(torch.Tensor, self._layer(z))
-
-
-class Multiple:
-    """`Scale`: multiplication by a constant."""
-
-    def __init__(self, layer: Scale) -> None:
-        self._factor = layer.factor
-
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
-        return self._factor * h
-
-    def backward(self, g: torch.Tensor) -> torch.Tensor:
-        return self._factor * g
-
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        return self._factor * z
 
 
 class Chain:
@@ -192,6 +60,8 @@ class Chain:
 
     def __init__(self, layer: nn.Sequential) -> None:
         self._pieces = [piece(part) for part in layer]
+        self.curved = any(one.curved for one in self._pieces)
+        self.coupled = any(one.coupled for one in self._pieces)
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         for one in self._pieces:
@@ -205,43 +75,74 @@ class Chain:
 
     def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
         for one in self._pieces:
-            z = one.again(z, c_N)
+            z = cast(StraightPiece, one).again(z, c_N)
         return z
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        for one in self._pieces:
+            t = one.tangent(t)
+        return t
+
+    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
+        for one in reversed(self._pieces):
+            q = one.adjoint(q, first=first and one is self._pieces[0])
+        return q
 
 
 class Sum:
-    """`ResidualBlock`: shortcut(x) + branch(x)."""
+    """The residual blocks: shortcut(x) + factor·branch(x)."""
 
-    def __init__(self, layer: ResidualBlock) -> None:
-        self._ways = piece(layer.shortcut), piece(layer.branch)
+    def __init__(self, layer: ResidualBlock | BottleneckBlock) -> None:
+        self._shortcut, self._branch = piece(layer.shortcut), piece(layer.branch)
+        self._factor = BRANCH_FACTOR if isinstance(layer, BottleneckBlock) else 1.0
+        self.curved = self._shortcut.curved or self._branch.curved
+        self.coupled = self._shortcut.coupled or self._branch.coupled
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
-        shortcut, branch = (way.forward(h) for way in self._ways)
-        return shortcut + branch
+        return self._joined(self._shortcut.forward(h), self._branch.forward(h))
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
-        shortcut, branch = (way.backward(g) for way in self._ways)
-        return shortcut + branch
+        return self._shortcut.backward(g) + self._branch.backward(self._damped(g))
 
     def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        shortcut, branch = (way.again(z, c_N) for way in self._ways)
-        return shortcut + branch
+        ways = [cast(StraightPiece, way).again(z, c_N) for way in (self._shortcut, self._branch)]
+        return self._joined(*ways)
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        return self._joined(self._shortcut.tangent(t), self._branch.tangent(t))
+
+    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
+        shortcut = self._shortcut.adjoint(q, first=first)
+        branch = self._branch.adjoint(self._damped(q), first=first)
+        return q if first else shortcut + branch
+
+    def _joined(self, shortcut: torch.Tensor, branch: torch.Tensor) -> torch.Tensor:
+        return torch.add(shortcut, branch, alpha=self._factor)
+
+    def _damped(self, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient if self._factor == 1.0 else self._factor * gradient
 
 
 PIECES: dict[type[nn.Module], Callable[[Any], Piece]] = {
-    nn.Conv2d: Convolution,
-    nn.Linear: Linear,
-    nn.ReLU: Rectifier,
-    nn.LeakyReLU: Rectifier,
-    nn.AvgPool2d: AveragePool,
-    nn.MaxPool2d: MaxPool,
-    nn.Flatten: Reshape,
-    nn.Unflatten: Reshape,
-    Scale: Multiple,
+    nn.Conv2d: straight_pieces.Convolution,
+    nn.Linear: straight_pieces.Linear,
+    nn.ReLU: straight_pieces.Rectifier,
+    nn.LeakyReLU: straight_pieces.Rectifier,
+    nn.AvgPool2d: straight_pieces.AveragePool,
+    nn.MaxPool2d: straight_pieces.MaxPool,
+    nn.Flatten: straight_pieces.Reshape,
+    nn.Unflatten: straight_pieces.Reshape,
+    Scale: straight_pieces.Multiple,
+    nn.Tanh: curved_pieces.HyperbolicTangent,
+    Tanh: curved_pieces.HyperbolicTangent,
+    nn.BatchNorm1d: curved_pieces.BatchNorm,
+    nn.BatchNorm2d: curved_pieces.BatchNorm,
     ResidualBlock: Sum,
+    BottleneckBlock: Sum,
     nn.Sequential: Chain,
     DCGANDiscriminator: Chain,
     ResNetDiscriminator: Chain,
+    ResNet101Discriminator: Chain,
     MLP: Chain,
 }
 
@@ -253,14 +154,7 @@ def piece(layer: nn.Module) -> Piece:
         UsageError: the layer is not on the list, or has hooks.
     """
     if type(layer) not in PIECES:
-        raise UsageError(f"closed form: {type(layer).__name__} is not a piecewise-linear layer on its list")
+        raise UsageError(f"closed form: {type(layer).__name__} is not a layer on its list")
     if layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks:
         raise UsageError(f"closed form: {type(layer).__name__} has hooks")
     return PIECES[type(layer)](layer)
-
-
-def accumulate(parameter: torch.Tensor, gradient: torch.Tensor) -> None:
-    """Adds to a parameter's `grad`, as a backward pass does; frozen parameters keep none."""
-    if not parameter.requires_grad:
-        return
-    parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)

@@ -58,6 +58,11 @@ class Recipe:
         gradient_penalty: λ of wgan-gp.
         clip: bound on every weight of wgan's critic.
         n_phi: discriminator updates per generator update (n_φ).
+        update: `alternating`, Algorithm 1; `simultaneous`: both players' gradients at the same weights and of
+            the same samples (a change of the algorithm; then n_phi is 1).
+        penalty_every: k > 1: the noise-induced penalty, k times as heavy, has an update of its own in every
+            k-th update of the discriminator (lazy regularization; Adam's rate and β are adjusted).
+        penalty_fraction: share of each batch, its first samples, over which Ω is averaged.
         generator_loss: `non-saturating` or `saturating`; the other objectives have only one.
         regularize_generator: the generator, too, minimises the regularized objective (§4.1).
         noise: explicit noise on the discriminator's inputs: `gaussian`, `laplacian` or `none` (§5.4).
@@ -94,6 +99,9 @@ class Recipe:
     gradient_penalty: float = within("(0, inf)")
     clip: float = within("(0, inf)")
     n_phi: int = within("[1, 1000]")
+    update: Literal["alternating", "simultaneous"]
+    penalty_every: int = within("[1, 1000000]")
+    penalty_fraction: float = within("(0, 1]")
     generator_loss: Literal["non-saturating", "saturating"]
     regularize_generator: bool
     noise: Literal["none", "gaussian", "laplacian"]
@@ -192,14 +200,29 @@ class Recipe:
             )
         if self.noise != "none" and self.noise_variance == 0.0:
             raise UsageError(f"noise={self.noise} needs noise_variance above 0")
+        if self.update == "simultaneous":
+            self._check_simultaneous()
+        if self.penalty_every > 1 and self.optimizer != "adam":
+            raise UsageError("penalty_every above 1 needs optimizer=adam, whose rate and β it adjusts")
         if self.batch_size % self.nsr:
             raise UsageError(f"batch_size={self.batch_size} is not divisible by nsr={self.nsr}")
+
+    def _check_simultaneous(self) -> None:
+        if self.n_phi != 1:
+            raise UsageError(f"update=simultaneous needs n_phi=1, is {self.n_phi}")
+        if self.regularize_generator:
+            raise UsageError("update=simultaneous has no regularize_generator: use update=alternating")
+        if self.noise != "none" and self.noise_players != "both":
+            raise UsageError(
+                "update=simultaneous needs noise_players=both: both players see the same samples"
+            )
 
     def _without_influence(self) -> Iterator[tuple[str, Plain, str]]:
         """Fields that decide nothing in this recipe, their neutral values, and why."""
         if self.regularizer not in WEIGHTINGS:
             why = f"objective={self.objective} with regularizer={self.regularizer} has no γ"
             yield from (("gamma", 0.0, why), ("anneal", False, why), ("regularize_generator", False, why))
+            yield from (("penalty_every", 1, why), ("penalty_fraction", 1.0, why))
         if self.objective in ONE_GENERATOR_LOSS:
             why = f"objective={self.objective} has only one generator loss"
             yield "generator_loss", "non-saturating", why

@@ -80,18 +80,18 @@ def gradient_penalty(
 
 
 def scored(
-    discriminator: nn.Module, samples: torch.Tensor, weight: Function | None
+    discriminator: nn.Module, samples: torch.Tensor, weight: Function | None, *, counted: int | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Scores of a batch and mean weight(v)‖∇ₓv‖² from one forward pass: (scores_N, scalar).
 
     Without a weight the second is 0 and costs nothing. Samples that carry a graph keep it, so that the
-    penalty can be followed into a generator.
+    penalty can be followed into a generator. The mean runs over the first `counted` samples; all by default.
     """
     if weight is None:
         scores_N = discriminator(samples).flatten()
         return scores_N, scores_N.new_zeros(())
     scores_N, norms_N = scored_with_gradient(discriminator, samples)
-    return scores_N, (weight(scores_N) * norms_N).mean()
+    return scores_N, (weight(scores_N) * norms_N)[:counted].mean()
 
 
 def scored_with_gradient(

@@ -15,7 +15,7 @@ from gancross.data.sets import WHOLE, DataSet, to_canonical
 from gancross.distributed import ALONE, Processes
 from gancross.errors import CheckpointError, DivergenceError
 from gancross.latents import Stream, latents
-from gancross.trainer.closed_form import is_piecewise_linear
+from gancross.trainer.gradients import route_of
 from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.recipes import Recipe
 from gancross.trainer.runs import RunFolder
@@ -83,8 +83,8 @@ def make_players(
     return Players(
         generator=generator, discriminator=discriminator,
         generator_optimizer=optimizer(generator, recipe),
-        discriminator_optimizer=optimizer(discriminator, recipe),
-        closed_form=is_piecewise_linear(discriminator),
+        discriminator_optimizer=optimizer(discriminator, recipe, lazy=recipe.penalty_every),
+        route=route_of(discriminator),
     )  # fmt: skip
 
 

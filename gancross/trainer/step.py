@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
 from gancross.distributed import ALONE, Processes
-from gancross.latents import Stream
 from gancross.models.batch_norm import frozen_averages
-from gancross.trainer.closed_form import add_gradients
-from gancross.trainer.noise import noisy, uniforms
+from gancross.trainer.closed_form import Found, per_sample
+from gancross.trainer.gradients import Route, add_gradients, add_penalty_gradients
+from gancross.trainer.noise import noisy
 from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.recipes import Recipe
-from gancross.trainer.regularizers import clip_weights, gradient_penalty, noise_induced, scored
+from gancross.trainer.regularizers import clip_weights, noise_induced, scored
 from gancross.trainer.weightings import UNREGULARIZED
 
 RMSPROP_DECAY = 0.9  # of the mean square, as in the authors' program
@@ -24,16 +24,13 @@ RMSPROP_DECAY = 0.9  # of the mean square, as in the authors' program
 
 @dataclass(frozen=True, kw_only=True)
 class Players:
-    """Both networks and their optimizers, in training mode.
-
-    `closed_form`: whether the regularized gradient of this discriminator has one that is used.
-    """
+    """Both networks and their optimizers, in training mode; `route`: how D's gradients are found."""
 
     generator: nn.Module
     discriminator: nn.Module
     generator_optimizer: torch.optim.Optimizer
     discriminator_optimizer: torch.optim.Optimizer
-    closed_form: bool = False
+    route: Route = field(default_factory=Route)
 
 
 Measured = dict[str, torch.Tensor]
@@ -52,11 +49,7 @@ def discriminator_step(
 ) -> Measured:
     """Minimises −F + γ/2·Ω over the discriminator, once; or what the recipe's objective has in its place.
 
-    Real and generated batch go through the discriminator apart, each normalised by its own statistics,
-    as in the authors' program, and once: Ω uses the scores of the same pass. With γ = 0 no input gradient
-    is taken at all. WGAN-GP's interpolates are a third pass, which leaves batch norm's averages alone.
-    A piecewise-linear discriminator's regularized gradient is found without double backward, and then
-    both batches share every pass (`gancross.trainer.closed_form`).
+    `gancross.trainer.gradients` says how the gradient is found.
 
     Args:
         real: real samples as the network wants them, (N, …), N = `distinct_samples(recipe, …)`.
@@ -68,54 +61,71 @@ def discriminator_step(
             averaged.
 
     Returns:
-        Detached scalars: loss, penalty (Ω before γ/2, or WGAN-GP's before λ), mean scores. They stay on
-        the device.
+        Detached scalars: loss, mean scores, and penalty (Ω before γ/2, or WGAN-GP's before λ) where this
+        update took one. They stay on the device.
     """
-    discriminator = players.discriminator
     with torch.no_grad(), frozen_averages(players.generator):
         fake = players.generator(latents)
     real, fake = (
         noisy(samples, recipe, player="discriminator", kind=kind, update=update, processes=processes)
         for kind, samples in (("real", real), ("fake", fake))
     )
-    weights = noise_induced(recipe.regularizer, recipe.objective) if gamma > 0.0 else UNREGULARIZED
-    objective = OBJECTIVES[recipe.objective]
-    if weights is not UNREGULARIZED and players.closed_form:
-        players.discriminator_optimizer.zero_grad(set_to_none=True)
-        found = add_gradients(
-            discriminator, real=real, fake=fake, loss=objective.discriminator_loss, weights=weights,
-            gamma=gamma,
-        )  # fmt: skip
-        return {
-            "loss_discriminator": found.loss, "penalty": found.penalty,
-            "logit_real": found.real.mean(), "logit_fake": found.fake.mean(),
-        } | _updated(
-            discriminator, players.discriminator_optimizer, "discriminator", measure, processes
-        )  # fmt: skip
-    scores_real, penalty_real = scored(discriminator, real, weights.real)
-    scores_fake, penalty_fake = scored(discriminator, fake, weights.fake)
-    loss = objective.discriminator_loss(real=scores_real, fake=scores_fake)
-    penalty, total = penalty_real + penalty_fake, loss
-    if weights is not UNREGULARIZED:
-        total = loss + gamma / 2 * penalty
-    elif recipe.regularizer == "gradient-penalty":
-        n = len(real) * processes.size
-        epsilon = uniforms(real, n, Stream(recipe.seed, "interpolates", f"update-{update}"))
-        with frozen_averages(discriminator):
-            penalty = gradient_penalty(discriminator, real, fake, epsilon[processes.share(n)])
-        total = loss + recipe.gradient_penalty * penalty
-    measured = {
-        "loss_discriminator": loss.detach(),
-        "penalty": penalty.detach(),
-        "logit_real": scores_real.detach().mean(),
-        "logit_fake": scores_fake.detach().mean(),
-    }
-    measured |= _descend(
-        total, discriminator, players.discriminator_optimizer, "discriminator", measure, processes
+    players.discriminator_optimizer.zero_grad(set_to_none=True)
+    found = add_gradients(
+        players.discriminator, players.route, recipe, real=real, fake=fake, gamma=gamma, update=update,
+        processes=processes,
+    )  # fmt: skip
+    return _descended(players, recipe, found, real, fake, gamma, update, measure, processes)
+
+
+def simultaneous_step(
+    players: Players,
+    recipe: Recipe,
+    *,
+    real: torch.Tensor,
+    latents: torch.Tensor,
+    gamma: float,
+    update: int,
+    measure: bool = False,
+    processes: Processes = ALONE,
+) -> Measured:
+    """Both players' updates from the same samples at the same weights (`update=simultaneous`).
+
+    A change of Algorithm 1, where the generator answers the discriminator that has just moved. Where D's
+    pass in closed form has found ∇ₓφ of each generated sample, the generator's gradient is
+    ∂ℓ_G/∂φ · ∇ₓφ carried back through the generator alone; elsewhere it takes a pass through D of its own.
+
+    Args:
+        real, latents, gamma, update, measure, processes: as for `discriminator_step`.
+
+    Returns:
+        What `discriminator_step` and `generator_step` return.
+    """
+    discriminator, generator = players.discriminator, players.generator
+    loss_of = OBJECTIVES[recipe.objective].generator_losses[recipe.generator_loss]
+    real, fake = (
+        noisy(samples, recipe, player="discriminator", kind=kind, update=update, processes=processes)
+        for kind, samples in (("real", real), ("fake", generator(latents)))
     )
-    if recipe.objective == "wgan":
-        clip_weights(discriminator, recipe.clip)
-    return measured
+    seen = fake.detach()
+    players.discriminator_optimizer.zero_grad(set_to_none=True)
+    players.generator_optimizer.zero_grad(set_to_none=True)
+    found = add_gradients(
+        discriminator, players.route, recipe, real=real, fake=seen, gamma=gamma, update=update,
+        processes=processes,
+    )  # fmt: skip
+    if found.gradient_fake is None:
+        with frozen_parameters(discriminator), frozen_averages(discriminator):
+            loss = loss_of(discriminator(fake).flatten())
+            torch.autograd.backward(loss)
+    else:
+        scores_N = found.fake.clone().requires_grad_(True)
+        loss = loss_of(scores_N)
+        (slope_N,) = torch.autograd.grad(loss, scores_N)
+        torch.autograd.backward(fake, per_sample(slope_N, fake) * found.gradient_fake)
+    measured = _descended(players, recipe, found, real, seen, gamma, update, measure, processes)
+    measured["loss_generator"] = loss.detach()
+    return measured | _updated(generator, players.generator_optimizer, "generator", measure, processes)
 
 
 def generator_step(
@@ -162,14 +172,42 @@ def generator_step(
     return {"loss_generator": loss.detach()} | gradient
 
 
-def optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer: Adam (ε 1e-8, fused), or RMSprop (decay 0.9, ε 1e-8, no momentum)."""
+def optimizer(network: nn.Module, recipe: Recipe, *, lazy: int = 1) -> torch.optim.Optimizer:
+    """The recipe's optimizer: Adam (ε 1e-8, fused), or RMSprop (decay 0.9, ε 1e-8, no momentum).
+
+    Args:
+        lazy: k > 1: the penalty has an update of its own every k updates. Adam then takes k + 1 steps where
+            it took k, so its rate and the logarithms of its β are multiplied by k/(k+1).
+
+    Source: Karras et al. 2020, appendix B.
+    """
     parameters = network.parameters()
     if recipe.optimizer == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=recipe.learning_rate, alpha=RMSPROP_DECAY, foreach=True)
-    return torch.optim.Adam(
-        parameters, lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), fused=True
-    )
+    ratio = lazy / (lazy + 1) if lazy > 1 else 1.0
+    betas = (recipe.beta1**ratio, recipe.beta2**ratio)
+    return torch.optim.Adam(parameters, lr=recipe.learning_rate * ratio, betas=betas, fused=True)
+
+
+def _descended(
+    players: Players, recipe: Recipe, found: Found, real: torch.Tensor, fake: torch.Tensor, gamma: float,
+    update: int, measure: bool, processes: Processes,
+) -> Measured:  # fmt: skip
+    """The discriminator's update by the gradients that are there, its lazy penalty's, and WGAN's clipping."""
+    discriminator, descent = players.discriminator, players.discriminator_optimizer
+    measured = {
+        "loss_discriminator": found.loss, "logit_real": found.real.mean(), "logit_fake": found.fake.mean(),
+        **({} if found.penalty is None else {"penalty": found.penalty}),
+    } | _updated(discriminator, descent, "discriminator", measure, processes)  # fmt: skip
+    if gamma > 0.0 and recipe.penalty_every > 1 and update % recipe.penalty_every == 0:
+        descent.zero_grad(set_to_none=True)
+        measured["penalty"] = add_penalty_gradients(
+            discriminator, players.route, recipe, real=real, fake=fake, gamma=gamma
+        )
+        _updated(discriminator, descent, "discriminator", False, processes)
+    if recipe.objective == "wgan":
+        clip_weights(discriminator, recipe.clip)
+    return measured
 
 
 def _descend(

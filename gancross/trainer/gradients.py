@@ -1,0 +1,147 @@
+"""The gradient of the discriminator's loss, by the cheapest exact way that its network allows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from gancross.distributed import Processes
+from gancross.latents import Stream
+from gancross.models.batch_norm import frozen_averages
+from gancross.trainer import closed_form
+from gancross.trainer.closed_form import Found
+from gancross.trainer.noise import uniforms
+from gancross.trainer.objectives import OBJECTIVES, DiscriminatorLoss
+from gancross.trainer.recipes import Recipe
+from gancross.trainer.regularizers import gradient_penalty, noise_induced, scored
+from gancross.trainer.weightings import UNREGULARIZED, NoiseInduced
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """How a discriminator's gradients are found.
+
+    Attributes:
+        closed_form: every layer is known to `gancross.trainer.closed_form`.
+        coupled: a layer lets samples of a batch depend on each other, as batch norm does, or might.
+    """
+
+    closed_form: bool = False
+    coupled: bool = True
+
+
+def route_of(discriminator: nn.Module) -> Route:
+    """The route of a network in training mode; one with unknown layers is taken through double backward."""
+    known = closed_form.known(discriminator)
+    return Route() if known is None else Route(closed_form=True, coupled=known.coupled)
+
+
+def described(discriminator: nn.Module, recipe: Recipe) -> str:
+    """The route in words, for people."""
+    if noise_induced(recipe.regularizer, recipe.objective) is UNREGULARIZED:
+        return "no noise-induced regularizer: one backward pass"
+    known = closed_form.known(discriminator)
+    if known is None:
+        return "the regularizer by double backward: its closed form does not know all layers"
+    passes = (
+        "six passes, for smooth layers" if known.curved else "four passes, for a piecewise-linear network"
+    )
+    return f"the regularizer in closed form: {passes}"
+
+
+def add_gradients(
+    discriminator: nn.Module,
+    route: Route,
+    recipe: Recipe,
+    *,
+    real: torch.Tensor,
+    fake: torch.Tensor,
+    gamma: float,
+    update: int,
+    processes: Processes,
+) -> Found:
+    """Adds the gradient of −F + γ/2·Ω, or of what the objective has in its place, to the parameters' `grad`.
+
+    With γ = 0 no input gradient is taken at all. Real and generated samples share one pass unless a layer
+    couples the samples of a batch: then each batch is normalised by its own statistics, as in the authors'
+    program. WGAN-GP's interpolates are a pass of their own, which leaves batch norm's averages alone.
+
+    Args:
+        real, fake: samples as the discriminator is to see them, (N, …).
+        gamma: γ_t ≥ 0.
+        update: number of this update, from 0; interpolation is a function of it.
+    """
+    loss = OBJECTIVES[recipe.objective].discriminator_loss
+    weights = noise_induced(recipe.regularizer, recipe.objective) if gamma > 0.0 else UNREGULARIZED
+    if weights is not UNREGULARIZED and recipe.penalty_every == 1:
+        return _regularized(discriminator, route, recipe, real, fake, loss, weights, gamma)
+    scores_real, scores_fake = _scores(discriminator, route, real, fake)
+    found = Found(
+        loss=loss(real=scores_real, fake=scores_fake), real=scores_real.detach(), fake=scores_fake.detach()
+    )
+    total = found.loss
+    if recipe.regularizer == "gradient-penalty":
+        n = len(real) * processes.size
+        epsilon = uniforms(real, n, Stream(recipe.seed, "interpolates", f"update-{update}"))
+        with frozen_averages(discriminator):
+            penalty = gradient_penalty(discriminator, real, fake, epsilon[processes.share(n)])
+        total = total + recipe.gradient_penalty * penalty
+        found = replace(found, penalty=penalty.detach())
+    torch.autograd.backward(total)
+    return replace(found, loss=found.loss.detach())
+
+
+def add_penalty_gradients(
+    discriminator: nn.Module, route: Route, recipe: Recipe, *,
+    real: torch.Tensor, fake: torch.Tensor, gamma: float,
+) -> torch.Tensor:  # fmt: skip
+    """Adds the gradient of k·γ/2·Ω alone, k = `penalty_every`; returns Ω.
+
+    Batch norm's averages are left alone: they have seen these samples.
+
+    Source: Karras et al. 2020, appendix B, for the factor.
+    """
+    weights = noise_induced(recipe.regularizer, recipe.objective)
+    with frozen_averages(discriminator):
+        found = _regularized(
+            discriminator, route, recipe, real, fake, _nothing, weights, recipe.penalty_every * gamma
+        )
+    assert found.penalty is not None
+    return found.penalty
+
+
+def _nothing(*, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    return real.new_zeros(())
+
+
+def _regularized(
+    discriminator: nn.Module, route: Route, recipe: Recipe, real: torch.Tensor, fake: torch.Tensor,
+    loss: DiscriminatorLoss, weights: NoiseInduced, gamma: float,
+) -> Found:  # fmt: skip
+    counted = [math.ceil(recipe.penalty_fraction * len(batch)) for batch in (real, fake)]
+    if route.closed_form:
+        return closed_form.add_gradients(
+            discriminator, real=real, fake=fake, loss=loss, weights=weights, gamma=gamma,
+            counted=(counted[0], counted[1]),
+        )  # fmt: skip
+    scores_real, penalty_real = scored(discriminator, real, weights.real, counted=counted[0])
+    scores_fake, penalty_fake = scored(discriminator, fake, weights.fake, counted=counted[1])
+    value, penalty = loss(real=scores_real, fake=scores_fake), penalty_real + penalty_fake
+    torch.autograd.backward(value + gamma / 2 * penalty)
+    return Found(
+        loss=value.detach(), penalty=penalty.detach(), real=scores_real.detach(), fake=scores_fake.detach()
+    )
+
+
+def _scores(
+    discriminator: nn.Module, route: Route, real: torch.Tensor, fake: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    if route.coupled:
+        return discriminator(real).flatten(), discriminator(fake).flatten()
+    scores_real, scores_fake = torch.split(
+        discriminator(torch.cat([real, fake])).flatten(), [len(real), len(fake)]
+    )
+    return scores_real, scores_fake

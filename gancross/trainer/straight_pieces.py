@@ -1,0 +1,242 @@
+"""Layers that are affine within a linear region, each as the passes of `pieces.StraightPiece`.
+
+Legend: h input, y output, g = ∂φ/∂y, t = ḣ, q = ∂L/∂y, z as in `closed_form`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from gancross.errors import UsageError
+
+aten = torch.ops.aten
+GRADIENT_OF_INPUT, GRADIENT_OF_WEIGHT = [True, False, False], [False, True, False]
+
+
+class Straight:
+    """What all layers of this file have in common."""
+
+    curved = False
+    coupled = False
+
+
+class Convolution(Straight):
+    """`nn.Conv2d` with zero padding."""
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+            raise UsageError(f"closed form: Conv2d with padding {layer.padding!r}, {layer.padding_mode}")
+        self._layer = layer
+        self._geometry = (layer.stride, layer.padding, layer.dilation, False, (0, 0), layer.groups)
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        self._h = h
+        return self._convolved(h, self._layer.bias)
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        self._g = g
+        return cast(torch.Tensor, self._gradients(g, self._h, GRADIENT_OF_INPUT)[0])
+
+    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+        bias = self._layer.bias
+        accumulate(self._layer.weight, self._gradients(self._g, z, GRADIENT_OF_WEIGHT)[1])
+        out = self._convolved(z, None)
+        if bias is not None:
+            accumulate(bias, c_N @ self._g.sum((2, 3)))
+            out += (c_N[:, None] * bias)[:, :, None, None]
+        return out
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        self._t = t
+        return self._convolved(t, None)
+
+    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
+        weight, bias = self._layer.weight, self._layer.bias
+        onward, gradient, of_bias = self._gradients(q, self._h, [not first, True, bias is not None])
+        gradient += self._gradients(self._g, self._t, GRADIENT_OF_WEIGHT)[1]
+        accumulate(weight, gradient)
+        if bias is not None:
+            accumulate(bias, of_bias)
+        return q if first else onward
+
+    def _convolved(self, inputs: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        return cast(torch.Tensor, aten.convolution(inputs, self._layer.weight, bias, *self._geometry))
+
+    def _gradients(self, gradient: torch.Tensor, inputs: torch.Tensor, wanted: list[bool]) -> Any:
+        weight = self._layer.weight
+        sizes = [len(weight)] if wanted[2] else None
+        return aten.convolution_backward(gradient, inputs, weight, sizes, *self._geometry, wanted)
+
+
+class Linear(Straight):
+    """`nn.Linear` on vectors."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        self._layer = layer
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        self._h = h
+        return nn.functional.linear(h, self._layer.weight, self._layer.bias)
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        self._g = g
+        return g @ self._layer.weight
+
+    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+        weight, bias = self._layer.weight, self._layer.bias
+        accumulate(weight, self._g.t() @ z)
+        if bias is None:
+            return z @ weight.t()
+        accumulate(bias, c_N @ self._g)
+        return torch.addmm(c_N[:, None] * bias, z, weight.t())
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        self._t = t
+        return t @ self._layer.weight.t()
+
+    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
+        weight, bias = self._layer.weight, self._layer.bias
+        accumulate(weight, torch.addmm(q.t() @ self._h, self._g.t(), self._t))
+        if bias is not None:
+            accumulate(bias, q.sum(0))
+        return q if first else q @ weight
+
+
+class Rectifier(Straight):
+    """`nn.ReLU` and `nn.LeakyReLU`: multiplication by 1 or the slope, as the sign of h says."""
+
+    def __init__(self, layer: nn.ReLU | nn.LeakyReLU) -> None:
+        self._slope = layer.negative_slope if isinstance(layer, nn.LeakyReLU) else 0.0
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        self._h = h
+        return nn.functional.leaky_relu(h, self._slope) if self._slope else torch.relu(h)
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        return self._masked(g)
+
+    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+        return self._masked(z)
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        return self._masked(t)
+
+    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
+        return self._masked(q)
+
+    def _masked(self, values: torch.Tensor) -> torch.Tensor:
+        if self._slope:
+            return cast(torch.Tensor, aten.leaky_relu_backward(values, self._h, self._slope, False))
+        return cast(torch.Tensor, aten.threshold_backward(values, self._h, 0))
+
+
+class AveragePool(Straight):
+    """`nn.AvgPool2d`."""
+
+    def __init__(self, layer: nn.AvgPool2d) -> None:
+        self._layer = layer
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        self._input = h
+        return cast(torch.Tensor, self._layer(h))
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        pool = self._layer
+        geometry = (pool.kernel_size, pool.stride, pool.padding)
+        square = [[size, size] if isinstance(size, int) else size for size in geometry]
+        rest = (pool.ceil_mode, pool.count_include_pad, pool.divisor_override)
+        return cast(torch.Tensor, aten.avg_pool2d_backward(g, self._input, *square, *rest))
+
+    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+        return cast(torch.Tensor, self._layer(z))
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        return cast(torch.Tensor, self._layer(t))
+
+    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
+        return self.backward(q)
+
+
+class MaxPool(Straight):
+    """`nn.MaxPool2d`: the places of h's maxima are its mask."""
+
+    def __init__(self, layer: nn.MaxPool2d) -> None:
+        if layer.return_indices:
+            raise UsageError("closed form: MaxPool2d that returns indices")
+        self._layer = layer
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        pool = self._layer
+        self._shape = h.shape
+        out, self._places = nn.functional.max_pool2d(
+            h, pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode, True
+        )
+        return out
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        zeros = g.new_zeros(self._shape).flatten(2)
+        return zeros.scatter_add_(2, self._places.flatten(2), g.flatten(2)).reshape(self._shape)
+
+    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+        return self.tangent(z)
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        return t.flatten(2).gather(2, self._places.flatten(2)).reshape(self._places.shape)
+
+    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
+        return self.backward(q)
+
+
+class Reshape(Straight):
+    """`nn.Flatten` and `nn.Unflatten`."""
+
+    def __init__(self, layer: nn.Flatten | nn.Unflatten) -> None:
+        self._layer = layer
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        self._shape = h.shape
+        return cast(torch.Tensor, self._layer(h))
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        return g.reshape(self._shape)
+
+    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+        return cast(torch.Tensor, self._layer(z))
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        return cast(torch.Tensor, self._layer(t))
+
+    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
+        return q.reshape(self._shape)
+
+
+class Multiple(Straight):
+    """`Scale`: multiplication by a constant."""
+
+    def __init__(self, layer: Any) -> None:
+        self._factor: float = layer.factor
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        return self._factor * h
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        return self._factor * g
+
+    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+        return self._factor * z
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        return self._factor * t
+
+    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
+        return self._factor * q
+
+
+def accumulate(parameter: torch.Tensor, gradient: torch.Tensor) -> None:
+    """Adds to a parameter's `grad`, as a backward pass does; frozen parameters keep none."""
+    if not parameter.requires_grad:
+        return
+    parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
