@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 IMPORTS = (
     "gancross.cli.main", "gancross.trainer.loop", "gancross.trainer.tensorboard", "gancross.workflow.runner",
     "gancross.evaluator.crosstest", "gancross.report.console", "gancross.report.samples",
+    "torch._dynamo",  # which an optimizer imports at its first step
 )  # fmt: skip
 
 
@@ -44,6 +45,7 @@ def prepare(request: dict[str, Any]) -> None:
     for number, stream in enumerate([os.open(os.devnull, os.O_RDONLY), *written]):
         os.dup2(stream, number)
         os.close(stream)
+    os.setsid()
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])

@@ -44,21 +44,30 @@ class Forked:
             time.sleep(POLL)
         return code
 
-    def kill(self) -> None:
+    def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 def begun(
-    arguments: Sequence[str], *, out: Path, err: Path, cwd: Path | None = None, env: Mapping[str, str]
-) -> Forked | subprocess.Popen[bytes]:
-    """`python *arguments`, writing into two files; forked where all libraries bear it."""
-    if sys.platform == "linux":
+    arguments: Sequence[str], *, out: Path, err: Path, cwd: Path | None = None, env: Mapping[str, str],
+    fork: bool = True, by: Sequence[str] = (),
+) -> Forked | subprocess.Popen[bytes]:  # fmt: skip
+    """`python *arguments` in a session of its own, writing into two files.
+
+    Args:
+        fork: not to start Python anew, where all libraries bear it.
+        by: a program that starts Python with the arguments that follow.
+    """
+    if fork and sys.platform == "linux":
         return Forked(arguments, cwd=cwd or Path.cwd(), env=env, out=out, err=err)
     with out.open("wb") as said, err.open("wb") as complained:
         return subprocess.Popen(
-            [sys.executable, *arguments], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=said,
-            stderr=complained,
+            [*by, sys.executable, *arguments], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=said,
+            stderr=complained, start_new_session=True,
         )  # fmt: skip
 
 
