@@ -7,11 +7,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from forked import Forked, begun
 
 ROOT = Path(__file__).parent.parent
 LIMIT = 500  # seconds after which a run counts as hanging
@@ -48,20 +50,49 @@ def side_by_side(n: int, command: Sequence[str], *, stuck: int | None = None, **
     """
     common = {"WORLD_SIZE": str(n), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()} | more
     with ExitStack() as stack:
-        started = []
-        for rank in range(n):
-            said = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(2)]
-            process = subprocess.Popen(
-                [sys.executable, *command], stdout=said[0], stderr=said[1],
-                env=environment(RANK=str(rank), LOCAL_RANK=str(rank), **common),
-            )  # fmt: skip
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-            started.append((process, said))
-        for rank, (process, _) in enumerate(started):
+        started = [
+            stack.enter_context(
+                running(command, env=environment(RANK=str(rank), LOCAL_RANK=str(rank), **common))
+            )
+            for rank in range(n)
+        ]
+        for rank, one in enumerate(started):
             if rank != stuck:
-                process.wait(LIMIT)
-        return [Ended(process.poll() or 0, *map(content, said)) for process, said in started]
+                one.process.wait(LIMIT)
+        return [one.ended() for one in started]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process and the folder of what it says."""
+
+    process: Forked | subprocess.Popen[bytes]
+    folder: Path
+
+    def ended(self) -> Ended:
+        said = ((self.folder / name).read_bytes() for name in ("out", "err"))
+        return Ended(self.process.poll() or 0, *(text.decode("utf-8", "surrogateescape") for text in said))
+
+
+@contextmanager
+def running(command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str]) -> Iterator[Running]:
+    """`python *command`, which is killed at the end at the latest."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        process = begun(command, out=out, err=err, cwd=cwd, env=env)
+        try:
+            yield Running(process, Path(folder))
+        finally:
+            process.kill()
+            process.wait(LIMIT)
+
+
+def gancross(*arguments: str | Path, cwd: Path | None = None, **more: str) -> Ended:
+    """`python -m gancross *arguments`, to its end."""
+    command = ["-m", "gancross", *map(str, arguments)]
+    with running(command, cwd=cwd, env=environment(**more)) as one:
+        one.process.wait(LIMIT)
+        return one.ended()
 
 
 def content(file: IO[str]) -> str:

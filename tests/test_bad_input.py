@@ -1,4 +1,4 @@
-"""Malformed calls and files as real processes: one clear line, the right exit code, nothing left behind.
+"""Malformed calls and files as processes: one clear line, the right exit code, nothing left behind.
 
 A no-break space in a call stands for a space within an argument.
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import bad_files
 import pytest
+from processes import environment, gancross
 
-MODULE = [sys.executable, "-m", "gancross"]
 TINY = "--set width=4 --set batch_size=4 --steps 1 --device cpu"
 
 CALLS = [
@@ -134,32 +134,51 @@ def test_the_table_is_as_long_as_promised() -> None:
 @pytest.mark.parametrize(("call", "code", "part"), ROWS, ids=[call for call, _, _ in ROWS])
 def test_bad_input_is_one_line(files: Path, call: str, code: int, part: str) -> None:
     before = sorted(files.rglob("*"))
-    arguments = [argument.replace("\u00a0", " ") for argument in call.split(" ")]
-    done = subprocess.run(
-        [*MODULE, *arguments], capture_output=True, text=True, cwd=files, encoding="utf-8", check=False
-    )
-    assert done.returncode == code, done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert lines[-1].startswith("Error: ") and part in lines[-1], done.stderr
-    assert "Traceback" not in done.stderr
+    done = gancross(*words(call), cwd=files)
+    assert done.code == code, done.err
+    lines = done.err.strip().splitlines()
+    assert lines[-1].startswith("Error: ") and part in lines[-1], done.err
+    assert "Traceback" not in done.err
     assert sum(line.startswith("Error: ") for line in lines) == 1
     assert sorted(files.rglob("*")) == before, "something was left behind"
 
 
+def words(call: str) -> list[str]:
+    return [argument.replace("\u00a0", " ") for argument in call.split(" ")]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "trian mixture",
+        "crosstest evil.pt good.pt",
+        "sample infinite-generator.pt",
+        "train cifar10-dcgan --data-root nowhere",
+    ],
+)
+def test_a_process_that_is_not_forked_says_the_same(files: Path, call: str) -> None:
+    """One for each exit code of the table, from Python's start to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gancross", *words(call)], capture_output=True, encoding="utf-8", cwd=files,
+        env=environment(), check=False,
+    )  # fmt: skip
+    forked = gancross(*words(call), cwd=files)
+    assert done.returncode == forked.code == next(code for row, code, _ in ROWS if row == call)
+    assert (done.stdout, done.stderr) == (forked.out, forked.err)
+
+
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names there are Unicode")
-@pytest.mark.parametrize("command", [b"crosstest", b"sample"])
-def test_names_that_are_no_unicode_are_shown_and_refused(files: Path, command: bytes) -> None:
-    name = b"\xff\xfe[red].pt"
-    (files / os.fsdecode(name)).write_bytes(b"hello")
+@pytest.mark.parametrize("command", ["crosstest", "sample"])
+def test_names_that_are_no_unicode_are_shown_and_refused(files: Path, command: str) -> None:
+    name = os.fsdecode(b"\xff\xfe[red].pt")
+    (files / name).write_bytes(b"hello")
     try:
-        done = subprocess.run(
-            [*map(os.fsencode, MODULE), command, name], capture_output=True, cwd=files, check=False
-        )
+        done = gancross(command, name, cwd=files)
     finally:
-        (files / os.fsdecode(name)).unlink()
-    assert done.returncode == 3, done.stderr
-    (line,) = done.stderr.strip().splitlines()
-    assert line.startswith(b"Error: ") and b"[red].pt: refused" in line
+        (files / name).unlink()
+    assert done.code == 3, done.err
+    (line,) = done.err.strip().splitlines()
+    assert line.startswith("Error: ") and "[red].pt: refused" in line
 
 
 def test_odd_names_and_modes_that_are_fine(files: Path, tmp_path: Path) -> None:
@@ -169,6 +188,6 @@ def test_odd_names_and_modes_that_are_fine(files: Path, tmp_path: Path) -> None:
         ["train", "digits", "--data", "folder:mixed modes", *TINY.split(), "--out", str(tmp_path / "run é")],
     ]
     for call in calls:
-        done = subprocess.run([*MODULE, *call], capture_output=True, text=True, cwd=files, check=False)
-        assert done.returncode == 0, done.stderr
+        done = gancross(*call, cwd=files)
+        assert done.code == 0, done.err
     assert (tmp_path / "a b.json").is_file() and (tmp_path / "run é" / "last.pt").is_file()

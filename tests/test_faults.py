@@ -16,6 +16,7 @@ import pytest
 import torch
 from conftest import small
 from PIL import Image
+from processes import LIMIT, environment, running
 from run_folders import status, whole
 
 from gancross import checkpoint
@@ -95,19 +96,6 @@ def test_a_dead_worker_ends_the_run_with_its_last_checkpoint_whole(
     assert not multiprocessing.active_children()
 
 
-OUT_OF_MEMORY = """
-import resource, sys
-import torch, torch._dynamo
-from gancross.cli import main
-from gancross.evaluator import crosstest
-from gancross.trainer import loop
-with open("/proc/self/statm") as file:
-    size = int(file.read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (size + (256 << 20),) * 2)
-main.main(sys.argv[1:])
-"""
-
-
 @pytest.mark.parametrize(
     ("call", "hint"),
     [
@@ -120,12 +108,12 @@ def test_out_of_memory_says_what_to_lower(
 ) -> None:
     out = tmp_path / "run"
     arguments = [part.format(out=out, model=checkpoints["mixture-plain"]) for part in call.split()]
-    done = subprocess.run(
-        [sys.executable, "-c", OUT_OF_MEMORY, *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 5, done.stderr
-    assert done.stderr.startswith("Error: out of memory: ") and hint in done.stderr
-    assert done.stderr.count("\n") == 1
+    with running([str(ROOT / "tests" / "scarce.py"), *arguments], env=environment()) as scarce:
+        scarce.process.wait(LIMIT)
+        done = scarce.ended()
+    assert done.code == 5, done.err
+    assert done.err.startswith("Error: out of memory: ") and hint in done.err
+    assert done.err.count("\n") == 1
     assert not out.exists() or status(out) == "failed"
 
 

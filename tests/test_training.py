@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import small
+from processes import LIMIT, environment, gancross, running
 from run_folders import identical, log
 
 from gancross import checkpoint, models
@@ -53,20 +52,20 @@ def test_a_stopped_run_ends_bit_identical(
 
 def test_a_killed_run_resumes_bit_identical(tmp_path: Path) -> None:
     """SIGKILL after a checkpoint: what came after it is done again."""
-    command = [sys.executable, "-m", "gancross", "train", "digits", "--set", "width=4", "--set"]
-    command += ["batch_size=16", "--steps", "100", "--checkpoint-every", "5", "--device", "cpu", "--out"]
-    killed = tmp_path / "killed"
-    process = subprocess.Popen([*command, str(killed)], stderr=subprocess.DEVNULL)
-    while not (killed / "last.pt").exists():
-        assert process.poll() is None, "the run ended before it could be killed"
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    command = ["train", "digits", "--set", "width=4", "--set", "batch_size=16", "--steps", "100"]
+    command += ["--checkpoint-every", "5", "--device", "cpu", "--out"]
+    killed, straight = tmp_path / "killed", tmp_path / "straight"
+    with running(["-m", "gancross", *command, str(killed)], env=environment()) as run:
+        while not (killed / "last.pt").exists():
+            assert run.process.poll() is None, "the run ended before it could be killed"
+            time.sleep(0.01)
+        run.process.kill()
+        run.process.wait(LIMIT)
     assert checkpoint.load(killed / "last.pt").step < 100
-    subprocess.run([*command, str(killed)], check=True, capture_output=True)
-    subprocess.run([*command, str(tmp_path / "straight")], check=True, capture_output=True)
-    assert identical(killed / "last.pt", tmp_path / "straight" / "last.pt")
-    assert log(killed) == log(tmp_path / "straight")
+    for folder in (killed, straight):
+        assert gancross(*command, folder).code == 0
+    assert identical(killed / "last.pt", straight / "last.pt")
+    assert log(killed) == log(straight)
 
 
 def test_more_steps_continue_a_finished_run(tmp_path: Path) -> None:
