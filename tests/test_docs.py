@@ -42,6 +42,7 @@ SHRUNK = {
     "crosstest": ["-n", "500", "--kid-subset-size", "50", "--device", "cpu"],
     "sample": ["--device", "cpu"],
     "figure": ["-n", "100", "--device", "cpu"],
+    "trace": ["-n", "500", "--device", "cpu"],
     "benchmark": ["--jobs", "1", "--device", "cpu"],
 }
 # Numbers that follow from SHRUNK, or from nothing being there but this page; a key is a part of a line.

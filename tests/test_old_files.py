@@ -33,7 +33,7 @@ FIRST_RESULT = (
 # Fields of a recipe that came after the first checkpoints.
 LATER_FIELDS = (
     "activation", "gradient_penalty", "clip", "regularize_generator", "noise", "noise_variance", "nsr",
-    "noise_players", "optimizer", "ema",
+    "noise_players", "optimizer", "ema", "regularize_generator_from",
 )  # fmt: skip
 
 

@@ -126,6 +126,7 @@ REFUSED = [
     ({"objective": "wgan-gp", "gamma": 0.1}, "gamma=0.1 would do nothing"),
     ({"regularizer": "none", "gamma": 0.1}, "gamma=0.1 would do nothing"),
     ({"regularizer": "none", "regularize_generator": True}, "regularize_generator=True would do nothing"),
+    ({"regularize_generator_from": 9}, "set regularize_generator=true"),
     ({"objective": "lsgan", "generator_loss": "saturating"}, "only one generator loss"),
     ({"nsr": 4}, "there is no noise"),
     ({"noise_variance": 0.1}, "set noise=gaussian"),

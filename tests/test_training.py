@@ -23,7 +23,16 @@ from gancross.trainer.loop import train
 
 
 @pytest.mark.parametrize("name", ["mixture", "digits"])
-@pytest.mark.parametrize("changes", [{}, {"anneal": True, "n_phi": 2}, {"regularizer": "none"}, {"ema": 0.5}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"anneal": True, "n_phi": 2},
+        {"regularizer": "none"},
+        {"ema": 0.5},
+        {"regularize_generator": True, "regularize_generator_from": 4},
+    ],
+)
 def test_a_stopped_run_ends_bit_identical(
     tmp_path: Path, name: str, changes: dict[str, Plain], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +84,27 @@ def test_more_steps_continue_a_finished_run(tmp_path: Path) -> None:
     again = longer.stat().st_mtime_ns
     train(small("mixture", steps=5), tmp_path / "a", device="cpu")
     assert longer.stat().st_mtime_ns == again
+
+
+def test_the_generators_regularizer_is_switched_on_at_its_step(tmp_path: Path) -> None:
+    """Up to there the run is the one without it; from the first step on it is the default's."""
+    late: dict[str, Plain] = {"regularize_generator": True, "regularize_generator_from": 4}
+    runs: dict[str, dict[str, Plain]] = {"plain": {}, "late": late, "whole": {"regularize_generator": True}}
+    for name, changes in runs.items():
+        train(small("mixture", **changes), tmp_path / name, device="cpu", checkpoint_every=1)
+
+    def weights(name: str, step: int) -> dict[str, torch.Tensor]:
+        return checkpoint.load(tmp_path / name / "checkpoints" / f"step-{step:010d}.pt").generator_state
+
+    for step in (1, 3, 4):
+        equal = [
+            all(
+                torch.equal(tensor, weights("plain", step)[key])
+                for key, tensor in weights(name, step).items()
+            )
+            for name in ("late", "whole")
+        ]
+        assert equal == [step < 4, False]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from gancross.cli.gate import gate
 from gancross.cli.listing import datasets, recipes
 from gancross.cli.report import report
 from gancross.cli.sample import sample
+from gancross.cli.trace import trace
 from gancross.cli.train import train
 from gancross.distributed import joined, process_count, said_elsewhere
 from gancross.errors import GancrossError, Interrupted, first_line, printable, unknown_name
@@ -41,6 +42,7 @@ LOWER = {
     "crosstest": "lower --batch-size, or -n",
     "sample": "lower -n",
     "figure": "lower -n",
+    "trace": "lower -n",
 }
 # What the machine lacks rather than the program.
 LACKING = {
@@ -82,7 +84,7 @@ def cli() -> None:
 
 
 for command in (
-    train, crosstest, benchmark, report, gate, sample, export, figure, demo, recipes, datasets, cache,
+    train, crosstest, benchmark, report, gate, sample, export, figure, trace, demo, recipes, datasets, cache,
     completion,
 ):  # fmt: skip
     cli.add_command(command)

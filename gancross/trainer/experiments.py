@@ -18,9 +18,9 @@ _MIXTURE = Recipe(
     normalization="none", activation="tanh", latent_dim=2, latent="normal", objective="js-logit",
     regularizer="jensen-shannon", gamma=0.1, anneal=False, gamma_decay=0.01,
     gradient_penalty=GRADIENT_PENALTY, clip=CLIP, n_phi=1, update="alternating", penalty_every=1,
-    penalty_fraction=1.0, generator_loss="non-saturating", regularize_generator=False, noise="none",
-    noise_variance=0.0, nsr=1, noise_players="both", optimizer="adam", learning_rate=1e-3, beta1=0.5,
-    beta2=0.999, ema=0.0, steps=50_000, seed=0,
+    penalty_fraction=1.0, generator_loss="non-saturating", regularize_generator=False,
+    regularize_generator_from=1, noise="none", noise_variance=0.0, nsr=1, noise_players="both",
+    optimizer="adam", learning_rate=1e-3, beta1=0.5, beta2=0.999, ema=0.0, steps=50_000, seed=0,
 )  # fmt: skip
 
 _WGAN: dict[str, Plain] = {"objective": "wgan", "optimizer": "rmsprop", "learning_rate": 5e-5, "n_phi": 5}

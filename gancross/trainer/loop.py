@@ -209,7 +209,7 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
             measure=measure and update == recipe.n_phi - 1, processes=processes,
         )  # fmt: skip
     measured |= generator_step(
-        run.players, recipe, gamma=gamma, update=step - 1,
+        run.players, recipe, gamma=recipe.generator_gamma_at(step), update=step - 1,
         latents=run.latents("generator", step - 1, batches["generator"], share=shares["generator"]),
         measure=measure, processes=processes,
     )  # fmt: skip

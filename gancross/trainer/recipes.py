@@ -65,6 +65,7 @@ class Recipe:
         penalty_fraction: share of each batch, its first samples, over which Ω is averaged.
         generator_loss: `non-saturating` or `saturating`; the other objectives have only one.
         regularize_generator: the generator, too, minimises the regularized objective (§4.1).
+        regularize_generator_from: the first step at which it does; the run up to there is the one without.
         noise: explicit noise on the discriminator's inputs: `gaussian`, `laplacian` or `none` (§5.4).
         noise_variance: of that noise, per dimension.
         nsr: noise vectors per distinct sample (noise-to-signal ratio); a batch has batch_size/nsr of these.
@@ -104,6 +105,7 @@ class Recipe:
     penalty_fraction: float = within("(0, 1]")
     generator_loss: Literal["non-saturating", "saturating"]
     regularize_generator: bool
+    regularize_generator_from: int = within("[1, 1e12]")
     noise: Literal["none", "gaussian", "laplacian"]
     noise_variance: float = within("[0, inf)")
     nsr: int = within("[1, 1048576]")
@@ -191,6 +193,11 @@ class Recipe:
         """γ_t of Algorithm 1 for step t = 1..T: γ₀·α^(t/T), or γ when it is not annealed."""
         return self.gamma * self.gamma_decay ** (step / self.steps) if self.anneal else self.gamma
 
+    def generator_gamma_at(self, step: int) -> float:
+        """γ_t of the generator's own regularized objective; 0 where the generator has none."""
+        regularized = self.regularize_generator and step >= self.regularize_generator_from
+        return self.gamma_at(step) if regularized else 0.0
+
     def _check_together(self) -> None:
         allowed = own_regularizers(self.objective)
         if self.regularizer not in allowed:
@@ -223,6 +230,9 @@ class Recipe:
             why = f"objective={self.objective} with regularizer={self.regularizer} has no γ"
             yield from (("gamma", 0.0, why), ("anneal", False, why), ("regularize_generator", False, why))
             yield from (("penalty_every", 1, why), ("penalty_fraction", 1.0, why))
+        if not self.regularize_generator or self.regularizer not in WEIGHTINGS:
+            why = "set regularize_generator=true"
+            yield "regularize_generator_from", 1, why
         if self.objective in ONE_GENERATOR_LOSS:
             why = f"objective={self.objective} has only one generator loss"
             yield "generator_loss", "non-saturating", why
@@ -240,7 +250,7 @@ class Recipe:
             changes = {
                 key: value
                 for key, value in changes.items()
-                if key not in ("regularizer", "anneal", "regularize_generator")
+                if key not in ("regularizer", "anneal", "regularize_generator", "regularize_generator_from")
             }
         if changes.get("regularizer", self.regularizer) != self.regularizer:
             raise UsageError(f"regularizer={changes['regularizer']} needs gamma above 0")

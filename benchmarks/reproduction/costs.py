@@ -1,0 +1,47 @@
+"""§5.3: what a step costs, and how soon good samples come."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from gancross.trainer.loop import train
+from gancross.trainer.recipes import Recipe
+from gancross.workflow.spec import Spec
+from reproduction import records
+
+ROUNDS = 3
+STEPS = 300
+
+Plain = dict[str, Any]
+
+
+def timed(spec: Spec, out: Path, *, steps: int = STEPS) -> Plain:
+    """Runs as `records.stability` has them, and the measured cost of a step of each method."""
+    recipes = {run.variant: run.recipe for run in reversed(spec.runs)}
+    recipes = dict(reversed(recipes.items()))
+    rounds = [{name: step_seconds(recipe, steps) for name, recipe in recipes.items()} for _ in range(ROUNDS)]
+    costs = {
+        name: {
+            "label": records.label(recipe), "milliseconds": [1e3 * one[name] for one in rounds],
+            "ratio": [one[name] / one["unregularized"] for one in rounds],
+        }
+        for name, recipe in recipes.items()
+    }  # fmt: skip
+    return {"costs": costs, "timed_steps": steps, **records.stability(spec, out)}
+
+
+def step_seconds(recipe: Recipe, steps: int) -> float:
+    """The median time of a generator update with its n_φ discriminator updates, without log or checkpoint."""
+    stamps: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        train(
+            recipe.with_changes({"steps": steps}), Path(folder) / "run", device="cpu", log_every=steps,
+            checkpoint_every=steps, progress=lambda step, of, figures: stamps.append(time.perf_counter()),
+        )  # fmt: skip
+    taken = [after - before for before, after in itertools.pairwise(stamps)]
+    return statistics.median(taken[:-1])  # the last one logs and saves

@@ -1,0 +1,117 @@
+"""The log of a run on the mixture: when its samples became good, and whether they stayed so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gancross.data import mixture
+from gancross.json_values import parsed
+
+GOOD = 0.8  # share of samples within 0.1 of a mode
+BAD = 0.5
+LASTING = 5  # lines of the log in a row
+LATE = 0.4  # the last part of a run
+POINTS = 80  # of a picture's curves
+
+Plain = dict[str, Any]
+Lines = Sequence[Plain]
+
+RULE = (
+    f"A line of the log (100 steps apart, 500 samples) is *good* if all {mixture.COMPONENTS} modes are"
+    " covered and at"
+    f" least {GOOD:.0%} of the samples lie within 0.1 of a mode, and *bad* if a mode is missing or less than"
+    f" {BAD:.0%}"
+    f" lie there. A run *breaks* at the first of {LASTING} bad lines in a row after its first good one; it"
+    " *recovers*"
+    " if a good line follows. A shorter stretch of bad lines is a dip. A run without a good line was *never"
+    " good*."
+)
+
+
+def read_log(folder: Path) -> list[Plain]:
+    """The whole lines of a run's log; none where it has not begun."""
+    try:
+        text = (folder / "log.jsonl").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    return [parsed(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def seconds(lines: Lines, batch_size: int) -> float:
+    """Time spent on training, saving and drawing, from the rates in the log."""
+    before = [0, *(line["step"] for line in lines)]
+    return sum(
+        (line["step"] - last) * batch_size / line["samples_per_second"]
+        for line, last in zip(lines, before, strict=False)
+    )
+
+
+def margin(line: Plain) -> float:
+    """Mean score of the training batch − that of the generated one."""
+    return float(line["logit_real"] - line["logit_fake"])
+
+
+def is_good(line: Plain) -> bool:
+    """All modes are covered, and most samples lie at one."""
+    return bool(line["modes"] == mixture.COMPONENTS and line["within_0.1"] >= GOOD)
+
+
+def is_bad(line: Plain) -> bool:
+    """A mode is missing, or half of the samples lie nowhere."""
+    return bool(line["modes"] < mixture.COMPONENTS or line["within_0.1"] < BAD)
+
+
+def history(lines: Lines) -> Plain:
+    """Steps at which a run became good, dipped, broke, recovered and collapsed; None where it did not.
+
+    `bad_share` is that of bad lines since the first good one; `collapsed_at` is the log's own judgement:
+    at most two modes, or hardly any spread.
+    """
+    first = next((number for number, line in enumerate(lines) if is_good(line)), len(lines))
+    since = lines[first:]
+    bad = [is_bad(line) for line in since]
+    broken = next((at for at in range(len(bad) - LASTING + 1) if all(bad[at : at + LASTING])), None)
+    after = [] if broken is None else since[broken:]
+    return {
+        "good_from": _step(since),
+        "first_bad": _step([line for line, is_so in zip(since, bad, strict=True) if is_so]),
+        "broken_at": _step(after),
+        "recovered_at": _step([line for line in after if is_good(line)]),
+        "collapsed_at": _step([line for line in since if line["collapsed"]]),
+        "bad_share": sum(bad) / len(bad) if bad else None,
+    }
+
+
+def late(lines: Lines) -> Plain:
+    """Means over the last part of a run."""
+    start = (1 - LATE) * lines[-1]["step"]
+    last = [line for line in lines if line["step"] > start]
+    return {
+        "within_3_std": _mean([line["within_3_std"] for line in last]),
+        "within_0.1": _mean([line["within_0.1"] for line in last]),
+        "lowest_within_0.1": min(line["within_0.1"] for line in last),
+        "margin": _mean([margin(line) for line in last]),
+        "bad_share": _mean([float(is_bad(line)) for line in last]),
+    }
+
+
+def curves(lines: Lines) -> dict[str, list[float]]:
+    """The log in at most 80 stretches: the worst of each stretch, and its mean margin."""
+    size = -(-len(lines) // POINTS)
+    stretches = [lines[start : start + size] for start in range(0, len(lines), size)]
+    return {
+        "step": [stretch[-1]["step"] for stretch in stretches],
+        "modes": [min(line["modes"] for line in stretch) for stretch in stretches],
+        "within_0.1": [min(line["within_0.1"] for line in stretch) for stretch in stretches],
+        "margin": [_mean([margin(line) for line in stretch]) for stretch in stretches],
+    }
+
+
+def _step(lines: Lines) -> int | None:
+    return int(lines[0]["step"]) if lines else None
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,132 @@
+"""benchmarks/REPRODUCTION.md, whole, from the records: nobody edits it by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gancross.json_values import parsed
+from reproduction import tables, verdicts
+from reproduction.histories import RULE
+from reproduction.sections import RESULTS, SECTIONS, Section
+
+Plain = dict[str, Any]
+PAGE = Path(__file__).parents[1] / "REPRODUCTION.md"
+Body = Callable[[Plain], list[str]]
+
+
+def page(results: Path = RESULTS) -> str:
+    """The page for the records in a folder; a section without a record is left out."""
+    found = {key: parsed((results / one.record).read_bytes()) for key, one in SECTIONS.items()
+             if (results / one.record).is_file()}  # fmt: skip
+    lines = [
+        "# What of the paper is reproduced",
+        "",
+        "The claims of Roth et al. 2017 on the submanifold mixture, and at the size of scikit-learn's"
+        " digits, each with the command that"
+        " makes its runs. Every figure comes from a record in [results](results), and so does every verdict,"
+        " by the rules in"
+        " [reproduction/verdicts.py](reproduction/verdicts.py). This page is written by `python"
+        " benchmarks/reproduce.py`; a test holds it"
+        " against the records. In brackets: the lowest and the highest of several runs.",
+        "",
+        *tables.table(
+            ("section", "runs", "analysis"),
+            [(one.heading, f"`{one.command}`", f"`{one.analysis_command}`") for one in SECTIONS.values()],
+            left=3,
+        ),
+        "",
+        RULE,
+    ]  # fmt: skip
+    for key, record in found.items():
+        lines += ["", *_section(SECTIONS[key], record)]
+    if "fig1" in found:
+        lines += ["", *_annealing([found[key] for key in ("fig1", "generator-objective") if key in found])]
+    return "\n".join(lines) + "\n"
+
+
+def _section(section: Section, record: Plain) -> list[str]:
+    body, verdict = BODIES[section.key]
+    machine, versions = record["machine"], record["versions"]
+    remark = ["", section.remark] if section.remark else []
+    missing = [f" Not begun: {', '.join(record['missing'])}."] if record["missing"] else [""]
+    return [
+        f"## {section.heading}",
+        "",
+        f"**The paper:** {section.claim}",
+        "",
+        f"**Verdict:** {verdict(record)}",
+        *remark,
+        "",
+        "```sh",
+        record["command"],
+        section.analysis_command,
+        "```",
+        "",
+        f"**What was run:** {tables.amount(record['runs'])}{missing[0]} gancross {versions['gancross']},"
+        " torch"
+        f" {versions['torch']}, Python {versions['python']}, {machine['cpu']}, {machine['cores']} cores, one"
+        " thread a run"
+        f" ([record](results/{section.record})).",
+        "",
+        *body(record),
+        *(line for name, text in section.pictures.items() for line in ("", f"![{text}](results/{name})")),
+    ]
+
+
+def _stability(record: Plain) -> list[str]:
+    runs = record["runs"]
+    return [
+        "By method:", "", *tables.methods(runs), "",
+        "By run; the last seven columns are those of the last checkpoint:", "", *tables.runs_apart(runs), "",
+        "Along training, the longest run of each method, 10,000 fresh samples and reals:", "",
+        *tables.along(runs),
+    ]  # fmt: skip
+
+
+def _crosstest(record: Plain) -> list[str]:
+    protocol = record["protocol"]
+    real, fake = protocol["num_real"], protocol["num_fake"]
+    return [
+        f"{real:,} test samples, {fake:,} of each generator, norm {protocol['norm']}.", "",
+        *tables.confusions(record), *tables.verdicts(record), "",
+        "The picture: one run of each method along training, every step's discriminator on every step's"
+        " samples.",
+    ]  # fmt: skip
+
+
+def _training_time(record: Plain) -> list[str]:
+    timed = f"A step's cost is the median of {record['timed_steps']:,}, the methods measured in turns."
+    return [timed, "", *tables.costs(record)]
+
+
+def _annealing(records: list[Plain]) -> list[str]:
+    runs = [one for record in records for one in record["runs"] if one["label"].startswith("γ")]
+    plain = [one for one in runs if "generator too" not in one["label"]]
+    lengths = [one | {"label": f"{one['label']}, {one['steps']:,} steps"} for one in plain]
+    return [
+        "## §4.2: constant γ against annealing",
+        "",
+        "**The paper:** a large γ early in training that decays exponentially to a small one is a reasonable"
+        " scheme.",
+        "",
+        f"**Verdict:** {verdicts.annealing(records)}",
+        "",
+        "**What was run:** nothing more; the runs of §5.1 and §4.1 side by side.",
+        "",
+        *tables.methods(lengths),
+    ]
+
+
+STABLE: tuple[Body, Callable[[Plain], str]] = (_stability, verdicts.stability)
+BODIES: dict[str, tuple[Body, Callable[[Plain], str]]] = {
+    "fig1": STABLE,
+    "fig6": STABLE,
+    "latent15": STABLE,
+    "generator-objective": (_stability, verdicts.generator_objective),
+    "crosstest-mixture": (_crosstest, verdicts.crosstest),
+    "crosstest-digits": (_crosstest, verdicts.crosstest),
+    "overfitting": (tables.overfitting, verdicts.overfitting),
+    "training-time": (_training_time, verdicts.training_time),
+}

@@ -1,0 +1,234 @@
+"""From the folder of a benchmark to the record of a section; runs may be unfinished."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import gancross
+from gancross.data import catalogue
+from gancross.errors import UsageError
+from gancross.evaluator.crosstest import crosstest
+from gancross.evaluator.result import load_result
+from gancross.report.figure_labels import regularization
+from gancross.report.figure_runs import saved_run
+from gancross.report.trace import Asked, trace
+from gancross.trainer.recipes import Recipe
+from gancross.workflow.plan import run_folder
+from gancross.workflow.runner import common_data, contestant_of
+from gancross.workflow.spec import PlannedRun, Spec
+from reproduction import histories
+
+Plain = dict[str, Any]
+CPU = torch.device("cpu")
+DIGITS = 5  # significant ones of a record
+HEAT_STEPS = 10
+PROTOCOL = ("num_fake", "seed", "norm", "quantize", "threads")
+TRACED = (
+    "step", "gamma", "fn", "fp", "margin", "spread", "modes", "within_3_std", "within_0.1", "plane_distance",
+)  # fmt: skip
+
+
+def label(recipe: Recipe) -> str:
+    """A method in a few words: what keeps it in check, and how its generator learns."""
+    words = [regularization(recipe)]
+    if recipe.objective == "wgan-gp":
+        words.append(f"learning rate {recipe.learning_rate:g}")
+    if recipe.generator_loss == "saturating":
+        words.append("saturating loss")
+    if recipe.regularize_generator and recipe.regularize_generator_from == 1:
+        words.append("generator too")
+    elif recipe.regularize_generator:
+        words.append(f"generator too from step {recipe.regularize_generator_from:,}")
+    return ", ".join(words)
+
+
+def begun(spec: Spec, out: Path) -> list[PlannedRun]:
+    """The runs that have saved a step.
+
+    Raises:
+        UsageError: none has.
+    """
+    folders = {run.name: run_folder(out, run) for run in spec.runs}
+    found = [
+        run
+        for run in spec.runs
+        if (folders[run.name] / "last.pt").is_file()
+        and any((folders[run.name] / "checkpoints").glob("step-*.pt"))
+    ]
+    if not found:
+        raise UsageError(f"{out}: no run of '{spec.name}' has a checkpoint yet")
+    return found
+
+
+def head(section: str, command: str, spec: Spec, out: Path) -> Plain:
+    """What was asked for, and what of it is there."""
+    runs = begun(spec, out)
+    return {
+        "section": section,
+        "command": command,
+        "missing": [run.name for run in spec.runs if run not in runs],
+        "versions": {
+            "gancross": gancross.__version__, "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "device": "cpu"},
+    }  # fmt: skip
+
+
+def identity(run: PlannedRun, out: Path) -> tuple[Plain, list[Plain]]:
+    """Who a run is and how far it got, and its log."""
+    lines = histories.read_log(run_folder(out, run))
+    recipe = run.recipe
+    reached = max(saved_run(run_folder(out, run)).checkpoints)
+    known = {
+        "name": run.name, "variant": run.variant, "label": label(recipe), "seed": recipe.seed,
+        "steps": recipe.steps, "reached": reached, "seconds": histories.seconds(lines, recipe.batch_size),
+    }  # fmt: skip
+    return known, lines
+
+
+def stability(spec: Spec, out: Path) -> Plain:
+    """Runs on the mixture: their history, and every numbered checkpoint judged on fresh samples."""
+    made = []
+    for run in begun(spec, out):
+        known, lines = identity(run, out)
+        snapshots = traced(out, run)["snapshots"]
+        made.append(
+            known
+            | {"history": histories.history(lines), "late": histories.late(lines)}
+            | {"curves": histories.curves(lines), "trace": columns(snapshots)}
+        )
+    return {"runs": made}
+
+
+def traced(out: Path, run: PlannedRun, *, cross: bool = False) -> Plain:
+    """`gancross trace` of a run; with `cross` at ten of its steps."""
+    saved = saved_run(run_folder(out, run))
+    steps = list(saved.checkpoints)
+    if cross and len(steps) > HEAT_STEPS:
+        steps = [steps[len(steps) * (number + 1) // HEAT_STEPS - 1] for number in range(HEAT_STEPS)]
+    asked = Asked(steps=steps, data_root=catalogue.DEFAULT_ROOT, device=CPU, cross=cross)
+    return trace(saved, asked)
+
+
+def columns(snapshots: Sequence[Plain]) -> Plain:
+    """Snapshots as one list for each figure; rates without their counts, of 10,000 samples all."""
+    known = [key for key in TRACED if key in snapshots[0]]
+    return {key: [_figure(one[key]) for one in snapshots] for key in known}
+
+
+def _figure(value: Any) -> Any:
+    return value["rate"] if isinstance(value, dict) else value
+
+
+def judged(spec: Spec, out: Path) -> Plain:
+    """The result of the benchmark if it is of these checkpoints, else a cross-test of what there is."""
+    runs = begun(spec, out)
+    contestants = [contestant_of(out, run) for run in runs]
+    hashes = [one.origin.sha256 for one in contestants if one.origin is not None]
+    if (out / "result.json").is_file():
+        document = load_result(out / "result.json").document
+        if [one["sha256"] for one in document["contestants"]] == hashes:
+            return dict(document)
+    options = spec.crosstest
+    result = crosstest(
+        contestants, data=options.data or common_data(spec), num_samples=options.num_samples,
+        seed=options.seed, norm=options.norm, quantize=options.quantize, controls=options.controls,
+        norm_check=options.norm_check, device="cpu",
+    )  # fmt: skip
+    return dict(result.document)
+
+
+def crosstested(spec: Spec, out: Path) -> Plain:
+    """§5.5: confusion matrices, cross FP, both verdicts over all pairs of runs of two methods, the claim."""
+    document = judged(spec, out)
+    runs = [identity(run, out)[0] for run in begun(spec, out)]
+    methods = {one["name"]: one["variant"] for one in runs}
+    for one in runs:
+        entry = document["confusion"][one["name"]]
+        one |= {"fn": entry["fn"]["rate"], "fp": entry["fp"]["rate"]}
+    cells = {(cell["generator"], cell["judge"]): cell["fp"]["rate"] for cell in document["cross"]}
+    between = [pair for pair in document["pairs"] if methods[pair["a"]] != methods[pair["b"]]]
+    first = {run.variant: run for run in reversed(begun(spec, out))}
+    return {
+        "protocol": {key: document["protocol"][key] for key in PROTOCOL}
+        | {"num_real": document["protocol"]["data"]["num_real"]},
+        "runs": runs,
+        "cross_fp": {
+            "names": list(methods),
+            "fp": [[cells[generator, judge] for judge in methods] for generator in methods],
+        },
+        "verdicts": {rule: _winners(between, methods, rule) for rule in ("paper", "strict")},
+        "refusals": Counter(
+            _kind(pair["strict"]["reason"]) for pair in between if pair["strict"]["winner"] is None
+        ),
+        "blind": [
+            name for name, one in document["controls"]["judges"].items() if one["blind"]
+        ],
+        "claims": document["groups"]["claims"],
+        "snapshots": {variant: traced(out, run, cross=True)["cross"] for variant, run in first.items()},
+    }  # fmt: skip
+
+
+def _winners(pairs: Sequence[Plain], methods: dict[str, str], rule: str) -> Plain:
+    won = Counter(methods.get(pair[rule]["winner"], "nobody") for pair in pairs)
+    return {"pairs": len(pairs), **won}
+
+
+def _kind(reason: str) -> str:
+    """Why strict names nobody, without names and figures."""
+    return re.sub(r"'[^']*'", "a judge", re.split(r"[:.;]", reason)[0]).strip()
+
+
+def overfitted(spec: Spec, out: Path) -> Plain:
+    """§6: TPR on training reals − TPR on test reals, at the end and at every numbered checkpoint."""
+    made = []
+    for run in begun(spec, out):
+        known, _ = identity(run, out)
+        snapshots = traced(out, run)["snapshots"]
+        along = {
+            "step": [one["step"] for one in snapshots],
+            "gap": [one["generalisation_gap"]["value"] for one in snapshots],
+            "fn": [one["fn"]["rate"] for one in snapshots],
+        }
+        last = snapshots[-1]["generalisation_gap"]
+        made.append(known | {"gap": last["value"], "gap_ci95": last["ci95"], "along": along})
+    sides = {
+        variant: [one["gap"] for one in made if one["variant"] == variant] for variant in _variants(made)
+    }
+    return {"runs": made, "p": permutation_p(*sides.values()) if len(sides) == 2 else None}
+
+
+def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
+    """Two-sided p of the difference of two means, exact over all labellings of the runs."""
+    together = [*first, *second]
+    total, n = sum(together), len(first)
+
+    def difference(chosen: Sequence[float]) -> float:
+        return abs(sum(chosen) / n - (total - sum(chosen)) / (len(together) - n))
+
+    observed = difference(first) - 1e-12
+    labellings = list(combinations(together, n))
+    return sum(difference(chosen) >= observed for chosen in labellings) / len(labellings)
+
+
+def _variants(runs: Sequence[Plain]) -> list[str]:
+    return list(dict.fromkeys(str(one["variant"]) for one in runs))
+
+
+def rounded(value: Any) -> Any:
+    """A record with floats of five significant digits."""
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(one) for one in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

@@ -1,0 +1,123 @@
+"""`gancross trace`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gancross.cli.completion import data_names
+from gancross.cli.figure import parsed_steps
+from gancross.cli.options import bar_for_each, common, notes_console, progress_bar, tables_console
+from gancross.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+STDOUT = "-"
+# Key of a snapshot, head of its column, decimal places; what a run has none of is left out.
+COLUMNS = (
+    ("gamma", "γ", 4), ("fn", "FN ↓", 4), ("fp", "FP ↓", 4), ("margin", "margin", 2),
+    ("generalisation_gap", "gap ↓", 4), ("spread", "spread", 2), ("modes", "modes ↑", 0),
+    ("within_3_std", "3 std ↑", 4), ("within_0.1", "0.1 ↑", 4), ("plane_distance", "plane ↓", 4),
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--steps", metavar="N[,N ...]", help="Saved steps to look at.  [default: all]")
+@click.option(
+    "-n", "--num-samples", type=click.IntRange(min=1), default=10_000, show_default=True, help="At each step."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
+@click.option(
+    "--cross", is_flag=True, help="Let every step's discriminator judge every step's generator as well."
+)
+@click.option("--json", "json_out", metavar="FILE|-", help="Write all figures; '-' prints nothing else.")
+@click.option("--data", shell_complete=data_names, help="Data to judge with.  [default: the recipe's]")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
+@common
+def trace(
+    run: Path, steps: str | None, num_samples: int, seed: int, cross: bool, json_out: str | None,
+    data: str | None, data_root: Path | None, device: str,
+) -> None:  # fmt: skip
+    """Follow a run along its numbered checkpoints: what each step's discriminator and generator are worth.
+
+    gap: TPR on training − on test data. On the mixture: modes covered, shares of samples within 3 standard
+    deviations and within 0.1 of a mode, distance from the plane.
+
+    Every saved step is judged as a cross-test would judge it, on fresh samples. --cross shows whether
+    later discriminators still know earlier generators, and whether earlier ones are fooled by later ones.
+    """
+    chosen = None if steps is None else parsed_steps(steps)
+    from gancross.data import catalogue
+    from gancross.devices import resolve_device
+    from gancross.files import check_target, write_atomically
+    from gancross.report import trace as report
+    from gancross.report.figure_runs import saved_run
+
+    if json_out not in (None, STDOUT):
+        check_target(Path(str(json_out)))
+    read = saved_run(run)
+    if data is None and read.recipe.data not in catalogue.DATASETS:
+        raise UsageError(f"{run}: names the data '{read.recipe.data}', not opened by itself: give --data")
+    asked = report.Asked(
+        steps=chosen, num_samples=num_samples, seed=seed, data=data, cross=cross,
+        data_root=data_root or catalogue.DEFAULT_ROOT, device=resolve_device(device),
+    )  # fmt: skip
+    notes = notes_console()
+    with progress_bar(notes) as bar:
+        document = report.trace(read, asked, progress=bar_for_each(bar))
+    content = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if json_out == STDOUT:
+        click.echo(content, nl=False)
+        return
+    console = tables_console()
+    console.print(_along(document["snapshots"]))
+    if document["cross"] is not None:
+        console.print(_cross(document["cross"]))
+    if json_out is not None:
+        write_atomically(Path(json_out), content.encode())
+        notes.print(f"trace: {json_out}", markup=False)
+
+
+def _along(snapshots: list[dict[str, Any]]) -> Table:
+    """A row for every step."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("step", justify="right")
+    shown = [column for column in COLUMNS if any(_value(one, column[0]) is not None for one in snapshots)]
+    for _, head, _ in shown:
+        table.add_column(head, justify="right")
+    for one in snapshots:
+        table.add_row(f"{one['step']:,}", *(_text(_value(one, key), places) for key, _, places in shown))
+    return table
+
+
+def _value(snapshot: dict[str, Any], key: str) -> float | None:
+    """The figure itself, of a rate or an estimate too; None where there is none."""
+    found = snapshot.get(key)
+    if isinstance(found, dict):
+        found = found.get("rate", found.get("value"))
+    return None if found is None else float(found)
+
+
+def _text(value: float | None, places: int) -> str:
+    return "–" if value is None else f"{value:.{places}f}"
+
+
+def _cross(cross: dict[str, Any]) -> Table:
+    """FP of generators (rows) under judges (columns)."""
+    from rich.table import Table
+
+    table = Table(title="Share of a step's samples (rows) that a step's discriminator calls real")
+    table.add_column("samples \\ judge", justify="right")
+    for step in cross["steps"]:
+        table.add_column(f"{step:,}", justify="right")
+    for step, row in zip(cross["steps"], cross["fp"], strict=True):
+        table.add_row(f"{step:,}", *(_text(value, 2) for value in row))
+    return table
