@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: demo test check lint quick clean
+.PHONY: demo test check lint quick bench clean
 
 demo: $(STAMP)
 	$(BIN)/gancross demo
@@ -20,6 +20,10 @@ lint: $(STAMP)
 quick: $(STAMP)
 	$(BIN)/gancross benchmark benchmarks/quick.toml --out build/quick --device cpu
 	$(BIN)/gancross gate build/quick/result.json --baseline benchmarks/results/quick-baseline.json
+
+# How long things take, variant against variant, about ten minutes; renews the table of benchmarks/README.md.
+bench: $(STAMP)
+	$(BIN)/python benchmarks/bench.py
 
 check: lint test
 

@@ -1,0 +1,41 @@
+"""Runs the speed questions, each in a process of its own, and renews the table of README.md.
+
+python benchmarks/bench.py                     all of them: `make bench`
+python benchmarks/bench.py startup frechet     some
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import speed_table
+
+HERE = Path(__file__).parent
+
+
+def questions() -> list[str]:
+    """The modules of speed/ that record something, by their names with hyphens."""
+    modules = [path.stem for path in sorted((HERE / "speed").glob("[!_]*.py")) if path.stem != "timing"]
+    return [module.replace("_", "-") for module in modules]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", help=", ".join(questions()))
+    asked = parser.parse_args().questions or questions()
+    for unknown in set(asked) - set(questions()):
+        parser.error(f"no question '{unknown}': choose from {', '.join(questions())}")
+    for question in asked:
+        started = time.perf_counter()
+        module = f"speed.{question.replace('-', '_')}"
+        subprocess.run([sys.executable, "-m", module], cwd=HERE, check=True)
+        print(f"{question}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+    speed_table.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Speed: one module per question, on the harness of `speed.timing`."""

@@ -1,0 +1,41 @@
+"""What the front door costs: `gancross --help` beside bare Python, each a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+from speed.timing import Row, Spread, interleaved, record
+
+ROUNDS = 40
+GOAL = 0.3  # seconds
+
+
+def started(*arguments: str) -> Callable[[], object]:
+    """A Python process that does this and nothing else."""
+    return lambda: subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def rows() -> list[Row]:
+    """The difference within each round."""
+    times = interleaved(
+        {"python": started("-c", "pass"), "help": started("-m", "gancross", "--help")},
+        rounds=ROUNDS,
+        threads=1,
+    )
+    pairs = zip(times.seconds["help"], times.seconds["python"], strict=True)
+    return [
+        Row(
+            work="`gancross --help` − bare `python`",
+            measured=Spread.of([ours - bare for ours, bare in pairs]),
+            unit="s",
+            threads=1,
+            goal=GOAL,
+            parts={"seconds": times.spreads()},
+        )
+    ]
+
+
+if __name__ == "__main__":
+    record("startup", rows)

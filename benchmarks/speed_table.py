@@ -1,0 +1,60 @@
+"""The table of benchmarks/README.md, from the records of the speed questions.
+
+python benchmarks/speed_table.py        rewrites the table between its two marks
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+README = HERE / "README.md"
+BEGIN, END = "<!-- speed: made by speed_table.py -->\n", "<!-- /speed -->"
+COLUMNS = ("work", "measured [quartiles]", "threads", "predicted from FLOPs", "goal", "met")
+
+
+def table(records: Iterable[dict[str, Any]]) -> str:
+    """One line per row of every record, in the order of the questions' names."""
+    head = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}\n"
+    return head + "".join(
+        _line(row) for record in sorted(records, key=lambda one: one["question"]) for row in record["rows"]
+    )
+
+
+def records() -> list[dict[str, Any]]:
+    """All that were kept."""
+    paths = sorted((HERE / "results").glob("speed-*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def with_table(text: str, made: str) -> str:
+    """The text with another table between its marks."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}{made}{END}{after}"
+
+
+def _line(row: dict[str, Any]) -> str:
+    unit = f" {row['unit']}" if row["unit"] else ""
+    spread = row["measured"]
+    measured = f"{_figure(spread['median'])}{unit} [{_figure(spread['low'])}, {_figure(spread['high'])}]"
+    predicted = "–" if row["predicted"] is None else f"{row['predicted']:.2f}"
+    goal = "–" if row["goal"] is None else f"≤ {row['goal']:.2f}{unit}"
+    met = {True: "yes", False: "**no**", None: "–"}[row["met"]]
+    return f"| {row['work']} | {measured} | {row['threads']} | {predicted} | {goal} | {met} |\n"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+
+
+def main() -> None:
+    text = README.read_text(encoding="utf-8")
+    README.write_text(with_table(text, table(records())), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
