@@ -13,12 +13,14 @@ rule that the generator of constant filters keeps. Biases 0.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import nn
 
 from gancross.errors import UsageError
+from gancross.models.image_convolutions import ImageConv2d, ImageConvTranspose2d
 from gancross.models.initialization import he_convolutions, reset_layers, reset_uniform
 from gancross.models.layers import Activation, Normalization, activate, choice, normalize
 
@@ -74,9 +76,12 @@ class DCGANGenerator(nn.Sequential):
             nn.Linear(latent_dim, widths[0] * bottom * bottom),
             nn.Unflatten(1, (widths[0], bottom, bottom)),
         ]
-        for inputs, outputs in zip(widths, [*widths[1:], channels], strict=True):
+        for inputs, outputs in zip(widths, [*widths[1:], None], strict=True):
             layers += [*normalize(inputs, normalization), activate(activation)]
-            layers.append(nn.ConvTranspose2d(inputs, outputs, 5, 2, padding=2, output_padding=1))
+            layers.append(
+                ImageConvTranspose2d(inputs, channels) if outputs is None
+                else nn.ConvTranspose2d(inputs, outputs, 5, 2, padding=2, output_padding=1)
+            )  # fmt: skip
         super().__init__(*layers, nn.Tanh())
         self._reset = choice("initialization", initialization, INITIALIZATIONS)
 
@@ -104,12 +109,10 @@ class DCGANDiscriminator(nn.Sequential):
         initialization: Initialization = "normal",
     ) -> None:  # fmt: skip
         widths = stage_widths(image_size, width, bottom)
-        layers: list[nn.Module] = []
-        for inputs, outputs in zip([channels, *widths], widths, strict=False):
+        layers: list[nn.Module] = [ImageConv2d(channels, widths[0]), activate(activation)]
+        for inputs, outputs in pairwise(widths):
             layers.append(nn.Conv2d(inputs, outputs, 5, 2, padding=2))
-            if len(layers) > 1:
-                layers += normalize(outputs, normalization)
-            layers.append(activate(activation))
+            layers += [*normalize(outputs, normalization), activate(activation)]
         super().__init__(*layers, nn.Flatten(), nn.Linear(widths[-1] * bottom * bottom, 1))
         self._reset = choice("initialization", initialization, INITIALIZATIONS)
 

@@ -66,7 +66,7 @@ class Found:
 
 
 def known(network: nn.Module) -> Piece | None:
-    """A network as the closed form sees it; None if a layer is not on its list (`gancross.trainer.pieces`)."""
+    """A network as the closed form sees it; None if a layer is not on its list (`pieces.PIECES`)."""
     try:
         return piece(network)
     except UsageError:

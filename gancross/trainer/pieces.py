@@ -14,6 +14,7 @@ from torch import nn
 
 from gancross.errors import UsageError
 from gancross.models.dcgan import DCGANDiscriminator
+from gancross.models.image_convolutions import ImageConv2d
 from gancross.models.layers import Scale, Tanh
 from gancross.models.mlp import MLP
 from gancross.models.resnet import ResidualBlock, ResNetDiscriminator
@@ -125,6 +126,7 @@ class Sum:
 
 PIECES: dict[type[nn.Module], Callable[[Any], Piece]] = {
     nn.Conv2d: straight_pieces.Convolution,
+    ImageConv2d: straight_pieces.ImageConvolution,
     nn.Linear: straight_pieces.Linear,
     nn.ReLU: straight_pieces.Rectifier,
     nn.LeakyReLU: straight_pieces.Rectifier,

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from gancross.errors import UsageError
+from gancross.models.image_convolutions import enlarged, helps
 
 aten = torch.ops.aten
 GRADIENT_OF_INPUT, GRADIENT_OF_WEIGHT = [True, False, False], [False, True, False]
@@ -69,6 +70,16 @@ class Convolution(Straight):
         weight = self._layer.weight
         sizes = [len(weight)] if wanted[2] else None
         return aten.convolution_backward(gradient, inputs, weight, sizes, *self._geometry, wanted)
+
+
+class ImageConvolution(Convolution):
+    """`ImageConv2d`: back to the images by its own way."""
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        if not helps(g, self._layer.in_channels):
+            return super().backward(g)
+        self._g = g
+        return enlarged(g, self._layer.weight)
 
 
 class Linear(Straight):
