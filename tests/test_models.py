@@ -12,6 +12,7 @@ from scipy import stats
 from torch import nn
 
 from gancross import models
+from gancross.models import layers
 from gancross.models.layers import Gate, normalize
 
 # Trainable parameters (generator, discriminator) of the authors' networks: width 64, 3 channels, counted
@@ -276,3 +277,12 @@ def test_weights_go_through_a_skeleton_and_back(form):
         assert {value.device.type for value in copy.state_dict().values()} == {"meta"}
         copy.load_state_dict(original.state_dict(), strict=True, assign=True)
         assert torch.equal(original.eval()(inputs), copy.eval()(inputs))
+
+
+def test_the_fast_tanh_is_tanh_and_can_be_differentiated_twice():
+    inputs = torch.linspace(-12, 12, 97)
+    assert (layers.Tanh()(inputs) - torch.tanh(inputs)).abs().max() <= 2 * torch.finfo(torch.float32).eps
+    exact = torch.linspace(-4, 4, 9, dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(layers.Tanh()(exact), torch.tanh(exact))
+    assert torch.autograd.gradcheck(layers.Tanh(), (exact,))
+    assert torch.autograd.gradgradcheck(layers.Tanh(), (exact,))

@@ -17,6 +17,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from gancross.models.layers import detour
+
 aten = torch.ops.aten
 KERNEL = 5
 MOST_CHANNELS = 4
@@ -65,10 +67,7 @@ class ImageConvTranspose2d(nn.ConvTranspose2d):
 
 def helps(tensor: torch.Tensor, channels: int) -> bool:
     """Whether the detour is worth it with so many image channels, and possible."""
-    if tensor.device.type != "cpu" or channels > MOST_CHANNELS:
-        return False
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return not traced
+    return channels <= MOST_CHANNELS and detour(tensor)
 
 
 class _Shrunk(torch.autograd.Function):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import torch
 from torch import nn
@@ -20,7 +20,7 @@ Choice = TypeVar("Choice")
 
 
 class Tanh(nn.Tanh):
-    """tanh as 2σ(2h) − 1, within two units in the last place of 1.
+    """tanh, on a CPU as 2σ(2h) − 1, within two units in the last place of 1.
 
     `torch.tanh` costs as much as a whole 128×128 layer where torch leaves it to a vector library that does
     not know the processor; σ never does.
@@ -28,7 +28,30 @@ class Tanh(nn.Tanh):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Elementwise, in [−1, 1]."""
-        return torch.sigmoid(2 * input) * 2 - 1
+        if not detour(input):
+            return super().forward(input)
+        return cast(torch.Tensor, _FastTanh.apply(input))
+
+
+class _FastTanh(torch.autograd.Function):
+    @staticmethod
+    def forward(h: torch.Tensor) -> torch.Tensor:
+        return (2 * h).sigmoid_().mul_(2).sub_(1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        (y,) = ctx.saved_tensors
+        return cast(torch.Tensor, torch.ops.aten.tanh_backward(gradient, y))
+
+
+def detour(tensor: torch.Tensor) -> bool:
+    """Whether a layer may compute in a way that is faster on a CPU: there, and while nobody traces it."""
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return tensor.device.type == "cpu" and not traced
 
 
 NORMALIZATIONS: dict[str, Callable[[int], list[nn.Module]]] = {
