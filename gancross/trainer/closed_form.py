@@ -105,39 +105,26 @@ def add_gradients(
         rest = [batch[count:] for batch, count in zip(batches, counts, strict=True)]
         batches = [torch.cat([batch[:count] for batch, count in zip(batches, counts, strict=True)])]
         lengths = counts
-    passes = [whole, piece(discriminator)][: len(batches)]
     with torch.no_grad():
-        raw = [one.forward(batch) for one, batch in zip(passes, batches, strict=True)]
-        gradients = [one.backward(torch.ones_like(part)) for one, part in zip(passes, raw, strict=True)]
-        norms_N = torch.cat([part.flatten(1).square().sum(1) for part in gradients])
-        scores_N = torch.cat([part.flatten() for part in raw])
+        there = there_and_back(discriminator, batches)
     # c and w come from the scores alone, so autograd may find them: N numbers, whatever the objective.
-    scores_real, scores_fake = torch.split(scores_N.requires_grad_(True), lengths)
+    scores_real, scores_fake = torch.split(there.scores_N.requires_grad_(True), lengths)
     w_N = torch.cat([
         weighed(weights.real, scores_real, counts[0]), weighed(weights.fake, scores_fake, counts[1])
     ])  # fmt: skip
-    penalty = w_N @ norms_N
+    penalty = w_N @ there.norms_N
     if any(map(len, rest)):
         beyond = torch.split(discriminator(torch.cat(rest)).flatten(), [len(part) for part in rest])
         scores_real, scores_fake = torch.cat([scores_real, beyond[0]]), torch.cat([scores_fake, beyond[1]])
     value = loss(real=scores_real, fake=scores_fake)
     torch.autograd.backward(value + gamma / 2 * penalty)  # into scores_N, and the weights behind the rest
-    assert scores_N.grad is not None
+    assert there.scores_N.grad is not None
     with torch.no_grad():
-        sizes = [len(batch) for batch in batches]
-        for one, batch, gradient, c, w in zip(
-            passes,
-            batches,
-            gradients,
-            torch.split(scores_N.grad, sizes),
-            torch.split(w_N, sizes),
-            strict=True,
-        ):
-            descend(one, batch, gradient * per_sample(gamma * w, batch), c)
+        add_from(there, there.scores_N.grad, gamma * w_N)
     apart = not whole.coupled and counts[1] == len(fake)
     return Found(
         loss=value.detach(), penalty=penalty.detach(), real=scores_real.detach(), fake=scores_fake.detach(),
-        gradient_fake=gradients[0][counts[0] :] if apart else None,
+        gradient_fake=there.gradients[0][counts[0] :] if apart else None,
     )  # fmt: skip
 
 
@@ -148,12 +135,47 @@ def weighed(weight: Function | None, scores_N: torch.Tensor, counted: int) -> to
     return nn.functional.pad(weight(scores_N[:counted]) / counted, (0, len(scores_N) - counted))
 
 
-def descend(passes: Piece, x: torch.Tensor, t: torch.Tensor, c_N: torch.Tensor) -> None:
-    """Adds ∂(c·φ + φ̇)/∂θ for one batch, after its forward and its backward pass."""
-    if passes.curved:
-        passes.adjoint(c_N.reshape(passes.tangent(t).shape), first=True)
-    else:
-        cast(StraightPiece, passes).again(torch.addcmul(t, x, per_sample(c_N, x)), c_N)
+@dataclass(frozen=True, kw_only=True)
+class There:
+    """The discriminator after its forward passes and its backward passes to the input, batch by batch.
+
+    Attributes:
+        scores_N: of all samples.
+        norms_N: ‖∇ₓφ‖² of all samples.
+        gradients: ∇ₓφ of each batch.
+    """
+
+    passes: list[Piece]
+    batches: list[torch.Tensor]
+    scores_N: torch.Tensor
+    norms_N: torch.Tensor
+    gradients: list[torch.Tensor]
+
+
+def there_and_back(discriminator: nn.Module, batches: list[torch.Tensor]) -> There:
+    """The first two passes of every batch; each batch has its own."""
+    passes = [piece(discriminator) for _ in batches]
+    scores = [one.forward(batch) for one, batch in zip(passes, batches, strict=True)]
+    gradients = [one.backward(torch.ones_like(part)) for one, part in zip(passes, scores, strict=True)]
+    return There(
+        passes=passes, batches=batches, gradients=gradients,
+        scores_N=torch.cat([part.flatten() for part in scores]),
+        norms_N=torch.cat([part.flatten(1).square().sum(1) for part in gradients]),
+    )  # fmt: skip
+
+
+def add_from(there: There, c_N: torch.Tensor, scale_N: torch.Tensor) -> None:
+    """Adds ∂(c·φ + φ̇)/∂θ to the parameters' `grad`, for t = scale·∇ₓφ."""
+    sizes = [len(batch) for batch in there.batches]
+    for passes, x, gradient, c, scale in zip(
+        there.passes, there.batches, there.gradients, torch.split(c_N, sizes),
+        torch.split(scale_N, sizes), strict=True,
+    ):  # fmt: skip
+        t = gradient * per_sample(scale, x)
+        if passes.curved:
+            passes.adjoint(c.reshape(passes.tangent(t).shape), first=True)
+        else:
+            cast(StraightPiece, passes).again(torch.addcmul(t, x, per_sample(c, x)), c)
 
 
 def per_sample(values_N: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,7 @@ from gancross.latents import Stream
 from gancross.models.batch_norm import frozen_averages
 from gancross.trainer import closed_form
 from gancross.trainer.closed_form import Found
+from gancross.trainer.compiled import Gradients, compiled_gradients, compiler_missing
 from gancross.trainer.noise import uniforms
 from gancross.trainer.objectives import OBJECTIVES, DiscriminatorLoss
 from gancross.trainer.recipes import Recipe
@@ -27,16 +28,31 @@ class Route:
     Attributes:
         closed_form: every layer is known to `gancross.trainer.closed_form`.
         coupled: a layer lets samples of a batch depend on each other, as batch norm does, or might.
+        compiled: the closed form of this discriminator and recipe as a compiled function.
     """
 
     closed_form: bool = False
     coupled: bool = True
+    compiled: Gradients | None = None
 
 
 def route_of(discriminator: nn.Module) -> Route:
     """The route of a network in training mode; one with unknown layers is taken through double backward."""
     known = closed_form.known(discriminator)
     return Route() if known is None else Route(closed_form=True, coupled=known.coupled)
+
+
+def compiled(route: Route, discriminator: nn.Module, recipe: Recipe) -> tuple[Route, str]:
+    """The route with its closed form compiled, or as it was; and which, in words."""
+    weights = noise_induced(recipe.regularizer, recipe.objective)
+    if weights is UNREGULARIZED or not route.closed_form or recipe.penalty_fraction < 1:
+        return route, "not compiled: only the closed form of the whole batch's regularizer is"
+    missing = compiler_missing()
+    if missing:
+        return route, f"not compiled: no working compiler here: {missing}"
+    loss = OBJECTIVES[recipe.objective].discriminator_loss
+    made = compiled_gradients(discriminator, loss, weights)
+    return replace(route, compiled=made), "compiled: the first step takes a minute or two"
 
 
 def described(discriminator: nn.Module, recipe: Recipe) -> str:
@@ -121,6 +137,8 @@ def _regularized(
     discriminator: nn.Module, route: Route, recipe: Recipe, real: torch.Tensor, fake: torch.Tensor,
     loss: DiscriminatorLoss, weights: NoiseInduced, gamma: float,
 ) -> Found:  # fmt: skip
+    if route.compiled is not None and loss is not _nothing:
+        return route.compiled(real, fake, torch.tensor(gamma, dtype=real.dtype, device=real.device))
     counted = [math.ceil(recipe.penalty_fraction * len(batch)) for batch in (real, fake)]
     if route.closed_form:
         return closed_form.add_gradients(

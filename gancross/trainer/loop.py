@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from gancross.devices import only_deterministic, resolve_device
 from gancross.distributed import Processes, current, joined
 from gancross.errors import Interrupted, UsageError
 from gancross.memory import kept_memory
+from gancross.trainer.gradients import compiled, described
 from gancross.trainer.interruption import stop_requests
 from gancross.trainer.monitors import spread
 from gancross.trainer.noise import check_divisible, distinct_samples
@@ -62,6 +64,7 @@ def train(
     observers: Sequence[Observer] = (),
     note: Note | None = None,
     deterministic: bool = False,
+    compile: bool = False,
 ) -> Path:
     """Trains a GAN as the recipe says and returns the path of its last checkpoint.
 
@@ -81,8 +84,11 @@ def train(
             `last.pt` is also written whenever ten minutes have gone by.
         log_every: steps between lines of `log.jsonl`.
         observers: are told of every line of the log and every picture.
-        note: is told in one line when a run goes on from another checkpoint than `last.pt`.
+        note: is told in one line how the discriminator's gradient is found, and when a run goes on from
+            another checkpoint than `last.pt`.
         deterministic: only operations that give the same bits again, on a GPU too; some are slower.
+        compile: compile the closed form of the regularizer's gradient, if there is one and a compiler;
+            figures differ from those without it in their last bits.
 
     Raises:
         UsageError: recipe, data and folder do not fit together, or the batch cannot be divided evenly.
@@ -113,6 +119,12 @@ def train(
     )  # fmt: skip
     with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
         players = make_players(recipe, architectures, target)
+        told = note if note is not None and processes.first else _silent
+        told(described(players.discriminator, recipe))
+        if compile:
+            route, how = compiled(players.route, players.discriminator, recipe)
+            players = replace(players, route=route)
+            told(how)
         run = Run(
             recipe=recipe, folder=folder, device=target, data=data, architectures=architectures,
             players=players, average=make_average(recipe, players.generator), processes=processes,
@@ -122,6 +134,10 @@ def train(
         with only_deterministic(deterministic), kept_memory():
             _loop(run, start, every=every, log_every=log_every, progress=shown)
     return folder.last
+
+
+def _silent(_: str) -> None:
+    """Tells nobody."""
 
 
 @contextmanager
