@@ -49,3 +49,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         for name in SMALL
         for label, changes in {"plain": {"regularizer": "none"}, "regularized": {"gamma": 0.1}}.items()
     }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests begin first: one that began last would keep a single core busy at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

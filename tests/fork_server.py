@@ -81,6 +81,7 @@ def leave(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which then end this process
     for name in IMPORTS:
         __import__(name)
     gc.freeze()  # or the first collection in a child would copy them all

@@ -75,7 +75,9 @@ def _asked(request: object) -> Any:
     server = _server()
     assert server.stdin is not None and server.stdout is not None
     print(json.dumps(request), file=server.stdin, flush=True)
-    return json.loads(server.stdout.readline())
+    answer = server.stdout.readline()
+    assert answer, "fork_server.py has ended"
+    return json.loads(answer)
 
 
 @cache

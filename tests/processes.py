@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from forked import Forked, begun
 
@@ -95,19 +94,18 @@ def gancross(*arguments: str | Path, cwd: Path | None = None, **more: str) -> En
         return one.ended()
 
 
-def content(file: IO[str]) -> str:
-    file.seek(0)
-    return file.read()
-
-
 def torchrun(n: int, command: Sequence[str], **more: str) -> Ended:
     """`torchrun --nproc-per-node n *command`."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)]
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = subprocess.Popen([*launcher, *command], env=environment(**more), stdout=out, stderr=err)
+    with launched(n, command, env=environment(**more)) as one:
         try:
-            process.wait(LIMIT)
+            one.process.wait(LIMIT)
         finally:  # its processes are in sessions of their own; it takes them with it
-            process.terminate()
-            process.wait()
-        return Ended(process.returncode, content(out), content(err))
+            one.process.send_signal(signal.SIGTERM)
+            one.process.wait(LIMIT)
+        return one.ended()
+
+
+def launched(n: int, command: Sequence[str], *, env: Mapping[str, str]) -> AbstractContextManager[Running]:
+    """torchrun at work; its processes start Python anew."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)]
+    return running([*launcher, *command], env=env)

@@ -1,4 +1,4 @@
-"""What a run left behind, in a form that can be compared."""
+"""What a run left behind, in a form that can be compared; and a run of a benchmark in this process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 import torch
 
 from gancross import checkpoint
+from gancross.workflow.execution import Ended, Execution
+from gancross.workflow.runner import train_one
+from gancross.workflow.spec import PlannedRun
 
 
 def weights(path: Path) -> list[torch.Tensor]:
@@ -41,3 +44,8 @@ def whole(folder: Path) -> bool:
     for path in folder.rglob("*.pt"):
         checkpoint.load(path)
     return not list(folder.rglob("*.tmp"))
+
+
+def trained_here(run: PlannedRun, folder: Path, execution: Execution, request: object) -> Ended:
+    """In place of a process for each run of a benchmark, which test_benchmark.py starts."""
+    return train_one(run, folder, execution)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from processes import LIMIT, environment, running
 from torch.utils.flop_counter import FlopCounterMode
 
 from gancross import models
@@ -176,7 +176,7 @@ def test_what_is_missing_is_trained_and_what_is_there_is_kept(tmp_path: Path) ->
 
 
 def test_one_failing_run_does_not_stop_the_others(tmp_path: Path) -> None:
-    spec = parse_spec(TINY)
+    spec = parse_spec(TINY | {"variants": {"plain": {"regularizer": "none"}}})
     occupied = run_folder(tmp_path, spec.runs[0])
     occupied.mkdir(parents=True)
     (occupied / "thesis.txt").write_text("keep me")
@@ -219,11 +219,8 @@ if __name__ == "__main__":
 """
     script = tmp_path / "cluster.py"
     script.write_text(program)
-    done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "dask")], capture_output=True, text=True, check=False,
-        timeout=240, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
+    with running([str(script), str(tmp_path / "dask")], env=environment()) as cluster:
+        assert cluster.process.wait(LIMIT) == 0, cluster.ended().err[-2000:]
     spec = parse_spec(TINY)
     train_all(spec.runs[:1], tmp_path / "here", execution=Execution(jobs=1, device="cpu"))
     there, here = (run_folder(tmp_path / place, spec.runs[0]) / "last.pt" for place in ("dask", "here"))
@@ -237,16 +234,14 @@ def test_ctrl_c_saves_every_run_and_the_same_command_goes_on(tmp_path: Path) -> 
         'recipe = "digits"\nseeds = 2\n[set]\nwidth = 4\nbatch_size = 16\nsteps = 100000\n[variants.a]\n'
     )
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "gancross", "benchmark", str(spec), "--out", str(out), "--device", "cpu"]
-    process = subprocess.Popen(
-        [*command, "--log-every", "1"], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    arguments = ["benchmark", str(spec), "--out", str(out), "--device", "cpu", "--log-every", "1"]
     logs = [out / "runs" / f"a-seed{seed}" / "log.jsonl" for seed in (0, 1)]
-    deadline = time.monotonic() + 120
-    while not all(log.exists() and log.stat().st_size for log in logs) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGINT)
-    _, complaint = process.communicate(timeout=120)
-    assert process.returncode == 130, complaint
+    with running(["-m", "gancross", *arguments], env=environment()) as parent:
+        deadline = time.monotonic() + 120
+        while not all(log.exists() and log.stat().st_size for log in logs) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        os.killpg(parent.process.pid, signal.SIGINT)
+        assert parent.process.wait(LIMIT) == 130, parent.ended().err
+        complaint = parent.ended().err
     assert complaint.strip().splitlines()[-1] == "Error: stopped; the same command goes on from here"
     assert all((log.parent / "last.pt").is_file() for log in logs)

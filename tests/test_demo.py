@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from run_folders import trained_here
 
 from gancross.errors import GancrossError
-from gancross.workflow import demo
+from gancross.workflow import demo, runner
 from gancross.workflow.spec import Spec
 
 
@@ -36,7 +37,8 @@ def test_two_gans_are_trained_and_cross_tested(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("short")
-def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
+def test_a_training_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "run_as_process", trained_here)
     (tmp_path / "runs" / "regularized").mkdir(parents=True)
     (tmp_path / "runs" / "regularized" / "mine.txt").write_text("mine")
     with pytest.raises(GancrossError, match=r"run 'regularized': .*not the folder of a run") as failed:

@@ -14,7 +14,7 @@ import torch
 from conftest import small
 from failing import FATAL
 from gradients import CASES, every_case
-from processes import LIMIT, environment, side_by_side, torchrun
+from processes import LIMIT, environment, launched, side_by_side, torchrun
 
 from gancross import checkpoint
 from gancross.data.sets import EndlessReals, FiniteReals
@@ -116,11 +116,12 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
         small("mixture", width=8, batch_size=30), tmp_path / "one", device="cpu", log_every=1,
         checkpoint_every=2,
     )  # fmt: skip
-    for processes, steps in ((2, 4), (3, 6)):
-        done = torchrun(processes, ["-m", "gancross", *command(tmp_path / "many", steps=steps)])
-        assert done.code == 0, done.err
+    parts = [["-m", "gancross", *command(tmp_path / "many", steps=steps)] for steps in (4, 6)]
+    for processes, ended in ((2, [torchrun(2, parts[0])]), (3, side_by_side(3, parts[1]))):
+        assert all(one.code == 0 for one in ended), ended
+        said = "".join(one.err for one in ended)
         note = f"{processes} processes, batch 30 = {processes} × {30 // processes}"
-        assert done.err.count(note) == 1 and done.err.count("done:") == 1 and "batch norm" not in done.err
+        assert said.count(note) == 1 and said.count("done:") == 1 and "batch norm" not in said
     many = tmp_path / "many" / "last.pt"
     torch.testing.assert_close(weights(straight), weights(many), rtol=1e-4, atol=1e-5)
     assert checkpoint.load(many).batch_size == 10
@@ -134,16 +135,14 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
 def test_all_stop_at_the_same_step(tmp_path: Path) -> None:
     """SIGTERM to torchrun, which hands it on, while batch norm's averages differ between the processes."""
     arguments = command(tmp_path / "run", steps=1_000_000, name="digits")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    with subprocess.Popen(
-        [*launcher, "-m", "gancross", *arguments], env=environment(), stderr=subprocess.PIPE, text=True
-    ) as process:
+    with launched(2, ["-m", "gancross", *arguments], env=environment()) as run:
         deadline = time.monotonic() + LIMIT
         while not (tmp_path / "run" / "last.pt").exists():
-            assert process.poll() is None and time.monotonic() < deadline
+            assert run.process.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=LIMIT)[1]
+        run.process.send_signal(signal.SIGTERM)
+        run.process.wait(LIMIT)
+        said = run.ended().err
     (line,) = [line for line in said.splitlines() if line.startswith("Error:")]
     step = checkpoint.load(tmp_path / "run" / "last.pt").step
     assert f"stopped at step {step} of 1000000; the same command resumes" in line

@@ -18,16 +18,14 @@ from pathlib import Path
 
 import pytest
 from official_formats import write_cifar10
-from processes import environment
+from processes import LIMIT, environment, running
 from ruamel.yaml import YAML
+from run_folders import trained_here
 
 from gancross.cli.main import cli, main
 from gancross.errors import GancrossError
 from gancross.trainer.experiments import RECIPES, SOURCES
 from gancross.workflow import runner
-from gancross.workflow.execution import Ended, Execution
-from gancross.workflow.runner import train_one
-from gancross.workflow.spec import PlannedRun
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -97,11 +95,6 @@ def no_run_reason(line: str) -> str | None:
     return next((why for part, why in NOT_RUN.items() if line.startswith(part)), None)
 
 
-def trained_here(run: PlannedRun, folder: Path, execution: Execution, request: object) -> Ended:
-    """In place of a process for each run, which test_benchmark.py starts."""
-    return train_one(run, folder, execution)
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoints: dict[str, Path]) -> Path:
     """A folder with two checkpoints and a small CIFAR-10 in its official format."""
@@ -145,10 +138,8 @@ def run(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         if line in UNDER_TORCHRUN:
             command = [IN_TORCHRUN.get(word, word) for word in arguments]
             shrunk = [*command, *SHRUNK[arguments[at + 1]]]
-            subprocess.run(
-                [sys.executable, "-m", "torch.distributed.run", "--standalone", *shrunk], check=True,
-                env=environment(), capture_output=True,
-            )  # fmt: skip
+            with running(["-m", "torch.distributed.run", "--standalone", *shrunk], env=environment()) as run:
+                assert run.process.wait(LIMIT) == 0, run.ended().err
             return
         program, arguments = "gancross", arguments[at + 1 :]
     if program == "rm":

@@ -26,7 +26,7 @@ MARK = "GANCROSS_TEST_OF_INTERRUPTIONS"
 GANCROSS = ("-m", "gancross")
 WITH_WORKERS = (str(ROOT / "tests" / "with_workers.py"),)
 # From the first imports, which take about two seconds, into the work, where one moment is like another.
-DELAYS = (0.1, 0.4, 0.8, 1.2, 1.6, 2.0, 3.0, 4.5)
+DELAYS = (0.1, 0.3, 0.6, 0.9, 1.2, 1.6, 2.2, 4.0)
 COMMANDS = {
     "train": "train mixture --set width=8 --steps 1000000 --checkpoint-every 50 --out run -q",
     "crosstest": "crosstest {model} -n 3000000 --device cpu --json record.json -q",
