@@ -3,9 +3,9 @@
     python benchmarks/gate_power.py [--out FOLDER]      goes on if called again
 
 *False alarms*: of many good runs, ten of each method are drawn as a baseline and three others as a result,
-again and again. *Detection*: three faulty runs of a method take the place of good ones, every choice of
-three; the baseline is the one in the repository. Faults: the penalty's sign flipped, γ × 100, a tenth of the
-steps.
+again and again; and the baseline of the repository is held against every draw of three new ones. *Detection*:
+runs with a fault take the place of good ones of the same seeds, with the repository's baseline. Faults: the
+penalty's sign flipped, γ × 100, a tenth of the steps. All runs are trained here, one thread each.
 """
 
 from __future__ import annotations
@@ -16,92 +16,111 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
+import torch
 
+from gancross import checkpoint
 from gancross.evaluator.crosstest import crosstest
 from gancross.evaluator.gate import Gate, gate
 from gancross.evaluator.result import Result, load_result
-from gancross.trainer import step
+from gancross.json_values import parsed
+from gancross.trainer import weightings
 from gancross.trainer.loop import train
-from gancross.workflow.execution import Execution
 from gancross.workflow.plan import is_finished, run_folder
-from gancross.workflow.runner import contestant_of, train_all
+from gancross.workflow.runner import contestant_of
 from gancross.workflow.spec import PlannedRun, Spec, load_spec
 
 HERE = Path(__file__).parent
+BASELINE = HERE / "results" / "quick-baseline.json"
 METHODS = ("unregularized", "regularized")
-GOOD_SEEDS = range(10, 26)
-FAULTY_SEEDS = range(100, 105)
+GOOD_SEEDS = range(10, 34)  # the baseline's ten, and more
+NEW_SEEDS = range(20, 34)
+FAULTY_SEEDS = range(20, 28)
 BASELINE_RUNS, RESULT_RUNS = 10, 3
-SPLITS = 1000
+DRAWS = 1000
+SIGN, GAMMA, STEPS = "penalty's sign flipped", "gamma x 100", "a tenth of the steps"
+Draw = Mapping[str, Sequence[int]]
 
 
-def good_runs(spec: Spec) -> list[PlannedRun]:
-    """Sixteen runs of each method, the baseline's ten among them."""
-    return [run for variant in METHODS for run in _runs(spec, variant, GOOD_SEEDS, {})]
-
-
-def faulty_runs(spec: Spec) -> dict[str, list[PlannedRun]]:
-    """By fault, five runs of every method that it touches."""
-    first = {run.variant: run.recipe for run in spec.runs}
-    steps = {"steps": first["regularized"].steps // 10}
-    return {
-        "penalty's sign flipped": _runs(spec, "regularized", FAULTY_SEEDS, {}),
-        "gamma x 100": _runs(spec, "regularized", FAULTY_SEEDS, {"gamma": 100 * first["regularized"].gamma}),
-        "a tenth of the steps": [
-            run for variant in METHODS for run in _runs(spec, variant, FAULTY_SEEDS, steps)
-        ],
-    }
-
-
-def _runs(spec: Spec, variant: str, seeds: Sequence[int], changes: dict[str, Any]) -> list[PlannedRun]:
-    recipe = next(run.recipe for run in spec.runs if run.variant == variant)
+def runs_of(spec: Spec, method: str, seeds: Sequence[int], **changes: Any) -> list[PlannedRun]:
+    """The runs of one method with these seeds, perhaps with a fault."""
+    recipe = next(run.recipe for run in spec.runs if run.variant == method)
     return [
         PlannedRun(
-            name=f"{variant}-seed{seed}",
-            variant=variant,
-            recipe=recipe.with_changes({"seed": seed, **changes}),
+            name=f"{method}-seed{seed}", variant=method, recipe=recipe.with_changes({"seed": seed, **changes})
         )
         for seed in seeds
     ]
 
 
+def faulty_runs(spec: Spec) -> dict[str, list[PlannedRun]]:
+    """By fault, the runs of every method that it touches."""
+    first = {run.variant: run.recipe for run in spec.runs}
+    steps = first["regularized"].steps // 10
+    return {
+        SIGN: runs_of(spec, "regularized", FAULTY_SEEDS),
+        GAMMA: runs_of(spec, "regularized", FAULTY_SEEDS, gamma=100 * first["regularized"].gamma),
+        STEPS: [run for method in METHODS for run in runs_of(spec, method, FAULTY_SEEDS, steps=steps)],
+    }
+
+
 @contextmanager
-def flipped_sign() -> Any:
-    """Inside, the discriminator is rewarded for what it should pay for."""
-    real = step.scored
-
-    def flipped(*arguments: Any) -> Any:
-        scores, penalty = real(*arguments)
-        return scores, -penalty
-
-    with mock.patch.object(step, "scored", flipped):
+def flipped_sign() -> Iterator[None]:
+    """Inside, the discriminator is rewarded for what it should pay for, however the gradient is found."""
+    real, fake = weightings.JENSEN_SHANNON.real, weightings.JENSEN_SHANNON.fake
+    assert real is not None and fake is not None
+    negative = weightings.NoiseInduced(real=lambda v: -real(v), fake=lambda v: -fake(v))
+    with mock.patch.object(weightings, "JENSEN_SHANNON", negative):
         yield
 
 
-def judged(runs: Sequence[PlannedRun], folders: Callable[[PlannedRun], Path], spec: Spec) -> Result:
-    """One cross-test of all runs by the quick benchmark's protocol."""
+def train_all(runs: Sequence[PlannedRun], out: Path) -> None:
+    """Trains what is missing."""
+    for run in runs:
+        folder = run_folder(out, run)
+        if not is_finished(run, folder):
+            train(run.recipe, folder, device="cpu")
+
+
+def check_fault(runs: Sequence[PlannedRun], out: Path, good: Path, *, negative: bool) -> None:
+    """Every fault has reached the weights: none is the good run of the same seed; Ω has the planted sign."""
+    for run in runs:
+        faulty, sound = (checkpoint.load(run_folder(home, run) / "last.pt") for home in (out, good))
+        assert any(
+            not torch.equal(value, sound.discriminator_state[key])
+            for key, value in faulty.discriminator_state.items()
+        ), f"{run.name}: the planted fault changed nothing"
+        last = (run_folder(out, run) / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1]
+        assert (parsed(last)["penalty"] < 0) == negative, f"{run.name}: the penalty has the wrong sign"
+
+
+def judged(homes: Sequence[tuple[PlannedRun, Path]], spec: Spec, kept: Path) -> Result:
+    """One cross-test of all runs by the quick benchmark's protocol; kept in a file."""
+    if kept.exists():
+        return load_result(kept)
     asked = spec.crosstest
-    contestants = [contestant_of(folders(run), run) for run in runs]
-    return crosstest(
-        contestants, data="digits", num_samples=asked.num_samples, seed=asked.seed, controls=asked.controls,
-        norm_check=asked.norm_check, metrics=asked.metrics, device="cpu",
+    result = crosstest(
+        [contestant_of(home, run) for run, home in homes], data="digits", num_samples=asked.num_samples,
+        seed=asked.seed, controls=asked.controls, norm_check=asked.norm_check, metrics=asked.metrics,
+        device="cpu",
     )  # fmt: skip
+    result.save(kept)
+    return result
 
 
-def part(result: Result, names: Collection[str]) -> Result:
+def part(result: Result, drawn: Draw) -> Result:
     """The result of a cross-test of some of the contestants only, as far as a gate reads it.
 
     Samples depend on a contestant's name and every cell on its two models alone, so it is the same.
     """
+    names: Collection[str] = {f"{method}-seed{seed}" for method, seeds in drawn.items() for seed in seeds}
     document = dict(result.document)
     document["contestants"] = [one for one in document["contestants"] if one["name"] in names]
     document["cross"] = [
@@ -110,70 +129,71 @@ def part(result: Result, names: Collection[str]) -> Result:
     return Result(document)
 
 
+def rung(gates: Sequence[Gate]) -> dict[str, Any]:
+    """How many gates failed, and by which figures."""
+    figures = Counter(f"{one.metric} of {one.name}" for found in gates for one in found.regressions)
+    failed = sum(bool(found.regressions) for found in gates)
+    return {
+        "gates": len(gates), "failed": failed, "rate": failed / len(gates),
+        "by_figure": dict(figures.most_common()),
+    }  # fmt: skip
+
+
 def false_alarms(result: Result) -> dict[str, Any]:
     """Gates between random parts of the good runs."""
     random = np.random.default_rng(0)
-    rang, rung = 0, Counter[str]()
-    for _ in range(SPLITS):
-        old, new = [], []
-        for method in METHODS:
-            drawn = random.permutation(GOOD_SEEDS)
-            old += [f"{method}-seed{seed}" for seed in drawn[:BASELINE_RUNS]]
-            new += [f"{method}-seed{seed}" for seed in drawn[BASELINE_RUNS : BASELINE_RUNS + RESULT_RUNS]]
-        found = gate(part(result, new), part(result, old))
-        rang += bool(found.regressions)
-        rung.update(_rung(found))
-    return {"gates": SPLITS, "failed": rang, "rate": rang / SPLITS, "by_figure": dict(rung.most_common())}
+    gates = []
+    for _ in range(DRAWS):
+        drawn = {method: random.permutation(GOOD_SEEDS).tolist() for method in METHODS}
+        old = {method: seeds[:BASELINE_RUNS] for method, seeds in drawn.items()}
+        new = {method: seeds[BASELINE_RUNS:][:RESULT_RUNS] for method, seeds in drawn.items()}
+        gates.append(gate(part(result, new), part(result, old)))
+    return rung(gates)
 
 
-def detection(result: Result, baseline: Result, faulty: Sequence[str]) -> dict[str, Any]:
-    """Gates of every choice of three faulty runs per method against the baseline."""
-    methods = sorted({name.rsplit("-", 1)[0] for name in faulty})
-    untouched = [f"{method}-seed{seed}" for method in METHODS if method not in methods
-                 for seed in list(GOOD_SEEDS)[BASELINE_RUNS : BASELINE_RUNS + RESULT_RUNS]]  # fmt: skip
-    rang, rung, gates = 0, Counter[str](), 0
-    for seeds in combinations(FAULTY_SEEDS, RESULT_RUNS):
-        names = [f"{method}-seed{seed}" for method in methods for seed in seeds] + untouched
-        found = gate(part(result, names), baseline)
-        gates += 1
-        rang += bool(found.regressions)
-        rung.update(_rung(found))
-    return {"gates": gates, "failed": rang, "rate": rang / gates, "by_figure": dict(rung.most_common())}
+def against_baseline(result: Result, baseline: Result, seeds: Sequence[int]) -> dict[str, Any]:
+    """Gates of random threes of each method's runs against the repository's baseline."""
+    random = np.random.default_rng(0)
+    draws = [
+        {method: random.choice(seeds, RESULT_RUNS, replace=False).tolist() for method in METHODS}
+        for _ in range(DRAWS)
+    ]
+    return rung([gate(part(result, drawn), baseline) for drawn in draws])
 
 
-def _rung(found: Gate) -> list[str]:
-    return [f"{one.metric} of {one.name}" for one in found.regressions]
+def measured(out: Path) -> dict[str, Any]:
+    """Trains, cross-tests and holds everything against everything."""
+    spec, baseline = load_spec(HERE / "quick.toml"), load_result(BASELINE)
+    good = [run for method in METHODS for run in runs_of(spec, method, GOOD_SEEDS)]
+    train_all(good, out / "good")
+    sound = judged([(run, out / "good") for run in good], spec, out / "good.json")
+    record: dict[str, Any] = {
+        "false_alarms": {
+            "random_baselines": false_alarms(sound),
+            "this_baseline": against_baseline(sound, baseline, NEW_SEEDS),
+        },
+        "detection": {},
+    }
+    for fault, runs in faulty_runs(spec).items():
+        home = out / fault.replace(" ", "-").replace("'", "")
+        with flipped_sign() if fault == SIGN else nullcontext():
+            train_all(runs, home)
+        check_fault(runs, home, out / "good", negative=fault == SIGN)
+        touched = {run.name for run in runs}
+        others = [run for run in good if run.recipe.seed in FAULTY_SEEDS and run.name not in touched]
+        homes = [(run, home) for run in runs] + [(run, out / "good") for run in others]
+        result = judged(homes, spec, home / "result.json")
+        record["detection"][fault] = against_baseline(result, baseline, FAULTY_SEEDS)
+    return record
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("gate-power"), help="folder of the runs")
     out: Path = parser.parse_args().out
+    torch.set_num_threads(1)
     began = time.perf_counter()
-    spec = load_spec(HERE / "quick.toml")
-    execution = Execution(device="cpu")
-    good = good_runs(spec)
-    baseline = load_result(HERE / "results" / "quick-baseline.json")
-    train_all(good, out / "good", execution=execution)
-    found: dict[str, Any] = {"false_alarms": false_alarms(judged(good, lambda run: out / "good", spec))}
-    found["detection"] = {}
-    spare = [run for run in good if run.recipe.seed in list(GOOD_SEEDS)[BASELINE_RUNS:]]
-    for fault, runs in faulty_runs(spec).items():
-        folder = out / fault.replace(" ", "-")
-        if "sign" in fault:
-            with flipped_sign():
-                for run in runs:
-                    if not is_finished(run, run_folder(folder, run)):
-                        train(run.recipe, run_folder(folder, run), device="cpu")
-        else:
-            train_all(runs, folder, execution=execution)
-        touched = {run.variant for run in runs}
-        others = [run for run in spare if run.variant not in touched][:RESULT_RUNS]
-        homes = {run.name: folder for run in runs} | {run.name: out / "good" for run in others}
-        result = judged([*runs, *others], lambda run, homes=homes: homes[run.name], spec)  # type: ignore[misc]
-        found["detection"][fault] = detection(result, baseline, [run.name for run in runs])
-    record = {
-        **found,
+    record = measured(out) | {
         "baseline_runs": BASELINE_RUNS, "result_runs": RESULT_RUNS, "good_runs": len(GOOD_SEEDS),
         "faulty_runs": len(FAULTY_SEEDS), "seconds": round(time.perf_counter() - began, 1),
         "versions": {name: version(name) for name in ("torch", "numpy")},

@@ -124,7 +124,10 @@ def from_bytes(content: bytes, path: Path) -> Checkpoint:
     try:
         loaded = _shared(content) if path.suffix == ".safetensors" else load_archive(content)
         if not isinstance(loaded, dict) or "format" not in loaded:
-            raise RefusedArchive("not a checkpoint of gancross (no 'format' key); other code needs --arch")
+            raise RefusedArchive(
+                "not a checkpoint of gancross (no 'format' key); other code needs --arch"
+                " NAME=module:factory --trust-code"
+            )
         if loaded["format"] != FORMAT:
             raise RefusedArchive(f"format {shown(loaded['format'])}; this version reads {FORMAT}")
         values = {key: value for key, value in loaded.items() if key != "format"}

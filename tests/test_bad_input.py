@@ -52,6 +52,7 @@ CALLS = [
     ("crosstest good.pt -n many", 2, "not a valid integer"),
     ("crosstest good.pt --batch-size 0", 2, "at least 1"),
     ("crosstest good.pt --data nonsense", 2, "unknown data set 'nonsense'"),
+    ("crosstest good.pt --data colour", 2, "a folder of images is folder:colour"),
     ("crosstest good.pt --norm running", 2, "--norm"),
     ("crosstest good.pt --seed -1", 2, "the seed must be at least 0"),
     ("crosstest good.pt --metrics fed", 2, "did you mean 'fid'"),

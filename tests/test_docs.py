@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -71,7 +72,8 @@ NOT_RUN = {
 # What must be there before a page begins, made by commands as on the page.
 BEFORE = {
     "README.md": [
-        "gancross train mixture", "gancross train mixture --regularizer none",
+        "gancross train mixture", "gancross train mixture --regularizer none", "python dcgan.py",
+        "python images.py",
     ],
     "ci.md": [], "clusters.md": [], "json.md": [], "protocol.md": [], "recipes.md": [], "extending.md": [],
 }  # fmt: skip
@@ -97,7 +99,9 @@ def no_run_reason(line: str) -> str | None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoints: dict[str, Path]) -> Path:
-    """A folder with two checkpoints and a small CIFAR-10 in its official format."""
+    """A folder with two checkpoints, the examples and a small CIFAR-10 in its official format."""
+    shutil.copytree(ROOT / "docs" / "examples", tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(sys, "path", sys.path[:])
     for name, label in {"A.pt": "digits-plain", "B.pt": "digits-regularized"}.items():
         shutil.copy(checkpoints[label], tmp_path / name)
     (tmp_path / "data").mkdir()
@@ -142,6 +146,9 @@ def run(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
                 assert run.process.wait(LIMIT) == 0, run.ended().err
             return
         program, arguments = "gancross", arguments[at + 1 :]
+    if program == "python":
+        runpy.run_path(arguments[0], run_name="__main__")
+        return
     if program == "rm":
         for argument in arguments:
             (folder / argument).unlink()

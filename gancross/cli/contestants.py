@@ -167,7 +167,8 @@ def _codes(models: Sequence[Model], options: ModelOptions) -> dict[str, str]:
         if model.name in codes and (model.is_onnx or model.is_folder):
             raise UsageError(f"--arch {model.name}: it is no file of weights and needs no code")
         if len(model.files) > 1 and not model.is_onnx and model.name not in codes:
-            raise UsageError(f"'{model.name}': two files of weights need --arch {model.name}=module:factory")
+            needed = f"--arch {model.name}=module:factory --trust-code"
+            raise UsageError(f"'{model.name}': two files of weights need {needed}")
     if codes and not options.trust_code:
         name, code = next(iter(codes.items()))
         raise UsageError(f"--arch {name}={code} {TRUST}")

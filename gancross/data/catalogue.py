@@ -100,6 +100,8 @@ def load(
 
         return folder.load(Path(name.removeprefix(FOLDER)), image_size=image_size, workers=readers)
     if name not in DATASETS:
+        if Path(name).is_dir():
+            raise UsageError(f"unknown data set '{name}': a folder of images is {FOLDER}{name}")
         raise unknown_name("data set", name, [*DATASETS, "folder:PATH"])
     _check_size(name, DATASETS[name], image_size)
     asked = Asked(

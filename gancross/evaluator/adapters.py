@@ -117,9 +117,10 @@ def fitting(network: nn.Module, holds: Mapping[str, object], *, what: str, where
     if not found:
         raise UsageError(f"{where}: holds no weights")
     place, nearest = max(found, key=lambda one: len(expected.keys() & one[1].keys()))
+    hint = "" if "," in where else "; two files are written GENERATOR,DISCRIMINATOR"
     raise UsageError(
         f"{where}: no weights fit the {what}; nearest are those at '{place or 'the top'}':"
-        f" {_difference(expected, nearest)}"
+        f" {_difference(expected, nearest)}{hint}"
     )
 
 

@@ -10,6 +10,8 @@ import importlib.util
 import inspect
 import os
 import sys
+import sysconfig
+import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -113,4 +115,13 @@ def _running(what: str, code: Callable[[], Any]) -> Any:
     except (Exception, SystemExit) as error:
         kind = type(error).__name__
         said = first_line(error) if isinstance(error, Exception) else str(error)
-        raise UsageError(f"{what} raised {kind}: {said}") from error
+        raise UsageError(f"{what} raised {kind}{_line(error)}: {said}") from error
+
+
+def _line(error: BaseException) -> str:
+    """Where code of others raised: its own innermost line, not one of a library that it called."""
+    libraries = [sysconfig.get_paths()[key] for key in ("stdlib", "purelib", "platlib")]
+    not_theirs = (*libraries, os.fspath(Path(__file__).parents[1]), "<")
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if not frame.filename.startswith(not_theirs)]
+    return f" at {Path(theirs[-1].filename).name}:{theirs[-1].lineno}" if theirs else ""
