@@ -19,8 +19,8 @@ HERE = Path(__file__).parent
 
 def questions() -> list[str]:
     """The modules of speed/ that record something, by their names with hyphens."""
-    modules = [path.stem for path in sorted((HERE / "speed").glob("[!_]*.py")) if path.stem != "timing"]
-    return [module.replace("_", "-") for module in modules]
+    modules = {path.stem for path in (HERE / "speed").glob("[!_]*.py")} - {"timing", "steps"}
+    return [module.replace("_", "-") for module in sorted(modules)]
 
 
 def main() -> None:

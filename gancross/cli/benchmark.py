@@ -96,6 +96,4 @@ def _list(spec: Spec, out: Path, console: Console) -> None:
             escape(variant.name), str(variant.runs), f"{variant.steps:,}", *sizes, escape(variant.state)
         )
     console.print(table)
-    console.print(
-        "FLOP of convolutions and matrix products, for plain double backward. '?': a folder is not opened."
-    )
+    console.print("FLOP of convolutions and matrix products. '?': a folder is not opened.")

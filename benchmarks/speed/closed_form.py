@@ -1,0 +1,69 @@
+"""The closed form of D's gradient against double backward, sharing the forward pass and not."""
+
+from __future__ import annotations
+
+import torch
+
+from gancross.memory import kept_memory
+from gancross.trainer.objectives import OBJECTIVES
+from gancross.trainer.recipes import Recipe
+from gancross.trainer.regularizers import jensen_shannon
+from speed.steps import Steps, dcgan, mixture, on_route
+from speed.timing import Row, interleaved, record
+
+# Of double backward with a shared forward pass, and with forward passes of its own.
+LINEAR, SMOOTH = (8 / 12, 8 / 18), (12 / 12, 12 / 18)
+GOALS = (0.70, 0.50)
+
+
+class Separately(Steps):
+    """Double backward as two terms that are put together: the loss, and Ω with forward passes of its own."""
+
+    def gradient(self) -> None:
+        """D's gradient."""
+        discriminator = self.players.discriminator
+        discriminator.zero_grad(set_to_none=True)
+        fake = self.fakes()
+        loss = OBJECTIVES[self.recipe.objective].discriminator_loss(
+            real=discriminator(self.real).flatten(), fake=discriminator(fake).flatten()
+        )
+        torch.autograd.backward(loss + self.recipe.gamma / 2 * jensen_shannon(discriminator, self.real, fake))
+
+
+def rows() -> list[Row]:
+    """Networks at one thread."""
+    found: list[Row] = []
+    for name, chosen, predicted, goals, rounds, calls in (
+        ("`dcgan32` without normalization, width 64", dcgan(64, "none"), LINEAR, GOALS, 5, 1),
+        ("`dcgan32` without normalization, width 16", dcgan(16, "none"), LINEAR, GOALS, 15, 4),
+        ("`dcgan32` with batch norm, width 16", dcgan(16, "batch"), SMOOTH, (None, None), 15, 4),
+        ("mixture MLP (tanh)", mixture(), SMOOTH, (None, None), 25, 20),
+    ):  # fmt: skip
+        found += compared(name, chosen, predicted, goals, rounds, calls)
+    return found
+
+
+def compared(
+    name: str, chosen: Recipe, predicted: tuple[float, float], goals: tuple[float | None, float | None],
+    rounds: int, calls: int,
+) -> list[Row]:  # fmt: skip
+    """D's gradient by the closed form over each of the other two."""
+    ways = {
+        "closed": Steps(chosen).gradient,
+        "shared": on_route(chosen, closed_form=False, coupled=True).gradient,
+        "separate": Separately(chosen).gradient,
+    }
+    with kept_memory():
+        times = interleaved(ways, rounds=rounds, threads=1, calls=calls)
+    return [
+        times.row(f"{name}: D's gradient, closed form / double backward, {words}", "closed", other,
+                  predicted=count, goal=goal)
+        for other, words, count, goal in (
+            ("shared", "shared forward pass", predicted[0], goals[0]),
+            ("separate", "separate forward passes", predicted[1], goals[1]),
+        )
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    record("closed-form", rows)

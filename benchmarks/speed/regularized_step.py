@@ -1,0 +1,96 @@
+"""What the regularizer adds to a whole training step and to its parts, and what changed algorithms take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gancross.memory import kept_memory
+from gancross.trainer.gradients import compiled
+from gancross.trainer.recipes import Recipe
+from speed.steps import Steps, dcgan, mixture
+from speed.timing import Row, Spread, interleaved, record
+
+THREADS = (1, 2)
+# Passes of one batch through (generator, discriminator), in units of a forward pass, and the goals.
+PREDICTED = {"none": 14 / 12, "batch": 18 / 12, "mixture": 18 / 12}
+GOALS = {"none": 1.25, "batch": 1.50, "mixture": 1.40}
+NAMES = {"none": "without normalization", "batch": "with batch norm"}
+
+
+def rows() -> list[Row]:
+    """Networks × threads."""
+    found: list[Row] = []
+    for width, rounds in ((64, 5), (16, 15)):
+        for normalization in ("none", "batch"):
+            base = dcgan(width, normalization)
+            name = f"`dcgan32` {NAMES[normalization]}, width {width}, batch {base.batch_size}"
+            found += ratios(name, base, normalization, rounds=rounds, calls=1 if width == 64 else 4)
+    return [*found, *ratios("mixture MLP (tanh), batch 512", mixture(), "mixture", rounds=25, calls=20)]
+
+
+def ratios(name: str, base: Recipe, kind: str, *, rounds: int, calls: int) -> list[Row]:
+    """Regularized / unregularized, at one thread and at two; and the variants, at one."""
+    made = {
+        "unregularized": Steps(base.with_changes({"regularizer": "none"})),
+        "regularized": Steps(base),
+        "simultaneous": Steps(base.with_changes({"update": "simultaneous"})),
+        "lazy": Steps(base.with_changes({"penalty_every": 4})),
+        "quarter": Steps(base.with_changes({"penalty_fraction": 0.25})),
+    }
+    if kind == "mixture":
+        made["compiled"] = _compiled(Steps(base))
+    found: list[Row] = []
+    for threads in THREADS:
+        variants = {label: steps.whole for label, steps in made.items()}
+        with kept_memory():
+            for steps in made.values():
+                steps.whole()
+            times = interleaved(variants, rounds=rounds, threads=threads, calls=calls)
+            parts = _parts(made["unregularized"], made["regularized"], threads, rounds, calls)
+        rate = [base.batch_size / seconds for seconds in times.seconds["unregularized"]]
+        parts["samples_per_second_unregularized"] = vars(Spread.of(rate))
+        found.append(times.row(
+            f"{name}: regularized / unregularized step", "regularized", "unregularized",
+            predicted=PREDICTED[kind], goal=GOALS[kind], **parts,
+        ))  # fmt: skip
+        if threads == 1:
+            found += [
+                times.row(f"{name}: {words} / unregularized step", label, "unregularized", **more)
+                for label, words, more in _variants(kind)
+                if label in made
+            ]
+    return found
+
+
+def _variants(kind: str) -> list[tuple[str, str, dict[str, float]]]:
+    free = {"goal": 1.0, "predicted": 11 / 12} if kind == "none" else {}
+    return [
+        ("simultaneous", "regularized `update=simultaneous`", free),
+        ("lazy", "`penalty_every=4`", {}),
+        ("quarter", "`penalty_fraction=0.25`", {}),
+        ("compiled", "regularized `--compile`", {}),
+    ]
+
+
+def _parts(plain: Steps, regularized: Steps, threads: int, rounds: int, calls: int) -> dict[str, object]:
+    """D's update, G's and the optimizers by themselves, so that none of them hides in a ratio."""
+    times = interleaved(
+        {
+            "discriminator, unregularized": plain.discriminator,
+            "discriminator, regularized": regularized.discriminator,
+            "generator": plain.generator, "optimizers": plain.optimizers,
+        },
+        rounds=rounds, threads=threads, calls=calls,
+    )  # fmt: skip
+    return dict(times.spreads())
+
+
+def _compiled(steps: Steps) -> Steps:
+    made = steps.players
+    route, told = compiled(made.route, made.discriminator, steps.recipe)
+    print(told, flush=True)
+    return Steps(steps.recipe, replace(made, route=route))
+
+
+if __name__ == "__main__":
+    record("regularized-step", rows)

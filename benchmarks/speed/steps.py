@@ -1,0 +1,108 @@
+"""What the questions about training measure: steps of real recipes, on stand-in samples of their shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from gancross import models
+from gancross.distributed import ALONE
+from gancross.latents import Stream, latents
+from gancross.trainer.experiments import recipe
+from gancross.trainer.gradients import add_gradients
+from gancross.trainer.recipes import Recipe
+from gancross.trainer.state import make_players
+from gancross.trainer.step import Players, discriminator_step, generator_step, simultaneous_step
+
+SHAPES = {"cifar10": (3, 32, 32), "mixture": (3,)}
+Step = Callable[[], None]
+
+
+def players(chosen: Recipe) -> Players:
+    """Both networks of a recipe, and their optimizers, on the CPU."""
+    shape = models.Shape(
+        sample=SHAPES[chosen.data], latent_dim=chosen.latent_dim, width=chosen.width,
+        normalization=chosen.normalization, activation=chosen.activation,
+    )  # fmt: skip
+    return make_players(chosen, models.pair(chosen.network, shape), torch.device("cpu"))
+
+
+class Steps:
+    """One run's updates, each on fresh latents and the same reals."""
+
+    def __init__(self, chosen: Recipe, made: Players | None = None) -> None:
+        self.recipe, self.players = chosen, made or players(chosen)
+        self.real = torch.randn(
+            chosen.batch_size, *SHAPES[chosen.data], generator=torch.Generator().manual_seed(0)
+        )
+        self._update = 0
+        self._fakes: torch.Tensor | None = None
+
+    def _latents(self) -> torch.Tensor:
+        self._update += 1
+        n, dim = self.recipe.batch_size, self.recipe.latent_dim
+        return latents(Stream(0, "speed"), self._update * n, n, dim=dim, prior=self.recipe.latent)
+
+    def discriminator(self) -> None:
+        """D's update, its optimizer included."""
+        discriminator_step(
+            self.players, self.recipe, real=self.real, latents=self._latents(), gamma=self.recipe.gamma,
+            update=self._update,
+        )  # fmt: skip
+
+    def gradient(self) -> None:
+        """D's gradient alone."""
+        self.players.discriminator.zero_grad(set_to_none=True)
+        add_gradients(
+            self.players.discriminator, self.players.route, self.recipe, real=self.real, fake=self.fakes(),
+            gamma=self.recipe.gamma, update=self._update, processes=ALONE,
+        )  # fmt: skip
+
+    def fakes(self) -> torch.Tensor:
+        """Generated samples; always the same, so that they cost nothing."""
+        if self._fakes is None:
+            with torch.no_grad():
+                self._fakes = self.players.generator(self._latents())
+        return self._fakes
+
+    def generator(self) -> None:
+        """G's update, its optimizer included."""
+        generator_step(
+            self.players, self.recipe, latents=self._latents(), gamma=self.recipe.gamma, update=self._update
+        )
+
+    def whole(self) -> None:
+        """One step of Algorithm 1, or the simultaneous one."""
+        if self.recipe.update == "simultaneous":
+            simultaneous_step(
+                self.players, self.recipe, real=self.real, latents=self._latents(),
+                gamma=self.recipe.gamma, update=self._update,
+            )  # fmt: skip
+            return
+        self.discriminator()
+        self.generator()
+
+    def optimizers(self) -> None:
+        """Both optimizers alone, on the gradients that are there."""
+        self.players.discriminator_optimizer.step()
+        self.players.generator_optimizer.step()
+
+
+def dcgan(width: int, normalization: str, **changes: object) -> Recipe:
+    """`cifar10-dcgan` at another width, γ = 0.1."""
+    return recipe("cifar10-dcgan").with_changes(
+        {"width": width, "normalization": normalization, **changes}  # type: ignore[dict-item]
+    )
+
+
+def mixture(**changes: object) -> Recipe:
+    """`mixture`, γ = 0.1, batch 512."""
+    return recipe("mixture").with_changes(changes)  # type: ignore[arg-type]
+
+
+def on_route(chosen: Recipe, **route: object) -> Steps:
+    """The steps of a recipe with its discriminator's gradient found another way than by itself."""
+    made = players(chosen)
+    return Steps(chosen, replace(made, route=replace(made.route, **route)))  # type: ignore[arg-type]
