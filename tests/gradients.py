@@ -10,6 +10,7 @@ from torch import nn
 
 from gancross.distributed import Processes, current, joined
 from gancross.trainer.experiments import recipe
+from gancross.trainer.gradients import Route, route_of
 from gancross.trainer.noise import distinct_samples
 from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.recipes import Recipe
@@ -56,13 +57,16 @@ def draw(*shape: int, seed: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def gradients(chosen: Recipe, processes: Processes) -> tuple[Measured, Measured, list[torch.Tensor]]:
+def gradients(
+    chosen: Recipe, processes: Processes, *, closed_form: bool = False
+) -> tuple[Measured, Measured, list[torch.Tensor]]:
     """What both steps measured, and both networks' gradients after them."""
     generator, discriminator = network(2, 8, 3, seed=1), network(3, 8, 8, 1, seed=2)
     players = Players(
         generator=generator, discriminator=discriminator,
         generator_optimizer=optimizer(generator, chosen),
         discriminator_optimizer=optimizer(discriminator, chosen),
+        route=route_of(discriminator) if closed_form else Route(),
     )  # fmt: skip
     share = processes.share(distinct_samples(chosen, "discriminator"))
     said = discriminator_step(
@@ -80,7 +84,11 @@ def gradients(chosen: Recipe, processes: Processes) -> tuple[Measured, Measured,
 
 
 def every_case(processes: Processes) -> dict[str, list[torch.Tensor]]:
-    return {name: gradients(chosen, processes)[2] for name, chosen in CASES.items()}
+    both = {False: "", True: ", closed form"}
+    return {
+        name + words: gradients(chosen, processes, closed_form=closed_form)[2]
+        for name, chosen in CASES.items() for closed_form, words in both.items()
+    }  # fmt: skip
 
 
 @joined()
