@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scipy.stats import norm, t
+from scipy.stats import norm
 
 from gancross.errors import UsageError, unknown_name
 from gancross.evaluator.gate_figures import METRICS, GateMetric, Plain, Reading
+from gancross.evaluator.gate_spread import mean_figure, run_figures, spread_interval
 from gancross.evaluator.result import Result
 from gancross.evaluator.statistics import LEVEL, Z
 
@@ -72,10 +72,10 @@ def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | Non
     """Compares a result with a baseline, contestant by contestant or method by method.
 
     Where the baseline holds several runs of a method, methods are compared: the spread of its runs, at least
-    5, is the noise, d ± t_{m−1} s √(1/m + 1/k) for m old and k new runs, and opponents are the runs of other
-    methods. Otherwise contestants of the same name are, and the noise is that of sampling alone: each limit
-    is d ∓ √(δ₁² + δ₂²) with the distances δ of both figures from their limits, stretched from 95 % to the
-    gate's level as normal errors would be. That says nothing of another training run.
+    5, and of their opponents', the runs of other methods, is the noise (`gate_spread`). Otherwise contestants
+    of the same name are, and the noise is that of sampling alone: each limit is d ∓ √(δ₁² + δ₂²) with the
+    distances δ of both figures from their limits, stretched from 95 % to the gate's level as normal errors
+    would be. That says nothing of another training run. Opponents that the baseline has not do not count.
 
     Args:
         tolerances: by metric, how much worse it may be, absolute and ≥ 0; only these are compared. By
@@ -89,25 +89,25 @@ def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | Non
     asked = dict.fromkeys(METRICS, 0.0) if tolerances is None else dict(tolerances)
     _check_tolerances(asked)
     old_document, new_document = baseline.document, new.document
-    pairs = _pairs(new_document, old_document)
+    then, now = _sides(new_document, old_document)
     check_comparable(new_document, old_document, fidelity=any(name in FIDELITY for name in asked))
+    unit = _unit(old_document)
+    compare = _methods if unit == "method" else _checkpoints
     found = [
-        (name, metric, old, fresh)
-        for name, then, now in pairs
+        (name, metric, figures)
+        for name in then
         for metric in asked
-        if (old := _readings(old_document, then, METRICS[metric]))
-        and (fresh := _readings(new_document, now, METRICS[metric]))
+        if (figures := compare(metric, name, (old_document, then), (new_document, now))) is not None
     ]
     if tolerances is not None:
-        for metric in sorted(set(asked) - {metric for _, metric, _, _ in found}):
+        for metric in sorted(set(asked) - {metric for _, metric, _ in found}):
             raise UsageError(f"gate: metric '{metric}' is not in both results")
-    unit = _unit(old_document)
     level = 1 - (1 - LEVEL) / max(1, len(found))
     return Gate(
         unit=unit,
         comparisons=tuple(
-            _compared(name, metric, old, fresh, unit=unit, level=level, tolerance=asked[metric])
-            for name, metric, old, fresh in found
+            _compared(name, metric, figures, level=level, tolerance=asked[metric])
+            for name, metric, figures in found
         ),
     )
 
@@ -134,26 +134,31 @@ def _unit(document: Plain) -> Unit:
     return "method" if len(set(methods)) < len(methods) else "checkpoint"
 
 
-def _pairs(new: Plain, old: Plain) -> list[tuple[str, Sequence[str], Sequence[str]]]:
-    """(name, contestants of the baseline, contestants now); everything of the baseline must be there."""
-    then, now = _groups(old, _unit(old)), _groups(new, _unit(old))
+Groups = dict[str, list[str]]
+Side = tuple[Plain, Groups]
+
+
+def _sides(new: Plain, old: Plain) -> tuple[Groups, Groups]:
+    """Contestants of the baseline and now, by what is compared; everything of the baseline must be there."""
+    unit = _unit(old)
+    then, now = _groups(old, unit), _groups(new, unit)
     missing = [name for name in then if name not in now]
     if missing:
         raise UsageError(
             f"gate: not comparable: '{missing[0]}' of the baseline is not in the result, which has"
             f" {', '.join(map(repr, sorted(now))) or 'none'}"
         )
-    few = [name for name, runs in then.items() if _unit(old) == "method" and len(runs) < FEWEST_BASELINE_RUNS]
+    few = [name for name, runs in then.items() if unit == "method" and len(runs) < FEWEST_BASELINE_RUNS]
     if few:
         raise UsageError(
             f"gate: not comparable: the baseline has {len(then[few[0]])} runs of method '{few[0]}', and to"
             f" know the noise between runs takes at least {FEWEST_BASELINE_RUNS}"
         )
-    return [(name, runs, now[name]) for name, runs in then.items()]
+    return then, {name: now[name] for name in then}
 
 
-def _groups(document: Plain, unit: Unit) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
+def _groups(document: Plain, unit: Unit) -> Groups:
+    groups: Groups = {}
     for one in document["contestants"]:
         key = one["name"] if unit == "checkpoint" else one["method"]
         if key is not None:
@@ -161,31 +166,50 @@ def _groups(document: Plain, unit: Unit) -> dict[str, list[str]]:
     return groups
 
 
-def _readings(document: Plain, names: Sequence[str], metric: GateMetric) -> list[Reading]:
-    opponents = [one["name"] for one in document["contestants"] if one["name"] not in names]
-    found = (metric.read(document, name, opponents) for name in names)
-    return [reading for reading in found if reading is not None]
+@dataclass(frozen=True, kw_only=True)
+class _Change:
+    """A figure then and now, and how its interval follows from a level."""
+
+    old: float
+    new: float
+    runs: tuple[int, int]
+    interval: Callable[[float], tuple[float, float] | None]
 
 
-def _compared(
-    name: str, metric: str, old: list[Reading], new: list[Reading], *, unit: Unit, level: float,
-    tolerance: float,
-) -> Comparison:  # fmt: skip
-    interval = _between_runs(old, new, level) if unit == "method" else _between(old[0], new[0], level)
-    then, now = (statistics.fmean(one.value for one in side) for side in (old, new))
-    return Comparison(
-        name=name, metric=metric, old=then, new=now, runs=(len(old), len(new)), interval=interval,
-        tolerance=tolerance, decision=_decision(METRICS[metric], now - then, interval, tolerance),
+def _checkpoints(metric: str, name: str, *sides: Side) -> _Change | None:
+    """Of contestants of that name."""
+    found = [
+        METRICS[metric].read(document, name, [other for other in groups if other != name])
+        for document, groups in sides
+    ]
+    old, new = found
+    if old is None or new is None:
+        return None
+    return _Change(
+        old=old.value, new=new.value, runs=(1, 1), interval=lambda level: _between(old, new, level)
+    )
+
+
+def _methods(metric: str, name: str, *sides: Side) -> _Change | None:
+    """Of the runs of that method."""
+    old, new = (run_figures(METRICS[metric], document, groups, name) for document, groups in sides)
+    shared = [key for key in old if key in new]
+    if not shared:
+        return None
+    old, new = ({key: side[key] for key in shared} for side in (old, new))
+    return _Change(
+        old=mean_figure(old), new=mean_figure(new), runs=(len(old[shared[0]]), len(new[shared[0]])),
+        interval=lambda level: spread_interval(old, new, level=level),
     )  # fmt: skip
 
 
-def _between_runs(old: list[Reading], new: list[Reading], level: float) -> tuple[float, float] | None:
-    if len(old) < 2:
-        return None
-    difference = statistics.fmean(one.value for one in new) - statistics.fmean(one.value for one in old)
-    spread = statistics.stdev(one.value for one in old) * math.sqrt(1 / len(old) + 1 / len(new))
-    reach = float(t.ppf((1 + level) / 2, len(old) - 1)) * spread
-    return difference - reach, difference + reach
+def _compared(name: str, metric: str, figures: _Change, *, level: float, tolerance: float) -> Comparison:
+    interval = figures.interval(level)
+    return Comparison(
+        name=name, metric=metric, old=figures.old, new=figures.new, runs=figures.runs, interval=interval,
+        tolerance=tolerance,
+        decision=_decision(METRICS[metric], figures.new - figures.old, interval, tolerance),
+    )  # fmt: skip
 
 
 def _between(old: Reading, new: Reading, level: float) -> tuple[float, float] | None:

@@ -29,11 +29,13 @@ class GateMetric:
         higher_is_better: direction.
         meaning: for people.
         read: from the document, a contestant and the opponents that count; None where there is no figure.
+        before_opponents: whether it depends on them.
     """
 
     higher_is_better: bool
     meaning: str
     read: Callable[[Plain, str, Opponents], Reading | None]
+    before_opponents: bool = False
 
 
 def _fn(document: Plain, name: str, opponents: Opponents) -> Reading | None:
@@ -44,8 +46,8 @@ def _fn(document: Plain, name: str, opponents: Opponents) -> Reading | None:
 def _cross_fp(document: Plain, name: str, opponents: Opponents) -> Reading | None:
     """Pooled: the opponents' samples are independent of each other."""
     rates = _judging(document, "fp", name, opponents)
-    if not rates:
-        return None
+    if len(rates) < 2:
+        return _mean([(rate["rate"], rate["ci95"]) for rate in rates])
     pooled = Share(count=sum(rate["count"] for rate in rates), n=sum(rate["n"] for rate in rates))
     return Reading(value=pooled.rate, interval=wilson_interval(pooled))
 
@@ -106,19 +108,19 @@ METRICS: dict[str, GateMetric] = {
         higher_is_better=False, read=_fn, meaning="share of test data that its discriminator calls fake"
     ),
     "cross-fp": GateMetric(
-        higher_is_better=False, read=_cross_fp,
+        higher_is_better=False, read=_cross_fp, before_opponents=True,
         meaning="share of opponents' samples that its discriminator calls real",
     ),
     "cross-auc": GateMetric(
-        higher_is_better=True, read=_cross_auc,
+        higher_is_better=True, read=_cross_auc, before_opponents=True,
         meaning="AUC of its discriminator on test data against opponents' samples",
     ),
     "fooled": GateMetric(
-        higher_is_better=True, read=_fooled,
+        higher_is_better=True, read=_fooled, before_opponents=True,
         meaning="share of its samples that opponents' discriminators call real",
     ),
     "detected-auc": GateMetric(
-        higher_is_better=False, read=_detected_auc,
+        higher_is_better=False, read=_detected_auc, before_opponents=True,
         meaning="AUC of opponents' discriminators on test data against its samples",
     ),
     "fid": GateMetric(

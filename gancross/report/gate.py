@@ -16,8 +16,8 @@ STYLES = {"regression": "bold red", "improvement": "green"}
 SPEAKS = {
     "checkpoint": "This speaks of these checkpoints only, not of their methods: the noise is that of"
     " sampling, and another training run would differ by more.",
-    "method": "The noise is the spread of the baseline's runs, of which a method needs"
-    f" {FEWEST_BASELINE_RUNS}.",
+    "method": "The noise is the spread of the baseline's runs and of their opponents', of which a method"
+    f" needs {FEWEST_BASELINE_RUNS}.",
 }
 COLUMNS = ("metric", "old", "new", "change", "interval", "decision")
 
