@@ -93,3 +93,12 @@ def test_too_few_samples_are_said():
     assert "500 samples are fewer than the 2,048" in str(shortage(500, dimension=2048, who="'a'"))
     assert shortage(2048, dimension=2048, who="'a'") is None
     assert shortage(None, dimension=2048, who="the data") is None
+
+
+@pytest.mark.parametrize(("n", "rank"), [(200, 16), (9, 8)])
+def test_a_factor_of_full_rank_is_triangular_and_any_factor_makes_the_covariance_again(n, rank):
+    covariance = statistics_of(gaussian_features(5, n=n)).covariance
+    factor = covariance_factor(covariance)
+    assert factor.shape == (16, rank)
+    assert (rank == 16) == bool((np.triu(factor, 1) == 0).all())
+    np.testing.assert_allclose(factor @ factor.T, covariance, atol=1e-12 * np.abs(covariance).max())

@@ -29,11 +29,15 @@ def test_several_calls_make_one_figure():
 
 
 def test_a_ratio_is_taken_within_each_round():
-    times = Times(seconds={"ours": [2.0, 30.0, 5.0], "bare": [1.0, 10.0, 4.0]}, threads=1)
+    seconds = {"ours": [2.0, 30.0, 5.0], "bare": [1.0, 10.0, 4.0]}
+    times = Times(seconds=seconds, cpu={"ours": [1.0] * 3, "bare": [4.0] * 3}, threads=1)
     expected = np.quantile([2.0, 3.0, 1.25], [0.25, 0.5, 0.75])
     got = times.ratio("ours", "bare")
     assert [got.low, got.median, got.high] == pytest.approx(list(expected))
-    assert got.median != np.median(times.seconds["ours"]) / np.median(times.seconds["bare"])
+    row = times.row("ours / bare", "ours", "bare")
+    assert row.measured == got
+    assert row.parts["cpu_ratio"]["median"] == 0.25
+    assert row.parts["seconds"]["ours"]["median"] == 5.0
 
 
 def test_threads_are_pinned_and_given_back():

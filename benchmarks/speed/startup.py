@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from speed.timing import Row, Spread, interleaved, record
 
-ROUNDS = 40
+ROUNDS = 25
 GOAL = 0.3  # seconds
 
 

@@ -90,24 +90,29 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Times:
-    """Seconds of every variant, one figure a round."""
+    """Seconds of every variant, one figure a round: on the clock, and of processor time in `cpu`."""
 
     seconds: Mapping[str, Sequence[float]]
+    cpu: Mapping[str, Sequence[float]]
     threads: int
 
     def ratio(self, numerator: str, denominator: str) -> Spread:
         """Of the ratios within each round."""
-        pairs = zip(self.seconds[numerator], self.seconds[denominator], strict=True)
-        return Spread.of([over / under for over, under in pairs])
+        return _ratio(self.seconds, numerator, denominator)
 
     def row(
         self, work: str, numerator: str, denominator: str, *,
         predicted: float | None = None, goal: float | None = None, **parts: object,
     ) -> Row:  # fmt: skip
-        """The ratio of two variants as a line of the table; all variants' seconds stand in its parts."""
+        """The ratio of two variants as a line of the table.
+
+        Its parts have all variants' seconds, and the same ratio of processor time, which says more on a
+        busy machine, for work of one thread in one process.
+        """
+        cpu = vars(_ratio(self.cpu, numerator, denominator))
         return Row(
             work=work, measured=self.ratio(numerator, denominator), threads=self.threads,
-            predicted=predicted, goal=goal, parts={"seconds": self.spreads(), **parts},
+            predicted=predicted, goal=goal, parts={"seconds": self.spreads(), "cpu_ratio": cpu, **parts},
         )  # fmt: skip
 
     def spreads(self) -> dict[str, Any]:
@@ -127,14 +132,16 @@ def interleaved(variants: Variants, *, rounds: int, threads: int, calls: int = 1
     """
     names = list(variants)
     seconds: dict[str, list[float]] = {name: [] for name in names}
+    cpu: dict[str, list[float]] = {name: [] for name in names}
     with pinned(threads):
         for number in range(-warmup, rounds):
             for place in range(len(names)):
                 name = names[(number + place) % len(names)]
-                spent = _seconds(variants[name], calls)
+                on_the_clock, of_processors = _spent(variants[name], calls)
                 if number >= 0:
-                    seconds[name].append(spent)
-    return Times(seconds=seconds, threads=threads)
+                    seconds[name].append(on_the_clock)
+                    cpu[name].append(of_processors)
+    return Times(seconds=seconds, cpu=cpu, threads=threads)
 
 
 @contextmanager
@@ -184,9 +191,14 @@ def _load() -> list[float]:
     return [round(value, 2) for value in os.getloadavg()]
 
 
-def _seconds(variant: Callable[[], object], calls: int) -> float:
+def _ratio(figures: Mapping[str, Sequence[float]], numerator: str, denominator: str) -> Spread:
+    pairs = zip(figures[numerator], figures[denominator], strict=True)
+    return Spread.of([over / max(under, 1e-9) for over, under in pairs])
+
+
+def _spent(variant: Callable[[], object], calls: int) -> tuple[float, float]:
     gc.collect()  # what another variant left behind is not this one's cost
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     for _ in range(calls):
         variant()
-    return (time.perf_counter() - started) / calls
+    return (time.perf_counter() - started) / calls, (time.process_time() - cpu) / calls

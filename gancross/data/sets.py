@@ -139,13 +139,13 @@ def to_network(samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1
     if samples.ndim == 2:
         return samples
     low, high = data_range
-    return samples.to(torch.float32).mul((high - low) / 255).add_(low)
+    return samples.to(torch.float32, copy=True).mul_((high - low) / 255).add_(low)
 
 
 def to_canonical(
     samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1.0), *, quantize: bool = True
 ) -> torch.Tensor:
-    """A network's samples as a file would hold them: images clipped and rounded to 8 bits.
+    """A network's samples as a file would hold them: images clipped and rounded to 8 bits, row by row.
 
     Without `quantize` images are float32 levels, neither clipped nor rounded. The caller checks
     finiteness first: NaN has no 8-bit value.
@@ -153,5 +153,5 @@ def to_canonical(
     if samples.ndim == 2:
         return samples.to(torch.float32)
     low, high = data_range
-    levels = (samples.to(torch.float32) - low) * (255 / (high - low))
-    return levels.round_().clamp_(0, 255).to(torch.uint8) if quantize else levels
+    levels = samples.to(torch.float32).sub(low).mul_(255 / (high - low))
+    return (levels.round_().clamp_(0, 255).to(torch.uint8) if quantize else levels).contiguous()

@@ -49,10 +49,10 @@ class Collected:
             DivergenceError: one of them is NaN or infinite.
             ResourceError: the disk is full.
         """
-        if not bool(features.isfinite().all()) or not (logits is None or bool(logits.isfinite().all())):
+        rows = features.numpy()
+        if not np.isfinite(rows).all() or not (logits is None or np.isfinite(logits.numpy()).all()):
             raise DivergenceError(f"{self._who}: features of its samples are NaN or infinite")
         self._seen += len(features)
-        rows = features.numpy()
         if self._moments is not None:
             self._moments.add(rows)
         if self._score is not None:

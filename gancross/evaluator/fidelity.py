@@ -161,15 +161,15 @@ class Fidelity:
             self.take(label, self.extracted(chunk, count))
 
     def extracted(self, chunk: torch.Tensor, count: int) -> torch.Tensor:
-        """Features and logits of the next samples side by side: float32 (count, D + classes), on the CPU."""
+        """Features and logits of the next samples side by side: float32 (count, D + classes)."""
         with torch.inference_mode():
             features, logits = self._extractor.apply(chunk[: -(-count // BATCH) * BATCH])
         columns = [features] if logits is None else [features, logits]
-        return torch.cat([column[:count].float() for column in columns], dim=1).cpu()
+        return torch.cat([column[:count].float() for column in columns], dim=1)
 
     def take(self, label: str | None, rows: torch.Tensor) -> None:
         """As `add`, from what `extracted` made of a chunk."""
-        features, logits = rows.tensor_split([self._extractor.dimension], dim=1)
+        features, logits = rows.cpu().tensor_split([self._extractor.dimension], dim=1)
         wants_logits = (
             label is not None and "is" in self._plan.metrics and self._extractor.classes is not None
         )

@@ -28,6 +28,7 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
     save_to: Path | None = None
     needs_data: bool = False
     _held: list[torch.Tensor] = field(default_factory=list)
+    _latest: tuple[Label, torch.Tensor] | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
@@ -86,15 +87,24 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
         if chunk.ndim == 4 and chunk.dtype != torch.uint8:
             chunk = chunk.round().clamp(0, 255).to(torch.uint8)
         rows = self.fidelity.extracted(chunk, count)
+        self._settle()
+        self._latest = (label, rows)
+
+    def _settle(self) -> None:
+        """Takes the features of the chunk before, while the device is busy with those of the latest."""
+        if self._latest is None:
+            return
+        (label, rows), self._latest = self._latest, None
         if current().first:
             self.fidelity.take(label, rows)
         else:
-            self._held.append(rows)
+            self._held.append(rows.cpu())
 
     def finish_source(self, label: Label) -> None:
         """The first process takes in what the others have extracted, in the order of the samples."""
         if not self._wants(label):
             return
+        self._settle()
         rows = torch.cat(self._held) if self._held else torch.empty(0, self.fidelity.width)
         self._held.clear()
         for part in current().from_others(rows):

@@ -76,12 +76,13 @@ class BatchPass:
         begin = number * self._chunk
         new = chunk[: self._n - begin]
         if begin < self._fill:
-            self._first = _joined(self._first, new)[: self._fill]
+            self._first = _joined(self._first, new)[: self._fill].clone()
         held = 0 if self._waiting is None else len(self._waiting)
         self._waiting = _joined(self._waiting, new[max(0, self._next + held - begin) :])
         while self._next < self._end and len(self._waiting) >= self._size:
             self._score(self._waiting[: self._size], count=self._size)
             self._waiting = self._waiting[self._size :]
+        self._waiting = self._waiting.clone()  # a view would keep the whole chunk, once for every judge
 
     def finish(self) -> torch.Tensor:
         """The scores of the groups that begin in the wanted chunks, in their order, on the device."""
@@ -121,8 +122,10 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
         UsageError: the discriminator fails on such samples, or does not return one score for each.
     """
     assert judge.discriminator is not None
+    # Vectors are judged as they are, and a judge that works in place would change what the next one sees.
+    samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
     try:
-        scores = judge.discriminator(to_network(chunk, judge.data_range))
+        scores = judge.discriminator(samples)
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's
             raise

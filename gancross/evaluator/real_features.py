@@ -52,11 +52,11 @@ class CacheKey:
 
 def cached_statistics(key: CacheKey) -> tuple[Statistics, Array] | None:
     """Statistics and `covariance_factor` of the real data; None if they are not cached."""
-    arrays = _cached(key.path("statistics"), ("n", "mu", "sigma", "factor"))
+    arrays = _cached(key.path("statistics"), ("n", "mu", "sigma", "lower_factor"))
     if arrays is None:
         return None
     statistics = Statistics(n=int(arrays["n"]), mean=arrays["mu"], covariance=arrays["sigma"])
-    return statistics, arrays["factor"]
+    return statistics, arrays["lower_factor"]
 
 
 def cached_features(key: CacheKey) -> NDArray[np.float32] | None:
@@ -67,7 +67,7 @@ def cached_features(key: CacheKey) -> NDArray[np.float32] | None:
 
 def keep_statistics(key: CacheKey, statistics: Statistics, factor: Array) -> None:
     """Caches what `cached_statistics` returns."""
-    arrays = {"mu": statistics.mean, "sigma": statistics.covariance, "factor": factor}
+    arrays = {"mu": statistics.mean, "sigma": statistics.covariance, "lower_factor": factor}
     _keep(key.path("statistics"), {"n": np.array(statistics.n), **arrays})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from gancross.contestant import Contestant
 from gancross.distributed import current
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging import PASSES, Norm, has_batch_norm, norms
+from gancross.evaluator.layout import laid_out
 from gancross.evaluator.sampling import CHUNK, Label, Source, chunks, shown
 
 CLIP = 2.0**-24  # probabilities are clipped to [2⁻²⁴, 1−2⁻²⁴] before they become logits
@@ -131,14 +132,17 @@ def real_high_threshold(judge: Contestant) -> float | None:
 
 @contextmanager
 def evaluating(modules: list[nn.Module], device: torch.device) -> Iterator[None]:
-    """Inside, the modules are on `device` in evaluation mode; afterwards they are as they were."""
+    """Inside, the modules are on `device` in evaluation mode, laid out for it; afterwards as they were."""
     modes = [(part, part.training) for module in modules for part in module.modules()]
     homes = [next((tensor.device for tensor in module.parameters()), device) for module in modules]
     for module in modules:
         module.to(device).eval()
     try:
-        with torch.inference_mode():
-            yield
+        with ExitStack() as layouts:
+            for module in modules:
+                layouts.enter_context(laid_out(module, device))
+            with torch.inference_mode():
+                yield
     finally:
         for module, home in zip(modules, homes, strict=True):
             module.to(home)

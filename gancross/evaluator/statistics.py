@@ -42,9 +42,16 @@ class Unavailable:
 
 
 def wilson_interval(share: Share) -> tuple[float, float]:
-    """The 95 % score interval of a rate (Wilson 1927), without continuity correction."""
-    interval = binomtest(share.count, share.n).proportion_ci(LEVEL, method="wilson")
-    return float(interval.low), float(interval.high)
+    """The 95 % score interval of a rate (Wilson 1927), without continuity correction.
+
+    (2np + z² ∓ z√(4np(1−p) + z²)) / (2(n + z²)). `scipy.stats.binomtest` gives the same after a test that
+    takes ten times as long, and a tournament of eight has hundreds of rates.
+    """
+    n, p, doubled = share.n, share.rate, 2 * (share.n + Z**2)
+    centre = (2 * n * p + Z**2) / doubled
+    reach = Z / doubled * math.sqrt(4 * n * p * (1 - p) + Z**2)
+    low, high = centre - reach, centre + reach
+    return 0.0 if share.count == 0 else low, 1.0 if share.count == n else high
 
 
 def rule_of_three(n: int) -> float:
@@ -115,12 +122,16 @@ def mcnemar_p(decisions: PairedDecisions) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p adjusted for all tests of one call, in the same order (Holm 1979)."""
-    if len(p_values) < 2:
-        return list(p_values)  # statsmodels ends with a full garbage collection, up to a second beside torch
-    from statsmodels.stats.multitest import multipletests
+    """p adjusted for all tests of one call, in the same order: max_{j ≤ k} (m−j+1)·p_(j), at most 1.
 
-    return [float(p) for p in multipletests(p_values, method="holm")[1]]
+    `statsmodels` gives the same and ends with a full garbage collection, up to a second beside torch.
+
+    Source: Holm 1979.
+    """
+    raw, rising = np.asarray(p_values, dtype=np.float64), np.argsort(p_values, kind="stable")
+    adjusted = np.empty_like(raw)
+    adjusted[rising] = np.minimum(1.0, np.maximum.accumulate(raw[rising] * np.arange(len(raw), 0, -1)))
+    return [float(p) for p in adjusted]
 
 
 def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,0 +1,95 @@
+"""What a cross-test costs beside its forward passes: two width-16 `dcgan32`, 10,000 samples each.
+
+Networks are freshly initialised and the test images are 10,000 of random bytes in memory: neither moves a
+time. The bare loop has latents and reals ready, in the memory layout that the cross-test gives the networks,
+hands each batch straight to the judges and keeps nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from gancross.contestant import Contestant
+from gancross.evaluator.crosstest import crosstest
+from gancross.evaluator.sampling import CHUNK
+from gancross.evaluator.scoring import evaluating
+from gancross.latents import Stream
+from gancross.models.architectures import initialised
+from gancross.models.pairs import Shape, pair
+from speed.timing import Row, interleaved, record
+
+N = 10_000
+WIDTH = 16
+LATENT = 100
+SAMPLE = (3, 32, 32)
+CPU = torch.device("cpu")
+ROUNDS = {1: 5, 2: 3}  # by threads
+
+
+def contestants(count: int) -> list[Contestant]:
+    """Untrained pairs of different weights."""
+    shape = Shape(
+        sample=SAMPLE, latent_dim=LATENT, width=WIDTH, normalization="batch", activation="relu"
+    )  # fmt: skip
+    made = []
+    for number in range(count):
+        generator, judge = (
+            initialised(architecture, Stream(number, "bench", architecture.name).torch_generator())
+            for architecture in pair("dcgan32", shape)
+        )
+        named = {"name": f"pair-{number}", "latent_dim": LATENT}
+        made.append(Contestant(**named, generator=generator, discriminator=judge, latent="uniform"))
+    return made
+
+
+def random_images(n: int) -> torch.Tensor:
+    """uint8 (n, 3, 32, 32)."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (n, *SAMPLE), dtype=torch.uint8, generator=generator)
+
+
+def product(models: Sequence[Contestant], reals: torch.Tensor, n: int) -> Callable[[], object]:
+    """The cross-test, from contestants to the record."""
+    return lambda: crosstest(
+        models, data=reals, num_samples=n, controls=False, norm_check=False, device="cpu"
+    )
+
+
+def bare(models: Sequence[Contestant], reals: torch.Tensor, n: int) -> Callable[[], object]:
+    """The same forward passes alone: each generator once, each judge on all of them and the data."""
+    latents = torch.rand((CHUNK, LATENT), generator=torch.Generator().manual_seed(0))
+    images = reals[:CHUNK] / 127.5 - 1
+    pairs = [(model.generator, model.discriminator) for model in models]
+    modules = [network for networks in pairs for network in networks if network is not None]
+
+    def run() -> None:
+        with evaluating(modules, CPU):
+            for _ in range(-(-n // CHUNK)):
+                for generator, _ in pairs:
+                    samples = generator(latents)
+                    for _, judge in pairs:
+                        judge(samples)
+            for _ in range(-(-len(reals) // CHUNK)):
+                for _, judge in pairs:
+                    judge(images)
+
+    return run
+
+
+def rows() -> list[Row]:
+    """At one thread and at two."""
+    models, reals = contestants(2), random_images(N)
+    variants = {"cross-test": product(models, reals, N), "bare loop": bare(models, reals, N)}
+    work = "cross-test of two width-16 `dcgan32`, n = 10,000 / bare loop of its forward passes"
+    return [
+        interleaved(variants, rounds=ROUNDS[threads], threads=threads).row(
+            work, "cross-test", "bare loop", predicted=1.0, goal=1.10
+        )
+        for threads in ROUNDS
+    ]
+
+
+if __name__ == "__main__":
+    record("crosstest", rows)

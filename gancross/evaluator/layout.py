@@ -1,0 +1,50 @@
+"""How networks lie in memory while they are evaluated: channels last where that is faster and safe.
+
+oneDNN, which computes torch's convolutions on most CPUs, wants the channels of a pixel side by side. Of
+networks in the usual order (N, C, H, W) it turns over every input and every output; with weights in
+channels-last order nothing is turned over, and a network takes between half and nine tenths of its time
+(`benchmarks/speed/layout.py`). Sums then run in another order and scores move in their last bits, so which
+order a network has is a rule of the protocol and no choice: it depends on the network and the device alone.
+
+- Networks of `gancross.models` on a CPU with oneDNN lie channels last.
+- Others stay as they are: `.view` in their code may fail in any other order than theirs.
+- On other devices all stay as they are: cuDNN's channels-last kernels are made for half precision and TF32,
+  which cross-tests do not use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+
+import torch
+from torch import nn
+
+from gancross.models.architectures import architecture_of
+
+
+def is_channels_last(network: nn.Module, device: torch.device) -> bool:
+    """Whether the rule has this network lie channels last on this device."""
+    return device.type == "cpu" and has_onednn() and architecture_of(network) is not None
+
+
+def has_onednn() -> bool:
+    """Whether this torch computes convolutions on a CPU with oneDNN."""
+    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def laid_out(network: nn.Module, device: torch.device) -> Iterator[None]:
+    """Inside, the network lies as the rule has it; afterwards its tensors are the very ones from before."""
+    if not is_channels_last(network, device):
+        yield
+        return
+    tensors = chain(network.parameters(), network.buffers())
+    before = [(tensor, tensor.data) for tensor in tensors if tensor.ndim == 4]
+    network.to(memory_format=torch.channels_last)
+    try:
+        yield
+    finally:
+        for tensor, data in before:
+            tensor.data = data
