@@ -13,7 +13,8 @@ from conftest import small
 from gancross import checkpoint, pictures
 from gancross.checkpoint import load_contestant
 from gancross.cli.main import main
-from gancross.data import catalogue
+from gancross.data import catalogue, digits
+from gancross.data.sets import to_network
 from gancross.errors import UsageError
 from gancross.evaluator.canonical import canonical_samples
 from gancross.evaluator.crosstest import crosstest
@@ -81,7 +82,25 @@ def test_the_mixture_has_figures_of_its_own(runs: dict[str, Path]) -> None:
     ratio = (samples.var(0, correction=0).mean() / reals.var(0, correction=0).mean()).sqrt()
     assert last["spread"] == pytest.approx(float(ratio), rel=1e-5)
     assert last["gamma"] == pytest.approx(0.1 * 0.01)
-    assert last["generalisation_gap"]["value"] is None
+    assert last["generalisation_gap"]["value"] is None and last["training_auc"] is None
+
+
+def test_memory_of_the_training_set_is_seen_without_a_threshold(runs: dict[str, Path]) -> None:
+    """By counting pairs of a training and a test image."""
+    (one,) = trace(saved_run(runs["digits"]), asked(steps=[6]))["snapshots"]
+    train_images, test_images = digits.images()
+    model = load_contestant(runs["digits"] / "last.pt")
+    assert model.discriminator is not None
+    with torch.inference_mode():
+        train_scores, test_scores = (
+            model.discriminator(to_network(part)).flatten().double().numpy()
+            for part in (train_images, test_images)
+        )
+    above = train_scores[:, None] > test_scores[None]
+    assert len(train_scores) > N
+    assert one["training_auc"]["value"] == pytest.approx(float(above.mean()), abs=0.03)
+    low, high = one["training_auc"]["ci95"]
+    assert low < one["training_auc"]["value"] < high
 
 
 def test_a_critic_has_scores_but_no_rates(runs: dict[str, Path]) -> None:

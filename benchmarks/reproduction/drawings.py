@@ -96,13 +96,17 @@ def heat_maps(record: Plain, target: Path) -> None:
 
 
 def gaps(record: Plain, target: Path) -> None:
-    """TPR on training reals − TPR on test reals along training, for every run."""
-    drawn, (axes,) = _axes(1, width=9.0, height=3.8)
+    """How surely every run's discriminator tells training from test reals, along training."""
+    drawn, (above, below) = _axes(2, width=9.0, height=6.2)
     for one, colour, text in _coloured(record["runs"]):
-        axes.plot(one["along"]["step"], one["along"]["gap"], color=colour, linewidth=1, label=text)
-    axes.axhline(0, color="black", linewidth=0.6)
-    axes.set(xlabel="step", ylabel="TPR on training − on test reals")
-    _finish(drawn, axes, target)
+        found = one["along"]
+        above.plot(found["step"], found["gap"], color=colour, linewidth=1, label=text)
+        below.plot(found["step"], found["auc"], color=colour, linewidth=1)
+    above.axhline(0, color="black", linewidth=0.6)
+    below.axhline(0.5, color="black", linewidth=0.6)
+    above.set(ylabel="TPR on training − on test reals")
+    below.set(xlabel="step", ylabel="AUC, training against test reals")
+    _finish(drawn, above, target)
 
 
 def _coloured(runs: Sequence[Plain]) -> list[tuple[Plain, str, str | None]]:

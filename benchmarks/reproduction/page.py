@@ -50,13 +50,15 @@ def _section(section: Section, record: Plain) -> list[str]:
     body, verdict = BODIES[section.key]
     machine, versions = record["machine"], record["versions"]
     remark = ["", section.remark] if section.remark else []
-    missing = [f" Not begun: {', '.join(record['missing'])}."] if record["missing"] else [""]
+    missing = f" Not begun: {', '.join(record['missing'])}." if record["missing"] else ""
+    unfinished = record["missing"] or any(one["reached"] < one["steps"] for one in record["runs"])
+    so_far = "so far, " if unfinished else ""
     return [
         f"## {section.heading}",
         "",
         f"**The paper:** {section.claim}",
         "",
-        f"**Verdict:** {verdict(record)}",
+        f"**Verdict:** {so_far}{verdict(record)}",
         *remark,
         "",
         "```sh",
@@ -64,11 +66,9 @@ def _section(section: Section, record: Plain) -> list[str]:
         section.analysis_command,
         "```",
         "",
-        f"**What was run:** {tables.amount(record['runs'])}{missing[0]} gancross {versions['gancross']},"
-        " torch"
-        f" {versions['torch']}, Python {versions['python']}, {machine['cpu']}, {machine['cores']} cores, one"
-        " thread a run"
-        f" ([record](results/{section.record})).",
+        f"**What was run:** {tables.amount(record['runs'])}{missing} gancross {versions['gancross']},"
+        f" torch {versions['torch']}, Python {versions['python']}, {machine['cpu']}, {machine['cores']}"
+        f" cores, one thread a run ([record](results/{section.record})).",
         "",
         *body(record),
         *(line for name, text in section.pictures.items() for line in ("", f"![{text}](results/{name})")),

@@ -31,6 +31,7 @@ Plain = dict[str, Any]
 CPU = torch.device("cpu")
 DIGITS = 5  # significant ones of a record
 HEAT_STEPS = 10
+SAMPLES = 10_000  # of every saved step
 PROTOCOL = ("num_fake", "seed", "norm", "quantize", "threads")
 TRACED = (
     "step", "gamma", "fn", "fp", "margin", "spread", "modes", "within_3_std", "within_0.1", "plane_distance",
@@ -116,7 +117,7 @@ def traced(out: Path, run: PlannedRun, *, cross: bool = False) -> Plain:
     steps = list(saved.checkpoints)
     if cross and len(steps) > HEAT_STEPS:
         steps = [steps[len(steps) * (number + 1) // HEAT_STEPS - 1] for number in range(HEAT_STEPS)]
-    asked = Asked(steps=steps, data_root=catalogue.DEFAULT_ROOT, device=CPU, cross=cross)
+    asked = Asked(steps=steps, num_samples=SAMPLES, data_root=catalogue.DEFAULT_ROOT, device=CPU, cross=cross)
     return trace(saved, asked)
 
 
@@ -190,7 +191,7 @@ def _kind(reason: str) -> str:
 
 
 def overfitted(spec: Spec, out: Path) -> Plain:
-    """§6: TPR on training reals − TPR on test reals, at the end and at every numbered checkpoint."""
+    """§6: how discriminators tell training from test reals, at the end and at every numbered checkpoint."""
     made = []
     for run in begun(spec, out):
         known, _ = identity(run, out)
@@ -198,14 +199,19 @@ def overfitted(spec: Spec, out: Path) -> Plain:
         along = {
             "step": [one["step"] for one in snapshots],
             "gap": [one["generalisation_gap"]["value"] for one in snapshots],
+            "auc": [one["training_auc"]["value"] for one in snapshots],
             "fn": [one["fn"]["rate"] for one in snapshots],
         }
         last = snapshots[-1]["generalisation_gap"]
-        made.append(known | {"gap": last["value"], "gap_ci95": last["ci95"], "along": along})
-    sides = {
-        variant: [one["gap"] for one in made if one["variant"] == variant] for variant in _variants(made)
-    }
-    return {"runs": made, "p": permutation_p(*sides.values()) if len(sides) == 2 else None}
+        known |= {"gap": last["value"], "gap_ci95": last["ci95"], "auc": along["auc"][-1]}
+        made.append(known | {"along": along})
+    return {"runs": made, "p": _p_of(made, "gap"), "auc_p": _p_of(made, "auc")}
+
+
+def _p_of(runs: Sequence[Plain], key: str) -> float | None:
+    """Of the difference between the two variants; None where there is only one yet."""
+    sides = [[one[key] for one in runs if one["variant"] == variant] for variant in _variants(runs)]
+    return permutation_p(*sides) if len(sides) == 2 else None
 
 
 def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:

@@ -59,13 +59,13 @@ def broke(run: Plain) -> bool:
 def amount(runs: Sequence[Plain]) -> str:
     """How much was run: methods, seeds, steps, time; what is unfinished."""
     steps = sum(one["reached"] for one in runs)
-    hours = sum(one["seconds"] for one in runs) / 3600
+    minutes = sum(one["seconds"] for one in runs) / 60
     kinds = []
     for text, some in by(runs, "label").items():
         reached = by([one | {"reached": whole(one["reached"])} for one in some], "reached")
         lengths = (f"{far} ({_seeds(found)})" for far, found in reached.items())
         kinds.append(f"{text}: {', '.join(lengths)}")
-    said = f"{len(runs)} runs, {steps:,} generator updates and {hours:.1f} hours of one core in all."
+    said = f"{len(runs)} runs, {steps:,} generator updates, {minutes:,.0f} minutes in all."
     said += f" Steps: {'; '.join(kinds)}."
     behind = [f"{one['name']} of {one['steps']:,}" for one in runs if one["reached"] < one["steps"]]
     return said + (f" Unfinished: {', '.join(behind)}." if behind else "")
@@ -142,10 +142,8 @@ def confusions(record: Plain) -> list[str]:
             [spread([1 - value for value in fn], _paper), spread(fp, _paper)],
             [spread(fn, _paper), spread([1 - value for value in fp], _paper)],
         ]
-        lines += [
-            f"{variant.capitalize()} GAN ({some[0]['label']}), {len(some)} runs, mean [lowest, highest]:",
-            "",
-        ]
+        level = "" if some[0]["label"] == variant else f" ({some[0]['label']})"
+        lines += [f"{variant.capitalize()} GAN{level}, {len(some)} runs, mean [lowest, highest]:", ""]
         lines += table(
             ("", "", "true condition: positive", "negative"),
             [("predicted", "positive", *cells[0]), ("", "negative", *cells[1])], left=2,
@@ -179,23 +177,18 @@ def verdicts(record: Plain) -> list[str]:
 
 def overfitting(record: Plain) -> list[str]:
     """The gap of each run and its method's mean."""
-    header = (
-        "method",
-        "seed",
-        "step",
-        "TPR on training − on test reals",
-        "95 % interval",
-        "FN on test reals",
-    )
+    header = ("method", "seed", "step", "TPR on training − on test reals", "95 % interval",
+              "AUC, training against test reals", "FN on test reals")  # fmt: skip
     rows = [
         (one["label"], str(one["seed"]), whole(one["reached"]), small(one["gap"]),
-         f"[{small(one['gap_ci95'][0])}, {small(one['gap_ci95'][1])}]", share(one["along"]["fn"][-1]))
+         f"[{small(one['gap_ci95'][0])}, {small(one['gap_ci95'][1])}]", share(one["auc"]),
+         share(one["along"]["fn"][-1]))
         for one in record["runs"]
     ]  # fmt: skip
     for text, some in by(record["runs"], "label").items():
         rows.append((
             f"**{text}**", f"{len(some)} runs", "", spread([one["gap"] for one in some], small), "",
-            spread([one["along"]["fn"][-1] for one in some]),
+            spread([one["auc"] for one in some]), spread([one["along"]["fn"][-1] for one in some]),
         ))  # fmt: skip
     return table(header, rows)
 

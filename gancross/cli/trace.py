@@ -20,8 +20,9 @@ STDOUT = "-"
 # Key of a snapshot, head of its column, decimal places; what a run has none of is left out.
 COLUMNS = (
     ("gamma", "γ", 4), ("fn", "FN ↓", 4), ("fp", "FP ↓", 4), ("margin", "margin", 2),
-    ("generalisation_gap", "gap ↓", 4), ("spread", "spread", 2), ("modes", "modes ↑", 0),
-    ("within_3_std", "3 std ↑", 4), ("within_0.1", "0.1 ↑", 4), ("plane_distance", "plane ↓", 4),
+    ("generalisation_gap", "gap ↓", 4), ("training_auc", "AUC ↓", 4), ("spread", "spread", 2),
+    ("modes", "modes ↑", 0), ("within_3_std", "3 std ↑", 4), ("within_0.1", "0.1 ↑", 4),
+    ("plane_distance", "plane ↓", 4),
 )  # fmt: skip
 
 
@@ -46,8 +47,9 @@ def trace(
 ) -> None:  # fmt: skip
     """Follow a run along its numbered checkpoints: what each step's discriminator and generator are worth.
 
-    gap: TPR on training − on test data. On the mixture: modes covered, shares of samples within 3 standard
-    deviations and within 0.1 of a mode, distance from the plane.
+    gap: TPR on training − on test data; AUC: how surely scores tell these two apart, 0.5 if not at all. On
+    the mixture: modes covered, shares of samples within 3 standard deviations and within 0.1 of a mode,
+    distance from the plane.
 
     Every saved step is judged as a cross-test would judge it, on fresh samples. --cross shows whether
     later discriminators still know earlier generators, and whether earlier ones are fooled by later ones.

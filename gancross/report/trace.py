@@ -18,11 +18,13 @@ from gancross.contestant import Contestant
 from gancross.data.sets import DataSet, to_network
 from gancross.errors import UsageError
 from gancross.evaluator import record
+from gancross.evaluator.auc import auc_interval
 from gancross.evaluator.confusion import Share, false_negatives, false_positives
 from gancross.evaluator.controls import Control
 from gancross.evaluator.crosstest import load_reals, training_reals
 from gancross.evaluator.sampling import CHUNK, Label, Source, check_fit, fake_source
 from gancross.evaluator.scoring import OfJudge, evaluating, real_high_threshold, score_all
+from gancross.evaluator.statistics import Estimate
 from gancross.report.figure_runs import SavedRun
 from gancross.trainer.monitors import mixture_figures, spread
 from gancross.trainer.state import DATA_RANGE
@@ -63,7 +65,8 @@ def trace(run: SavedRun, asked: Asked, *, progress: Progress | None = None) -> P
         `snapshots`, one a step: `fn` and `fp`, the discriminator's own confusion; `score_real` and
         `score_fake`, its mean scores, high meaning real, and `margin`, their difference (higher: it tells
         its generator's samples more surely); `generalisation_gap`, TPR on training reals − TPR on test
-        reals; `spread` of the samples over that of the test data; on the mixture also what
+        reals, and `training_auc`, by which its scores tell the two apart whatever the threshold (0.5: not at
+        all); `spread` of the samples over that of the test data; on the mixture also what
         `mixture_figures` gives. With `cross`, `cross` is {"steps", "fp"}: FP of generators (rows) under
         judges (columns).
 
@@ -151,8 +154,14 @@ class _Judged:
             **record.rate("fp", self._share(step, model.name), record.NO_THRESHOLD),
             "score_real": real, "score_fake": fake, "margin": real - fake,
             "generalisation_gap": record.generalisation_record(model, scores, self.no_training),
+            **record.estimate("training_auc", self._training_auc(scores), self.no_training),
             **made,
         }  # fmt: skip
+
+    def _training_auc(self, scores: OfJudge) -> Estimate | None:
+        if Control.TRAINING not in scores:
+            return None
+        return auc_interval(real=scores[Control.TRAINING], fake=scores[None])
 
     def _share(self, judge: int, label: Label) -> Share | None:
         model = self.models[judge]

@@ -1,0 +1,215 @@
+"""benchmarks/REPRODUCTION.md: every figure on it is in a record, and records come from runs as they say."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import reproduce
+from conftest import SMALL
+from reproduction import costs, histories, records, verdicts
+from reproduction.page import PAGE, page
+from reproduction.sections import RESULTS, SECTIONS, SPECS
+
+from gancross import pictures
+from gancross.report import figures
+from gancross.trainer.experiments import recipe
+from gancross.workflow.execution import Execution
+from gancross.workflow.plan import planned_variants, run_folder
+from gancross.workflow.runner import train_one
+from gancross.workflow.spec import load_spec
+
+Plain = dict[str, Any]
+LARGEST_PICTURE = 300_000
+
+
+def test_the_page_is_what_the_records_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python benchmarks/reproduce.py"
+
+
+def test_every_picture_of_a_record_is_there_and_moderate() -> None:
+    for section in SECTIONS.values():
+        if (RESULTS / section.record).is_file():
+            for name in section.pictures:
+                assert (RESULTS / name).stat().st_size <= LARGEST_PICTURE, name
+
+
+def test_every_spec_has_a_section_and_can_be_planned(tmp_path: Path) -> None:
+    assert {path.stem for path in SPECS.glob("*.toml")} == set(SECTIONS)
+    for section in SECTIONS.values():
+        spec = load_spec(section.spec)
+        assert all(one.steps_left == one.runs * one.steps for one in planned_variants(spec, tmp_path))
+        assert not re.search(r"\d", section.remark), "figures come from records"
+
+
+def test_the_experiments_are_as_long_as_the_claims_need() -> None:
+    longest: dict[str, list[int]] = {}
+    for run in load_spec(SECTIONS["fig1"].spec).runs:
+        longest.setdefault(records.label(run.recipe), []).append(run.recipe.steps)
+    for method in ("unregularized", "unregularized, saturating loss", "γ = 0.1", "γ₀ = 1 annealed"):
+        assert sorted(longest[method]) == [60_000, 60_000, 120_000]
+    assert longest["γ₀ = 0.1 annealed"] == [100_000]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Records and pictures of three sections from runs of a few steps; one run is unfinished."""
+    root = tmp_path_factory.mktemp("reproduced")
+    tiny = {
+        "fig1": ('recipe = "mixture"', "steps = 9", SMALL["mixture"]),
+        "overfitting": ('recipe = "digits"', "", SMALL["digits"]),
+        "crosstest-digits": ('recipe = "digits"', "", SMALL["digits"]),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "scatter", lambda *points, **settings: b"")
+        patch.setattr(figures, "POINTS", 40)
+        patch.setattr(records, "SAMPLES", 500)
+        for key, (base, more, fields) in tiny.items():
+            small = ", ".join(f"{name} = {value}" for name, value in fields.items())
+            (root / f"{key}.toml").write_text(
+                f'{base}\nset = {{ {small} }}\n[variants.unregularized]\nregularizer = "none"\n'
+                f"[variants.regularized]\ngamma = 0.1\n{more}\n[crosstest]\nnum_samples = 500\n"
+            )
+            spec = load_spec(root / f"{key}.toml")
+            for run in spec.runs:
+                assert not train_one(
+                    run, run_folder(root / key, run), Execution(device="cpu", log_every=1)
+                ).exit_code
+            if key == "fig1":
+                stop_after(run_folder(root / key, spec.runs[-1]), 7)
+            reproduce.analyse(SECTIONS[key], spec_path=root / f"{key}.toml", out=root / key, results=root)
+    return root
+
+
+def stop_after(folder: Path, step: int) -> None:
+    """The run as it was after a step."""
+    for path in (folder / "checkpoints").glob("*.pt"):
+        if int(path.stem.removeprefix("step-")) > step:
+            path.unlink()
+    lines = (folder / "log.jsonl").read_text().splitlines(keepends=True)
+    (folder / "log.jsonl").write_text("".join(lines[:step]))
+
+
+def test_a_record_says_how_far_its_runs_got(made: Path) -> None:
+    record = json.loads((made / "paper-fig1.json").read_text())
+    assert [(one["reached"], one["steps"]) for one in record["runs"]] == [(6, 6), (7, 9)]
+    assert record["command"] == SECTIONS["fig1"].command and record["missing"] == []
+    (first, _) = record["runs"]
+    log = histories.read_log(made / "fig1" / "runs" / "unregularized")
+    assert first["trace"]["step"] == [line["step"] for line in log] == [1, 2, 3, 4, 5, 6]
+    assert first["curves"]["margin"] == pytest.approx([histories.margin(line) for line in log], rel=1e-4)
+    rates = [line["samples_per_second"] for line in log]
+    assert first["seconds"] == pytest.approx(
+        sum(SMALL["mixture"]["batch_size"] / rate for rate in rates), rel=1e-3
+    )  # type: ignore[operator]
+
+
+def test_the_page_shows_only_what_there_is(made: Path) -> None:
+    text = page(made)
+    assert "## §5.1, Fig. 1" in text and "Unfinished: regularized of 9" in text and "so far, " in text
+    assert "## §4.2" in text and "## §5.3" not in text and "## §7.3" not in text
+    crossed = json.loads((made / "paper-crosstest-digits.json").read_text())
+    for one in crossed["runs"]:
+        assert set(one) >= {"fn", "fp"}
+    for section in re.findall(r"\(results/(paper-[\w.-]+)\)", text):
+        assert (made / section).is_file()
+
+
+@pytest.mark.parametrize("key", ["fig1", "overfitting", "crosstest-digits"])
+def test_a_figure_changed_in_a_record_changes_the_page(made: Path, tmp_path: Path, key: str) -> None:
+    record = json.loads((made / f"paper-{key}.json").read_text())
+    (tmp_path / f"paper-{key}.json").write_text(json.dumps(record))
+    before = page(tmp_path)
+    last = record["runs"][-1]
+    changed: Plain = {
+        "fig1": last.get("trace", {}).get("fn"),
+        "overfitting": last.get("along", {}).get("auc"),
+    }
+    if key == "crosstest-digits":
+        last["fn"] = 0.4321
+    elif key == "overfitting":
+        last["auc"] = 0.4321
+    else:
+        changed[key][-1] = 0.4321
+    (tmp_path / f"paper-{key}.json").write_text(json.dumps(record))
+    after = page(tmp_path)
+    assert after != before and "0.43" in after
+
+
+def line(step: int, modes: int = 7, within: float = 1.0, collapsed: float = 0.0) -> Plain:
+    return {
+        "step": step, "modes": modes, "within_0.1": within, "within_3_std": within / 2,
+        "collapsed": collapsed, "logit_real": 2.0, "logit_fake": -1.0, "samples_per_second": 100.0,
+    }  # fmt: skip
+
+
+def lines(*states: str) -> list[Plain]:
+    """`g` good, `b` bad, `m` a mode missing, `-` neither."""
+    kinds: dict[str, Plain] = {"g": {}, "b": {"within": 0.4}, "m": {"modes": 6}, "-": {"within": 0.6}}
+    return [line(100 * (number + 1), **kinds[kind]) for number, kind in enumerate("".join(states))]
+
+
+@pytest.mark.parametrize(
+    ("states", "good", "bad", "broken", "recovered"),
+    [
+        ("bbbbbbbb", None, None, None, None),
+        ("bbg-g-gg", 300, None, None, None),
+        ("bgbbbbgg", 200, 300, None, None),
+        ("bgbmbmbb", 200, 300, 300, None),
+        ("gbgmmmmm-bg", 100, 200, 400, 1100),
+    ],
+)
+def test_the_rule_of_breaking(
+    states: str, good: int | None, bad: int | None, broken: int | None, recovered: int | None
+) -> None:
+    found = histories.history(lines(states))
+    assert (found["good_from"], found["first_bad"], found["broken_at"]) == (good, bad, broken)
+    assert found["recovered_at"] == recovered
+    since = states[states.index("g") :] if "g" in states else ""
+    expected = sum(kind in "bm" for kind in since) / len(since) if since else None
+    assert found["bad_share"] == expected
+
+
+def test_late_figures_are_those_of_the_last_part() -> None:
+    found = histories.late(lines("bbbbbb", "gggb"))
+    assert found["within_0.1"] == pytest.approx((3 + 0.4) / 4) and found["lowest_within_0.1"] == 0.4
+    assert found["bad_share"] == 0.25 and found["margin"] == 3.0
+
+
+def test_curves_keep_the_worst_of_each_stretch() -> None:
+    found = histories.curves(lines("g" * 100, "b", "g" * 99))
+    assert len(found["step"]) <= histories.POINTS and found["step"][-1] == 20_000
+    assert min(found["within_0.1"]) == 0.4 and sum(value < 1 for value in found["within_0.1"]) == 1
+
+
+def test_permutation_p_counts_labellings() -> None:
+    first, second = [0.1, 0.2, 0.4, 0.15, 0.3], [0.5, 0.35, 0.6, 0.7, 0.8]
+    everything, observed, extreme = first + second, abs(sum(first) - sum(second)), 0
+    for index in combinations(range(10), 5):
+        chosen = sum(everything[number] for number in index)
+        extreme += abs(2 * chosen - sum(everything)) >= observed - 1e-9
+    assert records.permutation_p(first, second) == extreme / 252
+    assert records.permutation_p([1.0], [1.0]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("free", "held", "word"),
+    [(["b", "b"], ["g", "g"], verdicts.YES), (["g", "b"], ["g"], verdicts.PARTLY),
+     (["g"], ["g"], verdicts.NO), (["b"], ["b"], verdicts.NO)],
+)  # fmt: skip
+def test_the_verdict_follows_from_what_broke(free: list[str], held: list[str], word: str) -> None:
+    def run(label: str, state: str) -> Plain:
+        past = histories.history(lines("g", state * 9))
+        return {"label": label, "history": past, "reached": 1000, "trace": {"margin": [1.0, 2.0]}}
+
+    runs = [run("unregularized", state) for state in free] + [run("γ = 0.1", state) for state in held]
+    assert verdicts.stability({"runs": runs}).startswith(word)
+
+
+def test_a_step_is_timed() -> None:
+    chosen = recipe("mixture").with_changes(SMALL["mixture"])
+    assert 0 < costs.step_seconds(chosen, 4) < 5
