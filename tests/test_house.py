@@ -15,7 +15,7 @@ PACKAGE = Path(gancross.__file__).parent
 FLOORS = [
     {"errors"},
     {"files", "checks", "pickles", "archive", "tensors_file", "json_values"}
-    | {"caches", "devices", "divergences", "models", "latents", "distributed", "distributed_group"},
+    | {"caches", "devices", "divergences", "memory", "models", "latents", "distributed", "distributed_group"},
     {"contestant", "data", "pictures", "checkpoint", "checkpoint_checks"},
     {"trainer", "evaluator"},
     {"report"},
