@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ PATIENCE = 120.0  # seconds until something must have happened on a busy machine
 MARK = "GANCROSS_TEST_OF_INTERRUPTIONS"
 GANCROSS = ("-m", "gancross")
 WITH_WORKERS = (str(ROOT / "tests" / "with_workers.py"),)
-# From the first imports, which take about two seconds, into the work, where one moment is like another.
+# Seconds of processor time: from the first imports, which take about two, into the work, where one moment
+# is like another.
 DELAYS = (0.1, 0.3, 0.6, 0.9, 1.2, 1.6, 2.2, 4.0)
 COMMANDS = {
     "train": "train mixture --set width=8 --steps 1000000 --checkpoint-every 50 --out run -q",
@@ -46,6 +48,7 @@ class Process:
     process: Forked | subprocess.Popen[bytes]
     mark: str
     complaints: Path
+    begun: float
 
     def until(self, happened: Callable[[], bool]) -> None:
         """Waits for it."""
@@ -58,6 +61,12 @@ class Process:
         """Whether gancross has come to set its handlers; before, Python alone decides what Ctrl-C prints."""
         caught = Path(f"/proc/{self.process.pid}/status").read_text().split("SigCgt:")[1].split()[0]
         return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+    def worked(self, seconds: float) -> bool:
+        """Whether it has, on a busy machine too; one that waits for others cannot, and has had its time."""
+        used = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+        late = time.monotonic() > self.begun + 4 * seconds
+        return late or sum(map(int, used)) >= seconds * os.sysconf("SC_CLK_TCK")
 
     def end(self) -> tuple[int, list[str]]:
         """Exit code and lines on standard error, once it and all its descendants are gone."""
@@ -90,7 +99,7 @@ def start(
         [*program, *arguments], cwd=folder, env=environment(**{MARK: mark}), out=folder / "out",
         err=complaints, fork=fork, by=by,
     )  # fmt: skip
-    return Process(process, mark, complaints)
+    return Process(process, mark, complaints, time.monotonic())
 
 
 def arguments_of(command: str, checkpoints: dict[str, Path]) -> list[str]:
@@ -99,12 +108,12 @@ def arguments_of(command: str, checkpoints: dict[str, Path]) -> list[str]:
 
 
 def interrupted_after(delays: list[float], command: str, folder: Path, arguments: list[str]) -> None:
-    """Starts the command once for every delay; Ctrl-C comes so long after it has begun to listen."""
+    """Starts the command once for every delay; Ctrl-C comes once it listens and has worked so long."""
     for number, delay in enumerate(delays):
         (folder / str(number)).mkdir()
         started = start(folder / str(number), *arguments, fork=False)
         started.until(started.listens)
-        time.sleep(delay)
+        started.until(partial(started.worked, delay))
         started.process.send_signal(signal.SIGINT)
         code, lines = started.end()
         if command in SHORT and code == 0:  # it was faster
