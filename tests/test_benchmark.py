@@ -19,7 +19,7 @@ from gancross import models
 from gancross.checkpoint import load
 from gancross.cli.main import main
 from gancross.data import catalogue
-from gancross.errors import GancrossError, UsageError
+from gancross.errors import GancrossError, ResourceError, UsageError
 from gancross.evaluator.result import load_result
 from gancross.trainer.experiments import RECIPES, recipe
 from gancross.trainer.loop import train
@@ -200,6 +200,12 @@ def test_a_cluster_needs_an_address_that_answers(tmp_path: Path) -> None:
         train_all(runs, tmp_path, execution=Execution(backend="dask"))
     with pytest.raises(UsageError, match="--scheduler"):
         train_all(runs, tmp_path, execution=Execution(scheduler="tcp://127.0.0.1:1"))
+    for address in ("127.0.0.1:1", "ray://127.0.0.1:1"):
+        with pytest.raises(ResourceError, match=f"Ray cluster {address}: does not answer: .*refused"):
+            train_all(runs, tmp_path, execution=Execution(backend="ray", scheduler=address))
+    for address in ("node1", "node1:", ":6379", "node1:99999"):
+        with pytest.raises(UsageError, match="HOST:PORT"):
+            train_all(runs, tmp_path, execution=Execution(backend="ray", scheduler=address))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -25,6 +25,7 @@ from run_folders import trained_here
 
 from gancross.cli.main import cli, main
 from gancross.errors import GancrossError
+from gancross.evaluator.gate_figures import METRICS
 from gancross.trainer.experiments import RECIPES, SOURCES
 from gancross.workflow import runner
 
@@ -217,6 +218,15 @@ def test_every_link_leads_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_metric_of_the_gate_is_listed() -> None:
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+`) \| (lower|higher) \|", text, flags=re.MULTILINE)
+    listed = {name: better == "higher" for names, better in rows for name in re.findall(r"`(.+?)`", names)}
+    assert listed == {name: metric.higher_is_better for name, metric in METRICS.items()}
+    help_text = " ".join((cli.commands["gate"].help or "").split())
+    assert all(name in help_text for name in METRICS)
 
 
 def test_every_exit_code_is_listed() -> None:

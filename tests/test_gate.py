@@ -61,7 +61,7 @@ def test_a_result_passes_against_itself(two: Plain) -> None:
     found = gate(Result(two), Result(two))
     assert found.unit == "checkpoint" and not found.regressions
     assert {one.metric for one in found.comparisons} == {
-        "fn", "cross-fp", "cross-auc", "fooled", "detected-auc", "fid",
+        "fn", "auc", "cross-fp", "cross-auc", "fooled", "detected-auc", "fid",
     }  # fmt: skip
     assert all(one.decision == "within noise" and one.difference == 0 for one in found.comparisons)
 

@@ -29,8 +29,8 @@ from gancross.errors import GateFailed, UsageError
 def gate(result: Path, baseline: Path, allowed: tuple[str, ...], record: bool, json_out: bool) -> None:
     """Let CI decide: is a result worse than its baseline, beyond noise and beyond what is allowed?
 
-    Metrics: fn, cross-fp, cross-auc, fooled, detected-auc; fid, kid, is, precision, recall where both
-    results have them. Exit code 0, or 6 if the gate fails, or 2 if the results cannot be compared.
+    Metrics: fn, auc, cross-fp, cross-auc, fooled, detected-auc; fid, kid, is, precision, recall where
+    both results have them. Exit code 0, or 6 if the gate fails, or 2 if the results cannot be compared.
     """
     from gancross.evaluator.gate import gate as compare
     from gancross.evaluator.result import load_result

@@ -43,6 +43,10 @@ def _fn(document: Plain, name: str, opponents: Opponents) -> Reading | None:
     return None if rate is None else Reading(value=rate["rate"], interval=tuple(rate["ci95"]))
 
 
+def _auc(document: Plain, name: str, opponents: Opponents) -> Reading | None:
+    return _mean([(auc["value"], auc["ci95"]) for auc in _judging(document, "auc", name, (name,))])
+
+
 def _cross_fp(document: Plain, name: str, opponents: Opponents) -> Reading | None:
     """Pooled: the opponents' samples are independent of each other."""
     rates = _judging(document, "fp", name, opponents)
@@ -106,6 +110,10 @@ def _fidelity(*keys: str) -> Callable[[Plain, str, Opponents], Reading | None]:
 METRICS: dict[str, GateMetric] = {
     "fn": GateMetric(
         higher_is_better=False, read=_fn, meaning="share of test data that its discriminator calls fake"
+    ),
+    "auc": GateMetric(
+        higher_is_better=True, read=_auc,
+        meaning="AUC of its discriminator on test data against its own generator's samples",
     ),
     "cross-fp": GateMetric(
         higher_is_better=False, read=_cross_fp, before_opponents=True,

@@ -5,12 +5,16 @@ Their workers must see the folder of the benchmark and the data under the same p
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import joblib
 
 from gancross.errors import ResourceError, UsageError
+
+TIMEOUT = 20  # seconds that a scheduler has to answer
+LARGEST_PORT = 65535
 
 
 @contextmanager
@@ -28,7 +32,7 @@ def dask(scheduler: str | None) -> Iterator[None]:
     except ImportError:
         raise ResourceError("--backend dask needs Dask: pip install 'gancross[dask]'") from None
     try:
-        client = Client(scheduler, timeout="20s", set_as_default=True)  # type: ignore[no-untyped-call]
+        client = Client(scheduler, timeout=f"{TIMEOUT}s", set_as_default=True)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ResourceError(f"Dask scheduler {scheduler}: does not answer: {error}") from None
     with client, joblib.parallel_config(backend="dask"):
@@ -41,7 +45,10 @@ def ray(scheduler: str | None) -> Iterator[None]:
 
     Raises:
         ResourceError: Ray is not installed, or the cluster does not answer.
+        UsageError: no address.
     """
+    if scheduler is not None:
+        _check_answers(scheduler)
     try:
         import ray as cluster
         from ray.util.joblib import register_ray
@@ -57,6 +64,17 @@ def ray(scheduler: str | None) -> Iterator[None]:
             yield
     finally:
         cluster.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself tries an address that nobody listens at for minutes, and logs every try."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdecimal() or int(port) > LARGEST_PORT:
+        raise UsageError(f"--scheduler {address}: write HOST:PORT, such as node1:6379")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=TIMEOUT).close()
+    except OSError as error:
+        raise ResourceError(f"Ray cluster {address}: does not answer: {error}") from None
 
 
 CLUSTERS: dict[str, Callable[[str | None], AbstractContextManager[None]]] = {"dask": dask, "ray": ray}
