@@ -33,13 +33,13 @@ Source: Roth et al. 2017, Eqs. 19 and 20 for L; the second form is Pearlmutter 1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import nn
 
-from gancross.divergences import Function
 from gancross.errors import UsageError
 from gancross.trainer.objectives import DiscriminatorLoss
 from gancross.trainer.pieces import Piece, StraightPiece, piece
@@ -108,19 +108,18 @@ def add_gradients(
     with torch.no_grad():
         there = there_and_back(discriminator, batches)
     # c and w come from the scores alone, so autograd may find them: N numbers, whatever the objective.
-    scores_real, scores_fake = torch.split(there.scores_N.requires_grad_(True), lengths)
-    w_N = torch.cat([
-        weighed(weights.real, scores_real, counts[0]), weighed(weights.fake, scores_fake, counts[1])
-    ])  # fmt: skip
-    penalty = w_N @ there.norms_N
+    leaves = [part.requires_grad_(True) for part in torch.split(there.scores_N, lengths)]
+    penalty, w_N = penalty_of(weights, leaves, torch.split(there.norms_N, lengths), counts)
+    scores_real, scores_fake = leaves
     if any(map(len, rest)):
         beyond = torch.split(discriminator(torch.cat(rest)).flatten(), [len(part) for part in rest])
         scores_real, scores_fake = torch.cat([scores_real, beyond[0]]), torch.cat([scores_fake, beyond[1]])
     value = loss(real=scores_real, fake=scores_fake)
-    torch.autograd.backward(value + gamma / 2 * penalty)  # into scores_N, and the weights behind the rest
-    assert there.scores_N.grad is not None
+    # Into the leaves, and into the weights behind the rest.
+    torch.autograd.backward(torch.add(value, penalty, alpha=gamma / 2))
     with torch.no_grad():
-        add_from(there, there.scores_N.grad, gamma * w_N)
+        c_N = torch.cat([cast(torch.Tensor, leaf.grad) for leaf in leaves])
+        add_from(there, c_N, gamma * w_N)
     apart = not whole.coupled and counts[1] == len(fake)
     return Found(
         loss=value.detach(), penalty=penalty.detach(), real=scores_real.detach(), fake=scores_fake.detach(),
@@ -128,11 +127,30 @@ def add_gradients(
     )  # fmt: skip
 
 
-def weighed(weight: Function | None, scores_N: torch.Tensor, counted: int) -> torch.Tensor:
-    """The factor of each ‖∇ₓφ‖² in Ω: w(φ)/counted, then zeros."""
-    if weight is None or counted == 0:
-        return torch.zeros_like(scores_N)
-    return nn.functional.pad(weight(scores_N[:counted]) / counted, (0, len(scores_N) - counted))
+def penalty_of(
+    weights: NoiseInduced, scores: Sequence[torch.Tensor], norms: Sequence[torch.Tensor],
+    counts: Sequence[int],
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Ω and what every ‖∇ₓφ‖² is multiplied by in it: w(φ)/counted, zeros for those that are not counted.
+
+    Args:
+        scores, norms: of real and of generated samples, N each.
+        counts: how many of each are counted.
+
+    Returns:
+        (scalar, (N,)); the second without its graph.
+    """
+    penalty, factors = scores[0].new_zeros(()), []
+    for weight, scores_N, norms_N, counted in zip(
+        (weights.real, weights.fake), scores, norms, counts, strict=True
+    ):
+        if weight is None or counted == 0:
+            factors.append(torch.zeros_like(norms_N))
+            continue
+        w_N = weight(scores_N[:counted]) / counted
+        penalty = penalty + w_N @ norms_N[:counted]
+        factors.append(nn.functional.pad(w_N.detach(), (0, len(norms_N) - counted)))
+    return penalty, torch.cat(factors)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gancross.errors import first_line
-from gancross.trainer.closed_form import Found, add_from, there_and_back, weighed
+from gancross.trainer.closed_form import Found, add_from, penalty_of, there_and_back
 from gancross.trainer.objectives import DiscriminatorLoss
 from gancross.trainer.pieces import piece
 from gancross.trainer.weightings import NoiseInduced
@@ -39,11 +39,9 @@ def compiled_gradients(discriminator: nn.Module, loss: DiscriminatorLoss, weight
         lengths = [len(real), len(fake)]
 
         def total(scores_N: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-            of_real, of_fake = torch.split(scores_N, lengths)
-            w_N = torch.cat([
-                weighed(weights.real, of_real, lengths[0]), weighed(weights.fake, of_fake, lengths[1])
-            ])  # fmt: skip
-            penalty, value = w_N @ there.norms_N, loss(real=of_real, fake=of_fake)
+            scores = torch.split(scores_N, lengths)
+            penalty, w_N = penalty_of(weights, scores, torch.split(there.norms_N, lengths), lengths)
+            value = loss(real=scores[0], fake=scores[1])
             return value + gamma / 2 * penalty, (value, penalty, w_N)
 
         c_N, (value, penalty, w_N) = torch.func.grad(total, has_aux=True)(there.scores_N)
