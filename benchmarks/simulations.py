@@ -28,7 +28,7 @@ from scipy.stats import binom, norm
 
 from gancross.evaluator.auc import auc_difference, auc_interval
 from gancross.evaluator.confusion import PairedDecisions, Share, false_negatives, false_positives
-from gancross.evaluator.matched import Half, draw_halves, matched_difference, matched_fp
+from gancross.evaluator.matched import Half, calibration, draw_halves, matched_difference, matched_fp
 from gancross.evaluator.methods import permutation_p
 from gancross.evaluator.pairs import Side, pair_tests
 from gancross.evaluator.statistics import Estimate, fisher_p, paired_difference, wilson_interval
@@ -132,7 +132,8 @@ def matched(draws: int) -> Iterator[Finding]:
             real = _shared_reals(random, *separations)
             cells = [
                 matched_fp(
-                    real=real[k], fake=_normal(random), halves=halves, seed=draw, judge=str(k), generator=""
+                    fake=_normal(random), calibrated=calibration(real[k], halves), seed=draw, judge=str(k),
+                    generator="",
                 )
                 for k in range(2)
             ]  # fmt: skip
@@ -236,7 +237,8 @@ def _strict_winner(
         Side(
             standing=standing, threshold=tau, real=scores, cross_fake=cross,
             matched_fp=matched_fp(
-                real=scores, fake=cross, halves=halves, seed=seed, judge=standing.name, generator=""
+                fake=cross, calibrated=calibration(scores, halves), seed=seed, judge=standing.name,
+                generator="",
             ),
         )
         for standing, tau, scores, (cross, _) in zip(standings, thresholds, real, fake, strict=True)

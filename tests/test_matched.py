@@ -11,6 +11,7 @@ from reference import statistics as reference
 from benchmarks import simulations
 from gancross.evaluator.matched import (
     FEW_REALS,
+    calibration,
     draw_halves,
     matched_difference,
     matched_fp,
@@ -21,7 +22,8 @@ from gancross.evaluator.matched import (
 
 def judged(real, fake, *, halves=None, seed=0, judge="a", generator="b"):
     halves = halves or draw_halves(len(real), seed=0, resamples=199)
-    return matched_fp(real=real, fake=fake, halves=halves, seed=seed, judge=judge, generator=generator)
+    calibrated = calibration(real, halves)
+    return matched_fp(fake=fake, calibrated=calibrated, seed=seed, judge=judge, generator=generator)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from gancross.evaluator.auc import auc_interval
 from gancross.evaluator.bounds import jensen_shannon_bound, total_variation_bound, transfer_gap
 from gancross.evaluator.confusion import Confusion, Share, false_negatives, false_positives
 from gancross.evaluator.judging import Norm
-from gancross.evaluator.matched import Half, MatchedFp, matched_fp
+from gancross.evaluator.matched import Calibration, Half, MatchedFp, calibration, matched_fp
 from gancross.evaluator.pairs import PairTests, Side, pair_tests
 from gancross.evaluator.scoring import Judged, OfJudge, real_high_threshold
 from gancross.evaluator.statistics import Estimate, Unavailable
@@ -58,8 +58,9 @@ def all_cells(
             continue
         scores = judged.of(judge.name, norm)
         own = confusion(judge, scores, judge.name)
+        calibrated = None if halves is None else calibration(scores[None], halves)
         for generator in contestants:
-            cells[judge.name, generator.name] = _cell(judge, generator.name, scores, own, halves, seed)
+            cells[judge.name, generator.name] = _cell(judge, generator.name, scores, own, calibrated, seed)
     return cells
 
 
@@ -74,14 +75,15 @@ def confusion(judge: Contestant, scores: OfJudge, generator: str) -> Confusion |
 
 
 def _cell(
-    judge: Contestant, generator: str, scores: OfJudge, own: Confusion | None, halves: Halves, seed: int
-) -> Cell:
+    judge: Contestant, generator: str, scores: OfJudge, own: Confusion | None, calibrated: Calibration | None,
+    seed: int,
+) -> Cell:  # fmt: skip
     real, fake = scores[None], scores[generator]
     here = confusion(judge, scores, generator)
     matched = None
-    if halves is not None:
+    if calibrated is not None:
         matched = matched_fp(
-            real=real, fake=fake, halves=halves, seed=seed, judge=judge.name, generator=generator
+            fake=fake, calibrated=calibrated, seed=seed, judge=judge.name, generator=generator
         )
     crossed = here is not None and own is not None and generator != judge.name
     return Cell(

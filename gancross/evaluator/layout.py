@@ -34,6 +34,11 @@ def has_onednn() -> bool:
     return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
+def turned(samples: torch.Tensor) -> torch.Tensor:
+    """Images channels last, as their first convolution would turn them over; vectors as they are."""
+    return samples.contiguous(memory_format=torch.channels_last) if samples.ndim == 4 else samples
+
+
 @contextmanager
 def laid_out(network: nn.Module, device: torch.device) -> Iterator[None]:
     """Inside, the network lies as the rule has it; afterwards its tensors are the very ones from before."""

@@ -53,6 +53,23 @@ class MatchedFp:
     replicates: NDArray[np.float64] = field(repr=False, compare=False)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Calibration:
+    """What the test reals alone say of a judge, the same for every generator.
+
+    Attributes:
+        thresholds: τ set on the first and on the second half.
+        fn: mean FN of each τ on the other half.
+        drawn: τ of every resample of the first and of the second half, (R,) each.
+        few_reals: fewer than 1,000 calibration reals.
+    """
+
+    thresholds: tuple[float, float]
+    fn: float
+    drawn: tuple[Scores, Scores]
+    few_reals: bool
+
+
 def draw_halves(n: int, *, seed: int, resamples: int = RESAMPLES) -> tuple[Half, Half]:
     """The calibration halves of n reals and their resamples: the same for every judge of a call.
 
@@ -80,9 +97,21 @@ def matched_threshold(calibration: Scores) -> float:
     return float(ordered[below - 1]) if below else -np.inf
 
 
-def matched_fp(
-    *, real: Scores, fake: Scores, halves: tuple[Half, Half], seed: int, judge: str, generator: str
-) -> MatchedFp:
+def calibration(real: Scores, halves: tuple[Half, Half]) -> Calibration:
+    """The thresholds of a judge from its scores (N,) of the test reals, in the order that `halves` index."""
+    assert len(halves[0].index) + len(halves[1].index) == len(real)
+    first, second = (real[half.index] for half in halves)
+    thresholds = (matched_threshold(first), matched_threshold(second))
+    fn = np.mean([(second <= thresholds[0]).mean(), (first <= thresholds[1]).mean()])
+    return Calibration(
+        thresholds=thresholds,
+        fn=float(fn),
+        drawn=(_resampled_thresholds(first, halves[0].times), _resampled_thresholds(second, halves[1].times)),
+        few_reals=min(len(first), len(second)) < FEW_REALS,
+    )
+
+
+def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, generator: str) -> MatchedFp:
     """FP at matched FN, averaged over the two halves, with a 95 % percentile bootstrap interval.
 
     Every resample draws reals and fakes anew and repeats the calibration: a Wilson interval, which takes
@@ -90,24 +119,14 @@ def matched_fp(
     least to 3/M, which the bootstrap cannot see.
 
     Args:
-        real: scores (N,) of the test reals, high meaning real, in the order that `halves` index.
-        fake: scores (M,) of one generator's samples.
-        halves: of `draw_halves`, for N reals.
+        fake: scores (M,) of one generator's samples, high meaning real.
+        calibrated: the judge's thresholds.
         seed, judge, generator: name the stream that resamples the fakes.
     """
-    assert len(halves[0].index) + len(halves[1].index) == len(real)
     ordered, m = np.sort(fake), len(fake)
-    calibrations = [real[half.index] for half in halves]
-    thresholds = (matched_threshold(calibrations[0]), matched_threshold(calibrations[1]))
-    value = float(np.mean([_share_above(ordered, tau) for tau in thresholds]))
-    fn = float(np.mean([
-        (held_out <= tau).mean() for tau, held_out in zip(thresholds, reversed(calibrations), strict=True)
-    ]))  # fmt: skip
-    drawn = [
-        _resampled_thresholds(scores, half.times) for scores, half in zip(calibrations, halves, strict=True)
-    ]
+    value = float(np.mean([_share_above(ordered, tau) for tau in calibrated.thresholds]))
     random = Stream(seed, "matched-fn", "fakes", judge, generator).numpy_generator()
-    replicates = _resampled_fp(ordered, drawn[0], drawn[1], random)
+    replicates = _resampled_fp(ordered, *calibrated.drawn, random)
     low, high = percentile_interval(replicates)
     if value == 0:
         high = max(high, rule_of_three(m))
@@ -115,10 +134,10 @@ def matched_fp(
         low = min(low, 1 - rule_of_three(m))
     return MatchedFp(
         fp=Estimate(value=value, low=low, high=high),
-        fn=fn,
-        thresholds=thresholds,
-        unmatched=-np.inf in thresholds,
-        few_reals=min(len(scores) for scores in calibrations) < FEW_REALS,
+        fn=calibrated.fn,
+        thresholds=calibrated.thresholds,
+        unmatched=-np.inf in calibrated.thresholds,
+        few_reals=calibrated.few_reals,
         replicates=replicates,
     )
 

@@ -16,7 +16,7 @@ from gancross.contestant import Contestant
 from gancross.distributed import current
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging import PASSES, Norm, has_batch_norm, norms
-from gancross.evaluator.layout import laid_out
+from gancross.evaluator.layout import is_channels_last, laid_out, turned
 from gancross.evaluator.sampling import CHUNK, Label, Source, chunks, shown
 
 CLIP = 2.0**-24  # probabilities are clipped to [2⁻²⁴, 1−2⁻²⁴] before they become logits
@@ -89,6 +89,9 @@ def score_all(
     """
     group = -(-batch_size // CHUNK)
     modes = [(judge, mode) for judge in judges for mode in norms(judge, primary=norm, check=norm_check)]
+    last = [
+        is_channels_last(judge.discriminator, device) for judge, _ in modes if judge.discriminator is not None
+    ]
     raw: dict[Norm, dict[str, dict[Label, torch.Tensor]]] = {mode: {} for mode in PASSES}
     processes = current()
     for source in sources:
@@ -100,8 +103,9 @@ def score_all(
             source, seed=seed, shape=shape, device=device, group=group, quantize=quantize, numbers=numbers
         )
         for place, (number, chunk) in enumerate(zip(numbers, made, strict=True), start=1):
-            for one in passes:
-                one.add(number, chunk)
+            as_lying = {False: chunk, True: turned(chunk) if any(last) else chunk}
+            for one, lies_last in zip(passes, last, strict=True):
+                one.add(number, as_lying[lies_last])
             if watch is not None and number in own:
                 watch.add(source.label, chunk, min(CHUNK, source.n - number * CHUNK))
             if progress is not None:
