@@ -13,14 +13,15 @@ from contextlib import contextmanager
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # mallopt's names for its parameters
 ALL = 2**31 - 1
 LARGEST_MMAP_THRESHOLD = 32 << 20  # the most that mallopt takes on 64 bits
-TRIM_BY_DEFAULT = 128 << 10
+MOST_KEPT = 2 * LARGEST_MMAP_THRESHOLD  # what glibc's own rule reaches in the end
 
 
 @contextmanager
 def kept_memory() -> Iterator[None]:
     """Inside, freed blocks are kept for the next ones; afterwards the system gets them back.
 
-    Does nothing where the C library is not glibc. What is computed is the same.
+    Setting a threshold ends glibc's own adjustment of it, so afterwards the largest that this would have come
+    to stays. Does nothing where the C library is not glibc. What is computed is the same.
     """
     library = _glibc()
     if library is None:
@@ -31,7 +32,7 @@ def kept_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        library.mallopt(TRIM_THRESHOLD, TRIM_BY_DEFAULT)
+        library.mallopt(TRIM_THRESHOLD, MOST_KEPT)
         library.malloc_trim(0)
 
 

@@ -24,6 +24,7 @@ CASES: dict[str, Recipe] = {
     for name, changes in {
         "none": {"regularizer": "none"},
         "saturating": {"regularizer": "none", "generator_loss": "saturating"},
+        "lazy": {"penalty_every": 3},
         **{objective: {"objective": objective} for objective in OBJECTIVES},
         **{
             f"{objective}, both players": {"objective": objective, "regularize_generator": True}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import small
 from report_documents import image_model, images
 
 from gancross import checkpoint, crosstest, load_result
@@ -20,7 +21,10 @@ from gancross.evaluator.migrations import FORMAT, MIGRATIONS, NO_FIDELITY, migra
 from gancross.report.console import print_result
 from gancross.report.html import html_report
 from gancross.report.markdown import markdown_report
+from gancross.trainer.loop import train
 from gancross.trainer.recipes import Recipe
+from gancross.workflow.plan import is_finished
+from gancross.workflow.spec import PlannedRun
 
 Plain = dict[str, Any]
 RECORD = Path(__file__).parent.parent / "benchmarks" / "results" / "cifar10-jpeg-w16.json"
@@ -33,7 +37,8 @@ FIRST_RESULT = (
 # Fields of a recipe that came after the first checkpoints.
 LATER_FIELDS = (
     "activation", "gradient_penalty", "clip", "regularize_generator", "noise", "noise_variance", "nsr",
-    "noise_players", "optimizer", "ema", "regularize_generator_from",
+    "noise_players", "optimizer", "ema", "regularize_generator_from", "update", "penalty_every",
+    "penalty_fraction",
 )  # fmt: skip
 
 
@@ -155,3 +160,17 @@ def test_other_checkpoints_are_refused(
     with pytest.raises(CheckpointError, match="refused"):
         checkpoint.load(path)
     assert CHECKPOINT_FORMAT == "gancross.checkpoint/1"
+
+
+def test_a_finished_run_of_an_earlier_version_is_still_finished(tmp_path: Path) -> None:
+    chosen = small("mixture", steps=2)
+    run = PlannedRun(name="old", variant="old", recipe=chosen)
+    train(chosen, tmp_path, device="cpu")
+    assert is_finished(run, tmp_path)
+    written = json.loads((tmp_path / "recipe.json").read_text())
+    (tmp_path / "recipe.json").write_text(json.dumps(without(written, *LATER_FIELDS)))
+    assert is_finished(run, tmp_path)
+    (tmp_path / "recipe.json").write_text(json.dumps(written | {"gamma": 0.5}))
+    assert not is_finished(run, tmp_path)
+    (tmp_path / "recipe.json").write_text("[]")
+    assert not is_finished(run, tmp_path)

@@ -31,6 +31,8 @@ from gancross.trainer.loop import train
         {"regularizer": "none"},
         {"ema": 0.5},
         {"regularize_generator": True, "regularize_generator_from": 4},
+        {"update": "simultaneous", "penalty_every": 2},
+        {"penalty_fraction": 0.5},
     ],
 )
 def test_a_stopped_run_ends_bit_identical(

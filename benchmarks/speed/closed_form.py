@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from gancross.memory import kept_memory
+from gancross.trainer.gradients import Route
 from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.recipes import Recipe
 from gancross.trainer.regularizers import jensen_shannon
@@ -50,7 +51,7 @@ def compared(
     """D's gradient by the closed form over each of the other two."""
     ways = {
         "closed": Steps(chosen).gradient,
-        "shared": on_route(chosen, closed_form=False, coupled=True).gradient,
+        "shared": on_route(chosen, Route()).gradient,
         "separate": Separately(chosen).gradient,
     }
     with kept_memory():

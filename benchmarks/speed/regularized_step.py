@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gancross.memory import kept_memory
-from gancross.trainer.gradients import compiled
+from gancross.trainer.gradients import with_compiler
 from gancross.trainer.recipes import Recipe
 from speed.steps import Steps, dcgan, mixture
 from speed.timing import Row, Spread, interleaved, record
 
 THREADS = (1, 2)
+LAZY = 4
 # Passes of one batch through (generator, discriminator), in units of a forward pass, and the goals.
 PREDICTED = {"none": 14 / 12, "batch": 18 / 12, "mixture": 18 / 12}
 GOALS = {"none": 1.25, "batch": 1.50, "mixture": 1.40}
@@ -20,7 +21,7 @@ NAMES = {"none": "without normalization", "batch": "with batch norm"}
 def rows() -> list[Row]:
     """Networks × threads."""
     found: list[Row] = []
-    for width, rounds in ((64, 5), (16, 15)):
+    for width, rounds in ((64, 7), (16, 15)):
         for normalization in ("none", "batch"):
             base = dcgan(width, normalization)
             name = f"`dcgan32` {NAMES[normalization]}, width {width}, batch {base.batch_size}"
@@ -34,9 +35,10 @@ def ratios(name: str, base: Recipe, kind: str, *, rounds: int, calls: int) -> li
         "unregularized": Steps(base.with_changes({"regularizer": "none"})),
         "regularized": Steps(base),
         "simultaneous": Steps(base.with_changes({"update": "simultaneous"})),
-        "lazy": Steps(base.with_changes({"penalty_every": 4})),
         "quarter": Steps(base.with_changes({"penalty_fraction": 0.25})),
     }
+    if calls % LAZY == 0:  # so that every figure has its share of penalties
+        made["lazy"] = Steps(base.with_changes({"penalty_every": LAZY}))
     if kind == "mixture":
         made["compiled"] = _compiled(Steps(base))
     found: list[Row] = []
@@ -66,7 +68,7 @@ def _variants(kind: str) -> list[tuple[str, str, dict[str, float]]]:
     free = {"goal": 1.0, "predicted": 11 / 12} if kind == "none" else {}
     return [
         ("simultaneous", "regularized `update=simultaneous`", free),
-        ("lazy", "`penalty_every=4`", {}),
+        ("lazy", f"`penalty_every={LAZY}`", {}),
         ("quarter", "`penalty_fraction=0.25`", {}),
         ("compiled", "regularized `--compile`", {}),
     ]
@@ -87,7 +89,7 @@ def _parts(plain: Steps, regularized: Steps, threads: int, rounds: int, calls: i
 
 def _compiled(steps: Steps) -> Steps:
     made = steps.players
-    route, told = compiled(made.route, made.discriminator, steps.recipe)
+    route, told = with_compiler(made.route, made.discriminator, steps.recipe)
     print(told, flush=True)
     return Steps(steps.recipe, replace(made, route=route))
 

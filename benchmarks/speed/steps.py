@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import torch
@@ -11,7 +11,8 @@ from gancross import models
 from gancross.distributed import ALONE
 from gancross.latents import Stream, latents
 from gancross.trainer.experiments import recipe
-from gancross.trainer.gradients import add_gradients
+from gancross.trainer.fields import Plain
+from gancross.trainer.gradients import Route, add_gradients
 from gancross.trainer.recipes import Recipe
 from gancross.trainer.state import make_players
 from gancross.trainer.step import Players, discriminator_step, generator_step, simultaneous_step
@@ -37,20 +38,21 @@ class Steps:
         self.real = torch.randn(
             chosen.batch_size, *SHAPES[chosen.data], generator=torch.Generator().manual_seed(0)
         )
-        self._update = 0
+        self._drawn = self._update = 0
         self._fakes: torch.Tensor | None = None
 
     def _latents(self) -> torch.Tensor:
-        self._update += 1
+        self._drawn += 1
         n, dim = self.recipe.batch_size, self.recipe.latent_dim
-        return latents(Stream(0, "speed"), self._update * n, n, dim=dim, prior=self.recipe.latent)
+        return latents(Stream(0, "speed"), self._drawn * n, n, dim=dim, prior=self.recipe.latent)
 
     def discriminator(self) -> None:
         """D's update, its optimizer included."""
-        discriminator_step(
+        self.measured = discriminator_step(
             self.players, self.recipe, real=self.real, latents=self._latents(), gamma=self.recipe.gamma,
             update=self._update,
         )  # fmt: skip
+        self._update += 1
 
     def gradient(self) -> None:
         """D's gradient alone."""
@@ -80,6 +82,7 @@ class Steps:
                 self.players, self.recipe, real=self.real, latents=self._latents(),
                 gamma=self.recipe.gamma, update=self._update,
             )  # fmt: skip
+            self._update += 1
             return
         self.discriminator()
         self.generator()
@@ -90,19 +93,18 @@ class Steps:
         self.players.generator_optimizer.step()
 
 
-def dcgan(width: int, normalization: str, **changes: object) -> Recipe:
+def dcgan(width: int, normalization: str, changes: Mapping[str, Plain] | None = None) -> Recipe:
     """`cifar10-dcgan` at another width, γ = 0.1."""
     return recipe("cifar10-dcgan").with_changes(
-        {"width": width, "normalization": normalization, **changes}  # type: ignore[dict-item]
+        {"width": width, "normalization": normalization, **(changes or {})}
     )
 
 
-def mixture(**changes: object) -> Recipe:
+def mixture(changes: Mapping[str, Plain] | None = None) -> Recipe:
     """`mixture`, γ = 0.1, batch 512."""
-    return recipe("mixture").with_changes(changes)  # type: ignore[arg-type]
+    return recipe("mixture").with_changes(dict(changes or {}))
 
 
-def on_route(chosen: Recipe, **route: object) -> Steps:
+def on_route(chosen: Recipe, route: Route) -> Steps:
     """The steps of a recipe with its discriminator's gradient found another way than by itself."""
-    made = players(chosen)
-    return Steps(chosen, replace(made, route=replace(made.route, **route)))  # type: ignore[arg-type]
+    return Steps(chosen, replace(players(chosen), route=route))

@@ -40,14 +40,15 @@ def enlarged(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | 
 
 
 class ImageConv2d(nn.Conv2d):
-    """`nn.Conv2d(channels, outputs, 5, 2, padding=2)` of images with even sides."""
+    """`nn.Conv2d(channels, outputs, 5, 2, padding=2)`; the detour takes images with even sides."""
 
     def __init__(self, channels: int, outputs: int) -> None:
         super().__init__(channels, outputs, KERNEL, 2, padding=2)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(N, C, 2H, 2W) → (N, C', H, W)."""
-        if not images.requires_grad or not helps(images, self.in_channels):
+        even = not (images.shape[-1] % 2 or images.shape[-2] % 2)
+        if not images.requires_grad or not even or not helps(images, self.in_channels):
             return super().forward(images)
         return cast(torch.Tensor, _Shrunk.apply(images, self.weight, self.bias))
 
@@ -60,7 +61,7 @@ class ImageConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, features: torch.Tensor, output_size: list[int] | None = None) -> torch.Tensor:
         """(N, C', H, W) → (N, C, 2H, 2W)."""
-        if not helps(features, self.out_channels):
+        if output_size is not None or not helps(features, self.out_channels):
             return super().forward(features, output_size)
         return cast(torch.Tensor, _Enlarged.apply(features, self.weight, self.bias))
 
@@ -72,6 +73,8 @@ def helps(tensor: torch.Tensor, channels: int) -> bool:
 
 class _Shrunk(torch.autograd.Function):
     """The convolution, with the detour on its way back to the images."""
+
+    generate_vmap_rule = True
 
     @staticmethod
     def forward(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
@@ -94,6 +97,8 @@ class _Shrunk(torch.autograd.Function):
 
 class _Enlarged(torch.autograd.Function):
     """The detour forward; torch's kernels back, which are fast in that direction."""
+
+    generate_vmap_rule = True
 
     @staticmethod
     def forward(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:

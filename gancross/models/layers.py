@@ -34,6 +34,8 @@ class Tanh(nn.Tanh):
 
 
 class _FastTanh(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(h: torch.Tensor) -> torch.Tensor:
         return (2 * h).sigmoid_().mul_(2).sub_(1)

@@ -78,53 +78,63 @@ def add_gradients(
     *,
     real: torch.Tensor,
     fake: torch.Tensor,
-    loss: DiscriminatorLoss,
+    loss: DiscriminatorLoss | None,
     weights: NoiseInduced,
     gamma: float,
     counted: tuple[int, int] | None = None,
 ) -> Found:
     """Adds ∂(loss + γ/2·Ω)/∂θ to the `grad` of the discriminator's parameters.
 
+    Samples without a part in Ω take the three passes of the unregularized loss: the reals of an f-GAN, and
+    those that are not `counted` where no layer couples samples.
+
     Args:
         discriminator: of known layers; returns scores (N,) or (N, 1).
         real, fake: samples (N, …); both batches may differ in length.
-        loss: of the objective, to be minimised.
+        loss: of the objective, to be minimised; None for Ω's gradient alone.
         weights: of ‖∇ₓφ‖² as functions of the score.
         gamma: γ ≥ 0.
         counted: Ω is the mean over the first so many real and so many generated samples; all by default.
-            Where no layer couples samples the others take the three passes of the unregularized loss.
 
     Raises:
         UsageError: a layer that the closed form does not know.
     """
-    whole, batches = piece(discriminator), [real, fake]
-    lengths = [len(real), len(fake)]
-    counts = lengths if counted is None else list(counted)
-    rest: list[torch.Tensor] = []
-    if not whole.coupled:
-        rest = [batch[count:] for batch, count in zip(batches, counts, strict=True)]
-        batches = [torch.cat([batch[:count] for batch, count in zip(batches, counts, strict=True)])]
-        lengths = counts
+    coupled = piece(discriminator).coupled
+    wanted = counted or (len(real), len(fake))
+    counts = [0 if w is None else n for w, n in zip((weights.real, weights.fake), wanted, strict=True)]
+    ends = [len(x) if coupled and n else n for x, n in zip((real, fake), counts, strict=True)]
+    taken = [x[:end] for x, end in zip((real, fake), ends, strict=True)]
+    batches = [x for x in taken if len(x)] if coupled else [torch.cat(taken)]
     with torch.no_grad():
         there = there_and_back(discriminator, batches)
     # c and w come from the scores alone, so autograd may find them: N numbers, whatever the objective.
-    leaves = [part.requires_grad_(True) for part in torch.split(there.scores_N, lengths)]
-    penalty, w_N = penalty_of(weights, leaves, torch.split(there.norms_N, lengths), counts)
-    scores_real, scores_fake = leaves
-    if any(map(len, rest)):
-        beyond = torch.split(discriminator(torch.cat(rest)).flatten(), [len(part) for part in rest])
-        scores_real, scores_fake = torch.cat([scores_real, beyond[0]]), torch.cat([scores_fake, beyond[1]])
-    value = loss(real=scores_real, fake=scores_fake)
-    # Into the leaves, and into the weights behind the rest.
-    torch.autograd.backward(torch.add(value, penalty, alpha=gamma / 2))
+    leaves = [part.requires_grad_(True) for part in torch.split(there.scores_N, ends)]
+    penalty, w_N = penalty_of(weights, leaves, torch.split(there.norms_N, ends), counts)
+    scores, value = leaves, penalty.new_zeros(())
+    if loss is not None:
+        others = plain_scores(discriminator, [real[ends[0] :], fake[ends[1] :]], coupled=coupled)
+        scores = [torch.cat(both) if len(both[1]) else both[0] for both in zip(leaves, others, strict=True)]
+        value = loss(real=scores[0], fake=scores[1])
+    total = torch.add(value, penalty, alpha=gamma / 2)
+    if total.requires_grad:  # not if Ω stands alone and its weights are constant
+        torch.autograd.backward(total)  # into the leaves, and into the weights behind the other samples
     with torch.no_grad():
-        c_N = torch.cat([cast(torch.Tensor, leaf.grad) for leaf in leaves])
+        c_N = torch.cat([torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves])
         add_from(there, c_N, gamma * w_N)
-    apart = not whole.coupled and counts[1] == len(fake)
     return Found(
-        loss=value.detach(), penalty=penalty.detach(), real=scores_real.detach(), fake=scores_fake.detach(),
-        gradient_fake=there.gradients[0][counts[0] :] if apart else None,
+        loss=value.detach(), penalty=penalty.detach(), real=scores[0].detach(), fake=scores[1].detach(),
+        gradient_fake=None if coupled or ends[1] < len(fake) else there.gradients[0][ends[0] :],
     )  # fmt: skip
+
+
+def plain_scores(
+    discriminator: nn.Module, samples: list[torch.Tensor], *, coupled: bool
+) -> Sequence[torch.Tensor]:
+    """Scores (N,) of real and of generated samples, in one pass where no layer couples them."""
+    lengths = [len(part) for part in samples]
+    if coupled or not any(lengths):
+        return [discriminator(x).flatten() if len(x) else x.new_zeros(0) for x in samples]
+    return torch.split(discriminator(torch.cat(samples)).flatten(), lengths)
 
 
 def penalty_of(

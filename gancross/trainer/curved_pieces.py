@@ -65,6 +65,8 @@ class BatchNorm:
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         layer = self._layer
+        if h.numel() == h.shape[1]:
+            raise UsageError("batch norm needs more than one value per channel: use a larger batch_size")
         self._h = h
         averages: tuple[torch.Tensor | None, ...] = (None, None)
         if layer.track_running_stats:

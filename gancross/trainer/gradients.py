@@ -13,7 +13,7 @@ from gancross.latents import Stream
 from gancross.models.batch_norm import frozen_averages
 from gancross.trainer import closed_form
 from gancross.trainer.closed_form import Found
-from gancross.trainer.compiled import Gradients, compiled_gradients, compiler_missing
+from gancross.trainer.compilation import Gradients, compiled_gradients, compiler_missing
 from gancross.trainer.noise import uniforms
 from gancross.trainer.objectives import OBJECTIVES, DiscriminatorLoss
 from gancross.trainer.recipes import Recipe
@@ -27,11 +27,13 @@ class Route:
 
     Attributes:
         closed_form: every layer is known to `gancross.trainer.closed_form`.
+        curved: one of them is smooth: six passes instead of four.
         coupled: a layer lets samples of a batch depend on each other, as batch norm does, or might.
         compiled: the closed form of this discriminator and recipe as a compiled function.
     """
 
     closed_form: bool = False
+    curved: bool = True
     coupled: bool = True
     compiled: Gradients | None = None
 
@@ -39,15 +41,18 @@ class Route:
 def route_of(discriminator: nn.Module) -> Route:
     """The route of a network in training mode; one with unknown layers is taken through double backward."""
     known = closed_form.known(discriminator)
-    return Route() if known is None else Route(closed_form=True, coupled=known.coupled)
+    if known is None:
+        return Route()
+    return Route(closed_form=True, curved=known.curved, coupled=known.coupled)
 
 
-def compiled(route: Route, discriminator: nn.Module, recipe: Recipe) -> tuple[Route, str]:
+def with_compiler(route: Route, discriminator: nn.Module, recipe: Recipe) -> tuple[Route, str]:
     """The route with its closed form compiled, or as it was; and which, in words."""
     weights = noise_induced(recipe.regularizer, recipe.objective)
-    if weights is UNREGULARIZED or not route.closed_form or recipe.penalty_fraction < 1:
-        return route, "not compiled: only the closed form of the whole batch's regularizer is"
-    missing = compiler_missing()
+    whole = recipe.penalty_fraction == 1 and recipe.penalty_every == 1
+    if weights.real is None or weights.fake is None or not route.closed_form or not whole:
+        return route, "not compiled: only the whole batches' Ω_JS in closed form is"
+    missing = compiler_missing(next(discriminator.parameters()).device)
     if missing:
         return route, f"not compiled: no working compiler here: {missing}"
     loss = OBJECTIVES[recipe.objective].discriminator_loss
@@ -55,15 +60,16 @@ def compiled(route: Route, discriminator: nn.Module, recipe: Recipe) -> tuple[Ro
     return replace(route, compiled=made), "compiled: the first step takes a minute or two"
 
 
-def described(discriminator: nn.Module, recipe: Recipe) -> str:
+def described(route: Route, recipe: Recipe) -> str:
     """The route in words, for people."""
+    if recipe.regularizer == "gradient-penalty":
+        return "the gradient penalty by double backward, through interpolates"
     if noise_induced(recipe.regularizer, recipe.objective) is UNREGULARIZED:
         return "no noise-induced regularizer: one backward pass"
-    known = closed_form.known(discriminator)
-    if known is None:
+    if not route.closed_form:
         return "the regularizer by double backward: its closed form does not know all layers"
     passes = (
-        "six passes, for smooth layers" if known.curved else "four passes, for a piecewise-linear network"
+        "six passes, for smooth layers" if route.curved else "four passes, for a piecewise-linear network"
     )
     return f"the regularizer in closed form: {passes}"
 
@@ -81,9 +87,9 @@ def add_gradients(
 ) -> Found:
     """Adds the gradient of −F + γ/2·Ω, or of what the objective has in its place, to the parameters' `grad`.
 
-    With γ = 0 no input gradient is taken at all. Real and generated samples share one pass unless a layer
-    couples the samples of a batch: then each batch is normalised by its own statistics, as in the authors'
-    program. WGAN-GP's interpolates are a pass of their own, which leaves batch norm's averages alone.
+    With γ = 0 no input gradient is taken at all. Where it is known that no layer couples samples, real and
+    generated ones share one pass; elsewhere each batch has its own, normalised by its own statistics, as in
+    the authors' program. WGAN-GP's interpolates are one more, which leaves batch norm's averages alone.
 
     Args:
         real, fake: samples as the discriminator is to see them, (N, …).
@@ -94,7 +100,7 @@ def add_gradients(
     weights = noise_induced(recipe.regularizer, recipe.objective) if gamma > 0.0 else UNREGULARIZED
     if weights is not UNREGULARIZED and recipe.penalty_every == 1:
         return _regularized(discriminator, route, recipe, real, fake, loss, weights, gamma)
-    scores_real, scores_fake = _scores(discriminator, route, real, fake)
+    scores_real, scores_fake = closed_form.plain_scores(discriminator, [real, fake], coupled=route.coupled)
     found = Found(
         loss=loss(real=scores_real, fake=scores_fake), real=scores_real.detach(), fake=scores_fake.detach()
     )
@@ -123,23 +129,19 @@ def add_penalty_gradients(
     weights = noise_induced(recipe.regularizer, recipe.objective)
     with frozen_averages(discriminator):
         found = _regularized(
-            discriminator, route, recipe, real, fake, _nothing, weights, recipe.penalty_every * gamma
+            discriminator, route, recipe, real, fake, None, weights, recipe.penalty_every * gamma
         )
     assert found.penalty is not None
     return found.penalty
 
 
-def _nothing(*, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    return real.new_zeros(())
-
-
 def _regularized(
     discriminator: nn.Module, route: Route, recipe: Recipe, real: torch.Tensor, fake: torch.Tensor,
-    loss: DiscriminatorLoss, weights: NoiseInduced, gamma: float,
+    loss: DiscriminatorLoss | None, weights: NoiseInduced, gamma: float,
 ) -> Found:  # fmt: skip
-    if route.compiled is not None and loss is not _nothing:
-        return route.compiled(real, fake, torch.tensor(gamma, dtype=real.dtype, device=real.device))
-    counted = [math.ceil(recipe.penalty_fraction * len(batch)) for batch in (real, fake)]
+    if route.compiled is not None:
+        return route.compiled(real, fake, real.new_full((), gamma))
+    counted = [math.ceil(round(recipe.penalty_fraction * len(batch), 6)) for batch in (real, fake)]
     if route.closed_form:
         return closed_form.add_gradients(
             discriminator, real=real, fake=fake, loss=loss, weights=weights, gamma=gamma,
@@ -147,19 +149,9 @@ def _regularized(
         )  # fmt: skip
     scores_real, penalty_real = scored(discriminator, real, weights.real, counted=counted[0])
     scores_fake, penalty_fake = scored(discriminator, fake, weights.fake, counted=counted[1])
-    value, penalty = loss(real=scores_real, fake=scores_fake), penalty_real + penalty_fake
+    penalty = penalty_real + penalty_fake
+    value = penalty.new_zeros(()) if loss is None else loss(real=scores_real, fake=scores_fake)
     torch.autograd.backward(value + gamma / 2 * penalty)
     return Found(
         loss=value.detach(), penalty=penalty.detach(), real=scores_real.detach(), fake=scores_fake.detach()
     )
-
-
-def _scores(
-    discriminator: nn.Module, route: Route, real: torch.Tensor, fake: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    if route.coupled:
-        return discriminator(real).flatten(), discriminator(fake).flatten()
-    scores_real, scores_fake = torch.split(
-        discriminator(torch.cat([real, fake])).flatten(), [len(real), len(fake)]
-    )
-    return scores_real, scores_fake

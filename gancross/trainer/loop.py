@@ -22,7 +22,7 @@ from gancross.devices import only_deterministic, resolve_device
 from gancross.distributed import Processes, current, joined
 from gancross.errors import Interrupted, UsageError
 from gancross.memory import kept_memory
-from gancross.trainer.gradients import compiled, described
+from gancross.trainer.gradients import described, with_compiler
 from gancross.trainer.interruption import stop_requests
 from gancross.trainer.monitors import spread
 from gancross.trainer.noise import check_divisible, distinct_samples
@@ -88,7 +88,8 @@ def train(
             another checkpoint than `last.pt`.
         deterministic: only operations that give the same bits again, on a GPU too; some are slower.
         compile: compile the closed form of the regularizer's gradient, if there is one and a compiler;
-            figures differ from those without it in their last bits.
+            figures differ from those without it in their last bits, so a run resumes bit by bit only with
+            the same choice.
 
     Raises:
         UsageError: recipe, data and folder do not fit together, or the batch cannot be divided evenly.
@@ -120,9 +121,9 @@ def train(
     with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
         players = make_players(recipe, architectures, target)
         told = note if note is not None and processes.first else _silent
-        told(described(players.discriminator, recipe))
+        told(described(players.route, recipe))
         if compile:
-            route, how = compiled(players.route, players.discriminator, recipe)
+            route, how = with_compiler(players.route, players.discriminator, recipe)
             players = replace(players, route=route)
             told(how)
         run = Run(
@@ -193,7 +194,7 @@ def _loop(run: Run, start: int, *, every: int, log_every: int, progress: Progres
 
 
 def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: bool = False) -> Measured:
-    """Step t of Algorithm 1: n_φ discriminator updates, one generator update; or both at once.
+    """Step t of Algorithm 1: n_φ discriminator updates, one generator update; or the recipe's change of it.
 
     `measure` adds the gradient norms of the last discriminator update and of the generator's, and the
     spread of the last real batch.

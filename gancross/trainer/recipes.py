@@ -21,6 +21,10 @@ GRADIENT_PENALIZED = "wgan-gp"
 OBJECTIVES = ("js-logit", *DIVERGENCES, "lsgan", "wgan", GRADIENT_PENALIZED)
 REGULARIZERS = (*WEIGHTINGS, "gradient-penalty", "none")
 ONE_GENERATOR_LOSS = ("lsgan", "wgan", "wgan-gp")
+OF_THE_REGULARIZER = (
+    "regularizer", "anneal", "regularize_generator", "regularize_generator_from", "penalty_every",
+    "penalty_fraction",
+)  # fmt: skip
 CLIP = 0.01  # Arjovsky et al. 2017
 GRADIENT_PENALTY = 10.0  # Gulrajani et al. 2017
 
@@ -62,7 +66,7 @@ class Recipe:
             the same samples (a change of the algorithm; then n_phi is 1).
         penalty_every: k > 1: the noise-induced penalty, k times as heavy, has an update of its own in every
             k-th update of the discriminator (lazy regularization; Adam's rate and β are adjusted).
-        penalty_fraction: share of each batch, its first samples, over which Ω is averaged.
+        penalty_fraction: share of each batch, its first samples (rounded up), over which Ω is averaged.
         generator_loss: `non-saturating` or `saturating`; the other objectives have only one.
         regularize_generator: the generator, too, minimises the regularized objective (§4.1).
         regularize_generator_from: the first step at which it does; the run up to there is the one without.
@@ -247,11 +251,7 @@ class Recipe:
     def _check_influence(self, changes: dict[str, Plain]) -> None:
         """Nothing that was asked for has been put to a neutral value. γ = 0 asks for no regularizer."""
         if changes.get("gamma") == 0.0 and self.regularizer == "none":
-            changes = {
-                key: value
-                for key, value in changes.items()
-                if key not in ("regularizer", "anneal", "regularize_generator", "regularize_generator_from")
-            }
+            changes = {key: value for key, value in changes.items() if key not in OF_THE_REGULARIZER}
         if changes.get("regularizer", self.regularizer) != self.regularizer:
             raise UsageError(f"regularizer={changes['regularizer']} needs gamma above 0")
         for key, neutral, why in self._without_influence():

@@ -55,7 +55,8 @@ def discriminator_step(
         real: real samples as the network wants them, (N, …), N = `distinct_samples(recipe, …)`.
         latents: for as many generated ones.
         gamma: γ_t ≥ 0.
-        update: number of this update, from 0; noise and interpolation are functions of it.
+        update: number of this update, from 0; noise, interpolation and whether a lazy penalty follows are
+            functions of it.
         measure: also return `gradient_discriminator`, the L2 norm of the whole parameter gradient.
         processes: among which the batch is divided; real samples and latents are this one's, gradients are
             averaged.
@@ -89,7 +90,7 @@ def simultaneous_step(
     measure: bool = False,
     processes: Processes = ALONE,
 ) -> Measured:
-    """Both players' updates from the same samples at the same weights (`update=simultaneous`).
+    """Both players' gradients from the same samples at the same weights (`update=simultaneous`).
 
     A change of Algorithm 1, where the generator answers the discriminator that has just moved. Where D's
     pass in closed form has found ∇ₓφ of each generated sample, the generator's gradient is
@@ -197,9 +198,9 @@ def _descended(
     discriminator, descent = players.discriminator, players.discriminator_optimizer
     measured = {
         "loss_discriminator": found.loss, "logit_real": found.real.mean(), "logit_fake": found.fake.mean(),
-        **({} if found.penalty is None else {"penalty": found.penalty}),
+        **_penalty_of(found, recipe),
     } | _updated(discriminator, descent, "discriminator", measure, processes)  # fmt: skip
-    if gamma > 0.0 and recipe.penalty_every > 1 and update % recipe.penalty_every == 0:
+    if gamma > 0.0 and recipe.penalty_every > 1 and (update + 1) % recipe.penalty_every == 0:
         descent.zero_grad(set_to_none=True)
         measured["penalty"] = add_penalty_gradients(
             discriminator, players.route, recipe, real=real, fake=fake, gamma=gamma
@@ -214,11 +215,7 @@ def _descend(
     total: torch.Tensor, network: nn.Module, descent: torch.optim.Optimizer, player: str, measure: bool,
     processes: Processes,
 ) -> Measured:  # fmt: skip
-    """One step of the optimizer down the gradient of `total`; that gradient's norm if it is asked for.
-
-    Every loss is a mean over the batch, so the mean gradient over equal parts is the whole batch's. It is
-    averaged here and not by DistributedDataParallel, which knows nothing of gradients of gradients.
-    """
+    """One step of the optimizer down the gradient of `total`; that gradient's norm if it is asked for."""
     descent.zero_grad(set_to_none=True)
     torch.autograd.backward(total)
     return _updated(network, descent, player, measure, processes)
@@ -227,7 +224,11 @@ def _descend(
 def _updated(
     network: nn.Module, descent: torch.optim.Optimizer, player: str, measure: bool, processes: Processes
 ) -> Measured:
-    """One step of the optimizer down the gradients that are there."""
+    """One step of the optimizer down the gradients that are there.
+
+    Every loss is a mean over the batch, so the mean gradient over equal parts is the whole batch's. It is
+    averaged here and not by DistributedDataParallel, which knows nothing of gradients of gradients.
+    """
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
     processes.average(gradients)
     measured: Measured = {}
@@ -235,6 +236,13 @@ def _updated(
         measured[f"gradient_{player}"] = nn.utils.get_total_norm(gradients)
     descent.step()
     return measured
+
+
+def _penalty_of(found: Found, recipe: Recipe) -> Measured:
+    """Ω of this update: 0 without a regularizer, nothing where it has updates of its own."""
+    if found.penalty is not None:
+        return {"penalty": found.penalty}
+    return {} if recipe.penalty_every > 1 else {"penalty": torch.zeros_like(found.loss)}
 
 
 @contextmanager

@@ -77,7 +77,8 @@ class ImageConvolution(Convolution):
     """`ImageConv2d`: back to the images by its own way."""
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
-        if not helps(g, self._layer.in_channels):
+        even = not (self._h.shape[-1] % 2 or self._h.shape[-2] % 2)
+        if not even or not helps(g, self._layer.in_channels):
             return super().backward(g)
         self._g = g
         return enlarged(g, self._layer.weight)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gancross.data import catalogue
+from gancross.errors import UsageError
 from gancross.json_values import parsed
+from gancross.trainer.recipes import Recipe
 from gancross.workflow.spec import PlannedRun, Spec
 from gancross.workflow.work import Work, estimated_work
 
@@ -78,6 +80,6 @@ def is_finished(run: PlannedRun, folder: Path) -> bool:
 def _same_recipe(run: PlannedRun, folder: Path) -> bool:
     """A folder of another recipe is not finished: training there says what differs."""
     try:
-        return bool(parsed((folder / "recipe.json").read_bytes()) == run.recipe.to_dict())
-    except (OSError, ValueError):
+        return Recipe.from_dict(parsed((folder / "recipe.json").read_bytes())) == run.recipe
+    except (OSError, ValueError, TypeError, AttributeError, UsageError):
         return False

@@ -8,18 +8,15 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from gancross import models
-from gancross.trainer import closed_form
+from gancross.trainer.gradients import Route, route_of
 from gancross.trainer.recipes import Recipe
 from gancross.trainer.weightings import WEIGHTINGS
 
-# Passes through (generator, discriminator) of one batch; a forward pass is 1, a backward pass 2, one that
-# only goes through to the input 1. The regularizer takes four passes a batch in closed form where D is
-# piecewise linear, six where it is smooth or double backward is left (`gancross.trainer.closed_form`).
-DISCRIMINATOR_UPDATE = (1, 6)
-PIECEWISE_LINEAR_UPDATE = (1, 8)
-REGULARIZED_UPDATE = (1, 12)
-GRADIENT_PENALTY_UPDATE = (1, 12)  # 6 for the batches, 6 for the interpolates
-GENERATOR_UPDATE = (3, 2)
+# Passes of one batch through a network: a forward pass is 1, a backward pass 2, one that only goes through
+# to the input 1. A batch with a term in the regularizer takes four in closed form where D is piecewise
+# linear, six where it is smooth or double backward is left (`gancross.trainer.gradients`).
+PLAIN, PIECEWISE_LINEAR, SMOOTH = 3, 4, 6
+INTERPOLATES = 6  # WGAN-GP's third batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,41 +53,34 @@ def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
     n = recipe.batch_size
     g = _forward_flop(generator, (n, recipe.latent_dim))
     d = _forward_flop(discriminator, (n, *shape))
-    step = recipe.n_phi * _sum(_update(recipe, discriminator), g, d)
-    if recipe.update == "simultaneous":  # the generator's forward pass is shared
-        free = recipe.regularizer in WEIGHTINGS and recipe.penalty_every == 1 and recipe.penalty_fraction == 1
-        step += _sum((2, 0 if free and not _coupled(discriminator) else 2), g, d)
-    else:
-        step += _sum(GENERATOR_UPDATE, g, d)
+    route = route_of(discriminator)
+    step = recipe.n_phi * (g + _update(recipe, route) * d)
+    if recipe.update == "alternating":
+        step += 3 * g + 2 * d
+    else:  # the generator's forward pass is shared, and D's way back to its samples if the penalty took it
+        whole = recipe.penalty_every == 1 and recipe.penalty_fraction == 1
+        free = recipe.regularizer in WEIGHTINGS and route.closed_form and not route.coupled and whole
+        step += 2 * g + (0 if free else 2 * d)
     return Work(
         parameters_generator=_parameters(generator), parameters_discriminator=_parameters(discriminator),
         step_flop=step, total_flop=step * recipe.steps,
     )  # fmt: skip
 
 
-def _update(recipe: Recipe, discriminator: torch.nn.Module) -> tuple[float, float]:
-    """Passes of one update of the discriminator, on average."""
+def _update(recipe: Recipe, route: Route) -> float:
+    """Passes through the discriminator of one of its updates, both batches, on average."""
     if recipe.regularizer == "gradient-penalty":
-        return GRADIENT_PENALTY_UPDATE
+        return 2 * PLAIN + INTERPOLATES
     if recipe.regularizer not in WEIGHTINGS:
-        return DISCRIMINATOR_UPDATE
-    known = closed_form.known(discriminator)
-    g, whole = PIECEWISE_LINEAR_UPDATE if known is not None and not known.curved else REGULARIZED_UPDATE
+        return 2 * PLAIN
+    weights = WEIGHTINGS[recipe.regularizer].of(recipe.objective)
+    terms = sum(weight is not None for weight in (weights.real, weights.fake))
+    each = PIECEWISE_LINEAR if route.closed_form and not route.curved else SMOOTH
+    share = 1.0 if route.coupled else recipe.penalty_fraction  # coupled batches are taken whole
     if recipe.penalty_every > 1:
-        return g, DISCRIMINATOR_UPDATE[1] + whole * recipe.penalty_fraction / recipe.penalty_every
-    if known is None or known.coupled:
-        return g, whole
-    share = recipe.penalty_fraction
-    return g, share * whole + (1 - share) * DISCRIMINATOR_UPDATE[1]
-
-
-def _coupled(discriminator: torch.nn.Module) -> bool:
-    known = closed_form.known(discriminator)
-    return known is None or known.coupled
-
-
-def _sum(passes: tuple[float, float], g: float, d: float) -> float:
-    return passes[0] * g + passes[1] * d
+        alone = terms if route.closed_form and not route.coupled else 2
+        return 2 * PLAIN + (terms * share * each + (alone - terms) * PLAIN) / recipe.penalty_every
+    return 2 * PLAIN + terms * share * (each - PLAIN)
 
 
 def _forward_flop(network: torch.nn.Module, shape: tuple[int, ...]) -> float:

@@ -16,10 +16,10 @@ from gancross.trainer.weightings import NoiseInduced
 Gradients = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], Found]
 
 
-def compiler_missing() -> str:
-    """Why torch cannot compile here, in one line; empty where it can."""
+def compiler_missing(device: torch.device) -> str:
+    """Why torch cannot compile for a device, in one line; empty where it can."""
     try:
-        torch.compile(torch.neg, fullgraph=True)(torch.zeros(8))
+        torch.compile(torch.neg, fullgraph=True)(torch.zeros(8, device=device))
     except Exception as error:  # whatever a missing or broken compiler raises, of many libraries' types
         return first_line(error) or type(error).__name__
     return ""
