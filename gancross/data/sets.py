@@ -145,7 +145,7 @@ def to_network(samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1
 def to_canonical(
     samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1.0), *, quantize: bool = True
 ) -> torch.Tensor:
-    """A network's samples as a file would hold them: images clipped and rounded to 8 bits, row by row.
+    """A network's samples as a file would hold them: images clipped and rounded to 8 bits.
 
     Without `quantize` images are float32 levels, neither clipped nor rounded. The caller checks
     finiteness first: NaN has no 8-bit value.
@@ -154,4 +154,4 @@ def to_canonical(
         return samples.to(torch.float32)
     low, high = data_range
     levels = samples.to(torch.float32).sub(low).mul_(255 / (high - low))
-    return (levels.round_().clamp_(0, 255).to(torch.uint8) if quantize else levels).contiguous()
+    return levels.round_().clamp_(0, 255).to(torch.uint8) if quantize else levels

@@ -42,7 +42,7 @@ def canonical_samples(
     drawn: list[torch.Tensor] = []
     with evaluating(modules, device):
         for chunk in chunks(source, seed=seed, shape=None, device=device, group=1, purpose=purpose):
-            drawn.append(chunk.cpu())
+            drawn.append(chunk.cpu().contiguous())
             if progress is not None:
                 progress(min(len(drawn) * CHUNK, source.n), source.n)
     return torch.cat(drawn)[: source.n]

@@ -3,7 +3,7 @@
 Judges place their thresholds differently, so their FPs are not comparable as they stand. Here half of the
 test reals set τ and the other half shows what FN it brings; then the halves change places.
 
-Shape suffixes: H reals of one half, R resamples.
+Shape suffixes: H reals of one half, R resamples, B resamples of a block.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from gancross.latents import Stream
 FN_LEVEL = 0.05
 RESAMPLES = 1999  # (R + 1)·2.5 % is whole, so that the limits are order statistics
 FEW_REALS = 1000
+_BLOCK = 16  # resamples that are counted at a time
 
 Scores = NDArray[np.float64]
 
@@ -166,10 +167,14 @@ def _share_above(ordered: Scores, threshold: float) -> float:
 
 def _resampled(index: NDArray[np.int64], random: np.random.Generator, resamples: int) -> Half:
     h = len(index)
-    times_RH = np.empty((resamples, h), dtype=np.uint8)
-    for row in times_RH:
-        row[:] = np.bincount(random.integers(0, h, h), minlength=h)
-    return Half(index=index, times=np.ascontiguousarray(times_RH.T))
+    times_HR = np.empty((h, resamples), dtype=np.uint8)
+    for start in range(0, resamples, _BLOCK):
+        drawn_BH = random.integers(0, h, (min(_BLOCK, resamples - start), h))
+        size = len(drawn_BH)
+        drawn_BH += np.arange(size)[:, None] * h  # so that one count does for all
+        counts_BH = np.bincount(drawn_BH.ravel(), minlength=size * h).reshape(size, h)
+        times_HR[:, start : start + size] = counts_BH.T
+    return Half(index=index, times=times_HR)
 
 
 def _resampled_thresholds(scores: Scores, times: NDArray[np.uint8]) -> Scores:

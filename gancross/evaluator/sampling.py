@@ -99,8 +99,8 @@ def chunks(
     if source.array is not None:
         _check_shape(source.label, tuple(source.array.shape[1:]), shape)
         for these in groups:
-            index = torch.cat([torch.arange(CHUNK) + number * CHUNK for number in these]) % source.n
-            yield from torch.split(source.array[index].to(device, non_blocking=True), CHUNK)
+            part = _rows(source.array, these)
+            yield from torch.split(part.to(device, non_blocking=True), CHUNK)
         return
     contestant = source.contestant
     assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
@@ -174,6 +174,15 @@ def generated(contestant: Contestant, latents_ND: torch.Tensor) -> torch.Tensor:
             f" {len(latents_ND)} latents"
         )
     return samples
+
+
+def _rows(array: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
+    """These chunks, a view where they are adjacent; beyond its end the array begins again."""
+    start, stop = numbers[0] * CHUNK, (numbers[-1] + 1) * CHUNK
+    if stop <= len(array) and stop - start == len(numbers) * CHUNK:
+        return array[start:stop]
+    index = torch.cat([torch.arange(CHUNK) + number * CHUNK for number in numbers]) % len(array)
+    return array[index]
 
 
 def _check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | None) -> None:

@@ -16,7 +16,7 @@ from gancross.contestant import Contestant
 from gancross.distributed import current
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging import PASSES, Norm, has_batch_norm, norms
-from gancross.evaluator.layout import is_channels_last, laid_out, turned
+from gancross.evaluator.layout import Lying, is_channels_last, laid_out
 from gancross.evaluator.sampling import CHUNK, Label, Source, chunks, shown
 
 CLIP = 2.0**-24  # probabilities are clipped to [2⁻²⁴, 1−2⁻²⁴] before they become logits
@@ -103,11 +103,11 @@ def score_all(
             source, seed=seed, shape=shape, device=device, group=group, quantize=quantize, numbers=numbers
         )
         for place, (number, chunk) in enumerate(zip(numbers, made, strict=True), start=1):
-            as_lying = {False: chunk, True: turned(chunk) if any(last) else chunk}
+            lying = Lying(chunk)
             for one, lies_last in zip(passes, last, strict=True):
-                one.add(number, as_lying[lies_last])
+                one.add(number, lying.channels_last if lies_last else lying.row_by_row)
             if watch is not None and number in own:
-                watch.add(source.label, chunk, min(CHUNK, source.n - number * CHUNK))
+                watch.add(source.label, lying.row_by_row, min(CHUNK, source.n - number * CHUNK))
             if progress is not None:
                 progress(shown(source.label), source.n * place // len(numbers), source.n)
         for (judge, mode), one in zip(modes, passes, strict=True):
