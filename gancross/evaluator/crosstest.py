@@ -27,6 +27,7 @@ from gancross.evaluator.judging import Norm
 from gancross.evaluator.result import Result
 from gancross.evaluator.sampling import CHUNK, Source, check_fit, fake_source
 from gancross.evaluator.scoring import evaluating, score_all
+from gancross.memory import kept_memory
 
 Data = str | torch.Tensor | np.ndarray[Any, Any]
 Progress = Callable[[str, int, int], None]
@@ -121,7 +122,7 @@ def crosstest(
         metrics, sources=sources, test=test, device=target, weights=feature_weights,
         statistics=fid_statistics, save_to=save_fid_statistics, kid_subset_size=kid_subset_size,
     )  # fmt: skip
-    with only_deterministic(deterministic), fidelity, evaluating(modules, target):
+    with only_deterministic(deterministic), kept_memory(), fidelity, evaluating(modules, target):
         check_fit(contestants, shape=reals.shape, device=target)
         judged = score_all(
             sources, judges, seed=seed, shape=reals.shape, device=target,

@@ -1,0 +1,102 @@
+"""Does `update=simultaneous` train as well as Algorithm 1? Figures of runs that `gancross benchmark` made.
+
+    gancross benchmark benchmarks/simultaneous/mixture.toml --device cpu
+    gancross benchmark benchmarks/simultaneous/digits.toml --device cpu
+    python benchmarks/simultaneous.py            reads runs/simultaneous-…, writes results/simultaneous.json
+
+By method: mean and standard deviation over runs of the Fréchet distance (lower is better), of what the last
+line of the log says of the samples, and of the share of its own generator's samples and of test data that
+each discriminator calls real; with the two-sided exact permutation test of every difference of means.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Sequence
+from importlib.metadata import version
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from gancross.evaluator.result import load_result
+from gancross.workflow.spec import Spec, load_spec
+
+HERE = Path(__file__).parent
+OUT = HERE / "results" / "simultaneous.json"
+LOGGED = ("modes", "within_3_std", "within_0.1", "spread")
+
+
+def figures(spec: Spec, folder: Path) -> dict[str, dict[str, list[float]]]:
+    """By figure and method, one number a run."""
+    document = load_result(folder / "result.json").document
+    found: dict[str, dict[str, list[float]]] = {}
+    for run in spec.runs:
+        log = (folder / "runs" / run.name / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        last = json.loads(log[-1])
+        confusion = document["confusion"][run.name]
+        fidelity = document["fidelity"][run.name]
+        distance = next(key for key in fidelity if key.startswith("frechet") and not key.endswith("reason"))
+        own: dict[str, float] = {distance: value_of(fidelity[distance])}
+        own |= {key: last[key] for key in LOGGED if key in last}
+        own |= {"fn": confusion["fn"]["rate"], "fp": confusion["fp"]["rate"]}
+        for key, value in own.items():
+            found.setdefault(key, {}).setdefault(run.variant, []).append(value)
+    return found
+
+
+def value_of(entry: Any) -> float:
+    """A figure of a record, with or without an interval."""
+    return float(entry["value"] if isinstance(entry, dict) else entry)
+
+
+def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
+    """Two-sided exact permutation test of the difference of means: the share of divisions as far apart."""
+    together = [*first, *second]
+    observed = abs(statistics.fmean(first) - statistics.fmean(second))
+    apart = []
+    for chosen in combinations(range(len(together)), len(first)):
+        here = [together[i] for i in chosen]
+        there = [value for i, value in enumerate(together) if i not in chosen]
+        apart.append(abs(statistics.fmean(here) - statistics.fmean(there)) >= observed - 1e-12)
+    return statistics.fmean(apart)
+
+
+def compared(spec: Spec, folder: Path) -> dict[str, Any]:
+    """Mean, standard deviation and runs by method, and p, of every figure."""
+    made: dict[str, Any] = {}
+    for key, methods in figures(spec, folder).items():
+        made[key] = {
+            method: {"mean": statistics.fmean(values), "sd": statistics.stdev(values), "runs": values}
+            for method, values in methods.items()
+        }
+        made[key]["permutation_p"] = permutation_p(*methods.values())
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of both benchmarks")
+    parser.add_argument("--out", type=Path, default=OUT)
+    asked = parser.parse_args()
+    record: dict[str, Any] = {"versions": {name: version(name) for name in ("torch", "numpy")}}
+    for data in ("mixture", "digits"):
+        spec = load_spec(HERE / "simultaneous" / f"{data}.toml")
+        if (asked.runs / spec.name / "result.json").exists():
+            record[data] = {
+                "steps": spec.runs[0].recipe.steps, "recipe": spec.runs[0].recipe.method,
+                "figures": compared(spec, asked.runs / spec.name),
+            }  # fmt: skip
+    asked.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    for data in ("mixture", "digits"):
+        for key, entry in record.get(data, {}).get("figures", {}).items():
+            words = "  ".join(
+                f"{method} {one['mean']:.4g} ± {one['sd']:.2g}"
+                for method, one in entry.items() if method != "permutation_p"
+            )  # fmt: skip
+            print(f"{data}: {key}: {words}  p = {entry['permutation_p']:.3f}")
+
+
+if __name__ == "__main__":
+    main()
