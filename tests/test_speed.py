@@ -30,14 +30,18 @@ def test_several_calls_make_one_figure():
 
 def test_a_ratio_is_taken_within_each_round():
     seconds = {"ours": [2.0, 30.0, 5.0], "bare": [1.0, 10.0, 4.0]}
-    times = Times(seconds=seconds, cpu={"ours": [1.0] * 3, "bare": [4.0] * 3}, threads=1)
+    cpu = {"ours": [1.0] * 3, "bare": [4.0] * 3}
     expected = np.quantile([2.0, 3.0, 1.25], [0.25, 0.5, 0.75])
-    got = times.ratio("ours", "bare")
+    alone, two = (
+        Times(seconds=seconds, cpu=cpu, threads=threads).row("ours / bare", "ours", "bare")
+        for threads in (1, 2)
+    )
+    got = two.measured
     assert [got.low, got.median, got.high] == pytest.approx(list(expected))
-    row = times.row("ours / bare", "ours", "bare")
-    assert row.measured == got
-    assert row.parts["cpu_ratio"]["median"] == 0.25
-    assert row.parts["seconds"]["ours"]["median"] == 5.0
+    assert alone.measured.median == 0.25  # of processor time
+    assert alone.parts["clock_ratio"] == two.parts["clock_ratio"] == vars(two.measured)
+    assert two.parts["cpu_ratio"] == vars(alone.measured)
+    assert alone.parts["seconds"]["ours"]["median"] == 5.0
 
 
 def test_threads_are_pinned_and_given_back():

@@ -62,7 +62,7 @@ class Row:
 
     Attributes:
         work: what was measured, for people; names the denominator of a ratio.
-        measured: a ratio, or seconds.
+        measured: a ratio, of processor time on one thread and of time on the clock on several; or seconds.
         unit: empty for ratios, "s" for seconds.
         threads: that torch and the BLAS of numpy and scipy had.
         predicted: the figure that counting floating-point operations gives; None where nothing was counted.
@@ -96,23 +96,20 @@ class Times:
     cpu: Mapping[str, Sequence[float]]
     threads: int
 
-    def ratio(self, numerator: str, denominator: str) -> Spread:
-        """Of the ratios within each round."""
-        return _ratio(self.seconds, numerator, denominator)
-
     def row(
         self, work: str, numerator: str, denominator: str, *,
         predicted: float | None = None, goal: float | None = None, **parts: object,
     ) -> Row:  # fmt: skip
         """The ratio of two variants as a line of the table.
 
-        Its parts have all variants' seconds, and the same ratio of processor time, which says more on a
-        busy machine, for work of one thread in one process.
+        On one thread it is the ratio of processor time: what others do on a busy machine is nobody's cost.
+        The parts have both ratios, and all variants' seconds on the clock.
         """
-        cpu = vars(_ratio(self.cpu, numerator, denominator))
+        clock, cpu = (_ratio(times, numerator, denominator) for times in (self.seconds, self.cpu))
+        both = {"clock_ratio": vars(clock), "cpu_ratio": vars(cpu)}
         return Row(
-            work=work, measured=self.ratio(numerator, denominator), threads=self.threads,
-            predicted=predicted, goal=goal, parts={"seconds": self.spreads(), "cpu_ratio": cpu, **parts},
+            work=work, measured=cpu if self.threads == 1 else clock, threads=self.threads,
+            predicted=predicted, goal=goal, parts={"seconds": self.spreads(), **both, **parts},
         )  # fmt: skip
 
     def spreads(self) -> dict[str, Any]:
