@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ from gancross.evaluator.sampling import CHUNK
 from gancross.evaluator.scoring import evaluating
 from gancross.latents import Stream
 from gancross.models.architectures import initialised
-from gancross.models.pairs import Shape, pair
+from gancross.models.pairs import PAIRS, Shape, pair
 
 CPU = torch.device("cpu")
 SAMPLE = (1, 8, 8)
@@ -226,6 +227,19 @@ def test_own_networks_lie_channels_last_inside_and_are_the_very_same_tensors_aft
         assert all(inside) is layout.has_onednn()
     after = {name: (tensor.data_ptr(), tensor.stride()) for name, tensor in judge.state_dict().items()}
     assert after == before
+
+
+@pytest.mark.parametrize("family", [name for name in PAIRS if name != "mlp"])
+def test_own_networks_only_read_their_input(family: str) -> None:
+    """So that they may share one."""
+    side = int(re.findall(r"\d+", family)[-1])
+    shape = Shape(sample=(3, side, side), latent_dim=4, width=4, normalization="batch", activation="relu")
+    judge = initialised(pair(family, shape)[1], Stream(0).torch_generator()).eval()
+    given = torch.rand(2, *shape.sample)
+    before = given.clone()
+    with torch.inference_mode():
+        judge(given)
+    assert torch.equal(given, before)
 
 
 def test_the_layout_depends_on_the_network_and_the_device_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from speed.crosstest import bare, contestants, product, random_images
+from speed.crosstest import WARMUP, bare, contestants, product, random_images
 from speed.timing import Row, Spread, interleaved, record
 
 N = 2_000
 MANY, FEW = 8, 2
-ROUNDS = 3
+ROUNDS = 5
 PROCESSES = 3  # of each size, for the memory
 
 
@@ -36,7 +36,7 @@ def rows() -> list[Row]:
     peaks = [(peak_of(MANY), peak_of(FEW)) for _ in range(PROCESSES)]
     models, reals = contestants(MANY), random_images(N)
     variants = {"tournament": product(models, reals, N), "bare loop": bare(models, reals, N)}
-    times = interleaved(variants, rounds=ROUNDS, threads=1)
+    times = interleaved(variants, rounds=ROUNDS, threads=1, warmup=WARMUP)
     return [
         times.row(
             "tournament of 8, n = 2,000 / bare loop of 8 samplings and 72 scorings",

@@ -82,7 +82,7 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
 
     def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
         """Takes in one chunk; fidelity is always measured on 8-bit images, as a file would hold them."""
-        if not self._wants(label):
+        if not self.wants(label):
             return
         if chunk.ndim == 4 and chunk.dtype != torch.uint8:
             chunk = chunk.round().clamp(0, 255).to(torch.uint8)
@@ -102,7 +102,7 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
 
     def finish_source(self, label: Label) -> None:
         """The first process takes in what the others have extracted, in the order of the samples."""
-        if not self._wants(label):
+        if not self.wants(label):
             return
         self._settle()
         rows = torch.cat(self._held) if self._held else torch.empty(0, self.fidelity.width)
@@ -112,7 +112,7 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
                 for chunk in torch.split(part, CHUNK):
                     self.fidelity.take(label, chunk)
 
-    def _wants(self, label: Label) -> bool:
+    def wants(self, label: Label) -> bool:
         """Contestants, and the data where the first process does not know their features yet."""
         return self.fidelity is not None and (isinstance(label, str) or (label is None and self.needs_data))
 

@@ -36,10 +36,10 @@ class RunningPass:
         """The numbers of the chunks that it must see."""
         return set(self._own)
 
-    def add(self, number: int, chunk: torch.Tensor) -> None:
-        """Takes chunk `number`, in rising order; scores it if it is wanted."""
+    def add(self, number: int, chunk: torch.Tensor, ready: torch.Tensor | None = None) -> None:
+        """Takes chunk `number`, in rising order; scores it if it is wanted. `ready` as in `raw_scores`."""
         if number in self._own:
-            self._scores.append(raw_scores(self._judge, chunk))
+            self._scores.append(raw_scores(self._judge, chunk, ready=ready))
 
     def finish(self) -> torch.Tensor:
         """The scores of the wanted chunks' samples, in their order, on the device."""
@@ -69,8 +69,11 @@ class BatchPass:
         seen = range(self._next // self._chunk, -(-min(self._end, self._n) // self._chunk))
         return {*seen, *range(-(-min(self._fill, self._n) // self._chunk))}
 
-    def add(self, number: int, chunk: torch.Tensor) -> None:
-        """Takes chunk `number`, in rising order, without its padding; scores the groups that are complete."""
+    def add(self, number: int, chunk: torch.Tensor, ready: torch.Tensor | None = None) -> None:
+        """Takes chunk `number`, in rising order, without its padding; scores the groups that are complete.
+
+        `ready` is of no use to groups that straddle chunks.
+        """
         if self._next == self._end:
             return
         begin = number * self._chunk
@@ -115,15 +118,22 @@ def norms(judge: Contestant, *, primary: Norm, check: bool) -> list[Norm]:
     return ["eval", "batch"] if check else [primary]
 
 
-def raw_scores(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
+def raw_scores(
+    judge: Contestant, chunk: torch.Tensor, *, ready: torch.Tensor | None = None
+) -> torch.Tensor:  # fmt: skip
     """v of each sample of a canonical chunk, in the value range of the judge's own training data.
+
+    Args:
+        ready: the chunk in that range already, for networks that are known not to write into their input.
 
     Raises:
         UsageError: the discriminator fails on such samples, or does not return one score for each.
     """
     assert judge.discriminator is not None
-    # Vectors are judged as they are, and a judge that works in place would change what the next one sees.
-    samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
+    samples = ready
+    if samples is None:
+        # Vectors are judged as they are, and a judge that works in place would change what the next one sees.
+        samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
     try:
         scores = judge.discriminator(samples)
     except NETWORK_FAILURES as error:

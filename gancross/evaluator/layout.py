@@ -23,6 +23,7 @@ from itertools import chain
 import torch
 from torch import nn
 
+from gancross.data.sets import to_network
 from gancross.models.architectures import architecture_of
 
 
@@ -44,6 +45,7 @@ class Lying:
 
     def __init__(self, chunk: torch.Tensor) -> None:
         self._made = chunk
+        self._ready: dict[tuple[float, float], torch.Tensor] = {}
 
     @cached_property
     def row_by_row(self) -> torch.Tensor:
@@ -54,6 +56,15 @@ class Lying:
     def channels_last(self) -> torch.Tensor:
         """The same values."""
         return turned(self._made)
+
+    def ready(self, data_range: tuple[float, float]) -> torch.Tensor:
+        """Channels last in a range of values, once for all of gancross' own networks, which only read it.
+
+        Made for each judge it would be megabytes that the allocator hands back and faults in again.
+        """
+        if data_range not in self._ready:
+            self._ready[data_range] = to_network(self.channels_last, data_range)
+        return self._ready[data_range]
 
 
 def turned(samples: torch.Tensor) -> torch.Tensor:

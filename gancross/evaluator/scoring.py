@@ -28,6 +28,9 @@ OfJudge = dict[Label, Array]
 class Watcher(Protocol):
     """Sees the chunks that the judges see."""
 
+    def wants(self, label: Label) -> bool:
+        """Whether it has use for the chunks of this source."""
+
     def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
         """One chunk of a source, of which the first `count` samples are no padding."""
 
@@ -104,9 +107,13 @@ def score_all(
         )
         for place, (number, chunk) in enumerate(zip(numbers, made, strict=True), start=1):
             lying = Lying(chunk)
-            for one, lies_last in zip(passes, last, strict=True):
-                one.add(number, lying.channels_last if lies_last else lying.row_by_row)
-            if watch is not None and number in own:
+            for (judge, mode), one, lies_last in zip(modes, passes, last, strict=True):
+                if lies_last:
+                    ready = lying.ready(judge.data_range) if mode == "eval" else None
+                    one.add(number, lying.channels_last, ready)
+                else:
+                    one.add(number, lying.row_by_row)
+            if watch is not None and number in own and watch.wants(source.label):
                 watch.add(source.label, lying.row_by_row, min(CHUNK, source.n - number * CHUNK))
             if progress is not None:
                 progress(shown(source.label), source.n * place // len(numbers), source.n)
