@@ -30,6 +30,8 @@ class Tanh(nn.Tanh):
         """Elementwise, in [−1, 1]."""
         if not detour(input):
             return super().forward(input)
+        if not torch.is_grad_enabled():
+            return _FastTanh.forward(input)
         return cast(torch.Tensor, _FastTanh.apply(input))
 
 
