@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 
 from gancross.memory import kept_memory
-from speed.steps import Steps, mixture
+from speed.steps import Steps, mixture, with_compiled_gradient
 from speed.timing import Row, interleaved, record
 
 GENERATOR, DISCRIMINATOR = 4, 14  # passes of one batch in a regularized step
@@ -32,12 +33,17 @@ def rows() -> list[Row]:
         for left, right in operands:
             torch.mm(left, right)
 
+    steps = {"step": Steps(chosen), "compiled": with_compiled_gradient(Steps(chosen))}
+    variants: dict[str, Callable[[], object]] = {name: one.whole for name, one in steps.items()}
     with kept_memory():
-        times = interleaved(
-            {"step": Steps(chosen).whole, "products": multiplied}, rounds=25, threads=1, calls=20
+        times = interleaved(variants | {"products": multiplied}, rounds=15, threads=1, calls=20)
+    return [
+        times.row(
+            f"mixture regularized step{words} / its matrix products at `torch.mm` rate (4g + 14d)", name,
+            "products", predicted=1.0, goal=2.0,
         )
-    work = "mixture regularized step / its matrix products at `torch.mm` rate (4g + 14d)"
-    return [times.row(work, "step", "products", predicted=1.0, goal=2.0)]
+        for name, words in (("step", ""), ("compiled", ", `--compile`"))
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":

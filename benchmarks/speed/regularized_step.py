@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gancross.memory import kept_memory
-from gancross.trainer.gradients import with_compiler
 from gancross.trainer.recipes import Recipe
-from speed.steps import Steps, dcgan, mixture
+from speed.steps import Steps, dcgan, mixture, with_compiled_gradient
 from speed.timing import Row, Spread, interleaved, record
 
 THREADS = (1, 2)
@@ -40,7 +37,7 @@ def ratios(name: str, base: Recipe, kind: str, *, rounds: int, calls: int) -> li
     if calls % LAZY == 0:  # so that every figure has its share of penalties
         made["lazy"] = Steps(base.with_changes({"penalty_every": LAZY}))
     if kind == "mixture":
-        made["compiled"] = _compiled(Steps(base))
+        made["compiled"] = with_compiled_gradient(Steps(base))
     found: list[Row] = []
     for threads in THREADS:
         shown = made if threads == 1 else {label: made[label] for label in ("unregularized", "regularized")}
@@ -71,7 +68,11 @@ def _variants(kind: str) -> list[tuple[str, str, dict[str, float]]]:
         ("simultaneous", "regularized `update=simultaneous`", free),
         ("lazy", f"`penalty_every={LAZY}`", {}),
         ("quarter", "`penalty_fraction=0.25`", {}),
-        ("compiled", "regularized `--compile`", {}),
+        (
+            "compiled",
+            "regularized `--compile`",
+            {"goal": GOALS["mixture"], "predicted": PREDICTED["mixture"]},
+        ),
     ]
 
 
@@ -86,13 +87,6 @@ def _parts(plain: Steps, regularized: Steps, threads: int, rounds: int, calls: i
         rounds=rounds, threads=threads, calls=calls,
     )  # fmt: skip
     return dict(times.spreads())
-
-
-def _compiled(steps: Steps) -> Steps:
-    made = steps.players
-    route, told = with_compiler(made.route, made.discriminator, steps.recipe)
-    print(told, flush=True)
-    return Steps(steps.recipe, replace(made, route=route))
 
 
 if __name__ == "__main__":

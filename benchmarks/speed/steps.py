@@ -12,7 +12,7 @@ from gancross.distributed import ALONE
 from gancross.latents import Stream, latents
 from gancross.trainer.experiments import recipe
 from gancross.trainer.fields import Plain
-from gancross.trainer.gradients import Route, add_gradients
+from gancross.trainer.gradients import Route, add_gradients, with_compiler
 from gancross.trainer.recipes import Recipe
 from gancross.trainer.state import make_players
 from gancross.trainer.step import Players, discriminator_step, generator_step, simultaneous_step
@@ -108,3 +108,11 @@ def mixture(changes: Mapping[str, Plain] | None = None) -> Recipe:
 def on_route(chosen: Recipe, route: Route) -> Steps:
     """The steps of a recipe with its discriminator's gradient found another way than by itself."""
     return Steps(chosen, replace(players(chosen), route=route))
+
+
+def with_compiled_gradient(steps: Steps) -> Steps:
+    """The same networks, D's gradient compiled."""
+    made = steps.players
+    route, told = with_compiler(made.route, made.discriminator, steps.recipe)
+    print(told, flush=True)
+    return Steps(steps.recipe, replace(made, route=route))

@@ -115,6 +115,10 @@ class _Samples:
         self.figures: dict[Label, dict[str, float]] = {}
         self._mixture, self._held = mixture, list[torch.Tensor]()
 
+    def wants(self, label: Label) -> bool:
+        """Every source."""
+        return True
+
     def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
         """One chunk of a source, of which the first `count` samples are no padding."""
         self._held.append(chunk[:count].cpu())
