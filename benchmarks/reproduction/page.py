@@ -41,8 +41,9 @@ def page(results: Path = RESULTS) -> str:
     ]  # fmt: skip
     for key, record in found.items():
         lines += ["", *_section(SECTIONS[key], record)]
-    if "fig1" in found:
-        lines += ["", *_annealing([found[key] for key in ("fig1", "generator-objective") if key in found])]
+    both = [found[key] for key in ("fig1", "generator-objective") if key in found]
+    if any("annealed" in one["label"] for record in both for one in record["runs"]):
+        lines += ["", *_annealing(both)]
     return "\n".join(lines) + "\n"
 
 

@@ -21,6 +21,7 @@ from reproduction.tables import (
 
 Plain = dict[str, Any]
 YES, PARTLY, NO = "**Reproduced.**", "**Partly reproduced.**", "**Not reproduced.**"
+UNDECIDED = "**Undecided.**"
 FOOLED, UNFOOLED = 0.5, 0.05  # the protocol's words for a judge that does not transfer, and for one that does
 FACTOR = (1.2, 1.6)  # about the paper's "roughly 1.4"
 
@@ -30,14 +31,15 @@ def stability(record: Plain) -> str:
     free = [one for one in record["runs"] if one["label"].startswith("unregularized")]
     held = [one for one in record["runs"] if one not in free]
     counts = [sum(map(broke, some)) for some in (free, held)]
-    word = NO
+    word = UNDECIDED
     if free and held:
         rates = [count / len(some) for count, some in zip(counts, (free, held), strict=True)]
         word = YES if rates == [1.0, 0.0] else PARTLY if rates[0] > rates[1] else NO
+    kinds = [(kind, runs) for kind, runs in (("unregularized", free), ("regularized", held)) if runs]
+    margins = " and ".join(f"{_margins(runs)} in the {kind}" for kind, runs in kinds)
     return " ".join((
-        word, _fates("unregularized", free), _fates("regularized", held),
-        f"From the first to the last checkpoint the margin went {_margins(free)} in the unregularized and"
-        f" {_margins(held)} in the regularized runs.",
+        word, *(_fates(kind, runs) for kind, runs in kinds),
+        f"From the first to the last checkpoint the margin went {margins} runs.",
     ))  # fmt: skip
 
 
