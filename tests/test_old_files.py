@@ -174,3 +174,11 @@ def test_a_finished_run_of_an_earlier_version_is_still_finished(tmp_path: Path) 
     assert not is_finished(run, tmp_path)
     (tmp_path / "recipe.json").write_text("[]")
     assert not is_finished(run, tmp_path)
+
+
+def test_what_is_quoted_of_a_strange_format_stays_short(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({"format": ["\U00018d09" * 200] * 6}), encoding="utf-8")
+    with pytest.raises(DataError, match="not a result this version reads") as caught:
+        load_result(path)
+    assert len(str(caught.value)) < len(str(path)) + 400

@@ -21,6 +21,7 @@ from gancross.json_values import parsed
 __all__ = ["FORMAT", "Result", "load_result", "schema"]
 
 LARGEST_FILE = 1 << 30
+LONGEST_QUOTE = 300  # characters of a file's content in a message
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,12 @@ def load_result(path: str | Path) -> Result:
         raise DataError(f"{path}: not JSON: {error}") from None
     found = document.get("format") if isinstance(document, dict) else None
     if not isinstance(found, str) or found not in MIGRATIONS:
-        raise DataError(
-            f"{path}: not a result this version reads: format {reprlib.repr(found)}, expected '{FORMAT}'"
-        )
+        quoted = printable(printable(reprlib.repr(found)), limit=LONGEST_QUOTE)  # escapes are longer
+        raise DataError(f"{path}: not a result this version reads: format {quoted}, expected '{FORMAT}'")
     document = migrated(document)
     flaw = best_match(Draft202012Validator(schema()).iter_errors(document))
     if flaw is not None:
-        what = printable(f"{flaw.json_path:.100}: {flaw.message}", limit=300)
+        what = printable(printable(f"{flaw.json_path:.100}: {flaw.message:.300}"), limit=LONGEST_QUOTE)
         raise DataError(f"{path}: not a valid result: {what}")
     complaint = unfit(document)
     if complaint is not None:
