@@ -110,7 +110,8 @@ def test_a_record_says_how_far_its_runs_got(made: Path) -> None:
 
 def test_the_page_shows_only_what_there_is(made: Path) -> None:
     text = page(made)
-    assert "## §5.1, Fig. 1" in text and "Unfinished: regularized of 9" in text and "so far, " in text
+    assert "## §5.1, Fig. 1" in text and "Unfinished: regularized of 9" in text
+    assert "**Undecided.** Runs are unfinished. So far: " in text.split("## §6")[0]
     assert not any(f"## {one}" in text for one in ("§4.2", "§5.3", "§7.3"))  # nothing annealed, no record
     crossed = json.loads((made / "paper-crosstest-digits.json").read_text())
     for one in crossed["runs"]:
@@ -148,8 +149,10 @@ def line(step: int, modes: int = 7, within: float = 1.0, collapsed: float = 0.0)
 
 
 def lines(*states: str) -> list[Plain]:
-    """`g` good, `b` bad, `m` a mode missing, `-` neither."""
-    kinds: dict[str, Plain] = {"g": {}, "b": {"within": 0.4}, "m": {"modes": 6}, "-": {"within": 0.6}}
+    """`g` good and whole, `i` a mode missing, `b` bad, `m` most modes missing, `-` neither."""
+    kinds: dict[str, Plain] = {
+        "g": {}, "i": {"modes": 6}, "b": {"within": 0.4}, "m": {"modes": 3}, "-": {"within": 0.6},
+    }  # fmt: skip
     return [line(100 * (number + 1), **kinds[kind]) for number, kind in enumerate("".join(states))]
 
 
@@ -161,6 +164,7 @@ def lines(*states: str) -> list[Plain]:
         ("bgbbbbgg", 200, 300, None, None),
         ("bgbmbmbb", 200, 300, 300, None),
         ("gbgmmmmm-bg", 100, 200, 400, 1100),
+        ("biiiiiiiii", 200, None, None, None),
     ],
 )
 def test_the_rule_of_breaking(
@@ -169,9 +173,16 @@ def test_the_rule_of_breaking(
     found = histories.history(lines(states))
     assert (found["good_from"], found["first_bad"], found["broken_at"]) == (good, bad, broken)
     assert found["recovered_at"] == recovered
-    since = states[states.index("g") :] if "g" in states else ""
+    since = states[good // 100 - 1 :] if good else ""
     expected = sum(kind in "bm" for kind in since) / len(since) if since else None
     assert found["bad_share"] == expected
+
+
+def test_covering_every_mode_is_told_apart_from_being_good() -> None:
+    found = histories.history(lines("biiigi"))
+    assert (found["good_from"], found["whole_from"], found["broken_at"]) == (200, 500, None)
+    late = histories.late(lines("bbbbbb", "igii"))
+    assert late["modes"] == 6.25 and late["bad_share"] == 0
 
 
 def test_late_figures_are_those_of_the_last_part() -> None:
@@ -204,7 +215,9 @@ def test_permutation_p_counts_labellings() -> None:
 def test_the_verdict_follows_from_what_broke(free: list[str], held: list[str], word: str) -> None:
     def run(label: str, state: str) -> Plain:
         past = histories.history(lines("g", state * 9))
-        return {"label": label, "history": past, "reached": 1000, "trace": {"margin": [1.0, 2.0]}}
+        late = histories.late(lines("g", state * 9))
+        return {"label": label, "history": past, "late": late, "reached": 1000,
+                "trace": {"margin": [1.0, 2.0]}}  # fmt: skip
 
     runs = [run("unregularized", state) for state in free] + [run("γ = 0.1", state) for state in held]
     assert verdicts.stability({"runs": runs}).startswith(word)

@@ -53,13 +53,13 @@ def _section(section: Section, record: Plain) -> list[str]:
     remark = ["", section.remark] if section.remark else []
     missing = f" Not begun: {', '.join(record['missing'])}." if record["missing"] else ""
     unfinished = record["missing"] or any(one["reached"] < one["steps"] for one in record["runs"])
-    so_far = "so far, " if unfinished else ""
+    said = _so_far(verdict(record)) if unfinished else verdict(record)
     return [
         f"## {section.heading}",
         "",
         f"**The paper:** {section.claim}",
         "",
-        f"**Verdict:** {so_far}{verdict(record)}",
+        f"**Verdict:** {said}",
         *remark,
         "",
         "```sh",
@@ -76,11 +76,17 @@ def _section(section: Section, record: Plain) -> list[str]:
     ]
 
 
+def _so_far(verdict: str) -> str:
+    """A verdict that unfinished runs may still turn round: none, and what it would be."""
+    return f"{verdicts.UNDECIDED} Runs are unfinished. So far: {verdict.replace('**', '')}"
+
+
 def _stability(record: Plain) -> list[str]:
     runs = record["runs"]
     return [
         "By method:", "", *tables.methods(runs), "",
-        "By run; the last seven columns are those of the last checkpoint:", "", *tables.runs_apart(runs), "",
+        "By run; the columns from *modes* on are those of the last checkpoint:", "",
+        *tables.runs_apart(runs), "",
         "Along training, the longest run of each method, 10,000 fresh samples and reals:", "",
         *tables.along(runs),
     ]  # fmt: skip

@@ -79,8 +79,8 @@ def _seeds(runs: Sequence[Plain]) -> str:
 def methods(runs: Sequence[Plain]) -> list[str]:
     """One row for each method of a section on stability."""
     late = f"last {LATE:.0%}: "
-    header = ("method", "runs", "broke", "never good", "good from step", "breaks at step",
-              "bad since good", *(late + what for what in ("in 0.1", "in 3 std", "margin")))  # fmt: skip
+    header = ("method", "runs", "broke", "never good", "good from step", "breaks at step", "bad since good",
+              *(late + what for what in ("modes", "in 0.1", "in 3 std", "margin")))  # fmt: skip
     rows = []
     for text, some in by(runs, "label").items():
         past, end = [one["history"] for one in some], [one["late"] for one in some]
@@ -89,6 +89,7 @@ def methods(runs: Sequence[Plain]) -> list[str]:
             str(sum(one["good_from"] is None for one in past)),
             *(spread([one[key] for one in past], whole) for key in ("good_from", "broken_at")),
             spread([one["bad_share"] for one in past]),
+            spread([one["modes"] for one in end], small),
             *(spread([one[key] for one in end]) for key in ("within_0.1", "within_3_std")),
             spread([one["margin"] for one in end], small),
         ))  # fmt: skip
@@ -97,13 +98,16 @@ def methods(runs: Sequence[Plain]) -> list[str]:
 
 def runs_apart(runs: Sequence[Plain]) -> list[str]:
     """One row for each run: its history, and its last checkpoint on 10,000 fresh samples."""
-    header = ("method", "seed", "to step", "good from", "breaks", "recovers", "collapses", "modes",
-              "in 3 std", "in 0.1", "off plane", "FN", "FP", "margin: middle → end")  # fmt: skip
+    header = ("method", "seed", "to step", "good from", "all modes from", "breaks", "recovers",
+              "collapses", "modes", "in 3 std", "in 0.1", "off plane", "FN", "FP",
+              "margin: middle → end")  # fmt: skip
     rows = []
     for one in (one for some in by(runs, "label").values() for one in some):
         past, along = one["history"], one["trace"]
         margins = along["margin"]
-        steps = (past[key] for key in ("good_from", "broken_at", "recovered_at", "collapsed_at"))
+        steps = (past[key] for key in (
+            "good_from", "whole_from", "broken_at", "recovered_at", "collapsed_at",
+        ))  # fmt: skip
         rows.append((
             one["label"], str(one["seed"]), whole(one["reached"]), *map(whole, steps),
             whole(along["modes"][-1]), *(share(along[key][-1]) for key in ("within_3_std", "within_0.1")),

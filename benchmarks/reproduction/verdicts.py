@@ -37,8 +37,12 @@ def stability(record: Plain) -> str:
         word = YES if rates == [1.0, 0.0] else PARTLY if rates[0] > rates[1] else NO
     kinds = [(kind, runs) for kind, runs in (("unregularized", free), ("regularized", held)) if runs]
     margins = " and ".join(f"{_margins(runs)} in the {kind}" for kind, runs in kinds)
+    modes = " and ".join(
+        f"{spread([one['late']['modes'] for one in runs], small)} in the {kind}" for kind, runs in kinds
+    )
     return " ".join((
         word, *(_fates(kind, runs) for kind, runs in kinds),
+        f"Modes covered over the last {LATE:.0%} of training: {modes} runs.",
         f"From the first to the last checkpoint the margin went {margins} runs.",
     ))  # fmt: skip
 
