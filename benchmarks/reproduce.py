@@ -39,8 +39,8 @@ def analyse(section: Section, *, spec_path: Path, out: Path | None, results: Pat
     record = records.rounded(record)
     content = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     section.picture(record, results / f"paper-{section.key}.png")
-    if section.shows_samples:
-        drawings.samples(spec, folder, results / f"paper-{section.key}-samples.png")
+    for sheet in section.sheets:
+        drawings.samples(spec, folder, sheet, results / section.sheet_file(sheet))
     write_atomically(results / section.record, (content + "\n").encode())
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import reproduce
+import torch
 from conftest import SMALL
-from reproduction import costs, histories, records, verdicts
+from reproduction import costs, histories, image_verdicts, imaging, records, verdicts
 from reproduction.page import PAGE, page
 from reproduction.sections import RESULTS, SECTIONS, SPECS
 
@@ -25,6 +26,19 @@ from gancross.workflow.spec import load_spec
 
 Plain = dict[str, Any]
 LARGEST_PICTURE = 300_000
+NOISE = """
+[variants.noise]
+regularizer = "none"
+noise = "gaussian"
+noise_variance = 0.1
+[variants.lsgan]
+recipe = "digits-lsgan"
+"""
+RATE = """
+[variants.slow]
+gamma = 0.1
+learning_rate = 1e-4
+"""
 
 
 def test_the_page_is_what_the_records_say() -> None:
@@ -63,16 +77,21 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "fig1": ('recipe = "mixture"', "steps = 9", SMALL["mixture"]),
         "overfitting": ('recipe = "digits"', "", SMALL["digits"]),
         "crosstest-digits": ('recipe = "digits"', "", SMALL["digits"]),
+        "crosstest-cifar10": ('recipe = "digits"', "", SMALL["digits"]),
+        "noise-digits": ('recipe = "digits"', NOISE, SMALL["digits"]),
+        "fig3": ('recipe = "digits"', RATE, SMALL["digits"]),
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "scatter", lambda *points, **settings: b"")
         patch.setattr(figures, "POINTS", 40)
         patch.setattr(records, "SAMPLES", 500)
+        patch.setattr(imaging, "SAMPLES", 500)
         for key, (base, more, fields) in tiny.items():
             small = ", ".join(f"{name} = {value}" for name, value in fields.items())
             (root / f"{key}.toml").write_text(
                 f'{base}\nset = {{ {small} }}\n[variants.unregularized]\nregularizer = "none"\n'
                 f"[variants.regularized]\ngamma = 0.1\n{more}\n[crosstest]\nnum_samples = 500\n"
+                + ('metrics = ["fid"]\n' if key == "noise-digits" else "")
             )
             spec = load_spec(root / f"{key}.toml")
             for run in spec.runs:
@@ -118,6 +137,74 @@ def test_the_page_shows_only_what_there_is(made: Path) -> None:
         assert set(one) >= {"fn", "fp"}
     for section in re.findall(r"\(results/(paper-[\w.-]+)\)", text):
         assert (made / section).is_file()
+
+
+def test_all_modes_hold_the_main_one(made: Path) -> None:
+    record = json.loads((made / "paper-crosstest-cifar10.json").read_text())
+    modes = {(one["norm"], one["quantize"]): one for one in record["modes"]}
+    assert len(modes) == 4
+    main = modes[record["protocol"]["norm"], record["protocol"]["quantize"]]
+    assert main["cross_fp"] == record["cross_fp"] and main["verdicts"] == record["verdicts"]
+    assert [one["fn"] for one in main["runs"]] == [one["fn"] for one in record["runs"]]
+    # The last saved step of a run is the run: its square of the heat map is the cross-test's.
+    shown = record["snapshots"]
+    last = [place for place, step in enumerate(shown["steps"]) if step == record["runs"][0]["steps"]]
+    assert [[shown["fp"][row][column] for column in last] for row in last] == record["cross_fp"]["fp"]
+
+
+def test_a_ranking_has_every_measure(made: Path) -> None:
+    record = json.loads((made / "paper-noise-digits.json").read_text())
+    by_name = {one["name"]: one for one in record["runs"]}
+    assert {one["label"] for one in record["runs"]} == {
+        "unregularized", "γ = 0.1", "noise 0.1, NSR 1", "LSGAN"}  # fmt: skip
+    names, fp = record["cross_fp"]["names"], record["cross_fp"]["fp"]
+    for place, name in enumerate(names):
+        others = [row for number, row in enumerate(fp) if number != place]
+        judged = by_name[name]["taken_in"]
+        assert judged == pytest.approx(sum(row[place] for row in others) / 3, abs=1e-4)
+        mean = (sum(fp[place]) - fp[place][place]) / 3
+        assert by_name[name]["fooled"] == pytest.approx(mean, abs=1e-4)
+        assert by_name[name]["fidelity"]["frechet_distance[digits-cnn]"] > 0
+    assert "Fréchet distance (lower is better)" in page(made)
+
+
+def test_distances_are_nought_for_the_data_and_one_for_its_mean() -> None:
+    reals = torch.randint(0, 256, (600, 3, 32, 32), dtype=torch.uint8)
+    mean = reals.double().mean(0).round().to(torch.uint8).expand(500, -1, -1, -1)
+    coarse = imaging.Yardstick.of(imaging.thumbnails, reals)
+    assert coarse.distance(reals) == pytest.approx(0, abs=1e-9)
+    assert coarse.distance(mean) == pytest.approx(1, abs=0.01)
+    assert imaging.thumbnails(reals).shape == (600, 192)
+    assert imaging.patches(reals).shape == (600 * 4 * 4, 75)  # at 0, 9, 18 and 27
+    corner = imaging.patches(reals)[0].reshape(3, 5, 5)
+    assert (corner * 255).round().tolist() == reals[0, :, :5, :5].tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [({}, verdicts.YES), ({"γ = 1": 6.0}, verdicts.PARTLY), ({"noise 0.1, NSR 4": 0.5}, verdicts.PARTLY),
+     ({"γ = 0.1": 8.0, "γ = 1": 9.0}, verdicts.NO)],
+)  # fmt: skip
+def test_the_verdict_on_noise(changes: dict[str, float], word: str) -> None:
+    measured = {"unregularized": 5.0, "γ = 0.1": 1.0, "γ = 1": 2.0, "noise 0.1, NSR 4": 3.0} | changes
+    runs = [
+        {"label": text, "fidelity": {"coarse": value}, "strength": -value} for text, value in measured.items()
+    ]
+    assert image_verdicts.noise({"runs": runs, "unranked": {}}).startswith(word)
+
+
+@pytest.mark.parametrize(
+    ("free", "held", "word"),
+    [([0.9, 0.2], [0.1, 0.1], verdicts.YES), ([0.9, 0.9], [0.9, 0.1], verdicts.PARTLY),
+     ([0.1, 0.1], [0.1, 0.1], verdicts.NO)],
+)  # fmt: skip
+def test_the_verdict_on_what_lives(free: list[float], held: list[float], word: str) -> None:
+    runs = [
+        {"label": label, "trace": {"coarse": [2.0, value]}}
+        for label, values in (("unregularized", free), ("γ₀ = 2 annealed", held)) for value in values
+    ]  # fmt: skip
+    record = {"runs": runs, "protocol": {"alive_below": 0.5}}
+    assert image_verdicts.architectures(record).startswith(word)
 
 
 @pytest.mark.parametrize("key", ["fig1", "overfitting", "crosstest-digits"])

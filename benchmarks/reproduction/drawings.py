@@ -2,63 +2,61 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from PIL import Image
-
-from gancross.files import write_atomically
+from gancross.report.figure_labels import architecture
 from gancross.report.figure_runs import SavedRun, saved_run
 from gancross.report.figures import Request, figure
-from gancross.report.plots import COLOURS, MAP
 from gancross.report.sheet import render
+from gancross.trainer.recipes import Recipe
 from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import Spec
 from reproduction import records
+from reproduction.canvas import canvas, coloured, finish, save, stacked, write
 
 Plain = dict[str, Any]
-PALETTE = 128
-WIDTHS = (1600, 1300, 1050, 850)
-LARGEST = 300_000
-DPI = 90
+SHEETS: dict[str, Callable[[Recipe], bool]] = {  # which runs each of the paper's figures shows
+    "fig1": lambda recipe: recipe.n_phi == 1,
+    "fig2": lambda recipe: recipe.regularizer != "none",
+    "fig3": lambda recipe: recipe.learning_rate == 2e-4,
+    "fig4": lambda recipe: recipe.noise == "none" or recipe.noise_players == "both",
+    "fig6": lambda recipe: recipe.n_phi > 1,
+    "fig7": lambda recipe: recipe.regularizer == "none",
+    "fig9": lambda recipe: recipe.noise != "none",
+}
 
 
-def samples(spec: Spec, out: Path, target: Path) -> None:
-    """The samples of the longest run of each method along the steps that these runs share, as in Fig. 1."""
-    longest = max(run.recipe.steps for run in records.begun(spec, out))
+def samples(spec: Spec, out: Path, sheet: str, target: Path) -> None:
+    """One of the paper's figures, from the first run of each method that belongs there."""
+    begun = [run for run in records.begun(spec, out) if SHEETS[sheet](run.recipe)]
+    longest = max(run.recipe.steps for run in begun)
     shown: dict[str, SavedRun] = {}
-    for run in records.begun(spec, out):
+    for run in begun:
         if run.recipe.steps == longest:
-            text = records.label(run.recipe)
-            shown.setdefault(text, saved_run(run_folder(out, run), text))
-    several = next(iter(shown.values())).recipe.n_phi > 1
-    sheet = figure(
-        Request(name="fig6" if several else "fig1", runs=list(shown.values()), device=torch.device("cpu"))
-    )
-    _write(target, render(sheet, "png"))
+            saved = saved_run(run_folder(out, run))
+            shown.setdefault(f"{architecture(run.recipe)}, {records.label(run.recipe)}", saved)
+    drawn = figure(Request(name=sheet, runs=list(shown.values()), device=records.CPU))
+    write(target, render(drawn, "png"))
 
 
 def stability(record: Plain, target: Path) -> None:
     """The worst share of samples at a mode in each stretch of the log, and the margin, for every run."""
-    drawn, (above, below) = _axes(2, width=9.0, height=6.2)
-    for one, colour, text in _coloured(record["runs"]):
+    drawn, (above, below) = stacked(2, width=9.0, height=6.2)
+    for one, colour, text in coloured(record["runs"]):
         curve = one["curves"]
         above.plot(curve["step"], curve["within_0.1"], color=colour, linewidth=1, label=text)
         below.plot(curve["step"], curve["margin"], color=colour, linewidth=1)
     above.set(ylabel="share within 0.1 of a mode,\nworst of each stretch", ylim=(-0.02, 1.02))
     below.set(ylabel="margin: mean score of reals\n− of samples", xlabel="step", yscale="symlog")
-    _finish(drawn, above, target)
+    finish(drawn, above, target)
 
 
 def against_time(record: Plain, target: Path) -> None:
     """The same share against the time that so many steps take, by the measured cost of one."""
-    drawn, (axes,) = _axes(1, width=9.0, height=3.8)
-    for one, colour, text in _coloured(record["runs"]):
+    drawn, (axes,) = stacked(1, width=9.0, height=3.8)
+    for one, colour, text in coloured(record["runs"]):
         cost = sorted(record["costs"][one["variant"]]["milliseconds"])[1] / 1e3
         curve = one["curves"]
         axes.plot(
@@ -72,33 +70,34 @@ def against_time(record: Plain, target: Path) -> None:
         xlabel="seconds of training on one core", ylabel="share within 0.1 of a mode", ylim=(-0.02, 1.02)
     )
     axes.set_xscale("log")
-    _finish(drawn, axes, target)
+    finish(drawn, axes, target)
 
 
-def heat_maps(record: Plain, target: Path) -> None:
-    """FP of every shown step's samples (rows) under every shown step's discriminator (columns)."""
-    snapshots = record["snapshots"]
-    drawn = Figure(figsize=(5.0 * len(snapshots), 4.6), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(drawn)
-    for place, (variant, cross) in enumerate(snapshots.items(), start=1):
-        axes: Any = drawn.add_subplot(1, len(snapshots), place)
-        axes.imshow(cross["fp"], cmap=MAP, vmin=0, vmax=1)
-        for y, row in enumerate(cross["fp"]):
-            for x, value in enumerate(row):
-                axes.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7,
-                          color="white" if value > 0.55 else "black")  # fmt: skip
-        ticks = [f"{step / 1000:g}k" for step in cross["steps"]]
-        axes.set_xticks(range(len(ticks)), ticks, fontsize=8)
-        axes.set_yticks(range(len(ticks)), ticks, fontsize=8)
-        axes.set(xlabel="discriminator at step", ylabel="generator at step")
-        axes.set_title(f"{variant}: share called real", fontsize=10)
-    _save(drawn, target)
+def lives(record: Plain, target: Path) -> None:
+    """Distance from the data and margin along training, a column for every network or rate."""
+    facets = list(dict.fromkeys(one["facet"] for one in record["runs"]))
+    drawn = canvas(3.1 * len(facets) + 0.8, 5.4)
+    grid: Any = drawn.subplots(2, len(facets), sharex="col", sharey="row", squeeze=False)
+    for one, colour, text in coloured(record["runs"]):
+        above, below = grid[:, facets.index(one["facet"])]
+        above.plot(
+            one["trace"]["step"], one["trace"]["coarse"], "o-", color=colour, linewidth=1, markersize=3
+        )
+        below.plot(one["curves"]["step"], one["curves"]["margin"], color=colour, linewidth=1, label=text)
+    for place, facet in enumerate(facets):
+        grid[0, place].axhline(record["protocol"]["alive_below"], color="black", linewidth=0.6)
+        grid[0, place].set(yscale="log", title=facet)
+        grid[1, place].set(yscale="symlog", xlabel="step")
+    grid[0, 0].set_ylabel("coarse distance")
+    grid[1, 0].set_ylabel("margin")
+    drawn.legend(loc="outside lower center", ncols=4, fontsize=8)
+    save(drawn, target)
 
 
 def gaps(record: Plain, target: Path) -> None:
     """How surely every run's discriminator tells training from test reals, along training."""
-    drawn, (above, below) = _axes(2, width=9.0, height=6.2)
-    for one, colour, text in _coloured(record["runs"]):
+    drawn, (above, below) = stacked(2, width=9.0, height=6.2)
+    for one, colour, text in coloured(record["runs"]):
         found = one["along"]
         above.plot(found["step"], found["gap"], color=colour, linewidth=1, label=text)
         below.plot(found["step"], found["auc"], color=colour, linewidth=1)
@@ -106,46 +105,4 @@ def gaps(record: Plain, target: Path) -> None:
     below.axhline(0.5, color="black", linewidth=0.6)
     above.set(ylabel="TPR on training − on test reals")
     below.set(xlabel="step", ylabel="AUC, training against test reals")
-    _finish(drawn, above, target)
-
-
-def _coloured(runs: Sequence[Plain]) -> list[tuple[Plain, str, str | None]]:
-    """Every run with the colour of its method, and the method's label where it comes first."""
-    texts = list(dict.fromkeys(one["label"] for one in runs))
-    seen: set[str] = set()
-    made = []
-    for one in runs:
-        text = one["label"]
-        made.append((one, COLOURS[texts.index(text) % len(COLOURS)], None if text in seen else text))
-        seen.add(text)
-    return made
-
-
-def _axes(rows: int, *, width: float, height: float) -> tuple[Figure, list[Any]]:
-    drawn = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(drawn)
-    return drawn, list(drawn.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
-
-
-def _finish(drawn: Figure, axes: Any, target: Path) -> None:
-    axes.legend(fontsize=8, ncols=2)
-    _save(drawn, target)
-
-
-def _save(drawn: Figure, target: Path) -> None:
-    buffer = io.BytesIO()
-    drawn.savefig(buffer, format="png")
-    _write(target, buffer.getvalue())
-
-
-def _write(target: Path, content: bytes) -> None:
-    """With a palette, and as wide as a repository can bear."""
-    image = Image.open(io.BytesIO(content)).convert("RGB")
-    for width in WIDTHS:
-        size = min(width, image.width)
-        shown = image.resize((size, round(image.height * size / image.width)), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        shown.quantize(PALETTE, dither=Image.Dither.NONE).save(buffer, format="png", optimize=True)
-        if buffer.tell() <= LARGEST:
-            break
-    write_atomically(target, buffer.getvalue())
+    finish(drawn, above, target)

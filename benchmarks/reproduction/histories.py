@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from gancross.data import mixture
@@ -24,8 +25,9 @@ RULE = (
     f" within 0.1 of a mode and at least {MOST} of the {mixture.COMPONENTS} modes are covered, and *bad* if"
     f" less than {BAD:.0%} lie there or fewer modes are covered. A run *breaks* at the first of {LASTING}"
     " bad lines in a row after its first good one; it *recovers* if a good line follows. A shorter stretch"
-    " of bad lines is a dip. A run without a good line was *never good*. How many modes a run covers is"
-    " told apart from whether it breaks: a generator that makes good samples of six modes for good is"
+    " of bad lines is a dip. A run that ends in such a row is *lost*, from the line after its last good one."
+    " A run without a good line was *never good*. How many modes a run covers is told apart from whether it"
+    " breaks: a generator that makes good samples of six modes for good is"
     " stable and incomplete."
 )
 
@@ -42,10 +44,10 @@ def read_log(folder: Path) -> list[Plain]:
 def seconds(lines: Lines, batch_size: int) -> float:
     """Time spent on training, saving and drawing, from the rates in the log."""
     before = [0, *(line["step"] for line in lines)]
-    return sum(
+    return float(sum(
         (line["step"] - last) * batch_size / line["samples_per_second"]
         for line, last in zip(lines, before, strict=False)
-    )
+    ))  # fmt: skip
 
 
 def margin(line: Plain) -> float:
@@ -71,20 +73,24 @@ def is_whole(line: Plain) -> bool:
 def history(lines: Lines) -> Plain:
     """Steps at which a run became good, whole, dipped, broke, recovered, collapsed; None where it did not.
 
-    `bad_share` is that of bad lines since the first good one; `collapsed_at` is the log's own judgement:
-    at most two modes, or hardly any spread.
+    `lost_from` is the first step after the last good line of a run that ends in a row of bad ones;
+    `bad_share` is that of bad lines since the first good one; `collapsed_at` is the log's own judgement: at
+    most two modes, or hardly any spread.
     """
     first = next((number for number, line in enumerate(lines) if is_good(line)), len(lines))
     since = lines[first:]
     bad = [is_bad(line) for line in since]
     broken = next((at for at in range(len(bad) - LASTING + 1) if all(bad[at : at + LASTING])), None)
     after = [] if broken is None else since[broken:]
+    last = max((number for number, line in enumerate(since) if is_good(line)), default=-1)
+    lost = len(bad) > LASTING and all(bad[-LASTING:])
     return {
         "good_from": _step(since),
         "whole_from": _step([line for line in since if is_whole(line)]),
         "first_bad": _step([line for line, is_so in zip(since, bad, strict=True) if is_so]),
         "broken_at": _step(after),
         "recovered_at": _step([line for line in after if is_good(line)]),
+        "lost_from": _step(since[last + 1 :]) if lost else None,
         "collapsed_at": _step([line for line in since if line["collapsed"]]),
         "bad_share": sum(bad) / len(bad) if bad else None,
     }
@@ -95,30 +101,39 @@ def late(lines: Lines) -> Plain:
     start = (1 - LATE) * lines[-1]["step"]
     last = [line for line in lines if line["step"] > start]
     return {
-        "within_3_std": _mean([line["within_3_std"] for line in last]),
-        "within_0.1": _mean([line["within_0.1"] for line in last]),
+        "within_3_std": fmean([line["within_3_std"] for line in last]),
+        "within_0.1": fmean([line["within_0.1"] for line in last]),
         "lowest_within_0.1": min(line["within_0.1"] for line in last),
-        "margin": _mean([margin(line) for line in last]),
-        "modes": _mean([line["modes"] for line in last]),
-        "bad_share": _mean([float(is_bad(line)) for line in last]),
+        "margin": fmean([margin(line) for line in last]),
+        "modes": fmean([line["modes"] for line in last]),
+        "bad_share": fmean([float(is_bad(line)) for line in last]),
     }
 
 
 def curves(lines: Lines) -> dict[str, list[float]]:
     """The log in at most 80 stretches: the worst of each stretch, and its mean margin."""
-    size = -(-len(lines) // POINTS)
-    stretches = [lines[start : start + size] for start in range(0, len(lines), size)]
+    parts = _stretches(lines)
     return {
-        "step": [stretch[-1]["step"] for stretch in stretches],
-        "modes": [min(line["modes"] for line in stretch) for stretch in stretches],
-        "within_0.1": [min(line["within_0.1"] for line in stretch) for stretch in stretches],
-        "margin": [_mean([margin(line) for line in stretch]) for stretch in stretches],
+        "modes": [min(line["modes"] for line in part) for part in parts],
+        "within_0.1": [min(line["within_0.1"] for line in part) for part in parts],
+        **thinned(lines, ()),
     }
+
+
+def thinned(lines: Lines, keys: Sequence[str]) -> dict[str, list[float]]:
+    """The log in at most 80 stretches: the last step of each, its mean margin and its mean of some keys."""
+    parts = _stretches(lines)
+    return {
+        "step": [part[-1]["step"] for part in parts],
+        "margin": [fmean([margin(line) for line in part]) for part in parts],
+        **{key: [fmean([line[key] for line in part]) for part in parts] for key in keys},
+    }
+
+
+def _stretches(lines: Lines) -> list[Lines]:
+    size = -(-len(lines) // POINTS)
+    return [lines[start : start + size] for start in range(0, len(lines), size)]
 
 
 def _step(lines: Lines) -> int | None:
     return int(lines[0]["step"]) if lines else None
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gancross.json_values import parsed
-from reproduction import tables, verdicts
+from reproduction import image_tables, image_verdicts, tables, verdicts
 from reproduction.histories import RULE
 from reproduction.sections import RESULTS, SECTIONS, Section
 
@@ -23,8 +23,8 @@ def page(results: Path = RESULTS) -> str:
     lines = [
         "# What of the paper is reproduced",
         "",
-        "The claims of Roth et al. 2017 on the submanifold mixture, and at the size of scikit-learn's"
-        " digits, each with the command that"
+        "The claims of Roth et al. 2017 on the submanifold mixture, on scikit-learn's digits and on CIFAR-10"
+        " as JPEG files, at the size that two CPU cores can train, each with the command that"
         " makes its runs. Every figure comes from a record in [results](results), and so does every verdict,"
         " by the rules in"
         " [reproduction/verdicts.py](reproduction/verdicts.py). This page is written by `python"
@@ -40,7 +40,10 @@ def page(results: Path = RESULTS) -> str:
         RULE,
     ]  # fmt: skip
     for key, record in found.items():
-        lines += ["", *_section(SECTIONS[key], record)]
+        section = SECTIONS[key]
+        if section.beside:
+            record["beside"] = parsed((results / section.beside).read_bytes())
+        lines += ["", *_section(section, record)]
     both = [found[key] for key in ("fig1", "generator-objective") if key in found]
     if any("annealed" in one["label"] for record in both for one in record["runs"]):
         lines += ["", *_annealing(both)]
@@ -99,13 +102,51 @@ def _crosstest(record: Plain) -> list[str]:
         f"{real:,} test samples, {fake:,} of each generator, norm {protocol['norm']}.", "",
         *tables.confusions(record), *tables.verdicts(record), "",
         "The picture: one run of each method along training, every step's discriminator on every step's"
-        " samples.",
+        " samples, of its own method and of the other.",
+    ]  # fmt: skip
+
+
+def _crosstest_in_all_modes(record: Plain) -> list[str]:
+    return [
+        *_crosstest(record), "",
+        "The same checkpoints under both uses of batch norm (one only where there is none), with generated"
+        " images rounded to 8 bits and not:", "", *image_tables.modes(record),
+    ]  # fmt: skip
+
+
+def _ranked(record: Plain) -> list[str]:
+    protocol = record["protocol"]
+    return [
+        f"One cross-test of all runs: {protocol['num_real']:,} test samples, {protocol['num_fake']:,} of each"
+        " generator. *Taken in*: the share of other methods' samples that a discriminator calls real, lower"
+        " is better; *fool others*: the share of its samples that other discriminators call real, higher is"
+        " better; advantage, strength (Bradley–Terry) and J are the rankings'. Lower distances are better.",
+        "", *image_tables.ranking(record), "",
+        "The picture: every method's samples under every method's discriminators.",
+    ]  # fmt: skip
+
+
+def _images(record: Plain) -> list[str]:
+    protocol = record["protocol"]
+    size = f", resized to {protocol['image_size']}×{protocol['image_size']}" if protocol["image_size"] else ""
+    return [
+        f"Data: CIFAR-10 as JPEG files{size}; {protocol['num_fake']:,} samples of a step against"
+        f" {protocol['num_real']:,} test images. The *coarse distance* is the Fréchet distance of images seen"
+        " as 8×8 thumbnails, divided by the variance of the reals: a generator of nothing but their mean"
+        f" image has 1. A run is *alive* below {protocol['alive_below']:g}. *Texture distance*: the same"
+        " of 5×5 patches. *Spread* is relative to the data's.",
+        "", *image_tables.along(record["runs"], alive_below=protocol["alive_below"]),
     ]  # fmt: skip
 
 
 def _training_time(record: Plain) -> list[str]:
     timed = f"A step's cost is the median of {record['timed_steps']:,}, the methods measured in turns."
-    return [timed, "", *tables.costs(record)]
+    return [
+        timed, "", *tables.costs(record), "",
+        "A regularized step over an unregularized one, by network, median and quartiles of processor time"
+        " (more in [README.md](README.md)); the paper has roughly 1.4:", "",
+        *tables.step_ratios(record["beside"]),
+    ]  # fmt: skip
 
 
 def _annealing(records: list[Plain]) -> list[str]:
@@ -136,4 +177,10 @@ BODIES: dict[str, tuple[Body, Callable[[Plain], str]]] = {
     "crosstest-digits": (_crosstest, verdicts.crosstest),
     "overfitting": (tables.overfitting, verdicts.overfitting),
     "training-time": (_training_time, verdicts.training_time),
+    "crosstest-cifar10": (_crosstest_in_all_modes, verdicts.crosstest),
+    "crosstest-cifar10-plain": (_crosstest_in_all_modes, verdicts.crosstest),
+    "noise-digits": (_ranked, image_verdicts.noise),
+    "noise-cifar10": (_ranked, image_verdicts.noise),
+    "fig2": (_images, image_verdicts.architectures),
+    "fig3": (_images, image_verdicts.levels),
 }

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
-from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -16,23 +14,18 @@ import torch
 import gancross
 from gancross.data import catalogue
 from gancross.errors import UsageError
-from gancross.evaluator.crosstest import crosstest
-from gancross.evaluator.result import load_result
 from gancross.report.figure_labels import regularization
 from gancross.report.figure_runs import saved_run
 from gancross.report.trace import Asked, trace
 from gancross.trainer.recipes import Recipe
 from gancross.workflow.plan import run_folder
-from gancross.workflow.runner import common_data, contestant_of
 from gancross.workflow.spec import PlannedRun, Spec
 from reproduction import histories
 
 Plain = dict[str, Any]
 CPU = torch.device("cpu")
 DIGITS = 5  # significant ones of a record
-HEAT_STEPS = 10
 SAMPLES = 10_000  # of every saved step
-PROTOCOL = ("num_fake", "seed", "norm", "quantize", "threads")
 TRACED = (
     "step", "gamma", "fn", "fp", "margin", "spread", "modes", "within_3_std", "within_0.1", "plane_distance",
 )  # fmt: skip
@@ -111,14 +104,10 @@ def stability(spec: Spec, out: Path) -> Plain:
     return {"runs": made}
 
 
-def traced(out: Path, run: PlannedRun, *, cross: bool = False) -> Plain:
-    """`gancross trace` of a run; with `cross` at ten of its steps."""
-    saved = saved_run(run_folder(out, run))
-    steps = list(saved.checkpoints)
-    if cross and len(steps) > HEAT_STEPS:
-        steps = [steps[len(steps) * (number + 1) // HEAT_STEPS - 1] for number in range(HEAT_STEPS)]
-    asked = Asked(steps=steps, num_samples=SAMPLES, data_root=catalogue.DEFAULT_ROOT, device=CPU, cross=cross)
-    return trace(saved, asked)
+def traced(out: Path, run: PlannedRun) -> Plain:
+    """`gancross trace` of a run, at all of its saved steps."""
+    asked = Asked(num_samples=SAMPLES, data_root=catalogue.DEFAULT_ROOT, device=CPU)
+    return trace(saved_run(run_folder(out, run)), asked)
 
 
 def columns(snapshots: Sequence[Plain]) -> Plain:
@@ -129,65 +118,6 @@ def columns(snapshots: Sequence[Plain]) -> Plain:
 
 def _figure(value: Any) -> Any:
     return value["rate"] if isinstance(value, dict) else value
-
-
-def judged(spec: Spec, out: Path) -> Plain:
-    """The result of the benchmark if it is of these checkpoints, else a cross-test of what there is."""
-    runs = begun(spec, out)
-    contestants = [contestant_of(out, run) for run in runs]
-    hashes = [one.origin.sha256 for one in contestants if one.origin is not None]
-    if (out / "result.json").is_file():
-        document = load_result(out / "result.json").document
-        if [one["sha256"] for one in document["contestants"]] == hashes:
-            return dict(document)
-    options = spec.crosstest
-    result = crosstest(
-        contestants, data=options.data or common_data(spec), num_samples=options.num_samples,
-        seed=options.seed, norm=options.norm, quantize=options.quantize, controls=options.controls,
-        norm_check=options.norm_check, device="cpu",
-    )  # fmt: skip
-    return dict(result.document)
-
-
-def crosstested(spec: Spec, out: Path) -> Plain:
-    """§5.5: confusion matrices, cross FP, both verdicts over all pairs of runs of two methods, the claim."""
-    document = judged(spec, out)
-    runs = [identity(run, out)[0] for run in begun(spec, out)]
-    methods = {one["name"]: one["variant"] for one in runs}
-    for one in runs:
-        entry = document["confusion"][one["name"]]
-        one |= {"fn": entry["fn"]["rate"], "fp": entry["fp"]["rate"]}
-    cells = {(cell["generator"], cell["judge"]): cell["fp"]["rate"] for cell in document["cross"]}
-    between = [pair for pair in document["pairs"] if methods[pair["a"]] != methods[pair["b"]]]
-    first = {run.variant: run for run in reversed(begun(spec, out))}
-    return {
-        "protocol": {key: document["protocol"][key] for key in PROTOCOL}
-        | {"num_real": document["protocol"]["data"]["num_real"]},
-        "runs": runs,
-        "cross_fp": {
-            "names": list(methods),
-            "fp": [[cells[generator, judge] for judge in methods] for generator in methods],
-        },
-        "verdicts": {rule: _winners(between, methods, rule) for rule in ("paper", "strict")},
-        "refusals": Counter(
-            _kind(pair["strict"]["reason"]) for pair in between if pair["strict"]["winner"] is None
-        ),
-        "blind": [
-            name for name, one in document["controls"]["judges"].items() if one["blind"]
-        ],
-        "claims": document["groups"]["claims"],
-        "snapshots": {variant: traced(out, run, cross=True)["cross"] for variant, run in first.items()},
-    }  # fmt: skip
-
-
-def _winners(pairs: Sequence[Plain], methods: dict[str, str], rule: str) -> Plain:
-    won = Counter(methods.get(pair[rule]["winner"], "nobody") for pair in pairs)
-    return {"pairs": len(pairs), **won}
-
-
-def _kind(reason: str) -> str:
-    """Why strict names nobody, without names and figures."""
-    return re.sub(r"'[^']*'", "a judge", re.split(r"[:.;]", reason)[0]).strip()
 
 
 def overfitted(spec: Spec, out: Path) -> Plain:

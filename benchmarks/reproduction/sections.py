@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gancross.workflow.spec import Spec
-from reproduction import costs, drawings, records
+from reproduction import costs, cross_drawings, crossing, drawings, imaging, records
 
 Plain = dict[str, Any]
 RESULTS = Path(__file__).parents[1] / "results"
@@ -25,7 +25,8 @@ class Section:
     Attributes:
         key: of spec, record and pictures.
         claim: the paper's, in our words; figures in it are the paper's or the settings'.
-        shows_samples: whether a sheet of samples is drawn from the run folders.
+        sheets: the paper's figures that are drawn of samples from the run folders.
+        beside: another record that belongs to the section.
         remark: what the figures do not say by themselves; holds none.
     """
 
@@ -34,7 +35,8 @@ class Section:
     claim: str
     analysis: Analysis
     picture: Drawing
-    shows_samples: bool = False
+    sheets: tuple[str, ...] = ()
+    beside: str = ""
     remark: str = ""
 
     @property
@@ -61,9 +63,13 @@ class Section:
     def pictures(self) -> dict[str, str]:
         """Files in `benchmarks/results`, with a text for those who do not see them."""
         found = {f"paper-{self.key}.png": f"{self.heading}: along training"}
-        if self.shows_samples:
-            found[f"paper-{self.key}-samples.png"] = f"{self.heading}: samples"
+        for sheet in self.sheets:
+            found[self.sheet_file(sheet)] = f"{self.heading}: samples"
         return found
+
+    def sheet_file(self, sheet: str) -> str:
+        """The file of one of the paper's figures."""
+        return f"paper-{self.key}-{sheet}.png"
 
 
 SECTIONS: dict[str, Section] = {
@@ -75,34 +81,34 @@ SECTIONS: dict[str, Section] = {
             " discriminator's margin"
             " keeps growing; the regularized one trains on without collapse at every γ, with and without"
             " annealing.",
-            analysis=records.stability, picture=drawings.stability, shows_samples=True,
+            analysis=records.stability, picture=drawings.stability, sheets=("fig1",),
         ),
         Section(
             key="fig6", heading="§5.1, Fig. 6: five discriminator updates per generator update",
             claim="With n_φ = 5 the stabilizing effect of the regularizer is even more pronounced.",
-            analysis=records.stability, picture=drawings.stability, shows_samples=True,
+            analysis=records.stability, picture=drawings.stability, sheets=("fig6",),
         ),
         Section(
             key="latent15", heading="§7.3: 15-dimensional latents",
             claim="Latents of 15 dimensions give the same picture as those of two.",
-            analysis=records.stability, picture=drawings.stability, shows_samples=True,
+            analysis=records.stability, picture=drawings.stability, sheets=("fig1",),
         ),
         Section(
             key="generator-objective", heading="§4.1: the regularized objective for the generator too",
             claim="It may speed up early training, and destabilizes training close to convergence.",
-            analysis=records.stability, picture=drawings.stability, shows_samples=True,
+            analysis=records.stability, picture=drawings.stability, sheets=("fig1",),
         ),
         Section(
             key="crosstest-mixture", heading="§5.5: cross-testing on the mixture",
             claim="The regularized discriminator recognises the unregularized GAN's samples (cross-testing"
             " FP 0.0 on"
             " CIFAR-10), the unregularized one takes the regularized GAN's for real (1.0).",
-            analysis=records.crosstested, picture=drawings.heat_maps,
+            analysis=crossing.crosstested, picture=cross_drawings.heat_map,
         ),
         Section(
             key="crosstest-digits", heading="§5.5: cross-testing on the digits",
             claim="As on the mixture; the digits stand in for CIFAR-10 at a size that a CPU can train.",
-            analysis=records.crosstested, picture=drawings.heat_maps,
+            analysis=crossing.crosstested, picture=cross_drawings.heat_map,
         ),
         Section(
             key="overfitting", heading="§6: the regularizer prevents overfitting",
@@ -116,7 +122,42 @@ SECTIONS: dict[str, Section] = {
             claim="Regularization costs about 1.4 times an unregularized step; f-GANs, regularized or not,"
             " make good"
             " samples sooner than Wasserstein GANs.",
-            analysis=costs.timed, picture=drawings.against_time,
+            analysis=costs.timed, picture=drawings.against_time, beside="speed-regularized-step.json",
+        ),
+        Section(
+            key="crosstest-cifar10", heading="§5.5: cross-testing on CIFAR-10 (JPEG), with batch norm",
+            claim="The regularized discriminator recognises the unregularized GAN's samples (cross-testing"
+            " FP 0.0), the unregularized one takes the regularized GAN's for real (1.0).",
+            analysis=crossing.crosstested_in_all_modes, picture=cross_drawings.heat_map,
+        ),
+        Section(
+            key="crosstest-cifar10-plain",
+            heading="§5.5: cross-testing on CIFAR-10 (JPEG), without normalization",
+            claim="As with batch norm; without it a discriminator judges in one mode only.",
+            analysis=crossing.crosstested_in_all_modes, picture=cross_drawings.heat_map,
+        ),
+        Section(
+            key="noise-digits", heading="§5.4, Figs. 4 and 9: explicit noise, on the digits",
+            claim="The regularizer stabilizes across a broad range of levels and makes better images than"
+            " the unregularized GAN and than explicit noise.",
+            analysis=crossing.ranked, picture=cross_drawings.method_map, sheets=("fig4", "fig9"),
+        ),
+        Section(
+            key="noise-cifar10", heading="§5.4, Fig. 4: explicit noise, on CIFAR-10 (JPEG)",
+            claim="As on the digits.",
+            analysis=imaging.ranked_images, picture=cross_drawings.method_map, sheets=("fig4",),
+        ),
+        Section(
+            key="fig2", heading="§5.2, Figs. 2 and 7: four networks",
+            claim="ResNet, DCGAN, DCGAN without normalization and DCGAN with tanh all train with the"
+            " regularizer, γ₀ = 2.0 annealed, where unregularized ones fail.",
+            analysis=imaging.images, picture=drawings.lives, sheets=("fig2", "fig7"),
+        ),
+        Section(
+            key="fig3", heading="Fig. 3 and §7.4: the initial level γ₀, and the learning rate",
+            claim="Regularized GANs make better images at every γ₀; of learning rates between 1e-4 and 1e-3,"
+            " 2e-4 was best.",
+            analysis=imaging.images, picture=drawings.lives, sheets=("fig3",),
         ),
     )
 }  # fmt: skip

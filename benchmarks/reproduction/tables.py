@@ -79,13 +79,16 @@ def _seeds(runs: Sequence[Plain]) -> str:
 def methods(runs: Sequence[Plain]) -> list[str]:
     """One row for each method of a section on stability."""
     late = f"last {LATE:.0%}: "
-    header = ("method", "runs", "broke", "never good", "good from step", "breaks at step", "bad since good",
-              *(late + what for what in ("modes", "in 0.1", "in 3 std", "margin")))  # fmt: skip
+    header = (
+        "method", "runs", "broke", "lost", "never good", "good from step", "breaks at step", "bad since good",
+        *(late + what for what in ("modes", "in 0.1", "in 3 std", "margin")),
+    )  # fmt: skip
     rows = []
     for text, some in by(runs, "label").items():
         past, end = [one["history"] for one in some], [one["late"] for one in some]
         rows.append((
             text, str(len(some)), str(sum(one["broken_at"] is not None for one in past)),
+            str(sum(one["lost_from"] is not None for one in past)),
             str(sum(one["good_from"] is None for one in past)),
             *(spread([one[key] for one in past], whole) for key in ("good_from", "broken_at")),
             spread([one["bad_share"] for one in past]),
@@ -98,7 +101,7 @@ def methods(runs: Sequence[Plain]) -> list[str]:
 
 def runs_apart(runs: Sequence[Plain]) -> list[str]:
     """One row for each run: its history, and its last checkpoint on 10,000 fresh samples."""
-    header = ("method", "seed", "to step", "good from", "all modes from", "breaks", "recovers",
+    header = ("method", "seed", "to step", "good from", "all modes from", "breaks", "recovers", "lost from",
               "collapses", "modes", "in 3 std", "in 0.1", "off plane", "FN", "FP",
               "margin: middle → end")  # fmt: skip
     rows = []
@@ -106,7 +109,7 @@ def runs_apart(runs: Sequence[Plain]) -> list[str]:
         past, along = one["history"], one["trace"]
         margins = along["margin"]
         steps = (past[key] for key in (
-            "good_from", "whole_from", "broken_at", "recovered_at", "collapsed_at",
+            "good_from", "whole_from", "broken_at", "recovered_at", "lost_from", "collapsed_at",
         ))  # fmt: skip
         rows.append((
             one["label"], str(one["seed"]), whole(one["reached"]), *map(whole, steps),
@@ -160,11 +163,11 @@ def confusions(record: Plain) -> list[str]:
 def cross_rates(record: Plain, *, judge: str) -> list[float]:
     """FP of one method's discriminators on the other's samples, every run on every run."""
     variants = {one["name"]: one["variant"] for one in record["runs"]}
-    names = record["cross_fp"]["names"]
+    crossed = record["cross_fp"]
     return [
         value
-        for generator, row in zip(names, record["cross_fp"]["fp"], strict=True)
-        for name, value in zip(names, row, strict=True)
+        for generator, row in zip(crossed["names"], crossed["fp"], strict=True)
+        for name, value in zip(crossed["judges"], row, strict=True)
         if variants[name] == judge and variants[generator] != judge
     ]
 
@@ -215,6 +218,20 @@ def costs(record: Plain) -> list[str]:
             spread([one["late"]["within_3_std"] for one in some]),
         ))  # fmt: skip
     return table(header, rows)
+
+
+def step_ratios(speed: Plain) -> list[str]:
+    """Rows of the speed record that compare a regularized step with an unregularized one, nothing else."""
+    rows = []
+    for one in speed["rows"]:
+        what, _, compared = one["work"].partition(": ")
+        if compared == "regularized / unregularized step":
+            found = one["measured"]
+            rows.append((
+                what.replace("`", ""), str(one["threads"]),
+                f"{found['median']:.2f} [{found['low']:.2f}, {found['high']:.2f}]",
+            ))  # fmt: skip
+    return table(("network", "threads", "× unregularized"), rows)
 
 
 def seconds_until_good(record: Plain, variant: str) -> list[float | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from gancross.evaluator.methods import ALPHA
@@ -55,6 +56,8 @@ def _fates(kind: str, runs: Sequence[Plain]) -> str:
     said = f"{len(broken)} of {len(runs)} {kind} runs broke"
     if broken:
         said += f", at step {', '.join(map(whole, broken))}; {recovered} of these recovered"
+    if lost := sorted(one["lost_from"] for one in past if one["lost_from"] is not None):
+        said += f"; {len(lost)} were lost in the end, from step {', '.join(map(whole, lost))}"
     never = sum(one["good_from"] is None for one in past)
     longest = max((one["reached"] for one in runs if not broke(one)), default=None)
     said += f"; {never} never became good" if never else ""
@@ -119,7 +122,7 @@ def annealing(records: Sequence[Plain]) -> str:
     constant = {text: some for text, some in by(runs, "label").items() if "annealed" not in text}
     best = {
         kind: max(
-            (_mean([one["late"]["within_3_std"] for one in some]), text) for text, some in found.items()
+            (fmean([one["late"]["within_3_std"] for one in some]), text) for text, some in found.items()
         )
         for kind, found in (("annealed", annealed), ("constant", constant)) if found
     }  # fmt: skip
@@ -143,7 +146,7 @@ def _comparable(run: Plain) -> bool:
 
 def crosstest(record: Plain) -> str:
     """Reproduced if the methods differ as the paper says, and as far."""
-    fooled = {judge: _mean(cross_rates(record, judge=judge)) for judge in by(record["runs"], "variant")}
+    fooled = {judge: fmean(cross_rates(record, judge=judge)) for judge in by(record["runs"], "variant")}
     said = "; ".join(
         f"{judge} discriminators take {share(rate)} of the other's samples for real"
         for judge, rate in fooled.items()
@@ -177,7 +180,7 @@ def overfitting(record: Plain) -> str:
         listed = ", ".join(f"{variant} {spread(values, shown)}" for variant, values in figures.items())
         said.append(f"{what}: {listed}" + ("" if p is None else f"; permutation p {small(p)}"))
         if p is not None:
-            less = _mean(figures["regularized"]) < _mean(figures["unregularized"])
+            less = fmean(figures["regularized"]) < fmean(figures["unregularized"])
             smaller.append(less and p < ALPHA)
     word = YES if smaller and all(smaller) else PARTLY if any(smaller) else NO
     return f"{word} {'. '.join(said)}. Mean [lowest, highest] over runs."
@@ -197,7 +200,7 @@ def training_time(record: Plain) -> str:
         YES
         if ours and theirs and max(ours) < min(theirs)
         else PARTLY
-        if ours and theirs and _mean(ours) < _mean(theirs)
+        if ours and theirs and fmean(ours) < fmean(theirs)
         else NO
     )
     return (
@@ -205,7 +208,3 @@ def training_time(record: Plain) -> str:
         " where the paper"
         f" has roughly 1.4. *Sooner than WGAN:* {sooner}"
     )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

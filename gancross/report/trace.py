@@ -42,14 +42,14 @@ class Asked:
 
     Attributes:
         steps: saved ones; None: all.
-        data: None: the recipe's.
+        data: a data set or its name; None: the recipe's.
         cross: whether every step's discriminator judges every step's generator.
     """
 
     steps: Sequence[int] | None = None
     num_samples: int = 10_000
     seed: int = 0
-    data: str | None = None
+    data: str | DataSet | None = None
     data_root: Path
     device: torch.device
     cross: bool = False

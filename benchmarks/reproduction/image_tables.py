@@ -1,0 +1,78 @@
+"""Tables of the sections on images, in Markdown, from records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reproduction.tables import DASH, by, cross_rates, share, small, spread, table, whole
+
+Plain = dict[str, Any]
+NORMS = {"eval": "running averages", "batch": "statistics of the batch"}
+QUALITY = {
+    "frechet_distance[digits-cnn]": "Fréchet distance", "coarse": "coarse distance", "texture": "texture distance",
+}  # fmt: skip
+
+
+def modes(record: Plain) -> list[str]:
+    """§5.5 under both uses of batch norm, with and without rounding to 8 bits."""
+    header = ("batch norm", "samples", "method", "FN", "FP", "cross-testing FP", "paper rule", "strict")
+    rows = []
+    for mode in record["modes"]:
+        variants = by(mode["runs"], "variant")
+        names = {"runs": [one | {"name": name} for one, name in
+                          zip(mode["runs"], mode["cross_fp"]["names"], strict=True)]}  # fmt: skip
+        for variant, some in variants.items():
+            crossed = cross_rates(names | {"cross_fp": mode["cross_fp"]}, judge=variant)
+            wins = (mode["verdicts"][rule].get(variant, 0) for rule in ("paper", "strict"))
+            pairs = mode["verdicts"]["paper"]["pairs"]
+            rows.append((
+                NORMS[mode["norm"]], "8 bits" if mode["quantize"] else "not rounded", variant,
+                *(spread([one[key] for one in some]) for key in ("fn", "fp")), spread(crossed),
+                *(f"{count} of {pairs}" for count in wins),
+            ))  # fmt: skip
+    return table(header, rows, left=3)
+
+
+def ranking(record: Plain) -> list[str]:
+    """One row for each method of an N-way cross-test, means over its runs."""
+    kinds = qualities(record)
+    header = (
+        "method", "runs", "FN", "FP of its own", "taken in by others' samples", "own samples fool others",
+        "advantage", "strength", "mean J", "blind", *(QUALITY[kind] for kind in kinds),
+    )  # fmt: skip
+    rows = []
+    for text, some in by(record["runs"], "label").items():
+        rows.append((
+            text, str(len(some)), *(spread([one[key] for one in some]) for key in ("fn", "fp")),
+            *(spread([one[key] for one in some]) for key in ("taken_in", "fooled")),
+            *(spread([one[key] for one in some], small) for key in ("advantage", "strength", "mean_j")),
+            str(sum(one["blind"] for one in some)),
+            *(spread([one["fidelity"][kind] for one in some], small) for kind in kinds),
+        ))  # fmt: skip
+    return table(header, rows)
+
+
+def qualities(record: Plain) -> list[str]:
+    """The measures of quality that every run of a record has."""
+    return [kind for kind in QUALITY if all(kind in one["fidelity"] for one in record["runs"])]
+
+
+def along(runs: Sequence[Plain], *, alive_below: float) -> list[str]:
+    """One row for each run: alive or not, its distances at the saved steps, its discriminator at the end."""
+    steps = runs[0]["trace"]["step"]
+    header = ("method", "alive", *(f"coarse, step {whole(step)}" for step in steps), "texture", "spread",
+              "FN", "FP", "margin")  # fmt: skip
+    rows = []
+    for one in runs:
+        found = one["trace"]
+        coarse = found["coarse"]
+        shown = [small(value) for value in coarse] if found["step"] == steps else [
+            *[DASH] * (len(steps) - 1), f"{small(coarse[-1])} at {whole(found['step'][-1])}"]  # fmt: skip
+        rows.append((
+            f"{one['facet']}, {one['label']}", "yes" if coarse[-1] < alive_below else "**no**", *shown,
+            *(small(found[key][-1]) for key in ("texture", "spread")),
+            *(share(found[key][-1]) if key in found else DASH for key in ("fn", "fp")),
+            small(found["margin"][-1]),
+        ))  # fmt: skip
+    return table(header, rows)
