@@ -43,6 +43,17 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
+def shared_devices(name: str) -> list[str]:
+    """Names of the devices that processes of one machine share when each is told `name`.
+
+    `cuda`, and `auto` where there is CUDA, are all of its GPUs, `cuda:0`, `cuda:1`, …; any other name is
+    itself.
+    """
+    if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
+        return [f"cuda:{index}" for index in range(torch.cuda.device_count())] or [name]
+    return [name]
+
+
 @contextmanager
 def only_deterministic(wanted: bool = True) -> Iterator[None]:
     """Inside, where wanted, torch runs only operations that give the same bits again; then as before.

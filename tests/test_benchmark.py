@@ -19,14 +19,17 @@ from gancross import models
 from gancross.checkpoint import load
 from gancross.cli.main import main
 from gancross.data import catalogue
+from gancross.devices import shared_devices
 from gancross.errors import GancrossError, ResourceError, UsageError
 from gancross.evaluator.result import load_result
 from gancross.trainer.experiments import RECIPES, recipe
+from gancross.trainer.interruption import StopRequest
 from gancross.trainer.loop import train
-from gancross.workflow.execution import Execution
+from gancross.workflow import runner
+from gancross.workflow.execution import Ended, Execution
 from gancross.workflow.plan import is_finished, planned_variants, run_folder
 from gancross.workflow.runner import run_benchmark, train_all
-from gancross.workflow.spec import load_spec, parse_spec
+from gancross.workflow.spec import PlannedRun, load_spec, parse_spec
 from gancross.workflow.work import estimated_work
 
 TINY: dict[str, Any] = {
@@ -175,6 +178,32 @@ def test_what_is_missing_is_trained_and_what_is_there_is_kept(tmp_path: Path) ->
     assert same(alone, half / "last.pt"), "a resumed run ends as an unbroken one"
 
 
+def test_runs_divide_the_gpus_among_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    at_work: dict[str, str] = {}
+    most = []
+
+    def pretend(run: PlannedRun, folder: Path, execution: Execution, request: StopRequest) -> Ended:
+        assert execution.device not in at_work.values(), "two runs on one GPU while another is free"
+        at_work[run.name] = execution.device
+        most.append(len(at_work))
+        time.sleep(0.02)
+        del at_work[run.name]
+        return Ended(name=run.name)
+
+    monkeypatch.setattr(runner, "run_as_process", pretend)
+    runs = parse_spec(TINY | {"seeds": 3}).runs
+    for name, expected in {"auto": ["cuda:0", "cuda:1"], "cuda": ["cuda:0", "cuda:1"], "cuda:1": ["cuda:1"],
+                           "cpu": ["cpu"]}.items():  # fmt: skip
+        assert shared_devices(name) == expected
+    train_all(runs, tmp_path, execution=Execution(device="cuda"))
+    assert len(most) == len(runs) and max(most) <= 2
+    most.clear()
+    train_all(runs, tmp_path, execution=Execution(device="cuda:1"))
+    assert most == [1] * len(runs)
+
+
 def test_one_failing_run_does_not_stop_the_others(tmp_path: Path) -> None:
     spec = parse_spec(TINY | {"variants": {"plain": {"regularizer": "none"}}})
     occupied = run_folder(tmp_path, spec.runs[0])
@@ -214,7 +243,8 @@ def test_a_real_dask_cluster_trains_the_same_runs(tmp_path: Path) -> None:
 import json, sys
 from pathlib import Path
 from distributed import LocalCluster
-from gancross.workflow.execution import Execution
+from gancross.workflow import runner
+from gancross.workflow.execution import Ended, Execution
 from gancross.workflow.runner import train_all
 from gancross.workflow.spec import parse_spec
 

@@ -10,8 +10,10 @@ from reproduction.tables import DASH, by, cross_rates, share, small, spread, tab
 Plain = dict[str, Any]
 NORMS = {"eval": "running averages", "batch": "statistics of the batch"}
 QUALITY = {
-    "frechet_distance[digits-cnn]": "Fréchet distance", "coarse": "coarse distance", "texture": "texture distance",
-}  # fmt: skip
+    "frechet_distance[digits-cnn]": "Fréchet distance",
+    "coarse": "coarse distance",
+    "texture": "texture distance",
+}
 
 
 def modes(record: Plain) -> list[str]:

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     help="Where runs execute: processes here, or the workers of a cluster.",
 )  # fmt: skip
 @click.option("--scheduler", metavar="ADDRESS", help="Of the cluster, such as tcp://host:8786.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Runs at a time.  [default: one per CPU]")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Runs at a time.  [default: one per GPU, or per CPU]"
+)
 @click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of each training run."
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
+@click.option("--device", default="auto", show_default=True,
+              help="auto, cpu, cuda (all of them), cuda:0, … or mps.")  # fmt: skip
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
 @click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
 @click.option("--log-every", type=click.IntRange(min=1), default=100, show_default=True,

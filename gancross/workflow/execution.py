@@ -15,9 +15,11 @@ class Execution:
     Attributes:
         backend: `local` processes, or the workers of a `dask` or `ray` cluster.
         scheduler: the address of the cluster's scheduler.
-        jobs: runs at a time; by default one per CPU, or as many as a cluster has workers for.
+        jobs: runs at a time; by default one per GPU, or per CPU where runs are on CPUs, or as many as a
+            cluster has workers for.
         threads: of each run.
-        device, data_root, download: as `gancross.train`.
+        device: as `gancross.train`; local runs divide all GPUs among them where it is `cuda`, or `auto`.
+        data_root, download: as `gancross.train`.
         log_every: steps between lines of the logs.
     """
 

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import torch
 from joblib import Parallel, delayed
 
 from gancross.checkpoint import load_contestant
 from gancross.contestant import Contestant
-from gancross.devices import resolve_device
+from gancross.devices import resolve_device, shared_devices
 from gancross.errors import GancrossError, Interrupted, UsageError
 from gancross.evaluator.crosstest import crosstest, load_reals
 from gancross.evaluator.result import Result
@@ -138,13 +139,25 @@ def train_all(
 
 
 def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> list[Ended]:
-    """Every run is a process; joblib's threads only look after them."""
+    """Every run is a process on a device of its own, or as few to a device as can be."""
     if execution.scheduler is not None:
         raise UsageError("--scheduler needs --backend dask or ray")
-    jobs = min(len(runs), execution.jobs or os.cpu_count() or 1)
+    devices = shared_devices(execution.device)
+    several = len(devices) > 1 or devices[0].startswith("cuda")
+    jobs = min(len(runs), execution.jobs or (len(devices) if several else os.cpu_count()) or 1)
+    free: SimpleQueue[str] = SimpleQueue()
+    for place in range(jobs):
+        free.put(devices[place % len(devices)])
+
+    def trained(run: PlannedRun) -> Ended:
+        device = free.get()
+        try:
+            return run_as_process(run, run_folder(out, run), replace(execution, device=device), request)
+        finally:
+            free.put(device)
+
     with stop_requests() as request:
-        tasks = (delayed(run_as_process)(run, run_folder(out, run), execution, request) for run in runs)
-        ended: list[Ended] = list(Parallel(n_jobs=jobs, backend="threading")(tasks))
+        ended: list[Ended] = list(Parallel(n_jobs=jobs, backend="threading")(map(delayed(trained), runs)))
     if request.signal_number is not None:
         raise Interrupted(STOPPED, signal_number=request.signal_number)
     return ended
