@@ -15,6 +15,7 @@ from torch import nn
 
 from gancross import Contestant, crosstest, load_contestant, load_result
 from gancross.errors import DataError, DivergenceError, UsageError
+from gancross.evaluator.confusion import paper_rate
 from gancross.evaluator.naming import contestant_names, split_argument
 from gancross.evaluator.result import Result
 from gancross.report.console import print_result
@@ -410,7 +411,7 @@ def test_several_runs_are_ranked_grouped_and_valid(tmp_path: Path, checkpoints: 
     print_result(result, console)
     printed = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
     assert f"Generators, by FP before common judges: {best} +" in printed
-    assert "Method 'even' against 'rare': no claim. fewer than 4 runs a side" in printed
+    assert "Method 'even' against 'rare': no claim. Fewer than 4 runs a side" in printed
     result.save(tmp_path / "result.json")
     assert load_result(tmp_path / "result.json").to_dict() == result.to_dict()
     broken = result.to_dict()
@@ -418,6 +419,36 @@ def test_several_runs_are_ranked_grouped_and_valid(tmp_path: Path, checkpoints: 
     Result(broken).save(tmp_path / "broken.json")
     with pytest.raises(DataError, match=r"not a valid result: .*cross\[0\]"):
         load_result(tmp_path / "broken.json")
+
+
+def test_many_contestants_are_told_in_lines() -> None:
+    contestants = [
+        model(f"model-with-a-long-name-{n}", Mixes(0.1 + 0.15 * n), Brightness(0.15 * n)) for n in range(6)
+    ]
+    result = crosstest(contestants, data=REALS, num_samples=600)
+    console = Console(file=io.StringIO(), width=80)
+    print_result(result, console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in printed and "against" not in printed
+    lines = [line.split() for line in printed.splitlines()]
+    document, names = result.document, list(result.names)
+    cells = {(cell["generator"], cell["judge"]): cell["fp"]["rate"] for cell in document["cross"]}
+    fp = lines.index(next(line for line in lines if line[:2] == ["FP:", "share"])) + 1
+    assert lines[fp] == ["#", *map(str, range(1, 7))]
+    for number, generator in enumerate(names, start=1):
+        assert lines[fp + number] == [str(number), *(f"{cells[generator, judge]:.2f}" for judge in names)]
+    won = lines.index(next(line for line in lines if line[:2] == ["Who", "wins:"])) + 1
+    for pair in document["pairs"]:
+        a, b = sorted((names.index(pair["a"]), names.index(pair["b"])))
+        for rule, row, column in (("paper", a, b), ("strict", b, a)):
+            winner = pair[rule]["winner"]
+            shown = lines[won + row + 1][1:]
+            place = column if column < row else column - 1  # the diagonal is empty
+            assert shown[place] == ("–" if winner is None else str(names.index(winner) + 1))
+    first = document["confusion"][names[0]]
+    (line,) = (line for line in lines if line[1:2] == [names[0]])
+    assert line[2:6] == [paper_rate(first["rates"][row][column]) for row, column in
+                         ((0, 0), (1, 0), (0, 1), (1, 1))]  # fmt: skip
 
 
 @pytest.mark.parametrize("data", ["digits", "mixture"])

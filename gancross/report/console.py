@@ -12,6 +12,9 @@ from rich.text import Text
 
 from gancross.evaluator.confusion import paper_rate
 from gancross.evaluator.result import Result
+from gancross.report import many, words
+
+MOST_IN_FULL = 4  # contestants whose every pair is told in words
 
 
 def print_result(result: Result, console: Console) -> None:
@@ -22,16 +25,32 @@ def print_result(result: Result, console: Console) -> None:
 def render(result: Result) -> RenderableType:
     """All tables of a result, top to bottom."""
     document = result.document
-    parts: list[RenderableType] = [_heading(document), ""]
+    parts = _in_lines(result) if len(result.names) > MOST_IN_FULL else _in_full(result)
+    flags = [Text(f"! {flag}", style="yellow") for flag in document["flags"]]
+    return Group(_heading(document), "", *parts, *flags)
+
+
+def _in_full(result: Result) -> list[RenderableType]:
+    """Every model's confusion matrix as the paper prints it, all intervals, all reasons."""
+    document = result.document
+    parts: list[RenderableType] = []
     for name in result.names:
         parts += [confusion_table(name, document), ""]
-    parts += [fp_matrix(result), ""]
-    parts += [judge_table(result), ""]
+    parts += [fp_matrix(result), "", judge_table(result), ""]
     if document["fidelity"] is not None:
         parts += [fidelity_table(document["fidelity"]), ""]
-    parts += ranking_text(document)
-    parts += [verdict_text(document), *[Text(f"! {flag}", style="yellow") for flag in document["flags"]]]
-    return Group(*parts)
+    return [*parts, *ranking_text(document), verdict_text(document)]
+
+
+def _in_lines(result: Result) -> list[RenderableType]:
+    """One line for each model, and no words on pairs, of which there are many."""
+    document, names = result.document, list(result.names)
+    parts: list[RenderableType] = [many.contestants_table(names, document), ""]
+    parts += [many.numbered_matrix(names, document), ""]
+    if document["fidelity"] is not None:
+        parts += [many.fidelity_by_contestant(names, document["fidelity"]), ""]
+    parts += [*ranking_text(document), many.winners_matrix(names, document), ""]
+    return [*parts, many.where_the_rest_is()]
 
 
 def confusion_table(name: str, document: dict[str, Any]) -> RenderableType:
@@ -78,8 +97,7 @@ def fp_matrix(result: Result) -> Table:
         table.add_row(escape(generator), *row)
     if document["controls"] is not None:
         table.add_section()
-        rows = {"real": "test data", "noise": "uniform noise", "blurred": "blurred test data"}
-        for key, label in rows.items():
+        for key, label in words.CONTROLS.items():
             rates = [document["controls"]["judges"][judge][key] for judge in judges]
             if any(rate is not None for rate in rates):
                 table.add_row(label, *(with_interval(rate, own=True) for rate in rates))
@@ -101,8 +119,8 @@ def judge_table(result: Result) -> Table:
             escape(cell["generator"]),
             _figure(cell["auc"]),
             _figure(cell["fp_at_fn5"]),
-            _bound(cell["j"]),
-            _bound(cell["jsd_bound_nats"]),
+            words.bound(cell["j"]),
+            words.bound(cell["jsd_bound_nats"]),
         )
     return table
 
@@ -112,13 +130,6 @@ def _figure(entry: dict[str, Any] | None) -> str:
         return "–"
     low, high = entry["ci95"]
     return f"{entry['value']:.4f} [dim]±{max(entry['value'] - low, high - entry['value']):.4f}[/dim]"
-
-
-def _bound(entry: dict[str, Any] | None) -> str:
-    """The lower confidence limit of a bound; at or below 0 it says nothing."""
-    if entry is None:
-        return "–"
-    return f"{entry['ci95'][0]:.3f}" if entry["ci95"][0] > 0 else "uninformative"
 
 
 def with_interval(rate: dict[str, Any] | None, *, own: bool = False) -> Text:
@@ -140,14 +151,8 @@ def fidelity_table(fidelity: dict[str, Any]) -> Table:
     for key in (key for key in first if not key.endswith("_reason")):
         values = [figures[key] for figures in fidelity.values()]
         shown = ["–" if value is None else f"{value:,}" if key == "n" else f"{value:.4f}" for value in values]
-        table.add_row(escape(f"{key} {_direction(key)}"), *shown)
+        table.add_row(escape(f"{key} {words.direction(key)}"), *shown)
     return table
-
-
-def _direction(key: str) -> str:
-    if key == "n" or "_std" in key:
-        return ""
-    return "↓" if "distance" in key else "↑"
 
 
 def ranking_text(document: dict[str, Any]) -> list[RenderableType]:
@@ -170,7 +175,7 @@ def ranking_text(document: dict[str, Any]) -> list[RenderableType]:
     for claim in document["groups"]["claims"] or []:
         outcome = "no claim" if claim["winner"] is None else f"{claim['winner']} is better"
         line = Text(f"Method '{claim['a']}' against '{claim['b']}': {outcome}. ", style="bold")
-        lines.append(line.append(claim["reason"], style="not bold"))
+        lines.append(line.append(words.sentence(claim["reason"]), style="not bold"))
     return [*lines, ""]
 
 
@@ -180,18 +185,10 @@ def verdict_text(document: dict[str, Any]) -> Group:
     for pair in document["pairs"]:
         lines.append(Text(f"{pair['a']} against {pair['b']}", style="bold"))
         for rule, title in (("paper", "the paper's rule"), ("strict", "strict")):
-            winner = pair[rule]["winner"]
-            outcome = "no winner" if winner is None else f"{winner} wins"
-            line = Text(f"  {title}: {outcome}. ", style="bold")
-            reason: str = pair[rule]["reason"]
-            lines.append(line.append(reason[0].upper() + reason[1:], style="not bold"))
+            line = Text(f"  {title}: {words.outcome(pair[rule])}. ", style="bold")
+            lines.append(line.append(words.sentence(pair[rule]["reason"]), style="not bold"))
     return Group(*lines)
 
 
 def _heading(document: dict[str, Any]) -> Text:
-    protocol = document["protocol"]
-    data = protocol["data"]
-    return Text(
-        f"Cross-test on {data['name']}: {data['num_real']:,} test samples,"
-        f" {protocol['num_fake']:,} generated by each model, seed {protocol['seed']}"
-    )
+    return Text(f"Cross-test on {document['protocol']['data']['name']}: {words.heading(document)}")
