@@ -14,11 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Sequence
 from importlib.metadata import version
-from itertools import combinations
 from pathlib import Path
 from typing import Any
+
+from reproduction.permutation import permutation_p
 
 from gancross.evaluator.result import load_result
 from gancross.workflow.spec import Spec, load_spec
@@ -49,18 +49,6 @@ def figures(spec: Spec, folder: Path) -> dict[str, dict[str, list[float]]]:
 def value_of(entry: Any) -> float:
     """A figure of a record, with or without an interval."""
     return float(entry["value"] if isinstance(entry, dict) else entry)
-
-
-def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
-    """Two-sided exact permutation test of the difference of means: the share of divisions as far apart."""
-    together = [*first, *second]
-    observed = abs(statistics.fmean(first) - statistics.fmean(second))
-    apart = []
-    for chosen in combinations(range(len(together)), len(first)):
-        here = [together[i] for i in chosen]
-        there = [value for i, value in enumerate(together) if i not in chosen]
-        apart.append(abs(statistics.fmean(here) - statistics.fmean(there)) >= observed - 1e-12)
-    return statistics.fmean(apart)
 
 
 def compared(spec: Spec, folder: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import torch
 from conftest import SMALL
 from reproduction import costs, histories, image_verdicts, imaging, records, verdicts
 from reproduction.page import PAGE, page
+from reproduction.permutation import permutation_p
 from reproduction.sections import RESULTS, SECTIONS, SPECS
 
 from gancross import pictures
@@ -290,8 +291,8 @@ def test_permutation_p_counts_labellings() -> None:
     for index in combinations(range(10), 5):
         chosen = sum(everything[number] for number in index)
         extreme += abs(2 * chosen - sum(everything)) >= observed - 1e-9
-    assert records.permutation_p(first, second) == extreme / 252
-    assert records.permutation_p([1.0], [1.0]) == 1.0
+    assert permutation_p(first, second) == pytest.approx(extreme / 252)
+    assert permutation_p([1.0, 1.0], [1.0, 1.0]) == 1.0 and permutation_p([1.0], [2.0, 3.0]) is None
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ def crosstested(spec: Spec, out: Path) -> Plain:
     """§5.5: confusion matrices, cross FP, both verdicts over all pairs of runs of two methods, the claim."""
     document = judged(spec, out)
     known = [records.identity(run, out)[0] for run in records.begun(spec, out)]
-    runs = [one | _own(document, one["name"]) for one in known]
+    runs = [
+        one | _own(document, one["name"]) | {"fidelity": _fidelity(document, one["name"])} for one in known
+    ]
     methods = {one["name"]: one["variant"] for one in runs}
     between = _between(document, methods)
     return {
@@ -100,11 +102,12 @@ def judged(spec: Spec, out: Path) -> Plain:
     """The result of the benchmark if it is of these checkpoints, else a cross-test of what there is."""
     contestants = _contestants(spec, out)
     hashes = [one.origin.sha256 for one in contestants if one.origin is not None]
+    options = spec.crosstest
     if (out / "result.json").is_file():
         document = load_result(out / "result.json").document
-        if [one["sha256"] for one in document["contestants"]] == hashes:
+        measured = document["fidelity"] is not None or not options.metrics
+        if [one["sha256"] for one in document["contestants"]] == hashes and measured:
             return dict(document)
-    options = spec.crosstest
     result = crosstest(
         contestants, data=reals_of(spec), num_samples=options.num_samples, seed=options.seed,
         norm=options.norm, quantize=options.quantize, controls=options.controls,

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reproduction.tables import DASH, by, cross_rates, share, small, spread, table, whole
+from reproduction.tables import DASH, QUALITY, by, cross_rates, qualities, share, small, spread, table, whole
 
 Plain = dict[str, Any]
 NORMS = {"eval": "running averages", "batch": "statistics of the batch"}
-QUALITY = {
-    "frechet_distance[digits-cnn]": "Fréchet distance",
-    "coarse": "coarse distance",
-    "texture": "texture distance",
-}
 
 
 def modes(record: Plain) -> list[str]:
@@ -53,11 +48,6 @@ def ranking(record: Plain) -> list[str]:
             *(spread([one["fidelity"][kind] for one in some], small) for kind in kinds),
         ))  # fmt: skip
     return table(header, rows)
-
-
-def qualities(record: Plain) -> list[str]:
-    """The measures of quality that every run of a record has."""
-    return [kind for kind in QUALITY if all(kind in one["fidelity"] for one in record["runs"])]
 
 
 def along(runs: Sequence[Plain], *, alive_below: float) -> list[str]:

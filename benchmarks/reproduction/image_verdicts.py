@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from reproduction.image_tables import QUALITY, qualities
-from reproduction.tables import by, small
+from reproduction.tables import DISTANCES, QUALITY, by, qualities, small
 from reproduction.verdicts import NO, PARTLY, YES
 
 Plain = dict[str, Any]
@@ -25,7 +24,7 @@ def kind(run: Plain) -> str:
 def noise(record: Plain) -> str:
     """Reproduced if by every measure all levels of γ beat none, and the best beats the best noise."""
     said, words = [], []
-    for measure in qualities(record):
+    for measure in qualities(record, DISTANCES):
         means = {
             text: fmean([one["fidelity"][measure] for one in some])
             for text, some in by(record["runs"], "label").items()
@@ -40,8 +39,9 @@ def noise(record: Plain) -> str:
         better = sum(value < free for value in levels)
         words.append(YES if better == len(levels) and held < noisy else PARTLY if held < free else NO)
         listed = "; ".join(f"{text} {small(value)}" for value, text in best.values())
+        what = QUALITY[measure].removesuffix(" ↓")
         said.append(
-            f"{QUALITY[measure]} (lower is better): {better} of {len(levels)} levels of γ beat the"
+            f"{what} (lower is better): {better} of {len(levels)} levels of γ beat the"
             f" unregularized GAN; the best of each side: {listed}."
         )
     return f"{_together(words)} {' '.join(said)} {_leaders(record)}"

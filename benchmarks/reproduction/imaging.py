@@ -98,7 +98,15 @@ def images(spec: Spec, out: Path) -> Plain:
 
 def ranked_images(spec: Spec, out: Path) -> Plain:
     """As `crossing.ranked`, with the distances of the last samples among the figures of fidelity."""
-    record = crossing.ranked(spec, out)
+    return _with_distances(crossing.ranked(spec, out), spec, out)
+
+
+def crosstested_images(spec: Spec, out: Path) -> Plain:
+    """As `crossing.crosstested_in_all_modes`, with the distances."""
+    return _with_distances(crossing.crosstested_in_all_modes(spec, out), spec, out)
+
+
+def _with_distances(record: Plain, spec: Spec, out: Path) -> Plain:
     sticks = yardsticks(reals_of(spec))
     for one, run in zip(record["runs"], records.begun(spec, out), strict=True):
         one["fidelity"] |= distances(saved_run(run_folder(out, run)), one["reached"], sticks)

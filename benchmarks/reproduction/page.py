@@ -100,7 +100,7 @@ def _crosstest(record: Plain) -> list[str]:
     real, fake = protocol["num_real"], protocol["num_fake"]
     return [
         f"{real:,} test samples, {fake:,} of each generator, norm {protocol['norm']}.", "",
-        *tables.confusions(record), *tables.verdicts(record), "",
+        *tables.confusions(record), *tables.verdicts(record), "", *tables.fidelity(record), "",
         "The picture: one run of each method along training, every step's discriminator on every step's"
         " samples, of its own method and of the other.",
     ]  # fmt: skip

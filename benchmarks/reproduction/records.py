@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from gancross.trainer.recipes import Recipe
 from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import PlannedRun, Spec
 from reproduction import histories
+from reproduction.permutation import permutation_p
 
 Plain = dict[str, Any]
 CPU = torch.device("cpu")
@@ -142,19 +142,6 @@ def _p_of(runs: Sequence[Plain], key: str) -> float | None:
     """Of the difference between the two variants; None where there is only one yet."""
     sides = [[one[key] for one in runs if one["variant"] == variant] for variant in _variants(runs)]
     return permutation_p(*sides) if len(sides) == 2 else None
-
-
-def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
-    """Two-sided p of the difference of two means, exact over all labellings of the runs."""
-    together = [*first, *second]
-    total, n = sum(together), len(first)
-
-    def difference(chosen: Sequence[float]) -> float:
-        return abs(sum(chosen) / n - (total - sum(chosen)) / (len(together) - n))
-
-    observed = difference(first) - 1e-12
-    labellings = list(combinations(together, n))
-    return sum(difference(chosen) >= observed for chosen in labellings) / len(labellings)
 
 
 def _variants(runs: Sequence[Plain]) -> list[str]:

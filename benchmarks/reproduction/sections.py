@@ -128,13 +128,13 @@ SECTIONS: dict[str, Section] = {
             key="crosstest-cifar10", heading="§5.5: cross-testing on CIFAR-10 (JPEG), with batch norm",
             claim="The regularized discriminator recognises the unregularized GAN's samples (cross-testing"
             " FP 0.0), the unregularized one takes the regularized GAN's for real (1.0).",
-            analysis=crossing.crosstested_in_all_modes, picture=cross_drawings.heat_map,
+            analysis=imaging.crosstested_images, picture=cross_drawings.heat_map,
         ),
         Section(
             key="crosstest-cifar10-plain",
             heading="§5.5: cross-testing on CIFAR-10 (JPEG), without normalization",
             claim="As with batch norm; without it a discriminator judges in one mode only.",
-            analysis=crossing.crosstested_in_all_modes, picture=cross_drawings.heat_map,
+            analysis=imaging.crosstested_images, picture=cross_drawings.heat_map,
         ),
         Section(
             key="noise-digits", heading="§5.4, Figs. 4 and 9: explicit noise, on the digits",

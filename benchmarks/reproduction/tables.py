@@ -10,6 +10,17 @@ from reproduction.histories import LATE
 
 Plain = dict[str, Any]
 DASH = "–"
+QUALITY = {  # figures of fidelity by their names in a result, and those of `reproduction.imaging`
+    "frechet_distance[identity]": "Fréchet distance ↓",
+    "frechet_distance[digits-cnn]": "Fréchet distance ↓",
+    "precision[identity]": "precision ↑",
+    "precision[digits-cnn]": "precision ↑",
+    "recall[identity]": "recall ↑",
+    "recall[digits-cnn]": "recall ↑",
+    "coarse": "coarse distance ↓",
+    "texture": "texture distance ↓",
+}
+DISTANCES = [key for key, text in QUALITY.items() if "distance" in text]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> list[str]:
@@ -170,6 +181,21 @@ def cross_rates(record: Plain, *, judge: str) -> list[float]:
         for name, value in zip(crossed["judges"], row, strict=True)
         if variants[name] == judge and variants[generator] != judge
     ]
+
+
+def qualities(record: Plain, among: Iterable[str] = QUALITY) -> list[str]:
+    """The measures of the samples themselves that every run of a record has."""
+    return [kind for kind in among if all(kind in one["fidelity"] for one in record["runs"])]
+
+
+def fidelity(record: Plain) -> list[str]:
+    """How good the samples are, whatever any discriminator says: a row for each method."""
+    kinds = qualities(record)
+    rows = [
+        (text, *(spread([one["fidelity"][kind] for one in some], small) for kind in kinds))
+        for text, some in by(record["runs"], "label").items()
+    ]
+    return table(("the samples themselves", *(QUALITY[kind] for kind in kinds)), rows)
 
 
 def verdicts(record: Plain) -> list[str]:

@@ -8,11 +8,15 @@ from typing import Any
 
 from gancross.evaluator.methods import ALPHA
 from reproduction.histories import LATE
+from reproduction.permutation import permutation_p
 from reproduction.tables import (
+    DISTANCES,
+    QUALITY,
     broke,
     by,
     cross_rates,
     middle,
+    qualities,
     seconds_until_good,
     share,
     small,
@@ -152,8 +156,9 @@ def crosstest(record: Plain) -> str:
         for judge, rate in fooled.items()
     )
     claim = next(iter(record["claims"] or []), None)
-    if claim is None:
-        return f"{NO} {said}, on average over pairs of runs."
+    samples = _samples(record, winner=None if claim is None else claim["winner"])
+    if claim is None or len(claim["runs"]) < 2 or claim["p"] is None:
+        return f"{NO} {said}, on average over pairs of runs. {samples}"
     p = f"permutation p {small(claim['p'])} over {claim['runs'][0]} and {claim['runs'][1]} runs"
     far = fooled["unregularized"] >= FOOLED and fooled["regularized"] <= UNFOOLED
     if claim["winner"] == "regularized":
@@ -165,7 +170,31 @@ def crosstest(record: Plain) -> str:
     blind = f" Blind judges, which take noise for real: {len(record['blind'])} of {len(record['runs'])}."
     refusals = "; ".join(f"{reason} ({count})" for reason, count in record["refusals"].items())
     strict = f" Why *strict* names nobody: {refusals}." if refusals else ""
-    return f"{word} {said}, on average over pairs of runs; {p}.{blind}{strict}"
+    return f"{word} {said}, on average over pairs of runs; {p}.{blind}{strict} {samples}"
+
+
+def _samples(record: Plain, *, winner: str | None) -> str:
+    """Whose samples are nearer to the data, whatever discriminators say, and whether the claim agrees."""
+    if len(by(record["runs"], "variant")) != 2:
+        return ""
+    said = []
+    for measure in qualities(record, DISTANCES):
+        sides = {
+            variant: [one["fidelity"][measure] for one in some]
+            for variant, some in by(record["runs"], "variant").items()
+        }
+        best = min(sides, key=lambda variant: fmean(sides[variant]))
+        listed = ", ".join(f"{variant} {spread(values, small)}" for variant, values in sides.items())
+        first, second = sides.values()
+        p = permutation_p(first, second)
+        agrees = "" if winner is None else (
+            "; the claim names the same method" if winner == best else
+            "; **the claim names the method whose samples are worse**")  # fmt: skip
+        said.append(
+            f"*The samples themselves:* {QUALITY[measure].removesuffix(' ↓')} {listed}, permutation p"
+            f" {small(p)}{agrees if p is not None and p < ALPHA else ''}."
+        )
+    return " ".join(said)
 
 
 def overfitting(record: Plain) -> str:
