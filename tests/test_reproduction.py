@@ -12,14 +12,17 @@ import pytest
 import reproduce
 import torch
 from conftest import SMALL
-from reproduction import costs, histories, image_verdicts, imaging, records, verdicts
+from reproduction import costs, full_scale, histories, image_verdicts, imaging, records, verdicts
 from reproduction.page import PAGE, page
 from reproduction.permutation import permutation_p
 from reproduction.sections import RESULTS, SECTIONS, SPECS
 
 from gancross import pictures
+from gancross.cli.train import chosen_recipe
+from gancross.cli.train import train as train_command
 from gancross.report import figures
 from gancross.trainer.experiments import recipe
+from gancross.trainer.noise import check_divisible
 from gancross.workflow.execution import Execution
 from gancross.workflow.plan import planned_variants, run_folder
 from gancross.workflow.runner import train_one
@@ -68,6 +71,23 @@ def test_the_experiments_are_as_long_as_the_claims_need() -> None:
     for method in ("unregularized", "unregularized, saturating loss", "γ = 0.1", "γ₀ = 1 annealed"):
         assert sorted(longest[method]) == [60_000, 60_000, 120_000]
     assert longest["γ₀ = 0.1 annealed"] == [100_000]
+
+
+def test_full_scale_is_counted_and_its_commands_train_what_the_specs_ask_for() -> None:
+    kept = json.loads((RESULTS / full_scale.RECORD).read_text(encoding="utf-8"))
+    again = json.loads(json.dumps(records.rounded(full_scale.counted())))
+    assert kept == again, "run: python benchmarks/full_scale.py"
+    assert full_scale.COMMANDS.read_text(encoding="utf-8") == full_scale.commands()
+    assert {path.stem for path in full_scale.SPECS.glob("*.toml")} == set(full_scale.HEADINGS)
+    for key in full_scale.HEADINGS:
+        spec = load_spec(full_scale.SPECS / f"{key}.toml")
+        for run in spec.runs:
+            words = full_scale.command(spec, run).split()
+            options = train_command.make_context("train", words[words.index("train") + 1 :]).params
+            fields = {"seed": options["seed"]}
+            assert chosen_recipe(options["name"], options["settings"], fields) == run.recipe
+            assert options["out"] == run_folder(Path("runs") / spec.name, run)
+            check_divisible(run.recipe, full_scale.PROCESSES)
 
 
 @pytest.fixture(scope="module")

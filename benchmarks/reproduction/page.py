@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gancross.json_values import parsed
-from reproduction import image_tables, image_verdicts, tables, verdicts
+from reproduction import full_scale, image_tables, image_verdicts, tables, verdicts
 from reproduction.histories import RULE
 from reproduction.sections import RESULTS, SECTIONS, Section
 
@@ -47,6 +47,8 @@ def page(results: Path = RESULTS) -> str:
     both = [found[key] for key in ("fig1", "generator-objective") if key in found]
     if any("annealed" in one["label"] for record in both for one in record["runs"]):
         lines += ["", *_annealing(both)]
+    if (results / full_scale.RECORD).is_file():
+        lines += ["", *full_scale.section(parsed((results / full_scale.RECORD).read_bytes()))]
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,114 @@
+"""The paper at its own size: specs for GPUs, counted work, estimated hours, and the commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gancross.workflow.plan import PlannedVariant, planned_variants
+from gancross.workflow.spec import PlannedRun, Spec, load_spec
+from reproduction.tables import table, whole
+
+SPECS = Path(__file__).parents[1] / "full"
+RECORD = "full-scale.json"
+COMMANDS = SPECS / "COMMANDS.md"
+PROCESSES = 4
+# Peak of float32 outside tensor cores by NVIDIA's data sheets, TFLOP/s: gancross turns TF32 off.
+CARDS = {"A100": 19.5, "H100 SXM": 66.9}
+SHARES = (0.15, 0.5)  # of the peak that convolutions of batches of 64 are taken to reach
+HEADINGS = {
+    "crosstest-cifar10": "§5.5, CIFAR-10",
+    "noise-cifar10": "§5.4, Figs. 4 and 9, CIFAR-10",
+    "celeba": "Fig. 3, CelebA",
+    "lsun": "§5.2, Figs. 2, 7 and 8, LSUN bedrooms",
+}
+
+Plain = dict[str, Any]
+
+
+def counted() -> Plain:
+    """The record: counted work of every variant, and hours on each card at two shares of its peak."""
+    return {
+        "cards": CARDS, "shares": SHARES,
+        "specs": {key: _spec(load_spec(SPECS / f"{key}.toml")) for key in HEADINGS},
+    }  # fmt: skip
+
+
+def _spec(spec: Spec) -> Plain:
+    variants = [_variant(one) for one in planned_variants(spec, Path("runs") / spec.name)]
+    pflop = sum(one["runs"] * one["pflop"] for one in variants)
+    hours = {card: [pflop * 1e3 / (peak * share) / 3600 for share in reversed(SHARES)]
+             for card, peak in CARDS.items()}  # fmt: skip
+    return {"variants": variants, "runs": len(spec.runs), "pflop": pflop, "gpu_hours": hours}
+
+
+def _variant(planned: PlannedVariant) -> Plain:
+    assert planned.work is not None, planned.name
+    return {
+        "name": planned.name, "runs": planned.runs, "steps": planned.steps,
+        "gflop_a_step": planned.work.step_flop / 1e9, "pflop": planned.work.total_flop / 1e15,
+    }  # fmt: skip
+
+
+def section(record: Plain) -> list[str]:
+    """What the page says of it."""
+    rows = [
+        (
+            HEADINGS[key], f"`gancross benchmark benchmarks/full/{key}.toml --device cuda`", str(one["runs"]),
+            whole(one["pflop"]), *("–".join(map(_hours, one["gpu_hours"][card])) for card in record["cards"]),
+        )
+        for key, one in record["specs"].items()
+    ]  # fmt: skip
+    low, high = record["shares"]
+    cards = " and ".join(f"{peak:g} TFLOP/s ({card})" for card, peak in record["cards"].items())
+    return [
+        "## At the paper's size: prepared, not run",
+        "",
+        "**Not testable without a GPU and the data.** The specs below are the paper's experiments at full"
+        " width and length; `--dry-run` checks each and counts its work.",
+        "",
+        *table(("experiment", "command", "runs", "PFLOP", *(f"hours of one {c}" for c in record["cards"])),
+               rows, left=2),
+        "",
+        "**How the hours were estimated:** from the counted FLOP of convolutions and matrix products, at"
+        f" {low:.0%} to {high:.0%} of the cards' float32 peak, {cards} by NVIDIA's data sheets, since"
+        " gancross turns TF32 off. The shares are assumptions: nothing here was measured on a GPU. Without"
+        " cross-test and fidelity, which take minutes.",
+        "",
+        "A machine with several GPUs trains as many runs at a time, one on each. To divide one run instead:"
+        f" the exact `torchrun` commands, {PROCESSES} GPUs to a run, are in"
+        " [full/COMMANDS.md](full/COMMANDS.md). The benchmark's command then finds these runs finished and"
+        " cross-tests them. Batch norm then takes its statistics over each GPU's share of the batch, which is"
+        " not what the paper did: for its figures give each run one GPU.",
+    ]  # fmt: skip
+
+
+def commands() -> str:
+    """full/COMMANDS.md, whole."""
+    lines = [
+        "# One run on several GPUs",
+        "",
+        f"Each line trains one run of a benchmark on {PROCESSES} GPUs into the folder where the benchmark"
+        " looks for it. Written by `python benchmarks/full_scale.py`.",
+    ]  # fmt: skip
+    for key, heading in HEADINGS.items():
+        spec = load_spec(SPECS / f"{key}.toml")
+        lines += ["", f"## {heading}", "", "```sh"]
+        lines += [command(spec, run) for run in spec.runs]
+        lines += [f"gancross benchmark benchmarks/full/{key}.toml --device cuda", "```"]
+    return "\n".join(lines) + "\n"
+
+
+def command(spec: Spec, run: PlannedRun) -> str:
+    """`torchrun … gancross train …` for one run."""
+    changes = [f"--set {word}" for word in run.recipe.method.split()[1:]]
+    changes += [f"--seed {run.recipe.seed}"] if run.recipe.seed else []
+    words = " ".join([run.recipe.name, *changes])
+    folder = f"runs/{spec.name}/runs/{run.name}"
+    return (
+        f"torchrun --nproc-per-node {PROCESSES} -m gancross train {words} --device cuda --out {folder}"
+    )  # fmt: skip
+
+
+def _hours(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
