@@ -17,7 +17,7 @@ def heat_map(record: Plain, target: Path) -> None:
     """FP of every shown step's samples (rows) under every shown step's discriminator (columns)."""
     shown = record["snapshots"]
     n = len(shown["steps"])
-    drawn = canvas(2.6 + 0.62 * n, 1.4 + 0.5 * n)
+    drawn = canvas(2.6 + 0.76 * n, 1.4 + 0.5 * n)
     axes: Any = drawn.add_subplot(1, 1, 1)
     shares(axes, shown["fp"])
     for place, (one, other) in enumerate(itertools.pairwise(shown["variants"])):
