@@ -202,34 +202,29 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
     recipe, processes = run.recipe, run.processes
     gamma = recipe.gamma_at(step)
     measured: Measured = {}
-    batches = {player: distinct_samples(recipe, player) for player in ("discriminator", "generator")}
-    shares = {player: processes.share(n) for player, n in batches.items()}
+
+    def latents(player: str, update: int) -> torch.Tensor:
+        batch_size = distinct_samples(recipe, player)
+        return run.latents(player, update, batch_size, share=processes.share(batch_size))
+
     if recipe.update == "simultaneous":
         real = next(reals)
-        latents = run.latents(
-            "discriminator", step - 1, batches["discriminator"], share=shares["discriminator"]
-        )
         measured = simultaneous_step(
-            run.players, recipe, gamma=gamma, real=real, update=step - 1, latents=latents, measure=measure,
-            processes=processes,
+            run.players, recipe, gamma=gamma, real=real, latents=latents("discriminator", step - 1),
+            update=step - 1, measure=measure, processes=processes,
         )  # fmt: skip
-        run.update_average()
-        return measured | {"spread_real": spread(real)} if measure else measured
-    for update in range(recipe.n_phi):
-        number = (step - 1) * recipe.n_phi + update
-        real = next(reals)
-        measured = discriminator_step(
-            run.players, recipe, gamma=gamma, real=real, update=number,
-            latents=run.latents(
-                "discriminator", number, batches["discriminator"], share=shares["discriminator"]
-            ),
-            measure=measure and update == recipe.n_phi - 1, processes=processes,
+    else:
+        for number in range(recipe.n_phi):
+            update = (step - 1) * recipe.n_phi + number
+            real = next(reals)
+            measured = discriminator_step(
+                run.players, recipe, gamma=gamma, real=real, latents=latents("discriminator", update),
+                update=update, measure=measure and number == recipe.n_phi - 1, processes=processes,
+            )  # fmt: skip
+        measured |= generator_step(
+            run.players, recipe, gamma=recipe.generator_gamma_at(step),
+            latents=latents("generator", step - 1), update=step - 1, measure=measure, processes=processes,
         )  # fmt: skip
-    measured |= generator_step(
-        run.players, recipe, gamma=recipe.generator_gamma_at(step), update=step - 1,
-        latents=run.latents("generator", step - 1, batches["generator"], share=shares["generator"]),
-        measure=measure, processes=processes,
-    )  # fmt: skip
     run.update_average()
     return measured | {"spread_real": spread(real)} if measure else measured
 
