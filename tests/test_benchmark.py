@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from processes import LIMIT, environment, running
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -20,7 +21,7 @@ from gancross.checkpoint import load
 from gancross.cli.main import main
 from gancross.data import catalogue
 from gancross.devices import shared_devices
-from gancross.errors import GancrossError, ResourceError, UsageError
+from gancross.errors import DataError, GancrossError, ResourceError, UsageError
 from gancross.evaluator.result import load_result
 from gancross.trainer.experiments import RECIPES, recipe
 from gancross.trainer.interruption import StopRequest
@@ -142,6 +143,22 @@ def test_known_shapes_are_those_of_the_data() -> None:
     for name in ("mixture", "digits"):
         assert catalogue.known_shape(name, image_size=None) == catalogue.load(name).shape
     assert catalogue.known_shape("folder:x", image_size=None) is None
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_the_shape_of_a_folder_is_that_of_its_first_image(tmp_path: Path, mode: str) -> None:
+    place = tmp_path / "images" / "train" / "cats"
+    place.mkdir(parents=True)
+    (place / "a.txt").write_text("no image")
+    name = f"folder:{tmp_path / 'images'}"
+    assert catalogue.known_shape(name, image_size=None) is None
+    for number in range(4):
+        Image.new(mode, (12, 10)).save(place / f"{number}.png")
+    assert catalogue.known_shape(name, image_size=None) == catalogue.load(name).shape
+    assert catalogue.known_shape(name, image_size=8) == catalogue.load(name, image_size=8).shape
+    (place / "0.png").write_bytes(b"torn")
+    with pytest.raises(DataError, match=r"0\.png"):
+        catalogue.known_shape(name, image_size=None)
 
 
 def test_a_dry_run_touches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

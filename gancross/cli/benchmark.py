@@ -75,6 +75,7 @@ def benchmark(
 
 def _list(spec: Spec, out: Path, console: Console) -> None:
     """What would be done; networks are counted without memory, data are not opened."""
+    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
@@ -84,19 +85,26 @@ def _list(spec: Spec, out: Path, console: Console) -> None:
     console.print(f"{spec.name}: {len(spec.runs)} runs into {out}", markup=False)
     for variant in variants:
         console.print(f"  {variant.name}: {variant.method}", markup=False)
-    table = Table()
-    table.add_column("variant", no_wrap=True)
-    for column in ("runs", "steps", "weights of G", "of D", "GFLOP a step", "TFLOP left"):
-        table.add_column(column, justify="right")
-    table.add_column("state")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("variant", overflow="fold")
+    for column in ("runs", "steps", "G's\nweights", "D's\nweights", "GFLOP\na step", "TFLOP\nleft"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
     for variant in variants:
         work = variant.work
         sizes = ["?"] * 4 if work is None else [
-            f"{work.parameters_generator:,}", f"{work.parameters_discriminator:,}",
-            f"{work.step_flop / 1e9:.3g}", f"{work.step_flop * variant.steps_left / 1e12:.3g}",
+            _short(work.parameters_generator), _short(work.parameters_discriminator),
+            _short(work.step_flop / 1e9), _short(work.step_flop * variant.steps_left / 1e12),
         ]  # fmt: skip
         table.add_row(
             escape(variant.name), str(variant.runs), f"{variant.steps:,}", *sizes, escape(variant.state)
         )
     console.print(table)
-    console.print("FLOP of convolutions and matrix products. '?': a folder is not opened.")
+    console.print("FLOP of convolutions and matrix products. '?': the data's folder has no images yet.")
+
+
+def _short(value: float) -> str:
+    """`0.0897`, `374`, `17,283`, `4.51 M`: seven characters at most, so that a terminal holds the table."""
+    if value >= 1e6:
+        return f"{value / 1e6:,.3g} M" if value < 1e9 else f"{value / 1e6:,.0f} M"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

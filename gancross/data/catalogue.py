@@ -112,13 +112,18 @@ def load(
 
 
 def known_shape(name: str, *, image_size: int | None) -> tuple[int, ...] | None:
-    """(C, H, W) or (d,) of one sample of a named set, without opening anything; None for a folder.
+    """(C, H, W) or (d,) of one sample of a named set, without opening it.
+
+    Of a folder it is that of one image, judged by its header; None where there is no image yet.
 
     Raises:
         UsageError: no such name, or a size that the set does not come in.
+        DataError: a folder's file is not an image.
     """
     if name.startswith(FOLDER):
-        return None
+        from gancross.data import folder
+
+        return folder.first_shape(Path(name.removeprefix(FOLDER)), image_size=image_size)
     if name not in DATASETS:
         raise unknown_name("data set", name, [*DATASETS, "folder:PATH"])
     entry = DATASETS[name]

@@ -61,6 +61,21 @@ def load(root: Path, *, image_size: int | None, workers: int = 0) -> DataSet:
     return lazy(name, train=train_part, test=[test_part], split=split, image_size=image_size, workers=workers)
 
 
+def first_shape(root: Path, *, image_size: int | None) -> tuple[int, int, int] | None:
+    """(C, H, W) of one image beneath a folder, by its header; None without a folder or an image.
+
+    Raises:
+        DataError: the file is not an image, or not an 8-bit one.
+    """
+    files = (Path(parent) / name for parent, _, names in os.walk(root) for name in sorted(names))
+    path = next((path for path in files if path.name.lower().endswith(EXTENSIONS)), None)
+    if path is None:
+        return None
+    header = image_header(path)
+    height, width = (header.height, header.width) if image_size is None else (image_size, image_size)
+    return 1 if header.grey else 3, height, width
+
+
 def list_images(folder: Path) -> list[Path]:
     """Image files at any depth, by extension, sorted by path.
 
