@@ -27,6 +27,8 @@ SHEETS: dict[str, Callable[[Recipe], bool]] = {  # which runs each of the paper'
     "fig9": lambda recipe: recipe.noise != "none",
 }
 
+OF_METHODS = ("fig1", "fig6")  # whose rows are told apart by the whole method, the others by their own words
+
 
 def samples(spec: Spec, out: Path, sheet: str, target: Path) -> None:
     """One of the paper's figures, from the first run of each method that belongs there."""
@@ -35,8 +37,9 @@ def samples(spec: Spec, out: Path, sheet: str, target: Path) -> None:
     shown: dict[str, SavedRun] = {}
     for run in begun:
         if run.recipe.steps == longest:
-            saved = saved_run(run_folder(out, run))
-            shown.setdefault(f"{architecture(run.recipe)}, {records.label(run.recipe)}", saved)
+            method = records.label(run.recipe)
+            saved = saved_run(run_folder(out, run), method if sheet in OF_METHODS else None)
+            shown.setdefault(f"{architecture(run.recipe)}, {method}", saved)
     drawn = figure(Request(name=sheet, runs=list(shown.values()), device=records.CPU))
     write(target, render(drawn, "png"))
 

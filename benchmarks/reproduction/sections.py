@@ -96,6 +96,10 @@ SECTIONS: dict[str, Section] = {
         Section(
             key="generator-objective", heading="§4.1: the regularized objective for the generator too",
             claim="It may speed up early training, and destabilizes training close to convergence.",
+            remark="Close to convergence means here that most samples lie at a mode but the modes are still"
+            " wider than the data's: the generator is drawn to where the discriminator is steep, which is"
+            " around the modes and not on them. At constant γ it costs sharpness, not stability; with a"
+            " large γ to begin with it costs stability too.",
             analysis=records.stability, picture=drawings.stability, sheets=("fig1",),
         ),
         Section(
