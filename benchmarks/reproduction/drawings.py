@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
+
 from gancross.report.figure_labels import architecture
 from gancross.report.figure_runs import SavedRun, saved_run
 from gancross.report.figures import Request, figure
@@ -15,6 +18,7 @@ from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import Spec
 from reproduction import records
 from reproduction.canvas import canvas, coloured, finish, save, stacked, write
+from reproduction.tables import by
 
 Plain = dict[str, Any]
 SHEETS: dict[str, Callable[[Recipe], bool]] = {  # which runs each of the paper's figures shows
@@ -45,15 +49,25 @@ def samples(spec: Spec, out: Path, sheet: str, target: Path) -> None:
 
 
 def stability(record: Plain, target: Path) -> None:
-    """The worst share of samples at a mode in each stretch of the log, and the margin, for every run."""
-    drawn, (above, below) = stacked(2, width=9.0, height=6.2)
-    for one, colour, text in coloured(record["runs"]):
-        curve = one["curves"]
-        above.plot(curve["step"], curve["within_0.1"], color=colour, linewidth=1, label=text)
-        below.plot(curve["step"], curve["margin"], color=colour, linewidth=1)
-    above.set(ylabel="share within 0.1 of a mode,\nworst of each stretch", ylim=(-0.02, 1.02))
-    below.set(ylabel="margin: mean score of reals\n− of samples", xlabel="step", yscale="symlog")
-    finish(drawn, above, target)
+    """A strip for every run along training: how many samples lie at a mode, and the margin."""
+    runs = [one for some in by(record["runs"], "label").values() for one in some]
+    drawn = canvas(11.0, 1.3 + 0.27 * len(runs))
+    left, right = drawn.subplots(1, 2, sharey=True)
+    scales = (
+        (left, "within_0.1", "share of samples within 0.1 of a mode", Normalize(0, 1), "viridis"),
+        (right, "margin", "margin: mean score of reals − of samples", LogNorm(0.01, 30), "magma_r"),
+    )  # fmt: skip
+    for axes, key, title, scale, colours in scales:
+        for place, one in enumerate(runs):
+            edges = [0, *one["curves"]["step"]]
+            axes.pcolormesh(
+                edges, [place - 0.42, place + 0.42], [one["curves"][key]], norm=scale, cmap=colours
+            )
+        axes.set(xlabel="step", ylim=(len(runs) - 0.5, -0.5))
+        axes.set_title(title, fontsize=10)
+        drawn.colorbar(ScalarMappable(norm=scale, cmap=colours), ax=axes, pad=0.02)
+    left.set_yticks(range(len(runs)), [f"{one['label']}, seed {one['seed']}" for one in runs], fontsize=8)
+    save(drawn, target)
 
 
 def against_time(record: Plain, target: Path) -> None:

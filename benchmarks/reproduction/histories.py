@@ -110,29 +110,15 @@ def late(lines: Lines) -> Plain:
     }
 
 
-def curves(lines: Lines) -> dict[str, list[float]]:
-    """The log in at most 80 stretches: the worst of each stretch, and its mean margin."""
-    parts = _stretches(lines)
-    return {
-        "modes": [min(line["modes"] for line in part) for part in parts],
-        "within_0.1": [min(line["within_0.1"] for line in part) for part in parts],
-        **thinned(lines, ()),
-    }
-
-
-def thinned(lines: Lines, keys: Sequence[str]) -> dict[str, list[float]]:
+def curves(lines: Lines, keys: Sequence[str]) -> dict[str, list[float]]:
     """The log in at most 80 stretches: the last step of each, its mean margin and its mean of some keys."""
-    parts = _stretches(lines)
+    size = -(-len(lines) // POINTS)
+    parts = [lines[start : start + size] for start in range(0, len(lines), size)]
     return {
         "step": [part[-1]["step"] for part in parts],
         "margin": [fmean([margin(line) for line in part]) for part in parts],
         **{key: [fmean([line[key] for line in part]) for part in parts] for key in keys},
     }
-
-
-def _stretches(lines: Lines) -> list[Lines]:
-    size = -(-len(lines) // POINTS)
-    return [lines[start : start + size] for start in range(0, len(lines), size)]
 
 
 def _step(lines: Lines) -> int | None:

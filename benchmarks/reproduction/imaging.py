@@ -137,7 +137,7 @@ def _looked_at(run: PlannedRun, out: Path, reals: DataSet, sticks: dict[str, Yar
     along |= {name: [one[name] for one in seen] for name in sticks}
     return known | {
         "learning_rate": run.recipe.learning_rate, "trace": along,
-        "curves": histories.thinned(lines, LOGGED),
+        "curves": histories.curves(lines, LOGGED),
     }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ Plain = dict[str, Any]
 CPU = torch.device("cpu")
 DIGITS = 5  # significant ones of a record
 SAMPLES = 10_000  # of every saved step
+WATCHED = ("modes", "within_0.1")  # of the log
 TRACED = (
     "step", "gamma", "fn", "fp", "margin", "spread", "modes", "within_3_std", "within_0.1", "plane_distance",
 )  # fmt: skip
@@ -99,7 +100,7 @@ def stability(spec: Spec, out: Path) -> Plain:
         made.append(
             known
             | {"history": histories.history(lines), "late": histories.late(lines)}
-            | {"curves": histories.curves(lines), "trace": columns(snapshots)}
+            | {"curves": histories.curves(lines, WATCHED), "trace": columns(snapshots)}
         )
     return {"runs": made}
 

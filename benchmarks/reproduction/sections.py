@@ -81,6 +81,17 @@ SECTIONS: dict[str, Section] = {
             " discriminator's margin"
             " keeps growing; the regularized one trains on without collapse at every γ, with and without"
             " annealing.",
+            remark="When: without the regularizer a run may make good samples of some of the modes for"
+            " tens of thousands of steps and then lose them within a few hundred; the step differs from run"
+            " to run, and one run may recover, another not. The sign that comes first is the margin, which"
+            " climbs while the samples still look good: the discriminator is then right about everything"
+            " and teaches nothing. With the non-saturating loss no run ever covered all modes; with the"
+            " saturating one all did for a while. Rounding decides: the same recipe and seed broke"
+            " on this machine and, in an earlier run on another kind of processor of which no record was"
+            " kept, made good samples to its last step. With the regularizer the margin stays small, all"
+            " modes are covered, and no run that was once good broke. But a γ that is large to begin with"
+            " can press the discriminator flat before it has learnt anything: one annealed run stayed so,"
+            " its score the same for every sample, long after γ had become small.",
             analysis=records.stability, picture=drawings.stability, sheets=("fig1",),
         ),
         Section(

@@ -134,7 +134,7 @@ def annealing(records: Sequence[Plain]) -> str:
     total = sum(map(len, annealed.values()))
     if len(best) < 2:
         return f"{broken} of {total} annealed runs broke or never were good."
-    word = YES if not broken and best["annealed"] >= best["constant"] else PARTLY if not broken else NO
+    word = {2: YES, 1: PARTLY, 0: NO}[(not broken) + (best["annealed"] >= best["constant"])]
     return (
         f"{word} {broken} of {total} annealed runs broke or never were good. Over the last {LATE:.0%} of"
         " training the best"
