@@ -59,11 +59,11 @@ def stability(record: Plain, target: Path) -> None:
     )  # fmt: skip
     for axes, key, title, scale, colours in scales:
         for place, one in enumerate(runs):
-            edges = [0, *one["curves"]["step"]]
-            axes.pcolormesh(
-                edges, [place - 0.42, place + 0.42], [one["curves"][key]], norm=scale, cmap=colours
-            )
+            edges, height = [0, *one["curves"]["step"]], [place - 0.42, place + 0.42]
+            values = [[max(value, 0.01) for value in one["curves"][key]]]  # lower ones have no logarithm
+            axes.pcolormesh(edges, height, values, norm=scale, cmap=colours)
         axes.set(xlabel="step", ylim=(len(runs) - 0.5, -0.5))
+        axes.xaxis.set_major_formatter(lambda step, _: f"{step / 1000:g}k")
         axes.set_title(title, fontsize=10)
         drawn.colorbar(ScalarMappable(norm=scale, cmap=colours), ax=axes, pad=0.02)
     left.set_yticks(range(len(runs)), [f"{one['label']}, seed {one['seed']}" for one in runs], fontsize=8)
