@@ -158,8 +158,8 @@ SECTIONS: dict[str, Section] = {
             analysis=costs.timed, picture=drawings.against_time, beside="speed-regularized-step.json",
             remark="WGAN-GP has its authors' penalty and rates, which were found for images; nobody has"
             " tuned it for this mixture, and it was given several times the seconds in which the others"
-            " became good. Per step the unregularized GAN is the cheapest, and yet the regularized one is"
-            " good no later.",
+            " became good. Per step the unregularized GAN is the cheapest, and yet the regularized one is on"
+            " average good no later.",
         ),
         Section(
             key="crosstest-cifar10", heading="§5.5: cross-testing on CIFAR-10 (JPEG), with batch norm",
