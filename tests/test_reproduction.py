@@ -153,6 +153,7 @@ def test_the_page_shows_only_what_there_is(made: Path) -> None:
     assert "## §5.1, Fig. 1" in text and "Unfinished: regularized of 9" in text
     assert "**Undecided.** Runs are unfinished. So far: " in text.split("## §6")[0]
     assert not any(f"## {one}" in text for one in ("§4.2", "§5.3", "§7.3"))  # nothing annealed, no record
+    assert text.count("not run yet") == len(SECTIONS) - len(list(made.glob("paper-*.json")))
     crossed = json.loads((made / "paper-crosstest-digits.json").read_text())
     for one in crossed["runs"]:
         assert set(one) >= {"fn", "fp"}

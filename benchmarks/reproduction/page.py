@@ -32,9 +32,13 @@ def page(results: Path = RESULTS) -> str:
         " against the records. In brackets: the lowest and the highest of several runs.",
         "",
         *tables.table(
-            ("section", "runs", "analysis"),
-            [(one.heading, f"`{one.command}`", f"`{one.analysis_command}`") for one in SECTIONS.values()],
-            left=3,
+            ("section", "runs", "analysis", ""),
+            [
+                (one.heading, f"`{one.command}`", f"`{one.analysis_command}`",
+                 "below" if key in found else "not run yet")
+                for key, one in SECTIONS.items()
+            ],
+            left=4,
         ),
         "",
         RULE,
