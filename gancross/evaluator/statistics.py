@@ -140,7 +140,8 @@ def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _combined(a: float, b: float, phi: float) -> float:
-    return math.sqrt(max(0.0, a * a - 2 * phi * a * b + b * b))
+    """√(a² − 2φab + b²), the same to the last bit for b and a, so that swapped sides find swapped limits."""
+    return math.sqrt(max(0.0, (a * a + b * b) - 2 * phi * (a * b)))
 
 
 def _correlation(decisions: PairedDecisions) -> float:
