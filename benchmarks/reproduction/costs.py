@@ -22,8 +22,7 @@ Plain = dict[str, Any]
 
 def timed(spec: Spec, out: Path, *, steps: int = STEPS) -> Plain:
     """Runs as `records.stability` has them, and the measured cost of a step of each method."""
-    recipes = {run.variant: run.recipe for run in reversed(spec.runs)}
-    recipes = dict(reversed(recipes.items()))
+    recipes = {variant: run.recipe for variant, run in records.first_runs(spec.runs).items()}
     rounds = [{name: step_seconds(recipe, steps) for name, recipe in recipes.items()} for _ in range(ROUNDS)]
     costs = {
         name: {

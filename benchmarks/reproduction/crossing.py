@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def crosstested_in_all_modes(spec: Spec, out: Path) -> Plain:
         ).document  # fmt: skip
         record["modes"].append({
             "norm": norm, "quantize": quantize, "cross_fp": cross_fp(document),
-            "runs": [{"variant": methods[name], **_own(document, name)} for name in methods],
+            "runs": [{"name": name, "variant": methods[name], **_own(document, name)} for name in methods],
             "verdicts": _verdicts(document, methods),
         })  # fmt: skip
     return record
@@ -123,8 +124,8 @@ def snapshots(spec: Spec, out: Path) -> Plain:
     Returns:
         `variants` and `steps` of the rows (generators) and columns (judges), and `fp`.
     """
-    first = {run.variant: saved_run(run_folder(out, run)) for run in reversed(records.begun(spec, out))}
-    runs = dict(reversed(first.items()))
+    first = records.first_runs(records.begun(spec, out))
+    runs = {variant: saved_run(run_folder(out, run)) for variant, run in first.items()}
     steps = common_steps(list(runs.values()), None, most=HEAT_STEPS)
     places = [(variant, step) for variant in runs for step in steps]
     contestants = [
@@ -158,10 +159,13 @@ def _contestants(spec: Spec, out: Path) -> list[Contestant]:
 def reals_of(spec: Spec) -> DataSet:
     """The data that all runs of a benchmark are judged on."""
     options = spec.crosstest
-    return load_reals(
-        options.data or common_data(spec), data_root=catalogue.DEFAULT_ROOT, image_size=common_size(spec),
-        seed=options.seed,
-    )  # fmt: skip
+    return _loaded(options.data or common_data(spec), common_size(spec), options.seed)
+
+
+@lru_cache(maxsize=1)
+def _loaded(name: str, image_size: int | None, seed: int) -> DataSet:
+    """Kept, since one section asks several times and a folder of images takes a while to decode."""
+    return load_reals(name, data_root=catalogue.DEFAULT_ROOT, image_size=image_size, seed=seed)
 
 
 def _protocol(document: Plain) -> Plain:

@@ -17,10 +17,8 @@ def modes(record: Plain) -> list[str]:
     rows = []
     for mode in record["modes"]:
         variants = by(mode["runs"], "variant")
-        names = {"runs": [one | {"name": name} for one, name in
-                          zip(mode["runs"], mode["cross_fp"]["names"], strict=True)]}  # fmt: skip
         for variant, some in variants.items():
-            crossed = cross_rates(names | {"cross_fp": mode["cross_fp"]}, judge=variant)
+            crossed = cross_rates(mode, judge=variant)
             wins = (mode["verdicts"][rule].get(variant, 0) for rule in ("paper", "strict"))
             pairs = mode["verdicts"]["paper"]["pairs"]
             rows.append((

@@ -14,7 +14,7 @@ PAPERS_RATE = 2e-4
 
 
 def kind(run: Plain) -> str:
-    """Which side of §5.4 a run is on."""
+    """Which side of the comparison a run is on: regularized, noise, or its own label."""
     label = run["label"]
     if label.startswith("γ"):
         return "regularized"
@@ -65,7 +65,7 @@ def architectures(record: Plain) -> str:
     alive: dict[str, list[bool]] = {}
     for one in record["runs"]:
         lives = one["trace"]["coarse"][-1] < record["protocol"]["alive_below"]
-        alive.setdefault("regularized" if one["label"].startswith("γ") else one["label"], []).append(lives)
+        alive.setdefault(kind(one), []).append(lives)
     counts = {side: f"{sum(lives)} of {len(lives)}" for side, lives in alive.items()}
     held, free = alive.get("regularized", []), alive.get("unregularized", [])
     word = NO

@@ -21,6 +21,7 @@ from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import PlannedRun, Spec
 from reproduction import histories
 from reproduction.permutation import permutation_p
+from reproduction.tables import by
 
 Plain = dict[str, Any]
 CPU = torch.device("cpu")
@@ -61,6 +62,14 @@ def begun(spec: Spec, out: Path) -> list[PlannedRun]:
     ]
     if not found:
         raise UsageError(f"{out}: no run of '{spec.name}' has a checkpoint yet")
+    return found
+
+
+def first_runs(runs: Sequence[PlannedRun]) -> dict[str, PlannedRun]:
+    """The first run of every variant, in the order of the variants."""
+    found: dict[str, PlannedRun] = {}
+    for run in runs:
+        found.setdefault(run.variant, run)
     return found
 
 
@@ -141,12 +150,8 @@ def overfitted(spec: Spec, out: Path) -> Plain:
 
 def _p_of(runs: Sequence[Plain], key: str) -> float | None:
     """Of the difference between the two variants; None where there is only one yet."""
-    sides = [[one[key] for one in runs if one["variant"] == variant] for variant in _variants(runs)]
+    sides = [[one[key] for one in some] for some in by(runs, "variant").values()]
     return permutation_p(*sides) if len(sides) == 2 else None
-
-
-def _variants(runs: Sequence[Plain]) -> list[str]:
-    return list(dict.fromkeys(str(one["variant"]) for one in runs))
 
 
 def rounded(value: Any) -> Any:

@@ -97,10 +97,8 @@ def fp_matrix(result: Result) -> Table:
         table.add_row(escape(generator), *row)
     if document["controls"] is not None:
         table.add_section()
-        for key, label in words.CONTROLS.items():
-            rates = [document["controls"]["judges"][judge][key] for judge in judges]
-            if any(rate is not None for rate in rates):
-                table.add_row(label, *(with_interval(rate, own=True) for rate in rates))
+        for label, rates in words.controls(document, judges):
+            table.add_row(label, *(with_interval(rate, own=True) for rate in rates))
     return table
 
 
@@ -149,8 +147,7 @@ def fidelity_table(fidelity: dict[str, Any]) -> Table:
         table.add_column(escape(name), justify="right")
     first = next(iter(fidelity.values()))
     for key in (key for key in first if not key.endswith("_reason")):
-        values = [figures[key] for figures in fidelity.values()]
-        shown = ["–" if value is None else f"{value:,}" if key == "n" else f"{value:.4f}" for value in values]
+        shown = [words.fidelity(key, figures[key]) for figures in fidelity.values()]
         table.add_row(escape(f"{key} {words.direction(key)}"), *shown)
     return table
 

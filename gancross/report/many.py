@@ -50,10 +50,8 @@ def numbered_matrix(names: list[str], document: Plain) -> RenderableType:
         ))  # fmt: skip
     if document["controls"] is not None:
         table.add_section()
-        for key, label in words.CONTROLS.items():
-            rates = [document["controls"]["judges"][judge][key] for judge in judges]
-            if any(rate is not None for rate in rates):
-                table.add_row(label, *(_share(rate, own=True) for rate in rates))
+        for label, rates in words.controls(document, judges):
+            table.add_row(label, *(_share(rate, own=True) for rate in rates))
     return _titled(title, table)
 
 
@@ -84,8 +82,7 @@ def fidelity_by_contestant(names: list[str], fidelity: Plain) -> RenderableType:
     for key in keys:
         table.add_column(escape(f"{words.FIDELITY.get(key, key)} {words.direction(key)}"), justify="right")
     for number, name in enumerate(names, start=1):
-        shown = (_fidelity(key, fidelity[name][key]) for key in keys)
-        table.add_row(str(number), *shown)
+        table.add_row(str(number), *(words.fidelity(key, fidelity[name][key]) for key in keys))
     return _titled(title, table)
 
 
@@ -111,9 +108,3 @@ def _share(entry: Plain | None, *, own: bool) -> Text:
     if entry is None:
         return Text(words.DASH)
     return Text(f"{entry['rate']:.2f}", style="dim" if own else "")
-
-
-def _fidelity(key: str, value: float | None) -> str:
-    if value is None:
-        return words.DASH
-    return f"{value:,}" if key == "n" else f"{value:.4f}"

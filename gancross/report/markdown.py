@@ -116,10 +116,8 @@ def _cross(document: Plain) -> list[str]:
     for name in document["confusion"]:
         rates = [(found[judge, name]["fp"], judge == name) for judge in columns]
         rows.append([escaped(name), *(_share(rate, own=own) for rate, own in rates)])
-    for key, label in words.CONTROLS.items() if document["controls"] is not None else ():
-        rates = [(document["controls"]["judges"][judge][key], True) for judge in columns]
-        if any(rate is not None for rate, _ in rates):
-            rows.append([f"_{label}_", *(_share(rate, own=own) for rate, own in rates)])
+    for label, controlled in words.controls(document, columns):
+        rows.append([f"_{label}_", *(_share(rate, own=True) for rate in controlled)])
     return table(["samples \\ judge", *map(escaped, columns)], rows)
 
 

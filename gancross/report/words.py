@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gancross.evaluator.confusion import paper_rate
@@ -70,6 +70,22 @@ def bound(entry: dict[str, Any] | None) -> str:
     if entry is None:
         return DASH
     return f"{entry['ci95'][0]:.3f}" if entry["ci95"][0] > 0 else "uninformative"
+
+
+def controls(document: dict[str, Any], judges: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
+    """Each control that was judged: its name, and the rate of every one of these judges."""
+    found = document["controls"]
+    for key, label in CONTROLS.items() if found is not None else ():
+        rates = [found["judges"][judge][key] for judge in judges]
+        if any(rate is not None for rate in rates):
+            yield label, rates
+
+
+def fidelity(key: str, value: float | None) -> str:
+    """A figure of fidelity, or the number of samples behind it."""
+    if value is None:
+        return DASH
+    return f"{value:,}" if key == "n" else f"{value:.4f}"
 
 
 def direction(key: str) -> str:

@@ -143,8 +143,8 @@ def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> lis
     if execution.scheduler is not None:
         raise UsageError("--scheduler needs --backend dask or ray")
     devices = shared_devices(execution.device)
-    several = len(devices) > 1 or devices[0].startswith("cuda")
-    jobs = min(len(runs), execution.jobs or (len(devices) if several else os.cpu_count()) or 1)
+    on_gpus = devices[0].startswith("cuda")
+    jobs = min(len(runs), execution.jobs or (len(devices) if on_gpus else os.cpu_count()) or 1)
     free: SimpleQueue[str] = SimpleQueue()
     for place in range(jobs):
         free.put(devices[place % len(devices)])
