@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 import reproduce
 import torch
 from conftest import SMALL
-from reproduction import costs, full_scale, histories, image_verdicts, imaging, records, verdicts
+from reproduction import costs, dependence, full_scale, histories, image_verdicts, imaging, records, verdicts
 from reproduction.page import PAGE, page
 from reproduction.permutation import permutation_p
 from reproduction.sections import RESULTS, SECTIONS, SPECS
@@ -172,6 +172,31 @@ def test_all_modes_hold_the_main_one(made: Path) -> None:
     shown = record["snapshots"]
     last = [place for place, step in enumerate(shown["steps"]) if step == record["runs"][0]["steps"]]
     assert [[shown["fp"][row][column] for column in last] for row in last] == record["cross_fp"]["fp"]
+
+
+def test_the_variance_of_cross_fp_is_taken_apart() -> None:
+    fp = torch.rand(2, 3, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64).numpy()
+    shares = dependence.explained(fp)
+    cells = list(product(range(2), range(3), range(2), range(3)))
+    mean = sum(fp[cell] for cell in cells) / 36
+    total = sum((fp[cell] - mean) ** 2 for cell in cells)
+    for axis, name in enumerate(dependence.PLACES):
+        found = 0.0
+        for level in range(fp.shape[axis]):
+            alike = [fp[cell] for cell in cells if cell[axis] == level]
+            found += len(alike) * (sum(alike) / len(alike) - mean) ** 2
+        assert shares[name] == pytest.approx(found / total)
+    assert sum(shares.values()) == pytest.approx(1) and min(shares.values()) >= 0
+
+
+@pytest.mark.parametrize("name", [*dependence.PLACES, *dependence.TOGETHER])
+def test_what_alone_decides_explains_everything(name: str) -> None:
+    axes = dependence.TOGETHER.get(name) or (dependence.PLACES.index(name),)
+    fp = torch.zeros(2, 2, 2, 2, dtype=torch.float64).numpy()
+    for cell in product(range(2), repeat=4):
+        fp[cell] = sum(cell[axis] for axis in axes) % 2  # of two: whether they are the same
+    assert {key: value for key, value in dependence.explained(fp).items() if value} == {name: 1.0}
+    assert not any(dependence.explained(0 * fp).values())
 
 
 def test_a_ranking_has_every_measure(made: Path) -> None:

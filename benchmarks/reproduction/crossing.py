@@ -30,18 +30,39 @@ PROTOCOL = ("num_fake", "seed", "norm", "quantize", "threads")
 
 def crosstested(spec: Spec, out: Path) -> Plain:
     """§5.5: confusion matrices, cross FP, both verdicts over all pairs of runs of two methods, the claim."""
-    document = judged(spec, out)
-    known = [records.identity(run, out)[0] for run in records.begun(spec, out)]
-    runs = [
-        one | _own(document, one["name"]) | {"fidelity": _fidelity(document, one["name"])} for one in known
-    ]
-    methods = {one["name"]: one["variant"] for one in runs}
-    between = _between(document, methods)
+    return _told(judged(spec, out), spec, out)
+
+
+def crosstested_in_all_modes(spec: Spec, out: Path) -> Plain:
+    """As `crosstested`, and the same with both uses of batch norm, with and without rounding to 8 bits."""
+    main = judged(spec, out)
+    record = _told(main, spec, out)
+    contestants, reals = _contestants(spec, out), reals_of(spec)
+    norms: tuple[Norm, ...] = ("eval", "batch") if any(map(has_batch_norm, contestants)) else ("eval",)
+    record["modes"] = []
+    for norm, quantize in product(norms, (True, False)):
+        document = main
+        if (norm, quantize) != (main["protocol"]["norm"], main["protocol"]["quantize"]):
+            document = dict(crosstest(
+                contestants, data=reals, num_samples=spec.crosstest.num_samples, seed=spec.crosstest.seed,
+                norm=norm, quantize=quantize, device="cpu",
+            ).document)  # fmt: skip
+        record["modes"].append({"norm": norm, "quantize": quantize} | _judgement(document, record["runs"]))
+    return record
+
+
+def _told(document: Plain, spec: Spec, out: Path) -> Plain:
+    runs = [records.identity(run, out)[0] for run in records.begun(spec, out)]
+    judgement = _judgement(document, runs)
+    between = _between(document, {one["name"]: one["variant"] for one in runs})
     return {
         "protocol": _protocol(document),
-        "runs": runs,
-        "cross_fp": cross_fp(document),
-        "verdicts": _verdicts(document, methods),
+        "runs": [
+            one | found | {"fidelity": _fidelity(document, one["name"])}
+            for one, found in zip(runs, judgement["runs"], strict=True)
+        ],
+        "cross_fp": judgement["cross_fp"],
+        "verdicts": judgement["verdicts"],
         "refusals": Counter(
             _kind(pair["strict"]["reason"]) for pair in between if pair["strict"]["winner"] is None
         ),
@@ -51,24 +72,14 @@ def crosstested(spec: Spec, out: Path) -> Plain:
     }
 
 
-def crosstested_in_all_modes(spec: Spec, out: Path) -> Plain:
-    """As `crosstested`, and the same with both uses of batch norm, with and without rounding to 8 bits."""
-    record = crosstested(spec, out)
-    methods = {one["name"]: one["variant"] for one in record["runs"]}
-    contestants = _contestants(spec, out)
-    norms: tuple[Norm, ...] = ("eval", "batch") if any(map(has_batch_norm, contestants)) else ("eval",)
-    reals, record["modes"] = reals_of(spec), []
-    for norm, quantize in product(norms, (True, False)):
-        document = crosstest(
-            contestants, data=reals, num_samples=spec.crosstest.num_samples, seed=spec.crosstest.seed,
-            norm=norm, quantize=quantize, device="cpu",
-        ).document  # fmt: skip
-        record["modes"].append({
-            "norm": norm, "quantize": quantize, "cross_fp": cross_fp(document),
-            "runs": [{"name": name, "variant": methods[name], **_own(document, name)} for name in methods],
-            "verdicts": _verdicts(document, methods),
-        })  # fmt: skip
-    return record
+def _judgement(document: Plain, runs: Sequence[Plain]) -> Plain:
+    """What one cross-test says of the runs of two methods."""
+    methods = {one["name"]: one["variant"] for one in runs}
+    return {
+        "cross_fp": cross_fp(document),
+        "runs": [{"name": name, "variant": way, **_own(document, name)} for name, way in methods.items()],
+        "verdicts": _verdicts(document, methods),
+    }
 
 
 def ranked(spec: Spec, out: Path) -> Plain:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gancross.json_values import parsed
 from reproduction import full_scale, image_tables, image_verdicts, tables, verdicts
+from reproduction.dependence import dependence
 from reproduction.histories import RULE
 from reproduction.sections import RESULTS, SECTIONS, Section
 
@@ -101,14 +102,23 @@ def _stability(record: Plain) -> list[str]:
     ]  # fmt: skip
 
 
+FROM_AFAR = (
+    "The *coarse distance* is the Fréchet distance of images seen as 8×8 thumbnails, divided by the variance"
+    " of the reals: a generator of nothing but their mean image has 1. *Texture distance*: the same of 5×5"
+    " patches."
+)
+
+
 def _crosstest(record: Plain) -> list[str]:
     protocol = record["protocol"]
     real, fake = protocol["num_real"], protocol["num_fake"]
     return [
         f"{real:,} test samples, {fake:,} of each generator, norm {protocol['norm']}.", "",
         *tables.confusions(record), *tables.verdicts(record), "", *tables.fidelity(record), "",
+        *_explained(record),
         "The picture: one run of each method along training, every step's discriminator on every step's"
-        " samples, of its own method and of the other.",
+        " samples, of its own method and of the other. On what its FPs depend:", "",
+        *dependence(record["snapshots"]),
     ]  # fmt: skip
 
 
@@ -127,9 +137,13 @@ def _ranked(record: Plain) -> list[str]:
         " generator. *Taken in*: the share of other methods' samples that a discriminator calls real, lower"
         " is better; *fool others*: the share of its samples that other discriminators call real, higher is"
         " better; advantage, strength (Bradley–Terry) and J are the rankings'. Lower distances are better.",
-        "", *image_tables.ranking(record), "",
+        "", *image_tables.ranking(record), "", *_explained(record),
         "The picture: every method's samples under every method's discriminators.",
     ]  # fmt: skip
+
+
+def _explained(record: Plain) -> list[str]:
+    return [FROM_AFAR, ""] if "coarse" in tables.qualities(record) else []
 
 
 def _images(record: Plain) -> list[str]:
@@ -137,10 +151,8 @@ def _images(record: Plain) -> list[str]:
     size = f", resized to {protocol['image_size']}×{protocol['image_size']}" if protocol["image_size"] else ""
     return [
         f"Data: CIFAR-10 as JPEG files{size}; {protocol['num_fake']:,} samples of a step against"
-        f" {protocol['num_real']:,} test images. The *coarse distance* is the Fréchet distance of images seen"
-        " as 8×8 thumbnails, divided by the variance of the reals: a generator of nothing but their mean"
-        f" image has 1. A run is *alive* below {protocol['alive_below']:g}. *Texture distance*: the same"
-        " of 5×5 patches. *Spread* is relative to the data's.",
+        f" {protocol['num_real']:,} test images. {FROM_AFAR} A run is *alive* while its coarse distance is"
+        f" below {protocol['alive_below']:g}. *Spread* is relative to the data's.",
         "", *image_tables.along(record["runs"], alive_below=protocol["alive_below"]),
     ]  # fmt: skip
 
