@@ -38,10 +38,10 @@ def analyse(section: Section, *, spec_path: Path, out: Path | None, results: Pat
     record["analysis_seconds"] = time.perf_counter() - started
     record = records.rounded(record)
     content = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    write_atomically(results / section.record, (content + "\n").encode())
     section.picture(record, results / f"paper-{section.key}.png")
     for sheet in section.sheets:
         drawings.samples(spec, folder, sheet, results / section.sheet_file(sheet))
-    write_atomically(results / section.record, (content + "\n").encode())
 
 
 def main() -> int:

@@ -240,6 +240,21 @@ def test_variants_on_different_data_need_to_be_told(tmp_path: Path) -> None:
         run_benchmark(spec, tmp_path, execution=Execution(jobs=1, device="cpu"))
 
 
+def test_what_the_metrics_need_is_looked_for_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
+    spec = parse_spec({
+        "recipe": "cifar10-dcgan", "variants": {"a": {}}, "crosstest": {"metrics": ["fid"]},
+    })  # fmt: skip
+    with pytest.raises(ResourceError, match="Inception weights"):
+        run_benchmark(spec, tmp_path / "out", execution=Execution(jobs=1, device="cpu"))
+    few = parse_spec(TINY | {"crosstest": {"num_samples": 60, "metrics": ["kid"]}})
+    with pytest.raises(UsageError, match="'plain-seed0': 60 samples, metric 'kid' needs at least 1000"):
+        run_benchmark(few, tmp_path / "out", execution=Execution(jobs=1, device="cpu"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_cluster_needs_an_address_that_answers(tmp_path: Path) -> None:
     runs = parse_spec(TINY).runs
     with pytest.raises(UsageError, match="--backend dask"):

@@ -176,27 +176,28 @@ def test_all_modes_hold_the_main_one(made: Path) -> None:
 
 def test_the_variance_of_cross_fp_is_taken_apart() -> None:
     fp = torch.rand(2, 3, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64).numpy()
-    shares = dependence.explained(fp)
+    shares = dependence.explained(fp, dependence.ALONG)
     cells = list(product(range(2), range(3), range(2), range(3)))
     mean = sum(fp[cell] for cell in cells) / 36
     total = sum((fp[cell] - mean) ** 2 for cell in cells)
-    for axis, name in enumerate(dependence.PLACES):
-        found = 0.0
-        for level in range(fp.shape[axis]):
-            alike = [fp[cell] for cell in cells if cell[axis] == level]
-            found += len(alike) * (sum(alike) / len(alike) - mean) ** 2
-        assert shares[name] == pytest.approx(found / total)
+    for name, axes in dependence.ALONG.items():
+        levels: Plain = {}
+        for cell in cells:
+            levels.setdefault(tuple(cell[axis] for axis in axes), []).append(fp[cell])
+        found = sum(len(alike) * (sum(alike) / len(alike) - mean) ** 2 for alike in levels.values()) / total
+        alone = [one for one, own in dependence.ALONG.items() if len(own) == 1 and set(own) < set(axes)]
+        assert shares[name] == pytest.approx(found - sum(shares[one] for one in alone))
     assert sum(shares.values()) == pytest.approx(1) and min(shares.values()) >= 0
 
 
-@pytest.mark.parametrize("name", [*dependence.PLACES, *dependence.TOGETHER])
+@pytest.mark.parametrize("name", [*dependence.AT_THE_END, *dependence.MODES])
 def test_what_alone_decides_explains_everything(name: str) -> None:
-    axes = dependence.TOGETHER.get(name) or (dependence.PLACES.index(name),)
-    fp = torch.zeros(2, 2, 2, 2, dtype=torch.float64).numpy()
-    for cell in product(range(2), repeat=4):
-        fp[cell] = sum(cell[axis] for axis in axes) % 2  # of two: whether they are the same
-    assert {key: value for key, value in dependence.explained(fp).items() if value} == {name: 1.0}
-    assert not any(dependence.explained(0 * fp).values())
+    factors = dependence.AT_THE_END | dependence.MODES
+    fp = torch.zeros(2, 2, 2, 2, 2, 2, dtype=torch.float64).numpy()
+    for cell in product(range(2), repeat=6):
+        fp[cell] = sum(cell[axis] for axis in factors[name]) % 2  # of two: whether they are the same
+    assert {key: value for key, value in dependence.explained(fp, factors).items() if value} == {name: 1.0}
+    assert not any(dependence.explained(0 * fp, factors).values())
 
 
 def test_a_ranking_has_every_measure(made: Path) -> None:
@@ -235,9 +236,12 @@ def test_distances_are_nought_for_the_data_and_one_for_its_mean() -> None:
 def test_the_verdict_on_noise(changes: dict[str, float], word: str) -> None:
     measured = {"unregularized": 5.0, "γ = 0.1": 1.0, "γ = 1": 2.0, "noise 0.1, NSR 4": 3.0} | changes
     runs = [
-        {"label": text, "fidelity": {"coarse": value}, "strength": -value} for text, value in measured.items()
+        {"label": text, "variant": text, "fidelity": {"coarse": value}, "strength": -value}
+        for text, value in measured.items()
     ]
-    assert image_verdicts.noise({"runs": runs, "unranked": {}}).startswith(word)
+    said = image_verdicts.noise({"runs": runs, "unranked": {}})
+    assert said.startswith(word) and "over one run of each, not a test" in said
+    assert image_verdicts.noise({"runs": runs[:1], "unranked": {}}).startswith(verdicts.UNDECIDED)
 
 
 @pytest.mark.parametrize(
@@ -252,6 +256,86 @@ def test_the_verdict_on_what_lives(free: list[float], held: list[float], word: s
     ]  # fmt: skip
     record = {"runs": runs, "protocol": {"alive_below": 0.5}}
     assert image_verdicts.architectures(record).startswith(word)
+    assert image_verdicts.architectures(record | {"runs": runs[:2]}).startswith(verdicts.UNDECIDED)
+
+
+def test_a_run_that_diverges_is_dead_whatever_its_last_samples_were() -> None:
+    def fate(*coarse: float, diverged: bool = False) -> str:
+        return image_verdicts.fate({"trace": {"coarse": coarse}, "diverged": diverged}, 0.5)
+
+    assert [fate(2.0, 0.4), fate(2.0, 0.6), fate(0.4, 0.6), fate(0.4, 0.3, diverged=True)] == [
+        "alive", "never alive", "died", "diverged"]  # fmt: skip
+    alive = {"label": "γ₀ = 2 annealed", "trace": {"coarse": [0.1]}}
+    free = {"label": "unregularized", "trace": {"coarse": [0.1]}}
+    record = {"runs": [alive, free], "protocol": {"alive_below": 0.5}, "lost": []}
+    assert image_verdicts.architectures(record).startswith(verdicts.NO)
+    record["lost"] = [{"name": "unregularized-tanh", "label": "unregularized"}]
+    said = image_verdicts.architectures(record)
+    assert said.startswith(verdicts.YES) and "unregularized 1 of 2, 1 diverged" in said
+
+
+def levels_record(*cells: tuple[str, float, float]) -> Plain:
+    return {"runs": [
+        {"label": label, "variant": f"{label}{rate}", "learning_rate": rate,
+         "trace": {"coarse": [9.0, far], "texture": [far]}}
+        for label, rate, far in cells
+    ]}  # fmt: skip
+
+
+def test_the_verdict_on_levels_and_rates() -> None:
+    slow, paper = ("unregularized", 1e-4, 0.5), ("unregularized", 2e-4, 0.4)
+    held = ("γ₀ = 1 annealed", 2e-4, 0.3)
+    said = image_verdicts.levels(levels_record(slow, paper, held))
+    assert said.startswith(f"*Quality:* {verdicts.YES}") and f"*Learning rate:* {verdicts.YES}" in said
+    worse = image_verdicts.levels(levels_record(slow, paper, held, ("γ₀ = 2 annealed", 2e-4, 0.6)))
+    assert worse.startswith(f"*Quality:* {verdicts.PARTLY}")
+    faster = image_verdicts.levels(levels_record(("unregularized", 1e-4, 0.1), paper, held))
+    assert f"*Learning rate:* {verdicts.NO} The rate of the least coarse distance: 0.0001 for 1" in faster
+    assert image_verdicts.levels(levels_record(slow, held)).startswith(verdicts.UNDECIDED)
+
+
+def crosstest_record(
+    free: float, held: float, *, runs: int, winner: str | None = None, fn: float = 0.1
+) -> Plain:
+    """FPs of all unregularized and of all regularized discriminators on the others' samples."""
+    sides = {"unregularized": free, "regularized": held}
+    names = [f"{side}-seed{seed}" for side in sides for seed in range(runs)]
+    fp = [[sides[judge.split("-")[0]] for judge in names] for _ in names]
+    return {
+        "runs": [{"name": name, "variant": name.split("-")[0], "fn": fn, "fidelity": {}} for name in names],
+        "cross_fp": {"names": names, "judges": names, "fp": fp}, "blind": [], "refusals": {},
+        "claims": [{"winner": winner, "p": 0.01, "runs": [runs, runs]}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (crosstest_record(1.0, 0.0, runs=5, winner="regularized"), verdicts.YES),
+        (crosstest_record(0.4, 0.0, runs=5, winner="regularized"), f"{verdicts.PARTLY} The direction"),
+        (crosstest_record(0.0, 1.0, runs=5, winner="unregularized"), f"{verdicts.NO} It is the other way"),
+        (crosstest_record(0.3, 0.2, runs=5), f"{verdicts.NO} The methods do not differ beyond chance"),
+        (crosstest_record(1.0, 0.0, runs=5, winner="regularized", fn=0.9), f"{verdicts.PARTLY} The m"),
+        # two runs a side allow no claim: what all pairs show is said, and that it is no more
+        (crosstest_record(1.0, 0.0, runs=2), f"{verdicts.YES} The methods differ in all pairs of runs (few"),
+        (crosstest_record(0.0, 1.0, runs=2), f"{verdicts.NO} It is the other way round, in all pairs"),
+        (crosstest_record(0.5, 0.5, runs=2), f"{verdicts.NO} The methods do not differ in all pairs"),
+    ],
+)  # fmt: skip
+def test_the_verdict_on_cross_testing(record: Plain, said: str) -> None:
+    assert verdicts.crosstest(record).startswith(said)
+
+
+def test_a_mode_that_turns_the_direction_is_no_reproduction() -> None:
+    record = crosstest_record(1.0, 0.0, runs=2)
+    turned = crosstest_record(0.0, 1.0, runs=2)
+    record["modes"] = [
+        record | {"norm": "eval", "quantize": True},
+        turned | {"norm": "batch", "quantize": True},
+    ]
+    assert "but not with statistics of the batch, 8 bits" in verdicts.crosstest(record)
+    one_side = record | {"runs": record["runs"][:2]}
+    assert verdicts.crosstest(one_side).startswith(verdicts.UNDECIDED)
 
 
 @pytest.mark.parametrize("key", ["fig1", "overfitting", "crosstest-digits"])

@@ -1,60 +1,97 @@
-"""On what cross-testing FP depends: saved steps of two methods against each other, taken apart by factor."""
+"""On what cross-testing FP depends: what generators and judges are, taken apart by factor."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reproduction.tables import share, table, whole
+from reproduction.tables import NORMS, ROUNDED, by, share, table, whole
 
 Plain = dict[str, Any]
-PLACES = ("the generator's method", "the generator's step", "the judge's method", "the judge's step")
-TOGETHER = {"which methods meet, beyond that": (0, 2), "which steps meet, beyond that": (1, 3)}
+Factor = tuple[int, ...]  # axes whose means it is made of; what fewer of them explain is not its own
 REST = "the rest"
+METHODS = {"the generator's method": (0,), "the judge's method": (2,), "which methods meet": (0, 2)}
+ALONG: dict[str, Factor] = {
+    **METHODS, "the generator's step": (1,), "the judge's step": (3,), "which steps meet": (1, 3),
+}  # fmt: skip
+AT_THE_END: dict[str, Factor] = {**METHODS, "the generator's run": (0, 1), "the judge's run": (2, 3)}
+MODES: dict[str, Factor] = {
+    "the use of batch norm": (4,), "which judge's method under which use": (2, 4), "rounding": (5,),
+}  # fmt: skip
+NESTED = {(0, 1): (0,), (2, 3): (2,)}  # a run is a run of its method: seed 0 of one is not that of the other
 
 
-def dependence(snapshots: Plain) -> list[str]:
-    """FP by method and step of the generator and of the judge, and how much of its variance each explains."""
-    fp_MSMS, levels = _factors(snapshots)
-    shares = explained(fp_MSMS)
-    rows = []
-    for axis, name in enumerate(PLACES):
-        means = fp_MSMS.mean(axis=tuple(other for other in range(4) if other != axis))
-        listed = (f"{level}: {share(value)}" for level, value in zip(levels[axis % 2], means, strict=True))
-        rows.append((name, f"{shares[name]:.0%}", ", ".join(listed)))
-    rows += [(name, f"{shares[name]:.0%}", "") for name in (*TOGETHER, REST)]
-    return table(("FP in the picture depends on", "share of its variance", "mean FP"), rows)
+def along_training(snapshots: Plain) -> list[str]:
+    """One run of each method: shares of the variance by method and saved step, and means."""
+    methods = list(dict.fromkeys(snapshots["variants"]))
+    steps = list(dict.fromkeys(snapshots["steps"]))
+    fp_MSMS = np.array(snapshots["fp"]).reshape((len(methods), len(steps)) * 2)
+    texts = [methods, [whole(step) for step in steps]] * 2
+    return _table(fp_MSMS, ALONG, texts)
 
 
-def explained(fp_MSMS: NDArray[np.float64]) -> dict[str, float]:
+def at_the_end(record: Plain) -> list[str]:
+    """All runs at their last step: by method, by run, and where it was judged in several, by mode.
+
+    Empty unless both methods have as many runs, which all judge.
+    """
+    runs = by(record["runs"], "variant")
+    modes = record.get("modes") or [record["protocol"] | {"cross_fp": record["cross_fp"]}]
+    sizes = {len(some) for some in runs.values()}
+    if len(runs) != 2 or len(sizes) != 1 or modes[0]["cross_fp"]["judges"] != modes[0]["cross_fp"]["names"]:
+        return []
+    norms = list(dict.fromkeys(mode["norm"] for mode in modes))
+    roundings = list(dict.fromkeys(mode["quantize"] for mode in modes))
+    side = (2, sizes.pop())
+    stacked = np.array([mode["cross_fp"]["fp"] for mode in modes]).reshape(
+        len(norms), len(roundings), *side, *side
+    )
+    fp_MRMRNQ = np.moveaxis(stacked, (0, 1), (4, 5))
+    texts = [
+        list(runs), [], list(runs), [], [NORMS[norm] for norm in norms], [ROUNDED[how] for how in roundings],
+    ]  # fmt: skip
+    factors = AT_THE_END | {
+        name: axes for name, axes in MODES.items() if all(fp_MRMRNQ.shape[axis] > 1 for axis in axes)
+    }
+    return _table(fp_MRMRNQ, factors, texts)
+
+
+def explained(fp: NDArray[np.float64], factors: dict[str, Factor]) -> dict[str, float]:
     """Shares of the variance of FP, in [0, 1]; they sum to 1, or are all 0 where FP never differs.
 
-    A balanced analysis of variance. A factor's share is Σ (mean of its level − mean)² over all cells,
-    divided by the total; that of two factors together is what their means explain beyond each alone.
+    A balanced analysis of variance: Σ (mean of the factor's levels − mean)² over all cells, divided by the
+    total, less what its parts explain: of two factors together each alone, of a run its method.
 
     Args:
-        fp_MSMS: FP of (generator's method, its step) under (judge's method, its step).
+        fp: one axis for each property of the generator, the judge, or the mode.
     """
-    away = fp_MSMS - fp_MSMS.mean()
+    away = fp - fp.mean()
     total = float((away**2).sum())
 
-    def of(*axes: int) -> float:
-        others = tuple(axis for axis in range(4) if axis not in axes)
+    def of(axes: Factor) -> float:
+        others = tuple(axis for axis in range(fp.ndim) if axis not in axes)
         means = away.mean(axis=others, keepdims=True)
         return float((np.broadcast_to(means, away.shape) ** 2).sum()) / total if total else 0.0
 
-    shares = {name: of(axis) for axis, name in enumerate(PLACES)}
-    for name, (one, other) in TOGETHER.items():
-        beyond = of(one, other) - of(one) - of(other)
-        shares[name] = max(0.0, beyond)  # rounding may leave −1e-17
+    shares = {}
+    for name, axes in factors.items():
+        parts: Iterable[Factor] = combinations(axes, len(axes) - 1) if len(axes) > 1 else ()
+        parts = [NESTED[axes]] if axes in NESTED else parts
+        shares[name] = max(0.0, of(axes) - sum(map(of, parts)))  # rounding may leave −1e-17
     return shares | {REST: max(0.0, 1.0 - sum(shares.values())) if total else 0.0}
 
 
-def _factors(snapshots: Plain) -> tuple[NDArray[np.float64], tuple[Sequence[str], Sequence[str]]]:
-    methods = list(dict.fromkeys(snapshots["variants"]))
-    steps = list(dict.fromkeys(snapshots["steps"]))
-    shape = (len(methods), len(steps)) * 2
-    return np.array(snapshots["fp"]).reshape(shape), (methods, [whole(step) for step in steps])
+def _table(fp: NDArray[np.float64], factors: dict[str, Factor], texts: Sequence[Sequence[str]]) -> list[str]:
+    shares, rows = explained(fp, factors), []
+    for name, value in shares.items():
+        axes, listed = factors.get(name, ()), ""
+        if len(axes) == 1:
+            means = fp.mean(axis=tuple(axis for axis in range(fp.ndim) if axis not in axes))
+            pairs = zip(texts[axes[0]], means, strict=True)
+            listed = ", ".join(f"{level}: {share(mean)}" for level, mean in pairs)
+        rows.append((name, f"{value:.0%}", listed))
+    return table(("FP depends on", "share of its variance", "mean FP"), rows)

@@ -25,7 +25,7 @@ SHEETS: dict[str, Callable[[Recipe], bool]] = {  # which runs each of the paper'
     "fig1": lambda recipe: recipe.n_phi == 1,
     "fig2": lambda recipe: recipe.regularizer != "none",
     "fig3": lambda recipe: recipe.learning_rate == 2e-4,
-    "fig4": lambda recipe: recipe.noise == "none" or recipe.noise_players == "both",
+    "fig4": lambda recipe: recipe.noise == "none" or (recipe.noise_players == "both" and recipe.nsr == 4),
     "fig6": lambda recipe: recipe.n_phi > 1,
     "fig7": lambda recipe: recipe.regularizer == "none",
     "fig9": lambda recipe: recipe.noise != "none",
@@ -35,8 +35,10 @@ OF_METHODS = ("fig1", "fig6")  # whose rows are told apart by the whole method, 
 
 
 def samples(spec: Spec, out: Path, sheet: str, target: Path) -> None:
-    """One of the paper's figures, from the first run of each method that belongs there."""
+    """One of the paper's figures, from the first run of each method that belongs there; none if none does."""
     begun = [run for run in records.begun(spec, out) if SHEETS[sheet](run.recipe)]
+    if not begun:
+        return
     longest = max(run.recipe.steps for run in begun)
     shown: dict[str, SavedRun] = {}
     for run in begun:

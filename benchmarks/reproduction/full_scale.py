@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gancross.trainer.noise import distinct_samples
+from gancross.trainer.recipes import Recipe
 from gancross.workflow.plan import PlannedVariant, planned_variants
 from gancross.workflow.spec import PlannedRun, Spec, load_spec
 from reproduction.tables import table, whole
@@ -35,17 +37,23 @@ def counted() -> Plain:
 
 
 def _spec(spec: Spec) -> Plain:
-    variants = [_variant(one) for one in planned_variants(spec, Path("runs") / spec.name)]
+    recipes = {run.variant: run.recipe for run in spec.runs}
+    planned = planned_variants(spec, Path("runs") / spec.name)
+    variants = [_variant(one, recipes[one.name]) for one in planned]
     pflop = sum(one["runs"] * one["pflop"] for one in variants)
+    images = sum(one["runs"] * one["images"] for one in variants)
     hours = {card: [pflop * 1e3 / (peak * share) / 3600 for share in reversed(SHARES)]
              for card, peak in CARDS.items()}  # fmt: skip
-    return {"variants": variants, "runs": len(spec.runs), "pflop": pflop, "gpu_hours": hours}
+    return {
+        "variants": variants, "runs": len(spec.runs), "pflop": pflop, "images": images, "gpu_hours": hours,
+    }  # fmt: skip
 
 
-def _variant(planned: PlannedVariant) -> Plain:
+def _variant(planned: PlannedVariant, recipe: Recipe) -> Plain:
     assert planned.work is not None, planned.name
     return {
         "name": planned.name, "runs": planned.runs, "steps": planned.steps,
+        "images": planned.steps * recipe.n_phi * distinct_samples(recipe, "discriminator"),
         "gflop_a_step": planned.work.step_flop / 1e9, "pflop": planned.work.total_flop / 1e15,
     }  # fmt: skip
 
@@ -55,10 +63,15 @@ def section(record: Plain) -> list[str]:
     rows = [
         (
             HEADINGS[key], f"`gancross benchmark benchmarks/full/{key}.toml --device cuda`", str(one["runs"]),
-            whole(one["pflop"]), *("–".join(map(_hours, one["gpu_hours"][card])) for card in record["cards"]),
+            whole(one["pflop"]), whole(one["images"] / 1e6),
+            *("–".join(map(_hours, one["gpu_hours"][card])) for card in record["cards"]),
         )
         for key, one in record["specs"].items()
     ]  # fmt: skip
+    header = (
+        "experiment", "command", "runs", "PFLOP", "million images read",
+        *(f"hours of one {card}" for card in record["cards"]),
+    )  # fmt: skip
     low, high = record["shares"]
     cards = " and ".join(f"{peak:g} TFLOP/s ({card})" for card, peak in record["cards"].items())
     return [
@@ -67,13 +80,13 @@ def section(record: Plain) -> list[str]:
         "**Not testable without a GPU and the data.** The specs below are the paper's experiments at full"
         " width and length; `--dry-run` checks each and counts its work.",
         "",
-        *table(("experiment", "command", "runs", "PFLOP", *(f"hours of one {c}" for c in record["cards"])),
-               rows, left=2),
+        *table(header, rows, left=2),
         "",
         "**How the hours were estimated:** from the counted FLOP of convolutions and matrix products, at"
         f" {low:.0%} to {high:.0%} of the cards' float32 peak, {cards} by NVIDIA's data sheets, since"
-        " gancross turns TF32 off. The shares are assumptions: nothing here was measured on a GPU. Without"
-        " cross-test and fidelity, which take minutes.",
+        " gancross turns TF32 off. The shares are assumptions: nothing here was measured on a GPU. Reading"
+        " images is not in them: small sets lie in memory, but CelebA's and LSUN's files are decoded for each"
+        " batch by at most four processes, which a fast card may wait for; nor are cross-test and fidelity.",
         "",
         "A machine with several GPUs trains as many runs at a time, one on each. To divide one run instead:"
         f" the exact `torchrun` commands, {PROCESSES} GPUs to a run, are in"
@@ -90,6 +103,19 @@ def commands() -> str:
         "",
         f"Each line trains one run of a benchmark on {PROCESSES} GPUs into the folder where the benchmark"
         " looks for it. Written by `python benchmarks/full_scale.py`.",
+        "",
+        "## Before",
+        "",
+        "Data lie in `data/`, or where `GANCROSS_DATA` says; `gancross datasets` lists where each set comes"
+        " from. The first line below fetches CIFAR-10, here by way of a run of one step; CelebA and LSUN are"
+        " put there by hand, and LSUN needs an extra. All four benchmarks ask for FID: without Inception's"
+        " weights they stop before they train anything, and say where to get them. For one GPU to a run,"
+        " which is what the paper had, leave out the lines that begin with torchrun.",
+        "",
+        "```sh",
+        "gancross train cifar10-dcgan --steps 1 --download --out runs/first",
+        "pip install '.[lmdb]'",
+        "```",
     ]  # fmt: skip
     for key, heading in HEADINGS.items():
         spec = load_spec(SPECS / f"{key}.toml")

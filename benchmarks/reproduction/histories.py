@@ -24,11 +24,12 @@ RULE = (
     f"A line of the log (100 steps apart, 500 samples) is *good* if at least {GOOD:.0%} of the samples lie"
     f" within 0.1 of a mode and at least {MOST} of the {mixture.COMPONENTS} modes are covered, and *bad* if"
     f" less than {BAD:.0%} lie there or fewer modes are covered. A run *breaks* at the first of {LASTING}"
-    " bad lines in a row after its first good one; it *recovers* if a good line follows. A shorter stretch"
-    " of bad lines is a dip. A run that ends in such a row is *lost*, from the line after its last good one."
-    " A run without a good line was *never good*. How many modes a run covers is told apart from whether it"
-    " breaks: a generator that makes good samples of six modes for good is"
-    " stable and incomplete."
+    " bad lines in a row after its first good one; it *recovers* if a good line follows; it is *lost*, from"
+    " the line after its last good one, if it ends in such a row. A shorter stretch of bad lines is a dip,"
+    " and a *collapse* a single line with at most two modes or hardly any spread. A run without a good line"
+    " was *never good*. A run that broke or was never good has failed: stability is reproduced if every"
+    " unregularized run failed and no regularized one did. How many modes a run covers is told apart from"
+    " whether it breaks: a generator that makes good samples of six modes for good is stable and incomplete."
 )
 
 

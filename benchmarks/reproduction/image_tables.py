@@ -5,15 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reproduction.tables import DASH, QUALITY, by, cross_rates, qualities, share, small, spread, table, whole
+from reproduction.image_verdicts import fate
+from reproduction.tables import (
+    DASH,
+    NORMS,
+    QUALITY,
+    ROUNDED,
+    by,
+    cross_rates,
+    qualities,
+    share,
+    small,
+    spread,
+    table,
+    whole,
+)
 
 Plain = dict[str, Any]
-NORMS = {"eval": "running averages", "batch": "statistics of the batch"}
 
 
 def modes(record: Plain) -> list[str]:
     """§5.5 under both uses of batch norm, with and without rounding to 8 bits."""
-    header = ("batch norm", "samples", "method", "FN", "FP", "cross-testing FP", "paper rule", "strict")
+    header = (
+        "batch norm", "samples", "method", "FN", "FP", "cross-testing FP", "paper rule",
+        "strict (needs both uses)",
+    )  # fmt: skip
     rows = []
     for mode in record["modes"]:
         variants = by(mode["runs"], "variant")
@@ -22,7 +38,7 @@ def modes(record: Plain) -> list[str]:
             wins = (mode["verdicts"][rule].get(variant, 0) for rule in ("paper", "strict"))
             pairs = mode["verdicts"]["paper"]["pairs"]
             rows.append((
-                NORMS[mode["norm"]], "8 bits" if mode["quantize"] else "not rounded", variant,
+                NORMS[mode["norm"]], ROUNDED[mode["quantize"]], variant,
                 *(spread([one[key] for one in some]) for key in ("fn", "fp")), spread(crossed),
                 *(f"{count} of {pairs}" for count in wins),
             ))  # fmt: skip
@@ -42,14 +58,14 @@ def ranking(record: Plain) -> list[str]:
             text, str(len(some)), *(spread([one[key] for one in some]) for key in ("fn", "fp")),
             *(spread([one[key] for one in some]) for key in ("taken_in", "fooled")),
             *(spread([one[key] for one in some], small) for key in ("advantage", "strength", "mean_j")),
-            str(sum(one["blind"] for one in some)),
+            str(sum(one["blind"] for one in some)) if some[0]["fp"] is not None else DASH,
             *(spread([one["fidelity"][kind] for one in some], small) for kind in kinds),
         ))  # fmt: skip
     return table(header, rows)
 
 
 def along(runs: Sequence[Plain], *, alive_below: float) -> list[str]:
-    """One row for each run: alive or not, its distances at the saved steps, its discriminator at the end."""
+    """One row for each run: alive or why not, distances at the saved steps, the discriminator at the end."""
     steps = runs[0]["trace"]["step"]
     header = ("method", "alive", *(f"coarse, step {whole(step)}" for step in steps), "texture", "spread",
               "FN", "FP", "margin")  # fmt: skip
@@ -60,7 +76,7 @@ def along(runs: Sequence[Plain], *, alive_below: float) -> list[str]:
         shown = [small(value) for value in coarse] if found["step"] == steps else [
             *[DASH] * (len(steps) - 1), f"{small(coarse[-1])} at {whole(found['step'][-1])}"]  # fmt: skip
         rows.append((
-            f"{one['facet']}, {one['label']}", "yes" if coarse[-1] < alive_below else "**no**", *shown,
+            f"{one['facet']}, {one['label']}", fate(one, alive_below), *shown,
             *(small(found[key][-1]) for key in ("texture", "spread")),
             *(share(found[key][-1]) if key in found else DASH for key in ("fn", "fp")),
             small(found["margin"][-1]),

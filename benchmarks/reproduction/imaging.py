@@ -28,7 +28,8 @@ MOST_STEPS = 5
 COARSE = 8  # side of the thumbnails
 PATCH, STRIDE = 5, 9
 CHUNK = 500
-ALIVE = 0.5  # coarse distance; one constant image has 1
+ALIVE = 0.5  # coarse distance; that of a generator of nothing but the reals' mean image is 1
+COPIES = (1, 4, 16, 64, 256)  # test images that a collapsed generator would make and nothing else
 LOGGED = ("spread", "gradient_discriminator", "gradient_generator")
 
 Plain = dict[str, Any]
@@ -87,6 +88,7 @@ def images(spec: Spec, out: Path) -> Plain:
         "protocol": {
             "data": reals.name, "image_size": reals.image_size, "num_fake": SAMPLES,
             "num_real": len(reals.held_out(SAMPLES)), "alive_below": ALIVE,
+            "collapsed_to": collapsed(reals, sticks["coarse"]),
         },
         "runs": [
             _looked_at(run, out, reals, sticks)
@@ -104,6 +106,15 @@ def ranked_images(spec: Spec, out: Path) -> Plain:
 def crosstested_images(spec: Spec, out: Path) -> Plain:
     """As `crossing.crosstested_in_all_modes`, with the distances."""
     return _with_distances(crossing.crosstested_in_all_modes(spec, out), spec, out)
+
+
+def collapsed(reals: DataSet, stick: Yardstick) -> dict[str, float]:
+    """The distance of a generator that makes so many of the test images, over and over, and nothing else."""
+    test = reals.held_out(SAMPLES)
+    chosen = {count: test[:count] for count in COPIES if count < len(test)}
+    return {
+        str(count): stick.distance(some.repeat(SAMPLES // count, 1, 1, 1)) for count, some in chosen.items()
+    }
 
 
 def _with_distances(record: Plain, spec: Spec, out: Path) -> Plain:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gancross.json_values import parsed
 from reproduction import full_scale, image_tables, image_verdicts, tables, verdicts
-from reproduction.dependence import dependence
+from reproduction.dependence import along_training, at_the_end
 from reproduction.histories import RULE
 from reproduction.sections import RESULTS, SECTIONS, Section
 
@@ -27,8 +27,8 @@ def page(results: Path = RESULTS) -> str:
         "The claims of Roth et al. 2017 on the submanifold mixture, on scikit-learn's digits and on CIFAR-10"
         " as JPEG files, at the size that two CPU cores can train, each with the command that"
         " makes its runs. Every figure comes from a record in [results](results), and so does every verdict,"
-        " by the rules in"
-        " [reproduction/verdicts.py](reproduction/verdicts.py). This page is written by `python"
+        " by the rules in [reproduction/verdicts.py](reproduction/verdicts.py) and"
+        " [image_verdicts.py](reproduction/image_verdicts.py). This page is written by `python"
         " benchmarks/reproduce.py`; a test holds it"
         " against the records. In brackets: the lowest and the highest of several runs.",
         "",
@@ -48,7 +48,7 @@ def page(results: Path = RESULTS) -> str:
         section = SECTIONS[key]
         if section.beside:
             record["beside"] = parsed((results / section.beside).read_bytes())
-        lines += ["", *_section(section, record)]
+        lines += ["", *_section(section, record, results)]
     both = [found[key] for key in ("fig1", "generator-objective") if key in found]
     if any("annealed" in one["label"] for record in both for one in record["runs"]):
         lines += ["", *_annealing(both)]
@@ -57,12 +57,14 @@ def page(results: Path = RESULTS) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section(section: Section, record: Plain) -> list[str]:
+def _section(section: Section, record: Plain, results: Path) -> list[str]:
     body, verdict = BODIES[section.key]
     machine, versions = record["machine"], record["versions"]
     remark = ["", section.remark] if section.remark else []
     missing = f" Not begun: {', '.join(record['missing'])}." if record["missing"] else ""
-    unfinished = record["missing"] or any(one["reached"] < one["steps"] for one in record["runs"])
+    lost = ", ".join(one["name"] for one in record.get("lost", []))
+    missing += f" Diverged before a step was saved: {lost}." if lost else ""
+    unfinished = _is_unfinished(record)
     said = _so_far(verdict(record)) if unfinished else verdict(record)
     return [
         f"## {section.heading}",
@@ -82,8 +84,17 @@ def _section(section: Section, record: Plain) -> list[str]:
         f" cores, one thread a run ([record](results/{section.record})).",
         "",
         *body(record),
-        *(line for name, text in section.pictures.items() for line in ("", f"![{text}](results/{name})")),
+        *(
+            line
+            for name, text in section.pictures.items()
+            if (results / name).is_file()
+            for line in ("", f"![{text}](results/{name})")
+        ),
     ]
+
+
+def _is_unfinished(record: Plain) -> bool:
+    return bool(record["missing"]) or any(map(tables.is_unfinished, record["runs"]))
 
 
 def _so_far(verdict: str) -> str:
@@ -116,10 +127,16 @@ def _crosstest(record: Plain) -> list[str]:
         f"{real:,} test samples, {fake:,} of each generator, norm {protocol['norm']}.", "",
         *tables.confusions(record), *tables.verdicts(record), "", *tables.fidelity(record), "",
         *_explained(record),
+        *_depends(record),
         "The picture: one run of each method along training, every step's discriminator on every step's"
-        " samples, of its own method and of the other. On what its FPs depend:", "",
-        *dependence(record["snapshots"]),
+        " samples, of its own method and of the other. There a method cannot be told from its one run:", "",
+        *along_training(record["snapshots"]),
     ]  # fmt: skip
+
+
+def _depends(record: Plain) -> list[str]:
+    found = at_the_end(record)
+    return ["On what FP depends at the last step, own samples included:", "", *found, ""] if found else []
 
 
 def _crosstest_in_all_modes(record: Plain) -> list[str]:
@@ -134,9 +151,10 @@ def _ranked(record: Plain) -> list[str]:
     protocol = record["protocol"]
     return [
         f"One cross-test of all runs: {protocol['num_real']:,} test samples, {protocol['num_fake']:,} of each"
-        " generator. *Taken in*: the share of other methods' samples that a discriminator calls real, lower"
-        " is better; *fool others*: the share of its samples that other discriminators call real, higher is"
-        " better; advantage, strength (Bradley–Terry) and J are the rankings'. Lower distances are better.",
+        " generator. *Taken in*: the share of all other runs' samples that a discriminator calls real, lower"
+        " is better; *fool others*: the share of its samples that other discriminators, blind ones among"
+        " them, call real, higher is better; advantage, strength (Bradley–Terry) and J are the rankings'."
+        " Lower distances are better.",
         "", *image_tables.ranking(record), "", *_explained(record),
         "The picture: every method's samples under every method's discriminators.",
     ]  # fmt: skip
@@ -152,7 +170,10 @@ def _images(record: Plain) -> list[str]:
     return [
         f"Data: CIFAR-10 as JPEG files{size}; {protocol['num_fake']:,} samples of a step against"
         f" {protocol['num_real']:,} test images. {FROM_AFAR} A run is *alive* while its coarse distance is"
-        f" below {protocol['alive_below']:g}. *Spread* is relative to the data's.",
+        f" below {protocol['alive_below']:g}. For comparison, generators that make so many of the test images"
+        " over and over and nothing else have"
+        f" {', '.join(f'{count}: {tables.small(far)}' for count, far in protocol['collapsed_to'].items())}:"
+        " a collapse to dozens of images passes for alive. *Spread* is relative to the data's.",
         "", *image_tables.along(record["runs"], alive_below=protocol["alive_below"]),
     ]  # fmt: skip
 
@@ -171,13 +192,14 @@ def _annealing(records: list[Plain]) -> list[str]:
     runs = [one for record in records for one in record["runs"] if one["label"].startswith("γ")]
     plain = [one for one in runs if "generator too" not in one["label"]]
     lengths = [one | {"label": f"{one['label']}, {one['steps']:,} steps"} for one in plain]
+    verdict = verdicts.annealing(records)
     return [
         "## §4.2: constant γ against annealing",
         "",
         "**The paper:** a large γ early in training that decays exponentially to a small one is a reasonable"
         " scheme.",
         "",
-        f"**Verdict:** {verdicts.annealing(records)}",
+        f"**Verdict:** {_so_far(verdict) if any(map(_is_unfinished, records)) else verdict}",
         "",
         "**What was run:** nothing more; the runs of §5.1 and §4.1 side by side.",
         "",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from speed.timing import cpu_model
 
 import gancross
 from gancross.data import catalogue
@@ -17,6 +18,7 @@ from gancross.report.figure_labels import regularization
 from gancross.report.figure_runs import saved_run
 from gancross.report.trace import Asked, trace
 from gancross.trainer.recipes import Recipe
+from gancross.trainer.status import read_status
 from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import PlannedRun, Spec
 from reproduction import histories
@@ -76,16 +78,25 @@ def first_runs(runs: Sequence[PlannedRun]) -> dict[str, PlannedRun]:
 def head(section: str, command: str, spec: Spec, out: Path) -> Plain:
     """What was asked for, and what of it is there."""
     runs = begun(spec, out)
+    absent = [run for run in spec.runs if run not in runs]
+    lost = [run for run in absent if diverged(run, out)]
     return {
         "section": section,
         "command": command,
-        "missing": [run.name for run in spec.runs if run not in runs],
+        "missing": [run.name for run in absent if run not in lost],
+        "lost": [{"name": run.name, "label": label(run.recipe)} for run in lost],
         "versions": {
             "gancross": gancross.__version__, "torch": torch.__version__,
             "python": platform.python_version(),
         },
-        "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "device": "cpu"},
+        "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "device": "cpu"},
     }  # fmt: skip
+
+
+def diverged(run: PlannedRun, out: Path) -> bool:
+    """Whether a run ended in figures that are not finite."""
+    status = read_status(run_folder(out, run))
+    return status is not None and status.status == "diverged"
 
 
 def identity(run: PlannedRun, out: Path) -> tuple[Plain, list[Plain]]:
@@ -96,6 +107,7 @@ def identity(run: PlannedRun, out: Path) -> tuple[Plain, list[Plain]]:
     known = {
         "name": run.name, "variant": run.variant, "label": label(recipe), "seed": recipe.seed,
         "steps": recipe.steps, "reached": reached, "seconds": histories.seconds(lines, recipe.batch_size),
+        "diverged": diverged(run, out),
     }  # fmt: skip
     return known, lines
 

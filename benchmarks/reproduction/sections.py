@@ -89,7 +89,9 @@ SECTIONS: dict[str, Section] = {
             " saturating one all did for a while. Rounding decides: the same recipe and seed broke"
             " on this machine and, in an earlier run on another kind of processor of which no record was"
             " kept, made good samples to its last step. With the regularizer the margin stays small, all"
-            " modes are covered, and no run that was once good broke. But a γ that is large to begin with"
+            " modes are covered for most of the time, and no run that was once good broke. Yet regularized"
+            " runs dip as well, for less than a few hundred steps: one at the paper's γ happened to be caught"
+            " by a checkpoint with no mode covered. And a γ that is large to begin with"
             " can press the discriminator flat before it has learnt anything: one annealed run stayed so,"
             " its score the same for every sample, long after γ had become small.",
             analysis=records.stability, picture=drawings.stability, sheets=("fig1",),
@@ -123,8 +125,9 @@ SECTIONS: dict[str, Section] = {
             remark="A lower cross-testing FP comes here from facing a worse generator. The regularized"
             " generators come so near to the data that their discriminators can hardly tell the two apart"
             " and score both near the threshold, whoever made the samples; the unregularized ones miss"
-            " modes for thousands of steps, and their discriminators stay sure of themselves. In the"
-            " picture the steps of a method hardly differ: it is the method that decides.",
+            " modes for thousands of steps, and their discriminators stay sure of themselves. The picture"
+            " looks as if the method decided and the step did not; but over all runs the single run decides"
+            " more than its method, and most of all which two runs meet.",
             claim="The regularized discriminator recognises the unregularized GAN's samples (cross-testing"
             " FP 0.0 on"
             " CIFAR-10), the unregularized one takes the regularized GAN's for real (1.0).",
@@ -133,10 +136,11 @@ SECTIONS: dict[str, Section] = {
         Section(
             key="crosstest-digits", heading="§5.5: cross-testing on the digits",
             claim="As above; the digits stand in for CIFAR-10 at a size that a CPU trains in minutes.",
-            remark="How long a discriminator was trained decides far more than its method: in the picture"
-            " the columns of the first saved step stand out, and the two methods' later ones look alike. A"
-            " pair of checkpoints from different steps would have shown whatever its choice of steps"
-            " suggests.",
+            remark="Which run judges decides nearly everything, its method next to nothing: discriminators of"
+            " one recipe and two seeds differ more than those of the two methods. Along training it is how"
+            " long a discriminator was trained: in the picture the columns of the first saved step stand"
+            " out, and the two methods' later ones look alike. A pair of checkpoints would have shown"
+            " whatever its choice of seeds and steps suggests.",
             analysis=crossing.crosstested, picture=cross_drawings.heat_map,
         ),
         Section(

@@ -20,6 +20,8 @@ QUALITY = {  # figures of fidelity by their names in a result, and those of `rep
     "coarse": "coarse distance ↓",
     "texture": "texture distance ↓",
 }
+NORMS = {"eval": "running averages", "batch": "statistics of the batch"}
+ROUNDED = {True: "8 bits", False: "not rounded"}
 DISTANCES = [key for key, text in QUALITY.items() if "distance" in text]
 
 
@@ -62,24 +64,32 @@ def by(runs: Sequence[Plain], key: str) -> dict[str, list[Plain]]:
 
 
 def broke(run: Plain) -> bool:
-    """Whether a run broke, or never was good."""
+    """Whether a run failed: it broke, or never was good."""
     history = run["history"]
     return history["good_from"] is None or history["broken_at"] is not None
 
 
 def amount(runs: Sequence[Plain]) -> str:
-    """How much was run: methods, seeds, steps, time; what is unfinished."""
+    """How much was run: methods, seeds, steps, time; what diverged, what is unfinished."""
     steps = sum(one["reached"] for one in runs)
     minutes = sum(one["seconds"] for one in runs) / 60
     kinds = []
-    for text, some in by(runs, "label").items():
+    named = [one | {"label": f"{one['facet']}, {one['label']}"} if "facet" in one else one for one in runs]
+    for text, some in by(named, "label").items():
         reached = by([one | {"reached": whole(one["reached"])} for one in some], "reached")
         lengths = (f"{far} ({_seeds(found)})" for far, found in reached.items())
         kinds.append(f"{text}: {', '.join(lengths)}")
     said = f"{len(runs)} runs, {steps:,} generator updates, {minutes:,.0f} minutes in all."
     said += f" Steps: {'; '.join(kinds)}."
-    behind = [f"{one['name']} of {one['steps']:,}" for one in runs if one["reached"] < one["steps"]]
+    lost = [f"{one['name']} after step {one['reached']:,}" for one in runs if one.get("diverged")]
+    said += f" Diverged: {', '.join(lost)}." if lost else ""
+    behind = [f"{one['name']} of {one['steps']:,}" for one in runs if is_unfinished(one)]
     return said + (f" Unfinished: {', '.join(behind)}." if behind else "")
+
+
+def is_unfinished(run: Plain) -> bool:
+    """Whether a run has steps to go; a diverged one has ended."""
+    return run["reached"] < run["steps"] and not run.get("diverged")
 
 
 def _seeds(runs: Sequence[Plain]) -> str:

@@ -15,9 +15,11 @@ from joblib import Parallel, delayed
 
 from gancross.checkpoint import load_contestant
 from gancross.contestant import Contestant
+from gancross.data import catalogue
 from gancross.devices import resolve_device, shared_devices
 from gancross.errors import GancrossError, Interrupted, UsageError
 from gancross.evaluator.crosstest import crosstest, load_reals
+from gancross.evaluator.fidelity_plan import check
 from gancross.evaluator.result import Result
 from gancross.files import write_atomically
 from gancross.report.html import html_report
@@ -62,7 +64,8 @@ def run_benchmark(
 
     Raises:
         UsageError: `out` is a file, or data and recipes do not fit together.
-        ResourceError: a cluster or its library is missing.
+        ResourceError: a cluster or its library is missing, or the weights that the metrics need; said before
+            anything is trained.
         GancrossError: a run failed; with that run's exit code.
         Interrupted: SIGINT, SIGTERM or SIGUSR1 came; every local run saved its last step.
     """
@@ -71,6 +74,7 @@ def run_benchmark(
     execution = execution or Execution()
     asked = spec.crosstest
     named, size = asked.data or common_data(spec), common_size(spec)
+    _check_metrics(spec, catalogue.known_shape(named, image_size=size))
     train_all(spec.runs, out, execution=execution, progress=progress)
     contestants = [contestant_of(out, run) for run in spec.runs]
     reals = load_reals(named, data_root=execution.data_root, image_size=size, seed=asked.seed)
@@ -93,6 +97,18 @@ def run_benchmark(
     write_atomically(made.html, html_report(result, pictures).encode())
     write_atomically(made.markdown, markdown_report(result).encode())
     return made
+
+
+def _check_metrics(spec: Spec, shape: tuple[int, ...] | None) -> None:
+    """Whether the cross-test will have what its metrics need: known before days of training, not after.
+
+    Args:
+        shape: of the data, None where only reading them will tell.
+    """
+    asked = spec.crosstest
+    if asked.metrics and shape is not None:
+        counts: dict[str | None, int] = dict.fromkeys((run.name for run in spec.runs), asked.num_samples)
+        check(asked.metrics, shape=shape, counts=counts, kid_subset_size=asked.kid_subset_size)
 
 
 def contestant_of(out: Path, run: PlannedRun) -> Contestant:
