@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import nn
 
+from gancross.data.sets import check_canonical
 from gancross.divergences import DIVERGENCES
 from gancross.errors import UsageError, unknown_name
 from gancross.latents import PRIORS, Prior
@@ -62,10 +63,10 @@ class Contestant:
             Wasserstein critics; then only AUC and the like are reported.
         batch_size: samples the discriminator saw at a time in training.
         method: what this model is a run of; None if unknown.
-        samples: uint8 images (N, C, H, W) or float32 vectors (N, d) in place of a generator.
+        samples: uint8 images (N, C, H, W) or float32 vectors (N, d), N ≥ 1, in place of a generator.
 
     Raises:
-        UsageError: fields that do not fit together.
+        UsageError: fields that do not fit together, or samples in another form.
     """
 
     name: str
@@ -89,6 +90,8 @@ class Contestant:
         here = f"contestant '{self.name}'"
         if (self.generator is None) == (self.samples is None):
             raise UsageError(f"{here}: give exactly one of generator and samples")
+        if self.samples is not None:
+            check_canonical(self.samples, here)
         if self.generator is not None and (self.latent_dim is None or self.latent_dim < 1):
             raise UsageError(f"{here}: a generator needs latent_dim ≥ 1")
         if self.latent_shape is not None and math.prod(self.latent_shape) != self.latent_dim:

@@ -26,7 +26,7 @@ from gancross.evaluator.result import load_result
 from gancross.trainer.experiments import RECIPES, recipe
 from gancross.trainer.interruption import StopRequest
 from gancross.trainer.loop import train
-from gancross.workflow import runner
+from gancross.workflow import processes, runner
 from gancross.workflow.execution import Ended, Execution
 from gancross.workflow.plan import is_finished, planned_variants, run_folder
 from gancross.workflow.runner import run_benchmark, train_all
@@ -83,6 +83,10 @@ def test_a_specification_becomes_runs() -> None:
         ({"crosstest": {"samples": 3}}, "num_samples"),
         ({"crosstest": {"num_samples": True}}, "must be a int"),
         ({"crosstest": {"norm": "both"}}, "'eval' or 'batch'"),
+        ({"crosstest": {"num_samples": 0}}, "crosstest: the number of samples must be at least 1"),
+        ({"crosstest": {"seed": -1}}, "crosstest: the seed"),
+        ({"crosstest": {"metrics": ["fdi"]}}, "crosstest: unknown metric 'fdi': did you mean 'fid'"),
+        ({"crosstest": {"kid_subset_size": 1}}, "kid_subset_size"),
         ({"name": "a/b"}, "letters, digits"),
     ],
 )
@@ -240,19 +244,37 @@ def test_variants_on_different_data_need_to_be_told(tmp_path: Path) -> None:
         run_benchmark(spec, tmp_path, execution=Execution(jobs=1, device="cpu"))
 
 
-def test_what_the_metrics_need_is_looked_for_before_training(
+def test_what_the_cross_test_needs_is_looked_for_before_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
-    spec = parse_spec({
-        "recipe": "cifar10-dcgan", "variants": {"a": {}}, "crosstest": {"metrics": ["fid"]},
-    })  # fmt: skip
-    with pytest.raises(ResourceError, match="Inception weights"):
-        run_benchmark(spec, tmp_path / "out", execution=Execution(jobs=1, device="cpu"))
+    (tmp_path / "images").mkdir()
+    for number in range(12):
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(tmp_path / "images" / f"{number}.png")
+    for data, said in (("cifar10", "download"), (f"folder:{tmp_path / 'images'}", "Inception weights")):
+        spec = parse_spec({
+            "recipe": "cifar10-dcgan", "set": {"data": data}, "variants": {"a": {}},
+            "crosstest": {"metrics": ["fid"]},
+        })  # fmt: skip
+        with pytest.raises(ResourceError, match=said):
+            run_benchmark(
+                spec, tmp_path / "out", execution=Execution(jobs=1, device="cpu", data_root=tmp_path / "none")
+            )
     few = parse_spec(TINY | {"crosstest": {"num_samples": 60, "metrics": ["kid"]}})
     with pytest.raises(UsageError, match="'plain-seed0': 60 samples, metric 'kid' needs at least 1000"):
         run_benchmark(few, tmp_path / "out", execution=Execution(jobs=1, device="cpu"))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_talkative_run_ends_and_its_last_line_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than a pipe holds, as a download's progress bar writes."""
+    talk = "import sys; sys.stderr.write('x' * 200_000 + '\\nError: disk full'); sys.exit(5)"
+    monkeypatch.setattr(processes, "command", lambda *_: [sys.executable, "-c", talk])
+    run = parse_spec(TINY).runs[0]
+    ended = processes.run_as_process(run, tmp_path, Execution(device="cpu"), StopRequest())
+    assert ended == Ended(name=run.name, exit_code=5, message="disk full")
 
 
 def test_a_cluster_needs_an_address_that_answers(tmp_path: Path) -> None:
@@ -275,7 +297,7 @@ def test_a_real_dask_cluster_trains_the_same_runs(tmp_path: Path) -> None:
 import json, sys
 from pathlib import Path
 from distributed import LocalCluster
-from gancross.workflow import runner
+from gancross.workflow import processes, runner
 from gancross.workflow.execution import Ended, Execution
 from gancross.workflow.runner import train_all
 from gancross.workflow.spec import parse_spec

@@ -213,6 +213,12 @@ def test_what_does_not_fit_together_is_said(contestants: Any, data: Any, complai
         crosstest(contestants, data=data, num_samples=20)
 
 
+@pytest.mark.parametrize("samples", [REALS / 127.5 - 1, REALS[0], REALS[:0], torch.zeros(4, 3).double()])
+def test_samples_of_a_contestant_are_canonical_or_refused(samples: torch.Tensor) -> None:
+    with pytest.raises(UsageError, match=r"contestant 'a': expected uint8 images .* or float32 vectors"):
+        Contestant(name="a", samples=samples)
+
+
 def test_nan_scores_and_samples_stop_with_the_contestants_name() -> None:
     sane = model("sane", Paints(0.0), Brightness(0.0))
     for mad in (
@@ -371,6 +377,9 @@ def test_the_generalisation_gap_needs_training_data() -> None:
         "generalisation_gap"
     ]
     assert gap["x"]["value"] == pytest.approx(1.0 - 0.7)
+    sorted_by_class = greys([200] * 60 + [0] * 60)  # the first 20 would all be bright
+    mixed = crosstest([contestant], data=REALS, train_data=sorted_by_class, num_samples=20)
+    assert mixed.document["generalisation_gap"]["x"]["value"] < 0.2
     assert gap["x"]["ci95"][0] > 0
 
 

@@ -86,6 +86,10 @@ def test_more_steps_continue_a_finished_run(tmp_path: Path) -> None:
     again = longer.stat().st_mtime_ns
     train(small("mixture", steps=5), tmp_path / "a", device="cpu")
     assert longer.stat().st_mtime_ns == again
+    before = {path: path.read_bytes() for path in (tmp_path / "a").glob("*.*")}
+    with pytest.raises(UsageError, match="is at step 5 already, past the 4 asked for"):
+        train(small("mixture", steps=4), tmp_path / "a", device="cpu")
+    assert before == {path: path.read_bytes() for path in before}
 
 
 def test_the_generators_regularizer_is_switched_on_at_its_step(tmp_path: Path) -> None:

@@ -103,6 +103,21 @@ class DataSet:
     image_size: int | None = None
 
 
+def check_canonical(samples: torch.Tensor, what: str) -> None:
+    """Canonical form: uint8 images (N, C, H, W) in 0…255 or float32 vectors (N, d), N ≥ 1.
+
+    Raises:
+        UsageError: it is not; float images are nowhere guessed to be in 0…1 or −1…1.
+    """
+    images = samples.dtype == torch.uint8 and samples.ndim == 4
+    vectors = samples.dtype == torch.float32 and samples.ndim == 2
+    if not (images or vectors) or len(samples) == 0:
+        raise UsageError(
+            f"{what}: expected uint8 images (N, C, H, W) or float32 vectors (N, d), N ≥ 1;"
+            f" got {samples.dtype} {tuple(samples.shape)}"
+        )
+
+
 def finite(
     name: str, *, train: torch.Tensor | None, test: torch.Tensor, split: str, image_size: int | None = None
 ) -> DataSet:
@@ -112,14 +127,7 @@ def finite(
         UsageError: an array is empty or not in canonical form, or the two differ in shape.
     """
     for array in (test,) if train is None else (train, test):
-        canonical = (array.dtype == torch.uint8 and array.ndim == 4) or (
-            array.dtype == torch.float32 and array.ndim == 2
-        )
-        if not canonical or len(array) == 0:
-            raise UsageError(
-                f"data '{name}': expected uint8 images (N, C, H, W) or float32 vectors (N, d), N ≥ 1;"
-                f" got {array.dtype} {tuple(array.shape)}"
-            )
+        check_canonical(array, f"data '{name}'")
     if train is not None and train.shape[1:] != test.shape[1:]:
         raise UsageError(
             f"data '{name}': training samples have shape {tuple(train.shape[1:])},"

@@ -16,7 +16,7 @@ import torch
 from gancross import __version__
 from gancross.contestant import Contestant
 from gancross.data import catalogue
-from gancross.data.sets import DataSet, finite
+from gancross.data.sets import DataSet, FiniteReals, Reals, finite
 from gancross.devices import only_deterministic, resolve_device
 from gancross.distributed import Processes, current, joined
 from gancross.errors import UsageError
@@ -99,7 +99,7 @@ def crosstest(
     Source: Roth et al. 2017, §5.5.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    _check_numbers(num_samples, seed, batch_size, norm)
+    check_numbers(num_samples=num_samples, seed=seed, norm=norm, batch_size=batch_size)
     judges = _judges(contestants)
     processes = current()
     target = processes.device(resolve_device(device))
@@ -161,8 +161,13 @@ def shared(result: Result, processes: Processes) -> Result:
     return Result(json.loads(processes.from_first(result.to_json().encode())))
 
 
-def load_reals(data: Data | DataSet, *, data_root: Path, image_size: int | None, seed: int) -> DataSet:
+def load_reals(
+    data: Data | DataSet, *, data_root: Path, image_size: int | None, seed: int, download: bool = False
+) -> DataSet:
     """The data set of a name, or of an array in memory, which then is the test set.
+
+    Args:
+        download: fetch a named set that is missing, where torchvision can.
 
     Raises:
         UsageError: an unknown name, or an array that is not in canonical form.
@@ -170,7 +175,7 @@ def load_reals(data: Data | DataSet, *, data_root: Path, image_size: int | None,
     if isinstance(data, DataSet):
         return data
     if isinstance(data, str):
-        return catalogue.load(data, root=data_root, image_size=image_size, test_seed=seed)
+        return catalogue.load(data, root=data_root, image_size=image_size, test_seed=seed, download=download)
     test = data.detach().cpu() if isinstance(data, torch.Tensor) else torch.from_numpy(np.array(data))
     return finite("in memory", train=None, test=test, split="given")
 
@@ -187,18 +192,24 @@ def training_reals(
         source = load_reals(given, data_root=data_root, image_size=image_size, seed=seed)
         if source.shape != reals.shape:
             raise UsageError(f"training samples have shape {source.shape}, test samples {reals.shape}")
-        return source.held_out(n)[:n], ""
-    if given is not None:
-        reals = load_reals(given, data_root=data_root, image_size=image_size, seed=seed)
-    if reals.train is None:
+        train: Reals | None = FiniteReals(array=source.held_out(n))
+    elif given is not None:
+        train = load_reals(given, data_root=data_root, image_size=image_size, seed=seed).train
+    else:
+        train = reals.train
+    if train is None:
         return None, "no training data given"
-    if reals.train.size is None:
+    if train.size is None:
         return None, "endless data: no sample is seen twice, so there is no training set"
-    size = min(n, reals.train.size)
-    return next(reals.train.batches(seed=seed, batch_size=size, start=0)), ""
+    return next(train.batches(seed=seed, batch_size=min(n, train.size), start=0)), ""
 
 
-def _check_numbers(num_samples: int, seed: int, batch_size: int | None, norm: str) -> None:
+def check_numbers(*, num_samples: int, seed: int, norm: str, batch_size: int | None = None) -> None:
+    """What a cross-test is asked for, before any work.
+
+    Raises:
+        UsageError: a number is out of its range, or there is no such norm.
+    """
     if num_samples < 1:
         raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
     if seed < 0:

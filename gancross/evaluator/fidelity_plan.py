@@ -45,6 +45,19 @@ class Plan:
     kid_subset_size: int
 
 
+def check_names(metrics: Sequence[str], *, kid_subset_size: int) -> None:
+    """What can be told of metrics before there are any data.
+
+    Raises:
+        UsageError: an unknown metric, or a subset that is too small.
+    """
+    for metric in metrics:
+        if metric not in METRICS:
+            raise unknown_name("metric", metric, METRICS)
+    if kid_subset_size < 2:
+        raise UsageError(f"kid_subset_size must be at least 2, is {kid_subset_size}")
+
+
 def check(
     metrics: Sequence[str],
     *,
@@ -68,14 +81,10 @@ def check(
         UsageError: an unknown metric, too few samples for one, or arguments that do not fit together.
         ResourceError: the weights are not there.
     """
-    for metric in metrics:
-        if metric not in METRICS:
-            raise unknown_name("metric", metric, METRICS)
+    check_names(metrics, kid_subset_size=kid_subset_size)
     if not metrics:
         raise UsageError(f"no metrics: choose from {', '.join(METRICS)}")
     chosen = tuple(metric for metric in METRICS if metric in metrics)
-    if kid_subset_size < 2:
-        raise UsageError(f"kid_subset_size must be at least 2, is {kid_subset_size}")
     # a split of IS must not be empty, and a third neighbour must exist
     smallest = {"fid": 2, "is": SPLITS, "kid": kid_subset_size, "pr": 4}
     hints = {"kid": "; a smaller subset is set by --kid-subset-size"}

@@ -70,7 +70,8 @@ class RunFolder:
             note: is told in one line if that is not simply `last.pt`.
 
         Raises:
-            UsageError: the folder holds something else, another recipe, or anything without `resume`.
+            UsageError: the folder holds something else, another recipe, a run that is past its last step, or
+                anything without `resume`.
             CheckpointError: no checkpoint of the folder is good, or one is of a newer format.
             ResourceError: the folder cannot be written, or another process is at work in it.
         """
@@ -78,11 +79,16 @@ class RunFolder:
         with locked(self.root):
             self._check(recipe, resume=resume)
             self._remove_unfinished()
+            resumed = newest_checkpoint(self.last, self.root / "checkpoints", note=note)
+            step = 0 if resumed is None else resumed.step
+            if step > recipe.steps:  # else its last checkpoint would pass for one of so many steps
+                raise UsageError(
+                    f"{self.root}: is at step {step:,} already, past the {recipe.steps:,} asked for; give"
+                    " another --out, or take one of its numbered checkpoints"
+                )
             write_atomically(
                 self.root / "recipe.json", (json.dumps(recipe.to_dict(), indent=2) + "\n").encode()
             )
-            resumed = newest_checkpoint(self.last, self.root / "checkpoints", note=note)
-            step = 0 if resumed is None else resumed.step
             with reported(self.root, step=step, steps=recipe.steps):
                 self._forget_log_after(step)
                 for observer in self.observers:

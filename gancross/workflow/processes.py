@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -25,23 +26,25 @@ def run_as_process(run: PlannedRun, folder: Path, execution: Execution, request:
     if request.signal_number is not None:
         return Ended(name=run.name, exit_code=128 + request.signal_number, message="stopped")
     threads = str(execution.threads)
-    try:
-        process = subprocess.Popen(
-            command(run, folder, execution),
-            env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
-            start_new_session=True,  # Ctrl-C reaches the parent alone, which then asks each child once
-        )  # fmt: skip
-    except OSError as error:
-        return Ended(name=run.name, exit_code=5, message=f"cannot be started: {error.strerror}")
-    try:
-        while process.poll() is None and request.signal_number is None:
-            time.sleep(POLL)
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        complaint = process.communicate()[1]
-    return _ended(run, process.returncode, complaint)
+    with tempfile.TemporaryFile() as complaints:  # a pipe that nobody empties stops a talkative child
+        try:
+            process = subprocess.Popen(
+                command(run, folder, execution),
+                env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
+                stdout=subprocess.DEVNULL, stderr=complaints,
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which then asks each child once
+            )  # fmt: skip
+        except OSError as error:
+            return Ended(name=run.name, exit_code=5, message=f"cannot be started: {error.strerror}")
+        try:
+            while process.poll() is None and request.signal_number is None:
+                time.sleep(POLL)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait()
+        complaints.seek(0)
+        return _ended(run, process.returncode, complaints.read().decode(errors="replace"))
 
 
 def command(run: PlannedRun, folder: Path, execution: Execution) -> list[str]:

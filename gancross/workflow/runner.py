@@ -15,7 +15,6 @@ from joblib import Parallel, delayed
 
 from gancross.checkpoint import load_contestant
 from gancross.contestant import Contestant
-from gancross.data import catalogue
 from gancross.devices import resolve_device, shared_devices
 from gancross.errors import GancrossError, Interrupted, UsageError
 from gancross.evaluator.crosstest import crosstest, load_reals
@@ -64,8 +63,8 @@ def run_benchmark(
 
     Raises:
         UsageError: `out` is a file, or data and recipes do not fit together.
-        ResourceError: a cluster or its library is missing, or the weights that the metrics need; said before
-            anything is trained.
+        ResourceError: a cluster or its library is missing, or data, or the weights that the metrics need;
+            said before anything is trained.
         GancrossError: a run failed; with that run's exit code.
         Interrupted: SIGINT, SIGTERM or SIGUSR1 came; every local run saved its last step.
     """
@@ -73,11 +72,14 @@ def run_benchmark(
         raise UsageError(f"{out}: is a file, expected the folder of a benchmark")
     execution = execution or Execution()
     asked = spec.crosstest
-    named, size = asked.data or common_data(spec), common_size(spec)
-    _check_metrics(spec, catalogue.known_shape(named, image_size=size))
+    # Before anything is trained: it may be missing, and runs side by side must not each fetch it.
+    reals = load_reals(
+        asked.data or common_data(spec), data_root=execution.data_root, image_size=common_size(spec),
+        seed=asked.seed, download=execution.download,
+    )  # fmt: skip
+    _check_metrics(spec, reals.shape)
     train_all(spec.runs, out, execution=execution, progress=progress)
     contestants = [contestant_of(out, run) for run in spec.runs]
-    reals = load_reals(named, data_root=execution.data_root, image_size=size, seed=asked.seed)
     result = crosstest(
         contestants, data=reals,
         num_samples=asked.num_samples, seed=asked.seed, norm=asked.norm, quantize=asked.quantize,
@@ -99,14 +101,10 @@ def run_benchmark(
     return made
 
 
-def _check_metrics(spec: Spec, shape: tuple[int, ...] | None) -> None:
-    """Whether the cross-test will have what its metrics need: known before days of training, not after.
-
-    Args:
-        shape: of the data, None where only reading them will tell.
-    """
+def _check_metrics(spec: Spec, shape: tuple[int, ...]) -> None:
+    """Whether the cross-test will have what its metrics need: known before days of training, not after."""
     asked = spec.crosstest
-    if asked.metrics and shape is not None:
+    if asked.metrics:
         counts: dict[str | None, int] = dict.fromkeys((run.name for run in spec.runs), asked.num_samples)
         check(asked.metrics, shape=shape, counts=counts, kid_subset_size=asked.kid_subset_size)
 

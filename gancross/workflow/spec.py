@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gancross.errors import UsageError, unknown_name
+from gancross.evaluator.crosstest import check_numbers
+from gancross.evaluator.fidelity_plan import check_names
 from gancross.evaluator.judging import Norm
 from gancross.files import read_bytes
 from gancross.trainer.experiments import recipe
@@ -114,11 +116,15 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
     _check_distinct(runs)
     options = dict(document.get("crosstest", {}))
     _check_keys("crosstest key", options, CROSSTEST_KEYS)
-    if options.get("norm", "eval") not in ("eval", "batch"):
-        raise UsageError(f"crosstest.norm must be 'eval' or 'batch', is {options['norm']!r}")
     if "metrics" in options:
         options["metrics"] = tuple(map(str, options["metrics"]))
-    return Spec(name=name, runs=tuple(runs), crosstest=CrossTestOptions(**options))
+    asked = CrossTestOptions(**options)
+    try:
+        check_numbers(num_samples=asked.num_samples, seed=asked.seed, norm=asked.norm)
+        check_names(asked.metrics, kid_subset_size=asked.kid_subset_size)
+    except UsageError as error:
+        raise UsageError(f"crosstest: {error}") from None
+    return Spec(name=name, runs=tuple(runs), crosstest=asked)
 
 
 def _runs(variant: str, changes: Mapping[str, Any], document: Mapping[str, Any]) -> list[PlannedRun]:
