@@ -28,7 +28,7 @@ class Origin:
     """Where a contestant came from; goes into the record, decides nothing.
 
     Attributes:
-        path: of its file, of both with a comma between them, or of its folder of images.
+        path: of its file, of both with a comma between them, or `folder:` and that of its folder of images.
         sha256: of the files' content, one after the other; of the array that the images make.
         step: generator updates; None if unknown.
         recipe: as in its checkpoint; empty if unknown.

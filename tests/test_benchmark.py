@@ -25,6 +25,7 @@ from gancross.errors import DataError, GancrossError, ResourceError, UsageError
 from gancross.evaluator.result import load_result
 from gancross.trainer.experiments import RECIPES, recipe
 from gancross.trainer.interruption import StopRequest
+from gancross.trainer.lock import locked
 from gancross.trainer.loop import train
 from gancross.workflow import processes, runner
 from gancross.workflow.execution import Ended, Execution
@@ -264,6 +265,12 @@ def test_what_the_cross_test_needs_is_looked_for_before_training(
     with pytest.raises(UsageError, match="'plain-seed0': 60 samples, metric 'kid' needs at least 1000"):
         run_benchmark(few, tmp_path / "out", execution=Execution(jobs=1, device="cpu"))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_second_benchmark_in_a_folder_is_turned_away(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(ResourceError, match="another run is at work here"):
+        run_benchmark(parse_spec(TINY), tmp_path, execution=Execution(jobs=1, device="cpu"))
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_talkative_run_ends_and_its_last_line_is_told(

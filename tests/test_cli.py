@@ -48,6 +48,14 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in executed("crosstest", "missing.pt", "--debug", cwd=tmp_path).err
 
 
+def test_verbose_says_who_computed_and_for_how_long(tmp_path: Path) -> None:
+    tiny = ["--set", "width=4", "--steps", "1", "--device", "cpu"]
+    done = gancross("train", "digits", *tiny, "-q", "-v", cwd=tmp_path)
+    first, last = done.err.splitlines()
+    assert f"gancross {__version__}" in first and "torch" in first and last.endswith("seconds")
+    assert gancross("train", "digits", *tiny, "-q", "--out", "x", cwd=tmp_path).err == ""
+
+
 def test_help_and_version() -> None:
     assert executed("--version").out.strip() == f"gancross, version {__version__}"
     assert "crosstest" in executed("--help").out

@@ -78,6 +78,14 @@ def test_pictures_lie_beside_the_checkpoint_unless_told_otherwise(
     assert {path.name for path in tmp_path.iterdir()} == {"model.pt", "model-samples.png", "g.png", "m.png"}
 
 
+def test_the_folder_one_stands_in_has_a_name_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "made").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "made" / "0.png")
+    monkeypatch.chdir(tmp_path / "made")
+    assert call("sample", "folder:.", "-q") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "made-samples.png"]
+
+
 BAD = [
     ("sample MODEL -n 0", 2, "at least 1"),
     ("sample MODEL --out x.jpg", 2, "ends in .png or .npz"),

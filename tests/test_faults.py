@@ -100,7 +100,7 @@ def test_a_dead_worker_ends_the_run_with_its_last_checkpoint_whole(
     ("call", "hint"),
     [
         ("train mixture --set width=64 --set batch_size=1000000 --out {out} -q", "--set batch_size=N"),
-        ("crosstest {model} -n 50000000 --device cpu -q", "--batch-size, or -n"),
+        ("crosstest {model} -n 50000000 --device cpu -q", "; lower -n"),
     ],
 )
 def test_out_of_memory_says_what_to_lower(
@@ -130,6 +130,14 @@ def test_out_of_memory_says_what_to_lower(
 def test_every_way_to_say_out_of_memory(error: Exception) -> None:
     code, message = explanation(error, "train")
     assert code == 5 and message.startswith("out of memory") and "\n" not in message and "width" in message
+
+
+def test_what_helps_where_a_device_lacks_memory_is_another_device() -> None:
+    """Samples go through a network in chunks of one size: fewer of them need as much."""
+    told = {command: explanation(torch.OutOfMemoryError("CUDA out of memory"), command)[1]
+            for command in ("crosstest", "train")}  # fmt: skip
+    assert "--device cpu" in told["crosstest"] and "width" in told["train"]
+    assert explanation(MemoryError(), "crosstest")[1].endswith("lower -n")
 
 
 def test_runs_that_are_killed_end_as_if_nothing_had_happened(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from gancross.evaluator.digits_cnn import load_digits_cnn
 from gancross.evaluator.extractors import BATCH, load_extractor
 from gancross.evaluator.feature_distances import kernel_distance, precision_recall
 from gancross.evaluator.fidelity import Fidelity
+from gancross.evaluator.fidelity_pass import FidelityPass
 from gancross.evaluator.fidelity_plan import METRICS, check
 from gancross.evaluator.frechet import Statistics
 from gancross.evaluator.real_features import read_statistics, save_statistics
@@ -323,6 +324,14 @@ def test_statistics_of_other_features_are_refused(tmp_path):
         measure(vectors(0), {"a": vectors(1)}, metrics=["fid"], statistics=impossible)
     with pytest.raises(UsageError, match="'fid' was not asked for"):
         check(["is"], shape=(5,), counts={"a": 10}, statistics=other)
+
+
+def test_statistics_that_are_to_be_saved_need_fid(tmp_path):
+    with pytest.raises(UsageError, match="ask for the metric 'fid'"):
+        FidelityPass.prepared(
+            ["pr"], sources=[], test=torch.zeros(4, 5), device=torch.device("cpu"), weights=None,
+            statistics=None, save_to=tmp_path / "real.npz", kid_subset_size=1000,
+        )  # fmt: skip
 
 
 def test_missing_weights_are_told_before_any_work(monkeypatch, tmp_path):

@@ -96,7 +96,10 @@ def test_a_folder_is_judged_and_judges_nobody(
     assert code == 0, said
     result = json.loads(record.read_text(encoding="utf-8"))
     assert [one["name"] for one in result["contestants"]] == ["a", "made.v2"]
-    assert result["contestants"][1]["path"] == str(folder) and len(result["contestants"][1]["sha256"]) == 64
+    assert (
+        result["contestants"][1]["path"] == f"folder:{folder}"
+        and len(result["contestants"][1]["sha256"]) == 64
+    )
     cells = {(cell["judge"], cell["generator"]): cell for cell in result["cross"]}
     assert set(cells) == {("a", "a"), ("a", "made.v2")} and cells["a", "made.v2"]["fp"]["n"] == 30
     assert "'made.v2': only 30 samples, 50 asked for" in result["flags"]

@@ -106,6 +106,7 @@ def test_one_rate_alone_has_newcombes_interval(two: Plain) -> None:
         ("protocol/norm", "batch", "protocol.norm is 'batch', in the baseline 'eval'"),
         ("protocol/quantize", False, "protocol.quantize is False"),
         ("protocol/fidelity/weights_sha256", "1" * 64, "protocol.fidelity.weights_sha256"),
+        ("protocol/fidelity/fid_statistics_sha256", "1" * 64, "protocol.fidelity.fid_statistics_sha256"),
         ("contestants/0/name", "other", "of the baseline is not in the result"),
     ],
 )

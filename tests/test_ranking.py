@@ -15,7 +15,7 @@ from gancross.evaluator.bradley_terry import RIDGE, bradley_terry, method_streng
 from gancross.evaluator.confusion import Share
 from gancross.evaluator.cross_table import cross_table, is_blind
 from gancross.evaluator.duality import duality_gaps
-from gancross.evaluator.methods import method_claims, permutation_p
+from gancross.evaluator.methods import method_claims, permutation_p, smallest_p
 from gancross.evaluator.ranking import discriminator_ranking, generator_ranking
 from gancross.evaluator.statistics import Unavailable
 
@@ -154,7 +154,18 @@ def test_four_runs_a_side_can_make_a_claim_and_three_cannot():
     (small,) = method_claims(*runs(0.3, 3), seed=0)
     assert small.winner is None
     assert small.p == pytest.approx(2 / math.comb(6, 3))
-    assert small.reason == "fewer than 4 runs a side: no claim at 5 % is possible"
+    assert small.reason == "fewer than 4 runs a side: no claim is made"
+    assert "no p after Holm" not in claim.reason
+    for a, b in ((4, 4), (3, 6), (5, 4)):
+        fp = np.add.outer(np.zeros(a + b), np.repeat([0.0, 1.0], [a, b]))
+        p, exact = permutation_p(fp, np.repeat([1.0, 0.0], [a, b]), random=np.random.default_rng(0))
+        assert exact and p == pytest.approx(smallest_p(a, b))
+    three = table(
+        np.repeat([[0.1, 0.5, 0.9]], 12, axis=0).repeat(4, axis=1).tolist(), names=list("abcdefghijkl")
+    )
+    claims = method_claims(three, dict(zip("abcdefghijkl", "xxxxyyyyzzzz", strict=True)), seed=0)
+    assert [one.winner for one in claims] == [None] * 3  # 3 · 2/70 > 5 %, though nothing overlaps
+    assert all("no p after Holm can be below 0.086" in one.reason for one in claims)
     (same,) = method_claims(*runs(0.0, 4), seed=2)
     assert same.winner is None
     assert same.reason.startswith("the methods do not differ beyond chance")

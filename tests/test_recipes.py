@@ -127,6 +127,8 @@ REFUSED = [
     ({"regularizer": "none", "gamma": 0.1}, "gamma=0.1 would do nothing"),
     ({"regularizer": "none", "regularize_generator": True}, "regularize_generator=True would do nothing"),
     ({"regularize_generator_from": 9}, "set regularize_generator=true"),
+    ({"gamma_decay": 0.5}, "gamma_decay=0.5 would do nothing: set anneal=true"),
+    ({"optimizer": "rmsprop", "beta1": 0.9}, "beta1=0.9 would do nothing: optimizer=rmsprop has no β"),
     ({"objective": "lsgan", "generator_loss": "saturating"}, "only one generator loss"),
     ({"nsr": 4}, "there is no noise"),
     ({"noise_variance": 0.1}, "set noise=gaussian"),

@@ -169,6 +169,13 @@ def test_the_command_is_that_of_the_call(checkpoints: dict[str, Path], tmp_path:
 def test_what_no_command_can_repeat_is_said() -> None:
     said = obstacles(documents()["two"].document)
     assert any("made in memory" in text for text in said) and any("array in memory" in text for text in said)
+    document = json.loads(json.dumps(documents()["two"].document))
+    for one, path in zip(document["contestants"], ["folder:made", "gan.onnx"], strict=True):
+        one["path"], one["recipe"] = path, None
+    first, second = (one["name"] for one in document["contestants"])
+    (foreign,) = [text for text in obstacles(document) if "--arch" in text]
+    assert f"'{second}'" in foreign and f"'{first}'" not in foreign
+    assert shlex.split(command(document))[-2:] == [f"{first}=folder:made", f"{second}=gan.onnx"]
 
 
 # Figures and notebooks

@@ -39,11 +39,13 @@ RESOURCES = 5
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 LOWER = {
     "train": "lower batch_size or width: --set batch_size=N, --set width=N",
-    "crosstest": "lower --batch-size, or -n",
+    "crosstest": "lower -n",
     "sample": "lower -n",
     "figure": "lower -n",
     "trace": "lower -n",
 }
+# Samples go through a network in chunks of 500 whatever -n is.
+ON_A_DEVICE = "add --device cpu, or take a device with more memory"
 # What the machine lacks rather than the program.
 LACKING = {
     getattr(errno, name)
@@ -146,7 +148,8 @@ def explanation(error: Exception, command: str = "") -> tuple[int, str]:
         hint = f" Try '{context.command_path} --help'." if context is not None else ""
         return error.exit_code, f"{error.format_message()}{hint}"
     if lacks_memory(error):
-        hint = LOWER.get(command, "close other programs")
+        of_a_device = type(error).__name__ == "OutOfMemoryError" and command != "train"
+        hint = ON_A_DEVICE if of_a_device else LOWER.get(command, "close other programs")
         return RESOURCES, f"out of memory: {first_line(error):.200}; {hint}"
     if isinstance(error, OSError) and error.errno in LACKING:
         where = f"{error.filename}: " if error.filename is not None else ""

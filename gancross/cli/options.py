@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from gancross import __version__
 from gancross.distributed import is_first
 
 if TYPE_CHECKING:
@@ -21,15 +25,33 @@ def common(command: Command) -> Command:
     """Adds `-q`, `-v` and `--debug` to a command; `settings()` reads them."""
 
     @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on standard error.")
-    @click.option("-v", "--verbose", is_flag=True, help="More notes on standard error.")
+    @click.option("-v", "--verbose", is_flag=True, help="Versions, threads and seconds on standard error.")
     @click.option("--debug", is_flag=True, help="Show a traceback instead of one line on an error.")
     @functools.wraps(command)
     def wrapped(*, quiet: bool, verbose: bool, debug: bool, **arguments: Any) -> Any:
         context = click.get_current_context()
         context.find_root().meta["gancross"] = {"quiet": quiet, "verbose": verbose, "debug": debug}
-        return command(**arguments)
+        with _told() if verbose and is_first() else nullcontext():
+            return command(**arguments)
 
     return wrapped
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What CI logs are searched for: who computed, and for how long."""
+    import torch
+
+    click.echo(
+        f"gancross {__version__}, torch {torch.__version__}, Python {platform.python_version()},"
+        f" {torch.get_num_threads()} threads, {torch.cuda.device_count()} GPUs",
+        err=True,
+    )
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        click.echo(f"{time.perf_counter() - started:.1f} seconds", err=True)
 
 
 def deterministic(command: Command) -> Command:

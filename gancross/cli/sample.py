@@ -54,7 +54,7 @@ def sample(
     from gancross.files import write_atomically
 
     (parsed,) = parsed_models([model])
-    path = parsed.files[0]
+    path = parsed.files[0] if parsed.files[0].name else parsed.files[0].absolute()  # "." has no name
     target = out or path.with_name(f"{path.stem}-samples.png")
     _check_options(target, seed, columns)
     (contestant,) = load_models(

@@ -36,7 +36,8 @@ def total_variation_bound(*, fn: Share, fp: Share) -> Estimate:
 def jensen_shannon_bound(*, real: Scores, fake: Scores, score_kind: str) -> Estimate | Unavailable:
     """ln 2 + ½ E_P[ln σ(r)] + ½ E_Q[ln(1−σ(r))] ≤ JSD(P, Q), r the judge's log-ratio.
 
-    The interval is the central limit's, variances divided by n−1.
+    The interval is the central limit's, variances divided by n−1: asymptotic, and blind to kinds of samples
+    that were not seen. A judge whose scores are all saturated has one of no width.
 
     Args:
         real, fake: scores v, high meaning real.

@@ -12,6 +12,7 @@ from typing import Any, Self
 import torch
 
 from gancross.distributed import current
+from gancross.errors import UsageError
 from gancross.evaluator.document import array_sha256
 from gancross.evaluator.fidelity_plan import METRICS, check
 from gancross.evaluator.sampling import CHUNK, Label, Source
@@ -53,6 +54,10 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
         from gancross.evaluator.real_features import read_statistics
 
         if save_to is not None:
+            if "fid" not in metrics:
+                raise UsageError(
+                    "statistics of the real data are FID's: to save them ask for the metric 'fid'"
+                )
             check_target(save_to)
         given = None if statistics is None else read_statistics(statistics)
         shape = tuple(test.shape[1:])

@@ -17,7 +17,12 @@ from gancross.evaluator.statistics import LEVEL, Z
 
 FEWEST_BASELINE_RUNS = 5
 MUST_AGREE = ("data.name", "data.sha256", "data.num_real", "num_fake", "norm", "quantize", "chunk")
-FIDELITY_MUST_AGREE = ("fidelity.extractor", "fidelity.weights_sha256", "fidelity.resize")
+FIDELITY_MUST_AGREE = (
+    "fidelity.extractor",
+    "fidelity.weights_sha256",
+    "fidelity.resize",
+    "fidelity.fid_statistics_sha256",
+)
 FIDELITY = ("fid", "kid", "is", "precision", "recall")
 
 Unit = Literal["checkpoint", "method"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gancross.contestant import Contestant, Origin
+from gancross.data.catalogue import FOLDER
 from gancross.data.folder import common_shape, fits_in_memory, list_images, read_images
 from gancross.errors import UsageError
 from gancross.evaluator.document import array_sha256
@@ -36,4 +37,5 @@ def folder_contestant(
     if images.shape[1] == 1 and len(used) < len(paths):
         channels, *_ = common_shape(paths, image_size=images.shape[2])  # whatever the others' size
         images = images.repeat(1, channels, 1, 1)
-    return Contestant(name=name, samples=images, origin=Origin(path=str(folder), sha256=array_sha256(images)))
+    origin = Origin(path=f"{FOLDER}{folder}", sha256=array_sha256(images))  # as the command line has it
+    return Contestant(name=name, samples=images, origin=origin)

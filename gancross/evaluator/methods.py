@@ -23,7 +23,7 @@ RANDOM_LABELLINGS = 99_999
 BOOTSTRAP = 1999
 _BLOCK = 20_000
 
-TOO_FEW_RUNS = "fewer than 4 runs a side: no claim at 5 % is possible"
+TOO_FEW_RUNS = "fewer than 4 runs a side: no claim is made"
 
 Labels = NDArray[np.float64]
 
@@ -70,7 +70,10 @@ def method_claims(table: CrossTable, methods: Mapping[str, str], *, seed: int) -
             runs.setdefault(methods[name], []).append(i)
     compared = [_compared(table, a, b, runs, seed) for a, b in combinations(sorted(runs), 2)]
     adjusted = holm([claim.p for claim in compared])
-    return [_judged(replace(claim, holm_p=p)) for claim, p in zip(compared, adjusted, strict=True)]
+    claims = [replace(claim, holm_p=p) for claim, p in zip(compared, adjusted, strict=True)]
+    # Holm rejects the smallest p first, times the number of claims, or none at all.
+    least = len(claims) * min((smallest_p(*claim.runs) for claim in claims), default=0.0)
+    return [_judged(claim, least, len(claims)) for claim in claims]
 
 
 def cross_difference(fp: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
@@ -140,6 +143,11 @@ def _labellings(n: int, ones: int) -> Iterator[Labels]:
         yield labels
 
 
+def smallest_p(a: int, b: int) -> float:
+    """The smallest two-sided p of so many runs; with equal sides the mirrored labelling is as extreme."""
+    return (2 if a == b else 1) / math.comb(a + b, a)
+
+
 def _bootstrap(fp: NDArray[np.float64], label: Labels, random: np.random.Generator) -> tuple[float, float]:
     """Runs drawn with replacement within each side; a drawn run brings its row and its column."""
     a, b = np.flatnonzero(label == 1), np.flatnonzero(label == 0)
@@ -149,9 +157,12 @@ def _bootstrap(fp: NDArray[np.float64], label: Labels, random: np.random.Generat
     return percentile_interval(ours - theirs)
 
 
-def _judged(claim: MethodClaim) -> MethodClaim:
+def _judged(claim: MethodClaim, least: float, claims: int) -> MethodClaim:
     if min(claim.runs) < FEWEST_RUNS:
         return replace(claim, reason=TOO_FEW_RUNS)
+    if least >= ALPHA:
+        pairs = f"{claims} pairs of methods: no p after Holm can be below {least:.2g}"
+        return replace(claim, reason=f"too few runs for {pairs}, however far apart they are")
     said = (
         f"mean cross-testing FP of '{claim.a}' − that of '{claim.b}' is {claim.difference.value:+.4f} over"
         f" {claim.runs[0]} and {claim.runs[1]} runs, permutation p {claim.holm_p:.2g} after Holm"

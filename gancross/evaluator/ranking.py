@@ -13,6 +13,7 @@ from gancross.evaluator.statistics import Unavailable
 NO_THIRD_JUDGE = "no judge of both that is neither's own, makes decisions and is not blind"
 NO_OTHER_GENERATOR = "no generator but its own"
 NO_DECISIONS = "makes no decisions: no discriminator or no threshold"
+NOBODY_DECIDES = "nobody makes decisions: no discriminator has a threshold"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ def discriminator_ranking(table: CrossTable) -> list[RankedDiscriminator] | Unav
             )
         )  # fmt: skip
     if not ranked:
-        return Unavailable(reason=f"nobody {NO_DECISIONS.removeprefix('makes no ')}")
+        return Unavailable(reason=NOBODY_DECIDES)
     return sorted(ranked, key=lambda entry: (-entry.mean_j, -entry.min_j, entry.name))
 
 

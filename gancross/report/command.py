@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from gancross.data.catalogue import FOLDER
 from gancross.errors import GancrossError
 from gancross.trainer.recipes import Recipe
 
@@ -46,12 +47,22 @@ def command(document: Plain) -> str:
 
 
 def obstacles(document: Plain) -> list[str]:
-    """Why the command alone does not give this result again; empty where it does, on equal files."""
+    """Why the command alone may not give this result again; empty where it does, on equal files.
+
+    A model without a recipe may be of other code, which the record does not name.
+    """
     found = []
     unsaved = [one["name"] for one in document["contestants"] if one["path"] is None]
     if unsaved:
         listed = ", ".join(f"'{name}'" for name in unsaved)
         found.append(f"{listed}: made in memory, not read from a file")
+    foreign = [
+        one["name"] for one in document["contestants"]
+        if one["path"] is not None and one["recipe"] is None and not one["path"].startswith(FOLDER)
+    ]  # fmt: skip
+    if foreign:
+        listed = ", ".join(f"'{name}'" for name in foreign)
+        found.append(f"{listed}: without a recipe; if --arch or --describe said what it is, add them")
     if document["protocol"]["data"]["name"] == IN_MEMORY:
         found.append("the data were an array in memory")
     with_equals = [one["name"] for one in document["contestants"] if "=" in one["name"]]

@@ -9,18 +9,18 @@ from collections.abc import Iterable
 
 from gancross.errors import unknown_name
 from gancross.trainer.fields import Plain
-from gancross.trainer.recipes import CLIP, GRADIENT_PENALTY, Recipe
+from gancross.trainer.recipes import BETAS, CLIP, GAMMA_DECAY, GRADIENT_PENALTY, Recipe
 
 Line = tuple[str, str, dict[str, Plain], str]  # name, parent, differences from the parent, source
 
 _MIXTURE = Recipe(
     name="mixture", data="mixture", image_size=None, batch_size=512, network="mlp", width=128,
     normalization="none", activation="tanh", latent_dim=2, latent="normal", objective="js-logit",
-    regularizer="jensen-shannon", gamma=0.1, anneal=False, gamma_decay=0.01,
+    regularizer="jensen-shannon", gamma=0.1, anneal=False, gamma_decay=GAMMA_DECAY,
     gradient_penalty=GRADIENT_PENALTY, clip=CLIP, n_phi=1, update="alternating", penalty_every=1,
     penalty_fraction=1.0, generator_loss="non-saturating", regularize_generator=False,
     regularize_generator_from=1, noise="none", noise_variance=0.0, nsr=1, noise_players="both",
-    optimizer="adam", learning_rate=1e-3, beta1=0.5, beta2=0.999, ema=0.0, steps=50_000, seed=0,
+    optimizer="adam", learning_rate=1e-3, beta1=BETAS[0], beta2=BETAS[1], ema=0.0, steps=50_000, seed=0,
 )  # fmt: skip
 
 _WGAN: dict[str, Plain] = {"objective": "wgan", "optimizer": "rmsprop", "learning_rate": 5e-5, "n_phi": 5}

@@ -100,7 +100,7 @@ def train(
             run died; an operation is not deterministic.
         Interrupted: SIGINT, SIGTERM or SIGUSR1 came; everything up to the last whole step is saved.
     """
-    every = checkpoint_every or max(1, math.ceil(recipe.steps / MILESTONES))
+    every = max(1, math.ceil(recipe.steps / MILESTONES)) if checkpoint_every is None else checkpoint_every
     if every < 1 or log_every < 1:
         raise UsageError("checkpoint_every and log_every must be at least 1")
     processes = current()

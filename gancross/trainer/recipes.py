@@ -27,6 +27,8 @@ OF_THE_REGULARIZER = (
 )  # fmt: skip
 CLIP = 0.01  # Arjovsky et al. 2017
 GRADIENT_PENALTY = 10.0  # Gulrajani et al. 2017
+GAMMA_DECAY = 0.01  # Algorithm 1's α
+BETAS = (0.5, 0.999)  # of Adam, Radford et al. 2016
 
 
 def own_regularizers(objective: str) -> tuple[str, ...]:
@@ -240,6 +242,11 @@ class Recipe:
         if self.objective in ONE_GENERATOR_LOSS:
             why = f"objective={self.objective} has only one generator loss"
             yield "generator_loss", "non-saturating", why
+        if not self.anneal or self.regularizer not in WEIGHTINGS:
+            yield "gamma_decay", GAMMA_DECAY, "set anneal=true"
+        if self.optimizer != "adam":
+            why = f"optimizer={self.optimizer} has no β"
+            yield from (("beta1", BETAS[0], why), ("beta2", BETAS[1], why))
         if self.noise == "none":
             why = "there is no noise; set noise=gaussian or noise=laplacian"
             yield from (("noise_variance", 0.0, why), ("nsr", 1, why), ("noise_players", "both", why))

@@ -15,6 +15,7 @@ from joblib import Parallel, delayed
 
 from gancross.checkpoint import load_contestant
 from gancross.contestant import Contestant
+from gancross.data.sets import DataSet
 from gancross.devices import resolve_device, shared_devices
 from gancross.errors import GancrossError, Interrupted, UsageError
 from gancross.evaluator.crosstest import crosstest, load_reals
@@ -25,6 +26,7 @@ from gancross.report.html import html_report
 from gancross.report.markdown import markdown_report
 from gancross.report.samples import sample_pictures, write_samples
 from gancross.trainer.interruption import stop_requests
+from gancross.trainer.lock import locked
 from gancross.trainer.loop import train
 from gancross.workflow.clusters import CLUSTERS
 from gancross.workflow.execution import Ended, Execution
@@ -63,8 +65,8 @@ def run_benchmark(
 
     Raises:
         UsageError: `out` is a file, or data and recipes do not fit together.
-        ResourceError: a cluster or its library is missing, or data, or the weights that the metrics need;
-            said before anything is trained.
+        ResourceError: another benchmark is at work in `out`; a cluster or its library is missing, or data, or
+            the weights that the metrics need; said before anything is trained.
         GancrossError: a run failed; with that run's exit code.
         Interrupted: SIGINT, SIGTERM or SIGUSR1 came; every local run saved its last step.
     """
@@ -78,13 +80,20 @@ def run_benchmark(
         seed=asked.seed, download=execution.download,
     )  # fmt: skip
     _check_metrics(spec, reals.shape)
-    train_all(spec.runs, out, execution=execution, progress=progress)
+    with locked(out):
+        train_all(spec.runs, out, execution=execution, progress=progress)
+        return _judged(spec, out, reals, device=execution.device, progress=progress)
+
+
+def _judged(spec: Spec, out: Path, reals: DataSet, *, device: str, progress: Progress | None) -> Benchmarked:
+    """Cross-tests the runs and writes record and reports."""
+    asked = spec.crosstest
     contestants = [contestant_of(out, run) for run in spec.runs]
     result = crosstest(
         contestants, data=reals,
         num_samples=asked.num_samples, seed=asked.seed, norm=asked.norm, quantize=asked.quantize,
         controls=asked.controls, norm_check=asked.norm_check, metrics=asked.metrics,
-        kid_subset_size=asked.kid_subset_size, device=execution.device, progress=progress,
+        kid_subset_size=asked.kid_subset_size, device=device, progress=progress,
     )  # fmt: skip
     made = Benchmarked(
         result=result, record=out / "result.json", html=out / "report.html", markdown=out / "report.md",
@@ -92,7 +101,7 @@ def run_benchmark(
     )  # fmt: skip
     pictures = sample_pictures(
         contestants, reals, num_samples=asked.num_samples, seed=asked.seed,
-        device=resolve_device(execution.device),
+        device=resolve_device(device),
     )  # fmt: skip
     result.save(made.record)
     write_samples(made.record, pictures)
