@@ -45,6 +45,9 @@ learning_rate = 1e-4
 """
 
 
+ALIVE = {"alive_below": 0.5, "alive_spread": 0.25}
+
+
 def test_the_page_is_what_the_records_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run: python benchmarks/reproduce.py"
 
@@ -251,23 +254,26 @@ def test_the_verdict_on_noise(changes: dict[str, float], word: str) -> None:
 )  # fmt: skip
 def test_the_verdict_on_what_lives(free: list[float], held: list[float], word: str) -> None:
     runs = [
-        {"label": label, "trace": {"coarse": [2.0, value]}}
+        {"label": label, "trace": {"coarse": [2.0, value], "spread": [1.0, 1.0]}}
         for label, values in (("unregularized", free), ("γ₀ = 2 annealed", held)) for value in values
     ]  # fmt: skip
-    record = {"runs": runs, "protocol": {"alive_below": 0.5}}
+    record = {"runs": runs, "protocol": ALIVE}
     assert image_verdicts.architectures(record).startswith(word)
     assert image_verdicts.architectures(record | {"runs": runs[:2]}).startswith(verdicts.UNDECIDED)
 
 
 def test_a_run_that_diverges_is_dead_whatever_its_last_samples_were() -> None:
     def fate(*coarse: float, diverged: bool = False) -> str:
-        return image_verdicts.fate({"trace": {"coarse": coarse}, "diverged": diverged}, 0.5)
+        trace = {"coarse": coarse, "spread": [1.0] * len(coarse)}
+        return image_verdicts.fate({"trace": trace, "diverged": diverged}, ALIVE)
 
     assert [fate(2.0, 0.4), fate(2.0, 0.6), fate(0.4, 0.6), fate(0.4, 0.3, diverged=True)] == [
         "alive", "never alive", "died", "diverged"]  # fmt: skip
-    alive = {"label": "γ₀ = 2 annealed", "trace": {"coarse": [0.1]}}
-    free = {"label": "unregularized", "trace": {"coarse": [0.1]}}
-    record = {"runs": [alive, free], "protocol": {"alive_below": 0.5}, "lost": []}
+    flat = {"coarse": [0.2, 0.2], "spread": [0.9, 0.1]}
+    assert image_verdicts.fate({"trace": flat}, ALIVE) == "died"
+    alive = {"label": "γ₀ = 2 annealed", "trace": {"coarse": [0.1], "spread": [1.0]}}
+    free = alive | {"label": "unregularized"}
+    record = {"runs": [alive, free], "protocol": ALIVE, "lost": []}
     assert image_verdicts.architectures(record).startswith(verdicts.NO)
     record["lost"] = [{"name": "unregularized-tanh", "label": "unregularized"}]
     said = image_verdicts.architectures(record)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,17 +11,18 @@ from numpy.typing import NDArray
 from reproduction.tables import NORMS, ROUNDED, by, share, table, whole
 
 Plain = dict[str, Any]
-Factor = tuple[int, ...]  # axes whose means it is made of; what fewer of them explain is not its own
+Factor = tuple[int, ...]  # axes whose means it is made of; a run is one of its method, so it has both
 REST = "the rest"
 METHODS = {"the generator's method": (0,), "the judge's method": (2,), "which methods meet": (0, 2)}
 ALONG: dict[str, Factor] = {
     **METHODS, "the generator's step": (1,), "the judge's step": (3,), "which steps meet": (1, 3),
 }  # fmt: skip
-AT_THE_END: dict[str, Factor] = {**METHODS, "the generator's run": (0, 1), "the judge's run": (2, 3)}
+AT_THE_END: dict[str, Factor] = {
+    **METHODS, "the generator's run": (0, 1), "the judge's run": (2, 3), "which two runs meet": (0, 1, 2, 3),
+}  # fmt: skip
 MODES: dict[str, Factor] = {
     "the use of batch norm": (4,), "which judge's method under which use": (2, 4), "rounding": (5,),
 }  # fmt: skip
-NESTED = {(0, 1): (0,), (2, 3): (2,)}  # a run is a run of its method: seed 0 of one is not that of the other
 
 
 def along_training(snapshots: Plain) -> list[str]:
@@ -64,10 +64,11 @@ def explained(fp: NDArray[np.float64], factors: dict[str, Factor]) -> dict[str, 
     """Shares of the variance of FP, in [0, 1]; they sum to 1, or are all 0 where FP never differs.
 
     A balanced analysis of variance: Σ (mean of the factor's levels − mean)² over all cells, divided by the
-    total, less what its parts explain: of two factors together each alone, of a run its method.
+    total, less what factors of fewer of its axes explain: of two together each alone, of a run its method.
 
     Args:
         fp: one axis for each property of the generator, the judge, or the mode.
+        factors: those of fewer axes first.
     """
     away = fp - fp.mean()
     total = float((away**2).sum())
@@ -77,11 +78,10 @@ def explained(fp: NDArray[np.float64], factors: dict[str, Factor]) -> dict[str, 
         means = away.mean(axis=others, keepdims=True)
         return float((np.broadcast_to(means, away.shape) ** 2).sum()) / total if total else 0.0
 
-    shares = {}
+    shares: dict[str, float] = {}
     for name, axes in factors.items():
-        parts: Iterable[Factor] = combinations(axes, len(axes) - 1) if len(axes) > 1 else ()
-        parts = [NESTED[axes]] if axes in NESTED else parts
-        shares[name] = max(0.0, of(axes) - sum(map(of, parts)))  # rounding may leave −1e-17
+        parts = sum(shares[part] for part in shares if set(factors[part]) < set(axes))
+        shares[name] = max(0.0, of(axes) - parts)  # rounding may leave −1e-17
     return shares | {REST: max(0.0, 1.0 - sum(shares.values())) if total else 0.0}
 
 

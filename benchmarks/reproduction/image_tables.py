@@ -64,7 +64,7 @@ def ranking(record: Plain) -> list[str]:
     return table(header, rows)
 
 
-def along(runs: Sequence[Plain], *, alive_below: float) -> list[str]:
+def along(runs: Sequence[Plain], protocol: Plain) -> list[str]:
     """One row for each run: alive or why not, distances at the saved steps, the discriminator at the end."""
     steps = runs[0]["trace"]["step"]
     header = ("method", "alive", *(f"coarse, step {whole(step)}" for step in steps), "texture", "spread",
@@ -76,7 +76,7 @@ def along(runs: Sequence[Plain], *, alive_below: float) -> list[str]:
         shown = [small(value) for value in coarse] if found["step"] == steps else [
             *[DASH] * (len(steps) - 1), f"{small(coarse[-1])} at {whole(found['step'][-1])}"]  # fmt: skip
         rows.append((
-            f"{one['facet']}, {one['label']}", fate(one, alive_below), *shown,
+            f"{one['facet']}, {one['label']}", fate(one, protocol), *shown,
             *(small(found[key][-1]) for key in ("texture", "spread")),
             *(share(found[key][-1]) if key in found else DASH for key in ("fn", "fp")),
             small(found["margin"][-1]),

@@ -71,7 +71,7 @@ def architectures(record: Plain) -> str:
     """Reproduced if every regularized run lives to the end and some unregularized run does not."""
     fates: dict[str, list[str]] = {}
     for one in record["runs"]:
-        fates.setdefault(kind(one), []).append(fate(one, record["protocol"]["alive_below"]))
+        fates.setdefault(kind(one), []).append(fate(one, record["protocol"]))
     for one in record.get("lost", []):
         fates.setdefault(kind(one), []).append(DIVERGED)
     listed = "; ".join(
@@ -86,14 +86,15 @@ def architectures(record: Plain) -> str:
     return f"{word} Alive at the end: {listed}."
 
 
-def fate(run: Plain, alive_below: float) -> str:
-    """Alive at its last saved step, or why not."""
-    coarse = run["trace"]["coarse"]
+def fate(run: Plain, protocol: Plain) -> str:
+    """Alive at its last saved step, or why not: nearer to the data than their mean image, and spread out."""
     if run.get("diverged"):
         return DIVERGED
-    if coarse[-1] < alive_below:
-        return ALIVE
-    return DIED if min(coarse) < alive_below else NEVER
+    lives = [
+        coarse < protocol["alive_below"] and spread >= protocol["alive_spread"]
+        for coarse, spread in zip(run["trace"]["coarse"], run["trace"]["spread"], strict=True)
+    ]
+    return ALIVE if lives[-1] else DIED if any(lives) else NEVER
 
 
 def levels(record: Plain) -> str:

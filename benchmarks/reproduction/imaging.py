@@ -18,6 +18,7 @@ from gancross.evaluator.frechet import Array, Moments, Statistics, covariance_fa
 from gancross.report.figure_labels import architecture
 from gancross.report.figure_runs import SavedRun, common_steps, saved_run
 from gancross.report.trace import Asked, trace
+from gancross.trainer.monitors import COLLAPSED_SPREAD
 from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import PlannedRun, Spec
 from reproduction import crossing, histories, records
@@ -28,7 +29,7 @@ MOST_STEPS = 5
 COARSE = 8  # side of the thumbnails
 PATCH, STRIDE = 5, 9
 CHUNK = 500
-ALIVE = 0.5  # coarse distance; that of a generator of nothing but the reals' mean image is 1
+ALIVE = 1.0  # coarse distance of a generator of nothing but the reals' mean image
 COPIES = (1, 4, 16, 64, 256)  # test images that a collapsed generator would make and nothing else
 LOGGED = ("spread", "gradient_discriminator", "gradient_generator")
 
@@ -87,7 +88,7 @@ def images(spec: Spec, out: Path) -> Plain:
     return {
         "protocol": {
             "data": reals.name, "image_size": reals.image_size, "num_fake": SAMPLES,
-            "num_real": len(reals.held_out(SAMPLES)), "alive_below": ALIVE,
+            "num_real": len(reals.held_out(SAMPLES)), "alive_below": ALIVE, "alive_spread": COLLAPSED_SPREAD,
             "collapsed_to": collapsed(reals, sticks["coarse"]),
         },
         "runs": [

@@ -169,12 +169,13 @@ def _images(record: Plain) -> list[str]:
     size = f", resized to {protocol['image_size']}×{protocol['image_size']}" if protocol["image_size"] else ""
     return [
         f"Data: CIFAR-10 as JPEG files{size}; {protocol['num_fake']:,} samples of a step against"
-        f" {protocol['num_real']:,} test images. {FROM_AFAR} A run is *alive* while its coarse distance is"
-        f" below {protocol['alive_below']:g}. For comparison, generators that make so many of the test images"
+        f" {protocol['num_real']:,} test images. {FROM_AFAR} A run is *alive* while its samples are"
+        f" nearer to the data than that, and their *spread*, relative to the data's, is at least"
+        f" {protocol['alive_spread']:g}. For comparison, generators that make so many of the test images"
         " over and over and nothing else have"
         f" {', '.join(f'{count}: {tables.small(far)}' for count, far in protocol['collapsed_to'].items())}:"
-        " a collapse to dozens of images passes for alive. *Spread* is relative to the data's.",
-        "", *image_tables.along(record["runs"], alive_below=protocol["alive_below"]),
+        " a collapse to a dozen images passes for alive.",
+        "", *image_tables.along(record["runs"], protocol),
     ]  # fmt: skip
 
 
