@@ -175,11 +175,11 @@ SECTIONS: dict[str, Section] = {
             key="crosstest-cifar10-plain",
             heading="§5.5: cross-testing on CIFAR-10 (JPEG), without normalization",
             claim="As with batch norm; without it a discriminator judges in one mode only.",
-            remark="The method is hardly to be seen. Of the pairs of an unregularized and a regularized run one"
-            " gives nearly the paper's outcome turned round, one has both discriminators fooled by almost"
+            remark="The method is hardly to be seen. Of the pairs of an unregularized and a regularized run"
+            " one gives nearly the paper's outcome turned round, one has both discriminators fooled by almost"
             " everything, and two differ little: had one run of each been trained, as in the paper, the table"
-            " could have said anything. Along training the steps decide: a later discriminator sees through"
-            " most generators, a later generator fools most discriminators of its past, and the discriminator"
+            " could have said anything. Along training the steps decide: a later discriminator sees"
+            " through most generators, a later generator fools most discriminators of its past, and the discriminator"
             " that wins is the one that has been trained for longer. Rounding to whole levels changes nothing"
             " here. At this width the generators without normalization make few kinds of images.",
             analysis=imaging.crosstested_images, picture=cross_drawings.heat_map,
