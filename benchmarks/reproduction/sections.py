@@ -179,9 +179,10 @@ SECTIONS: dict[str, Section] = {
             " one gives nearly the paper's outcome turned round, one has both discriminators fooled by almost"
             " everything, and two differ little: had one run of each been trained, as in the paper, the table"
             " could have said anything. Along training the steps decide: a later discriminator sees"
-            " through most generators, a later generator fools most discriminators of its past, and the discriminator"
-            " that wins is the one that has been trained for longer. Rounding to whole levels changes nothing"
-            " here. At this width the generators without normalization make few kinds of images.",
+            " through most generators, a later generator fools most discriminators of its past, and the"
+            " discriminator that wins is the one that has been trained for longer. Rounding to whole levels"
+            " changes nothing here. At this width the generators without normalization make few kinds of"
+            " images.",
             analysis=imaging.crosstested_images, picture=cross_drawings.heat_map,
         ),
         Section(
