@@ -1,16 +1,20 @@
 """One update of each player: what is minimised, what is touched, what is paid for."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
+from gancross import models
 from gancross.models.batch_norm import frozen_averages
 from gancross.trainer.experiments import recipe
+from gancross.trainer.gradients import Route
 from gancross.trainer.objectives import OBJECTIVES
 from gancross.trainer.regularizers import f_divergence, gradient_penalty, jensen_shannon
-from gancross.trainer.step import Players, discriminator_step, generator_step, optimizer
+from gancross.trainer.state import make_players
+from gancross.trainer.step import Players, discriminator_step, generator_step, optimizer, simultaneous_step
 from gancross.trainer.weightings import WEIGHTINGS
 
 BASE = recipe("mixture").with_changes({"batch_size": 16, "gamma": 0.5, "learning_rate": 1e-3})
@@ -300,3 +304,48 @@ def test_optimizers_are_those_of_the_recipe():
     assert isinstance(rmsprop, torch.optim.RMSprop)
     assert rmsprop.defaults["lr"] == 5e-5
     assert rmsprop.defaults["alpha"] == 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "shape"),
+    [
+        ("cifar10-dcgan", {"width": 4}, (3, 32, 32)),
+        ("cifar10-dcgan", {"width": 4, "normalization": "none"}, (3, 32, 32)),
+        ("cifar10-dcgan", {"width": 4, "update": "simultaneous"}, (3, 32, 32)),
+        ("cifar10-wgan-gp", {"width": 4}, (3, 32, 32)),
+        ("lsun-dcgan-tanh", {"width": 2}, (3, 64, 64)),
+        ("lsun-resnet", {"width": 2}, (3, 64, 64)),
+        ("digits", {"width": 4}, (1, 8, 8)),
+    ],
+)  # fmt: skip
+def test_how_samples_lie_in_memory_moves_no_weight(name, changes, shape):
+    """Images that were read as rows of pixels are channels last; fused optimizers do not look at strides."""
+    chosen = recipe(name).with_changes(changes | {"batch_size": 8})
+    network = models.Shape(
+        sample=shape, latent_dim=chosen.latent_dim, width=chosen.width, normalization=chosen.normalization,
+        activation=chosen.activation,
+    )  # fmt: skip
+    real = torch.tanh(draw(8, *shape, seed=5))
+    ends = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        for by_double_backward in (False, True):
+            made = make_players(chosen, models.pair(chosen.network, network), torch.device("cpu"))
+            made.generator.double(), made.discriminator.double()
+            if by_double_backward:
+                made = replace(made, route=Route())
+            for update in range(2):
+                step = simultaneous_step if chosen.update == "simultaneous" else discriminator_step
+                step(
+                    made, chosen, real=real.contiguous(memory_format=layout), gamma=chosen.gamma,
+                    latents=draw(8, chosen.latent_dim, seed=6 + update), update=update,
+                )  # fmt: skip
+            weights = [
+                value for player in (made.discriminator, made.generator) for value in player.parameters()
+            ]
+            assert all(one.grad is None or one.grad.stride() == one.stride() for one in weights)
+            ends.append(torch.cat([value.detach().flatten() for value in weights]))
+    before = make_players(chosen, models.pair(chosen.network, network), torch.device("cpu"))
+    start = torch.cat([value.detach().double().flatten() for value in before.discriminator.parameters()])
+    assert (ends[0][: len(start)] - start).norm() > 1e-3  # something was learnt
+    for end in ends[1:]:
+        torch.testing.assert_close(end, ends[0], rtol=0, atol=1e-6)  # a step is 2e-4

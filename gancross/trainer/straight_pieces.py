@@ -257,7 +257,15 @@ class Multiple(Straight):
 
 
 def accumulate(parameter: torch.Tensor, gradient: torch.Tensor) -> None:
-    """Adds to a parameter's `grad`, as a backward pass does; frozen parameters keep none."""
+    """Adds to a parameter's `grad`, as a backward pass does; frozen parameters keep none.
+
+    As in a backward pass `grad` has the parameter's strides. Fused optimizers walk both in the order of
+    memory: a gradient of channels-last samples, lying as they do, would update other weights than its own.
+    """
     if not parameter.requires_grad:
         return
-    parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
+    if parameter.grad is None:
+        alike = gradient.stride() == parameter.stride()
+        parameter.grad = gradient if alike else torch.empty_like(parameter).copy_(gradient)
+    else:
+        parameter.grad.add_(gradient)
