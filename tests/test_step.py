@@ -330,7 +330,8 @@ def test_how_samples_lie_in_memory_moves_no_weight(name, changes, shape):
     for layout in (torch.contiguous_format, torch.channels_last):
         for by_double_backward in (False, True):
             made = make_players(chosen, models.pair(chosen.network, network), torch.device("cpu"))
-            made.generator.double(), made.discriminator.double()
+            made.generator.double()
+            made.discriminator.double()
             if by_double_backward:
                 made = replace(made, route=Route())
             for update in range(2):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from gancross.data.catalogue import FOLDER
 from gancross.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from gancross.evaluator.onnx_models import Description
 
 Command = Callable[..., Any]
-FOLDER = "folder:"
 DESCRIBED = ("score_kind", "orientation", "threshold", "data_range", "latent")
 TRUST = "runs Python code on this machine with all your rights: add --trust-code if you trust it"
 

@@ -95,6 +95,7 @@ def load(
     from gancross.data.workers import resolve_workers
 
     readers = resolve_workers(workers)
+    _check_side(image_size)
     if name.startswith(FOLDER):
         from gancross.data import folder
 
@@ -120,6 +121,7 @@ def known_shape(name: str, *, image_size: int | None) -> tuple[int, ...] | None:
         UsageError: no such name, or a size that the set does not come in.
         DataError: a folder's file is not an image.
     """
+    _check_side(image_size)
     if name.startswith(FOLDER):
         from gancross.data import folder
 
@@ -144,11 +146,14 @@ class Asked:
     workers: int
 
 
+def _check_side(image_size: int | None) -> None:
+    if image_size is not None and image_size < 1:
+        raise UsageError(f"image_size must be at least 1, is {image_size}")
+
+
 def _check_size(name: str, entry: Entry, image_size: int | None) -> None:
     if image_size is None or image_size in (entry.image_size, entry.padded):
         return
-    if image_size < 1:
-        raise UsageError(f"image_size must be at least 1, is {image_size}")
     if not entry.resizable:
         sizes = [f"{size}×{size}" for size in (entry.image_size, entry.padded) if size is not None]
         comes = f"; it comes at {' or '.join(sizes)}" if sizes else ""

@@ -41,13 +41,11 @@ def load(root: Path, *, image_size: int | None, workers: int = 0) -> DataSet:
         workers: processes that read the images of a large folder.
 
     Raises:
-        UsageError: no such folder, no images, images of several sizes without `image_size`, or one below 1.
+        UsageError: no such folder, no images, or images of several sizes without `image_size`.
         DataError: a file is not an image that can be read as 8-bit grey or RGB.
     """
     if not root.is_dir():
         raise UsageError(f"data folder:{root}: no such folder")
-    if image_size is not None and image_size < 1:
-        raise UsageError(f"image_size must be at least 1, is {image_size}")
     train_paths, test_paths, split = _halves(root)
     name, paths = f"folder:{root}", [*train_paths, *test_paths]
     if fits_in_memory(paths, image_size=image_size):

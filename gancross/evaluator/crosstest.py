@@ -25,7 +25,7 @@ from gancross.evaluator.document import Asked, document
 from gancross.evaluator.fidelity_pass import FidelityPass
 from gancross.evaluator.judging import Norm
 from gancross.evaluator.result import Result
-from gancross.evaluator.sampling import CHUNK, Source, check_fit, fake_source
+from gancross.evaluator.sampling import CHUNK, Source, check_fit, check_numbers, fake_source
 from gancross.evaluator.scoring import evaluating, score_all
 from gancross.memory import kept_memory
 
@@ -202,22 +202,6 @@ def training_reals(
     if train.size is None:
         return None, "endless data: no sample is seen twice, so there is no training set"
     return next(train.batches(seed=seed, batch_size=min(n, train.size), start=0)), ""
-
-
-def check_numbers(*, num_samples: int, seed: int, norm: str, batch_size: int | None = None) -> None:
-    """What a cross-test is asked for, before any work.
-
-    Raises:
-        UsageError: a number is out of its range, or there is no such norm.
-    """
-    if num_samples < 1:
-        raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
-    if seed < 0:
-        raise UsageError(f"the seed must be at least 0, is {seed}")
-    if batch_size is not None and batch_size < 1:
-        raise UsageError(f"the batch size must be at least 1, is {batch_size}")
-    if norm not in ("eval", "batch"):
-        raise UsageError(f"norm must be 'eval' or 'batch', is {norm!r}")
 
 
 def _judges(contestants: Sequence[Contestant]) -> list[Contestant]:

@@ -125,6 +125,22 @@ def chunks(
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
 
 
+def check_numbers(*, num_samples: int, seed: int, norm: str, batch_size: int | None = None) -> None:
+    """What a cross-test is asked for, before any work.
+
+    Raises:
+        UsageError: a number is out of its range, or there is no such norm.
+    """
+    if num_samples < 1:
+        raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
+    if seed < 0:
+        raise UsageError(f"the seed must be at least 0, is {seed}")
+    if batch_size is not None and batch_size < 1:
+        raise UsageError(f"the batch size must be at least 1, is {batch_size}")
+    if norm not in ("eval", "batch"):
+        raise UsageError(f"norm must be 'eval' or 'batch', is {norm!r}")
+
+
 def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], device: torch.device) -> None:
     """Before long work: every contestant's samples have the shape of the data.
 

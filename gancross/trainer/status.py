@@ -79,7 +79,7 @@ def reported(root: Path, *, step: int, steps: int) -> Iterator[None]:
         with contextlib.suppress(GancrossError):  # the work's own error says more than a full disk's
             write_status(root, _ending(error), step=step if now is None else now.step, steps=steps)
         raise
-    write_status(root, "done", step=max(step, steps), steps=steps)
+    write_status(root, "done", step=steps, steps=steps)
 
 
 def _ending(error: BaseException) -> str:

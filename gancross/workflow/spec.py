@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gancross.errors import UsageError, unknown_name
-from gancross.evaluator.crosstest import check_numbers
 from gancross.evaluator.fidelity_plan import check_names
 from gancross.evaluator.judging import Norm
+from gancross.evaluator.sampling import check_numbers
 from gancross.files import read_bytes
 from gancross.trainer.experiments import recipe
 from gancross.trainer.recipes import Recipe
