@@ -28,7 +28,7 @@ GANCROSS = ("-m", "gancross")
 WITH_WORKERS = (str(ROOT / "tests" / "with_workers.py"),)
 # Seconds of processor time: from the first imports, which take about two, into the work, where one moment
 # is like another.
-DELAYS = (0.1, 0.3, 0.6, 0.9, 1.2, 1.6, 2.2, 4.0)
+DELAYS = (0.1, 0.4, 0.8, 1.2, 2.0, 4.0)
 COMMANDS = {
     "train": "train mixture --set width=8 --steps 1000000 --checkpoint-every 50 --out run -q",
     "crosstest": "crosstest {model} -n 3000000 --device cpu --json record.json -q",
