@@ -193,6 +193,17 @@ def test_the_variance_of_cross_fp_is_taken_apart() -> None:
     assert sum(shares.values()) == pytest.approx(1) and min(shares.values()) >= 0
 
 
+def test_relatives_are_told_apart_by_run_and_step() -> None:
+    fp = [[0.0, 0.1, 0.5, 0.6], [0.2, 0.0, 0.7, 0.5], [0.5, 0.8, 0.0, 0.1], [0.9, 0.5, 0.2, 0.0]]
+    shown = dependence.relatives({"variants": ["a", "a", "b", "b"], "steps": [1, 2, 1, 2], "fp": fp})
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown[2:]]
+    assert rows == [
+        ["its own", "the same step", "0.000 [0.000, 0.000]"], ["its own", "before", "0.100 [0.100, 0.100]"],
+        ["its own", "after", "0.200 [0.200, 0.200]"], ["the other", "the same step", "0.500 [0.500, 0.500]"],
+        ["the other", "before", "0.700 [0.600, 0.800]"], ["the other", "after", "0.800 [0.700, 0.900]"],
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", [*dependence.AT_THE_END, *dependence.MODES])
 def test_what_alone_decides_explains_everything(name: str) -> None:
     factors = dependence.AT_THE_END | dependence.MODES
@@ -307,9 +318,11 @@ def crosstest_record(
     sides = {"unregularized": free, "regularized": held}
     names = [f"{side}-seed{seed}" for side in sides for seed in range(runs)]
     fp = [[sides[judge.split("-")[0]] for judge in names] for _ in names]
+    named = {"regularized": runs**2} if held < free else {}
     return {
         "runs": [{"name": name, "variant": name.split("-")[0], "fn": fn, "fidelity": {}} for name in names],
         "cross_fp": {"names": names, "judges": names, "fp": fp}, "blind": [], "refusals": {},
+        "verdicts": {"paper": {"pairs": runs**2, **named}, "strict": {"pairs": runs**2}},
         "claims": [{"winner": winner, "p": 0.01, "runs": [runs, runs]}],
     }  # fmt: skip
 
@@ -323,13 +336,16 @@ def crosstest_record(
         (crosstest_record(0.3, 0.2, runs=5), f"{verdicts.NO} The methods do not differ beyond chance"),
         (crosstest_record(1.0, 0.0, runs=5, winner="regularized", fn=0.9), f"{verdicts.PARTLY} The m"),
         # two runs a side allow no claim: what all pairs show is said, and that it is no more
-        (crosstest_record(1.0, 0.0, runs=2), f"{verdicts.YES} The methods differ in all pairs of runs (few"),
-        (crosstest_record(0.0, 1.0, runs=2), f"{verdicts.NO} It is the other way round, in all pairs"),
-        (crosstest_record(0.5, 0.5, runs=2), f"{verdicts.NO} The methods do not differ in all pairs"),
+        (crosstest_record(1.0, 0.0, runs=2), f"{verdicts.YES} The methods differ in every rate (few"),
+        (crosstest_record(0.0, 1.0, runs=2), f"{verdicts.NO} It is the other way round, in every rate"),
+        (crosstest_record(0.5, 0.5, runs=2), f"{verdicts.NO} The methods do not differ in every rate"),
     ],
 )  # fmt: skip
 def test_the_verdict_on_cross_testing(record: Plain, said: str) -> None:
-    assert verdicts.crosstest(record).startswith(said)
+    text = verdicts.crosstest(record)
+    assert text.startswith(said)
+    named = record["verdicts"]["paper"].get("regularized", 0)
+    assert f"The paper's rule names unregularized in 0 and regularized in {named}." in text
 
 
 def test_a_mode_that_turns_the_direction_is_no_reproduction() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reproduction.tables import NORMS, ROUNDED, by, share, table, whole
+from reproduction.tables import NORMS, ROUNDED, by, share, spread, table, whole
 
 Plain = dict[str, Any]
 Factor = tuple[int, ...]  # axes whose means it is made of; a run is one of its method, so it has both
@@ -32,6 +32,22 @@ def along_training(snapshots: Plain) -> list[str]:
     fp_MSMS = np.array(snapshots["fp"]).reshape((len(methods), len(steps)) * 2)
     texts = [methods, [whole(step) for step in steps]] * 2
     return _table(fp_MSMS, ALONG, texts)
+
+
+def relatives(snapshots: Plain) -> list[str]:
+    """One run of each method: FP by whose samples are judged, made before or after the judge's step."""
+    places = list(zip(snapshots["variants"], snapshots["steps"], strict=True))
+    found: dict[tuple[str, str], list[float]] = {
+        (whose, when): []
+        for whose in ("its own", "the other")
+        for when in ("the same step", "before", "after")
+    }
+    for (maker, made), row in zip(places, snapshots["fp"], strict=True):
+        for (judge, judged), fp in zip(places, row, strict=True):
+            when = "the same step" if made == judged else "before" if made < judged else "after"
+            found["its own" if maker == judge else "the other", when].append(fp)
+    rows = [(*relation, spread(rates)) for relation, rates in found.items() if rates]
+    return table(("samples of which generator", "from when, seen from the judge", "mean FP"), rows, left=2)
 
 
 def at_the_end(record: Plain) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gancross.json_values import parsed
 from reproduction import full_scale, image_tables, image_verdicts, tables, verdicts
-from reproduction.dependence import along_training, at_the_end
+from reproduction.dependence import along_training, at_the_end, relatives
 from reproduction.histories import RULE
 from reproduction.sections import RESULTS, SECTIONS, Section
 
@@ -130,7 +130,7 @@ def _crosstest(record: Plain) -> list[str]:
         *_depends(record),
         "The picture: one run of each method along training, every step's discriminator on every step's"
         " samples, of its own method and of the other. There a method cannot be told from its one run:", "",
-        *along_training(record["snapshots"]),
+        *along_training(record["snapshots"]), "", *relatives(record["snapshots"]),
     ]  # fmt: skip
 
 

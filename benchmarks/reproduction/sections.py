@@ -169,6 +169,18 @@ SECTIONS: dict[str, Section] = {
             key="crosstest-cifar10", heading="§5.5: cross-testing on CIFAR-10 (JPEG), with batch norm",
             claim="The regularized discriminator recognises the unregularized GAN's samples (cross-testing"
             " FP 0.0), the unregularized one takes the regularized GAN's for real (1.0).",
+            remark="With running averages a discriminator knows the samples of its own generator as it is at"
+            " that very step, and takes most of all else for real: its own generator's of some thousand steps"
+            " before or after, the other's of any step, and noise. Its method hardly matters, and unlike"
+            " without normalization neither does how long it was trained. With the statistics of the batch,"
+            " which is of test images only or of one generator's samples only, the same discriminators"
+            " recognise most generated samples, whoever made them. So FP depends above all on the use"
+            " of batch norm, of which the paper does not say which it had, and then on whether the samples"
+            " are of the judge's contemporary; the published outcome, one discriminator fooled and the other"
+            " not, is met under neither use. The paper's rule always names the unregularized discriminator,"
+            " which is fooled somewhat less and pays with more test images called generated. The samples"
+            " themselves say otherwise: by texture both regularized generators are nearer to the data than"
+            " both unregularized ones. Rounding to whole levels changes nothing.",
             analysis=imaging.crosstested_images, picture=cross_drawings.heat_map,
         ),
         Section(

@@ -157,7 +157,8 @@ def _comparable(run: Plain) -> bool:
 def crosstest(record: Plain) -> str:
     """Reproduced if the methods differ as the paper says, and as far, and discriminators know reals at all.
 
-    Beyond chance where there are runs enough for a claim, else in every pair of runs; and in every mode.
+    Beyond chance where there are runs enough for a claim, else so that all rates of one method lie below all
+    of the other; and in every mode.
     """
     if set(by(record["runs"], "variant")) != {"unregularized", "regularized"}:
         return f"{UNDECIDED} There are runs of one method only."
@@ -183,9 +184,10 @@ def crosstest(record: Plain) -> str:
     blind = f" Blind judges, which take noise for real: {len(record['blind'])} of {len(record['runs'])}."
     refusals = "; ".join(f"{reason} ({count})" for reason, count in record["refusals"].items())
     strict = f" Why *strict* names nobody: {refusals}." if refusals else ""
+    named = " and ".join(f"{name} in {record['verdicts']['paper'].get(name, 0)}" for name in fooled)
     return (
-        f"{word} {said}, over {len(fooled['regularized'])} pairs of runs.{blind}{strict}"
-        f" {_samples(record, winner=winner)}"
+        f"{word} {said}, over {len(fooled['regularized'])} pairs of runs. The paper's rule names {named}."
+        f"{blind}{strict} {_samples(record, winner=winner)}"
     )
 
 
@@ -197,7 +199,7 @@ def _difference(record: Plain, fooled: dict[str, list[float]]) -> tuple[str | No
         runs = " and ".join(map(str, claim["runs"]))
         return claim["winner"], f"beyond chance (permutation p {small(claim['p'])} over {runs} runs)"
     free, held = fooled["unregularized"], fooled["regularized"]
-    how = f"in all pairs of runs (fewer than {FEWEST_RUNS} a side: no more can be said)"
+    how = f"in every rate (fewer than {FEWEST_RUNS} runs a side: no more can be said)"
     if max(held) < min(free):
         return "regularized", how
     return ("unregularized" if max(free) < min(held) else None), how
