@@ -21,13 +21,19 @@ Plain = dict[str, Any]
 Lines = Sequence[Plain]
 
 RULE = (
+    "Real is positive: *FN* is the share of test data called generated, *FP* that of generated samples called"
+    " real. The *margin* is the mean score of reals less that of generated samples. A mode of the mixture is"
+    f" *covered* if at least a {2 * mixture.COMPONENTS}th of all samples lie within 0.1 of it; *off plane* is"
+    " their mean distance from the plane of the modes. Other figures are explained in"
+    " [docs/protocol.md](../docs/protocol.md).\n\n"
     f"A line of the log (100 steps apart, 500 samples) is *good* if at least {GOOD:.0%} of the samples lie"
     f" within 0.1 of a mode and at least {MOST} of the {mixture.COMPONENTS} modes are covered, and *bad* if"
     f" less than {BAD:.0%} lie there or fewer modes are covered. A run *breaks* at the first of {LASTING}"
     " bad lines in a row after its first good one; it *recovers* if a good line follows; it is *lost*, from"
     " the line after its last good one, if it ends in such a row. A shorter stretch of bad lines is a dip,"
-    " and a *collapse* a single line with at most two modes or hardly any spread. A run without a good line"
-    " was *never good*. A run that broke or was never good has failed: stability is reproduced if every"
+    " and a *collapse* a single line at which more than a third of the samples lie at modes, but at most two"
+    " of these, or with hardly any spread; tables have the first. A run without a good line was *never"
+    " good*. A run that broke or was never good has failed: stability is reproduced if every"
     " unregularized run failed and no regularized one did. How many modes a run covers is told apart from"
     " whether it breaks: a generator that makes good samples of six modes for good is stable and incomplete."
 )

@@ -77,23 +77,24 @@ SECTIONS: dict[str, Section] = {
     for section in (
         Section(
             key="fig1", heading="§5.1, Fig. 1: stability on the submanifold mixture",
-            claim="The unregularized GAN collapses in every run after about 50,000 steps, while the"
-            " discriminator's margin"
-            " keeps growing; the regularized one trains on without collapse at every γ, with and without"
-            " annealing.",
-            remark="When: without the regularizer a run may make good samples of some of the modes for"
-            " tens of thousands of steps and then lose them within a few hundred; the step differs from run"
-            " to run, and one run may recover, another not. The sign that comes first is the margin, which"
-            " climbs while the samples still look good: the discriminator is then right about everything"
-            " and teaches nothing. With the non-saturating loss no run ever covered all modes; with the"
-            " saturating one all did for a while. Rounding decides: the same recipe and seed broke"
-            " on this machine and, in an earlier run on another kind of processor of which no record was"
-            " kept, made good samples to its last step. With the regularizer the margin stays small, all"
+            claim="The unregularized GAN collapses in every run after about 50,000 steps, since the"
+            " discriminator concentrates on ever smaller differences; the regularized one can be trained"
+            " essentially indefinitely, well beyond 200,000 steps, without collapse, at various γ, with and"
+            " without annealing.",
+            remark="When: without the regularizer a run may make good samples of some of the modes for tens"
+            " of thousands of steps and then lose them within a few hundred; the step differs from run to"
+            " run, and one run may recover, another not. One run announced it: its margin climbed for some"
+            " thousand steps while the samples still looked good. In the others that broke the margin rose"
+            " only as they did. Once the samples are lost, the discriminator is right about everything and"
+            " teaches nothing. With the non-saturating loss no unregularized run ever covered all modes;"
+            " with the saturating one all did for a while. With the regularizer the margin stays small, all"
             " modes are covered for most of the time, and no run that was once good broke. Yet regularized"
-            " runs dip as well, for less than a few hundred steps: one at the paper's γ happened to be caught"
-            " by a checkpoint with no mode covered. And a γ that is large to begin with"
-            " can press the discriminator flat before it has learnt anything: one annealed run stayed so,"
-            " its score the same for every sample, long after γ had become small.",
+            " runs dip as well, for less than a few hundred steps: one at the paper's γ happened to be"
+            " caught by a checkpoint with no mode covered. And a γ that is large to begin with can press the"
+            " discriminator flat before it has learnt anything: one annealed run stayed so, its score the"
+            " same for every sample, long after γ had become small. No run here is as long as the paper's,"
+            " and those at the smallest and the largest constant γ are shorter than half of the"
+            " unregularized ones held out.",
             analysis=records.stability, picture=drawings.stability, sheets=("fig1",),
         ),
         Section(
@@ -101,14 +102,14 @@ SECTIONS: dict[str, Section] = {
             claim="With n_φ = 5 the stabilizing effect of the regularizer is even more pronounced.",
             remark="The regularized runs become good in fewer generator updates than with one discriminator"
             " update each, and stay so; the unregularized discriminator runs away from its generator, which"
-            " never covers more than a few modes and is gone early.",
+            " never covers more than a few modes and loses them in the second half.",
             analysis=records.stability, picture=drawings.stability, sheets=("fig6",),
         ),
         Section(
             key="latent15", heading="§7.3: 15-dimensional latents",
             claim="Latents of 15 dimensions give the same picture as those of two.",
-            remark="The annealed run with the large γ takes most of its steps to begin, as one of those with"
-            " two-dimensional latents never did.",
+            remark="The annealed run with the large γ needs most of its steps to become good; with"
+            " two-dimensional latents one such run never did.",
             analysis=records.stability, picture=drawings.stability, sheets=("fig1",),
         ),
         Section(
@@ -122,34 +123,35 @@ SECTIONS: dict[str, Section] = {
         ),
         Section(
             key="crosstest-mixture", heading="§5.5: cross-testing on the mixture",
-            remark="A lower cross-testing FP comes here from facing a worse generator. The regularized"
+            remark="The method with the worse generators has the lower cross-testing FP. The regularized"
             " generators come so near to the data that their discriminators can hardly tell the two apart"
-            " and score both near the threshold, whoever made the samples; the unregularized ones miss"
-            " modes for thousands of steps, and their discriminators stay sure of themselves. The picture"
+            " and score both near the threshold, whoever made the samples; the unregularized ones miss modes"
+            " for thousands of steps, and to face such a generator is the easier task. Among the runs of one"
+            " method this order is not to be seen: it is an explanation, not a measurement. The picture"
             " looks as if the method decided and the step did not; but over all runs the single run decides"
             " more than its method, and most of all which two runs meet.",
             claim="The regularized discriminator recognises the unregularized GAN's samples (cross-testing"
-            " FP 0.0 on"
-            " CIFAR-10), the unregularized one takes the regularized GAN's for real (1.0).",
+            " FP 0.0 on CIFAR-10), the unregularized one takes the regularized GAN's for real (1.0).",
             analysis=crossing.crosstested, picture=cross_drawings.heat_map,
         ),
         Section(
             key="crosstest-digits", heading="§5.5: cross-testing on the digits",
             claim="As above; the digits stand in for CIFAR-10 at a size that a CPU trains in minutes.",
-            remark="Which run judges decides nearly everything, its method next to nothing: discriminators of"
-            " one recipe and two seeds differ more than those of the two methods. Along training it is how"
-            " long a discriminator was trained: in the picture the columns of the first saved step stand"
-            " out, and the two methods' later ones look alike. A pair of checkpoints would have shown"
-            " whatever its choice of seeds and steps suggests.",
+            remark="Which run judges decides nearly everything, its method next to nothing: discriminators"
+            " of one recipe and two seeds differ more than those of the two methods. Along training it is"
+            " how long a discriminator was trained: in the picture the columns of the first saved step stand"
+            " out. Samples of a later step than the judge's are taken for real, those of an earlier one"
+            " hardly ever, whoever made them. A pair of checkpoints would have shown whatever its choice of"
+            " seeds and steps suggests.",
             analysis=crossing.crosstested, picture=cross_drawings.heat_map,
         ),
         Section(
             key="overfitting", heading="§6: the regularizer prevents overfitting",
-            claim="Regularized GANs overfit less, and so generalise better: the discriminator should tell"
-            " training from"
-            " test data less.",
+            claim="The regularizer prevents GANs from overfitting and therefore leads to better"
+            " generalization. The paper has its cross-testing protocol for it; here it is tested directly: a"
+            " discriminator that overfits tells training from test data.",
             analysis=records.overfitted, picture=drawings.gaps,
-            remark="Both kinds of discriminators learn the training digits by heart, and go on to do so as"
+            remark="Both kinds of discriminators come to tell training from test digits, and ever better as"
             " long as they are trained; the regularized ones are slower. The regularizer lessens"
             " overfitting at this level of γ, it does not prevent it. The gap in TPR depends on where the"
             " threshold happens to lie and scatters widely; the AUC does not.",
@@ -157,8 +159,7 @@ SECTIONS: dict[str, Section] = {
         Section(
             key="training-time", heading="§5.3: training time",
             claim="Regularization costs about 1.4 times an unregularized step; f-GANs, regularized or not,"
-            " make good"
-            " samples sooner than Wasserstein GANs.",
+            " make good samples sooner than Wasserstein GANs.",
             analysis=costs.timed, picture=drawings.against_time, beside="speed-regularized-step.json",
             remark="WGAN-GP has its authors' penalty and rates, which were found for images; nobody has"
             " tuned it for this mixture, and it was given several times the seconds in which the others"
@@ -170,17 +171,19 @@ SECTIONS: dict[str, Section] = {
             claim="The regularized discriminator recognises the unregularized GAN's samples (cross-testing"
             " FP 0.0), the unregularized one takes the regularized GAN's for real (1.0).",
             remark="With running averages a discriminator knows the samples of its own generator as it is at"
-            " that very step, and takes most of all else for real: its own generator's of some thousand steps"
-            " before or after, the other's of any step, and noise. Its method hardly matters, and unlike"
-            " without normalization neither does how long it was trained. With the statistics of the batch,"
-            " which is of test images only or of one generator's samples only, the same discriminators"
-            " recognise most generated samples, whoever made them. So FP depends above all on the use"
-            " of batch norm, of which the paper does not say which it had, and then on whether the samples"
-            " are of the judge's contemporary; the published outcome, one discriminator fooled and the other"
-            " not, is met under neither use. The paper's rule always names the unregularized discriminator,"
-            " which is fooled somewhat less and pays with more test images called generated. The samples"
-            " themselves say otherwise: by texture both regularized generators are nearer to the data than"
-            " both unregularized ones. Rounding to whole levels changes nothing.",
+            " that very step, and takes most of all else for real: its own generator's of some thousand"
+            " steps before or after, the other's of any step, and noise. Unlike without normalization it"
+            " hardly matters how long it was trained, and its method matters little beside that: both"
+            " regularized discriminators are fooled somewhat more than both unregularized ones, which call"
+            " more test images generated. With the statistics of the batch, which is of test images only or"
+            " of one generator's samples only, the same discriminators recognise most generated samples, but"
+            " not all: one regularized discriminator still takes three quarters of the other regularized"
+            " generator's for real, and one unregularized one calls half of the test images generated. So FP"
+            " depends above all on the use of batch norm, of which the paper does not say which it had, and"
+            " then on whether the samples are its own generator's of that very step; the published outcome,"
+            " one discriminator fooled and the other not, is met under neither use. By texture both"
+            " regularized generators are nearer to the data than both unregularized ones, and the rule by FP"
+            " names the others. Rounding to whole levels changes nothing.",
             analysis=imaging.crosstested_images, picture=cross_drawings.heat_map,
         ),
         Section(
@@ -188,28 +191,27 @@ SECTIONS: dict[str, Section] = {
             heading="§5.5: cross-testing on CIFAR-10 (JPEG), without normalization",
             claim="As with batch norm; without it a discriminator judges in one mode only.",
             remark="The method is hardly to be seen. Of the pairs of an unregularized and a regularized run"
-            " one gives nearly the paper's outcome turned round, one has both discriminators fooled by almost"
-            " everything, and two differ little: had one run of each been trained, as in the paper, the table"
-            " could have said anything. Along training the steps decide: a later discriminator sees"
-            " through most generators, a later generator fools most discriminators of its past, and the"
-            " discriminator that wins is the one that has been trained for longer. Rounding to whole levels"
-            " changes nothing here. At this width the generators without normalization make few kinds of"
-            " images.",
+            " one gives nearly the paper's outcome turned round, one has both discriminators fooled by"
+            " almost all of each other's samples, and in two neither is: had one run of each been trained,"
+            " the table could have named either method. Along training the steps decide: a later"
+            " discriminator sees through most generators, a later generator fools most discriminators of its"
+            " past, and the discriminator that wins is the one that has been trained for longer. Rounding to"
+            " whole levels changes nothing here.",
             analysis=imaging.crosstested_images, picture=cross_drawings.heat_map,
         ),
         Section(
             key="noise-digits", heading="§5.4, Figs. 4 and 9: explicit noise, on the digits",
             claim="The regularizer stabilizes across a broad range of levels and makes better images than"
             " the unregularized GAN and than explicit noise.",
-            remark="The unregularized GAN does not fail on the digits within these steps, so there is nothing"
-            " for a regularizer to save: small levels of γ leave it as it is, the largest costs quality."
-            " Explicit noise costs more the more there is of it, and more again at a higher ratio of noise to"
-            " signal, which leaves fewer distinct samples in a batch; the discriminators it makes are taken"
-            " in by others' samples. Noise for the discriminator alone is no remedy. So far as the claim is"
-            " that the regularizer is to be preferred to noise of the same level, it holds. WGAN-GP is"
-            " nearest to the data, at five critic updates for each of the generator's; its critics make no"
-            " decisions and judge nobody. The cross-test's order of the generators is much that of the"
-            " distances, but for WGAN-GP.",
+            remark="The unregularized GAN does not fail on the digits within these steps, so there is"
+            " nothing for a regularizer to save: small levels of γ leave it as it is, the largest costs"
+            " quality. Explicit noise costs more the more there is of it, and at most levels more again at a"
+            " higher ratio of noise to signal, which leaves fewer distinct samples in a batch; the"
+            " discriminators it makes are taken in by others' samples. Noise for the discriminator alone is"
+            " no remedy. So far as the claim is that the regularizer is to be preferred to noise of the same"
+            " level, the means agree with it. WGAN-GP is nearest to the data, at five critic updates for"
+            " each of the generator's; its critics make no decisions and judge nobody. The cross-test's"
+            " order of the generators is much that of the distances, but for WGAN-GP.",
             analysis=crossing.ranked, picture=cross_drawings.method_map, sheets=("fig4", "fig9"),
         ),
         Section(
@@ -225,8 +227,8 @@ SECTIONS: dict[str, Section] = {
         ),
         Section(
             key="fig3", heading="Fig. 3 and §7.4: the initial level γ₀, and the learning rate",
-            claim="Regularized GANs make better images at every γ₀; of learning rates between 1e-4 and 1e-3,"
-            " 2e-4 was best.",
+            claim="Regularized GANs make better images at every γ₀; of learning rates between 1e-4 and"
+            " 1e-3, 2e-4 was best.",
             analysis=imaging.images, picture=drawings.lives, sheets=("fig3",),
         ),
     )
