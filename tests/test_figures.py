@@ -119,6 +119,7 @@ def test_grids_stand_side_by_side_in_the_captions_order(folders: dict[str, Path]
     assert texts(four) == ["unregularized", "noise 0.1, NSR 4", "γ = 0.1"]
     five = figure(request("fig3", *[folders["digits"]] * 5))
     assert [len(row.panels) for row in five.rows] == [4, 1]
+    assert five.title == "Fig. 3: the level of regularization"
 
 
 def test_fig8_shows_every_pixel_of_one_run(folders: dict[str, Path]) -> None:

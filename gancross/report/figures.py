@@ -131,7 +131,8 @@ def by_architecture(request: Request) -> Sheet:
 
 def by_regularization(request: Request) -> Sheet:
     """Figs. 3 and 4: a grid for every level of γ or of noise, unregularized first."""
-    return _side_by_side(request, by_strength(request.runs), regularization, "regularization and noise")
+    what = "the level of regularization" if request.name == "fig3" else "regularization and noise"
+    return _side_by_side(request, by_strength(request.runs), regularization, what)
 
 
 def large_grid(request: Request) -> Sheet:
