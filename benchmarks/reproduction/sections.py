@@ -172,18 +172,19 @@ SECTIONS: dict[str, Section] = {
             " FP 0.0), the unregularized one takes the regularized GAN's for real (1.0).",
             remark="With running averages a discriminator knows the samples of its own generator as it is at"
             " that very step, and takes most of all else for real: its own generator's of some thousand"
-            " steps before or after, the other's of any step, and noise. Unlike without normalization it"
-            " hardly matters how long it was trained, and its method matters little beside that: both"
-            " regularized discriminators are fooled somewhat more than both unregularized ones, which call"
-            " more test images generated. With the statistics of the batch, which is of test images only or"
-            " of one generator's samples only, the same discriminators recognise most generated samples, but"
-            " not all: one regularized discriminator still takes three quarters of the other regularized"
-            " generator's for real, and one unregularized one calls half of the test images generated. So FP"
-            " depends above all on the use of batch norm, of which the paper does not say which it had, and"
-            " then on whether the samples are its own generator's of that very step; the published outcome,"
-            " one discriminator fooled and the other not, is met under neither use. By texture both"
-            " regularized generators are nearer to the data than both unregularized ones, and the rule by FP"
-            " names the others. Rounding to whole levels changes nothing.",
+            " steps before or after, the other's of any step, and noise. Unlike without normalization, how"
+            " long it was trained hardly matters, and its method matters little: both regularized"
+            " discriminators are fooled somewhat more than both unregularized ones; the unregularized ones"
+            " call more test images generated. With the statistics of the batch, which is of test images"
+            " only or of one generator's samples only, the same discriminators recognise most generated"
+            " samples, but not all: one regularized discriminator still takes three quarters of the other"
+            " regularized generator's for real, and one unregularized one calls half of the test images"
+            " generated. So FP depends above all on the use of batch norm, and the paper does not say which"
+            " use it had; and then on whether the samples are its own generator's of that very step. The"
+            " published outcome, one discriminator fooled and the other not, is met under neither use. By"
+            " texture both regularized generators are nearer to the data than both unregularized ones; the"
+            " rule by FP names the others, by FN it would name them. Rounding to whole levels changes"
+            " nothing.",
             analysis=imaging.crosstested_images, picture=cross_drawings.heat_map,
         ),
         Section(
@@ -218,14 +219,15 @@ SECTIONS: dict[str, Section] = {
             key="noise-cifar10", heading="§5.4, Fig. 4: explicit noise, on CIFAR-10 (JPEG)",
             claim="As on the digits.",
             remark="None of these runs fails, and there is one of each. The larger γ makes the best samples"
-            " of the f-GANs by both distances, and the only discriminator here that is not blind, which is"
-            " taken in least; the smaller one, the one of the paper's cross-test, hardly differs from none."
-            " Explicit noise costs more than it brings: its samples bear a pattern of spots. LSGAN is no"
-            " better. WGAN-GP is by far the nearest to the data, at five critic updates for each of the"
-            " generator's. The cross-test sees next to nothing of this: with running averages nearly all"
-            " judges are blind, take most samples of any other generator for real, WGAN-GP's hardly more"
-            " than those with the spots, and leave too few judges to rank by. The one that is not blind"
-            " recognises these.",
+            " of the f-GANs by both distances, and the only discriminator here that is not blind; it is"
+            " taken in least, but calls the most test images generated. The smaller γ, the one of the"
+            " paper's cross-test, is no different from none by coarse distance and worse by texture."
+            " Explicit noise, at the one level tried, makes both distances worse: its samples bear a pattern"
+            " of spots. LSGAN is no better than the unregularized GAN. WGAN-GP is by far the nearest to the"
+            " data, at five critic updates for each of the generator's. The cross-test sees next to nothing"
+            " of this: with running averages nearly all judges are blind and take half or more of any other"
+            " generator's samples for real, and too few are left to rank by. The one that is not blind"
+            " recognises most of the spotted samples, but takes more than half of all others' for real.",
             analysis=imaging.ranked_images, picture=cross_drawings.method_map, sheets=("fig4",),
         ),
         Section(
@@ -236,25 +238,26 @@ SECTIONS: dict[str, Section] = {
             " it: every run is alive at its last saved step, one of each and at small width. The measure is"
             " lenient, and the samples say more. The unregularized ResNet has come down to a few kinds of"
             " images and its distance grows again; the regularized one makes many. With DCGAN the"
-            " regularized run is the nearer one by both distances as well, with tanh the two are alike."
-            " Without normalization neither has learnt much: both cross the line to and fro, and the"
-            " regularized one, grey all over, has hardly any spread left, a discriminator that is never"
-            " wrong about its samples and a margin that does not fall. There the regularizer saves nothing"
-            " yet. WGAN-GP is the nearest with every network, at five critic updates for each of the"
-            " generator's and as much more time, and the only one without normalization that gets steadily"
-            " nearer.",
+            " regularized run is the nearer one by both distances as well; with tanh they end alike by"
+            " coarse distance, the regularized one somewhat behind by texture. Without normalization neither"
+            " has learnt much: the unregularized run crosses the line to and fro, the regularized one gets"
+            " below it at its last saved step only, and barely keeps the spread that counts as alive. Its"
+            " samples are grey with a few stains, by texture far the worse of the two. WGAN-GP is the"
+            " nearest with every network, in about five times the unregularized run's time, and the only one"
+            " without normalization that gets steadily nearer.",
             analysis=imaging.images, picture=drawings.lives, sheets=("fig2", "fig7"),
         ),
         Section(
             key="fig3", heading="Fig. 3 and §7.4: the initial level γ₀, and the learning rate",
             claim="Regularized GANs make better images at every γ₀; of learning rates between 1e-4 and"
             " 1e-3, 2e-4 was best.",
-            remark="The clearest yes among the images: by both distances every regularized run is nearer to"
-            " the data than the unregularized one of its learning rate, whichever of the three it is. There"
-            " is one run of each, for few steps and at small width, with DCGAN where the figure has a"
-            " ResNet. No run fails. The largest rate is ahead from afar, where a short training is short of"
-            " steps, and the last in texture for all but the largest γ₀. The samples below are those of the"
-            " paper's rate.",
+            remark="The clearest yes among the images: at the last saved step every regularized run is"
+            " nearer to the data by both distances than the unregularized one of its learning rate,"
+            " whichever of the three it is. Earlier in training it often is not, and there is one run of"
+            " each, for few steps and at small width, with DCGAN where the figure has a ResNet. No run"
+            " fails. By coarse distance the largest rate is ahead for all methods but one, perhaps because"
+            " so short a training favours large steps; by texture it is last for all but the largest γ₀. The"
+            " samples below are those of the paper's rate.",
             analysis=imaging.images, picture=drawings.lives, sheets=("fig3",),
         ),
     )
