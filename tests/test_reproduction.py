@@ -355,7 +355,43 @@ def test_the_verdict_on_cross_testing(record: Plain, said: str) -> None:
     text = cross_verdicts.crosstest(record)
     assert text.startswith(said)
     named = record["verdicts"]["paper"].get("regularized", 0)
-    assert f"by FP, unregularized in 0, regularized in {named}; by FN" in text
+    pairs = record["verdicts"]["paper"]["pairs"]
+    assert (
+        f"by FP, unregularized in 0, regularized in {named}; by FN, its 'and/or', it would name"
+        f" unregularized in 0, regularized in 0, nobody in {pairs}."
+    ) in text
+
+
+def test_misses_are_counted_pair_by_pair() -> None:
+    record = crosstest_record(1.0, 0.0, runs=2)
+    for one, fn in zip(record["runs"], (0.1, 0.3, 0.2, 0.1), strict=True):
+        one["fn"] = fn
+    said = "by FN, its 'and/or', it would name unregularized in 1, regularized in 2, nobody in 1."
+    assert said in cross_verdicts.crosstest(record)
+
+
+def objective_run(variant: str, seed: int, *, sharp: float, breaks: bool) -> Plain:
+    """As much of a run of §4.1 as its verdict reads."""
+    history = {"good_from": 1000, "broken_at": 5000 if breaks else None}
+    run = {"variant": variant, "label": variant, "seed": seed, "steps": 9000, "history": history}
+    return run | {"late": {"within_3_std": sharp}}
+
+
+@pytest.mark.parametrize(
+    ("sharp", "breaks", "said"),
+    [
+        (0.4, (True, True), verdicts.YES), (0.4, (True, False), verdicts.PARTLY),
+        (0.4, (False, False), verdicts.PARTLY), (0.6, (False, False), verdicts.NO),
+    ],
+)  # fmt: skip
+def test_fewer_sharp_samples_alone_are_no_instability(
+    sharp: float, breaks: tuple[bool, bool], said: str
+) -> None:
+    runs = [objective_run("plain", seed, sharp=0.5, breaks=False) for seed in range(2)]
+    runs += [objective_run("regularized", seed, sharp=sharp, breaks=breaks[seed]) for seed in range(2)]
+    text = verdicts.generator_objective({"runs": runs})
+    assert f"*Destabilizes close to convergence:* {said}" in text
+    assert f"in {sum(breaks)} the run broke" in text
 
 
 def test_a_mode_that_turns_the_direction_is_no_reproduction() -> None:

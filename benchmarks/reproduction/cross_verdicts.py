@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from itertools import product
+from operator import itemgetter
 from statistics import fmean
 from typing import Any
 
@@ -45,32 +48,27 @@ def crosstest(record: Plain) -> str:
     blind = f" Blind judges, which take noise for real: {len(record['blind'])} of {len(record['runs'])}."
     refusals = "; ".join(f"{reason} ({count})" for reason, count in record["refusals"].items())
     why = f": {refusals}" if refusals else ""
-    counts = {rule: _named(found, found.get("nobody", 0)) for rule, found in record["verdicts"].items()}
     return (
         f"{word} {said}, over {len(fooled['regularized'])} pairs of runs. The paper's rule names, by FP,"
-        f" {counts['paper']}; by FN, its 'and/or', it would name {_named(*_by_misses(record))}."
-        f" *Strict* names {counts['strict']}{why}.{blind} {_samples(record, winner=winner)}"
+        f" {_named(record['verdicts']['paper'])}; by FN, its 'and/or', it would name"
+        f" {_named(_by_misses(record))}. *Strict* names {_named(record['verdicts']['strict'])}{why}."
+        f"{blind} {_samples(record, winner=winner)}"
     )
 
 
-def _named(found: Plain, nobody: int) -> str:
+def _named(found: Mapping[str, int]) -> str:
     """How many pairs a rule gives to whom."""
     said = f"unregularized in {found.get('unregularized', 0)}, regularized in {found.get('regularized', 0)}"
-    return said + (f", nobody in {nobody}" if nobody else "")
+    return said + (f", nobody in {found['nobody']}" if found.get("nobody") else "")
 
 
-def _by_misses(record: Plain) -> tuple[Plain, int]:
-    """Who has the lower FN in how many pairs of runs, and in how many they are equal."""
-    free, held = (
-        [one["fn"] for one in record["runs"] if one["variant"] == variant]
-        for variant in ("unregularized", "regularized")
+def _by_misses(record: Plain) -> Counter[str]:
+    """Who has the lower FN in how many pairs of runs, counted as the verdicts are."""
+    methods = by(record["runs"], "variant")
+    return Counter(
+        "nobody" if one["fn"] == other["fn"] else min(one, other, key=itemgetter("fn"))["variant"]
+        for one, other in product(methods["unregularized"], methods["regularized"])
     )
-    pairs = list(product(free, held))
-    lower = {
-        "unregularized": sum(one < other for one, other in pairs),
-        "regularized": sum(other < one for one, other in pairs),
-    }
-    return lower, len(pairs) - sum(lower.values())
 
 
 def _difference(record: Plain, fooled: dict[str, list[float]]) -> tuple[str | None, str]:
@@ -102,8 +100,6 @@ def _turned(record: Plain) -> str:
 
 def _samples(record: Plain, *, winner: str | None) -> str:
     """Whose samples are nearer to the data, whatever discriminators say, and whether the claim agrees."""
-    if len(by(record["runs"], "variant")) != 2:
-        return ""
     said = []
     for measure in qualities(record, DISTANCES):
         sides = {

@@ -21,11 +21,6 @@ Plain = dict[str, Any]
 Lines = Sequence[Plain]
 
 RULE = (
-    "Real is positive: *FN* is the share of test data called generated, *FP* that of generated samples called"
-    " real. The *margin* is the mean score of reals less that of generated samples. A mode of the mixture is"
-    f" *covered* if at least a {2 * mixture.COMPONENTS}th of all samples lie within 0.1 of it; *off plane* is"
-    " their mean distance from the plane of the modes. Other figures are explained in"
-    " [docs/protocol.md](../docs/protocol.md).\n\n"
     f"A line of the log (100 steps apart, 500 samples) is *good* if at least {GOOD:.0%} of the samples lie"
     f" within 0.1 of a mode and at least {MOST} of the {mixture.COMPONENTS} modes are covered, and *bad* if"
     f" less than {BAD:.0%} lie there or fewer modes are covered. A run *breaks* at the first of {LASTING}"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gancross.data import mixture
 from gancross.json_values import parsed
 from reproduction import cross_verdicts, full_scale, image_tables, image_verdicts, tables, verdicts
 from reproduction.dependence import along_training, at_the_end, relatives
@@ -15,6 +16,13 @@ from reproduction.sections import RESULTS, SECTIONS, Section
 Plain = dict[str, Any]
 PAGE = Path(__file__).parents[1] / "REPRODUCTION.md"
 Body = Callable[[Plain], list[str]]
+TERMS = (
+    "Real is positive: *FN* is the share of test data called generated, *FP* that of generated samples called"
+    " real. The *margin* is the mean score of reals less that of generated samples. A mode of the mixture is"
+    f" *covered* if at least a {2 * mixture.COMPONENTS}th of all samples lie within 0.1 of it; *off plane* is"
+    " their mean distance from the plane of the modes. Other figures are explained in"
+    " [docs/protocol.md](../docs/protocol.md)."
+)
 
 
 def page(results: Path = RESULTS) -> str:
@@ -42,6 +50,8 @@ def page(results: Path = RESULTS) -> str:
             ],
             left=4,
         ),
+        "",
+        TERMS,
         "",
         RULE,
     ]  # fmt: skip

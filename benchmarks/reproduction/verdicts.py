@@ -79,7 +79,9 @@ def generator_objective(record: Plain) -> str:
     )  # fmt: skip
     worse, late = _compared(runs, changes, figure=lambda one: one["late"]["within_3_std"])
     failed, _ = _compared(runs, changes, figure=lambda one: not broke(one))
-    unstable = PARTLY if _of(worse, late) == YES and failed < late else _of(worse, late)
+    unstable = _of(worse, late)
+    if unstable == YES and failed < late:
+        unstable = PARTLY
     fates = "; ".join(
         f"{some[0]['label']}: {sum(map(broke, some))} of {len(some)} broke or never were good"
         for some in by(record["runs"], "variant").values()
@@ -126,13 +128,14 @@ def annealing(records: Sequence[Plain]) -> str:
     if len(best) < 2:
         return f"{broken} of {total} annealed runs broke or never were good."
     word = {2: YES, 1: PARTLY, 0: NO}[(not broken) + (best["annealed"] >= best["constant"])]
+    first, second = annealed[best["annealed"][1]], constant[best["constant"][1]]
     return (
         f"{word} {broken} of {total} annealed runs broke or never were good. Over the last {LATE:.0%} of"
         f" training the best annealed schedule, {best['annealed'][1]}"
-        f" ({_lengths(annealed[best['annealed'][1]])}), had {share(best['annealed'][0])} of its samples"
+        f" ({_lengths(first)}), had {share(best['annealed'][0])} of its samples"
         " within 3 standard deviations of a mode, the best constant one,"
-        f" {best['constant'][1]} ({_lengths(constant[best['constant'][1]])}), {share(best['constant'][0])}."
-        f"{_at_one_step(annealed[best['annealed'][1]], constant[best['constant'][1]])}"
+        f" {best['constant'][1]} ({_lengths(second)}), {share(best['constant'][0])}."
+        f"{_at_one_step(first, second)}"
     )
 
 
