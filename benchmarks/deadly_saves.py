@@ -1,6 +1,7 @@
 """A run that kills itself inside a save, for `kill_and_resume.py`.
 
-Only the process that sets a trap is changed: the steps of `gancross.files.write_atomically` are wrapped.
+Only the process that sets a trap is changed: it wraps the steps of
+`gancross.machine.files.write_atomically`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gancross.checkpoint import Checkpoint
-from gancross.files import TEMPORARY
-from gancross.trainer.runs import RunFolder
+from gancross.checkpoint.file import Checkpoint
+from gancross.machine.files import TEMPORARY
+from gancross.trainer.run.folder import RunFolder
 
 PARTIAL, UNSYNCED, UNNAMED, NAMED, BETWEEN = (
     "half of the file is written", "before the file's fsync", "before the rename",

@@ -11,7 +11,7 @@ from reproduction import full_scale
 from reproduction.records import rounded
 from reproduction.sections import RESULTS
 
-from gancross.files import write_atomically
+from gancross.machine.files import write_atomically
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ from pathlib import Path
 import torch
 from mutations import KINDS, MARKER, bases, mutation
 
-from gancross.checkpoint import load_contestant
+from gancross.checkpoint.file import load_contestant
 from gancross.errors import CheckpointError, UsageError, printable
 
 COUNT = 20_000

@@ -26,15 +26,15 @@ from unittest import mock
 import numpy as np
 import torch
 
-from gancross import checkpoint
+from gancross.checkpoint import file as checkpoint
 from gancross.evaluator.crosstest import crosstest
-from gancross.evaluator.gate import Gate, gate
-from gancross.evaluator.result import Result, load_result
-from gancross.json_values import parsed
-from gancross.trainer import weightings
+from gancross.evaluator.gate.comparison import Gate, gate
+from gancross.evaluator.result.result import Result, load_result
 from gancross.trainer.loop import train
+from gancross.trainer.objective import weightings
+from gancross.untrusted.strict_json import parsed
+from gancross.workflow.benchmark import contestant_of
 from gancross.workflow.plan import is_finished, run_folder
-from gancross.workflow.runner import contestant_of
 from gancross.workflow.spec import PlannedRun, Spec, load_spec
 
 HERE = Path(__file__).parent

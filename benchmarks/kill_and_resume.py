@@ -37,10 +37,10 @@ import torch
 import torch._dynamo  # optimizers import it at their first step, which takes seconds
 from deadly_saves import BETWEEN, POINTS, Plan, Teller, Trap
 
-from gancross.checkpoint import load
-from gancross.trainer import watching
-from gancross.trainer.experiments import recipe
+from gancross.checkpoint.file import load
 from gancross.trainer.loop import train
+from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.run import log as watching
 
 STEPS, EVERY = 40, 4
 RECIPE = recipe("mixture").with_changes({"width": 8, "batch_size": 32, "steps": STEPS})

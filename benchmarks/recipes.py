@@ -20,8 +20,8 @@ from pathlib import Path
 import torch
 
 import gancross
-from gancross.files import write_atomically
-from gancross.trainer.experiments import recipe
+from gancross.machine.files import write_atomically
+from gancross.trainer.recipes.paper import recipe
 
 RESULTS = Path(__file__).parent / "results" / "recipes-200-steps.json"
 

@@ -20,7 +20,7 @@ from reproduction.page import PAGE, page
 from reproduction.sections import RESULTS, SECTIONS, Section
 
 from gancross.errors import GancrossError
-from gancross.files import write_atomically
+from gancross.machine.files import write_atomically
 from gancross.workflow.spec import load_spec
 
 

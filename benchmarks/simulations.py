@@ -26,15 +26,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
-from gancross.evaluator.auc import auc_difference, auc_interval
-from gancross.evaluator.confusion import PairedDecisions, Share, false_negatives, false_positives
-from gancross.evaluator.matched import Half, calibration, draw_halves, matched_difference, matched_fp
-from gancross.evaluator.methods import permutation_p
-from gancross.evaluator.pairs import Side, pair_tests
-from gancross.evaluator.statistics import Estimate, fisher_p, paired_difference, wilson_interval
-from gancross.evaluator.strict import ALPHA, strict_verdict
-from gancross.evaluator.verdict import Standing
-from gancross.latents import Stream
+from gancross.evaluator.statistics.auc import auc_difference, auc_interval
+from gancross.evaluator.statistics.confusion import PairedDecisions, Share, false_negatives, false_positives
+from gancross.evaluator.statistics.matched_fp import (
+    Half,
+    calibration,
+    draw_halves,
+    matched_difference,
+    matched_fp,
+)
+from gancross.evaluator.statistics.proportions import Estimate, fisher_p, paired_difference, wilson_interval
+from gancross.evaluator.tournament.methods import permutation_p
+from gancross.evaluator.verdict.pairs import Side, pair_tests
+from gancross.evaluator.verdict.paper import Standing
+from gancross.evaluator.verdict.strict import ALPHA, strict_verdict
+from gancross.random_streams import Stream
 
 N = 10_000
 TOLERANCE = 0.015

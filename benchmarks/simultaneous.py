@@ -20,7 +20,7 @@ from typing import Any
 
 from reproduction.permutation import permutation_p
 
-from gancross.evaluator.result import load_result
+from gancross.evaluator.result.result import load_result
 from gancross.workflow.spec import Spec, load_spec
 
 HERE = Path(__file__).parent

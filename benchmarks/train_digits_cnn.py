@@ -17,8 +17,8 @@ from safetensors.torch import save
 from torch.nn.functional import cross_entropy, pad
 
 from gancross.data import digits
-from gancross.evaluator.digits_cnn import WEIGHTS, DigitsCNN
-from gancross.files import write_atomically
+from gancross.evaluator.fidelity.digits_cnn import WEIGHTS, DigitsCNN
+from gancross.machine.files import write_atomically
 
 EPOCHS = 60
 BATCH = 32

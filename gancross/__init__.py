@@ -5,28 +5,29 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from gancross.checkpoint import load_contestant as load_contestant
-    from gancross.contestant import Contestant as Contestant
-    from gancross.evaluator.saving import save_checkpoint as save_checkpoint
-    from gancross.report.crosstest import crosstest as crosstest
-    from gancross.report.notebook import Result as Result
-    from gancross.report.notebook import load_result as load_result
-    from gancross.trainer.experiments import recipe as recipe
-    from gancross.trainer.loop import train as train
-    from gancross.trainer.recipes import Recipe as Recipe
+from gancross.version import __version__ as __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from gancross.checkpoint.contestant import Contestant as Contestant
+    from gancross.checkpoint.file import load_contestant as load_contestant
+    from gancross.evaluator.contestants.saving import save_checkpoint as save_checkpoint
+    from gancross.report.browser.notebook import Result as Result
+    from gancross.report.browser.notebook import load_result as load_result
+    from gancross.report.crosstest import crosstest as crosstest
+    from gancross.trainer.loop import train as train
+    from gancross.trainer.recipes.paper import recipe as recipe
+    from gancross.trainer.recipes.recipe import Recipe as Recipe
+
 
 _HOMES = {
-    "Contestant": "gancross.contestant",
-    "Recipe": "gancross.trainer.recipes",
-    "Result": "gancross.report.notebook",
+    "Contestant": "gancross.checkpoint.contestant",
+    "Recipe": "gancross.trainer.recipes.recipe",
+    "Result": "gancross.report.browser.notebook",
     "crosstest": "gancross.report.crosstest",
-    "load_contestant": "gancross.checkpoint",
-    "load_result": "gancross.report.notebook",
-    "recipe": "gancross.trainer.experiments",
-    "save_checkpoint": "gancross.evaluator.saving",
+    "load_contestant": "gancross.checkpoint.file",
+    "load_result": "gancross.report.browser.notebook",
+    "recipe": "gancross.trainer.recipes.paper",
+    "save_checkpoint": "gancross.evaluator.contestants.saving",
     "train": "gancross.trainer.loop",
 }
 __all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604  # names are resolved on first use

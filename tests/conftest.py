@@ -13,11 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from small_recipes import SMALL, small
 
-from gancross.trainer.experiments import recipe
-from gancross.trainer.fields import Plain
 from gancross.trainer.loop import train
-from gancross.trainer.recipes import Recipe
 
 torch.set_num_threads(1)
 # A job in the background of a script is started deaf to Ctrl-C, and so are the processes it starts.
@@ -26,16 +24,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # A busy machine takes long over an example without anything being wrong.
 settings.register_profile("unhurried", deadline=None, derandomize=True)
 settings.load_profile("unhurried")
-
-SMALL: dict[str, dict[str, Plain]] = {
-    "mixture": {"width": 8, "batch_size": 32, "steps": 6},
-    "digits": {"width": 4, "batch_size": 16, "steps": 6},
-}
-
-
-def small(name: str, **changes: Plain) -> Recipe:
-    """A recipe that trains in a moment."""
-    return recipe(name).with_changes(SMALL[name] | changes)
 
 
 @pytest.fixture(scope="session")

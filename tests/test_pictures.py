@@ -15,7 +15,7 @@ from scipy.stats import gaussian_kde
 from gancross import pictures
 from gancross.data import mixture
 from gancross.errors import UsageError
-from gancross.latents import Stream
+from gancross.random_streams import Stream
 
 
 def decoded(png: bytes) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from gancross import models
-from gancross.checkpoint import WRITERS, Checkpoint
-from gancross.trainer.experiments import recipe
+from gancross.checkpoint.file import WRITERS, Checkpoint
+from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.state import make_players
 
 BASES = {

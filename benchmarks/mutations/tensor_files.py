@@ -7,7 +7,7 @@ import json
 import random
 from typing import Any
 
-from gancross.checkpoint import FORMAT
+from gancross.checkpoint.file import FORMAT
 from mutations.bytewise import BYTEWISE, Mutate
 from mutations.odd_values import changed_inside, plain_value
 

@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gancross.files import write_atomically
-from gancross.report.plots import COLOURS, MAP
+from gancross.machine.files import write_atomically
+from gancross.report.charts.plots import COLOURS, MAP
 
 Plain = dict[str, Any]
 PALETTE = 128

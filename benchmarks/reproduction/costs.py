@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gancross.trainer.loop import train
-from gancross.trainer.recipes import Recipe
+from gancross.trainer.recipes.recipe import Recipe
 from gancross.workflow.spec import Spec
 from reproduction import records
 

@@ -9,7 +9,7 @@ from operator import itemgetter
 from statistics import fmean
 from typing import Any
 
-from gancross.evaluator.methods import ALPHA, FEWEST_RUNS
+from gancross.evaluator.tournament.methods import ALPHA, FEWEST_RUNS
 from reproduction.permutation import permutation_p
 from reproduction.tables import DISTANCES, NORMS, QUALITY, ROUNDED, by, cross_rates, qualities, small, spread
 from reproduction.verdicts import NO, PARTLY, UNDECIDED, YES

@@ -9,11 +9,11 @@ from typing import Any
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 
-from gancross.report.figure_labels import architecture
-from gancross.report.figure_runs import SavedRun, saved_run
-from gancross.report.figures import Request, figure
-from gancross.report.sheet import render
-from gancross.trainer.recipes import Recipe
+from gancross.report.paper_figures.labels import architecture
+from gancross.report.paper_figures.layouts import Request, figure
+from gancross.report.paper_figures.saved_runs import SavedRun, saved_run
+from gancross.report.paper_figures.sheet import render
+from gancross.trainer.recipes.recipe import Recipe
 from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import Spec
 from reproduction import records

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from gancross.data import mixture
-from gancross.json_values import parsed
+from gancross.untrusted.strict_json import parsed
 
 GOOD = 0.8  # share of samples within 0.1 of a mode
 BAD = 0.5

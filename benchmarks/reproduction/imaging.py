@@ -14,13 +14,19 @@ from torch.nn.functional import adaptive_avg_pool2d, unfold
 
 from gancross.data import catalogue
 from gancross.data.sets import DataSet
-from gancross.evaluator.frechet import Array, Moments, Statistics, covariance_factor, frechet_distance
-from gancross.report.figure_labels import architecture
-from gancross.report.figure_runs import SavedRun, common_steps, saved_run
-from gancross.report.trace import Asked, trace
+from gancross.evaluator.fidelity.frechet import (
+    Array,
+    Moments,
+    Statistics,
+    covariance_factor,
+    frechet_distance,
+)
+from gancross.report.paper_figures.labels import architecture
+from gancross.report.paper_figures.saved_runs import SavedRun, common_steps, saved_run
 from gancross.trainer.monitors import COLLAPSED_SPREAD
 from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import PlannedRun, Spec
+from gancross.workflow.trace import Asked, trace
 from reproduction import crossing, histories, records
 from reproduction.crossing import reals_of
 

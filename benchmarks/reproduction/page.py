@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gancross.data import mixture
-from gancross.json_values import parsed
+from gancross.untrusted.strict_json import parsed
 from reproduction import cross_verdicts, full_scale, image_tables, image_verdicts, tables, verdicts
 from reproduction.dependence import along_training, at_the_end, relatives
 from reproduction.histories import RULE

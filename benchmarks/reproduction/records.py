@@ -14,13 +14,13 @@ from speed.timing import cpu_model
 import gancross
 from gancross.data import catalogue
 from gancross.errors import UsageError
-from gancross.report.figure_labels import regularization
-from gancross.report.figure_runs import saved_run
-from gancross.report.trace import Asked, trace
-from gancross.trainer.recipes import Recipe
-from gancross.trainer.status import read_status
+from gancross.report.paper_figures.labels import regularization
+from gancross.report.paper_figures.saved_runs import saved_run
+from gancross.trainer.recipes.recipe import Recipe
+from gancross.trainer.run.status import read_status
 from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import PlannedRun, Spec
+from gancross.workflow.trace import Asked, trace
 from reproduction import histories
 from reproduction.permutation import permutation_p
 from reproduction.tables import by

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from gancross.evaluator.confusion import paper_rate
+from gancross.evaluator.statistics.confusion import paper_rate
 from reproduction.histories import LATE
 
 Plain = dict[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from gancross.evaluator.methods import ALPHA
+from gancross.evaluator.tournament.methods import ALPHA
 from reproduction.histories import LATE
 from reproduction.tables import broke, by, middle, seconds_until_good, share, small, spread, whole
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from gancross.memory import kept_memory
-from gancross.trainer.gradients import Route
-from gancross.trainer.objectives import OBJECTIVES
-from gancross.trainer.recipes import Recipe
-from gancross.trainer.regularizers import jensen_shannon
+from gancross.machine.memory import kept_memory
+from gancross.trainer.gradient.route import Route
+from gancross.trainer.objective.objectives import OBJECTIVES
+from gancross.trainer.objective.regularizers import jensen_shannon
+from gancross.trainer.recipes.recipe import Recipe
 from speed.steps import Steps, dcgan, mixture, on_route
 from speed.timing import Row, interleaved, record
 

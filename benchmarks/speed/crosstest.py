@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from gancross.contestant import Contestant
+from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.crosstest import crosstest
-from gancross.evaluator.layout import turned
-from gancross.evaluator.sampling import CHUNK
-from gancross.evaluator.scoring import evaluating
-from gancross.latents import Stream
+from gancross.evaluator.judging.memory_layout import turned
+from gancross.evaluator.judging.sampling import CHUNK
+from gancross.evaluator.judging.scoring import evaluating
 from gancross.models.architectures import initialised
 from gancross.models.pairs import Shape, pair
+from gancross.random_streams import Stream
 from speed.timing import Row, interleaved, record
 
 N = 10_000

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from torch_fidelity.metric_fid import fid_statistics_to_metric
 
-from gancross.evaluator.frechet import Moments, Statistics, covariance_factor, frechet_distance
+from gancross.evaluator.fidelity.frechet import Moments, Statistics, covariance_factor, frechet_distance
 from speed.timing import Row, interleaved, record
 
 DIMENSION = 2048

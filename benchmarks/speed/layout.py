@@ -1,4 +1,4 @@
-"""What channels-last weights save: networks as `gancross.evaluator.layout` has them beside the usual order.
+"""What channels-last weights save: networks as `gancross.evaluator.judging.memory_layout` has them, and not.
 
 Input is in the usual order in both, as a cross-test's samples are.
 """
@@ -9,9 +9,9 @@ import copy
 
 import torch
 
-from gancross.latents import Stream
 from gancross.models.architectures import initialised
 from gancross.models.pairs import Shape, pair
+from gancross.random_streams import Stream
 from speed.timing import Row, interleaved, record
 
 ROUNDS = 7

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import torch
 
-from gancross.memory import kept_memory
+from gancross.machine.memory import kept_memory
 from speed.steps import Steps, mixture, with_compiled_gradient
 from speed.timing import Row, interleaved, record
 

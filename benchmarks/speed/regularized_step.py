@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gancross.memory import kept_memory
-from gancross.trainer.recipes import Recipe
+from gancross.machine.memory import kept_memory
+from gancross.trainer.recipes.recipe import Recipe
 from speed.steps import Steps, dcgan, mixture, with_compiled_gradient
 from speed.timing import Row, Spread, interleaved, record
 

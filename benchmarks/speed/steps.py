@@ -8,12 +8,12 @@ from dataclasses import replace
 import torch
 
 from gancross import models
-from gancross.distributed import ALONE
-from gancross.latents import Stream, latents
-from gancross.trainer.experiments import recipe
-from gancross.trainer.fields import Plain
-from gancross.trainer.gradients import Route, add_gradients, with_compiler
-from gancross.trainer.recipes import Recipe
+from gancross.machine.distributed import ALONE
+from gancross.random_streams import Stream, latents
+from gancross.trainer.gradient.route import Route, add_gradients, with_compiler
+from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.state import make_players
 from gancross.trainer.step import Players, discriminator_step, generator_step, simultaneous_step
 

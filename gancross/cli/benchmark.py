@@ -57,9 +57,9 @@ def benchmark(
         _list(planned, folder, tables_console())
         return
     from gancross.data import catalogue
-    from gancross.report.console import print_result
+    from gancross.report.text.console import print_result
+    from gancross.workflow.benchmark import run_benchmark
     from gancross.workflow.execution import Execution
-    from gancross.workflow.runner import run_benchmark
 
     execution = Execution(
         backend=backend, scheduler=scheduler, jobs=jobs, threads=threads, device=device,

@@ -21,7 +21,7 @@ def cache(clear: bool) -> None:
     """
     from rich.table import Table
 
-    from gancross import caches
+    from gancross.machine import caches
 
     console = tables_console()
     console.print(f"{caches.cache_folder()}", markup=False, soft_wrap=True)

@@ -24,7 +24,7 @@ def completion(shell: str) -> None:
 
 def recipe_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The recipes that begin so, with their figures."""
-    from gancross.trainer.experiments import RECIPES, SOURCES
+    from gancross.trainer.recipes.paper import RECIPES, SOURCES
 
     return [CompletionItem(name, help=SOURCES[name]) for name in RECIPES if name.startswith(incomplete)]
 

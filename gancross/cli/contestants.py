@@ -16,8 +16,8 @@ from gancross.data.catalogue import FOLDER
 from gancross.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from gancross.contestant import Contestant
-    from gancross.evaluator.onnx_models import Description
+    from gancross.checkpoint.contestant import Contestant
+    from gancross.evaluator.contestants.onnx_models import Description
 
 Command = Callable[..., Any]
 DESCRIBED = ("score_kind", "orientation", "threshold", "data_range", "latent")
@@ -73,7 +73,7 @@ def parsed_models(arguments: Sequence[str]) -> list[Model]:
     Raises:
         UsageError: a malformed argument.
     """
-    from gancross.evaluator.naming import contestant_names, split_argument
+    from gancross.evaluator.contestants.naming import contestant_names, split_argument
 
     split = [(None, one) if one.startswith(FOLDER) else split_argument(one) for one in arguments]
     places = [_place(path) for _, path in split]
@@ -123,21 +123,21 @@ def _contestant(
     purpose: str,
 ) -> Contestant:
     if model.is_folder:
-        from gancross.evaluator.image_folders import folder_contestant
+        from gancross.evaluator.contestants.image_folders import folder_contestant
 
         return folder_contestant(
             model.files[0], name=model.name, num_samples=max(1, num_samples), seed=seed, purpose=purpose
         )
     if model.is_onnx:
-        from gancross.evaluator.onnx_models import Description, onnx_contestant
+        from gancross.evaluator.contestants.onnx_models import Description, onnx_contestant
 
         return onnx_contestant(model.files, description or Description(), name=model.name)
     if code is None:
-        from gancross.checkpoint import load_contestant
+        from gancross.checkpoint.file import load_contestant
 
         return load_contestant(model.files[0], name=model.name)
-    from gancross.evaluator.adapters import foreign_contestant
-    from gancross.evaluator.factories import load_factory
+    from gancross.evaluator.contestants.factories import load_factory
+    from gancross.evaluator.contestants.weights import foreign_contestant
 
     place = f"--arch {model.name}={code}"
     return foreign_contestant(model.files, load_factory(code, place=place), name=model.name, place=place)
@@ -181,7 +181,7 @@ def _descriptions(models: Sequence[Model], given: Sequence[str]) -> dict[str, De
     """What `--describe NAME=key=value` says, by name."""
     if not given:
         return {}
-    from gancross.evaluator.onnx_models import Description
+    from gancross.evaluator.contestants.onnx_models import Description
 
     values: dict[str, dict[str, Any]] = {}
     for text in given:
@@ -198,8 +198,8 @@ def _descriptions(models: Sequence[Model], given: Sequence[str]) -> dict[str, De
 
 
 def _value(key: str, value: str, text: str) -> Any:
-    from gancross.contestant import SCORE_KINDS, Orientation
-    from gancross.latents import PRIORS
+    from gancross.checkpoint.contestant import SCORE_KINDS, Orientation
+    from gancross.random_streams import PRIORS
 
     if key == "threshold":
         return value if value == "none" else _number(value, text)

@@ -13,11 +13,11 @@ from gancross.cli.completion import data_names, model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
 from gancross.cli.options import common, deterministic, notes_console, progress_bar, tables_console
 from gancross.cli.outputs import STDOUT, Reports, check_distinct, reports
-from gancross.distributed import is_first
 from gancross.errors import UsageError, unknown_name
+from gancross.machine.distributed import is_first
 
 if TYPE_CHECKING:
-    from gancross.contestant import Contestant
+    from gancross.checkpoint.contestant import Contestant
 
 
 @click.command()
@@ -96,11 +96,11 @@ def crosstest(
     contestants = load_models(parsed_models(models), model_options, num_samples=num_samples, seed=seed)
     contestants = with_methods(contestants, methods)
     # Seconds of imports, which a file that cannot be read should not have to wait for.
-    from gancross.devices import resolve_device
     from gancross.evaluator.crosstest import crosstest as run
     from gancross.evaluator.crosstest import load_reals
-    from gancross.report.console import print_result
-    from gancross.report.samples import sample_pictures, write_samples
+    from gancross.machine.devices import resolve_device
+    from gancross.report.browser.samples import sample_pictures, write_samples
+    from gancross.report.text.console import print_result
 
     reals = load_reals(
         data or recipe_data(contestants),
@@ -149,8 +149,8 @@ def checked_record(json_out: str | None, reports: Reports) -> Path | None:
     Raises:
         UsageError: an output that cannot be written, two to one place.
     """
-    from gancross.files import check_target
-    from gancross.report.samples import samples_folder
+    from gancross.machine.files import check_target
+    from gancross.report.browser.samples import samples_folder
 
     reports.check()
     if json_out == STDOUT and reports.to_stdout:

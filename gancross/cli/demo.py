@@ -27,8 +27,8 @@ the protocol works, not that regularization wins or loses.
 @common
 def demo(out: Path) -> None:
     """Train two small GANs on digits side by side and cross-test them, in about a minute."""
-    from gancross.report.console import print_result
-    from gancross.workflow.demo import demo_spec, demonstrate
+    from gancross.report.text.console import print_result
+    from gancross.workflow.demonstration import demo_spec, demonstrate
 
     steps = demo_spec().runs[0].recipe.steps
     notes = notes_console()

@@ -23,8 +23,8 @@ def export(ckpt: Path, out: Path) -> None:
 
     It can be cross-tested and sampled, not resumed.
     """
-    from gancross import checkpoint
-    from gancross.files import check_target
+    from gancross.checkpoint import file as checkpoint
+    from gancross.machine.files import check_target
 
     if out.suffix not in checkpoint.WRITERS:
         raise UsageError(f"--out {out}: give a file that ends in {' or '.join(checkpoint.WRITERS)}")

@@ -8,7 +8,7 @@ import click
 
 from gancross.cli.options import common, notes_console, progress_bar
 from gancross.errors import UsageError, unknown_name
-from gancross.report.figure_names import FIGURES
+from gancross.report.paper_figures.names import FIGURES
 
 SUFFIXES = (".png", ".svg", ".pdf")
 LISTED = "\b\nFigures:\n" + "\n".join(f"  {name}  {text}" for name, text in FIGURES.items())
@@ -42,13 +42,13 @@ def figure(
     if seed < 0:
         raise UsageError(f"seed must be at least 0, is {seed}")
     chosen_steps = None if steps is None else parsed_steps(steps)
-    from gancross.devices import resolve_device
-    from gancross.evaluator.naming import split_argument
-    from gancross.files import write_atomically
-    from gancross.report.figure_runs import saved_run
-    from gancross.report.figures import Request
-    from gancross.report.figures import figure as laid_out
-    from gancross.report.sheet import render
+    from gancross.evaluator.contestants.naming import split_argument
+    from gancross.machine.devices import resolve_device
+    from gancross.machine.files import write_atomically
+    from gancross.report.paper_figures.layouts import Request
+    from gancross.report.paper_figures.layouts import figure as laid_out
+    from gancross.report.paper_figures.saved_runs import saved_run
+    from gancross.report.paper_figures.sheet import render
 
     console = notes_console()
     with progress_bar(console) as bar:

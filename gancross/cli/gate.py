@@ -32,10 +32,10 @@ def gate(result: Path, baseline: Path, allowed: tuple[str, ...], record: bool, j
     Metrics: fn, auc, cross-fp, cross-auc, fooled, detected-auc; fid, kid, is, precision, recall where
     both results have them. Exit code 0, or 6 if the gate fails, or 2 if the results cannot be compared.
     """
-    from gancross.evaluator.gate import gate as compare
-    from gancross.evaluator.result import load_result
-    from gancross.files import write_atomically
-    from gancross.report.gate import conclusion, gate_document, gate_table
+    from gancross.evaluator.gate.comparison import gate as compare
+    from gancross.evaluator.result.result import load_result
+    from gancross.machine.files import write_atomically
+    from gancross.report.text.gate import conclusion, gate_document, gate_table
 
     tolerances = dict(tolerance(text) for text in allowed)
     new = load_result(result)

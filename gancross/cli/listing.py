@@ -10,7 +10,7 @@ from gancross.cli.completion import recipe_names
 from gancross.cli.options import common, tables_console
 
 if TYPE_CHECKING:
-    from gancross.trainer.recipes import Recipe
+    from gancross.trainer.recipes.recipe import Recipe
 
 
 @click.command()
@@ -21,7 +21,7 @@ def recipes(name: str | None) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from gancross.trainer.experiments import RECIPES, SOURCES, recipe
+    from gancross.trainer.recipes.paper import RECIPES, SOURCES, recipe
 
     console = tables_console()
     table = Table(box=None, padding=(0, 2, 0, 0))

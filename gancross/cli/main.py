@@ -15,7 +15,6 @@ from typing import Any, NoReturn
 
 import click
 
-from gancross import __version__
 from gancross.cli.benchmark import benchmark
 from gancross.cli.cache import cache
 from gancross.cli.completion import completion
@@ -29,8 +28,9 @@ from gancross.cli.report import report
 from gancross.cli.sample import sample
 from gancross.cli.trace import trace
 from gancross.cli.train import train
-from gancross.distributed import joined, process_count, said_elsewhere
 from gancross.errors import GancrossError, Interrupted, first_line, printable, unknown_name
+from gancross.machine.distributed import joined, process_count, said_elsewhere
+from gancross.version import __version__
 
 INTERRUPTED = 130
 BUG = 1

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gancross import __version__
-from gancross.distributed import is_first
+from gancross.machine.distributed import is_first
+from gancross.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -16,8 +16,8 @@ from gancross.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gancross.evaluator.result import Result
-    from gancross.report.samples import Sample
+    from gancross.evaluator.result.result import Result
+    from gancross.report.browser.samples import Sample
 
 Command = Callable[..., Any]
 STDOUT = "-"
@@ -48,7 +48,7 @@ class Reports:
         Raises:
             UsageError: one cannot.
         """
-        from gancross.files import check_target
+        from gancross.machine.files import check_target
 
         for path in self.files:
             check_target(path)
@@ -60,19 +60,19 @@ class Reports:
         Raises:
             ResourceError: a file cannot be written.
         """
-        from gancross.files import write_atomically
-        from gancross.report.markdown import markdown_report
+        from gancross.machine.files import write_atomically
+        from gancross.report.text.markdown import markdown_report
 
         if self.to_stdout:
             sys.stdout.write(markdown_report(result))
         elif self.markdown is not None:
             write_atomically(Path(self.markdown), markdown_report(result).encode())
         if self.html is not None:
-            from gancross.report.html import html_report
+            from gancross.report.browser.html import html_report
 
             write_atomically(self.html, html_report(result, samples).encode())
         if self.junit is not None:
-            from gancross.report.junit import junit_report
+            from gancross.report.text.junit import junit_report
 
             write_atomically(self.junit, junit_report(result).encode())
         for path in self.files:

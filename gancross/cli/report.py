@@ -27,7 +27,7 @@ def report(record: Path, reports: Reports, pictures: Path | None, file_format: s
 
     The HTML report holds the sample grids that lie beside the record in RESULT-samples/.
     """
-    from gancross.evaluator.result import load_result
+    from gancross.evaluator.result.result import load_result
 
     reports.check()
     if pictures is not None and pictures.exists() and not pictures.is_dir():
@@ -36,19 +36,19 @@ def report(record: Path, reports: Reports, pictures: Path | None, file_format: s
     result = load_result(record)
     console = notes_console()
     if not reports.files and not reports.to_stdout and pictures is None:
-        from gancross.report.console import print_result
+        from gancross.report.text.console import print_result
 
         print_result(result, tables_console())
         return
     samples = []
     if reports.html is not None:
-        from gancross.report.samples import read_samples
+        from gancross.report.browser.samples import read_samples
 
         samples = read_samples(record, result.names)
     reports.write(result, samples, console)
     if pictures is not None:
-        from gancross.files import write_atomically
-        from gancross.report.plots import pictures as drawn
+        from gancross.machine.files import write_atomically
+        from gancross.report.charts.plots import pictures as drawn
 
         for name, content in drawn(result, file_format).items():
             write_atomically(pictures / name, content)

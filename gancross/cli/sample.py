@@ -16,7 +16,7 @@ from gancross.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-    from gancross.contestant import Contestant
+    from gancross.checkpoint.contestant import Contestant
 
 IMAGES = 64
 POINTS = 5120  # ten batches of 512, as the paper's pictures of the mixture hold
@@ -49,9 +49,9 @@ def sample(
     They are made as a cross-test makes its own: in chunks of 500, in evaluation mode, images rounded to
     8 bits; the latents depend on --seed and the model's name alone.
     """
-    from gancross.devices import resolve_device
-    from gancross.evaluator.canonical import canonical_samples
-    from gancross.files import write_atomically
+    from gancross.evaluator.judging.samples import canonical_samples
+    from gancross.machine.devices import resolve_device
+    from gancross.machine.files import write_atomically
 
     (parsed,) = parsed_models([model])
     path = parsed.files[0] if parsed.files[0].name else parsed.files[0].absolute()  # "." has no name

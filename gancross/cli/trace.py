@@ -56,10 +56,10 @@ def trace(
     """
     chosen = None if steps is None else parsed_steps(steps)
     from gancross.data import catalogue
-    from gancross.devices import resolve_device
-    from gancross.files import check_target, write_atomically
-    from gancross.report import trace as report
-    from gancross.report.figure_runs import saved_run
+    from gancross.machine.devices import resolve_device
+    from gancross.machine.files import check_target, write_atomically
+    from gancross.report.paper_figures.saved_runs import saved_run
+    from gancross.workflow import trace as report
 
     if json_out not in (None, STDOUT):
         check_target(Path(str(json_out)))

@@ -10,11 +10,11 @@ import click
 
 from gancross.cli.completion import data_names, recipe_names
 from gancross.cli.options import common, deterministic, notes_console, progress_bar
-from gancross.distributed import is_first, process_count
+from gancross.machine.distributed import is_first, process_count
 
 if TYPE_CHECKING:
-    from gancross.trainer.fields import Plain
-    from gancross.trainer.recipes import Recipe
+    from gancross.trainer.recipes.fields import Plain
+    from gancross.trainer.recipes.recipe import Recipe
 
 
 @click.command()
@@ -61,8 +61,8 @@ def train(
     folder = out or default_out(chosen)
     from gancross.data import catalogue
     from gancross.trainer.loop import train as run
-    from gancross.trainer.noise import check_divisible
-    from gancross.trainer.tensorboard import TensorBoard
+    from gancross.trainer.objective.noise import check_divisible
+    from gancross.trainer.run.tracking import TensorBoard
 
     console = notes_console()
     console.print(f"{chosen.method}, seed {chosen.seed}: {chosen.steps:,} steps into {folder}", markup=False)
@@ -113,8 +113,8 @@ def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) 
     Raises:
         UsageError: unknown names or bad values.
     """
-    from gancross.trainer.experiments import recipe
-    from gancross.trainer.recipes import parse_setting
+    from gancross.trainer.recipes.paper import recipe
+    from gancross.trainer.recipes.recipe import parse_setting
 
     changes: dict[str, Plain] = dict(parse_setting(setting) for setting in settings)
     changes |= {key: value for key, value in fields.items() if value is not None}
@@ -123,7 +123,7 @@ def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) 
 
 def default_out(recipe: Recipe) -> Path:
     """`runs/RECIPE[-unregularized]-seedN`; recipes that have no regularizer anyway go without the word."""
-    from gancross.trainer.experiments import RECIPES
+    from gancross.trainer.recipes.paper import RECIPES
 
     named = RECIPES.get(recipe.name, recipe)
     removed = recipe.regularizer == "none" != named.regularizer

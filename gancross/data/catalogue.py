@@ -163,7 +163,7 @@ def _check_size(name: str, entry: Entry, image_size: int | None) -> None:
 def _mixture(asked: Asked) -> DataSet:
     from gancross.data import mixture
     from gancross.data.sets import DataSet, EndlessReals
-    from gancross.latents import Stream
+    from gancross.random_streams import Stream
 
     return DataSet(
         name="mixture", shape=(3,), split="separate streams", train=EndlessReals(draw=mixture.samples),

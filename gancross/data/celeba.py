@@ -12,7 +12,7 @@ from gancross.data.lazy import Part, lazy
 from gancross.data.readers import FileReader
 from gancross.data.sets import DataSet
 from gancross.errors import DataError, ResourceError, first_line
-from gancross.files import read_bytes
+from gancross.machine.files import read_bytes
 
 PAGE = "the page 'Large-scale CelebFaces Attributes (CelebA) Dataset' of mmlab.ie.cuhk.edu.hk"
 CROPS = {"celeba": 178, "celeba-crop108": 108}

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.caches import cache_folder
 from gancross.data.images import channels_first, decode_image
 from gancross.errors import DataError, ResourceError
-from gancross.files import write_atomically
+from gancross.machine.caches import cache_folder
+from gancross.machine.files import write_atomically
 
 if TYPE_CHECKING:
     import lmdb

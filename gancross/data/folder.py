@@ -17,7 +17,7 @@ from gancross.data.lazy import Part, lazy
 from gancross.data.readers import FileReader
 from gancross.data.sets import DataSet, finite
 from gancross.errors import UsageError
-from gancross.latents import Stream
+from gancross.random_streams import Stream
 
 HELD_OUT_SHARE = 0.1
 MOST_IN_MEMORY = 200_000  # images

@@ -10,7 +10,7 @@ from gancross.data import environments
 from gancross.data.lazy import Part, lazy
 from gancross.data.sets import DataSet
 from gancross.errors import ResourceError
-from gancross.latents import Stream
+from gancross.random_streams import Stream
 
 NAME = "lsun-bedroom"
 HELD_OUT = 10_000

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gancross.latents import Stream
+from gancross.random_streams import Stream
 
 COMPONENTS = 7
 STD = 0.01

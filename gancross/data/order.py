@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancross.errors import UsageError
-from gancross.latents import Stream
+from gancross.random_streams import Stream
 
 
 def index_batches(n: int, *, seed: int, batch_size: int, start: int) -> Iterator[NDArray[np.int64]]:

@@ -15,7 +15,7 @@ import torch
 
 from gancross.data.order import index_batches
 from gancross.errors import UsageError
-from gancross.latents import Stream
+from gancross.random_streams import Stream
 
 WHOLE = slice(None)
 

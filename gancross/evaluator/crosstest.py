@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from gancross import __version__
-from gancross.contestant import Contestant
+from gancross.checkpoint.contestant import Contestant
 from gancross.data import catalogue
 from gancross.data.sets import DataSet, FiniteReals, Reals, finite
-from gancross.devices import only_deterministic, resolve_device
-from gancross.distributed import Processes, current, joined
 from gancross.errors import UsageError
-from gancross.evaluator.controls import Control, blurred, uniform_noise
-from gancross.evaluator.document import Asked, document
-from gancross.evaluator.fidelity_pass import FidelityPass
-from gancross.evaluator.judging import Norm
-from gancross.evaluator.result import Result
-from gancross.evaluator.sampling import CHUNK, Source, check_fit, check_numbers, fake_source
-from gancross.evaluator.scoring import evaluating, score_all
-from gancross.memory import kept_memory
+from gancross.evaluator.fidelity.scoring_pass import FidelityPass
+from gancross.evaluator.judging.batch_norm_passes import Norm
+from gancross.evaluator.judging.controls import Control, blurred, uniform_noise
+from gancross.evaluator.judging.sampling import CHUNK, Source, check_fit, check_numbers, fake_source
+from gancross.evaluator.judging.scoring import evaluating, score_all
+from gancross.evaluator.result.document import Asked, document
+from gancross.evaluator.result.result import Result
+from gancross.machine.devices import only_deterministic, resolve_device
+from gancross.machine.distributed import Processes, current, joined
+from gancross.machine.memory import kept_memory
+from gancross.version import __version__
 
 Data = str | torch.Tensor | np.ndarray[Any, Any]
 Progress = Callable[[str, int, int], None]
@@ -81,7 +81,7 @@ def crosstest(
         fid_statistics: .npz file with `mu` and `sigma` of the real data, in place of computed ones.
         save_fid_statistics: where to write those that were computed.
         kid_subset_size: samples in each of KID's 100 subsets; at most the size of the smallest set.
-        device: see `gancross.devices.resolve_device`.
+        device: see `gancross.machine.devices.resolve_device`.
         batch_size: samples moved to the device at a time, in whole chunks of 500; changes no figure.
         data_root, image_size: where named data lie; side to which a folder's images are resized.
         deterministic: only operations that give the same bits again, on a GPU too; some are slower.

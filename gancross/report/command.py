@@ -7,7 +7,7 @@ from typing import Any
 
 from gancross.data.catalogue import FOLDER
 from gancross.errors import GancrossError
-from gancross.trainer.recipes import Recipe
+from gancross.trainer.recipes.recipe import Recipe
 
 Plain = dict[str, Any]
 

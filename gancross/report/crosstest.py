@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from gancross.evaluator.crosstest import crosstest as evaluated
-from gancross.report.notebook import presented
+from gancross.report.browser.notebook import presented
 
 crosstest = presented(evaluated)

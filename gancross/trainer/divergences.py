@@ -1,5 +1,7 @@
-"""The f-GAN table under the trainer's name; it lives one floor down, since the evaluator reads it too."""
+"""The f-GAN table under its public name; it lies in `gancross.divergences`, which the evaluator reads too."""
 
-from gancross.divergences import DIVERGENCES, Divergence, divergence
+from __future__ import annotations
 
-__all__ = ["DIVERGENCES", "Divergence", "divergence"]
+from gancross.divergences import DIVERGENCES, Divergence
+
+__all__ = ["DIVERGENCES", "Divergence"]

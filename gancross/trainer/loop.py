@@ -15,20 +15,22 @@ from pathlib import Path
 
 import torch
 
-from gancross import checkpoint, models
+from gancross import models
+from gancross.checkpoint import file as checkpoint
 from gancross.data import catalogue
 from gancross.data.sets import to_network
-from gancross.devices import only_deterministic, resolve_device
-from gancross.distributed import Processes, current, joined
 from gancross.errors import Interrupted, UsageError
-from gancross.memory import kept_memory
-from gancross.trainer.gradients import described, with_compiler
-from gancross.trainer.interruption import stop_requests
+from gancross.machine.devices import only_deterministic, resolve_device
+from gancross.machine.distributed import Processes, current, joined
+from gancross.machine.memory import kept_memory
+from gancross.trainer.gradient.route import described, with_compiler
 from gancross.trainer.monitors import spread
-from gancross.trainer.noise import check_divisible, distinct_samples
-from gancross.trainer.recipes import Recipe
-from gancross.trainer.resuming import Note
-from gancross.trainer.runs import Observer, RunFolder
+from gancross.trainer.objective.noise import check_divisible, distinct_samples
+from gancross.trainer.recipes.recipe import Recipe
+from gancross.trainer.run.folder import Observer, RunFolder
+from gancross.trainer.run.interruption import stop_requests
+from gancross.trainer.run.log import draw, log
+from gancross.trainer.run.resume import Note
 from gancross.trainer.state import (
     DATA_RANGE,
     Run,
@@ -39,7 +41,6 @@ from gancross.trainer.state import (
     snapshot,
 )
 from gancross.trainer.step import Measured, discriminator_step, generator_step, simultaneous_step
-from gancross.trainer.watching import draw, log
 
 MILESTONES = 20  # numbered checkpoints of a run, unless told otherwise
 LOG_EVERY = 100
@@ -73,7 +74,7 @@ def train(
     them, and the first one alone writes and calls `progress` and `observers`.
 
     Args:
-        recipe: what to train; see `gancross.trainer.recipes`.
+        recipe: what to train; see `gancross.trainer.recipes.recipe`.
         out: folder of the run.
         resume: go on from the newest whole checkpoint, which is `out/last.pt` unless that is damaged,
             missing, or older than the last numbered one; without it `out` must be empty.

@@ -10,15 +10,15 @@ import torch
 from torch import nn
 
 from gancross import models
-from gancross.checkpoint import Checkpoint
+from gancross.checkpoint.file import Checkpoint
 from gancross.data.sets import WHOLE, DataSet, to_canonical
-from gancross.distributed import ALONE, Processes
 from gancross.errors import CheckpointError, DivergenceError
-from gancross.latents import Stream, latents
-from gancross.trainer.gradients import route_of
-from gancross.trainer.objectives import OBJECTIVES
-from gancross.trainer.recipes import Recipe
-from gancross.trainer.runs import RunFolder
+from gancross.machine.distributed import ALONE, Processes
+from gancross.random_streams import Stream, latents
+from gancross.trainer.gradient.route import route_of
+from gancross.trainer.objective.objectives import OBJECTIVES
+from gancross.trainer.recipes.recipe import Recipe
+from gancross.trainer.run.folder import RunFolder
 from gancross.trainer.step import Players, optimizer
 
 DATA_RANGE = (-1.0, 1.0)

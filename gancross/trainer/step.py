@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from gancross.distributed import ALONE, Processes
+from gancross.machine.distributed import ALONE, Processes
 from gancross.models.batch_norm import frozen_averages
-from gancross.trainer.closed_form import Found, per_sample
-from gancross.trainer.gradients import Route, add_gradients, add_penalty_gradients
-from gancross.trainer.noise import noisy
-from gancross.trainer.objectives import OBJECTIVES
-from gancross.trainer.recipes import Recipe
-from gancross.trainer.regularizers import clip_weights, noise_induced, scored
-from gancross.trainer.weightings import UNREGULARIZED
+from gancross.trainer.gradient.closed_form import Found, per_sample
+from gancross.trainer.gradient.route import Route, add_gradients, add_penalty_gradients
+from gancross.trainer.objective.noise import noisy
+from gancross.trainer.objective.objectives import OBJECTIVES
+from gancross.trainer.objective.regularizers import clip_weights, noise_induced, scored
+from gancross.trainer.objective.weightings import UNREGULARIZED
+from gancross.trainer.recipes.recipe import Recipe
 
 RMSPROP_DECAY = 0.9  # of the mean square, as in the authors' program
 
@@ -49,7 +49,7 @@ def discriminator_step(
 ) -> Measured:
     """Minimises −F + γ/2·Ω over the discriminator, once; or what the recipe's objective has in its place.
 
-    `gancross.trainer.gradients` says how the gradient is found.
+    `gancross.trainer.gradient.route` says how the gradient is found.
 
     Args:
         real: real samples as the network wants them, (N, …), N = `distinct_samples(recipe, …)`.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gancross.data import catalogue
 from gancross.errors import UsageError
-from gancross.json_values import parsed
-from gancross.trainer.recipes import Recipe
+from gancross.trainer.recipes.recipe import Recipe
+from gancross.untrusted.strict_json import parsed
 from gancross.workflow.spec import PlannedRun, Spec
 from gancross.workflow.work import Work, estimated_work
 

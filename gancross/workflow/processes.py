@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gancross.trainer.interruption import StopRequest
+from gancross.trainer.run.interruption import StopRequest
 from gancross.workflow.execution import Ended, Execution
 from gancross.workflow.spec import PlannedRun
 

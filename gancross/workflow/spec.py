@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from gancross.errors import UsageError, unknown_name
-from gancross.evaluator.fidelity_plan import check_names
-from gancross.evaluator.judging import Norm
-from gancross.evaluator.sampling import check_numbers
-from gancross.files import read_bytes
-from gancross.trainer.experiments import recipe
-from gancross.trainer.recipes import Recipe
+from gancross.evaluator.fidelity.plan import check_names
+from gancross.evaluator.judging.batch_norm_passes import Norm
+from gancross.evaluator.judging.sampling import check_numbers
+from gancross.machine.files import read_bytes
+from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.recipe import Recipe
 
 LARGEST_FILE = 1 << 20
 VARIANT_KEYS = ("recipe", "seeds")  # beside the fields of a recipe

@@ -8,13 +8,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from gancross import models
-from gancross.trainer.gradients import Route, route_of
-from gancross.trainer.recipes import Recipe
-from gancross.trainer.weightings import WEIGHTINGS
+from gancross.trainer.gradient.route import Route, route_of
+from gancross.trainer.objective.weightings import WEIGHTINGS
+from gancross.trainer.recipes.recipe import Recipe
 
 # Passes of one batch through a network: a forward pass is 1, a backward pass 2, one that only goes through
 # to the input 1. A batch with a term in the regularizer takes four in closed form where D is piecewise
-# linear, six where it is smooth or double backward is left (`gancross.trainer.gradients`).
+# linear, six where it is smooth or double backward is left (`gancross.trainer.gradient.route`).
 PLAIN, PIECEWISE_LINEAR, SMOOTH = 3, 4, 6
 INTERPOLATES = 6  # WGAN-GP's third batch
 

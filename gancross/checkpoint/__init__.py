@@ -1,0 +1,1 @@
+"""The checkpoint: where trainer and evaluator meet."""

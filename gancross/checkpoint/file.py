@@ -1,0 +1,264 @@
+"""The door between the two wings: one file with both networks and all that the evaluator needs.
+
+A checkpoint is data. It holds plain containers and tensors, and names of architectures that gancross
+itself builds; nothing in it is ever executed, opened or followed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gancross.checkpoint.contestant import Contestant, Origin
+from gancross.checkpoint.validation import check_fit, check_scalars, check_state, read_architecture
+from gancross.errors import CheckpointError, UsageError, printable
+from gancross.machine.files import read_bytes, write_atomically
+from gancross.models import Architecture, skeleton
+from gancross.untrusted import safetensors_file as tensors_file
+from gancross.untrusted.pt_file import load_archive
+from gancross.untrusted.safetensors_file import load_tensors_file
+from gancross.untrusted.values import RefusedArchive, shown
+
+FORMAT = "gancross.checkpoint/1"
+LARGEST_FILE = 16 << 30
+LONGEST_REASON = 300
+NETWORKS = ("generator", "discriminator")
+
+State = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """Everything in the file. Score fields are those of `Contestant`.
+
+    Attributes:
+        recipe: the training recipe as plain values; shown and compared, never followed.
+        method: name of the recipe and its overrides without the seed; None if unknown.
+        step: generator updates done.
+        generator, discriminator: architectures; None where gancross does not know the code.
+        generator_state, discriminator_state: their `state_dict()`; that of no discriminator is empty.
+        sample_shape: (C, H, W) of an image or (d,) of a vector.
+        weights: what `generator_state` holds: `raw` weights of the last step, or their average, `ema`.
+        training: optimizer states for resuming, `{}` if stripped. Random state is none: every random
+            number of a run is a function of seed and step.
+    """
+
+    recipe: dict[str, Any]
+    method: str | None
+    step: int
+    generator: Architecture | None
+    discriminator: Architecture | None
+    generator_state: State
+    discriminator_state: State
+    sample_shape: tuple[int, ...]
+    latent_dim: int
+    latent: str
+    data_range: tuple[float, float]
+    score_kind: str
+    orientation: str
+    threshold: float | None
+    batch_size: int
+    training: dict[str, Any]
+    weights: str = "raw"
+    latent_shape: tuple[int, ...] | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether a network's code is not gancross's."""
+        return self.generator is None or (self.discriminator is None and bool(self.discriminator_state))
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes the checkpoint atomically: the old file or the new one, never a part.
+
+    A `.safetensors` file is for sharing: it holds no `training` and cannot be resumed from.
+
+    Raises:
+        UsageError: the path ends neither in .pt nor in .safetensors.
+        ResourceError: the file cannot be written; what was there before is untouched.
+    """
+    if path.suffix not in WRITERS:
+        raise UsageError(f"{path}: give a file that ends in {' or '.join(WRITERS)}")
+    write_atomically(path, WRITERS[path.suffix](checkpoint))
+
+
+def to_bytes(checkpoint: Checkpoint) -> bytes:
+    """The content of a `.pt` file: a zip archive as `torch.save` writes it."""
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, **_plain(checkpoint)}, buffer)
+    return buffer.getvalue()
+
+
+def to_shared_bytes(checkpoint: Checkpoint) -> bytes:
+    """The content of a `.safetensors` file, without `training`."""
+    values = _plain(checkpoint)
+    del values["training"]
+    states = {network: values.pop(f"{network}_state") for network in NETWORKS}
+    tensors = {f"{network}.{key}": value for network in NETWORKS for key, value in states[network].items()}
+    return tensors_file.to_bytes(FORMAT, values, tensors)
+
+
+WRITERS: dict[str, Callable[[Checkpoint], bytes]] = {".pt": to_bytes, ".safetensors": to_shared_bytes}
+
+
+def load(path: Path) -> Checkpoint:
+    """Reads a checkpoint that may come from a stranger.
+
+    Raises:
+        UsageError: there is no such regular file.
+        CheckpointError: the file is damaged, hostile, of another kind or of a newer format.
+        ResourceError: it cannot be read, or is longer than 16 GiB.
+    """
+    return from_bytes(read_bytes(path, limit=LARGEST_FILE), path)
+
+
+def from_bytes(content: bytes, path: Path) -> Checkpoint:
+    """As `load`, from bytes already read; `path` says how to read them, and names them in messages."""
+    try:
+        loaded = _shared(content) if path.suffix == ".safetensors" else load_archive(content)
+        if not isinstance(loaded, dict) or "format" not in loaded:
+            raise RefusedArchive(
+                "not a checkpoint of gancross (no 'format' key); other code needs --arch"
+                " NAME=module:factory --trust-code"
+            )
+        if loaded["format"] != FORMAT:
+            raise RefusedArchive(f"format {shown(loaded['format'])}; this version reads {FORMAT}")
+        values = {key: value for key, value in loaded.items() if key != "format"}
+        known = {spec.name for spec in fields(Checkpoint)}
+        required = {spec.name for spec in fields(Checkpoint) if spec.default is MISSING}
+        if not required <= set(values) <= known:
+            wrong = ", ".join(sorted(map(str, (required - set(values)) | (set(values) - known))))
+            raise RefusedArchive(f"missing or unknown keys: {wrong:.200}")
+        for network in NETWORKS:
+            values[network] = read_architecture(values[network])
+            check_state(values[network], values[f"{network}_state"])
+        checkpoint = Checkpoint(**values)
+        check_scalars(checkpoint)
+        check_fit(checkpoint)
+        return checkpoint
+    except (RefusedArchive, ValueError) as error:
+        raise _refusal(path, error) from None
+
+
+Build = Callable[[dict[str, State]], Contestant]
+
+
+def load_contestant(
+    path: str | Path, *, name: str | None = None, device: str = "cpu", build: Build | None = None
+) -> Contestant:
+    """The contestant of a checkpoint: its networks in evaluation mode on `device`.
+
+    Args:
+        path: a checkpoint written by `gancross train`, `gancross export` or `gancross.save_checkpoint`.
+        name: by default the file's stem, or its folder's name for `last.pt`.
+        build: makes a contestant of the weights in a checkpoint whose networks gancross cannot build,
+            {"generator": …, "discriminator": …}. Its networks are taken; all else is as the file says.
+
+    Raises:
+        UsageError: there is no such regular file; networks of other code and no `build`, or `build` without.
+        CheckpointError: the file is refused.
+    """
+    path = Path(path)
+    content = read_bytes(path, limit=LARGEST_FILE)
+    return contestant_from_bytes(content, path, name=name or _default_name(path), device=device, build=build)
+
+
+def contestant_from_bytes(
+    content: bytes, path: Path, *, name: str, device: str = "cpu", build: Build | None = None
+) -> Contestant:
+    """As `load_contestant`, from bytes already read."""
+    checkpoint = from_bytes(content, path)
+    states = {"generator": checkpoint.generator_state, "discriminator": checkpoint.discriminator_state}
+    if checkpoint.is_foreign and build is None:
+        raise UsageError(
+            f"{path}: its networks are other code than gancross's, which must be given:"
+            " --arch NAME=module:factory --trust-code"
+        )
+    if not checkpoint.is_foreign and build is not None:
+        raise UsageError(f"{path}: gancross builds its networks itself: leave out --arch")
+    built = None if build is None else build(states)
+    generator = built.generator if built else _network(checkpoint.generator, states["generator"])
+    discriminator = (
+        built.discriminator if built else _network(checkpoint.discriminator, states["discriminator"])
+    )
+    try:
+        return Contestant(
+            name=name,
+            generator=generator and generator.to(device),
+            discriminator=discriminator and discriminator.to(device),
+            latent_dim=checkpoint.latent_dim,
+            latent_shape=checkpoint.latent_shape,
+            latent=checkpoint.latent,  # type: ignore[arg-type]  # checked by Contestant
+            data_range=checkpoint.data_range,
+            score_kind=checkpoint.score_kind,
+            orientation=checkpoint.orientation,  # type: ignore[arg-type]  # checked by Contestant
+            threshold=checkpoint.threshold,
+            batch_size=checkpoint.batch_size,
+            method=checkpoint.method,
+            origin=Origin(
+                path=str(path),
+                sha256=hashlib.sha256(content).hexdigest(),
+                step=checkpoint.step if checkpoint.recipe else None,
+                recipe=checkpoint.recipe,
+            ),
+        )
+    except UsageError as error:
+        raise _refusal(path, error) from None
+
+
+def _default_name(path: Path) -> str:
+    return path.absolute().parent.name if path.stem == "last" else path.stem
+
+
+def _refusal(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{path}: refused: {printable(str(error), limit=LONGEST_REASON)}")
+
+
+def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The fields as the file holds them."""
+    plain = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
+    if checkpoint.latent_shape is None:
+        del plain["latent_shape"]  # which earlier readers of this format do not know
+    for network in NETWORKS:
+        architecture: Architecture | None = plain[network]
+        if architecture is not None:
+            plain[network] = {"name": architecture.name, "arguments": architecture.arguments}
+        plain[f"{network}_state"] = {
+            key: _own(value.detach().to("cpu")) for key, value in plain[f"{network}_state"].items()
+        }
+    return plain
+
+
+def _own(tensor: torch.Tensor) -> torch.Tensor:
+    """Contiguous and alone in its storage: a view would drag the whole of it into the file."""
+    whole = tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes
+    return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
+
+
+def _shared(content: bytes) -> dict[str, Any]:
+    """What a `.safetensors` file holds, in the form of a `.pt` file."""
+    format_name, values, tensors = load_tensors_file(content)
+    states: dict[str, State] = {f"{network}_state": {} for network in NETWORKS}
+    for name, tensor in tensors.items():
+        network, _, key = name.partition(".")
+        if network not in NETWORKS:
+            raise RefusedArchive(f"tensor {shown(name)} belongs to neither network")
+        states[f"{network}_state"][key] = tensor
+    if not isinstance(values, dict) or set(values) & {"format", "training", *states}:
+        raise RefusedArchive("not a checkpoint of gancross (its text is of another kind)")
+    return {"format": format_name, **values, **states, "training": {}}
+
+
+def _network(architecture: Architecture | None, state: State) -> nn.Module | None:
+    if architecture is None:
+        return None
+    network = skeleton(architecture)
+    network.load_state_dict(state, strict=True, assign=True)
+    return network.eval().requires_grad_(False)

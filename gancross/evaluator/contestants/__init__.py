@@ -1,0 +1,1 @@
+"""Contestants from checkpoints, weights of other code, ONNX files and image folders."""

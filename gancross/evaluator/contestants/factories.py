@@ -1,0 +1,127 @@
+"""Code that the user names: a factory of contestants in a module or a file. Only this file imports such code.
+
+The name always comes from the user's own call, never from a checkpoint.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import sysconfig
+import traceback
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from gancross.checkpoint.contestant import Contestant
+from gancross.errors import UsageError, first_line
+
+Factory = Callable[..., object]
+
+
+def load_factory(code: str, *, place: str) -> Factory:
+    """Imports `module:factory` or `path/to/file.py:factory`, which runs the module's code.
+
+    The current folder, or the file's, is then on the import path, as for `python -m` and `python file.py`.
+
+    Args:
+        place: what to call it in messages.
+
+    Raises:
+        UsageError: no such module, file or function, or the module cannot be imported.
+    """
+    module_name, separator, function_name = code.rpartition(":")
+    if not separator or not module_name or not function_name:
+        raise UsageError(f"{place}: write module:factory or path/to/file.py:factory after the name")
+    module = _imported(place, lambda: _module(module_name))
+    factory: Factory | None = getattr(module, function_name, None)
+    if factory is None or not callable(factory):
+        raise UsageError(f"{place}: '{module_name}' has no function '{function_name}'")
+    return factory
+
+
+def takes_weights(factory: Factory) -> bool:
+    """Whether a factory loads the weights itself: it then has a parameter without default for them."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):  # some callables of C have no signature
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return any(one.kind in positional and one.default is one.empty for one in parameters)
+
+
+def called(factory: Factory, *arguments: object, place: str) -> Contestant:
+    """The contestant that a factory makes; what it prints goes to standard error.
+
+    Raises:
+        UsageError: it raises, or returns something else.
+    """
+    made = _running(f"{place}: the factory", lambda: factory(*arguments))
+    if not isinstance(made, Contestant):
+        raise UsageError(f"{place}: the factory must return a gancross.Contestant, got {type(made).__name__}")
+    if made.generator is None:
+        raise UsageError(f"{place}: the factory's contestant has samples, expected a generator")
+    return made
+
+
+def _module(name: str) -> ModuleType:
+    if not name.endswith(".py"):
+        _on_path(Path.cwd())
+        return importlib.import_module(name)
+    path = Path(name).resolve()
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {name}")
+    if str(path) not in sys.modules:
+        _on_path(path.parent)
+        spec = importlib.util.spec_from_file_location(str(path), path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[str(path)] = module  # dataclasses look their module up
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[str(path)]
+            raise
+    return sys.modules[str(path)]
+
+
+def _on_path(folder: Path) -> None:
+    if os.fspath(folder) not in sys.path:
+        sys.path.insert(0, os.fspath(folder))
+
+
+def _imported(place: str, load: Callable[[], ModuleType]) -> ModuleType:
+    try:
+        module: ModuleType = _running(f"{place}: importing it", load)
+    except UsageError as error:
+        if isinstance(error.__cause__, ModuleNotFoundError | FileNotFoundError):
+            raise UsageError(f"{place}: {first_line(error.__cause__)}") from error.__cause__
+        raise
+    return module
+
+
+def _running(what: str, code: Callable[[], Any]) -> Any:
+    """Runs code of others: whatever it raises is one line, and standard output stays gancross's."""
+    try:
+        with redirect_stdout(sys.stderr):
+            return code()
+    except MemoryError:
+        raise
+    except (Exception, SystemExit) as error:
+        kind = type(error).__name__
+        said = first_line(error) if isinstance(error, Exception) else str(error)
+        raise UsageError(f"{what} raised {kind}{_line(error)}: {said}") from error
+
+
+def _line(error: BaseException) -> str:
+    """Where code of others raised: its own innermost line, not one of a library that it called."""
+    libraries = [sysconfig.get_paths()[key] for key in ("stdlib", "purelib", "platlib")]
+    not_theirs = (*libraries, os.fspath(Path(__file__).parents[2]), "<")
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if not frame.filename.startswith(not_theirs)]
+    return f" at {Path(theirs[-1].filename).name}:{theirs[-1].lineno}" if theirs else ""

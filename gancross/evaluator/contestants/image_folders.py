@@ -1,0 +1,41 @@
+"""A folder of generated images as a contestant: it is judged and judges nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gancross.checkpoint.contestant import Contestant, Origin
+from gancross.data.catalogue import FOLDER
+from gancross.data.folder import common_shape, fits_in_memory, list_images, read_images
+from gancross.errors import UsageError
+from gancross.evaluator.judging.sampling import chosen
+from gancross.evaluator.result.document import array_sha256
+
+NOTHING_RESIZED = "a generator's images must have one size, nothing is resized"
+
+
+def folder_contestant(
+    folder: Path, *, name: str, num_samples: int, seed: int = 0, purpose: str = "crosstest"
+) -> Contestant:
+    """A contestant whose samples are the images beneath a folder, at any depth.
+
+    Of more than `num_samples` images a seeded choice is read, the same as a cross-test would make of them
+    all. Channels are those of the whole folder: one if every image is grey, else three.
+
+    Raises:
+        UsageError: no such folder, no images, images of several sizes, or more than fit in memory.
+        DataError: a file is not an image that can be read as 8-bit grey or RGB.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"contestant '{name}': folder:{folder}: no such folder")
+    paths = list_images(folder)
+    index = chosen(len(paths), num_samples, name=name, seed=seed, purpose=purpose)
+    used = [paths[i] for i in index]
+    if not fits_in_memory(used, image_size=None):
+        raise UsageError(f"contestant '{name}': {len(used):,} images are more than fit in memory: lower -n")
+    images = read_images(used, image_size=None, remedy=NOTHING_RESIZED)
+    if images.shape[1] == 1 and len(used) < len(paths):
+        channels, *_ = common_shape(paths, image_size=images.shape[2])  # whatever the others' size
+        images = images.repeat(1, channels, 1, 1)
+    origin = Origin(path=f"{FOLDER}{folder}", sha256=array_sha256(images))  # as the command line has it
+    return Contestant(name=name, samples=images, origin=origin)

@@ -1,0 +1,197 @@
+"""Generators and discriminators as ONNX files, run by onnxruntime on the CPU, as contestants."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from gancross.checkpoint.contestant import SCORE_KINDS, Contestant, Origin
+from gancross.divergences import DIVERGENCES
+from gancross.errors import CheckpointError, ResourceError, UsageError, first_line, unknown_name
+from gancross.evaluator.contestants.onnx_graphs import Graph, RefusedGraph, Shape, inspect_graph
+from gancross.machine.files import read_bytes
+
+LARGEST_FILE = (1 << 31) - 1  # more than this no ONNX file can hold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What an ONNX file cannot say of its networks; None: not given.
+
+    Score fields, `data_range` and `latent` are those of `Contestant`; the threshold "none" is its None.
+    """
+
+    score_kind: str | None = None
+    orientation: str | None = None
+    threshold: float | str | None = None
+    data_range: tuple[float, float] | None = None
+    latent: str | None = None
+
+
+class OnnxNetwork(nn.Module):
+    """A graph as a module without parameters.
+
+    A graph with a fixed batch runs in pieces of that length, the last one filled by repeating its first
+    sample.
+    """
+
+    def __init__(self, session: Any, graph: Graph) -> None:
+        super().__init__()
+        self._session, self.graph = session, graph
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        """One output for each item of a batch.
+
+        Raises:
+            RuntimeError: the runtime fails, for example on items of another shape.
+        """
+        given = np.ascontiguousarray(batch.detach().to("cpu", torch.float32).numpy())
+        length = self.graph.batch or len(given)
+        pieces = [self._run(given[start : start + length], length) for start in range(0, len(given), length)]
+        return torch.from_numpy(np.concatenate(pieces)).to(batch.device)
+
+    def _run(self, piece: np.ndarray[Any, Any], length: int) -> np.ndarray[Any, Any]:
+        missing = length - len(piece)
+        if missing:
+            piece = np.concatenate([piece, np.repeat(piece[:1], missing, axis=0)])
+        try:
+            (made,) = self._session.run([self.graph.output_name], {self.graph.input_name: piece})
+        except Exception as error:
+            raise RuntimeError(first_line(error)) from error
+        result: np.ndarray[Any, Any] = made[: length - missing] if made.ndim else made
+        return result
+
+
+def onnx_contestant(paths: Sequence[Path], description: Description, *, name: str) -> Contestant:
+    """A contestant of a generator's file, or of a generator's and a discriminator's.
+
+    The shape of the latents is that of the generator's input.
+
+    Raises:
+        UsageError: no such file; networks that do not fit together; what only a description can tell.
+        CheckpointError: a file is refused.
+        ResourceError: onnx or onnxruntime is not installed.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError:
+        raise ResourceError(f"{paths[0]}: needs onnx and onnxruntime: pip install 'gancross[onnx]'") from None
+    contents = [read_bytes(path, limit=LARGEST_FILE) for path in paths]
+    networks = [_network(content, path) for content, path in zip(contents, paths, strict=True)]
+    generator, discriminator = networks[0], networks[1] if len(networks) > 1 else None
+    latent_shape = _latent_shape(generator.graph, paths[0])
+    if discriminator is not None:
+        _check_pair(generator.graph, discriminator.graph, paths)
+    made = Contestant(
+        name=name, generator=generator, discriminator=discriminator, latent_dim=math.prod(latent_shape),
+        latent_shape=latent_shape if len(latent_shape) > 1 else None,
+        origin=Origin(
+            path=",".join(map(str, paths)), sha256=hashlib.sha256(b"".join(contents)).hexdigest(),
+            notes=_notes(networks),
+        ),
+    )  # fmt: skip
+    return described(made, description, last=[network.graph.last for network in networks])
+
+
+def described(contestant: Contestant, description: Description, *, last: Sequence[str]) -> Contestant:
+    """The contestant with what its description says, and defaults where that is safe.
+
+    Args:
+        last: the last operator of each network; a sigmoid makes two defaults likely to be wrong.
+
+    Raises:
+        UsageError: a sigmoid without a word on what it means, or values that are not allowed.
+    """
+    ask = f"contestant '{contestant.name}': its {{}} ends in a sigmoid: say --describe {contestant.name}={{}}"
+    if last[0] == "Sigmoid" and description.data_range is None:
+        raise UsageError(ask.format("generator", "data_range=0,1, or what else its black and white are"))
+    if last[1:] == ["Sigmoid"] and description.score_kind is None:
+        raise UsageError(ask.format("discriminator", "score_kind=probability, or what else its scores are"))
+    kind = description.score_kind or contestant.score_kind
+    if kind not in SCORE_KINDS:
+        raise unknown_name("score kind", kind, SCORE_KINDS)
+    threshold = _default_threshold(kind) if description.threshold is None else description.threshold
+    given = {key: getattr(description, key) for key in ("orientation", "data_range", "latent")}
+    changes = {key: value for key, value in given.items() if value is not None}
+    return replace(
+        contestant, score_kind=kind, threshold=None if isinstance(threshold, str) else threshold, **changes
+    )
+
+
+def _default_threshold(score_kind: str) -> float | str:
+    """τ of a kind of score, as the protocol has it; none for critics."""
+    if score_kind == "critic":
+        return "none"
+    return DIVERGENCES[score_kind.removeprefix("f-gan:")].threshold if "f-gan:" in score_kind else 0.0
+
+
+def _network(content: bytes, path: Path) -> OnnxNetwork:
+    """A checked graph in a session.
+
+    Raises:
+        CheckpointError: it is refused.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = 4
+    # Never onnxruntime's own format, whose mark a file could carry and which nothing has checked.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    try:
+        graph = inspect_graph(content)
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except RefusedGraph as error:
+        raise CheckpointError(f"{path}: refused: {error}") from None
+    except Exception as error:  # the runtime raises many kinds on graphs that it cannot run
+        raise CheckpointError(f"{path}: refused: onnxruntime cannot run it: {first_line(error)}") from None
+    return OnnxNetwork(session, graph)
+
+
+def _latent_shape(graph: Graph, path: Path) -> tuple[int, ...]:
+    shape = tuple(length for length in graph.input_shape[1:] if length is not None)
+    if len(shape) != len(graph.input_shape) - 1 or not shape:
+        raise CheckpointError(
+            f"{path}: refused: its input has shape {_shown(graph.input_shape)}, but a generator's"
+            " must be fixed in all but the batch"
+        )
+    return shape
+
+
+def _check_pair(generator: Graph, discriminator: Graph, paths: Sequence[Path]) -> None:
+    makes, takes = generator.output_shape, discriminator.input_shape
+    equal = len(makes) == len(takes) and all(
+        None in (one, other) or one == other for one, other in zip(makes[1:], takes[1:], strict=True)
+    )
+    if not equal:
+        raise UsageError(
+            f"{paths[0]} makes samples of shape {_shown(makes)}, {paths[1]} takes {_shown(takes)}:"
+            " give the generator first, then its discriminator"
+        )
+
+
+def _notes(networks: Sequence[OnnxNetwork]) -> tuple[str, ...]:
+    """What makes these networks unlike those of a checkpoint."""
+    notes = [
+        f"its {what} runs {network.graph.batch} samples at a time, as its ONNX file fixes"
+        for what, network in zip(("generator", "discriminator"), networks, strict=False)
+        if network.graph.batch is not None
+    ]
+    if len(networks) > 1:
+        notes.append("batch norm in an ONNX file runs as exported; there is no other mode to compare with")
+    return tuple(notes)
+
+
+def _shown(shape: Shape) -> str:
+    return "(" + ", ".join("N" if length is None else str(length) for length in shape) + ")"

@@ -1,0 +1,107 @@
+"""A contestant as a checkpoint: a pair that was trained elsewhere, for others and for the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from gancross.checkpoint import file as checkpoint
+from gancross.checkpoint.contestant import Contestant
+from gancross.checkpoint.file import Checkpoint, State
+from gancross.data.sets import to_canonical
+from gancross.errors import CheckpointError, UsageError
+from gancross.evaluator.judging.sampling import generated
+from gancross.evaluator.judging.scoring import evaluating
+from gancross.models import Architecture, architecture_of, skeleton
+from gancross.random_streams import Stream, latents
+
+CPU = torch.device("cpu")
+
+
+def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
+    """Writes a contestant to a `.pt` or `.safetensors` file.
+
+    Networks that gancross built are saved with their architecture. Of others only the weights are saved, not
+    their code: whoever loads the file names it with `--arch`, as docs/models.md shows.
+
+    Args:
+        path: the file; an old one is replaced.
+        contestant: with a generator. Its name is not saved.
+
+    Raises:
+        UsageError: samples in place of a generator, a callable prior, weights that cannot be saved, or
+            networks that fail.
+        ResourceError: the file cannot be written; what was there before is untouched.
+    """
+    here = f"contestant '{contestant.name}'"
+    if contestant.generator is None or contestant.latent_dim is None:
+        raise UsageError(f"{here}: has samples in place of a generator; save them as a folder of images")
+    if callable(contestant.latent):
+        raise UsageError(
+            f"{here}: its latent prior is a function, which no checkpoint can hold; give one by name and"
+            " make the function the generator's first layer"
+        )
+    low, high = contestant.data_range
+    origin = contestant.origin
+    made = Checkpoint(
+        recipe={} if origin is None else origin.recipe,
+        method=contestant.method,
+        step=0 if origin is None or origin.step is None else origin.step,
+        generator=_known(contestant.generator),
+        discriminator=None if contestant.discriminator is None else _known(contestant.discriminator),
+        generator_state=_state(contestant.generator, here),
+        discriminator_state={}
+        if contestant.discriminator is None
+        else _state(contestant.discriminator, here),
+        sample_shape=_sample_shape(contestant),
+        latent_dim=contestant.latent_dim,
+        latent=contestant.latent,
+        data_range=(float(low), float(high)),
+        score_kind=contestant.score_kind,
+        orientation=contestant.orientation,
+        threshold=None if contestant.threshold is None else float(contestant.threshold),
+        batch_size=contestant.batch_size,
+        training={},
+        latent_shape=contestant.latent_shape,
+    )
+    try:  # what would be refused on reading should not be written
+        checkpoint.from_bytes(checkpoint.to_bytes(made), Path(here))
+    except CheckpointError as error:
+        raise UsageError(str(error).replace("refused", "cannot be saved", 1)) from None
+    checkpoint.save(Path(path), made)
+
+
+def _known(network: nn.Module) -> Architecture | None:
+    """The architecture of a network that gancross built, if it still has those weights."""
+    architecture = architecture_of(network)
+    if architecture is None:
+        return None
+    expected, state = skeleton(architecture).state_dict(), network.state_dict()
+    same = expected.keys() == state.keys() and all(
+        tensor.shape == state[key].shape and tensor.dtype == state[key].dtype
+        for key, tensor in expected.items()
+    )
+    return architecture if same else None
+
+
+def _state(network: nn.Module, here: str) -> State:
+    state = network.state_dict()
+    for key, value in state.items():
+        if not isinstance(value, torch.Tensor):
+            raise UsageError(f"{here}: '{key}' of its weights is no tensor and cannot be saved")
+    # Cloned, since tied weights share their memory and a file holds each on its own.
+    return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
+
+
+def _sample_shape(contestant: Contestant) -> tuple[int, ...]:
+    """Shape of one sample, from two that are made and thrown away."""
+    assert contestant.generator is not None and contestant.latent_dim is not None
+    few = latents(
+        Stream(0, "probe"), 0, 2, dim=contestant.latent_dim, prior=contestant.latent,
+        shape=contestant.latent_shape,
+    )  # fmt: skip
+    with evaluating([contestant.generator], CPU):
+        samples = generated(contestant, few)
+    return tuple(to_canonical(samples, contestant.data_range).shape[1:])

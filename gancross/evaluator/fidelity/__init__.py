@@ -1,0 +1,1 @@
+"""FID, IS, KID, precision and recall beside the cross-test."""

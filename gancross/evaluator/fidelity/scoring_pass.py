@@ -1,0 +1,136 @@
+"""FID and its like within a cross-test: the feature extractor sees the chunks that the judges see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+
+from gancross.errors import UsageError
+from gancross.evaluator.fidelity.plan import METRICS, check
+from gancross.evaluator.judging.sampling import CHUNK, Label, Source
+from gancross.evaluator.result.document import array_sha256
+from gancross.machine.distributed import current
+from gancross.machine.files import check_target
+
+NOT_ASKED = f"no metrics asked for ({', '.join(METRICS)})"
+
+
+@dataclass(kw_only=True)
+class FidelityPass(AbstractContextManager["FidelityPass"]):
+    """Watches a scoring pass; does nothing where no metrics were asked for."""
+
+    fidelity: Any = None  # a `Fidelity`, whose libraries are imported only when metrics are asked for
+    save_to: Path | None = None
+    needs_data: bool = False
+    _held: list[torch.Tensor] = field(default_factory=list)
+    _latest: tuple[Label, torch.Tensor] | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    @classmethod
+    def prepared(
+        cls, metrics: Sequence[str], *, sources: Sequence[Source], test: torch.Tensor, device: torch.device,
+        weights: Path | None, statistics: Path | None, save_to: Path | None,
+        kid_subset_size: int,
+    ) -> Self:  # fmt: skip
+        """Looks for everything the metrics need, before any work.
+
+        Raises:
+            UsageError: an unknown metric, too few samples, options that do not fit together.
+            ResourceError: weights that are not there.
+            DataError, CheckpointError: statistics or weights that are refused.
+        """
+        counts = {s.label: s.n for s in sources if s.label is None or isinstance(s.label, str)}
+        if not metrics and statistics is None and save_to is None:
+            return cls()
+        # torch-fidelity takes seconds to import.
+        from gancross.evaluator.fidelity.extractors import load_extractor
+        from gancross.evaluator.fidelity.measurement import Fidelity
+        from gancross.evaluator.fidelity.real_features import read_statistics
+
+        if save_to is not None:
+            if "fid" not in metrics:
+                raise UsageError(
+                    "statistics of the real data are FID's: to save them ask for the metric 'fid'"
+                )
+            check_target(save_to)
+        given = None if statistics is None else read_statistics(statistics)
+        shape = tuple(test.shape[1:])
+        plan = check(
+            metrics,
+            shape=shape,
+            counts=counts,
+            weights=weights,
+            statistics=given,
+            kid_subset_size=kid_subset_size,
+        )
+        extractor = load_extractor(plan.extractor, shape=shape, weights=plan.weights, device=device)
+        made = Fidelity(plan, extractor, counts=counts, data_sha256=array_sha256(test), statistics=given)
+        # Caches may differ from machine to machine, or from one moment to the next.
+        needs_data = current().from_first(b"1" if made.needs_data else b"0") == b"1"
+        return cls(fidelity=made, save_to=save_to, needs_data=needs_data)
+
+    def __enter__(self) -> Self:
+        if self.fidelity is not None:
+            self._stack.enter_context(self.fidelity)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, value, trace)
+
+    def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
+        """Takes in one chunk; fidelity is always measured on 8-bit images, as a file would hold them."""
+        if not self.wants(label):
+            return
+        if chunk.ndim == 4 and chunk.dtype != torch.uint8:
+            chunk = chunk.round().clamp(0, 255).to(torch.uint8)
+        rows = self.fidelity.extracted(chunk, count)
+        self._settle()
+        self._latest = (label, rows)
+
+    def _settle(self) -> None:
+        """Takes the features of the chunk before, while the device is busy with those of the latest."""
+        if self._latest is None:
+            return
+        (label, rows), self._latest = self._latest, None
+        if current().first:
+            self.fidelity.take(label, rows)
+        else:
+            self._held.append(rows.cpu())
+
+    def finish_source(self, label: Label) -> None:
+        """The first process takes in what the others have extracted, in the order of the samples."""
+        if not self.wants(label):
+            return
+        self._settle()
+        rows = torch.cat(self._held) if self._held else torch.empty(0, self.fidelity.width)
+        self._held.clear()
+        for part in current().from_others(rows):
+            if current().first:
+                for chunk in torch.split(part, CHUNK):
+                    self.fidelity.take(label, chunk)
+
+    def wants(self, label: Label) -> bool:
+        """Contestants, and the data where the first process does not know their features yet."""
+        return self.fidelity is not None and (isinstance(label, str) or (label is None and self.needs_data))
+
+    def record(self) -> dict[str, Any]:
+        """`fidelity`, its part of `protocol`, and flags; inside the context, after all chunks.
+
+        The first process alone knows them.
+        """
+        if self.fidelity is None or not current().first:
+            return {"fidelity": None, "fidelity_reason": NOT_ASKED, "protocol": None, "flags": []}
+        figures = self.fidelity.finish()
+        if self.save_to is not None:
+            from gancross.evaluator.fidelity.real_features import save_statistics
+
+            save_statistics(self.save_to, self.fidelity.real_statistics)
+        return {"fidelity": figures, "protocol": self.fidelity.protocol, "flags": self.fidelity.flags}

@@ -1,0 +1,258 @@
+"""A result against a baseline: what became worse, beyond chance and beyond what is allowed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from scipy.stats import norm
+
+from gancross.errors import UsageError, unknown_name
+from gancross.evaluator.gate.figures import METRICS, GateMetric, Plain, Reading
+from gancross.evaluator.gate.spread import mean_figure, run_figures, spread_interval
+from gancross.evaluator.result.result import Result
+from gancross.evaluator.statistics.proportions import LEVEL, Z
+
+FEWEST_BASELINE_RUNS = 5
+MUST_AGREE = ("data.name", "data.sha256", "data.num_real", "num_fake", "norm", "quantize", "chunk")
+FIDELITY_MUST_AGREE = (
+    "fidelity.extractor",
+    "fidelity.weights_sha256",
+    "fidelity.resize",
+    "fidelity.fid_statistics_sha256",
+)
+FIDELITY = ("fid", "kid", "is", "precision", "recall")
+
+Unit = Literal["checkpoint", "method"]
+Decision = Literal["regression", "improvement", "within noise", "within tolerance", "not decided"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One figure of one contestant or method, then and now.
+
+    Attributes:
+        name: of the contestant or method.
+        metric: a key of `METRICS`.
+        old, new: the figure; means over runs where methods are compared.
+        runs: how many runs stand behind old and new.
+        interval: of new − old, at 95 % for all comparisons of a gate together (Bonferroni); None where the
+            figure of a single checkpoint has no interval.
+        tolerance: how much worse new may be, absolute.
+        decision: `regression` if worse beyond the interval and beyond the tolerance; without an interval the
+            tolerance alone decides, and nothing is decided without either.
+    """
+
+    name: str
+    metric: str
+    old: float
+    new: float
+    runs: tuple[int, int]
+    interval: tuple[float, float] | None
+    tolerance: float
+    decision: Decision
+
+    @property
+    def difference(self) -> float:
+        """new − old."""
+        return self.new - self.old
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """All comparisons, and what they speak about."""
+
+    unit: Unit
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def regressions(self) -> tuple[Comparison, ...]:
+        """Those that close the gate."""
+        return tuple(one for one in self.comparisons if one.decision == "regression")
+
+
+def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | None = None) -> Gate:
+    """Compares a result with a baseline, contestant by contestant or method by method.
+
+    Where the baseline holds several runs of a method, methods are compared: the spread of its runs, at least
+    5, and of their opponents', the runs of other methods, is the noise (`gate_spread`). Otherwise contestants
+    of the same name are, and the noise is that of sampling alone: each limit is d ∓ √(δ₁² + δ₂²) with the
+    distances δ of both figures from their limits, stretched from 95 % to the gate's level as normal errors
+    would be. That says nothing of another training run. Opponents that the baseline has not do not count.
+
+    Args:
+        tolerances: by metric, how much worse it may be, absolute and ≥ 0; only these are compared. By
+            default every metric that both results have, without tolerance.
+
+    Raises:
+        UsageError: an unknown metric, or results that cannot be compared; the difference is named.
+
+    Source: Newcombe 1998 for the combination of limits.
+    """
+    asked = dict.fromkeys(METRICS, 0.0) if tolerances is None else dict(tolerances)
+    _check_tolerances(asked)
+    old_document, new_document = baseline.document, new.document
+    then, now = _sides(new_document, old_document)
+    check_comparable(new_document, old_document, fidelity=any(name in FIDELITY for name in asked))
+    unit = _unit(old_document)
+    compare = _methods if unit == "method" else _checkpoints
+    found = [
+        (name, metric, figures)
+        for name in then
+        for metric in asked
+        if (figures := compare(metric, name, (old_document, then), (new_document, now))) is not None
+    ]
+    if tolerances is not None:
+        for metric in sorted(set(asked) - {metric for _, metric, _ in found}):
+            raise UsageError(f"gate: metric '{metric}' is not in both results")
+    level = 1 - (1 - LEVEL) / max(1, len(found))
+    return Gate(
+        unit=unit,
+        comparisons=tuple(
+            _compared(name, metric, figures, level=level, tolerance=asked[metric])
+            for name, metric, figures in found
+        ),
+    )
+
+
+def check_comparable(new: Plain, old: Plain, *, fidelity: bool) -> None:
+    """Both were found by the same protocol.
+
+    Raises:
+        UsageError: the first field in which they differ.
+    """
+    both_measured = new["fidelity"] is not None and old["fidelity"] is not None
+    keys = MUST_AGREE + (FIDELITY_MUST_AGREE if fidelity and both_measured else ())
+    for key in keys:
+        ours, theirs = _at(new["protocol"], key), _at(old["protocol"], key)
+        if ours != theirs:
+            raise UsageError(
+                f"gate: not comparable: protocol.{key} is {_short(ours)}, in the baseline {_short(theirs)};"
+                " cross-test again alike, or record a new baseline with --record"
+            )
+
+
+def _unit(document: Plain) -> Unit:
+    methods = [one["method"] for one in document["contestants"] if one["method"] is not None]
+    return "method" if len(set(methods)) < len(methods) else "checkpoint"
+
+
+Groups = dict[str, list[str]]
+Side = tuple[Plain, Groups]
+
+
+def _sides(new: Plain, old: Plain) -> tuple[Groups, Groups]:
+    """Contestants of the baseline and now, by what is compared; everything of the baseline must be there."""
+    unit = _unit(old)
+    then, now = _groups(old, unit), _groups(new, unit)
+    missing = [name for name in then if name not in now]
+    if missing:
+        raise UsageError(
+            f"gate: not comparable: '{missing[0]}' of the baseline is not in the result, which has"
+            f" {', '.join(map(repr, sorted(now))) or 'none'}"
+        )
+    few = [name for name, runs in then.items() if unit == "method" and len(runs) < FEWEST_BASELINE_RUNS]
+    if few:
+        raise UsageError(
+            f"gate: not comparable: the baseline has {len(then[few[0]])} runs of method '{few[0]}', and to"
+            f" know the noise between runs takes at least {FEWEST_BASELINE_RUNS}"
+        )
+    return then, {name: now[name] for name in then}
+
+
+def _groups(document: Plain, unit: Unit) -> Groups:
+    groups: Groups = {}
+    for one in document["contestants"]:
+        key = one["name"] if unit == "checkpoint" else one["method"]
+        if key is not None:
+            groups.setdefault(key, []).append(one["name"])
+    return groups
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Change:
+    """A figure then and now, and how its interval follows from a level."""
+
+    old: float
+    new: float
+    runs: tuple[int, int]
+    interval: Callable[[float], tuple[float, float] | None]
+
+
+def _checkpoints(metric: str, name: str, *sides: Side) -> _Change | None:
+    """Of contestants of that name."""
+    found = [
+        METRICS[metric].read(document, name, [other for other in groups if other != name])
+        for document, groups in sides
+    ]
+    old, new = found
+    if old is None or new is None:
+        return None
+    return _Change(
+        old=old.value, new=new.value, runs=(1, 1), interval=lambda level: _between(old, new, level)
+    )
+
+
+def _methods(metric: str, name: str, *sides: Side) -> _Change | None:
+    """Of the runs of that method."""
+    old, new = (run_figures(METRICS[metric], document, groups, name) for document, groups in sides)
+    shared = [key for key in old if key in new]
+    if not shared:
+        return None
+    old, new = ({key: side[key] for key in shared} for side in (old, new))
+    return _Change(
+        old=mean_figure(old), new=mean_figure(new), runs=(len(old[shared[0]]), len(new[shared[0]])),
+        interval=lambda level: spread_interval(old, new, level=level),
+    )  # fmt: skip
+
+
+def _compared(name: str, metric: str, figures: _Change, *, level: float, tolerance: float) -> Comparison:
+    interval = figures.interval(level)
+    return Comparison(
+        name=name, metric=metric, old=figures.old, new=figures.new, runs=figures.runs, interval=interval,
+        tolerance=tolerance,
+        decision=_decision(METRICS[metric], figures.new - figures.old, interval, tolerance),
+    )  # fmt: skip
+
+
+def _between(old: Reading, new: Reading, level: float) -> tuple[float, float] | None:
+    if old.interval is None or new.interval is None:
+        return None
+    difference = new.value - old.value
+    stretch = float(norm.ppf((1 + level) / 2)) / Z
+    below = math.hypot(new.value - new.interval[0], old.interval[1] - old.value)
+    above = math.hypot(new.interval[1] - new.value, old.value - old.interval[0])
+    return difference - stretch * below, difference + stretch * above
+
+
+def _decision(
+    metric: GateMetric, difference: float, interval: tuple[float, float] | None, tolerance: float
+) -> Decision:
+    if difference == 0 or (interval is not None and interval[0] <= 0 <= interval[1]):
+        return "within noise"
+    if interval is None and tolerance == 0:
+        return "not decided"
+    if (difference > 0) == metric.higher_is_better:
+        return "improvement"
+    return "regression" if abs(difference) > tolerance else "within tolerance"
+
+
+def _check_tolerances(tolerances: Mapping[str, float]) -> None:
+    for metric, value in tolerances.items():
+        if metric not in METRICS:
+            raise unknown_name("metric", metric, METRICS)
+        if not 0 <= value < math.inf:
+            raise UsageError(f"the tolerance of '{metric}' must be a number ≥ 0, is {value}")
+
+
+def _at(document: Any, path: str) -> Any:
+    for key in path.split("."):
+        document = document[key] if isinstance(document, dict) else None
+    return document
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 24 else f"{text[:16]}…"

@@ -1,0 +1,1 @@
+"""Samples of every contestant and the scores that every judge gives them."""

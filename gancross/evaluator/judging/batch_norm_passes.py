@@ -1,0 +1,161 @@
+"""One judge on one sample set: chunk by chunk with running averages, or in batches of its training size.
+
+With `--norm batch` batch norm sees groups of the judge's own training batch size, pure real or pure fake, in
+the order of the samples; the last group is filled by wrap-around and only its new items count.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from gancross.checkpoint.contestant import NETWORK_FAILURES, Contestant
+from gancross.data.sets import to_network
+from gancross.errors import UsageError, first_line
+from gancross.models.batch_norm import batch_norms, batch_statistics
+
+Norm = Literal["eval", "batch"]
+
+
+class RunningPass:
+    """Scores with running averages; chunks arrive padded and are all of one length.
+
+    Args:
+        n: samples of the source.
+        own: chunks whose scores are wanted, numbers first … last − 1.
+        chunk: samples in one.
+    """
+
+    def __init__(self, judge: Contestant, n: int, *, own: range, chunk: int) -> None:
+        self._judge, self._own = judge, own
+        self._count = max(0, min(own.stop * chunk, n) - own.start * chunk)
+        self._scores: list[torch.Tensor] = []
+
+    def needed(self) -> set[int]:
+        """The numbers of the chunks that it must see."""
+        return set(self._own)
+
+    def add(self, number: int, chunk: torch.Tensor, ready: torch.Tensor | None = None) -> None:
+        """Takes chunk `number`, in rising order; scores it if it is wanted. `ready` as in `raw_scores`."""
+        if number in self._own:
+            self._scores.append(raw_scores(self._judge, chunk, ready=ready))
+
+    def finish(self) -> torch.Tensor:
+        """The scores of the wanted chunks' samples, in their order, on the device."""
+        return _all_of(self._scores)[: self._count]
+
+
+class BatchPass:
+    """Scores with batch statistics, regrouping the chunks into the judge's training batch size.
+
+    Groups straddle chunks. Those that begin in the wanted chunks are scored, so that the passes of several
+    processes make up one, and the chunks into which the last of them reaches are needed too.
+    """
+
+    def __init__(self, judge: Contestant, n: int, *, own: range, chunk: int) -> None:
+        self._judge, self._n, self._size, self._chunk = judge, n, judge.batch_size, chunk
+        first, last = (-(-min(bound * chunk, n) // self._size) for bound in (own.start, own.stop))
+        self._next, self._end = first * self._size, last * self._size  # positions; the end may be beyond n
+        self._fill = max(0, self._end - n) if last > first else 0  # samples that wrap around
+        self._scores: list[torch.Tensor] = []
+        self._first: torch.Tensor | None = None
+        self._waiting: torch.Tensor | None = None
+
+    def needed(self) -> set[int]:
+        """The numbers of the chunks that it must see."""
+        if self._next == self._end:
+            return set()
+        seen = range(self._next // self._chunk, -(-min(self._end, self._n) // self._chunk))
+        return {*seen, *range(-(-min(self._fill, self._n) // self._chunk))}
+
+    def add(self, number: int, chunk: torch.Tensor, ready: torch.Tensor | None = None) -> None:
+        """Takes chunk `number`, in rising order, without its padding; scores the groups that are complete.
+
+        `ready` is of no use to groups that straddle chunks.
+        """
+        if self._next == self._end:
+            return
+        begin = number * self._chunk
+        new = chunk[: self._n - begin]
+        if begin < self._fill:
+            self._first = _joined(self._first, new)[: self._fill].clone()
+        held = 0 if self._waiting is None else len(self._waiting)
+        self._waiting = _joined(self._waiting, new[max(0, self._next + held - begin) :])
+        while self._next < self._end and len(self._waiting) >= self._size:
+            self._score(self._waiting[: self._size], count=self._size)
+            self._waiting = self._waiting[self._size :]
+        self._waiting = self._waiting.clone()  # a view would keep the whole chunk, once for every judge
+
+    def finish(self) -> torch.Tensor:
+        """The scores of the groups that begin in the wanted chunks, in their order, on the device."""
+        if self._next < self._end:
+            assert self._first is not None and self._waiting is not None
+            again = torch.arange(self._fill, device=self._first.device)
+            fill = self._first[again % len(self._first)]
+            self._score(torch.cat([self._waiting, fill]), count=len(self._waiting))
+        return _all_of(self._scores)
+
+    def _score(self, group: torch.Tensor, *, count: int) -> None:
+        assert self._judge.discriminator is not None
+        with batch_statistics(self._judge.discriminator):
+            self._scores.append(raw_scores(self._judge, group)[:count])
+        self._next += self._size
+
+
+PASSES: dict[Norm, type[RunningPass] | type[BatchPass]] = {"eval": RunningPass, "batch": BatchPass}
+
+
+def has_batch_norm(judge: Contestant) -> bool:
+    """Whether a judge has batch norm with running averages, and so two ways to judge."""
+    return judge.discriminator is not None and bool(batch_norms(judge.discriminator))
+
+
+def norms(judge: Contestant, *, primary: Norm, check: bool) -> list[Norm]:
+    """The modes a judge is scored in: without batch norm there is one, and it is the same in both."""
+    if not has_batch_norm(judge):
+        return ["eval"]
+    return ["eval", "batch"] if check else [primary]
+
+
+def raw_scores(
+    judge: Contestant, chunk: torch.Tensor, *, ready: torch.Tensor | None = None
+) -> torch.Tensor:  # fmt: skip
+    """v of each sample of a canonical chunk, in the value range of the judge's own training data.
+
+    Args:
+        ready: the chunk in that range already, for networks that are known not to write into their input.
+
+    Raises:
+        UsageError: the discriminator fails on such samples, or does not return one score for each.
+    """
+    assert judge.discriminator is not None
+    samples = ready
+    if samples is None:
+        # Vectors are judged as they are, and a judge that works in place would change what the next one sees.
+        samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
+    try:
+        scores = judge.discriminator(samples)
+    except NETWORK_FAILURES as error:
+        if "memory" in str(error):  # the machine's fault, not the network's
+            raise
+        raise UsageError(
+            f"contestant '{judge.name}': its discriminator cannot judge samples of shape"
+            f" {tuple(chunk.shape[1:])}: {first_line(error)}"
+        ) from error
+    n = len(chunk)
+    if not isinstance(scores, torch.Tensor) or scores.shape not in ((n,), (n, 1), (n, 1, 1, 1)):
+        got = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
+        raise UsageError(
+            f"contestant '{judge.name}': its discriminator must return one score per sample,"
+            f" ({n},) or ({n}, 1), got {got}"
+        )
+    return scores.flatten()
+
+
+def _all_of(scores: list[torch.Tensor]) -> torch.Tensor:
+    return torch.cat(scores) if scores else torch.empty(0)
+
+
+def _joined(held: torch.Tensor | None, new: torch.Tensor) -> torch.Tensor:
+    return new if held is None else torch.cat([held, new])

@@ -1,0 +1,210 @@
+"""Samples of every contestant and of the data, in the fixed chunks of the protocol.
+
+Networks see exactly `CHUNK` samples at a time, the last chunk padded, because their outputs move in the
+last bits with the length of a batch. Whatever is grouped around a chunk changes no figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gancross.checkpoint.contestant import NETWORK_FAILURES, Contestant
+from gancross.data.sets import to_canonical
+from gancross.errors import DivergenceError, UsageError, first_line
+from gancross.evaluator.judging.controls import Control
+from gancross.random_streams import Stream, latents
+
+CHUNK = 500
+
+
+Label = str | Control | None  # a contestant's samples, a control, the test data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where samples come from: n canonical samples on the CPU, or a contestant that makes them."""
+
+    label: Label
+    n: int
+    array: torch.Tensor | None = None
+    contestant: Contestant | None = None
+
+    @property
+    def chunks(self) -> range:
+        """The numbers of its chunks."""
+        return range(-(-self.n // CHUNK))
+
+
+def shown(label: Label) -> str:
+    """A label for people."""
+    if label is None:
+        return "test data"
+    return {Control.NOISE: "uniform noise", Control.BLURRED: "blurred test data",
+            Control.TRAINING: "training data"}[label] if isinstance(label, Control) else label  # fmt: skip
+
+
+def fake_source(
+    contestant: Contestant, *, num_samples: int, seed: int = 0, purpose: str = "crosstest"
+) -> Source:
+    """n samples of a generator; of given samples a seeded choice of n, or all where there are no more."""
+    if contestant.samples is None:
+        return Source(label=contestant.name, n=num_samples, contestant=contestant)
+    array = contestant.samples
+    if len(array) > num_samples:
+        array = array[chosen(len(array), num_samples, name=contestant.name, seed=seed, purpose=purpose)]
+    return Source(label=contestant.name, n=len(array), array=array)
+
+
+def chosen(have: int, n: int, *, name: str, seed: int, purpose: str) -> NDArray[np.int64]:
+    """Which n of a contestant's `have` given samples are used, rising: a function of these arguments alone.
+
+    Given samples may be in any order, of their classes for example, so the first n would be a biased choice.
+    """
+    if n >= have:
+        return np.arange(have)
+    return np.sort(Stream(seed, "samples", name, purpose).permutation(have)[:n])
+
+
+def chunks(
+    source: Source,
+    *,
+    seed: int,
+    shape: tuple[int, ...] | None,
+    device: torch.device,
+    group: int,
+    quantize: bool = True,
+    purpose: str = "crosstest",
+    numbers: Sequence[int] | None = None,
+) -> Iterator[torch.Tensor]:
+    """The source's samples in canonical form on `device`, `CHUNK` at a time, padded at the end.
+
+    Args:
+        shape: of one sample of the data, which every source must match; None: there are no data.
+        group: chunks that are moved to the device at a time.
+        quantize: round generated images to 8 bits.
+        purpose: of the samples; other words give independent latents.
+        numbers: which chunks; all by default. A chunk is the same whichever others are made.
+
+    Raises:
+        UsageError: the samples have another shape than the data.
+        DivergenceError: a generator made NaN or infinite values.
+    """
+    wanted = list(source.chunks if numbers is None else numbers)
+    groups = [wanted[first : first + group] for first in range(0, len(wanted), group)]
+    if source.array is not None:
+        _check_shape(source.label, tuple(source.array.shape[1:]), shape)
+        for these in groups:
+            part = _rows(source.array, these)
+            yield from torch.split(part.to(device, non_blocking=True), CHUNK)
+        return
+    contestant = source.contestant
+    assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
+    stream = Stream(seed, "latents", contestant.name, purpose)
+    finite = torch.ones((), dtype=torch.bool, device=device)
+    for these in groups:
+        drawn = [
+            latents(
+                stream, number * CHUNK, CHUNK, dim=contestant.latent_dim, prior=contestant.latent,
+                shape=contestant.latent_shape,
+            )
+            for number in these
+        ]  # fmt: skip
+        latents_ND = torch.cat(drawn).to(device, non_blocking=True)
+        for chunk in torch.split(latents_ND, CHUNK):
+            samples = generated(contestant, chunk)
+            _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
+            for end in (samples.amin(), samples.amax()):  # NaN if any sample is
+                finite &= end.isfinite()
+            yield to_canonical(samples, contestant.data_range, quantize=quantize)
+    if not bool(finite):  # one look at the device per source, not one per chunk
+        raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
+
+
+def check_numbers(*, num_samples: int, seed: int, norm: str, batch_size: int | None = None) -> None:
+    """What a cross-test is asked for, before any work.
+
+    Raises:
+        UsageError: a number is out of its range, or there is no such norm.
+    """
+    if num_samples < 1:
+        raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
+    if seed < 0:
+        raise UsageError(f"the seed must be at least 0, is {seed}")
+    if batch_size is not None and batch_size < 1:
+        raise UsageError(f"the batch size must be at least 1, is {batch_size}")
+    if norm not in ("eval", "batch"):
+        raise UsageError(f"norm must be 'eval' or 'batch', is {norm!r}")
+
+
+def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], device: torch.device) -> None:
+    """Before long work: every contestant's samples have the shape of the data.
+
+    Two samples of each generator are looked at and thrown away.
+
+    Raises:
+        UsageError: one has another shape, or a generator that cannot take its own latents.
+    """
+    for contestant in contestants:
+        if contestant.samples is not None:
+            _check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
+            continue
+        assert contestant.latent_dim is not None
+        few = latents(
+            Stream(0, "probe"), 0, 2, dim=contestant.latent_dim, prior=contestant.latent,
+            shape=contestant.latent_shape,
+        ).to(device)  # fmt: skip
+        samples = generated(contestant, few)
+        _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
+
+
+def generated(contestant: Contestant, latents_ND: torch.Tensor) -> torch.Tensor:
+    """What the contestant's generator makes of latents.
+
+    Raises:
+        UsageError: it fails on such latents, or does not return a tensor with one sample for each.
+    """
+    assert contestant.generator is not None
+    try:
+        samples = contestant.generator(latents_ND)
+    except NETWORK_FAILURES as error:
+        if "memory" in str(error):  # the machine's fault, not the network's
+            raise
+        raise UsageError(
+            f"contestant '{contestant.name}': its generator cannot take latents of shape"
+            f" {tuple(latents_ND.shape[1:])}: {first_line(error)}"
+        ) from error
+    if not isinstance(samples, torch.Tensor):
+        raise UsageError(
+            f"contestant '{contestant.name}': its generator must return a tensor,"
+            f" got {type(samples).__name__}"
+        )
+    made = len(samples) if samples.ndim else 1
+    if made != len(latents_ND):
+        raise UsageError(
+            f"contestant '{contestant.name}': its generator made {made} samples from"
+            f" {len(latents_ND)} latents"
+        )
+    return samples
+
+
+def _rows(array: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
+    """These chunks, a view where they are adjacent; beyond its end the array begins again."""
+    start, stop = numbers[0] * CHUNK, (numbers[-1] + 1) * CHUNK
+    if stop <= len(array) and stop - start == len(numbers) * CHUNK:
+        return array[start:stop]
+    index = torch.cat([torch.arange(CHUNK) + number * CHUNK for number in numbers]) % len(array)
+    return array[index]
+
+
+def _check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | None) -> None:
+    if expected is not None and got != expected:
+        who = f"contestant '{label}'" if isinstance(label, str) else f"the {shown(label)}"
+        raise UsageError(
+            f"{who}: samples of shape {got}, but the data have shape {expected};"
+            " contestants and data must agree, nothing is resized"
+        )

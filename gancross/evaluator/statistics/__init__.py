@@ -1,0 +1,1 @@
+"""Rates, differences and bounds, with their intervals and tests."""

@@ -1,0 +1,88 @@
+"""What a judge proves about a generator's distance from the data, and how far its judgement carries.
+
+A judge that tells reals from fakes is a witness: its success bounds a distance between the two
+distributions from below. The bounds hold in expectation, so it is their lower limits that say something.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gancross.divergences import DIVERGENCES
+from gancross.evaluator.statistics.confusion import Share
+from gancross.evaluator.statistics.proportions import Estimate, Unavailable, Z, difference
+
+Scores = NDArray[np.float64]
+
+NO_LOG_RATIO = "its score is no density ratio"
+
+
+def total_variation_bound(*, fn: Share, fp: Share) -> Estimate:
+    """J = 1 − FN − FP ≤ TV(data, generator), with Newcombe's interval of (1 − FN) − FP.
+
+    Returns:
+        In [−1, 1]; higher means the samples are further from the data. A lower limit at or below 0 is
+        uninformative.
+
+    Source: Youden 1950.
+    """
+    return difference(Share(count=fn.n - fn.count, n=fn.n), fp)
+
+
+def jensen_shannon_bound(*, real: Scores, fake: Scores, score_kind: str) -> Estimate | Unavailable:
+    """ln 2 + ½ E_P[ln σ(r)] + ½ E_Q[ln(1−σ(r))] ≤ JSD(P, Q), r the judge's log-ratio.
+
+    The interval is the central limit's, variances divided by n−1: asymptotic, and blind to kinds of samples
+    that were not seen. A judge whose scores are all saturated has one of no width.
+
+    Args:
+        real, fake: scores v, high meaning real.
+        score_kind: as `Contestant.score_kind`.
+
+    Returns:
+        In nats, at most ln 2; higher means further from the data. A lower limit at or below 0 is
+        uninformative.
+
+    Source: Goodfellow et al. 2014, Theorem 1: the maximum over all r is the divergence itself.
+    """
+    ratio_real, ratio_fake = log_ratio(real, score_kind), log_ratio(fake, score_kind)
+    if ratio_real is None or ratio_fake is None:
+        return Unavailable(reason=NO_LOG_RATIO)
+    real_terms = -0.5 * np.logaddexp(0.0, -ratio_real)
+    fake_terms = -0.5 * np.logaddexp(0.0, ratio_fake)
+    if not np.isfinite(real_terms).all():
+        beyond = int((~np.isfinite(real_terms)).sum())
+        return Unavailable(reason=f"{beyond} test samples have scores that claim a ratio of 0: bound −∞")
+    value = math.log(2) + float(real_terms.mean() + fake_terms.mean())
+    if min(len(real), len(fake)) < 2:
+        return Unavailable(reason="one sample has no interval")
+    reach = Z * math.sqrt(real_terms.var(ddof=1) / len(real) + fake_terms.var(ddof=1) / len(fake))
+    return Estimate(value=value, low=value - reach, high=min(math.log(2), value + reach))
+
+
+def transfer_gap(*, cross_fp: Share, own_fp: Share) -> Estimate:
+    """FP_ij − FP_jj of judge j: how much more another generator fools it than the one it trained against."""
+    return difference(cross_fp, own_fp)
+
+
+def generalisation_gap(*, train_fn: Share, test_fn: Share) -> Estimate:
+    """TPR on training reals − TPR on test reals; positive where the judge knows its training data."""
+    return difference(test_fn, train_fn)
+
+
+def log_ratio(scores: Scores, score_kind: str) -> Scores | None:
+    """r = ln f*'(g_f(v)), the ln p/q that a score claims, in nats; None for a `critic`, which claims none.
+
+    −∞ is a ratio of zero: such a judge says "never real".
+    """
+    if score_kind in ("logit", "probability"):  # probabilities were converted to logits on entry
+        return scores
+    name = score_kind.removeprefix("f-gan:")
+    if name not in DIVERGENCES:
+        return None
+    ratio: Scores = DIVERGENCES[name].log_ratio(torch.from_numpy(scores)).numpy()
+    return ratio

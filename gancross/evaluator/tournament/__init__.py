@@ -1,0 +1,1 @@
+"""What only several contestants, or several runs of a method, can tell."""

@@ -1,0 +1,93 @@
+"""The whole matrix of a call: what every judge calls real of every generator.
+
+Rows i are generators, columns j judges, in the alphabetical order of the names, so that the order in
+which contestants were given moves no digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gancross.evaluator.statistics.confusion import Share
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CrossTable:
+    """Counts of N contestants.
+
+    Attributes:
+        names: N distinct names, sorted.
+        called_real: (N, N) samples of generator i that judge j calls real; 0 where j makes no decisions.
+        num_fake: (N,) samples of generator i.
+        called_fake: (N,) test reals that judge j calls fake.
+        num_real: (N,) test reals that judge j saw; 0 where it makes no decisions.
+        blind: (N,) whether judge j calls more than half of the uniform noise real.
+    """
+
+    names: tuple[str, ...]
+    called_real: NDArray[np.int64]
+    num_fake: NDArray[np.int64]
+    called_fake: NDArray[np.int64]
+    num_real: NDArray[np.int64]
+    blind: NDArray[np.bool_]
+
+    @property
+    def decides(self) -> NDArray[np.bool_]:
+        """(N,) whether judge j makes decisions."""
+        return self.num_real > 0
+
+    @property
+    def fp(self) -> NDArray[np.float64]:
+        """(N, N) FP_ij; NaN in the columns of those who make no decisions."""
+        fp: NDArray[np.float64] = np.where(self.decides, self.called_real / self.num_fake[:, None], np.nan)
+        return fp
+
+    @property
+    def fn(self) -> NDArray[np.float64]:
+        """(N,) FN_j; NaN for those who make no decisions."""
+        fn: NDArray[np.float64] = np.where(
+            self.decides, self.called_fake / np.maximum(self.num_real, 1), np.nan
+        )
+        return fn
+
+
+def cross_table(
+    names: Sequence[str],
+    *,
+    fp: Mapping[tuple[str, str], Share],
+    fn: Mapping[str, Share],
+    blind: Collection[str] = (),
+) -> CrossTable:
+    """The table from shares.
+
+    Args:
+        names: of all contestants.
+        fp: by (judge, generator), for every judge that makes decisions and every generator.
+        fn: by judge, likewise.
+        blind: judges that call more than half of the noise real.
+    """
+    ordered = tuple(sorted(names))
+    called_real = np.zeros((len(ordered), len(ordered)), dtype=np.int64)
+    num_fake = np.ones(len(ordered), dtype=np.int64)
+    for i, generator in enumerate(ordered):
+        for j, judge in enumerate(ordered):
+            if judge in fn:
+                called_real[i, j] = fp[judge, generator].count
+                num_fake[i] = fp[judge, generator].n
+    return CrossTable(
+        names=ordered,
+        called_real=called_real,
+        num_fake=num_fake,
+        called_fake=np.array([fn[name].count if name in fn else 0 for name in ordered], dtype=np.int64),
+        num_real=np.array([fn[name].n if name in fn else 0 for name in ordered], dtype=np.int64),
+        blind=np.array([name in blind for name in ordered]),
+    )
+
+
+def is_blind(noise_called_real: Share) -> bool:
+    """Whether a judge calls more than half of uniform noise real: to fool it is no credit."""
+    return 2 * noise_called_real.count > noise_called_real.n

@@ -1,0 +1,98 @@
+"""Rankings of more than two contestants: generators by whom they fool, discriminators by what they detect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gancross.evaluator.statistics.proportions import Unavailable
+from gancross.evaluator.tournament.cross_table import CrossTable
+
+NO_THIRD_JUDGE = "no judge of both that is neither's own, makes decisions and is not blind"
+NO_OTHER_GENERATOR = "no generator but its own"
+NO_DECISIONS = "makes no decisions: no discriminator or no threshold"
+NOBODY_DECIDES = "nobody makes decisions: no discriminator has a threshold"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedGenerator:
+    """`advantage` is the mean over opponents of the difference in FP before common judges; higher is better.
+
+    `wins`, `losses` and `ties` count the opponents by the sign of that difference.
+    """
+
+    name: str
+    advantage: float
+    wins: int
+    losses: int
+    ties: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedDiscriminator:
+    """Mean and minimum of J = 1 − FN − FP over generators other than its own; higher is better."""
+
+    name: str
+    mean_j: float
+    min_j: float
+    hardest: str
+    blind: bool
+
+
+def generator_ranking(table: CrossTable) -> list[RankedGenerator] | Unavailable:
+    """Generators, the best first.
+
+    The difference of i and k is the mean of FP_ij − FP_kj over judges j other than their own two, so that
+    neither what a discriminator learnt of its own generator nor how strict a judge is decides. Judges that
+    are blind or make no decisions count for nothing. A generator without any comparison is left out.
+    """
+    n = len(table.names)
+    differences = np.full((n, n), np.nan)
+    for i in range(n):
+        for k in range(n):
+            judges = _common_judges(table, i, k)
+            if i != k and judges.any():
+                differences[i, k] = (table.fp[i, judges] - table.fp[k, judges]).mean()
+    compared = ~np.isnan(differences)
+    if not compared.any():
+        return Unavailable(reason=NO_THIRD_JUDGE)
+    ranked = [
+        RankedGenerator(
+            name=table.names[i],
+            advantage=float(differences[i, compared[i]].mean()),
+            wins=int((differences[i, compared[i]] > 0).sum()),
+            losses=int((differences[i, compared[i]] < 0).sum()),
+            ties=int((differences[i, compared[i]] == 0).sum()),
+        )
+        for i in range(n)
+        if compared[i].any()
+    ]
+    return sorted(ranked, key=lambda entry: (-entry.advantage, entry.name))
+
+
+def discriminator_ranking(table: CrossTable) -> list[RankedDiscriminator] | Unavailable:
+    """Discriminators, the best first: by mean J, then by minimum J."""
+    if len(table.names) < 2:
+        return Unavailable(reason=NO_OTHER_GENERATOR)
+    ranked = []
+    for j in np.flatnonzero(table.decides):
+        others = np.arange(len(table.names)) != j
+        witnessed = 1 - table.fn[j] - table.fp[:, j]
+        hardest = int(np.argmin(np.where(others, witnessed, np.inf)))
+        ranked.append(
+            RankedDiscriminator(
+                name=table.names[j], mean_j=float(witnessed[others].mean()), min_j=float(witnessed[hardest]),
+                hardest=table.names[hardest], blind=bool(table.blind[j]),
+            )
+        )  # fmt: skip
+    if not ranked:
+        return Unavailable(reason=NOBODY_DECIDES)
+    return sorted(ranked, key=lambda entry: (-entry.mean_j, -entry.min_j, entry.name))
+
+
+def _common_judges(table: CrossTable, i: int, k: int) -> NDArray[np.bool_]:
+    judges = table.decides & ~table.blind
+    judges[[i, k]] = False
+    return judges

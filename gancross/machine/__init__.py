@@ -1,0 +1,1 @@
+"""The machine: files, caches, devices and processes."""

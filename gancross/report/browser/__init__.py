@@ -1,0 +1,1 @@
+"""Results in the browser: the HTML report, notebooks, sample grids."""

@@ -1,0 +1,161 @@
+"""A result as one HTML file that needs nothing else: style, pictures and numbers are in it.
+
+No script runs in it and nothing is fetched; a Content-Security-Policy says so to the browser, with the
+hash of the one style sheet. Every text of the record is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from gancross.evaluator.result.result import Result
+from gancross.evaluator.statistics.confusion import paper_rate
+from gancross.report.browser.samples import Sample
+from gancross.report.charts.chart_data import REAL, cells, judges
+from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, charts
+from gancross.report.command import command, obstacles
+from gancross.report.text import formatting as words
+from gancross.version import __version__
+
+SECTIONS: dict[str, str] = {
+    "verdict": "Verdict",
+    "samples": "Samples",
+    "confusion": "Confusion matrices",
+    "cross": "Who fools whom",
+    "scores": "Scores",
+    "roc": "ROC curves",
+    "beside": "Beside the threshold",
+    "tests": "Tests",
+    "fidelity": "Fidelity",
+    "ranking": "Ranking",
+    "controls": "Controls",
+    "norm": "Batch-norm modes",
+    "gap": "Generalisation gap",
+    "protocol": "Record",
+    "reproduce": "Reproduce",
+}
+GEOMETRY = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+MOST_BYTES = 900_000  # of all PNGs together; beyond, pictures are shown as JPEG
+JPEG_QUALITY = 88
+
+
+@dataclass(frozen=True)
+class Notes:
+    """The reasons for a table's missing figures, each under a letter."""
+
+    reasons: list[str] = field(default_factory=list)
+
+    def mark(self, reason: str) -> str:
+        """The letter of a reason."""
+        reason = reason or "not measured"
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+        number = self.reasons.index(reason)
+        return LETTERS[number] if number < len(LETTERS) else str(number + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A sample grid within the file; `source` is a data URI, `lossy` says that it is no longer the PNG."""
+
+    label: str
+    source: str
+    width: int
+    height: int
+    lossy: bool
+
+
+def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
+    """The whole report as the text of one HTML file.
+
+    Args:
+        samples: sample grids, see `gancross.report.browser.samples`; a report without them says so.
+    """
+    document = result.document
+    style = files("gancross.report.browser").joinpath("templates/report.css").read_text(encoding="utf-8")
+    text: str = _environment().get_template("report.html.j2").render(
+        document=document, names=result.names, judges=judges(document), cells=cells(document),
+        charts=charts(document), pictures=_inlined(samples), no_pictures=_no_pictures(document), real=REAL,
+        sections=SECTIONS, geometry=GEOMETRY, notes=Notes, style=Markup(style), policy=policy(style),
+        version=__version__, title=f"Cross-test: {', '.join(result.names)}", heading=words.heading(document),
+        rules=words.RULES, control_words=words.CONTROLS, fidelity_words=words.FIDELITY,
+        fidelity_keys=fidelity_keys(document), pair_tests=words.PAIR_TESTS,
+        protocol_facts={key: value for key, value in document["protocol"].items() if key != "data"},
+        command=command(document), obstacles=obstacles(document),
+    )  # fmt: skip
+    return text
+
+
+def policy(style: str) -> str:
+    """The Content-Security-Policy: nothing but this style sheet and pictures within the file."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def fidelity_keys(document: dict[str, Any]) -> list[str]:
+    """The figures of all contestants, in the order of the record."""
+    keys = [key for figures in (document["fidelity"] or {}).values() for key in figures]
+    return [key for key in dict.fromkeys(keys) if not key.endswith("_reason")]
+
+
+@functools.cache  # templates are compiled once
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("gancross.report.browser"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, finalize=_finished,
+    )  # fmt: skip
+    environment.filters |= {
+        "rate": words.rate, "paper_rate": paper_rate, "number": words.number, "interval": words.interval,
+        "limits": words.limits, "bound": words.bound, "direction": words.direction, "plain": words.plain,
+        "sentence": words.sentence, "outcome": words.outcome,
+    }  # fmt: skip
+    return environment
+
+
+def _finished(value: Any) -> Any:
+    return words.clean(value) if type(value) is str else value
+
+
+def _inlined(samples: Sequence[Sample]) -> list[Picture]:
+    """PNGs as they are; all as JPEG where they would make the file too large for a mail."""
+    lossy = sum(len(sample.content) for sample in samples) > MOST_BYTES
+    return [
+        Picture(
+            label=sample.label, source=_data_uri(_jpeg(sample.content) if lossy else sample.content, lossy),
+            width=sample.width, height=sample.height, lossy=lossy,
+        )
+        for sample in samples
+    ]  # fmt: skip
+
+
+def _data_uri(content: bytes, lossy: bool) -> str:
+    kind = "jpeg" if lossy else "png"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _jpeg(content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+        image.convert("RGB").save(buffer, format="jpeg", quality=JPEG_QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def _no_pictures(document: dict[str, Any]) -> str:
+    shape = document["protocol"]["data"]["shape"]
+    if len(shape) == 1 and shape != [3]:
+        return f"No pictures: there is none of {shape[0]}-dimensional vectors."
+    return "No sample grids: none lie beside the record. 'gancross crosstest … --json FILE' writes them."

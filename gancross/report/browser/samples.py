@@ -1,0 +1,134 @@
+"""Sample grids beside a record: one PNG of the test data and one of every contestant.
+
+They show what was judged: of every generator the first samples of the cross-test itself, from the same
+latents, chunk and rounding; of the test data evenly spaced ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from gancross.checkpoint.contestant import Contestant
+from gancross.data.sets import DataSet
+from gancross.errors import GancrossError
+from gancross.evaluator.judging.samples import canonical_samples
+from gancross.machine.files import read_bytes, write_atomically
+from gancross.pictures import MIXTURE_CUBE, image_grid, scatter
+from gancross.report.charts.chart_data import REAL
+
+MOST_COLUMNS = 8
+WIDEST = 800  # pixels of a grid; larger images are fewer
+POINTS = 500  # of a scatter: the whole first chunk
+LARGEST_FILE = 4 << 20
+LONGEST_SIDE = 4096
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One picture: whose samples, the PNG, its size in pixels."""
+
+    label: str
+    content: bytes
+    width: int
+    height: int
+
+
+def sample_pictures(
+    contestants: Sequence[Contestant], reals: DataSet, *, num_samples: int, seed: int, device: torch.device
+) -> list[Sample]:
+    """The test data's picture, then every contestant's; none of vectors that are not 3-dimensional.
+
+    Args:
+        reals: the data of the cross-test.
+        num_samples, seed: of the cross-test; at most its first 64 images or 500 points are shown.
+    """
+    if len(reals.shape) == 1 and reals.shape[0] != 3:
+        return []
+    count = min(_columns(reals.shape) ** 2 if len(reals.shape) == 3 else POINTS, num_samples)
+    test = reals.held_out(num_samples)
+    # Files often come sorted by class; the first ones would all be alike.
+    test = test[torch.linspace(0, len(test) - 1, min(count, len(test))).round().long()]
+    limits = MIXTURE_CUBE if reals.name == "mixture" else None
+    if limits is None and test.ndim == 2:
+        spread = float(test.max() - test.min()) / 10 or 1.0
+        limits = float(test.min()) - spread, float(test.max()) + spread
+    made = [(REAL, test)]
+    for one in contestants:
+        drawn = canonical_samples(one, num_samples=count, seed=seed, purpose="crosstest", device=device)
+        made.append((one.name, drawn))
+    return [_sample(label, samples, limits) for label, samples in made]
+
+
+def samples_folder(record: Path) -> Path:
+    """Where the sample grids of a record lie: `result.json` → `result-samples/`."""
+    return record.with_name(f"{record.stem}-samples")
+
+
+def write_samples(record: Path, pictures: Sequence[Sample]) -> None:
+    """Writes the pictures beside a record.
+
+    Raises:
+        ResourceError: the folder cannot be written.
+    """
+    for number, picture in enumerate(pictures):
+        write_atomically(samples_folder(record) / file_name(number, picture.label), picture.content)
+
+
+def read_samples(record: Path, names: Sequence[str]) -> list[Sample]:
+    """The pictures beside a record that are there and are PNGs of a sane size.
+
+    Args:
+        names: the contestants in the order of the record.
+    """
+    found = []
+    for number, label in enumerate([REAL, *names]):
+        path = samples_folder(record) / file_name(number, label)
+        try:
+            content = read_bytes(path, limit=LARGEST_FILE)
+        except GancrossError:
+            continue
+        size = png_size(content)
+        if size is not None:
+            found.append(Sample(label=label, content=content, width=size[0], height=size[1]))
+    return found
+
+
+def file_name(number: int, label: str) -> str:
+    """`01-my-model.png`: safe on every file system, distinct for distinct names; 0 is the test data."""
+    return f"{number:02d}-{slug(label) if number else 'test-data'}.png"
+
+
+def slug(name: str) -> str:
+    """A name in letters, digits, points and dashes; where that loses anything, part of its SHA-256 stays."""
+    plain = re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")[:40]
+    if plain and plain == name:
+        return plain
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain}-{digest}" if plain else digest
+
+
+def png_size(content: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG, from its first chunk; None for anything else, or a giant."""
+    if len(content) < 24 or content[:8] != PNG or content[12:16] != b"IHDR":
+        return None
+    width, height = struct.unpack(">II", content[16:24])
+    return (width, height) if 0 < width <= LONGEST_SIDE and 0 < height <= LONGEST_SIDE else None
+
+
+def _columns(shape: tuple[int, ...]) -> int:
+    return max(2, min(MOST_COLUMNS, WIDEST // (max(shape[1:]) + 2)))
+
+
+def _sample(label: str, samples: torch.Tensor, limits: tuple[float, float] | None) -> Sample:
+    content = image_grid(samples) if samples.ndim == 4 else scatter(samples, limits=limits)
+    size = png_size(content)
+    assert size is not None
+    return Sample(label=label, content=content, width=size[0], height=size[1])

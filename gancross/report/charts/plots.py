@@ -1,0 +1,172 @@
+"""A result's pictures as matplotlib figures, for papers and notebooks; no pyplot, no global state."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from gancross.evaluator.result.result import Result
+from gancross.report.browser.samples import slug
+from gancross.report.charts.chart_data import (
+    REAL,
+    Line,
+    cells,
+    chosen_judge,
+    histogram_lines,
+    judges,
+    names,
+    roc_lines,
+    threshold,
+)
+from gancross.report.text import formatting as words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Dark enough for thin lines on white, and told apart with any colour vision.
+COLOURS = ("#0063a6", "#c04a00", "#007a59", "#9c3f74", "#8a6500", "#5b4bb7", "#a3261f")
+GREY = "#69737e"
+DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (9, 3)))
+MARKERS = ("o", "s", "^", "D", "v")
+MAP = "Blues"
+LONGEST_NAME = 28
+DARK = 0.55  # of the map, beyond which its numbers are white
+FORMATS: dict[str, dict[str, None]] = {
+    "png": {},
+    "svg": {"Date": None},
+}  # the same result gives the same bytes
+
+
+def plot_matrix(result: Result) -> Figure:
+    """The share of every generator's samples that each judge calls real, as a heat map with intervals."""
+    document = result.document
+    rows, columns, found = names(document), judges(document), cells(document)
+    axes = _axes(width=2.4 + 1.45 * len(columns), height=1.5 + 0.75 * len(rows))
+    grid = [[found[judge, name]["fp"] for judge in columns] for name in rows]
+    shown = [[float("nan") if rate is None else rate["rate"] for rate in row] for row in grid]
+    axes.imshow(shown, cmap=MAP, vmin=0, vmax=1, aspect="auto")
+    axes.set_facecolor("#e8ebee")
+    for y, row in enumerate(grid):
+        for x, rate in enumerate(row):
+            text = words.DASH if rate is None else f"{words.rate(rate)}\n{words.interval(rate)}"
+            colour = "white" if rate is not None and rate["rate"] > DARK else "black"
+            weight = "normal" if columns[x] == rows[y] else "bold"
+            axes.text(x, y, text, ha="center", va="center", fontsize=8, color=colour, weight=weight)
+    axes.set_xticks(range(len(columns)), [_shown(name) for name in columns], parse_math=False)
+    axes.set_yticks(range(len(rows)), [_shown(name) for name in rows], parse_math=False)
+    axes.set(xlabel="judge", ylabel="samples of")
+    axes.set_title("Share called real (FP); bold: cross-testing", fontsize=10)
+    figure: Figure = axes.figure
+    return figure
+
+
+def plot_histograms(result: Result, judge: str | None = None) -> Figure:
+    """A judge's scores of the test data and of every generator's samples, with τ.
+
+    Args:
+        judge: whose; the only one where there is one.
+
+    Raises:
+        UsageError: no such judge, or several to choose from.
+    """
+    judge = chosen_judge(result.document, judge)
+    axes = _axes(width=6.0, height=3.8)
+    for line in histogram_lines(result.document, judge):
+        xs, ys = zip(*line.points, strict=True)
+        if line.style is None:
+            axes.fill_between(xs, ys, color=GREY, alpha=0.3, linewidth=0)
+        axes.plot(xs, ys, label=_label(line), **_style(line))
+    tau = threshold(result.document, judge)
+    if tau is not None:
+        axes.axvline(tau, color="black", linewidth=1.2, label=f"τ = {tau:g}")
+    axes.set(xlabel="score, high means real", ylabel="share of samples in a bin", ylim=(0, None))
+    return _finished(axes, judge)
+
+
+def plot_roc(result: Result, judge: str | None = None) -> Figure:
+    """A judge's ROC curves, test data against every generator's samples.
+
+    Args:
+        judge: whose; the only one where there is one.
+
+    Raises:
+        UsageError: no such judge, or several to choose from.
+    """
+    judge = chosen_judge(result.document, judge)
+    axes = _axes(width=4.6, height=4.6)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+    found = cells(result.document)
+    for line in roc_lines(result.document, judge):
+        xs, ys = zip(*line.points, strict=True)
+        auc = found[judge, line.label]["auc"]
+        area = words.DASH if auc is None else words.number(auc["value"])
+        number = line.style or 0
+        axes.plot(
+            xs, ys, label=f"{_label(line)}, AUC {area}", marker=MARKERS[number % len(MARKERS)],
+            markevery=(3 * number + 5, 20), markersize=4, **_style(line),
+        )  # fmt: skip
+    axes.set(xlabel="FPR", ylabel="TPR", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    return _finished(axes, judge)
+
+
+def pictures(result: Result, file_format: str) -> dict[str, bytes]:
+    """All pictures of a result by file name, safe for any name of a judge; format `png` or `svg`."""
+    figures: dict[str, Figure] = {"matrix": plot_matrix(result)}
+    for number, judge in enumerate(judges(result.document), start=1):
+        figures[f"histograms-{number:02d}-{slug(judge)}"] = plot_histograms(result, judge)
+        figures[f"roc-{number:02d}-{slug(judge)}"] = plot_roc(result, judge)
+    return {f"{name}.{file_format}": _saved(figure, file_format) for name, figure in figures.items()}
+
+
+def _saved(figure: Figure, file_format: str) -> bytes:
+    import matplotlib
+
+    buffer = io.BytesIO()
+    fixed = matplotlib.rc_context({"svg.hashsalt": "gancross", "svg.fonttype": "none"})
+    with fixed, warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes; the file's own text has it.
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(buffer, format=file_format, dpi=150, metadata=FORMATS[file_format])
+    return buffer.getvalue()
+
+
+def _axes(*, width: float, height: float) -> Any:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure.add_subplot()
+
+
+def _style(line: Line) -> dict[str, Any]:
+    if line.style is None:
+        return {"color": GREY, "linewidth": 1.2}
+    dash = "-" if line.own else DASHES[(line.style + line.style // len(COLOURS)) % len(DASHES)]
+    return {
+        "color": COLOURS[line.style % len(COLOURS)],
+        "linestyle": dash,
+        "linewidth": 2.0 if line.own else 1.5,
+    }
+
+
+def _label(line: Line) -> str:
+    return REAL if line.style is None else _shown(line.label) + (" (own)" if line.own else "")
+
+
+def _shown(name: str) -> str:
+    """A name short enough for a picture, on one line."""
+    line = " ".join(words.clean(name).split())
+    line = line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"
+    return f" {line}" if line.startswith("_") else line  # a legend leaves out what begins with "_"
+
+
+def _finished(axes: Any, judge: str) -> Figure:
+    axes.set_title(f"Judge {_shown(judge)}", fontsize=10, parse_math=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    legend = axes.legend(fontsize=8, frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    figure: Figure = axes.figure
+    return figure

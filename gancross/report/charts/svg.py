@@ -1,0 +1,192 @@
+"""Histograms and ROC curves as shapes for the HTML report's inline SVG; the template draws them.
+
+Lengths are units of the view box; y points down, as in SVG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from gancross.report.charts.chart_data import (
+    Line,
+    Plain,
+    Point,
+    histogram_lines,
+    judges,
+    roc_lines,
+    threshold,
+    ticks,
+    tpr_at,
+)
+from gancross.report.text.formatting import DASH, number
+
+WIDTH, HEIGHT = 400, 286
+LEFT, RIGHT, TOP, BOTTOM = 48, 390, 40, 246
+COLOURS = 7  # lines beyond these repeat colours with the next dash
+DASHES = ("7 4", "2 3", "9 3 2 3", "12 4")
+MARKERS = (
+    "M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0-6.8 0Z",  # circle
+    "M-3.1-3.1H3.1V3.1H-3.1Z",  # square
+    "M0-4L4 3.2H-4Z",  # triangle
+    "M0-4.3L4.3 0L0 4.3L-4.3 0Z",  # diamond
+    "M-4-3.2H4L0 4Z",  # triangle that points down
+)
+ROC_MARKS = (
+    0.02,
+    0.15,
+    0.4,
+    0.7,
+)  # FPRs of the first curve; the others' are moved, to be seen on one another
+ROC_MOVE = 0.045
+ROC_TABLE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stroke:
+    """One line as a path; `dash` and `marker` say whose it is without colour, `note` stands in the legend."""
+
+    label: str
+    note: str
+    own: bool
+    colour: str
+    dash: str
+    marker: str
+    path: str
+    marks: list[Point]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    """A place on an axis and its text."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """The decision threshold; `at` is None where it lies beyond the axis."""
+
+    at: float | None
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A picture of one judge: shapes, description, and its numbers as a table."""
+
+    judge: str
+    strokes: list[Stroke]
+    xs: list[Tick]
+    ys: list[Tick]
+    rule: Rule | None
+    summary: str
+    head: list[str]
+    rows: list[list[str]]
+
+
+def histogram(document: Plain, judge: str) -> Chart:
+    """A judge's scores of the test data and of every generator's samples, with τ."""
+    lines = histogram_lines(document, judge)
+    edges: list[float] = document["histograms"][judge]["edges"]
+    top = max(y for line in lines for _, y in line.points) * 1.06 or 1.0
+    x, y = _scale(edges[0], edges[-1], LEFT, RIGHT), _scale(0.0, top, BOTTOM, TOP)
+    strokes = [_stroke(line, x, y, [max(line.points, key=lambda point: point[1])]) for line in lines]
+    tau = threshold(document, judge)
+    histogram = document["histograms"][judge]
+    counts = [histogram["real"], *(histogram["generators"][line.label] for line in lines[1:])]
+    rows = [
+        [f"{number(low, 3)} to {number(high, 3)}", *(f"{column[i]:,}" for column in counts)]
+        for i, (low, high) in enumerate(pairwise(edges))
+    ]
+    return Chart(
+        judge=judge, strokes=strokes,
+        xs=[Tick(at=x(at), text=f"{at:g}") for at in _rounded(edges[0], edges[-1])],
+        ys=[Tick(at=y(at), text=f"{at:g}") for at in _rounded(0.0, top)], rule=_rule(tau, edges, x),
+        summary=f"Histogram of the scores of judge {judge}, of the test data and of the samples of"
+        f" {', '.join(line.label for line in lines[1:])}."
+        + (f" The threshold is {number(tau, 3)}." if tau is not None else " There is no threshold."),
+        head=["Score, high means real", *(line.label for line in lines)], rows=rows,
+    )  # fmt: skip
+
+
+def roc(document: Plain, judge: str) -> Chart:
+    """A judge's ROC curves, test data against every generator's samples."""
+    lines = roc_lines(document, judge)
+    x, y = _scale(0.0, 1.0, LEFT, RIGHT), _scale(0.0, 1.0, BOTTOM, TOP)
+    aucs = {cell["generator"]: cell["auc"] for cell in document["cross"] if cell["judge"] == judge}
+    notes = {name: DASH if auc is None else number(auc["value"]) for name, auc in aucs.items()}
+    strokes = []
+    for line in lines:
+        fprs = [fpr + ROC_MOVE * ((line.style or 0) % len(MARKERS)) for fpr in ROC_MARKS]
+        marks = list(zip(fprs, tpr_at(line, fprs), strict=True))
+        strokes.append(_stroke(line, x, y, marks, note=f"AUC {notes[line.label]}"))
+    columns = [tpr_at(line, ROC_TABLE) for line in lines]
+    areas = ", ".join(f"{line.label} {notes[line.label]}" for line in lines)
+    unit = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    return Chart(
+        judge=judge, strokes=strokes, rule=None,
+        xs=[Tick(at=x(at), text=f"{at:g}") for at in unit],
+        ys=[Tick(at=y(at), text=f"{at:g}") for at in unit],
+        summary=f"ROC curves of judge {judge}, the area under them by generator: {areas}.",
+        head=["FPR", *(f"TPR on {line.label}" for line in lines)],
+        rows=[[f"{fpr:g}", *(f"{column[i]:.4f}" for column in columns)] for i, fpr in enumerate(ROC_TABLE)],
+    )  # fmt: skip
+
+
+def charts(document: Plain) -> dict[str, list[Chart]]:
+    """All pictures of a result, by kind."""
+    return {
+        "histograms": [histogram(document, judge) for judge in judges(document)],
+        "roc": [roc(document, judge) for judge in judges(document)],
+    }
+
+
+def _scale(low: float, high: float, start: float, end: float) -> Any:
+    return lambda value: round(start + (value - low) / (high - low) * (end - start), 2)
+
+
+def _stroke(line: Line, x: Any, y: Any, marks: Sequence[Point], *, note: str = "") -> Stroke:
+    style = line.style or 0
+    dash = "" if line.style is None or line.own else DASHES[(style + style // COLOURS) % len(DASHES)]
+    points = [(x(a), y(b)) for a, b in line.points]
+    return Stroke(
+        label=line.label, note=note, own=line.own,
+        colour="real" if line.style is None else f"c{style % COLOURS}",
+        dash=dash, marker="" if line.style is None else MARKERS[style % len(MARKERS)], path=_path(points),
+        marks=[(x(a), y(b)) for a, b in marks] if line.style is not None else [],
+    )  # fmt: skip
+
+
+def _path(points: Sequence[Point]) -> str:
+    """Straight lines, horizontal and vertical ones in short."""
+    (px, py), *rest = points
+    parts = [f"M{px:g} {py:g}"]
+    for qx, qy in rest:
+        if (qx, qy) == (px, py):
+            continue
+        parts.append(f"V{qy:g}" if qx == px else f"H{qx:g}" if qy == py else f"L{qx:g} {qy:g}")
+        px, py = qx, qy
+    return "".join(parts)
+
+
+def _rule(tau: float | None, edges: Sequence[float], x: Any) -> Rule | None:
+    if tau is None:
+        return None
+    text = f"τ = {number(tau, 3) if tau % 1 else f'{tau:g}'}"
+    if tau < edges[0]:
+        return Rule(at=None, text=f"← {text}", anchor="start")
+    if tau > edges[-1]:
+        return Rule(at=None, text=f"{text} →", anchor="end")
+    at = x(tau)
+    return Rule(
+        at=at, text=text, anchor="start" if at < LEFT + 30 else "end" if at > RIGHT - 30 else "middle"
+    )
+
+
+def _rounded(low: float, high: float) -> list[float]:
+    return [round(tick, 12) for tick in ticks(low, high)]

@@ -1,0 +1,1 @@
+"""What each player minimises: objectives, regularizers, explicit noise."""

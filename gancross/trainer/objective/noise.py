@@ -1,0 +1,97 @@
+"""Explicit noise on the discriminator's inputs, the alternative that §5.4 compares the regularizer with.
+
+A batch of m inputs holds m/NSR distinct samples, each under NSR independent noise vectors. The noise of
+an update is a function of (seed, player, kind of samples, update) alone, so a resumed run draws what an
+uninterrupted one would have drawn and no random state is stored. It is drawn where the samples are, by
+torch's own generator seeded anew from a `Stream`: the same numbers again on the same kind of device,
+other numbers on another kind. (Drawing them from the `Stream` itself would cost seven times as much.)
+"""
+
+from __future__ import annotations
+
+import torch
+
+from gancross.errors import UsageError
+from gancross.machine.distributed import ALONE, Processes
+from gancross.random_streams import Stream
+from gancross.trainer.recipes.recipe import Recipe
+
+_LARGEST = 1.0 - 2.0**-24  # the largest float32 below 1
+
+
+def distinct_samples(recipe: Recipe, player: str) -> int:
+    """Distinct samples in one batch of a player's update, `generator` or `discriminator`.
+
+    batch/NSR where the player's inputs are noisy, else the whole batch.
+    """
+    return recipe.batch_size // recipe.nsr if sees_noise(recipe, player) else recipe.batch_size
+
+
+def check_divisible(recipe: Recipe, processes: int) -> None:
+    """Every process gets an equal part of each batch, whole groups of noise vectors included.
+
+    Raises:
+        UsageError: a batch, or its distinct samples, cannot be divided evenly.
+    """
+    for player in ("discriminator", "generator"):
+        n = distinct_samples(recipe, player)
+        if n % processes:
+            distinct = f" / nsr {recipe.nsr} = {n} distinct samples" if n != recipe.batch_size else ""
+            raise UsageError(
+                f"batch_size {recipe.batch_size}{distinct} cannot be divided among {processes} processes:"
+                f" use --set batch_size={-(-n // processes) * processes * (recipe.batch_size // n)}, or"
+                " another number of processes"
+            )
+
+
+def sees_noise(recipe: Recipe, player: str) -> bool:
+    """Whether the discriminator's inputs are noisy in the updates of `generator` or `discriminator`."""
+    return recipe.noise != "none" and (player == "discriminator" or recipe.noise_players == "both")
+
+
+def noisy(
+    samples: torch.Tensor, recipe: Recipe, *, player: str, kind: str, update: int,
+    processes: Processes = ALONE,
+) -> torch.Tensor:  # fmt: skip
+    """Each sample `nsr` times in a row, each time plus fresh noise; differentiable in the samples.
+
+    Args:
+        samples: (N, …), as the discriminator wants them.
+        player: whose update it is, `generator` or `discriminator`.
+        kind: `real` or `fake`.
+        update: number of that player's update, from 0.
+        processes: among which the batch is divided, the samples being this one's. Each draws the whole
+            batch's noise and takes its part, so that the noise does not depend on how many there are.
+
+    Returns:
+        (N·nsr, …), or the samples themselves where this player sees no noise.
+    """
+    if not sees_noise(recipe, player):
+        return samples
+    repeated = samples.repeat_interleave(recipe.nsr, dim=0)
+    stream = Stream(recipe.seed, "noise", player, kind, f"update-{update}")
+    scale = recipe.noise_variance**0.5
+    total = len(repeated) * processes.size
+    batch = repeated.detach()[:1].expand(total, *repeated.shape[1:])  # its shape, without its memory
+    return repeated.add(standard_noise(batch, recipe.noise, stream)[processes.share(total)], alpha=scale)
+
+
+def standard_noise(like: torch.Tensor, noise: str, stream: Stream) -> torch.Tensor:
+    """Independent numbers of mean 0 and variance 1 with the shape, dtype and device of `like`.
+
+    Args:
+        noise: `gaussian` or `laplacian`.
+        stream: seeds the draw; the same stream gives the same numbers.
+    """
+    generator = stream.torch_generator(like.device)
+    if noise == "gaussian":
+        return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
+    # Quantile function of the Laplacian with scale 1/√2; ±1 would be its infinite ends.
+    uniform = 2 * torch.rand(like.shape, generator=generator, dtype=like.dtype, device=like.device) - 1
+    return torch.log1p(-uniform.abs().clamp_max(_LARGEST)).mul_(uniform.sign_()).mul_(-(0.5**0.5))
+
+
+def uniforms(like: torch.Tensor, n: int, stream: Stream) -> torch.Tensor:
+    """n uniforms on [0, 1) with dtype and device of `like`; a function of the stream."""
+    generator = stream.torch_generator(like.device)
+    return torch.rand(n, generator=generator, dtype=like.dtype, device=like.device)

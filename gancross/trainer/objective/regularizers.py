@@ -1,0 +1,116 @@
+"""What keeps the discriminator smooth: the noise-induced regularizers, and WGAN's two ways.
+
+v is the discriminator's score (φ where it is a logit), ∇ₓv its gradient with respect to the input, ‖·‖²
+the sum over all input dimensions of one sample. Where batch norm couples the samples of a batch, the
+cross terms are in the gradient, as they are in the authors' program. Shape suffix: N samples.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from gancross import divergences
+from gancross.divergences import Function
+from gancross.trainer.objective.weightings import JENSEN_SHANNON, UNREGULARIZED, WEIGHTINGS, NoiseInduced
+
+
+def noise_induced(regularizer: str, objective: str) -> NoiseInduced:
+    """The weights of a recipe's regularizer; `UNREGULARIZED` if it weighs no gradient."""
+    return WEIGHTINGS[regularizer].of(objective) if regularizer in WEIGHTINGS else UNREGULARIZED
+
+
+def jensen_shannon(discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    """Ω_JS = mean (1−σ(φ(real)))² ‖∇ₓφ(real)‖² + mean σ(φ(fake))² ‖∇ₓφ(fake)‖².
+
+    Args:
+        discriminator: returns logits, (N,) or (N, 1).
+        real, fake: samples (N, …), floating point.
+
+    Returns:
+        Scalar ≥ 0, mean over each batch, before the factor γ/2. Differentiable in the discriminator's
+        parameters through gradient and weight alike.
+
+    Source: Roth et al. 2017, Eqs. 20 and 28.
+    """
+    part_real = scored(discriminator, real.detach(), JENSEN_SHANNON.real)[1]
+    return part_real + scored(discriminator, fake.detach(), JENSEN_SHANNON.fake)[1]
+
+
+def f_divergence(discriminator: nn.Module, fake: torch.Tensor, divergence: str) -> torch.Tensor:
+    """Ω_f = mean f*''(ψ) ‖∇ₓψ‖² over generated samples, ψ = g_f(v); in v: f*''(g_f(v)) g_f'(v)² ‖∇ₓv‖².
+
+    Args:
+        discriminator: returns v (not ψ), (N,) or (N, 1).
+        fake: generated samples (N, …), floating point.
+        divergence: a key of `DIVERGENCES`.
+
+    Returns:
+        Scalar ≥ 0, mean over the batch, before the factor γ/2; differentiable like `jensen_shannon`.
+
+    Raises:
+        UsageError: no such divergence, or total variation.
+
+    Source: Roth et al. 2017, Eq. 19.
+    """
+    return scored(discriminator, fake.detach(), divergences.divergence(divergence).weight)[1]
+
+
+def gradient_penalty(
+    discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor, epsilon: torch.Tensor
+) -> torch.Tensor:
+    """mean (‖∇ₓv(x̂)‖ − 1)² at x̂ = ε·real + (1−ε)·fake.
+
+    Args:
+        discriminator: the critic, returns (N,) or (N, 1).
+        real, fake: samples (N, …), paired by index.
+        epsilon: ε of each pair in [0, 1], shape (N,).
+
+    Returns:
+        Scalar ≥ 0, mean over the batch, before the factor λ.
+
+    Source: Gulrajani et al. 2017, Eq. 3.
+    """
+    mix = epsilon.reshape(-1, *[1] * (real.ndim - 1))
+    inputs = (mix * real + (1 - mix) * fake).detach().requires_grad_(True)
+    gradient_ND = input_gradient(discriminator(inputs), inputs).flatten(1)
+    # vector_norm has the subgradient 0 at 0, where the root of a sum of squares has none and gives NaN.
+    norms_N: torch.Tensor = torch.linalg.vector_norm(gradient_ND, dim=1)
+    return (norms_N - 1).square().mean()
+
+
+def scored(
+    discriminator: nn.Module, samples: torch.Tensor, weight: Function | None, *, counted: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scores of a batch and mean weight(v)‖∇ₓv‖² from one forward pass: (scores_N, scalar).
+
+    Without a weight the second is 0 and costs nothing. Samples that carry a graph keep it, so that the
+    penalty can be followed into a generator. The mean runs over the first `counted` samples; all by default.
+    """
+    if weight is None:
+        scores_N = discriminator(samples).flatten()
+        return scores_N, scores_N.new_zeros(())
+    scores_N, norms_N = scored_with_gradient(discriminator, samples)
+    return scores_N, (weight(scores_N) * norms_N)[:counted].mean()
+
+
+def scored_with_gradient(
+    discriminator: nn.Module, samples: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One forward pass and its input gradient, kept differentiable: (scores_N, ‖∇ₓscore‖²_N)."""
+    inputs = samples if samples.requires_grad else samples.detach().requires_grad_(True)
+    scores_N = discriminator(inputs).flatten()
+    return scores_N, input_gradient(scores_N, inputs).flatten(1).square().sum(1)
+
+
+def input_gradient(scores: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    """Gradient of the sum of the scores with respect to the inputs, itself differentiable."""
+    (gradient,) = torch.autograd.grad(scores.sum(), inputs, create_graph=True)
+    return gradient
+
+
+def clip_weights(network: nn.Module, bound: float) -> None:
+    """Every parameter into [−bound, bound], in place (Arjovsky et al. 2017)."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.clamp_(-bound, bound)

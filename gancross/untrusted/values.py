@@ -1,0 +1,108 @@
+"""What is checked of every file from a stranger, whatever its format."""
+
+from __future__ import annotations
+
+import re
+import reprlib
+from collections import OrderedDict
+
+import torch
+
+from gancross.errors import first_line, printable
+from gancross.untrusted.strict_json import LARGEST_INTEGER
+
+MOST_VALUES = 200_000  # of the tree; a few hundred bytes of shared lists can unfold to more than memory holds
+DEEPEST = 16
+LONGEST_TEXT = 4096
+LONGEST_REASON = 200
+DTYPES = (
+    torch.float32, torch.float64, torch.float16, torch.bfloat16,
+    torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
+)  # fmt: skip
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class RefusedArchive(Exception):
+    """Why a file was refused; callers add the path."""
+
+
+def reason(error: Exception) -> str:
+    """What another library says of a bad file: one line, short, nothing that a terminal would obey."""
+    return printable(first_line(error))[:LONGEST_REASON]
+
+
+def plain_copy(loaded: object) -> object:
+    """A copy made of dictionaries, lists, tuples, primitives and dense tensors.
+
+    Subclasses are replaced, so that nothing a file put on an object is ever called.
+
+    Raises:
+        RefusedArchive: another kind of object is in it, a text holds control characters, or it is too
+            large or too deep as a tree.
+    """
+    return _Copier().copy(loaded, 0)
+
+
+class _Copier:
+    """One walk; counts what it has seen."""
+
+    def __init__(self) -> None:
+        self.values = 0
+
+    def copy(self, value: object, depth: int) -> object:
+        self.values += 1
+        if self.values > MOST_VALUES:
+            raise RefusedArchive(f"its containers unfold to more than {MOST_VALUES:,} values")
+        if depth > DEEPEST:
+            raise RefusedArchive("its containers are nested too deeply")
+        kind = type(value)
+        if isinstance(value, torch.Tensor):
+            self._check_tensor(value)
+        elif kind in (dict, OrderedDict):
+            assert isinstance(value, dict)
+            items = dict.items(value)  # an OrderedDict can carry an attribute of that name
+            return {self._key(key): self.copy(item, depth + 1) for key, item in items}
+        elif kind is list or kind is tuple:
+            assert isinstance(value, list | tuple)
+            copies = [self.copy(item, depth + 1) for item in value]
+            return tuple(copies) if kind is tuple else copies
+        elif kind is str or kind is int:
+            return self._scalar(value)
+        elif kind not in (bool, float, type(None)):
+            raise RefusedArchive(f"an object of type {kind.__name__}")
+        return value
+
+    def _key(self, key: object) -> object:
+        if type(key) not in (str, int):
+            raise RefusedArchive(f"a key of type {type(key).__name__}")
+        return self._scalar(key)
+
+    def _scalar(self, value: object) -> object:
+        if isinstance(value, str):
+            if len(value) > LONGEST_TEXT:
+                raise RefusedArchive(f"a text of {len(value):,} characters")
+            if _CONTROLS.search(value):
+                raise RefusedArchive(f"a text with control characters: {shown(value)}")
+        elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            raise RefusedArchive("an integer of more than 60 bits")
+        return value
+
+    def _check_tensor(self, tensor: torch.Tensor) -> None:
+        if type(tensor) is not torch.Tensor or tensor.layout is not torch.strided:
+            raise RefusedArchive(f"a tensor of kind {type(tensor).__name__}, {tensor.layout}")
+        if tensor.dtype not in DTYPES:
+            raise RefusedArchive(f"a tensor of kind {tensor.dtype}")
+        if not tensor.is_contiguous():
+            raise RefusedArchive(f"a tensor with strides {tensor.stride()} for shape {tuple(tensor.shape)}")
+        if tensor.untyped_storage().nbytes() != tensor.nbytes:
+            raise RefusedArchive("a tensor that is not the whole of its storage")
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+_SHORT.maxlevel = 2
+
+
+def shown(value: object) -> str:
+    """A value in a message: short, on one line, without a control character."""
+    return _SHORT.repr(value)

@@ -1,0 +1,242 @@
+"""A benchmark as one job: trains what is missing, resumes what is half done, cross-tests all together."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+
+import torch
+from joblib import Parallel, delayed
+
+from gancross.checkpoint.contestant import Contestant
+from gancross.checkpoint.file import load_contestant
+from gancross.data.sets import DataSet
+from gancross.errors import GancrossError, Interrupted, UsageError
+from gancross.evaluator.crosstest import crosstest, load_reals
+from gancross.evaluator.fidelity.plan import check
+from gancross.evaluator.result.result import Result
+from gancross.machine.devices import resolve_device, shared_devices
+from gancross.machine.files import write_atomically
+from gancross.report.browser.html import html_report
+from gancross.report.browser.samples import sample_pictures, write_samples
+from gancross.report.text.markdown import markdown_report
+from gancross.trainer.loop import train
+from gancross.trainer.run.interruption import stop_requests
+from gancross.trainer.run.lock import locked
+from gancross.workflow.clusters import CLUSTERS
+from gancross.workflow.execution import Ended, Execution
+from gancross.workflow.plan import is_finished, run_folder, steps_done
+from gancross.workflow.processes import run_as_process
+from gancross.workflow.spec import PlannedRun, Spec
+
+STOPPED = "stopped; the same command goes on from here"
+POLL = 0.5  # seconds between looks at the logs
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmarked:
+    """What a benchmark found, and where it lies: record, reports, the last checkpoint of every run."""
+
+    result: Result
+    record: Path
+    html: Path
+    markdown: Path
+    checkpoints: dict[str, Path]
+
+
+def run_benchmark(
+    spec: Spec, out: Path, *, execution: Execution | None = None, progress: Progress | None = None
+) -> Benchmarked:
+    """Trains every run of the specification, cross-tests all and reports; the same call again goes on.
+
+    A run that fails does not stop the others; it is reported when they are through.
+
+    Args:
+        out: folder of the benchmark: runs lie in `out/runs/NAME`; `result.json`, which is also what a gate
+            takes as a baseline, `result-samples/`, `report.html` and `report.md` in itself.
+        progress: called with (what, steps or samples done, of how many).
+
+    Raises:
+        UsageError: `out` is a file, or data and recipes do not fit together.
+        ResourceError: another benchmark is at work in `out`; a cluster or its library is missing, or data, or
+            the weights that the metrics need; said before anything is trained.
+        GancrossError: a run failed; with that run's exit code.
+        Interrupted: SIGINT, SIGTERM or SIGUSR1 came; every local run saved its last step.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: is a file, expected the folder of a benchmark")
+    execution = execution or Execution()
+    asked = spec.crosstest
+    # Before anything is trained: it may be missing, and runs side by side must not each fetch it.
+    reals = load_reals(
+        asked.data or common_data(spec), data_root=execution.data_root, image_size=common_size(spec),
+        seed=asked.seed, download=execution.download,
+    )  # fmt: skip
+    _check_metrics(spec, reals.shape)
+    with locked(out):
+        train_all(spec.runs, out, execution=execution, progress=progress)
+        return _judged(spec, out, reals, device=execution.device, progress=progress)
+
+
+def _judged(spec: Spec, out: Path, reals: DataSet, *, device: str, progress: Progress | None) -> Benchmarked:
+    """Cross-tests the runs and writes record and reports."""
+    asked = spec.crosstest
+    contestants = [contestant_of(out, run) for run in spec.runs]
+    result = crosstest(
+        contestants, data=reals,
+        num_samples=asked.num_samples, seed=asked.seed, norm=asked.norm, quantize=asked.quantize,
+        controls=asked.controls, norm_check=asked.norm_check, metrics=asked.metrics,
+        kid_subset_size=asked.kid_subset_size, device=device, progress=progress,
+    )  # fmt: skip
+    made = Benchmarked(
+        result=result, record=out / "result.json", html=out / "report.html", markdown=out / "report.md",
+        checkpoints={run.name: run_folder(out, run) / "last.pt" for run in spec.runs},
+    )  # fmt: skip
+    pictures = sample_pictures(
+        contestants, reals, num_samples=asked.num_samples, seed=asked.seed,
+        device=resolve_device(device),
+    )  # fmt: skip
+    result.save(made.record)
+    write_samples(made.record, pictures)
+    write_atomically(made.html, html_report(result, pictures).encode())
+    write_atomically(made.markdown, markdown_report(result).encode())
+    return made
+
+
+def _check_metrics(spec: Spec, shape: tuple[int, ...]) -> None:
+    """Whether the cross-test will have what its metrics need: known before days of training, not after."""
+    asked = spec.crosstest
+    if asked.metrics:
+        counts: dict[str | None, int] = dict.fromkeys((run.name for run in spec.runs), asked.num_samples)
+        check(asked.metrics, shape=shape, counts=counts, kid_subset_size=asked.kid_subset_size)
+
+
+def contestant_of(out: Path, run: PlannedRun) -> Contestant:
+    """The last checkpoint of a run under its name, with its variant as method."""
+    loaded = load_contestant(run_folder(out, run) / "last.pt", name=run.name)
+    return replace(loaded, method=run.variant)
+
+
+def common_data(spec: Spec) -> str:
+    """The data that all runs were trained on.
+
+    Raises:
+        UsageError: they differ.
+    """
+    names = sorted({run.recipe.data for run in spec.runs})
+    if len(names) > 1:
+        raise UsageError(f"the variants train on different data ({', '.join(names)}): set crosstest.data")
+    return names[0]
+
+
+def common_size(spec: Spec) -> int | None:
+    """The side to which all training images were resized; None if they were not, or differ."""
+    sizes = {run.recipe.image_size for run in spec.runs}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def train_all(
+    runs: Sequence[PlannedRun], out: Path, *, execution: Execution, progress: Progress | None = None
+) -> None:
+    """Trains what is not finished, several at a time.
+
+    Raises:
+        GancrossError: as `run_benchmark`.
+    """
+    waiting = [run for run in runs if not is_finished(run, run_folder(out, run))]
+    if not waiting:
+        return
+    at_work = _locally if execution.backend == "local" else _on_cluster
+    with _watching(runs, out, progress):
+        ended = at_work(waiting, out, execution)
+    failed = [one for one in ended if one.exit_code]
+    if failed:
+        raise _failure(failed, len(runs))
+
+
+def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> list[Ended]:
+    """Every run is a process on a device of its own, or as few to a device as can be."""
+    if execution.scheduler is not None:
+        raise UsageError("--scheduler needs --backend dask or ray")
+    devices = shared_devices(execution.device)
+    on_gpus = devices[0].startswith("cuda")
+    jobs = min(len(runs), execution.jobs or (len(devices) if on_gpus else os.cpu_count()) or 1)
+    free: SimpleQueue[str] = SimpleQueue()
+    for place in range(jobs):
+        free.put(devices[place % len(devices)])
+
+    def trained(run: PlannedRun) -> Ended:
+        device = free.get()
+        try:
+            return run_as_process(run, run_folder(out, run), replace(execution, device=device), request)
+        finally:
+            free.put(device)
+
+    with stop_requests() as request:
+        ended: list[Ended] = list(Parallel(n_jobs=jobs, backend="threading")(map(delayed(trained), runs)))
+    if request.signal_number is not None:
+        raise Interrupted(STOPPED, signal_number=request.signal_number)
+    return ended
+
+
+def _on_cluster(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> list[Ended]:
+    """Every run is a task of the cluster, which sees the same folders."""
+    with CLUSTERS[execution.backend](execution.scheduler):
+        tasks = (delayed(train_one)(run, run_folder(out, run).absolute(), execution) for run in runs)
+        return list(Parallel(n_jobs=execution.jobs or -1)(tasks))
+
+
+def train_one(run: PlannedRun, folder: Path, execution: Execution) -> Ended:
+    """Trains or resumes one run, wherever a cluster has put this call."""
+    torch.set_num_threads(execution.threads)
+    try:
+        train(
+            run.recipe, folder, device=execution.device, data_root=execution.data_root.absolute(),
+            download=execution.download, log_every=execution.log_every,
+        )  # fmt: skip
+    except GancrossError as error:
+        # An exception with arguments of its own does not survive the way back between processes.
+        return Ended(name=run.name, exit_code=error.exit_code, message=str(error))
+    return Ended(name=run.name)
+
+
+def _failure(failed: Sequence[Ended], total: int) -> GancrossError:
+    interrupted = [one for one in failed if one.exit_code > 128]
+    if interrupted:
+        return Interrupted(STOPPED, signal_number=interrupted[0].exit_code - 128)
+    first = failed[0]
+    more = f"; {len(failed)} of {total} runs failed" if len(failed) > 1 else ""
+    failure = GancrossError(f"run '{first.name}': {first.message}{more}")
+    failure.exit_code = first.exit_code
+    return failure
+
+
+@contextmanager
+def _watching(runs: Sequence[PlannedRun], out: Path, progress: Progress | None) -> Iterator[None]:
+    """Inside, the logs of all runs are looked at twice a second and their steps reported."""
+    if progress is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(POLL):
+            for run in runs:
+                progress(f"training {run.name}", steps_done(run_folder(out, run)), run.recipe.steps)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        for run in runs:
+            progress(f"training {run.name}", steps_done(run_folder(out, run)), run.recipe.steps)

@@ -1,0 +1,84 @@
+"""The command line from Python's start to its end: exit codes, one-line errors, clean streams.
+
+What only prepares or repeats something is forked.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from processes import Ended, environment, gancross
+
+from gancross.version import __version__
+
+
+def executed(*arguments: str | Path, cwd: Path | None = None) -> Ended:
+    done = subprocess.run(
+        [sys.executable, "-m", "gancross", *map(str, arguments)], capture_output=True, cwd=cwd,
+        encoding="utf-8", env=environment(), check=False,
+    )  # fmt: skip
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def test_train_then_crosstest(tmp_path: Path) -> None:
+    small = ["--set", "width=4", "--set", "batch_size=16", "--steps", "5", "--device", "cpu"]
+    for run, extra in ((executed, []), (gancross, ["--regularizer", "none"])):
+        done = run("train", "digits", *small, *extra, cwd=tmp_path)
+        assert done.code == 0 and done.out == "", done.err
+    runs = tmp_path / "runs"
+    assert sorted(path.name for path in runs.iterdir()) == ["digits-seed0", "digits-unregularized-seed0"]
+    models = [runs / "digits-seed0" / "last.pt", runs / "digits-unregularized-seed0" / "last.pt"]
+    arguments = ["crosstest", *models, "-n", "600", "--device", "cpu"]
+    printed = executed(*arguments, "--json", tmp_path / "result.json")
+    assert printed.code == 0, printed.err
+    assert "True condition" in printed.out and "Cross-testing: FP:" in printed.out
+    only = gancross(*arguments, "--json", "-")
+    on_screen, on_disk = json.loads(only.out), json.loads((tmp_path / "result.json").read_text())
+    assert on_screen.pop("provenance") and on_disk.pop("provenance")
+    assert on_screen == on_disk
+    assert list(on_disk["confusion"]) == ["digits-seed0", "digits-unregularized-seed0"]
+    method = set(on_disk["contestants"][1]["method"].split())
+    assert method == {"digits", "width=4", "batch_size=16", "steps=5", "regularizer=none"}
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    assert "Traceback" in executed("crosstest", "missing.pt", "--debug", cwd=tmp_path).err
+
+
+def test_verbose_says_who_computed_and_for_how_long(tmp_path: Path) -> None:
+    tiny = ["--set", "width=4", "--steps", "1", "--device", "cpu"]
+    done = gancross("train", "digits", *tiny, "-q", "-v", cwd=tmp_path)
+    first, last = done.err.splitlines()
+    assert f"gancross {__version__}" in first and "torch" in first and last.endswith("seconds")
+    assert gancross("train", "digits", *tiny, "-q", "--out", "x", cwd=tmp_path).err == ""
+
+
+def test_help_and_version() -> None:
+    assert executed("--version").out.strip() == f"gancross, version {__version__}"
+    assert "crosstest" in executed("--help").out
+    assert executed().out == executed("--help").out
+    listed = executed("recipes").out
+    assert all(name in listed for name in ("mixture", "digits", "cifar10-dcgan"))
+    assert "folder:PATH" in executed("datasets").out
+
+
+def test_a_folder_of_images_end_to_end(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from gancross.data.digits import images
+
+    train, _ = images()
+    (tmp_path / "my images").mkdir()
+    for index, image in enumerate(train[:60]):
+        Image.fromarray(image[0].numpy()).save(tmp_path / "my images" / f"{index}.png")
+    data = f"folder:{tmp_path / 'my images'}"
+    arguments = ["--set", "width=4", "--set", "batch_size=16", "--steps", "3", "--device", "cpu", "-q"]
+    done = gancross("train", "digits", "--data", data, *arguments, "--out", tmp_path / "run")
+    assert done.code == 0 and done.err == "", done.err
+    refused = gancross("crosstest", tmp_path / "run" / "last.pt")
+    assert refused.code == 2 and "give --data" in refused.err
+    judged = gancross("crosstest", tmp_path / "run" / "last.pt", "--data", data, "-n", "50", "--json", "-")
+    assert json.loads(judged.out)["protocol"]["data"]["num_real"] == 6

@@ -1,0 +1,212 @@
+"""`gancross sample`, `gancross figure` and `train --tensorboard`, mostly within this process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from small_recipes import small
+
+from gancross.checkpoint.file import load_contestant
+from gancross.cli.figure import parsed_steps
+from gancross.cli.main import main
+from gancross.errors import ResourceError, UsageError
+from gancross.evaluator.judging.samples import canonical_samples
+from gancross.evaluator.judging.sampling import chunks, fake_source
+from gancross.evaluator.judging.scoring import evaluating
+from gancross.trainer.loop import train
+from gancross.trainer.run import tracking as tensorboard
+from gancross.trainer.run.tracking import TensorBoard
+
+CPU = torch.device("cpu")
+
+
+def call(*arguments: str | Path) -> int:
+    with pytest.raises(SystemExit) as left:
+        main([*map(str, arguments)])
+    return int(left.value.code or 0)
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture that can be decoded whole."""
+    with Image.open(path) as image:
+        image.load()
+        return image.size
+
+
+@pytest.mark.parametrize("name", ["digits-plain", "mixture-plain"])
+def test_an_archive_holds_the_canonical_samples(
+    checkpoints: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "samples.npz"
+    assert (
+        call("sample", f"me={checkpoints[name]}", "-n", 510, "--seed", 3, "--out", out, "--device", "cpu")
+        == 0
+    )
+    with np.load(out) as archive:
+        assert list(archive) == ["samples"]
+        samples = torch.from_numpy(archive["samples"])
+    contestant = load_contestant(checkpoints[name], name="me")
+    with evaluating([contestant.generator], CPU):  # type: ignore[list-item]
+        source = fake_source(contestant, num_samples=510)
+        shape = tuple(samples.shape[1:])
+        made = list(chunks(source, seed=3, shape=shape, device=CPU, group=1, purpose="sample"))
+    assert torch.equal(samples, torch.cat(made)[:510])
+    judged = canonical_samples(contestant, num_samples=510, seed=3, purpose="crosstest", device=CPU)
+    assert samples.dtype == judged.dtype and not torch.equal(samples, judged)
+
+
+def test_pictures_lie_beside_the_checkpoint_unless_told_otherwise(
+    checkpoints: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model.pt"
+    model.write_bytes(checkpoints["digits-plain"].read_bytes())
+    assert call("sample", model, "--device", "cpu") == 0
+    shown = capfd.readouterr()
+    assert shown.out == "" and "64 samples of model" in shown.err
+    assert size(tmp_path / "model-samples.png") == (8 * 34 + 2, 8 * 34 + 2)
+    assert call("sample", model, "-n", 6, "--columns", 6, "--out", tmp_path / "g.png", "-q") == 0
+    assert size(tmp_path / "g.png") == (6 * 34 + 2, 36)
+    assert call("sample", checkpoints["mixture-plain"], "--out", tmp_path / "m.png", "-q") == 0
+    assert size(tmp_path / "m.png") == (520, 520)
+    assert {path.name for path in tmp_path.iterdir()} == {"model.pt", "model-samples.png", "g.png", "m.png"}
+
+
+def test_the_folder_one_stands_in_has_a_name_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "made").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "made" / "0.png")
+    monkeypatch.chdir(tmp_path / "made")
+    assert call("sample", "folder:.", "-q") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "made-samples.png"]
+
+
+BAD = [
+    ("sample MODEL -n 0", 2, "at least 1"),
+    ("sample MODEL --out x.jpg", 2, "ends in .png or .npz"),
+    ("sample MODEL --columns 0", 2, "--columns must be"),
+    ("sample MODEL --columns 3 --out x.npz", 2, "leave it out"),
+    ("sample VECTORS --columns 3", 2, "lays out images"),
+    ("sample MODEL --seed -1", 2, "seed must be"),
+    ("sample missing.pt", 2, "no such file"),
+    ("figure fig12", 2, "unknown figure 'fig12'"),
+    ("figure fig1", 2, "give the folders"),
+    ("figure fig1 missing", 2, "no such folder"),
+    ("figure fig1 MODEL", 2, "is a file"),
+    ("figure fig5 --out x.jpg", 2, "ends in .png, .svg, .pdf"),
+    ("figure fig5 --steps 1,x", 2, "numbers with commas"),
+    ("figure fig5 --seed -1", 2, "seed must be"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "part"), BAD, ids=[line for line, _, _ in BAD])
+def test_bad_input_is_one_line_and_leaves_nothing(
+    line: str, code: int, part: str, checkpoints: dict[str, Path], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    places = {"MODEL": checkpoints["digits-plain"], "VECTORS": checkpoints["mixture-plain"]}
+    assert call(*[places.get(word, word) for word in line.split()], *["--device", "cpu"]) == code
+    lines = capfd.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("Error: ") and part in lines[-1] and len(lines) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_figures_as_files(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    run = checkpoints["mixture-plain"].parent
+    assert call("figure", "fig1", f"a=b={run}", "--out", tmp_path / "no", "-q") == 2
+    assert call("figure", "fig1", f"mine={run}", "-n", 50, "--out", tmp_path / "f.svg", "-q") == 0
+    assert (tmp_path / "f.svg").read_bytes().startswith(b"<?xml")
+    assert call("figure", "fig5", "-n", 50, "--out", tmp_path / "f.png", "-q") == 0
+    assert size(tmp_path / "f.png")[0] > 500
+    assert {path.name for path in tmp_path.iterdir()} == {"f.svg", "f.png"}
+
+
+def test_help_lists_the_figures_without_heavy_imports() -> None:
+    program = (
+        "import sys\nfrom gancross.cli.main import main\n"
+        "try: main(['figure', '--help'])\nexcept SystemExit as leaving: assert not leaving.code\n"
+        "assert not {'torch', 'numpy', 'matplotlib'} & set(sys.modules)\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, encoding="utf-8")
+    assert all(f"\n    fig{number}  " in shown.stdout for number in range(1, 10))
+
+
+def test_steps_are_parsed() -> None:
+    assert parsed_steps("5000, 1000,5000") == [1000, 5000]
+    for text in ("", "1,", "-1", "1.5", "1e3", "²"):
+        with pytest.raises(UsageError):
+            parsed_steps(text)
+
+
+def events(folder: Path):  # type: ignore[no-untyped-def]
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    return EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "tensors": 0}).Reload()
+
+
+@pytest.mark.parametrize("name", ["mixture", "digits"])
+def test_a_resumed_run_has_no_event_twice(tmp_path: Path, name: str) -> None:
+    """The run dies after step 5, its last checkpoint is that of step 4: step 5 is done again."""
+
+    def die(step: int, steps: int, figures: dict[str, float] | None) -> None:
+        if step == 5:
+            raise RuntimeError("power cut")
+
+    settings = {"device": "cpu", "checkpoint_every": 2, "log_every": 1}
+    with TensorBoard(tmp_path / "tensorboard") as board, pytest.raises(RuntimeError, match="power cut"):
+        train(small(name), tmp_path, progress=die, observers=[board], **settings)  # type: ignore[arg-type]
+    assert [event.step for event in events(tmp_path / "tensorboard").Scalars("gamma")] == [1, 2, 3, 4, 5]
+    with TensorBoard(tmp_path / "tensorboard") as board:
+        train(small(name), tmp_path, observers=[board], **settings)  # type: ignore[arg-type]
+    read = events(tmp_path / "tensorboard")
+
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert set(read.Tags()["scalars"]) == set(log[0]) - {"step"}
+    for tag in read.Tags()["scalars"]:
+        seen = [(event.step, event.value) for event in read.Scalars(tag)]
+        assert [step for step, _ in seen] == [1, 2, 3, 4, 5, 6]
+        np.testing.assert_allclose([value for _, value in seen], [line[tag] for line in log], rtol=1e-6)
+    pictures = read.Images("samples")
+    assert [event.step for event in pictures] == [2, 4, 6]
+    assert (pictures[-1].width, pictures[-1].height) == size(tmp_path / "samples" / "step-0000000006.png")
+
+
+def test_a_finished_run_writes_no_more_events(tmp_path: Path) -> None:
+    train(small("digits"), tmp_path, device="cpu")
+    with TensorBoard(tmp_path / "tensorboard") as board:
+        train(small("digits"), tmp_path, device="cpu", observers=[board])
+    assert not (tmp_path / "tensorboard").exists()
+
+
+def test_without_tensorboard_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ResourceError):
+        TensorBoard(tmp_path)
+    assert call("train", "digits", "--out", tmp_path / "run", "--tensorboard", "-q") == 5
+    assert "pip install 'gancross[tensorboard]'" in capfd.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_flag_writes_events(tmp_path: Path) -> None:
+    arguments = [
+        "--set",
+        "width=4",
+        "--set",
+        "batch_size=16",
+        "--steps",
+        2,
+        "--log-every",
+        1,
+        "--device",
+        "cpu",
+    ]
+    assert call("train", "digits", *arguments, "--tensorboard", "--out", tmp_path, "-q") == 0
+    assert [event.step for event in events(tmp_path / "tensorboard").Scalars("loss_generator")] == [1, 2]

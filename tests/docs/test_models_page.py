@@ -1,0 +1,53 @@
+"""docs/models.md: its commands and its Python run, one after another, in a folder that has nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from paths import ROOT
+
+from gancross.cli.main import main
+
+DOCS = ROOT / "docs"
+TEXT = (DOCS / "models.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+def test_everything_on_the_page_runs(
+    checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    shutil.copytree(DOCS / "examples", tmp_path / "docs" / "examples")
+    shutil.copy(checkpoints["digits-plain"], tmp_path / "ours.pt")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    environment = os.environ | {"PYTHONPATH": str(DOCS.parent)}
+    ran = []
+    for language, block in BLOCKS:
+        if language == "python" and "import gancross" in block:
+            exec(compile(block, "models.md", "exec"), {})
+        for line in block.splitlines() if language == "sh" else []:
+            program, *arguments = shlex.split(line, comments=True)
+            ran.append(" ".join(arguments[:1]))
+            if program == "python":
+                subprocess.run([sys.executable, *arguments], check=True, env=environment)
+                continue
+            with pytest.raises(SystemExit) as left:
+                main([*arguments, "--device", "cpu"])
+            assert not left.value.code, capsys.readouterr().err
+    assert ran.count("crosstest") == 6 and ran.count("sample") == 1
+    assert (tmp_path / "grid.png").stat().st_size > 0
+
+
+def test_the_factory_on_the_page_is_that_of_the_example() -> None:
+    (shown,) = (block for language, block in BLOCKS if "def contestant" in block)
+    example = (DOCS / "examples" / "dcgan.py").read_text(encoding="utf-8")
+    said = dict(re.findall(r"(\w+)=([\w\"]+)", shown))
+    assert said.items() <= dict(re.findall(r"(\w+)=([\w\"]+)", example)).items() | {("name", '"dcgan"')}

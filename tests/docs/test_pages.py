@@ -1,0 +1,297 @@
+"""README.md and docs/*.md: every command and every piece of Python on them runs.
+
+Each page runs in a folder of its own, line by line, as a reader would type it. Only the amount of work is
+smaller, by the tables below; a command that none of them knows fails the test. docs/models.md is tested in
+test_docs_models.py.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from official_formats import write_cifar10
+from paths import ROOT
+from processes import LIMIT, environment, running
+from ruamel.yaml import YAML
+from run_folders import trained_here
+
+from gancross.cli.main import cli, main
+from gancross.errors import GancrossError
+from gancross.evaluator.gate.figures import METRICS
+from gancross.trainer.recipes.paper import RECIPES, SOURCES
+from gancross.workflow import benchmark as runner
+
+PAGES = [
+    ROOT / "README.md",
+    *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "models.md"),
+]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+
+# What is appended to a command so that it takes a moment; the last of two equal options counts.
+SHRUNK = {
+    "train": ["--steps", "4", "--set", "width=4", "--set", "batch_size=16", "--device", "cpu"],
+    "crosstest": ["-n", "500", "--kid-subset-size", "50", "--device", "cpu"],
+    "sample": ["--device", "cpu"],
+    "figure": ["-n", "100", "--device", "cpu"],
+    "trace": ["-n", "500", "--device", "cpu"],
+    "benchmark": ["--jobs", "1", "--device", "cpu"],
+}
+# Numbers that follow from SHRUNK, or from nothing being there but this page; a key is a part of a line.
+REPLACED = {
+    "step-0000012000.pt": "step-0000000004.pt",
+    "--backend dask --scheduler tcp://node1:8786": "",  # test_benchmark.py has a scheduler
+    "--backend ray": "",  # needs a Ray cluster
+}
+# What is put in place of a part of a benchmark's file.
+SMALLER = {
+    "seeds = 5": "seeds = 1", "width = 16": "width = 4\nbatch_size = 16", "steps = 2000": "steps = 4",
+    "num_samples = 2000": "num_samples = 500",
+}  # fmt: skip
+# Run by torchrun itself; what other lines have torchrun run is run by one process (test_distributed.py).
+UNDER_TORCHRUN = {"torchrun --nproc-per-node 2 -m gancross train cifar10-dcgan"}
+IN_TORCHRUN = {"cifar10-dcgan": "digits"}  # another process has the official checksums, and no such file
+# Not run, and why. Parts of lines.
+NOT_RUN = {
+    "make demo": "makes an environment; test_demo.py runs gancross demo",
+    "make test": "would run this test",
+    "pip install": "installs",
+    "dask scheduler": "runs for ever; test_benchmark.py has a scheduler",
+    "dask worker": "runs for ever",
+    "ray start": "runs for ever",
+    "sbatch": "needs Slurm",
+    "torchrun --nnodes 2": "needs two machines",
+}
+# What must be there before a page begins, made by commands as on the page.
+BEFORE = {
+    "README.md": [
+        "gancross train mixture", "gancross train mixture --regularizer none", "python dcgan.py",
+        "python images.py",
+    ],
+    "ci.md": [], "clusters.md": [], "json.md": [], "protocol.md": [], "recipes.md": [], "extending.md": [],
+}  # fmt: skip
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The blocks of a page in that language."""
+    return [body for kind, body in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == language]
+
+
+def lines(page: Path) -> Iterator[str]:
+    """The commands of a page, without comments, in order."""
+    for block in blocks(page, "sh"):
+        for line in block.splitlines():
+            command = re.sub(r"(^|\s)#.*", "", line).strip()
+            if command:
+                yield command
+
+
+def no_run_reason(line: str) -> str | None:
+    return next((why for part, why in NOT_RUN.items() if line.startswith(part)), None)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoints: dict[str, Path]) -> Path:
+    """A folder with two checkpoints, the examples and a small CIFAR-10 in its official format."""
+    shutil.copytree(ROOT / "docs" / "examples", tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    for name, label in {"A.pt": "digits-plain", "B.pt": "digits-regularized"}.items():
+        shutil.copy(checkpoints[label], tmp_path / name)
+    (tmp_path / "data").mkdir()
+    write_cifar10(tmp_path / "data", monkeypatch, per_batch=8, test=20)
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(runner, "run_as_process", trained_here)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_runs(page: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for block in blocks(page, "toml"):
+        name = re.match(r"# (\w+\.toml)\n", block)
+        assert name is not None, "a TOML block begins with the name of its file"
+        text = block
+        for part, smaller in SMALLER.items():
+            assert part in text
+            text = text.replace(part, smaller)
+        (folder / name[1]).write_text(text, encoding="utf-8")
+    for line in [*BEFORE[page.name], *lines(page)]:
+        if no_run_reason(line) is None:
+            run(line, folder, capsys)
+
+
+def run(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line as a reader types it, but for the tables above."""
+    text = line
+    for part, other in REPLACED.items():
+        text = text.replace(part, other)
+    program, *arguments = shlex.split(text)
+    output = None
+    if len(arguments) > 1 and arguments[-2] in (">", ">>"):
+        output, arguments = arguments[-1], arguments[:-2]
+    if program == "torchrun":
+        at = arguments.index("gancross")
+        assert arguments[at - 1] == "-m"
+        if line in UNDER_TORCHRUN:
+            command = [IN_TORCHRUN.get(word, word) for word in arguments]
+            shrunk = [*command, *SHRUNK[arguments[at + 1]]]
+            with running(["-m", "torch.distributed.run", "--standalone", *shrunk], env=environment()) as run:
+                assert run.process.wait(LIMIT) == 0, run.ended().err
+            return
+        program, arguments = "gancross", arguments[at + 1 :]
+    if program == "python":
+        runpy.run_path(arguments[0], run_name="__main__")
+        return
+    if program == "rm":
+        for argument in arguments:
+            (folder / argument).unlink()
+        return
+    assert program == "gancross", f"neither run nor listed: {line}"
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        main([*arguments, *SHRUNK.get(arguments[0], [])])
+    said = capsys.readouterr()
+    assert not left.value.code, f"{line}: {said.err}"
+    assert output is None or said.out, f"{line}: nothing to redirect"
+
+
+def test_every_exception_is_needed() -> None:
+    everything = [line for page in PAGES for line in lines(page)]
+    for part in [*NOT_RUN, *REPLACED, *UNDER_TORCHRUN]:
+        assert any(part in line for line in everything), f"no page has {part}"
+    assert set(BEFORE) == {page.name for page in PAGES}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_runs_or_at_least_parses(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(page, "python"):
+        if "import gancross" in block:
+            exec(compile(block, page.name, "exec"), {})
+            assert capsys.readouterr().out
+        else:  # a fragment of a table or of a class
+            ast.parse(block if "class" in block else f"{{{block}}}")
+
+
+def test_the_readme_s_example_is_short() -> None:
+    (example,) = blocks(ROOT / "README.md", "python")
+    assert len(example.strip().splitlines()) <= 15
+
+
+def test_every_option_on_the_pages_exists() -> None:
+    known = {
+        name
+        for command in cli.commands.values()
+        for one in command.params
+        for name in (*one.opts, *one.secondary_opts)
+    }
+    known |= {"--help", "--version"}
+    for page in PAGES:
+        for line in lines(page):
+            if line.startswith("gancross "):
+                words = {
+                    word.split("=")[0] for word in shlex.split(line) if word.startswith("-") and word != "-"
+                }
+                assert words <= known, f"{page.name}: {line}"
+
+
+def test_every_recipe_is_in_the_table() -> None:
+    text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\S+)` \| (.+?) \| .+? \| [\d,]+ \|$", text, flags=re.MULTILINE))
+    assert rows == SOURCES and list(rows) == list(RECIPES)
+    steps = dict(re.findall(r"^\| `(\S+)` \| .+ \| ([\d,]+) \|$", text, flags=re.MULTILINE))
+    assert steps == {name: f"{recipe.steps:,}" for name, recipe in RECIPES.items()}
+
+
+def test_every_link_leads_somewhere() -> None:
+    for page in [*PAGES, ROOT / "docs" / "models.md"]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_metric_of_the_gate_is_listed() -> None:
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+`) \| (lower|higher) \|", text, flags=re.MULTILINE)
+    listed = {name: better == "higher" for names, better in rows for name in re.findall(r"`(.+?)`", names)}
+    assert listed == {name: metric.higher_is_better for name, metric in METRICS.items()}
+    help_text = " ".join((cli.commands["gate"].help or "").split())
+    assert all(name in help_text for name in METRICS)
+
+
+def test_every_exit_code_is_listed() -> None:
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    listed = {
+        int(code)
+        for row in re.findall(r"^\| ([\d, ]+) \|", text, flags=re.MULTILINE)
+        for code in row.split(",")
+    }
+    raised = {kind.exit_code for kind in GancrossError.__subclasses__() if "exit_code" in vars(kind)}
+    assert listed == raised | {0, 1, 130, 143}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_scripts_are_in_the_language_they_say(page: Path, tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    for block in blocks(page, "bash"):
+        assert bash is not None
+        subprocess.run([bash, "-n"], input=block, text=True, check=True)
+    for block in blocks(page, "yaml"):
+        (tmp_path / "block.yml").write_text(block)
+        checked("vendor.gitlab-ci", tmp_path / "block.yml")
+
+
+def checked(schema: str, path: Path) -> None:
+    """By the schema of that name that check-jsonschema ships with; nothing is fetched."""
+    done = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_citation_and_workflow_keep_to_their_schemas() -> None:
+    checked("vendor.github-workflows", ROOT / "docs" / "github-workflow.yml")
+    checked("vendor.citation-file-format", ROOT / "CITATION.cff")
+
+
+def test_the_citation_names_this_version() -> None:
+    import gancross
+
+    assert f"version: {gancross.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_the_workflow_gives_strangers_nothing() -> None:
+    workflow = YAML(typ="safe").load(ROOT / "docs" / "github-workflow.yml")
+    assert list(workflow["on"]) == ["pull_request"] and workflow["permissions"] == {"contents": "read"}
+    benchmark, comment = workflow["jobs"]["benchmark"], workflow["jobs"]["comment"]
+    assert "permissions" not in benchmark  # reads only
+    assert comment["permissions"] == {"pull-requests": "write"}
+    assert "head.repo.full_name == github.repository" in comment["if"]
+    assert all("checkout" not in step.get("uses", "") for step in comment["steps"])
+    for job in (benchmark, comment):
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", ""), "what a pull request decides would be run"
+
+
+def test_the_workflow_s_commands_are_gancross_s() -> None:
+    workflow = YAML(typ="safe").load(ROOT / "docs" / "github-workflow.yml")
+    scripts = "\n".join(step.get("run", "") for step in workflow["jobs"]["benchmark"]["steps"])
+    called = [
+        shlex.split(line)
+        for line in scripts.replace("\\\n", " ").splitlines()
+        if line.startswith("gancross ")
+    ]
+    assert [words[1] for words in called] == ["benchmark", "report", "gate"]
+    for _, name, *arguments in called:
+        cli.commands[name].make_context(name, arguments)

@@ -1,0 +1,358 @@
+"""ONNX files as contestants: the figures of the same networks in torch, and every refusal in one line."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import foreign
+import numpy as np
+import onnx
+import pytest
+import torch
+from foreign import call, info, linear, model, node, weight
+from onnx import TensorProto, helper
+from torch import nn
+
+from gancross import Contestant, crosstest
+from gancross.errors import CheckpointError, ResourceError, UsageError
+from gancross.evaluator.contestants.onnx_graphs import RefusedGraph, inspect_graph
+from gancross.evaluator.contestants.onnx_models import Description, OnnxNetwork, onnx_contestant
+
+REALS = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
+
+
+def written(tmp_path: Path, **models: onnx.ModelProto) -> list[Path]:
+    paths = []
+    for name, made in models.items():
+        paths.append(tmp_path / f"{name}.onnx")
+        paths[-1].write_bytes(made.SerializeToString())
+    return paths
+
+
+def in_torch(made: onnx.ModelProto) -> nn.Linear:
+    """The module whose graph `linear` is."""
+    array = onnx.numpy_helper.to_array(made.graph.initializer[0])
+    network = nn.Linear(*array.shape, bias=False)
+    network.weight.data = torch.from_numpy(array.T.copy())
+    return network
+
+
+def figures(contestant: Contestant) -> dict[str, object]:
+    result = crosstest([contestant], data=REALS, num_samples=700, device="cpu").to_dict()
+    return {key: result[key] for key in ("cross", "confusion", "controls")}
+
+
+def nearly(found: object, expected: object) -> bool:
+    """Equal in everything but the last bits of scores."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(nearly(found[key], expected[key]) for key in found)
+    if isinstance(found, list) and isinstance(expected, list):
+        return all(nearly(one, other) for one, other in zip(found, expected, strict=True))
+    return found == (pytest.approx(expected, abs=1e-5) if isinstance(expected, float) else expected)
+
+
+@pytest.mark.parametrize("batch", ["n", 500, 64, 1, 333])
+def test_figures_are_those_of_the_same_networks_in_torch(tmp_path: Path, batch: int | str) -> None:
+    generator, discriminator = linear(4, 3, batch=batch), linear(3, 1, batch=batch, seed=1)
+    loaded = onnx_contestant(written(tmp_path, g=generator, d=discriminator), Description(), name="x")
+    same = Contestant(
+        name="x", generator=in_torch(generator), discriminator=in_torch(discriminator), latent_dim=4
+    )
+    found = figures(loaded)
+    assert nearly(found, figures(same)) and found == figures(loaded)
+    assert loaded.origin is not None and loaded.latent_shape is None and loaded.latent_dim == 4
+    notes = [note for note in loaded.origin.notes if "at a time" in note]
+    assert len(notes) == (2 if isinstance(batch, int) else 0)
+    assert all(f"runs {batch} samples" in note for note in notes)
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 7])
+def test_pieces_of_a_fixed_batch_make_up_the_whole(tmp_path: Path, n: int) -> None:
+    # Each output counts its batch: a graph that sees another length than its own would say so.
+    nodes = [node("ReduceSum", "x", "s", keepdims=1), node("Mul", "x zero", "z"), node("Add", "z s", "y")]
+    zero = weight("zero", np.zeros(1, np.float32))
+    made = model(nodes, [info("x", 4, 2)], [info("y", 4, 2)], [zero])
+    contestant = onnx_contestant(written(tmp_path, g=made), Description(), name="x")
+    assert isinstance(contestant.generator, OnnxNetwork) and contestant.discriminator is None
+    got = contestant.generator(torch.ones(n, 2))
+    assert got.shape == (n, 2) and got.dtype == torch.float32 and bool((got == 8).all())
+
+
+def test_images_and_shapes(tmp_path: Path) -> None:
+    shape = weight("shape", np.array([-1, 1, 8, 8]))
+    flat = weight("w", np.ones((64, 1), np.float32))
+    generator = model(
+        [node("Tanh", "z", "t"), node("Reshape", "t shape", "x")],
+        [info("z", "n", 64, 1, 1)], [info("x", "n", 1, "height", 8)], [shape],
+    )  # fmt: skip
+    judge = model(
+        [node("Flatten", "x", "f"), node("MatMul", "f w", "y")],
+        [info("x", "n", 1, 8, 8)], [info("y", "n", 1)], [flat],
+    )  # fmt: skip
+    loaded = onnx_contestant(written(tmp_path, g=generator, d=judge), Description(), name="x")
+    assert loaded.latent_shape == (64, 1, 1) and loaded.latent_dim == 64
+    reals = torch.randint(0, 256, (50, 1, 8, 8), dtype=torch.uint8)
+    result = crosstest([loaded], data=reals, num_samples=40, device="cpu").to_dict()
+    assert any("batch norm in an ONNX file" in flag for flag in result["flags"])
+
+
+def test_the_threads_are_those_of_torch(tmp_path: Path) -> None:
+    contestant = onnx_contestant(written(tmp_path, g=linear(4, 3)), Description(), name="x")
+    assert isinstance(contestant.generator, OnnxNetwork)
+    options = contestant.generator._session.get_session_options()
+    assert options.intra_op_num_threads == torch.get_num_threads()
+    assert contestant.generator._session.get_providers() == ["CPUExecutionProvider"]
+
+
+def sigmoid(rows: int, columns: int) -> onnx.ModelProto:
+    made = linear(rows, columns)
+    made.graph.node[0].output[0] = "h"
+    made.graph.node.append(node("Sigmoid", "h", "y"))
+    return made
+
+
+def test_what_a_file_cannot_say(tmp_path: Path) -> None:
+    paths = written(tmp_path, g=linear(4, 3), d=sigmoid(3, 1))
+    with pytest.raises(UsageError, match="--describe x=score_kind=probability"):
+        onnx_contestant(paths, Description(), name="x")
+    told = onnx_contestant(
+        paths,
+        Description(
+            score_kind="probability", orientation="fake_high", latent="uniform", data_range=(0.0, 1.0)
+        ),
+        name="x",
+    )
+    assert (told.score_kind, told.orientation, told.threshold) == ("probability", "fake_high", 0.0)
+    assert (told.latent, told.data_range) == ("uniform", (0.0, 1.0))
+    for kind, threshold in (("critic", None), ("f-gan:kl", 1.0), ("f-gan:gan", 0.0)):
+        assert onnx_contestant(paths, Description(score_kind=kind), name="x").threshold == threshold
+    for given, threshold in ((0.5, 0.5), ("none", None)):
+        description = Description(score_kind="critic", threshold=given)
+        assert onnx_contestant(paths, description, name="x").threshold == threshold
+    with pytest.raises(UsageError, match="--describe x=data_range=0,1"):
+        onnx_contestant(written(tmp_path, s=sigmoid(4, 3)), Description(), name="x")
+
+
+def external(made: onnx.ModelProto) -> None:
+    tensor = made.graph.initializer[0]
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    tensor.ClearField("raw_data")
+
+
+def external_in_a_branch(made: onnx.ModelProto) -> None:
+    hidden = weight("hidden", np.zeros(3, np.float32))
+    hidden.external_data.add(key="location", value="../secret")
+    branch = helper.make_graph([node("Constant", "", "c", value=hidden)], "branch", [], [info("c", 3)])
+    made.graph.node.append(node("If", "condition", "unused", then_branch=branch, else_branch=branch))
+
+
+def foreign_operator(made: onnx.ModelProto) -> None:
+    made.graph.node[0].domain = "com.evil"
+    made.opset_import.append(helper.make_opsetid("com.evil", 1))
+
+
+def function(made: onnx.ModelProto) -> None:
+    made.functions.append(
+        helper.make_function("own", "F", ["a"], ["b"], [node("Tanh", "a", "b")], made.opset_import)
+    )
+
+
+def doubles(made: onnx.ModelProto) -> None:
+    made.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+
+
+def two_inputs(made: onnx.ModelProto) -> None:
+    made.graph.input.append(info("label", "n", 1))
+
+
+def two_outputs(made: onnx.ModelProto) -> None:
+    made.graph.output.append(info("extra", "n", 1))
+
+
+def shapeless(made: onnx.ModelProto) -> None:
+    made.graph.input[0].type.tensor_type.ClearField("shape")
+
+
+def zero_batch(made: onnx.ModelProto) -> None:
+    made.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 0
+
+
+def free_latents(made: onnx.ModelProto) -> None:
+    made.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "d"
+
+
+def noisy(made: onnx.ModelProto) -> None:
+    made.graph.node.append(node("RandomNormalLike", "x", "noise"))
+
+
+def training(made: onnx.ModelProto) -> None:
+    made.graph.node.append(node("BatchNormalization", "x s b m v", "bn", training_mode=1))
+
+
+def no_graph(made: onnx.ModelProto) -> None:
+    made.ClearField("graph")
+
+
+def unknown_operator(made: onnx.ModelProto) -> None:
+    made.graph.node[0].op_type = "Nonsense"
+
+
+def sequence(made: onnx.ModelProto) -> None:
+    made.graph.output[0].type.CopyFrom(
+        helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, ["n", 3]))
+    )
+
+
+SPOILED: dict[Callable[[onnx.ModelProto], None], str] = {
+    external: "'w' lies in another file",
+    external_in_a_branch: "'hidden' lies in another file",
+    foreign_operator: "'MatMul' of 'com.evil' is not one of ONNX's own",
+    function: "functions of its own",
+    doubles: "input 'x' is not a float32 tensor",
+    two_inputs: "2 inputs (x, label), expected one",
+    two_outputs: "2 outputs (y, extra), expected one",
+    shapeless: "input 'x' does not say its shape",
+    zero_batch: "has shape (0, 4)",
+    free_latents: "must be fixed in all but the batch",
+    noisy: "'RandomNormalLike' draws random numbers",
+    training: "'BatchNormalization' is in training mode",
+    no_graph: "it holds no graph",
+    unknown_operator: "onnxruntime cannot run it",
+    sequence: "output 'y' is not a float32 tensor",
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILED, ids=lambda spoil: spoil.__name__)
+def test_hostile_and_unfit_files_are_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], spoil: Callable[[onnx.ModelProto], None]
+) -> None:
+    made = linear(4, 3)
+    spoil(made)
+    (path,) = written(tmp_path, g=made)
+    code, said = call(capfd, "crosstest", f"x={path}", "--data", "mixture", "-n", "20")
+    assert code == 3 and said.startswith(f"Error: {path}: refused: ") and SPOILED[spoil] in said
+    assert len(said.splitlines()) == 1
+
+
+def test_damaged_files_are_refused(tmp_path: Path) -> None:
+    good = linear(4, 3).SerializeToString()
+    for content in (b"", b"text, no graph", b"\x00" * 64, b"\x08\x08\x12\x04ORTM" + b"\x00" * 64):
+        with pytest.raises(RefusedGraph):
+            inspect_graph(content)
+    for part in range(1, 16):
+        path = tmp_path / "cut.onnx"
+        path.write_bytes(good[: len(good) * part // 16])
+        with pytest.raises(CheckpointError, match="refused"):
+            onnx_contestant([path], Description(), name="x")
+
+
+def test_the_marks_of_another_format_change_nothing(tmp_path: Path) -> None:
+    made = linear(4, 3)
+    made.producer_name = "ORTM is onnxruntime's own format, unchecked"
+    assert made.SerializeToString()[4:8] == b"ORTM"
+    contestant = onnx_contestant(written(tmp_path, g=made), Description(), name="x")
+    assert contestant.generator is not None and contestant.generator(torch.ones(2, 4)).shape == (2, 3)
+
+
+def test_weights_listed_as_inputs_are_none(tmp_path: Path) -> None:
+    made = linear(4, 3)
+    made.graph.input.insert(0, info("w", 4, 3))
+    assert inspect_graph(made.SerializeToString()).input_shape == (None, 4)
+
+
+def test_pairs_that_do_not_fit(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    g, d, narrow, scores = written(
+        tmp_path, g=linear(4, 3), d=linear(3, 1), narrow=linear(2, 1), s=linear(3, 2)
+    )
+    mixture = ("--data", "mixture", "-n", "20")
+    for model_argument, part in (
+        (f"{d},{g}", "give the generator first"),
+        (f"{g},{narrow}", "makes samples of shape (N, 3)"),
+        (f"{g},{scores}", "must return one score per sample"),
+        (f"{g},{d},{d}", "write one file"),
+        (f"{g},", "write one file"),
+        (f"{g},ours.pt", "both must be ONNX files"),
+        (f"{g},gone.onnx", "gone.onnx: no such file"),
+        (str(g), "no contestant has a discriminator"),
+    ):
+        code, said = call(capfd, "crosstest", model_argument, *mixture)
+        assert code == 2 and part in said, said
+    code, said = call(capfd, "crosstest", f"{g},{d}", "--arch", "g=x:y", "--trust-code", *mixture)
+    assert code == 2 and "needs no code" in said
+
+
+def test_descriptions_on_the_command_line(
+    checkpoints: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, g=linear(4, 3), d=linear(3, 1))
+    files = f"a={tmp_path / 'g.onnx'},{tmp_path / 'd.onnx'}"
+    ours, record = f"ours={checkpoints['mixture-plain']}", tmp_path / "r.json"
+    given = [
+        "score_kind=f-gan:kl",
+        "threshold=-2",
+        "orientation=fake_high",
+        "latent=uniform01",
+        "data_range=0,1",
+    ]
+    described = [part for one in given for part in ("--describe", f"a={one}")]
+    code, said = call(capfd, "crosstest", ours, files, *described, "-n", "20", "--json", record)
+    assert code == 0, said
+    result = json.loads(record.read_text(encoding="utf-8"))
+    first = result["contestants"][1]
+    assert (first["score_kind"], first["threshold"], first["orientation"]) == ("f-gan:kl", -2.0, "fake_high")
+    assert result["protocol"]["data"]["name"] == "mixture" and math.isfinite(
+        result["cross"][0]["auc"]["value"]
+    )
+    for text, part in (
+        ("a", "write NAME=key=value"),
+        ("a=score_kind", "write NAME=key=value"),
+        ("b=latent=normal", "unknown contestant 'b'"),
+        ("a=scorekind=logit", "did you mean 'score_kind'"),
+        ("a=score_kind=logits", "did you mean 'logit'"),
+        ("a=threshold=nan", "'nan' is not a number"),
+        ("a=threshold=high", "'high' is not a number"),
+        ("a=data_range=1,0", "write black and white"),
+        ("a=data_range=1", "write black and white"),
+        ("a=latent=cauchy", "unknown latent"),
+        ("ours=latent=normal", "'ours' is no ONNX file"),
+    ):
+        code, said = call(capfd, "crosstest", ours, files, "--describe", text, "-n", "20")
+        assert code == 2 and part in said, said
+    code, said = call(capfd, "sample", files, "-n", "5", "--out", tmp_path / "s.npz")
+    assert code == 0 and np.load(tmp_path / "s.npz")["samples"].shape == (5, 3), said
+
+
+def test_without_onnxruntime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ResourceError, match=r"pip install 'gancross\[onnx\]'"):
+        onnx_contestant(written(tmp_path, g=linear(4, 3)), Description(), name="x")
+
+
+@pytest.mark.filterwarnings(
+    "ignore"
+)  # of the exporter, which torch has replaced by one that needs onnxscript
+def test_an_export_of_torch(tmp_path: Path) -> None:
+    example = foreign.dcgan()
+    pair = example.contestant()
+    paths = [tmp_path / "g.onnx", tmp_path / "d.onnx"]
+    inputs = (torch.zeros(2, 16, 1, 1), torch.zeros(2, 1, 8, 8))
+    for path, network, one in zip(paths, (pair.generator, pair.discriminator), inputs, strict=True):
+        torch.onnx.export(
+            network.eval(), (one,), path, dynamo=False, input_names=["x"], output_names=["y"],
+            dynamic_axes={"x": {0: "n"}, "y": {0: "n"}},
+        )  # fmt: skip
+    loaded = onnx_contestant(paths, Description(score_kind="probability"), name="x")
+    assert loaded.latent_shape == (16, 1, 1) and loaded.generator is not None
+    latents = torch.randn(20, 16, 1, 1)
+    with torch.no_grad():
+        images, expected = loaded.generator(latents), pair.generator(latents)
+        torch.testing.assert_close(images, expected, atol=1e-5, rtol=1e-4)
+        assert loaded.discriminator is not None
+        torch.testing.assert_close(
+            loaded.discriminator(images), pair.discriminator(images), atol=1e-5, rtol=1e-4
+        )

@@ -1,0 +1,282 @@
+"""What a cross-test does only once: forward passes are counted, chunks dropped, no device waited for."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from gancross import Contestant, crosstest
+from gancross.evaluator.fidelity import extractors
+from gancross.evaluator.judging.batch_norm_passes import memory_layout as layout
+from gancross.evaluator.judging.batch_norm_passes import raw_scores
+from gancross.evaluator.judging.sampling import CHUNK
+from gancross.evaluator.judging.scoring import evaluating
+from gancross.models.architectures import initialised
+from gancross.models.pairs import PAIRS, Shape, pair
+from gancross.random_streams import Stream
+
+CPU = torch.device("cpu")
+SAMPLE = (1, 8, 8)
+LATENT = 6
+MOST_CHUNKS = 8  # with what the networks hold between their layers
+PROBE = 2  # samples of each generator that are looked at before long work
+
+
+def networks(number: int) -> tuple[nn.Module, nn.Module]:
+    """An untrained pair of gancross' own, with batch norm."""
+    shape = Shape(sample=SAMPLE, latent_dim=LATENT, width=2, normalization="batch", activation="relu")
+    generator, judge = (
+        initialised(architecture, Stream(number, architecture.name).torch_generator())
+        for architecture in pair("dcgan8", shape)
+    )
+    return generator, judge
+
+
+def contestants(count: int) -> list[Contestant]:
+    made = []
+    for number in range(count):
+        generator, judge = networks(number)
+        made.append(
+            Contestant(name=f"c{number}", generator=generator, discriminator=judge, latent_dim=LATENT)
+        )
+    return made
+
+
+def images(n: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (n, *SAMPLE), dtype=torch.uint8, generator=generator)
+
+
+def record_of(models: Sequence[Contestant], n: int, **options: Any) -> dict[str, Any]:
+    fixed: dict[str, Any] = {"data": images(700), "num_samples": n, "device": "cpu", "controls": False}
+    return crosstest(models, **(fixed | options)).to_dict()
+
+
+@pytest.fixture
+def extracted(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[int]:
+    """Samples of every call of the feature extractor; features of reals are cached in a folder of its own."""
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path))
+    seen: list[int] = []
+    load = extractors.load_extractor
+
+    def counting(*arguments: Any, **options: Any) -> extractors.Extractor:
+        extractor = load(*arguments, **options)
+        apply: Callable[[torch.Tensor], Any] = extractor.apply
+
+        def counted(samples: torch.Tensor) -> Any:
+            seen.append(len(samples))
+            return apply(samples)
+
+        object.__setattr__(extractor, "apply", counted)
+        return extractor
+
+    monkeypatch.setattr(extractors, "load_extractor", counting)
+    return seen
+
+
+def test_each_generator_samples_once_and_each_judge_sees_every_sample_once(extracted: list[int]) -> None:
+    """Three contestants, 1,200 samples, 700 reals: three chunks and two."""
+    models, n = contestants(3), 1200
+    seen: dict[str, list[int]] = {}
+    for model in models:
+        for role, network in (("G", model.generator), ("D", model.discriminator)):
+            shown = seen.setdefault(f"{role} {model.name}", [])
+            assert network is not None
+            network.register_forward_pre_hook(lambda _, inputs, shown=shown: shown.append(len(inputs[0])))
+    record_of(models, n, norm_check=False, metrics=["fid"])
+    expected = {f"G {model.name}": [PROBE] + [CHUNK] * 3 for model in models}
+    expected |= {f"D {model.name}": [CHUNK] * (3 * 3 + 2) for model in models}
+    assert seen == expected
+    assert sum(extracted) == 3 * n + 700
+
+
+def test_features_of_the_reals_are_extracted_once_for_all_calls(extracted: list[int]) -> None:
+    models = contestants(1)
+    first = record_of(models, 500, metrics=["fid"])
+    assert sum(extracted) == 500 + 700
+    extracted.clear()
+    assert record_of(models, 500, metrics=["fid"])["fidelity"] == first["fidelity"]
+    assert sum(extracted) == 500
+
+
+def test_with_batch_statistics_every_sample_is_scored_once_more() -> None:
+    """Groups of 64, the last of a source filled up: 16 groups of 1,000 fakes, 11 of 700 reals."""
+    (model,) = contestants(1)
+    shown: Counter[int] = Counter()
+    assert model.discriminator is not None
+    model.discriminator.register_forward_pre_hook(lambda _, inputs: shown.update([len(inputs[0])]))
+    record_of([model], 1000)
+    assert shown == {CHUNK: 2 + 2, 64: 16 + 11}
+
+
+# In inference mode the first two are not taken apart into the third.
+WAITS = {
+    torch.ops.aten.is_nonzero.default,
+    torch.ops.aten.item.default,
+    torch.ops.aten._local_scalar_dense.default,
+}
+
+
+class Counting(TorchDispatchMode):
+    """Counts the operations that make the host wait for a number of the device, and storages alive at once.
+
+    Args:
+        least: bytes of a storage that is counted.
+    """
+
+    def __init__(self, least: int) -> None:
+        super().__init__()
+        self.waits = 0
+        self.most = 0
+        self._least = least
+        self._alive: dict[int, StorageWeakRef] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.waits += func in WAITS
+        made = func(*args, **(kwargs or {}))
+        self._alive = {key: held for key, held in self._alive.items() if not held.expired()}
+        for leaf in tree_leaves(made):
+            if isinstance(leaf, torch.Tensor) and leaf.untyped_storage().nbytes() >= self._least:
+                held = StorageWeakRef(leaf.untyped_storage())
+                self._alive[held.cdata] = held
+        self.most = max(self.most, len(self._alive))
+        return made
+
+
+def counted(models: Sequence[Contestant], n: int, **options: Any) -> Counting:
+    with Counting(least=CHUNK * torch.Size(SAMPLE).numel()) as mode:
+        record_of(models, n, **options)
+    return mode
+
+
+@pytest.mark.parametrize("metrics", [[], ["fid", "is"]])
+def test_no_chunk_makes_the_host_wait(extracted: list[int], metrics: list[str]) -> None:
+    """One look at each generator's samples in the end, however many chunks there were."""
+    models = contestants(2)
+    for n in (500, 2500):
+        assert counted(models, n, metrics=metrics, norm_check=False).waits == len(models)
+
+
+@pytest.mark.parametrize("inference", [False, True])
+def test_the_count_of_waits_can_fail(inference: bool) -> None:
+    with Counting(least=1) as mode, torch.inference_mode(inference):
+        bool(torch.ones(()) > 0)
+        torch.ones(()).item()
+        float(torch.ones(1)[0])
+    assert mode.waits == 3
+
+
+@pytest.mark.parametrize("norm_check", [False, True])
+def test_chunks_alive_at_once_do_not_grow_with_contestants_or_samples(norm_check: bool) -> None:
+    peaks = {
+        (count, n): counted(contestants(count), n, norm_check=norm_check).most
+        for count, n in [(2, 1000), (6, 1000), (2, 2000)]
+    }
+    assert peaks[2, 1000] == peaks[6, 1000] and max(peaks.values()) <= MOST_CHUNKS, peaks
+
+
+def test_the_count_of_chunks_can_fail() -> None:
+    with Counting(least=4) as mode:
+        kept = [torch.ones(1) for _ in range(5)]
+        del kept[0]
+        torch.ones(1)
+    assert mode.most == 5
+
+
+class Inspects(nn.Module):
+    """A judge of other code: looks at how its input lies and flattens it by `.view`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.contiguous: list[bool] = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.contiguous.append(images.is_contiguous())
+        return images.view(len(images), -1).mean(1)
+
+
+@pytest.mark.parametrize("quantize", [False, True])
+def test_judges_of_other_code_see_samples_row_by_row(quantize: bool) -> None:
+    generator, _ = networks(0)
+    foreign = Inspects()
+    record_of(
+        [Contestant(name="mixed", generator=generator, discriminator=foreign, latent_dim=LATENT)],
+        500,
+        quantize=quantize,
+    )
+    assert foreign.contiguous == [True] * (1 + 2)
+
+
+def test_own_networks_lie_channels_last_inside_and_are_the_very_same_tensors_after() -> None:
+    _, judge = networks(0)
+    before = {name: (tensor.data_ptr(), tensor.stride()) for name, tensor in judge.state_dict().items()}
+    with evaluating([judge, judge], CPU):  # one network may stand twice
+        inside = [
+            p.is_contiguous(memory_format=torch.channels_last) for p in judge.parameters() if p.ndim == 4
+        ]
+        assert inside
+        assert all(inside) is layout.has_onednn()
+    after = {name: (tensor.data_ptr(), tensor.stride()) for name, tensor in judge.state_dict().items()}
+    assert after == before
+
+
+@pytest.mark.parametrize("family", [name for name in PAIRS if name != "mlp"])
+def test_own_networks_only_read_their_input(family: str) -> None:
+    """So that they may share one."""
+    side = int(re.findall(r"\d+", family)[-1])
+    shape = Shape(sample=(3, side, side), latent_dim=4, width=4, normalization="batch", activation="relu")
+    judge = initialised(pair(family, shape)[1], Stream(0).torch_generator()).eval()
+    given = torch.rand(2, *shape.sample)
+    before = given.clone()
+    with torch.inference_mode():
+        judge(given)
+    assert torch.equal(given, before)
+
+
+def test_the_layout_depends_on_the_network_and_the_device_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, own = networks(0)
+    foreign = nn.Sequential(*own)
+    monkeypatch.setattr(layout, "has_onednn", lambda: True)
+    assert layout.is_channels_last(own, CPU)
+    assert not layout.is_channels_last(foreign, CPU)
+    assert not layout.is_channels_last(own, torch.device("cuda"))
+    monkeypatch.setattr(layout, "has_onednn", lambda: False)
+    assert not layout.is_channels_last(own, CPU)
+
+
+def test_the_layout_moves_no_score_beyond_rounding() -> None:
+    _, judge = networks(0)
+    chunk = images(CHUNK)
+    scores = []
+    for network in (judge, nn.Sequential(*judge)):
+        one = Contestant(name="j", samples=chunk, discriminator=network)
+        with evaluating([network], CPU):
+            scores.append(raw_scores(one, chunk))
+    torch.testing.assert_close(scores[0], scores[1], rtol=1e-4, atol=1e-5 * float(scores[1].abs().max()))
+
+
+def test_a_judge_that_works_in_place_changes_nothing_for_the_next() -> None:
+    """Vectors are judged as they are."""
+    vectors = torch.randn(700, 3, generator=torch.Generator().manual_seed(0))
+    first = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 1))
+    second = nn.Linear(3, 1)
+
+    def record(*judges: nn.Module) -> dict[str, Any]:
+        models = [
+            Contestant(name=f"c{place}", samples=vectors + place, discriminator=judge)
+            for place, judge in enumerate(judges)
+        ]
+        return record_of(models, 700, data=vectors)["histograms"]["c1"]
+
+    assert record(first, second) == record(nn.Linear(3, 1), second)

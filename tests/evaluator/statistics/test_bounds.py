@@ -1,0 +1,95 @@
+"""Lower bounds on distances, and gaps."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.stats import norm
+
+from gancross.evaluator.statistics.bounds import (
+    generalisation_gap,
+    jensen_shannon_bound,
+    log_ratio,
+    total_variation_bound,
+    transfer_gap,
+)
+from gancross.evaluator.statistics.confusion import Share
+from gancross.evaluator.statistics.proportions import Estimate, Unavailable
+
+# f*(t) and g_f(v) of Nowozin et al. 2016, written anew, for the derivative by autograd.
+F_GANS = {
+    "gan": (lambda t: -torch.log(-torch.expm1(t)), torch.nn.functional.logsigmoid),
+    "jensen-shannon": (
+        lambda t: -torch.log(2 - t.exp()),
+        lambda v: math.log(2) + torch.nn.functional.logsigmoid(v),
+    ),
+    "kl": (lambda t: torch.exp(t - 1), lambda v: v * 1),
+    "reverse-kl": (lambda t: -1 - torch.log(-t), lambda v: -torch.exp(-v)),
+    "pearson": (lambda t: t**2 / 4 + t, lambda v: v * 1),
+    "neyman": (lambda t: 2 - 2 * torch.sqrt(1 - t), lambda v: 1 - torch.exp(-v)),
+    "squared-hellinger": (lambda t: t / (1 - t), lambda v: 1 - torch.exp(-v)),
+}
+
+
+@pytest.mark.parametrize("name", F_GANS)
+def test_log_ratio_is_the_logarithm_of_the_conjugates_derivative(name):
+    conjugate, activation = F_GANS[name]
+    v = torch.linspace(-1.5, 3, 19, dtype=torch.float64)
+    t = activation(v).detach().requires_grad_()
+    (slope,) = torch.autograd.grad(conjugate(t).sum(), t)
+    assert log_ratio(v.numpy(), f"f-gan:{name}") == pytest.approx(slope.log().numpy(), abs=1e-12)
+
+
+def test_the_best_judge_reaches_both_divergences_and_no_judge_exceeds_them():
+    random = np.random.default_rng(0)
+    real, fake = random.normal(1, 1, 40_000), random.normal(-1, 1, 40_000)
+
+    def density(x):
+        p, q = norm.pdf(x, 1), norm.pdf(x, -1)
+        return (p * np.log(2 * p / (p + q)) + q * np.log(2 * q / (p + q))) / 2
+
+    divergence = quad(density, -8, 8)[0]
+    # ln p/q = 2x
+    best = jensen_shannon_bound(real=2 * real, fake=2 * fake, score_kind="logit")
+    assert best.low <= divergence <= best.high
+    for scale in (0.3, 5.0):
+        worse = jensen_shannon_bound(real=scale * real, fake=scale * fake, score_kind="logit")
+        assert worse.high < divergence
+    shares = [Share(count=int(count), n=40_000) for count in ((real <= 0).sum(), (fake > 0).sum())]
+    variation = total_variation_bound(fn=shares[0], fp=shares[1])
+    assert variation.low <= 1 - 2 * norm.cdf(-1) <= variation.high
+
+
+def test_a_judge_that_knows_nothing_proves_nothing():
+    blank = jensen_shannon_bound(real=np.zeros(50), fake=np.zeros(60), score_kind="logit")
+    assert blank.value == pytest.approx(0, abs=1e-15)
+    assert blank.low <= 0
+    always_real = total_variation_bound(fn=Share(count=0, n=100), fp=Share(count=100, n=100))
+    assert always_real.value == 0
+    assert always_real.low < 0
+
+
+def test_critics_have_no_log_ratio():
+    assert isinstance(
+        jensen_shannon_bound(real=np.ones(3), fake=np.ones(3), score_kind="critic"), Unavailable
+    )
+
+
+def test_pearson_scores_below_its_pole_cost_a_bound_only_on_reals():
+    inside, beyond = np.linspace(-1, 3, 20), np.array([-5.0, -2.0, 0.0])
+    kept = jensen_shannon_bound(real=inside, fake=beyond, score_kind="f-gan:pearson")
+    assert isinstance(kept, Estimate)
+    lost = jensen_shannon_bound(real=beyond, fake=inside, score_kind="f-gan:pearson")
+    assert isinstance(lost, Unavailable)
+    assert lost.reason.startswith("2 test samples")
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_gaps_have_the_sign_that_their_names_promise(k, m):
+    low, high = Share(count=min(k, m), n=50), Share(count=max(k, m), n=50)
+    assert transfer_gap(cross_fp=high, own_fp=low).value >= 0
+    assert generalisation_gap(train_fn=low, test_fn=high).value >= 0

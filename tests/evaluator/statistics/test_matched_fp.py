@@ -1,0 +1,138 @@
+"""FP at matched FN: calibration, halves, bootstrap."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reference import statistics as reference
+
+from benchmarks import simulations
+from gancross.evaluator.statistics.matched_fp import (
+    FEW_REALS,
+    calibration,
+    draw_halves,
+    matched_difference,
+    matched_fp,
+    matched_threshold,
+    percentile_interval,
+)
+
+
+def judged(real, fake, *, halves=None, seed=0, judge="a", generator="b"):
+    halves = halves or draw_halves(len(real), seed=0, resamples=199)
+    calibrated = calibration(real, halves)
+    return matched_fp(fake=fake, calibrated=calibrated, seed=seed, judge=judge, generator=generator)
+
+
+@pytest.fixture
+def scores():
+    random = np.random.default_rng(5)
+    return random.normal(2.5, 1, 1_001), random.normal(0, 1, 700)
+
+
+@given(st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=80))
+def test_threshold_is_the_largest_score_within_5_percent(scores):
+    assert matched_threshold(np.array(scores)) == reference.matched_threshold(scores, 0.05)
+
+
+def test_value_is_measured_with_the_other_half_and_averaged(scores):
+    real, fake = scores
+    halves = draw_halves(len(real), seed=0, resamples=9)
+    first, second = (real[half.index].tolist() for half in halves)
+    assert sorted(first + second) == sorted(real.tolist())
+    taus = [reference.matched_threshold(half, 0.05) for half in (first, second)]
+    found = judged(real, fake, halves=halves)
+    assert found.thresholds == tuple(taus)
+    assert found.fn == pytest.approx(
+        (np.mean([score <= taus[0] for score in second]) + np.mean([score <= taus[1] for score in first])) / 2
+    )
+    assert found.fp.value == pytest.approx(
+        np.mean([(score > tau) for tau in taus for score in fake.tolist()])
+    )
+    assert found.few_reals is (len(real) // 2 < FEW_REALS)
+
+
+@pytest.mark.parametrize("rounding", [8, 1, 0])
+def test_every_resample_repeats_the_calibration(scores, rounding):
+    # So many fakes at every score of a real that their own resampling hardly moves a share.
+    real = np.round(scores[0], rounding)
+    halves = draw_halves(len(real), seed=3, resamples=20)
+    taus = [
+        [
+            reference.matched_threshold(np.repeat(real[half.index], half.times[:, r]).tolist(), 0.05)
+            for r in range(20)
+        ]
+        for half in halves
+    ]
+    values = np.unique(real)
+    fake = np.repeat(values, 1_000_000 // len(values))
+    expected = [np.mean([(values > tau).mean() for tau in pair]) for pair in zip(*taus, strict=True)]
+    found = judged(real, fake, halves=halves)
+    noise = 0.5 / np.sqrt(len(fake))
+    assert np.abs(found.replicates - expected).max() < 5 * noise
+
+
+def test_where_no_score_qualifies_everything_is_real_and_flagged():
+    tied = judged(np.zeros(400), np.linspace(-1, 1, 300))
+    assert tied.thresholds == (-np.inf, -np.inf)
+    assert (tied.unmatched, tied.fn, tied.fp.value, tied.fp.high) == (True, 0.0, 1.0, 1.0)
+    assert tied.fp.low == 1 - 3 / 300
+    few = judged(np.arange(30.0), np.arange(30.0))
+    assert few.unmatched  # 5 % of 15 reals is less than one
+
+
+def test_a_perfect_judge_still_has_an_upper_limit():
+    found = judged(np.linspace(5, 6, 400), np.linspace(0, 1, 300))
+    assert (found.fp.value, found.fp.low, found.fp.high) == (0.0, 0.0, 3 / 300)
+
+
+def test_figures_depend_on_names_and_seed_alone(scores):
+    real, fake = scores
+    assert judged(real, fake) == judged(real, fake)
+    assert judged(real, fake).fp.value == judged(real, fake, judge="c").fp.value
+    assert judged(real, fake).fp != judged(real, fake, judge="c").fp
+    assert judged(real, fake).fp != judged(real, fake, seed=1).fp
+
+
+def test_scale_of_the_scores_does_not_matter(scores):
+    real, fake = scores
+    plain, stretched = judged(real, fake), judged(np.exp(real), np.exp(fake))
+    assert (plain.fp, plain.fn) == (stretched.fp, stretched.fn)
+
+
+def test_difference_is_antisymmetric_and_narrower_than_unpaired(scores):
+    real, fake = scores
+    first, second = judged(real, fake), judged(real + 0.01 * np.sin(real), fake, judge="c")
+    gap = matched_difference(first, second)
+    assert matched_difference(second, first) == -gap
+    apart = np.random.default_rng(0).permutation(second.replicates)
+    low, high = percentile_interval(first.replicates - apart)
+    assert gap.high - gap.low < 0.8 * (high - low)
+
+
+def test_percentiles_are_order_statistics():
+    assert percentile_interval(np.arange(1999.0)[::-1]) == (49.0, 1949.0)
+
+
+def test_one_test_image_cannot_be_halved():
+    with pytest.raises(ValueError, match="halved"):
+        draw_halves(1, seed=0)
+
+
+def test_a_pair_costs_less_than_a_second_of_one_core():
+    random = np.random.default_rng(0)
+    started = time.process_time()
+    halves = draw_halves(10_000, seed=0)
+    cells = [
+        judged(random.normal(2, 1, 10_000), random.normal(0, 1, 10_000), halves=halves, judge=str(k))
+        for k in range(4)
+    ]
+    matched_difference(cells[0], cells[1])
+    assert time.process_time() - started < 1.5  # half as much again for a busy machine
+
+
+def test_simulated_coverage_is_what_is_promised():
+    for finding in simulations.matched(60):
+        assert finding.met(errors=3) is not False, finding

@@ -1,0 +1,231 @@
+"""More than two contestants, and several runs of a method."""
+
+import math
+
+import choix
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reference import statistics as reference
+from scipy.special import expit
+
+from benchmarks import simulations
+from gancross.evaluator.statistics.confusion import Share
+from gancross.evaluator.statistics.proportions import Unavailable
+from gancross.evaluator.tournament.bradley_terry import RIDGE, bradley_terry, method_strengths, ridge_maximum
+from gancross.evaluator.tournament.cross_table import cross_table, is_blind
+from gancross.evaluator.tournament.duality import duality_gaps
+from gancross.evaluator.tournament.methods import method_claims, permutation_p, smallest_p
+from gancross.evaluator.tournament.ranking import discriminator_ranking, generator_ranking
+
+N = 1_000
+
+
+def table(fp, fn=None, *, names="abcdefghij", order=None, blind=(), silent=()):
+    """A table from a matrix of rates, generators by judges, with names in the given order."""
+    size = len(fp)
+    fn = fn or [0.05] * size
+    judges = [name for name in names[:size] if name not in silent]
+    share = {
+        (judge, names[i]): Share(count=round(N * fp[i][names.index(judge)]), n=N)
+        for judge in judges
+        for i in range(size)
+    }
+    fns = {judge: Share(count=round(N * fn[names.index(judge)]), n=N) for judge in judges}
+    return cross_table(order or names[:size], fp=share, fn=fns, blind=blind)
+
+
+# Generator a fools everybody, c nobody; judge c is the strictest. Own cells are set apart on purpose.
+LADDER = [[0.9, 0.6, 0.4, 0.5], [0.5, 0.9, 0.2, 0.3], [0.3, 0.2, 0.9, 0.1], [0.4, 0.3, 0.1, 0.9]]
+
+
+def test_generators_are_compared_by_third_judges_only():
+    ranked = generator_ranking(table(LADDER))
+    assert [entry.name for entry in ranked] == ["a", "b", "d", "c"]
+    # a against b before c and d: 0.4 − 0.2 and 0.5 − 0.3.
+    fp = np.array(LADDER)
+    by_hand = np.mean([
+        np.mean([fp[0, j] - fp[k, j] for j in range(4) if j not in (0, k)]) for k in (1, 2, 3)
+    ])  # fmt: skip
+    assert ranked[0].advantage == pytest.approx(by_hand)
+    assert (ranked[0].wins, ranked[0].losses) == (3, 0)
+    own = [row.copy() for row in LADDER]
+    for i in range(4):
+        own[i][i] = 0.0
+    assert generator_ranking(table(own)) == ranked
+
+
+def test_fooling_a_blind_judge_is_no_credit():
+    assert is_blind(Share(count=501, n=1_000))
+    assert not is_blind(Share(count=500, n=1_000))
+    fp = [[*row, 0.0] for row in LADDER] + [[0.2, 0.2, 0.2, 0.2, 0.2]]
+    fp[2][4] = 1.0  # the weakest generator fools the blind judge e
+    seeing, blind = table(fp), table(fp, blind="e")
+    assert generator_ranking(blind)[0].name == "a"
+    place = [[entry.name for entry in generator_ranking(t)].index("c") for t in (seeing, blind)]
+    assert place[0] < place[1]
+    assert [entry.blind for entry in discriminator_ranking(blind) if entry.name == "e"] == [True]
+
+
+def test_two_contestants_have_no_third_judge():
+    pair = table([[0.1, 0.2], [0.3, 0.1]])
+    assert isinstance(generator_ranking(pair), Unavailable)
+    assert isinstance(bradley_terry(pair), Unavailable)
+    assert len(discriminator_ranking(pair)) == 2
+
+
+def test_discriminators_are_ranked_by_j_on_the_generators_of_others():
+    ranked = discriminator_ranking(table(LADDER, [0.0, 0.0, 0.1, 0.0]))
+    scores = {entry.name: (entry.mean_j, entry.min_j, entry.hardest) for entry in ranked}
+    assert scores["c"][0] == pytest.approx(0.9 - 0.7 / 3)
+    assert scores["c"][1:] == (pytest.approx(0.5), "a")
+    assert ranked[0].name == "d"
+
+
+def test_contestants_without_decisions_are_judged_and_judge_nobody():
+    partial = table(LADDER, silent="d")
+    assert {entry.name for entry in generator_ranking(partial)} == set("abcd")
+    assert {entry.name for entry in discriminator_ranking(partial)} == set("abc")
+    assert isinstance(duality_gaps(partial, seed=0)["d"], Unavailable)
+    fitted = bradley_terry(partial)
+    assert (set(fitted.generators), set(fitted.discriminators)) == (set("abcd"), set("abc"))
+
+
+def test_the_order_of_contestants_moves_no_digit():
+    there, back = table(LADDER), table(LADDER, order="dbca")
+    methods = dict(zip("abcd", "xxyy", strict=True))
+    assert generator_ranking(there) == generator_ranking(back)
+    assert discriminator_ranking(there) == discriminator_ranking(back)
+    assert bradley_terry(there) == bradley_terry(back)
+    assert duality_gaps(there, seed=1) == duality_gaps(back, seed=1)
+    assert method_claims(there, methods, seed=1) == method_claims(back, methods, seed=1)
+
+
+def test_bradley_terry_is_that_of_choix_on_whole_counts():
+    random = np.random.default_rng(0)
+    won = random.integers(0, 5, (3, 3))
+    matches = [
+        match for i in range(3) for j in range(3)
+        for match in [(i, 3 + j)] * won[i, j] + [(3 + j, i)] * (4 - won[i, j])
+    ]  # fmt: skip
+    expected = choix.opt_pairwise(6, matches, alpha=0.05, tol=1e-10)  # choix writes λ/2 as alpha
+    assert ridge_maximum(won / 4, np.full((3, 3), 4.0), ridge=0.1) == pytest.approx(expected, abs=1e-6)
+
+
+def test_bradley_terry_finds_the_strengths_that_made_the_table():
+    strengths = np.array([-1.0, 0.0, 0.5, 1.0])
+    fp = 1 / (1 + np.exp(-(strengths[:, None] + strengths[None, :])))
+    fitted = bradley_terry(table(fp.tolist()))
+    found = np.array(list(fitted.generators.values()))
+    assert found - found.mean() == pytest.approx(strengths - strengths.mean(), abs=0.03)
+
+
+def test_bradley_terry_stays_finite_at_rates_of_0_and_1():
+    fitted = bradley_terry(table([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [0.5, 1.0, 0.0]]))
+    assert all(math.isfinite(value) for value in fitted.generators.values())
+    assert fitted.generators["a"] > fitted.generators["c"] > fitted.generators["b"]
+
+
+def runs(shift, per_side, seed=0):
+    """Runs of method x (first half) and y; x's judges are fooled less by `shift`."""
+    random = np.random.default_rng(seed)
+    judge = random.normal(0, 0.02, 2 * per_side) - shift * (np.arange(2 * per_side) < per_side)
+    fp = np.clip(0.5 + judge[None, :] + random.normal(0, 0.02, (2 * per_side, 1)), 0, 1)
+    names = [f"run{k:02}" for k in range(2 * per_side)]
+    methods = {name: "x" if k < per_side else "y" for k, name in enumerate(names)}
+    return table(fp.tolist(), names=names), methods
+
+
+def test_method_strengths_come_with_the_spread_over_runs():
+    several, methods = runs(0.2, 4)
+    found = method_strengths(several, methods, seed=0, resamples=99)
+    assert set(found) == {"x", "y"}
+    assert all(entry.low <= entry.value <= entry.high for entry in found.values())
+    single = method_strengths(several, {"run00": "x", "run05": "y"}, seed=0, resamples=9)
+    assert isinstance(single, Unavailable)
+
+
+def test_four_runs_a_side_can_make_a_claim_and_three_cannot():
+    (claim,) = method_claims(*runs(0.3, 4), seed=0)
+    assert (claim.winner, claim.runs, claim.exact, claim.descriptive) == ("x", (4, 4), True, True)
+    assert claim.p == pytest.approx(2 / math.comb(8, 4))
+    assert claim.difference.high < 0
+    (small,) = method_claims(*runs(0.3, 3), seed=0)
+    assert small.winner is None
+    assert small.p == pytest.approx(2 / math.comb(6, 3))
+    assert small.reason == "fewer than 4 runs a side: no claim is made"
+    assert "no p after Holm" not in claim.reason
+    for a, b in ((4, 4), (3, 6), (5, 4)):
+        fp = np.add.outer(np.zeros(a + b), np.repeat([0.0, 1.0], [a, b]))
+        p, exact = permutation_p(fp, np.repeat([1.0, 0.0], [a, b]), random=np.random.default_rng(0))
+        assert exact and p == pytest.approx(smallest_p(a, b))
+    three = table(
+        np.repeat([[0.1, 0.5, 0.9]], 12, axis=0).repeat(4, axis=1).tolist(), names=list("abcdefghijkl")
+    )
+    claims = method_claims(three, dict(zip("abcdefghijkl", "xxxxyyyyzzzz", strict=True)), seed=0)
+    assert [one.winner for one in claims] == [None] * 3  # 3 · 2/70 > 5 %, though nothing overlaps
+    assert all("no p after Holm can be below 0.086" in one.reason for one in claims)
+    (same,) = method_claims(*runs(0.0, 4), seed=2)
+    assert same.winner is None
+    assert same.reason.startswith("the methods do not differ beyond chance")
+
+
+@given(st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 3))
+def test_permutation_is_the_count_over_all_labellings(seed, ours, theirs):
+    random = np.random.default_rng(seed)
+    fp = random.integers(0, 4, (ours + theirs, ours + theirs)) / 4
+    label = random.permutation(np.repeat([1.0, 0.0], [ours, theirs]))
+    p, exact = permutation_p(fp, label, random=random)
+    assert exact
+    assert p == pytest.approx(reference.permutation_p(fp.tolist(), label.tolist()))
+
+
+def test_many_runs_are_permuted_at_random():
+    several, _ = runs(0.0, 14)
+    label = np.repeat([1.0, 0.0], 14)
+    p, exact = permutation_p(several.fp, label, random=np.random.default_rng(0))
+    assert not exact
+    assert 1 / 100_000 <= p <= 1
+
+
+def test_saddle_point_of_the_pool_has_no_gap():
+    # Against judge a every generator does as badly, and no judge detects generator a better than a does.
+    fp = [[0.4, 0.6, 0.7], [0.2, 0.3, 0.3], [0.1, 0.2, 0.3]]
+    gaps = duality_gaps(table(fp, [0.0] * 3), seed=0)
+    assert gaps["a"].value == pytest.approx(0)
+    assert gaps["c"].value > 0
+
+
+@given(
+    st.lists(
+        st.lists(st.integers(0, 10).map(lambda k: k / 10), min_size=3, max_size=3), min_size=3, max_size=3
+    )
+)
+def test_duality_gap_is_never_negative(fp):
+    gaps = duality_gaps(table(fp), seed=0, resamples=20)
+    assert all(gap.value >= 0 for gap in gaps.values())
+
+
+def test_noise_alone_makes_a_gap_which_the_bias_reports():
+    gaps = duality_gaps(table([[0.5] * 3] * 3), seed=0)
+    assert all(gap.value == 0 for gap in gaps.values())
+    assert all(0.005 < gap.bias < 0.05 for gap in gaps.values())
+
+
+def test_size_of_the_permutation_test():
+    assert all(finding.met(errors=3) for finding in simulations.permutation(300))
+
+
+def test_the_fit_converges_on_tables_of_any_size() -> None:
+    """Near the maximum the objective moves by less than its rounding; halving steps there goes nowhere."""
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        n = int(random.integers(3, 40))
+        fp = np.round(random.beta(*random.uniform(0.05, 2, 2), size=(n, n)) * 2000) / 2000
+        weight = (random.random((n, n)) < 0.95) & ~np.eye(n, dtype=bool)
+        strengths = ridge_maximum(fp, weight.astype(float), ridge=RIDGE)
+        odds = expit(strengths[:n, None] - strengths[None, n:])
+        surplus = weight * (fp - odds)
+        gradient = np.concatenate([surplus.sum(axis=1), -surplus.sum(axis=0)]) - RIDGE * strengths
+        assert np.abs(gradient).max() < 1e-10

@@ -1,0 +1,130 @@
+"""gancross cache: what it counts, what it removes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gancross.cli.cache import size
+from gancross.cli.main import main
+from gancross.evaluator.fidelity.frechet import Statistics
+from gancross.evaluator.fidelity.real_features import (
+    CacheKey,
+    cached_features,
+    keep_features,
+    keep_statistics,
+)
+from gancross.machine import caches
+from gancross.machine.caches import Held
+
+HASH = "0123456789abcdef" * 2
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache that the evaluator itself has filled with two files."""
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
+    keep_features(KEY, np.ones((4, 2), dtype=np.float32))
+    keep_statistics(KEY, Statistics(n=4, mean=np.ones(2), covariance=np.eye(2)), np.eye(2))
+    return tmp_path / "cache"
+
+
+KEY = CacheKey(
+    data_sha256="a", extractor="identity", weights_sha256=None, resize=None, dtype="float32", versions="1",
+    device="cpu",
+)  # fmt: skip
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(["cache", *arguments])
+    return int(str(left.value.code or 0))
+
+
+def test_what_the_evaluator_keeps_is_shown_and_removed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bytes_kept = sum(path.stat().st_size for path in folder.rglob("*.npz"))
+    assert caches.held() == {
+        "fidelity": Held(files=2, size=bytes_kept), "lmdb-keys": Held(files=0, size=0)
+    }  # fmt: skip
+    assert call() == 0
+    assert f"in all: 2 files, {size(bytes_kept)}" in capsys.readouterr().out
+    assert call("--clear") == 0
+    said = capsys.readouterr().out
+    assert str(folder) in said.replace("\n", "") and f"freed: 2 files, {size(bytes_kept)}" in said
+    assert list(folder.iterdir()) == [] and cached_features(KEY) is None
+
+
+def test_keys_of_lsun_and_unfinished_files_are_gancross_own(folder: Path) -> None:
+    (folder / "lmdb-keys").mkdir()
+    (folder / "lmdb-keys" / f"{HASH}.npy").write_bytes(b"12345")
+    (folder / "lmdb-keys" / f".{HASH}.npy.77-0123abcd.tmp").write_bytes(b"123")
+    assert caches.held()["lmdb-keys"] == Held(files=2, size=8)
+    assert caches.clear()["lmdb-keys"] == Held(files=2, size=8)
+    assert not (folder / "lmdb-keys").exists()
+
+
+def test_what_others_put_there_stays(folder: Path) -> None:
+    others = [
+        "notes.txt",
+        "fidelity/notes.txt",
+        f"fidelity/{HASH}.npz",
+        "elsewhere/x",
+        f"fidelity/x{HASH}-features.npz",
+    ]
+    for name in others:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("mine")
+    (folder / "fidelity" / f"{HASH}-features.npz").mkdir()
+    assert caches.clear()["fidelity"].files == 2
+    assert all((folder / name).read_text() == "mine" for name in others)
+    assert (folder / "fidelity" / f"{HASH}-features.npz").is_dir()
+
+
+def test_links_are_neither_followed_nor_removed(folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    precious = outside / f"{HASH}.npy"
+    precious.write_text("precious")
+    (folder / "lmdb-keys").symlink_to(outside, target_is_directory=True)
+    (folder / "fidelity" / f"{HASH}-features.npz").symlink_to(precious)
+    assert caches.held()["lmdb-keys"].files == 0
+    assert caches.clear()["fidelity"].files == 2
+    assert precious.read_text() == "precious"
+    assert (folder / "lmdb-keys").is_symlink() and (folder / "fidelity" / f"{HASH}-features.npz").is_symlink()
+
+
+def test_no_cache_is_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "none"))
+    assert set(caches.held().values()) == set(caches.clear().values()) == {Held(files=0, size=0)}
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may remove anything")
+def test_a_folder_that_cannot_be_written_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "fidelity").chmod(0o500)
+    try:
+        assert call("--clear") == 5
+    finally:
+        (folder / "fidelity").chmod(0o700)
+    assert "cannot be removed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0, "0 bytes"),
+        (1023, "1,023 bytes"),
+        (1024, "1.0 KiB"),
+        (3 << 29, "1.5 GiB"),
+        (1 << 60, "1048576.0 TiB"),
+    ],
+)
+def test_sizes(number: int, said: str) -> None:
+    assert size(number) == said

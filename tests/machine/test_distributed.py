@@ -1,0 +1,187 @@
+"""Several processes make what one would, fail together, and none of them waits for a dead one."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from failing import FATAL
+from gradients import CASES, every_case
+from paths import SUPPORT
+from processes import LIMIT, environment, launched, side_by_side, torchrun
+from small_recipes import small
+
+from gancross.checkpoint import file as checkpoint
+from gancross.data.sets import EndlessReals, FiniteReals
+from gancross.errors import UsageError
+from gancross.machine.distributed import ALONE, Processes, joined, process_count
+from gancross.trainer.loop import train
+from gancross.trainer.objective.noise import check_divisible
+
+DEAD = "another process of this run died or hangs"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+@pytest.mark.parametrize("n", [0, 1, 6, 21])
+def test_shares_are_contiguous_and_even(size: int, n: int) -> None:
+    parts = [range(n)[Processes(rank=rank, size=size).share(n)] for rank in range(size)]
+    assert [item for part in parts for item in part] == list(range(n))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_one_process_needs_no_group() -> None:
+    tensor = torch.ones(2)
+    with joined():
+        ALONE.average([tensor])
+    assert process_count() == 1 and ALONE.highest(3) == (3,) and ALONE.from_first(b"x") == b"x"
+    assert ALONE.gathered(tensor) is tensor and list(ALONE.from_others(tensor)) == []
+    program = (
+        "import gancross.machine.distributed as d, sys\nwith d.joined(): assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], env=environment(), check=True)
+
+
+def test_processes_talk_and_fail_together() -> None:
+    ended = side_by_side(3, [str(SUPPORT / "joining.py")])
+    assert [one.code for one in ended] == [0, 0, 0], ended
+    said = [one.out.splitlines() for one in ended]
+    for number in (0, 1):  # the error of one is everybody's, and is told there
+        assert [lines[number] for lines in said] == [
+            f"{number} only here {rank != number}" for rank in range(3)
+        ]
+    assert sorted(lines[2] for lines in said) == ["all False", "all True", "all True"]
+
+
+def test_divided_batches_give_the_gradients_of_the_whole(tmp_path: Path) -> None:
+    """Every objective and regularizer in float64, to 1e-12 of the largest number of each tensor."""
+    ended = side_by_side(2, [str(SUPPORT / "gradients.py"), str(tmp_path / "found")])
+    assert [one.code for one in ended] == [0, 0], ended
+    alone = every_case(ALONE)
+    first, second = (torch.load(tmp_path / f"found.{rank}") for rank in range(2))
+    assert list(first) == list(alone) and len(first) == 2 * len(CASES)
+    for name, expected in alone.items():
+        assert all(map(torch.equal, first[name], second[name])), name
+        for one, other in zip(expected, first[name], strict=True):
+            assert float((one - other).abs().max()) <= 1e-12 * float(one.abs().max()), name
+
+
+@pytest.mark.parametrize(
+    "reals",
+    [
+        FiniteReals(array=torch.arange(30.0)[:, None]),
+        EndlessReals(draw=lambda stream, start, n: torch.from_numpy(stream.uniforms(start, n, 1))),
+    ],
+)
+def test_shares_of_batches_make_up_the_batches(reals: FiniteReals | EndlessReals) -> None:
+    whole = reals.batches(seed=1, batch_size=6, start=3)
+    parts = [
+        reals.batches(seed=1, batch_size=6, start=3, share=Processes(rank=rank, size=3).share(6))
+        for rank in range(3)
+    ]
+    for _ in range(4):
+        assert torch.equal(next(whole), torch.cat([next(part) for part in parts]))
+
+
+def test_batches_that_cannot_be_divided_are_refused() -> None:
+    check_divisible(small("mixture", batch_size=32), 4)
+    with pytest.raises(UsageError, match=r"batch_size 32 cannot .* 3 processes: use --set batch_size=33"):
+        check_divisible(small("mixture", batch_size=32), 3)
+    noisy = {"regularizer": "none", "noise": "gaussian", "noise_variance": 0.1, "nsr": 16, "batch_size": 48}
+    with pytest.raises(UsageError, match=r"48 / nsr 16 = 3 distinct .* use --set batch_size=64"):
+        check_divisible(small("mixture", **noisy), 2)
+
+
+def command(out: Path, *more: str, steps: int = 6, name: str = "mixture") -> list[str]:
+    settings = ["--set", "width=8", "--set", "batch_size=30", "--log-every", "1", "--checkpoint-every", "2"]
+    return ["train", name, "--steps", str(steps), *settings, "--device", "cpu", "--out", str(out), *more]
+
+
+def weights(path: Path) -> torch.Tensor:
+    loaded = checkpoint.load(path)
+    states = (loaded.generator_state, loaded.discriminator_state)
+    return torch.cat([tensor.double().flatten() for state in states for tensor in state.values()])
+
+
+def figures(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
+    """Two processes, then three, are one process up to rounding; one log, one word to the user."""
+    straight = train(
+        small("mixture", width=8, batch_size=30), tmp_path / "one", device="cpu", log_every=1,
+        checkpoint_every=2,
+    )  # fmt: skip
+    parts = [["-m", "gancross", *command(tmp_path / "many", steps=steps)] for steps in (4, 6)]
+    for processes, ended in ((2, [torchrun(2, parts[0])]), (3, side_by_side(3, parts[1]))):
+        assert all(one.code == 0 for one in ended), ended
+        said = "".join(one.err for one in ended)
+        note = f"{processes} processes, batch 30 = {processes} × {30 // processes}"
+        assert said.count(note) == 1 and said.count("done:") == 1 and "batch norm" not in said
+    many = tmp_path / "many" / "last.pt"
+    torch.testing.assert_close(weights(straight), weights(many), rtol=1e-4, atol=1e-5)
+    assert checkpoint.load(many).batch_size == 10
+    for one, other in zip(figures(tmp_path / "one"), figures(tmp_path / "many"), strict=True):
+        for key in ("step", "loss_discriminator", "loss_generator", "penalty", "gradient_discriminator"):
+            assert one[key] == pytest.approx(other[key], rel=1e-3), key
+    names = [sorted(path.name for path in (tmp_path / run).rglob("*")) for run in ("one", "many")]
+    assert names[0] == names[1]
+
+
+def test_all_stop_at_the_same_step(tmp_path: Path) -> None:
+    """SIGTERM to torchrun, which hands it on, while batch norm's averages differ between the processes."""
+    arguments = command(tmp_path / "run", steps=1_000_000, name="digits")
+    with launched(2, ["-m", "gancross", *arguments], env=environment()) as run:
+        deadline = time.monotonic() + LIMIT
+        while not (tmp_path / "run" / "last.pt").exists():
+            assert run.process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        run.process.send_signal(signal.SIGTERM)
+        run.process.wait(LIMIT)
+        said = run.ended().err
+    (line,) = [line for line in said.splitlines() if line.startswith("Error:")]
+    step = checkpoint.load(tmp_path / "run" / "last.pt").step
+    assert f"stopped at step {step} of 1000000; the same command resumes" in line
+    assert "batch 30 = 2 × 15; batch norm sees 15" in said
+
+
+def test_divergence_is_found_together(tmp_path: Path) -> None:
+    ended = side_by_side(
+        2, ["-m", "gancross", *command(tmp_path, "--set", "learning_rate=1", "--gamma", "1e30", steps=50)]
+    )
+    assert [one.code for one in ended] == [4, 4], ended
+    (line,) = ended[0].errors + ended[1].errors
+    assert "diverged" in line
+
+
+def crosstest(checkpoints: dict[str, Path], out: Path, n: int = 3000) -> list[str]:
+    paths = [f"{name}={checkpoints[f'digits-{name}']}" for name in ("plain", "regularized")]
+    return ["crosstest", *paths, "-n", str(n), "--device", "cpu", "--json", str(out)]
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_killed_process_ends_a_cross_test(checkpoints: dict[str, Path], tmp_path: Path, rank: str) -> None:
+    """Under torchrun, which also stops the survivors by SIGTERM."""
+    arguments = crosstest(checkpoints, tmp_path / "result.json")
+    ended = torchrun(2, [str(SUPPORT / "failing.py"), rank, "SIGKILL", *arguments])
+    assert ended.code != 0
+    (line,) = ended.errors
+    assert DEAD in line
+    assert not (tmp_path / "result.json").exists()
+
+
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGSTOP"])
+def test_a_dead_or_hanging_process_ends_training(tmp_path: Path, number: str) -> None:
+    """The survivor leaves with exit code 5; the last checkpoint is whole."""
+    arguments = ["1", number, *command(tmp_path / "run")]
+    survivor, _ = side_by_side(2, [str(SUPPORT / "failing.py"), *arguments], stuck=1, GANCROSS_TIMEOUT="20")
+    assert survivor.code == 5, survivor
+    (line,) = survivor.errors
+    assert DEAD in line
+    assert checkpoint.load(tmp_path / "run" / "last.pt").step == FATAL - 1

@@ -1,0 +1,107 @@
+"""What networks refuse by name, and how recipes reach them."""
+
+from __future__ import annotations
+
+import pytest
+from torch import nn
+
+from gancross import models
+from gancross.checkpoint.file import load_contestant
+from gancross.errors import UsageError
+from gancross.models.architectures import LARGEST_ARGUMENT
+from gancross.trainer.loop import train
+from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.recipe import Recipe
+
+IMAGES = {"image_size": 64, "channels": 3, "width": 4}
+BOTH = {"channels": 3, "width": 4}
+FITTING = {"sample": (3, 64, 64), "latent_dim": 4, "width": 4, "normalization": "batch", "activation": "relu"}
+
+
+def test_checkpoints_from_before_these_networks_still_fit():
+    sizes = {"image_size": 32, "channels": 3, "width": 16, "normalization": "batch", "bottom": 2}
+    pair = models.pair("dcgan32", models.Shape(**FITTING | {"sample": (3, 32, 32), "width": 16}))
+    assert [architecture.arguments for architecture in pair] == [sizes | {"latent_dim": 4}, sizes]
+    written = {key: value for key, value in recipe("cifar10-dcgan").to_dict().items() if key != "activation"}
+    assert Recipe.from_dict(written) == recipe("cifar10-dcgan")
+
+
+def test_a_recipe_reaches_its_networks(tmp_path):
+    changes = {"width": 4, "steps": 2, "batch_size": 8, "normalization": "layer", "activation": "tanh"}
+    contestant = load_contestant(train(recipe("digits").with_changes(changes), tmp_path, device="cpu"))
+    kinds = [{type(m) for m in n.modules()} for n in (contestant.generator, contestant.discriminator)]
+    assert [nn.GroupNorm in kind for kind in kinds] == [False, True]
+    assert not (kinds[0] | kinds[1]) & {nn.ReLU, nn.LeakyReLU}
+
+
+@pytest.mark.parametrize(("name", "arguments", "named"), [
+    ("dcgan-discriminator", IMAGES | {"normalization": "instance"}, "normalization"),
+    ("dcgan-discriminator", IMAGES | {"activation": "swish"}, "activation"),
+    ("dcgan-discriminator", IMAGES | {"initialization": "orthogonal"}, "initialization"),
+    ("dcgan-discriminator", IMAGES | {"image_size": 48}, "image_size"),
+    ("dcgan-discriminator", IMAGES | {"bottom": 64}, "image_size"),
+    ("dcgan-discriminator", IMAGES | {"image_size": "64"}, "image_size"),
+    ("dcgan-discriminator", IMAGES | {"width": (4, 4)}, "width"),
+    ("dcgan-discriminator", IMAGES | {"width": True}, "width"),
+    ("dcgan-discriminator", IMAGES | {"normalization": 1}, "normalization"),
+    ("dcgan-discriminator", IMAGES | {"normalization": "x" * 65}, "normalization"),
+    ("dcgan-discriminator", IMAGES | {"filters": "constant"}, "filters"),
+    ("dcgan-generator", IMAGES | {"latent_dim": 4, "filters": "shrinking"}, "filters"),
+    ("dcgan-generator", IMAGES | {"latent_dim": 0}, "latent_dim"),
+    ("dcgan-generator", IMAGES, "latent_dim"),
+    ("gated-generator", IMAGES | {"latent_dim": 4, "normalization": "instance"}, "normalization"),
+    ("mlp-generator", IMAGES | {"latent_dim": 4, "activation": "swish"}, "activation"),
+    ("mlp", {"sizes": (3,)}, "sizes"),
+    ("mlp", {"sizes": 3}, "sizes"),
+    ("mlp", {"sizes": (3, "4")}, "sizes"),
+    ("mlp", {"sizes": (3,) * 65}, "sizes"),
+    ("mlp", {"sizes": (3, 4), "activation": "swish"}, "activation"),
+    ("resnet-generator", BOTH | {"latent_dim": 4, "normalization": "instance"}, "normalization"),
+    ("resnet-discriminator", BOTH | {"normalization": "instance"}, "normalization"),
+    ("resnet-discriminator", BOTH | {"width": LARGEST_ARGUMENT + 1}, "width"),
+    ("resnet101-generator", BOTH | {"latent_dim": 4, "width": 6}, "width"),
+    ("resnet101-discriminator", BOTH | {"normalization": "instance"}, "normalization"),
+])  # fmt: skip
+def test_wrong_arguments_are_named(name, arguments, named):
+    with pytest.raises(ValueError, match=named):
+        models.skeleton(models.Architecture(name=name, arguments=arguments))
+
+
+BEYOND_64_BITS = {
+    "mlp-generator", "dcgan-generator", "dcgan-discriminator", "gated-generator", "gated-discriminator",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in models.BUILDERS if name != "mlp"])
+def test_the_largest_arguments_cost_no_memory(name):
+    arguments = {"channels": LARGEST_ARGUMENT, "width": LARGEST_ARGUMENT}
+    if name.endswith("generator"):
+        arguments |= {"latent_dim": LARGEST_ARGUMENT}
+    if not name.startswith("resnet"):
+        arguments |= {"image_size": LARGEST_ARGUMENT}
+    architecture = models.Architecture(name=name, arguments=arguments)
+    if name in BEYOND_64_BITS:
+        with pytest.raises(ValueError, match="too large"):
+            models.skeleton(architecture)
+    else:
+        assert all(value.is_meta for value in models.skeleton(architecture).state_dict().values())
+
+
+@pytest.mark.parametrize(("network", "changes", "named"), [
+    ("dcgan128", {}, "dcgan128"),
+    ("mlp", {}, "images"),
+    ("mlp", {"sample": (3,), "normalization": "batch"}, "normalization=none"),
+    ("dcgan64", {"sample": (3, 32, 32)}, "image_size=64"),
+    ("resnet64", {"sample": (3,)}, "image_size=64"),
+    ("mlp64", {"sample": (3, 64, 32)}, "image_size=64"),
+    ("constant-filters64", {"sample": (3, 32, 32)}, "image_size=64"),
+    ("dcgan64", {"normalization": "instance"}, "normalization"),
+    ("dcgan64", {"activation": "leaky-relu"}, "activation"),
+    ("gated64", {"activation": "tanh"}, "activation=relu"),
+    ("resnet64", {"activation": "tanh"}, "activation=relu"),
+    ("resnet101-64", {"activation": "tanh"}, "activation=relu"),
+    ("resnet101-64", {"width": 6}, "multiple of 4"),
+])  # fmt: skip
+def test_shapes_that_do_not_fit_are_usage_errors(network, changes, named):
+    with pytest.raises(UsageError, match=named):
+        models.pair(network, models.Shape(**FITTING | changes))

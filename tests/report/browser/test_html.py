@@ -1,0 +1,309 @@
+"""The HTML report: one file, well formed, nothing fetched or executed, every figure the record's own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from report_documents import HOSTILE, KINDS, LONG, ODD, documents, image_model, images, judged
+
+from gancross import Result, load_result
+from gancross.errors import DataError
+from gancross.report.browser.html import MOST_BYTES, SECTIONS, html_report
+from gancross.report.browser.samples import Sample, png_size, read_samples, sample_pictures, write_samples
+from gancross.report.text.formatting import clean
+
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Elements in order, text of each place; fails on tags that do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"not closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len({key for key, _ in attrs}) == len(attrs), f"an attribute twice: {tag} {attrs}"
+        self.elements.append((tag, {key: value or "" for key, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {key: value or "" for key, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+    def attributes(self, name: str) -> list[str]:
+        return [attributes[name] for _, attributes in self.elements if name in attributes]
+
+    def of(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def words(self) -> str:
+        return " ".join("".join(self.text).split())
+
+
+def reasons(value: Any) -> set[str]:
+    """Every reason of the record under a figure that is null."""
+    if isinstance(value, dict):
+        own = {v for k, v in value.items() if k.endswith("_reason") and value.get(k[:-7], 0) is None}
+        return own.union(*map(reasons, value.values()))
+    return set().union(*map(reasons, value)) if isinstance(value, list) else set()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_is_whole_and_needs_nothing_else(kind: str) -> None:
+    text = html_report(documents()[kind])
+    page = Page(text)
+    assert text.startswith("<!doctype html>") and page.of("html")[0]["lang"] == "en"
+    ids = page.attributes("id")
+    assert len(ids) == len(set(ids)) and set(SECTIONS) <= set(ids)
+    assert all(link[1:] in ids for link in page.attributes("href") if link != "data:,")
+    assert all(label in ids for label in page.attributes("aria-labelledby"))
+    for name in ("src", "href", "action", "srcset", "poster", "data", "xlink:href"):
+        assert all(value.startswith(("data:", "#")) for value in page.attributes(name))
+    assert not {"script", "iframe", "object", "embed", "base", "form"} & {tag for tag, _ in page.elements}
+    assert not any(key.startswith("on") or key == "style" for _, attrs in page.elements for key in attrs)
+    assert "url(" not in text and "@import" not in text
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert Counter(tag for tag, _ in page.elements)["main"] == 1 and "nan" not in page.words.lower().split()
+    assert "Undefined" not in text and "None" not in page.words.split()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_missing_figure_says_why(kind: str) -> None:
+    result = documents()[kind]
+    words = Page(html_report(result)).words.lower()
+    for reason in reasons(result.document):
+        assert " ".join(clean(reason).split()).lower() in words, reason
+
+
+def test_the_policy_allows_the_one_style_sheet_and_pictures_within() -> None:
+    text = html_report(documents()["two"])
+    (policy,) = [meta["content"] for meta in Page(text).of("meta") if "http-equiv" in meta]
+    style = text[text.index("<style>") + 7 : text.index("</style>")]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in policy and policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy and "img-src data:" in policy
+
+
+def test_every_picture_has_a_name_and_its_numbers() -> None:
+    page = Page(html_report(documents()["two"]))
+    pictures = [svg for svg in page.of("svg") if "aria-hidden" not in svg]
+    assert len(pictures) == 4 and all(svg["role"] == "img" and svg["aria-label"] for svg in pictures)
+    assert len(page.of("title")) == 1 + len(pictures)
+    counts = documents()["two"].document["histograms"]["plain"]
+    assert all(
+        f"{count:,}" in page.words for count in [*counts["real"], *counts["generators"]["regularized"]]
+    )
+    boxes = [div for div in page.of("div") if div.get("class") == "scroll"]
+    assert boxes and all(box["tabindex"] == "0" and box["aria-label"] for box in boxes)
+
+
+def test_figures_are_those_of_the_record() -> None:
+    document = documents()["two"].document
+    words = Page(html_report(documents()["two"])).words
+    for cell in document["cross"]:
+        rate = cell["fp"]
+        assert f"{rate['rate']:.4f}".rstrip("0") in words
+        assert f"[{rate['ci95'][0]:.4f}, {rate['ci95'][1]:.4f}]" in words
+        assert f"{cell['auc']['value']:.4f}" in words
+    for pair in document["pairs"]:
+        for rule in ("paper", "strict"):
+            reason = pair[rule]["reason"]
+            assert reason[0].upper() + reason[1:] in words
+    for matrix in document["confusion"].values():
+        assert all(f"{count:,}" in words for row in matrix["counts"] for count in row)
+    assert document["protocol"]["data"]["sha256"] in words
+
+
+def test_heat_and_curves_follow_the_numbers() -> None:
+    result = documents()["constant"]
+    page = Page(html_report(result))
+    cells = [td["class"] for td in page.of("td") if td.get("class", "").startswith("heat h")]
+    assert {"heat h10 own", "heat h0 own", "heat h10", "heat h0"} == set(cells[:4])
+    lines = [path["d"] for path in page.of("path") if path.get("class") == "line" and "V" in path["d"]]
+    assert all(re.fullmatch(r"[MLHV0-9. -]+", line) for line in lines)
+
+
+@pytest.mark.parametrize("name", [HOSTILE, ODD, LONG])
+def test_names_are_text_everywhere(name: str) -> None:
+    text = html_report(documents()["hostile"])
+    page = Page(text)
+    assert "<script" not in text.lower()
+    shown = " ".join(clean(name).split())
+    assert shown in page.words
+    assert any(shown in " ".join(svg["aria-label"].split()) for svg in page.of("svg") if "aria-label" in svg)
+
+
+@settings(max_examples=40)
+@given(
+    name=st.text(min_size=1, max_size=30),
+    other=st.text(alphabet="<>\"'&/={}%#\x00 a`-", min_size=1, max_size=20),
+)
+def test_no_name_changes_the_structure_of_the_page(name: str, other: str) -> None:
+    two = documents()["two"]
+    if name == other or {name, other} & {"plain", "regularized"}:
+        return
+    renamed = json.loads(
+        json.dumps(two.document)
+        .replace('"plain"', json.dumps(name))
+        .replace('"regularized"', json.dumps(other))
+    )
+    page, plain = Page(html_report(Result(renamed))), Page(html_report(two))
+    known = [(tag, sorted(attributes)) for tag, attributes in page.elements if tag not in ("div", "li", "ul")]
+    assert known == [(t, sorted(a)) for t, a in plain.elements if t not in ("div", "li", "ul")]
+    assert " ".join(clean(name).replace("\x00", "\ufffd").split()) in page.words
+
+
+def test_sample_grids_lie_beside_the_record_and_within_the_page(tmp_path: Path) -> None:
+    contestants = [image_model(HOSTILE), image_model(ODD), image_model("../../etc/passwd")]
+    result = judged(*contestants)
+    record = tmp_path / "result.json"
+    result.save(record)
+    assert "No sample grids: none lie beside the record" in html_report(result)
+    from gancross.data.sets import finite
+
+    reals = finite("in memory", train=None, test=images(), split="given")
+    options = {"num_samples": 200, "seed": 0, "device": torch.device("cpu")}
+    made = sample_pictures(contestants, reals, **options)
+    assert [one.content for one in made] == [
+        one.content for one in sample_pictures(contestants, reals, **options)
+    ]
+    write_samples(record, made)
+    folder = tmp_path / "result-samples"
+    files = sorted(path.name for path in folder.iterdir())
+    assert files[0] == "00-test-data.png" and len(files) == 4
+    assert all(re.fullmatch(r"[A-Za-z0-9.-]+", name) for name in files)
+    found = read_samples(record, result.names)
+    assert found == made
+    text = html_report(result, found)
+    pictures = Page(text).of("img")
+    assert len(pictures) == 4 and all(picture["alt"] for picture in pictures)
+    encoded = pictures[0]["src"].removeprefix("data:image/png;base64,")
+    assert base64.b64decode(encoded) == made[0].content and png_size(made[0].content) == (274, 274)
+    (folder / files[1]).write_bytes(b"<svg onload=alert(1)>")
+    (folder / files[2]).unlink()
+    assert [one.label for one in read_samples(record, result.names)] == ["test data", "../../etc/passwd"]
+
+
+def test_large_grids_are_shown_as_jpeg(tmp_path: Path) -> None:
+    from gancross.pictures import image_grid
+
+    noise = torch.randint(0, 256, (64, 3, 64, 64), dtype=torch.uint8)
+    content = image_grid(noise)
+    assert len(content) > MOST_BYTES / 2
+    grids = [Sample(label=label, content=content, width=530, height=530) for label in ("test data", "a", "b")]
+    text = html_report(documents()["two"], grids)
+    assert "data:image/jpeg" in text and "data:image/png" not in text and "Shown here as JPEG" in text
+
+
+def broken(change: Any) -> dict[str, Any]:
+    document = documents()["two"].to_dict()
+    change(document)
+    return document
+
+
+STRANGE = {
+    "curve of text": lambda d: d["roc"]["plain"].update(regularized=[["<b>", 1], [0, 0]]),
+    "curve of nobody": lambda d: d["roc"]["plain"].update(nobody=[[0, 0], [1, 1]]),
+    "counts missing": lambda d: d["histograms"]["plain"]["real"].pop(),
+    "edges fall": lambda d: d["histograms"]["plain"]["edges"].reverse(),
+    "a judge of nothing": lambda d: d["histograms"].pop("plain"),
+    "no such contestant": lambda d: d["cross"][0].update(judge="nobody"),
+    "a cell twice": lambda d: d["cross"].append(d["cross"][0]),
+    "a pair of one": lambda d: d["pairs"][0].update(b="plain"),
+    "a foreign winner": lambda d: d["pairs"][0]["paper"].update(winner="nobody"),
+    "two alike": lambda d: d["contestants"][1].update(name="plain"),
+    "modes of text": lambda d: d["batch_norm"]["plain"].update(modes={"eval": 1, "batch": 2}),
+    "gap without interval": lambda d: d["generalisation_gap"]["plain"].update(value=1.0, ci95="x"),
+    "ranking of text": lambda d: d["ranking"].update(generators=["plain"]),
+    "claims of text": lambda d: d["groups"].update(claims=["plain"]),
+    "controls of others": lambda d: d["controls"]["judges"].pop("plain"),
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_a_strangers_record_is_refused_in_one_line(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(broken(STRANGE[what])))
+    with pytest.raises(DataError, match=r"not a valid result") as refused:
+        load_result(path)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"seed": 0', '"seed": NaN'),
+        ('"seed": 0', f'"seed": {10**40}'),
+        ('"seed": 0', f'"seed": {"9" * 5000}'),
+        ('"fidelity": null', '"fidelity": 1e999'),
+        ('"fidelity": null', f'"fidelity": null, "deep": {"[" * 40}{"]" * 40}'),
+        ('"fidelity": null', f'"deep": {"[" * 10**5}{"]" * 10**5}'),
+        ('"split": "given"', '"split": "\\ud800"'),
+    ],
+)
+def test_numbers_and_texts_that_no_report_can_show_are_refused(tmp_path: Path, old: str, new: str) -> None:
+    path = tmp_path / "result.json"
+    text = json.dumps(documents()["two"].document)
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(DataError):
+        load_result(path)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2's ratio of two colours #rrggbb."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted([luminance(one), luminance(other)], reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_texts_and_lines_stand_out_in_both_themes() -> None:
+    text = html_report(documents()["two"])
+    pattern = r"(--[\w-]+): light-dark\((#\w{6}), (#\w{6})\)"
+    colours = {name: pair for name, *pair in re.findall(pattern, text.split(".h0")[0])}
+    for theme in (0, 1):
+        for ground in ("--card", "--page", "--head", "--flag"):
+            for ink in ("--ink", "--soft", "--link"):
+                assert contrast(colours[ink][theme], colours[ground][theme]) >= 4.5, (ink, ground, theme)
+        assert contrast(colours["--won"][theme], colours["--card"][theme]) >= 4.5
+        for line in ("--real", *(f"--c{i}" for i in range(7))):
+            assert contrast(colours[line][theme], colours["--card"][theme]) >= 3, line
+    bands = re.findall(
+        r"--heat: light-dark\((#\w+), (#\w+)\);\s*--heat-ink: light-dark\((#\w+), (#\w+)\)", text
+    )
+    assert len(bands) == 11
+    for light, dark, ink, dark_ink in bands:
+        assert contrast(light, ink) >= 4.5 and contrast(dark, dark_ink) >= 4.5

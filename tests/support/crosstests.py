@@ -1,0 +1,41 @@
+"""Cross-tests of given checkpoints by every process of a run: crosstests.py OUT NAME=PATH…"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gancross import crosstest, load_contestant
+from gancross.machine.distributed import current, joined
+
+# 1,250 fakes and 596 reals: the last chunks are partial, groups of 16 straddle chunks and wrap around.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "eval": {"norm": "eval", "metrics": ["fid", "is", "kid", "pr"], "kid_subset_size": 100},
+    "batch": {"norm": "batch", "norm_check": False, "quantize": False, "batch_size": 1000},
+}
+
+
+def figures(paths: Mapping[str, str], setting: str, **options: Any) -> dict[str, Any]:
+    """The record without its provenance."""
+    contestants = [load_contestant(path, name=name) for name, path in paths.items()]
+    fixed: dict[str, Any] = {"data": "digits", "num_samples": 1250, "device": "cpu"}
+    record = crosstest(contestants, **fixed, **SETTINGS[setting], **options).to_dict()
+    del record["provenance"]
+    return record
+
+
+@joined()
+def main(out: str, *arguments: str) -> None:
+    paths = dict(argument.split("=", 1) for argument in arguments)
+    for setting in SETTINGS:
+        Path(f"{out}.{setting}.{current().rank}").write_text(json.dumps(figures(paths, setting)))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main(*sys.argv[1:])

@@ -1,0 +1,102 @@
+"""Losses: the authors' figures, closed forms, and the formulas of the paper."""
+
+import math
+
+import pytest
+import torch
+
+from gancross.checkpoint.contestant import SCORE_KINDS, Contestant
+from gancross.trainer.divergences import DIVERGENCES
+from gancross.trainer.objective.objectives import OBJECTIVES
+from gancross.trainer.recipes.recipe import recipe as recipes
+
+GENERATOR = torch.Generator().manual_seed(0)
+REAL = torch.randn(64, generator=GENERATOR, dtype=torch.float64)
+FAKE = torch.randn(64, generator=GENERATOR, dtype=torch.float64) - 0.5
+
+
+def test_every_objective_that_recipes_name_exists():
+    assert tuple(OBJECTIVES) == recipes.OBJECTIVES
+
+
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_f_gan_loss_is_equation_7(name):
+    entry, objective = DIVERGENCES[name], OBJECTIVES[name]
+    psi_real, psi_fake = entry.activation(REAL), entry.activation(FAKE)
+    bound = psi_real.mean() - entry.conjugate(psi_fake).mean()
+    torch.testing.assert_close(objective.discriminator_loss(real=REAL, fake=FAKE), -bound)
+    torch.testing.assert_close(
+        objective.generator_losses["saturating"](FAKE), -entry.conjugate(psi_fake).mean()
+    )
+    torch.testing.assert_close(objective.generator_losses["non-saturating"](FAKE), -psi_fake.mean())
+
+
+def test_logit_form_is_the_f_gan_of_equation_22():
+    for losses in ("non-saturating", "saturating"):
+        torch.testing.assert_close(
+            OBJECTIVES["js-logit"].generator_losses[losses](FAKE),
+            OBJECTIVES["gan"].generator_losses[losses](FAKE),
+        )
+    torch.testing.assert_close(
+        OBJECTIVES["js-logit"].discriminator_loss(real=REAL, fake=FAKE),
+        OBJECTIVES["gan"].discriminator_loss(real=REAL, fake=FAKE),
+    )
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_generator_loss_falls_where_scores_rise_and_discriminator_wants_them_to_fall(name):
+    """Real is positive in every objective."""
+    objective = OBJECTIVES[name]
+    scores = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    for loss in objective.generator_losses.values():
+        assert bool((torch.autograd.grad(loss(scores), scores)[0] < 0).all())
+    here = torch.full((4,), 0.3, dtype=torch.float64)
+    assert objective.discriminator_loss(real=here + 0.1, fake=here - 0.1) < objective.discriminator_loss(
+        real=here - 0.1, fake=here + 0.1
+    )
+
+
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_identical_distributions_have_divergence_f_of_one(name):
+    """At the threshold score the bound is D_f(P‖P) = f(1)."""
+    entry = DIVERGENCES[name]
+    scores = torch.full((8,), entry.threshold, dtype=torch.float64)
+    loss = OBJECTIVES[name].discriminator_loss(real=scores, fake=scores)
+    assert float(-loss) == pytest.approx(float(entry.f(torch.ones((), dtype=torch.float64))), abs=1e-15)
+
+
+def test_least_squares_by_hand():
+    objective = OBJECTIVES["lsgan"]
+    real, fake = torch.tensor([1.0, 3.0]), torch.tensor([0.0, 2.0])
+    assert float(objective.discriminator_loss(real=real, fake=fake)) == (0 + 4) / 4 + (0 + 4) / 4
+    assert float(objective.generator_losses["non-saturating"](fake)) == (1 + 1) / 2
+    assert objective.threshold == 0.5
+
+
+@pytest.mark.parametrize("name", ["wgan", "wgan-gp"])
+def test_wasserstein_by_hand(name):
+    objective = OBJECTIVES[name]
+    real, fake = torch.tensor([1.0, 3.0]), torch.tensor([0.0, 2.0])
+    assert float(objective.discriminator_loss(real=real, fake=fake)) == -1.0
+    assert {float(loss(fake)) for loss in objective.generator_losses.values()} == {-1.0}
+    assert objective.threshold is None
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_evaluator_takes_what_the_objective_says_of_its_scores(name):
+    objective = OBJECTIVES[name]
+    assert objective.score_kind in SCORE_KINDS
+    module = torch.nn.Identity()
+    contestant = Contestant(
+        name="a", generator=module, discriminator=module, latent_dim=1,
+        score_kind=objective.score_kind, threshold=objective.threshold,
+    )  # fmt: skip
+    assert contestant.threshold is None or math.isfinite(contestant.threshold)
+
+
+def test_losses_take_a_column_of_scores():
+    for objective in OBJECTIVES.values():
+        torch.testing.assert_close(
+            objective.discriminator_loss(real=REAL[:, None], fake=FAKE[:, None]),
+            objective.discriminator_loss(real=REAL, fake=FAKE),
+        )

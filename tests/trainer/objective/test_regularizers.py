@@ -1,0 +1,230 @@
+"""Ω_JS and Ω_f against the authors' figures and finite differences; the two ways of WGAN."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from gancross.errors import UsageError
+from gancross.trainer.divergences import DIVERGENCES
+from gancross.trainer.objective.objectives import OBJECTIVES
+from gancross.trainer.objective.regularizers import (
+    clip_weights,
+    f_divergence,
+    gradient_penalty,
+    jensen_shannon,
+)
+
+# Figures of the paper authors' own program in float64: discriminator 3-16-16-1, tanh, γ = 0.1.
+AUTHORS_REGULARIZER = 1.0759948092708667
+AUTHORS_DISC_LOSS = 1.7848058266775464
+AUTHORS_TOTAL = 1.8386055671410897
+AUTHORS_GEN_NONSATURATING = 0.4616340040825137
+AUTHORS_GEN_SATURATING = -1.1927588797275535
+AUTHORS_GRAD_L2 = [
+    0.5417384746858558, 0.4063289691831099, 1.32674499389113,
+    0.35418574465668456, 1.4860137564240918, 0.2605552980737285,
+]  # fmt: skip
+AUTHORS_GRAD_FIRST = [
+    0.1928500395703432, 0.0899669777025437, 0.01705509026751688,
+    0.010812491057374932, 0.4644954487083999, 0.2605552980737285,
+]  # fmt: skip
+AUTHORS_TP, AUTHORS_FP = 0.625, 0.71875
+
+
+def authors_discriminator():
+    """y = x @ W + b with W_k[a,b] = 0.9 sin(1 + k + 0.7a + 1.3b), b_k[j] = 0.2 cos(k + 0.9j)."""
+    sizes = (3, 16, 16, 1)
+    layers = []
+    for k, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+        layer = nn.Linear(fan_in, fan_out, dtype=torch.float64)
+        a, b = torch.arange(fan_in, dtype=torch.float64), torch.arange(fan_out, dtype=torch.float64)
+        with torch.no_grad():
+            layer.weight.copy_(0.9 * torch.sin(1 + k + 0.7 * a[None, :] + 1.3 * b[:, None]))
+            layer.bias.copy_(0.2 * torch.cos(k + 0.9 * b))
+        layers += [layer, nn.Tanh()]
+    return nn.Sequential(*layers[:-1])
+
+
+def authors_points(k):
+    i, j = torch.arange(32, dtype=torch.float64), torch.arange(3, dtype=torch.float64)
+    return torch.sin(0.37 * k + 0.61 * i[:, None] + 1.7 * j[None, :])
+
+
+def test_authors_figures():
+    discriminator = authors_discriminator()
+    real, fake = authors_points(1), 0.8 * authors_points(2) + 0.1
+    objective = OBJECTIVES["js-logit"]
+    omega = jensen_shannon(discriminator, real, fake)
+    logits_real, logits_fake = discriminator(real), discriminator(fake)
+    loss = objective.discriminator_loss(real=logits_real, fake=logits_fake)
+    total = loss + 0.1 / 2 * omega
+    got = [omega, loss, total, *(f(logits_fake) for f in objective.generator_losses.values())]
+    expected = [
+        AUTHORS_REGULARIZER, AUTHORS_DISC_LOSS, AUTHORS_TOTAL,
+        AUTHORS_GEN_NONSATURATING, AUTHORS_GEN_SATURATING,
+    ]  # fmt: skip
+    assert list(objective.generator_losses) == ["non-saturating", "saturating"]
+    assert [value.item() for value in got] == pytest.approx(expected, abs=1e-9, rel=0)
+    gradients = torch.autograd.grad(total, list(discriminator.parameters()))
+    assert [float(g.norm()) for g in gradients] == pytest.approx(AUTHORS_GRAD_L2, abs=1e-9, rel=0)
+    assert [float(g.flatten()[0]) for g in gradients] == pytest.approx(AUTHORS_GRAD_FIRST, abs=1e-9, rel=0)
+    assert float((logits_real > objective.threshold).double().mean()) == AUTHORS_TP
+    assert float((logits_fake > objective.threshold).double().mean()) == AUTHORS_FP
+
+
+def small_discriminator(*, norm=False):
+    generator = torch.Generator().manual_seed(1)
+    layers = [nn.Conv2d(1, 3, 3, 2, padding=1), nn.Tanh(), nn.Conv2d(3, 4, 3, 2, padding=1)]
+    layers += [nn.BatchNorm2d(4)] if norm else []
+    network = nn.Sequential(*layers, nn.Softplus(), nn.Flatten(), nn.Linear(16, 1)).double()
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.6, generator=generator)
+    return network
+
+
+def images(seed):
+    return torch.randn(5, 1, 6, 6, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def squared_norms_by_differences(discriminator, samples, step=1e-5):
+    """‖∇ₓ Σ v‖² of every sample, one input dimension at a time."""
+    norms = torch.zeros(len(samples), dtype=torch.float64)
+    for position in range(samples.numel()):
+        shift = torch.zeros(samples.numel(), dtype=torch.float64)
+        shift[position] = step
+        shift = shift.reshape(samples.shape)
+        change = discriminator(samples + shift).sum() - discriminator(samples - shift).sum()
+        norms[position // samples[0].numel()] += (change / (2 * step)) ** 2
+    return norms
+
+
+@torch.no_grad()
+def omega_js_by_differences(discriminator, real, fake):
+    real_probability = torch.sigmoid(discriminator(real).flatten())
+    fake_probability = torch.sigmoid(discriminator(fake).flatten())
+    part_real = (1 - real_probability) ** 2 * squared_norms_by_differences(discriminator, real)
+    return (part_real + fake_probability**2 * squared_norms_by_differences(discriminator, fake)).mean()
+
+
+@torch.no_grad()
+def omega_f_by_differences(discriminator, fake, name):
+    """Through ψ, not v: f*''(ψ)‖∇ψ‖² with ψ differentiated as a whole."""
+    entry = DIVERGENCES[name]
+    psi = nn.Sequential(discriminator, Activation(entry.activation))
+    norms = squared_norms_by_differences(psi, fake)
+    return (entry.conjugate_second(psi(fake).flatten()) * norms).mean()
+
+
+class Activation(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, scores):
+        return self.function(scores)
+
+
+@pytest.mark.parametrize("norm", [False, True], ids=["plain", "batch-norm"])
+def test_omega_js_by_finite_differences(norm):
+    discriminator, real, fake = small_discriminator(norm=norm), images(2), images(3)
+    expected = omega_js_by_differences(discriminator, real, fake)
+    torch.testing.assert_close(
+        jensen_shannon(discriminator, real, fake).detach(), expected, rtol=1e-7, atol=0
+    )
+
+
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_omega_f_by_finite_differences(name):
+    discriminator, fake = small_discriminator(), images(3)
+    expected = omega_f_by_differences(discriminator, fake, name)
+    torch.testing.assert_close(f_divergence(discriminator, fake, name).detach(), expected, rtol=1e-7, atol=0)
+
+
+PENALTIES = {"js": jensen_shannon} | {
+    name: lambda d, real, fake, name=name: f_divergence(d, fake, name) for name in DIVERGENCES
+}
+PENALTIES["wgan-gp"] = lambda d, real, fake: gradient_penalty(
+    d, real, fake, torch.linspace(0, 1, len(real), dtype=real.dtype)
+)
+
+
+@pytest.mark.parametrize("norm", [False, True], ids=["plain", "batch-norm"])
+@pytest.mark.parametrize("name", PENALTIES)
+def test_parameter_gradient_by_finite_differences(name, norm):
+    """Along a random direction in all parameters: the gradient flows through norm and weight alike."""
+    discriminator, real, fake = small_discriminator(norm=norm), images(2), images(3)
+    penalty = PENALTIES[name]
+    parameters = list(discriminator.parameters())
+    gradients = torch.autograd.grad(penalty(discriminator, real, fake), parameters, allow_unused=True)
+    generator = torch.Generator().manual_seed(4)
+    direction = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in parameters]
+    along = sum((g * d).sum().item() for g, d in zip(gradients, direction, strict=True) if g is not None)
+
+    def moved(step):
+        with torch.no_grad():
+            for parameter, d in zip(parameters, direction, strict=True):
+                parameter.add_(d, alpha=step)
+        value = float(penalty(discriminator, real, fake).detach())
+        with torch.no_grad():
+            for parameter, d in zip(parameters, direction, strict=True):
+                parameter.sub_(d, alpha=step)
+        return value
+
+    assert along == pytest.approx((moved(1e-6) - moved(-1e-6)) / 2e-6, rel=1e-6)
+
+
+def test_gan_and_jensen_shannon_penalise_alike():
+    discriminator, fake = small_discriminator(), images(3)
+    gan, js = (f_divergence(discriminator, fake, name) for name in ("gan", "jensen-shannon"))
+    torch.testing.assert_close(gan, js)
+
+
+def test_total_variation_is_refused():
+    with pytest.raises(UsageError, match=r"f\*'' = 0"):
+        f_divergence(small_discriminator(), images(3), "total-variation")
+
+
+def test_penalties_do_not_reach_into_what_made_the_samples():
+    source = images(3).requires_grad_(True)
+    discriminator = small_discriminator()
+    for value in (
+        jensen_shannon(discriminator, source * 2, source * 3),
+        f_divergence(discriminator, source * 2, "kl"),
+    ):
+        value.backward()
+    assert source.grad is None
+
+
+def test_gradient_penalty_of_a_linear_critic():
+    critic = nn.Linear(4, 1, dtype=torch.float64)
+    with torch.no_grad():
+        critic.weight.copy_(torch.tensor([[1.0, 2.0, 2.0, 4.0]]))
+    samples = torch.zeros(3, 4, dtype=torch.float64)
+    penalty = gradient_penalty(critic, samples, samples + 1, torch.full((3,), 0.5, dtype=torch.float64))
+    assert penalty.item() == (5 - 1) ** 2
+
+
+def test_gradient_penalty_looks_between_the_pairs():
+    seen = []
+    critic = nn.Linear(1, 1, dtype=torch.float64)
+    critic.register_forward_hook(lambda module, arguments, result: seen.append(arguments[0].detach()))
+    real, fake = torch.tensor([[1.0], [1.0], [1.0]]).double(), torch.tensor([[3.0], [3.0], [3.0]]).double()
+    gradient_penalty(critic, real, fake, torch.tensor([0.0, 0.25, 1.0], dtype=torch.float64))
+    assert seen[0].flatten().tolist() == [3.0, 2.5, 1.0]
+
+
+def test_gradient_penalty_of_a_flat_critic_has_a_finite_gradient():
+    critic = nn.Linear(2, 1)
+    nn.init.zeros_(critic.weight)
+    gradient_penalty(critic, torch.zeros(2, 2), torch.ones(2, 2), torch.rand(2)).backward()
+    assert bool(critic.weight.grad.isfinite().all())
+
+
+def test_clipping_bounds_every_weight_and_keeps_the_small_ones():
+    critic = small_discriminator(norm=True)
+    before = [parameter.detach().clone() for parameter in critic.parameters()]
+    clip_weights(critic, 0.01)
+    for old, new in zip(before, critic.parameters(), strict=True):
+        assert torch.equal(old.clamp(-0.01, 0.01), new.detach())

@@ -1,0 +1,64 @@
+"""Each recipe builds its networks and takes three steps on files of its data set's real format."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from official_formats import write_celeba, write_cifar10, write_lsun
+from processes import gancross
+
+from gancross import load_contestant
+from gancross.checkpoint import file as checkpoint
+from gancross.trainer.loop import train
+from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.recipes.paper import RECIPES, SOURCES, recipe
+
+WIDTH = 4  # resnet101-64 wants a multiple of 4
+BATCH = 8
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("official")
+    write_celeba(root, parts=[0] * 12 + [2] * 2)
+    write_lsun(root, train=20, val=2)
+    return root
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_three_steps(name: str, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
+    root = data_root
+    if RECIPES[name].data == "cifar10":
+        write_cifar10(tmp_path, monkeypatch)
+        root = tmp_path
+    small: dict[str, Plain] = {"width": WIDTH, "batch_size": BATCH, "steps": 3}
+    said: list[dict[str, float]] = []
+    last = train(
+        recipe(name).with_changes(small), tmp_path / "run", device="cpu", data_root=root, workers=0,
+        checkpoint_every=3, log_every=1, progress=lambda step, steps, figures: said.append(figures or {}),
+    )  # fmt: skip
+    assert len(said) == 3 and all(math.isfinite(value) for figures in said for value in figures.values())
+    loaded = checkpoint.load(last)
+    chosen = RECIPES[name]
+    assert loaded.step == 3 and loaded.recipe["objective"] == chosen.objective
+    assert (loaded.threshold is None) == (chosen.objective in ("wgan", "wgan-gp"))
+    assert load_contestant(last).method is not None
+    if chosen.gamma > 0:
+        assert all(figures["penalty"] > 0 for figures in said)
+
+
+def test_every_recipe_has_its_figure_or_section() -> None:
+    assert set(SOURCES) == set(RECIPES)
+    assert all(any(word in text for word in ("§", "Fig", "ours")) for text in SOURCES.values())
+
+
+def test_lsun_resnet_trains_from_the_command_line(data_root: Path, tmp_path: Path) -> None:
+    """With reading processes, as a user would have them."""
+    arguments = ["lsun-resnet", "--set", f"width={WIDTH}", "--set", f"batch_size={BATCH}", "--steps", "4"]
+    arguments += ["--data-root", str(data_root), "--device", "cpu", "--workers", "1"]
+    done = gancross("train", *arguments, "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    assert checkpoint.load(tmp_path / "run" / "last.pt").step == 4

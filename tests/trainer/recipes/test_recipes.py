@@ -1,0 +1,223 @@
+"""Recipes: what may stand together, what one run is called, and the paper's experiments."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gancross.errors import UsageError
+from gancross.trainer.objective.weightings import WEIGHTINGS
+from gancross.trainer.recipes.paper import RECIPES, SOURCES, recipe
+from gancross.trainer.recipes.recipe import OBJECTIVES, Recipe, own_regularizers, parse_setting
+
+MIXTURE = recipe("mixture")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_named_recipe_has_a_source_and_survives_json(name):
+    chosen = RECIPES[name]
+    assert chosen.name == chosen.method == name
+    assert SOURCES[name].strip()
+    assert Recipe.from_dict(json.loads(json.dumps(chosen.to_dict()))) == chosen
+
+
+def test_no_two_recipes_are_one_run_but_the_one_that_says_so():
+    seen = {}
+    for name, chosen in RECIPES.items():
+        key = json.dumps(chosen.to_dict() | {"name": ""})
+        assert seen.setdefault(key, name) == ("cifar10-dcgan" if name == "cifar10-dcgan-gamma0.1" else name)
+
+
+def test_sources_and_recipes_go_together():
+    assert SOURCES.keys() == RECIPES.keys()
+
+
+EXPECTED = {
+    "mixture": {"batch_size": 512, "learning_rate": 1e-3, "gamma": 0.1, "activation": "tanh"},
+    "mixture-nphi5": {"n_phi": 5},
+    "mixture-z15": {"latent_dim": 15},
+    "mixture-gamma0.01-annealed": {"gamma": 0.01, "anneal": True},
+    "cifar10-dcgan": {"steps": 50 * 781, "learning_rate": 2e-4, "latent": "uniform", "activation": "relu"},
+    "cifar10-noise0.1-nsr4-d-only": {
+        "noise": "gaussian", "noise_variance": 0.1, "nsr": 4, "noise_players": "discriminator",
+        "regularizer": "none",
+    },
+    "cifar10-noise0.1-laplacian": {"noise": "laplacian", "nsr": 1},
+    "cifar10-wgan": {
+        "objective": "wgan", "optimizer": "rmsprop", "learning_rate": 5e-5, "n_phi": 5, "clip": 0.01,
+    },
+    "cifar10-wgan-gp": {
+        "objective": "wgan-gp", "regularizer": "gradient-penalty", "gradient_penalty": 10.0, "n_phi": 5,
+        "learning_rate": 1e-4, "beta1": 0.0, "beta2": 0.9, "normalization": "layer", "optimizer": "adam",
+    },
+    "cifar10-lsgan": {"objective": "lsgan", "optimizer": "rmsprop", "learning_rate": 1e-4, "n_phi": 1},
+    "cifar10-dcgan-lr1e-3": {"learning_rate": 1e-3},
+    "lsun-resnet": {
+        "data": "lsun-bedroom", "network": "resnet64", "gamma": 2.0, "anneal": True, "gamma_decay": 0.01,
+        "steps": 200_000, "latent_dim": 128, "latent": "normal", "batch_size": 64, "width": 64,
+    },
+    "lsun-dcgan-no-normalization": {"network": "dcgan64", "normalization": "none"},
+    "lsun-dcgan-tanh": {"activation": "tanh", "normalization": "batch"},
+    "celeba-resnet-gamma0.5": {"data": "celeba", "gamma": 0.5, "anneal": True, "steps": 100_000},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_experiment_is_that_of_the_paper(name):
+    values = RECIPES[name].to_dict()
+    assert {key: values[key] for key in EXPECTED[name]} == EXPECTED[name]
+
+
+def test_all_noise_levels_of_figures_4_and_9():
+    names = {
+        f"cifar10-noise{variance}{nsr}{players}" for variance in (0.01, 0.1, 1.0)
+        for nsr in ("", "-nsr2", "-nsr4", "-nsr8") for players in ("", "-d-only")
+    }  # fmt: skip
+    assert names <= RECIPES.keys()
+
+
+def test_names_are_readable_without_torch():
+    code = "import sys; from gancross.trainer.recipes.paper import RECIPES; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_another_objective_brings_its_own_regularizer(objective):
+    chosen = MIXTURE.with_changes({"objective": objective})
+    assert chosen.regularizer == own_regularizers(objective)[0]
+    assert chosen.gamma == (0.1 if chosen.regularizer in WEIGHTINGS else 0.0)
+    assert Recipe.from_dict(chosen.to_dict()) == chosen
+    back = chosen.with_changes({"objective": "js-logit", "gamma": 0.1})
+    assert back == MIXTURE
+
+
+def test_unregularized_stays_unregularized_under_another_objective():
+    plain = MIXTURE.with_changes({"gamma": 0.0})
+    assert plain.with_changes({"objective": "kl"}).regularizer == "none"
+    assert plain.with_changes({"objective": "kl", "gamma": 0.1}).regularizer == "f-divergence"
+
+
+def test_zero_gamma_and_no_regularizer_are_one_recipe():
+    plain = MIXTURE.with_changes({"regularizer": "none"})
+    assert plain == MIXTURE.with_changes({"gamma": 0.0})
+    assert plain == MIXTURE.with_changes({"gamma": 0.0, "anneal": True, "regularizer": "jensen-shannon"})
+    assert plain.method == "mixture regularizer=none"
+
+
+def test_inherited_settings_without_influence_become_neutral():
+    noisy = RECIPES["cifar10-noise0.1-nsr4-d-only"].with_changes({"noise": "none"})
+    assert (noisy.noise_variance, noisy.nsr, noisy.noise_players) == (0.0, 1, "both")
+    saturating = MIXTURE.with_changes({"generator_loss": "saturating"})
+    assert saturating.with_changes({"objective": "wgan"}).generator_loss == "non-saturating"
+    clipped = MIXTURE.with_changes({"objective": "wgan", "clip": 0.1})
+    assert clipped.with_changes({"objective": "js-logit", "gamma": 0.1}) == MIXTURE
+
+
+REFUSED = [
+    ({"objective": "kl", "regularizer": "jensen-shannon"}, "regularizer=f-divergence"),
+    ({"regularizer": "f-divergence"}, "regularizer=jensen-shannon or none"),
+    ({"regularizer": "gradient-penalty"}, "does not fit objective=js-logit"),
+    ({"objective": "wgan", "regularizer": "gradient-penalty"}, "does not fit objective=wgan"),
+    ({"objective": "wgan-gp", "regularizer": "none"}, "use regularizer=gradient-penalty"),
+    ({"objective": "wgan", "gamma": 0.1}, "gamma=0.1 would do nothing"),
+    ({"objective": "wgan-gp", "gamma": 0.1}, "gamma=0.1 would do nothing"),
+    ({"regularizer": "none", "gamma": 0.1}, "gamma=0.1 would do nothing"),
+    ({"regularizer": "none", "regularize_generator": True}, "regularize_generator=True would do nothing"),
+    ({"regularize_generator_from": 9}, "set regularize_generator=true"),
+    ({"gamma_decay": 0.5}, "gamma_decay=0.5 would do nothing: set anneal=true"),
+    ({"optimizer": "rmsprop", "beta1": 0.9}, "beta1=0.9 would do nothing: optimizer=rmsprop has no β"),
+    ({"objective": "lsgan", "generator_loss": "saturating"}, "only one generator loss"),
+    ({"nsr": 4}, "there is no noise"),
+    ({"noise_variance": 0.1}, "set noise=gaussian"),
+    ({"noise_players": "discriminator"}, "there is no noise"),
+    ({"noise": "gaussian"}, "needs noise_variance above 0"),
+    ({"noise": "laplacian", "noise_variance": 0.1, "nsr": 3}, "not divisible by nsr=3"),
+    ({"clip": 0.1}, "only objective=wgan clips"),
+    ({"gradient_penalty": 1.0}, "only objective=wgan-gp"),
+    ({"objective": "total-variation"}, r"f\*'' = 0"),
+    ({"objective": "klx"}, "did you mean 'kl'"),
+    ({"optimizer": "sgd"}, "unknown value for optimizer"),
+    ({"gama": 0.1}, "did you mean 'gamma'"),
+    ({"gamma": float("nan")}, "gamma must be a number"),
+    ({"clip": 0.0}, "clip must be a number"),
+    ({"n_phi": 1.5}, "n_phi must be an integer"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSED)
+def test_nonsense_is_refused_in_one_line(changes, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        MIXTURE.with_changes(changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_regularizer_without_a_gamma_is_refused():
+    with pytest.raises(UsageError, match="regularizer=jensen-shannon needs gamma above 0"):
+        RECIPES["cifar10-noise0.1"].with_changes({"regularizer": "jensen-shannon"})
+
+
+def test_explicit_noise_and_regularizer_may_stand_together():
+    both = MIXTURE.with_changes({"noise": "gaussian", "noise_variance": 0.1})
+    assert (both.regularizer, both.noise) == ("jensen-shannon", "gaussian")
+
+
+@given(
+    objective=st.sampled_from(OBJECTIVES),
+    gamma=st.sampled_from([None, 0.0, 0.5]),
+    noise=st.sampled_from(["none", "gaussian", "laplacian"]),
+    nsr=st.sampled_from([None, 1, 4]),
+    anneal=st.booleans(),
+)
+def test_every_accepted_recipe_says_what_was_asked_and_survives_a_round_trip(
+    objective, gamma, noise, nsr, anneal
+):
+    asked = {"objective": objective, "gamma": gamma, "noise": noise, "nsr": nsr}
+    asked |= {"noise_variance": 0.1 if noise != "none" else None, "anneal": anneal or None}
+    asked = {key: value for key, value in asked.items() if value is not None}
+    try:
+        made = MIXTURE.with_changes(asked)
+    except UsageError:
+        return
+    assert Recipe.from_dict(made.to_dict()) == made
+    values = made.to_dict()
+    off = {"anneal"} if gamma == 0.0 else set()
+    assert all(values[key] == value for key, value in asked.items() if key not in off)
+
+
+def test_annealing_is_that_of_algorithm_1():
+    annealed = MIXTURE.with_changes({"anneal": True, "gamma": 2.0, "steps": 100})
+    assert annealed.gamma_at(100) == pytest.approx(0.02)
+    assert annealed.gamma_at(50) == pytest.approx(0.2)
+    assert MIXTURE.gamma_at(1) == 0.1
+
+
+def test_settings_parse_in_the_type_of_their_field():
+    assert parse_setting("regularize_generator=true") == ("regularize_generator", True)
+    assert parse_setting("noise_variance=0.5") == ("noise_variance", 0.5)
+    assert parse_setting("image_size=none") == ("image_size", None)
+    assert parse_setting("regularizer=none") == ("regularizer", "none")
+    with pytest.raises(UsageError, match="nsr must be an integer"):
+        parse_setting("nsr=two")
+
+
+@pytest.mark.parametrize(
+    ("objective", "fitting"),
+    [
+        ("js-logit", ("jensen-shannon", "none")),
+        ("kl", ("f-divergence", "none")),
+        ("lsgan", ("none",)),
+        ("wgan", ("none",)),
+        ("wgan-gp", ("gradient-penalty",)),
+    ],
+)
+def test_each_objective_has_its_regularizers(objective, fitting):
+    assert own_regularizers(objective) == fitting
+
+
+@pytest.mark.parametrize("name", ["folder:a\nb", "folder:\x1b[31m", "folder:\udcff"])
+def test_data_whose_name_no_checkpoint_can_hold_is_refused_at_the_start(name):
+    with pytest.raises(UsageError, match="rename the folder"):
+        recipe("digits").with_changes({"data": name})

@@ -1,0 +1,155 @@
+"""What happens to long runs: numbers that overflow, dead workers, no memory, kills."""
+
+from __future__ import annotations
+
+import errno
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from paths import ROOT
+from PIL import Image
+from processes import LIMIT, environment, running
+from run_folders import status, whole
+from small_recipes import small
+
+from gancross.checkpoint import file as checkpoint
+from gancross.cli.main import explanation
+from gancross.errors import DivergenceError, ResourceError
+from gancross.trainer import loop
+from gancross.trainer.loop import train
+
+RECIPE = small("digits")  # six steps
+
+
+def trained(folder: Path, **options: object) -> Path:
+    arguments = {"device": "cpu", "checkpoint_every": 2, "log_every": 1} | options
+    return train(RECIPE, folder, **arguments)  # type: ignore[arg-type]
+
+
+def poison_weight(players: loop.Players) -> None:  # type: ignore[name-defined]
+    next(players.discriminator.parameters()).fill_(torch.nan)
+
+
+def poison_optimizer(players: loop.Players) -> None:  # type: ignore[name-defined]
+    """The mean square overflows: the updates are 0 from here on, every loss and weight stays finite."""
+    state = next(iter(players.generator_optimizer.state.values()))
+    state["exp_avg_sq"].fill_(torch.inf)
+
+
+@pytest.mark.parametrize(
+    ("poison", "complaint"),
+    [(poison_weight, "has weights that are"), (poison_optimizer, "optimizer has a state that is")],
+)
+def test_what_is_not_finite_never_reaches_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison, complaint: str
+) -> None:  # type: ignore[no-untyped-def]
+    """It appears in step 3; the log has no line before the checkpoint of step 4."""
+    honest = loop.generator_step
+
+    def poisoned(players, recipe, *, update, **arguments):  # type: ignore[no-untyped-def]
+        measured = honest(players, recipe, update=update, **arguments)
+        if update == 3:
+            with torch.no_grad():
+                poison(players)
+        return measured
+
+    monkeypatch.setattr(loop, "generator_step", poisoned)
+    with pytest.raises(DivergenceError, match=complaint) as caught:
+        trained(tmp_path, log_every=100)
+    assert "\n" not in str(caught.value) and caught.value.exit_code == 4
+    assert status(tmp_path) == "diverged" and whole(tmp_path)
+    assert checkpoint.load(tmp_path / "last.pt").step == 2
+
+
+@pytest.fixture
+def folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A folder that is read by workers as if it were too large for memory."""
+    (tmp_path / "images").mkdir()
+    for number in range(40):
+        Image.new("L", (8, 8), number).save(tmp_path / "images" / f"{number}.png")
+    monkeypatch.setattr("gancross.data.folder.MOST_IN_MEMORY", 0)
+    return f"folder:{tmp_path / 'images'}"
+
+
+def test_a_dead_worker_ends_the_run_with_its_last_checkpoint_whole(
+    tmp_path: Path, folder_of_images: str
+) -> None:
+    recipe = small("digits", data=folder_of_images, steps=500)
+    options = {"device": "cpu", "workers": 2, "log_every": 1}
+
+    def kill_one(step: int, steps: int, figures: dict[str, float] | None) -> None:
+        if step == 3:
+            os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)  # type: ignore[arg-type]
+
+    with pytest.raises(ResourceError, match="a process that reads images died"):
+        train(recipe, tmp_path / "run", progress=kill_one, checkpoint_every=2, **options)  # type: ignore[arg-type]
+    assert status(tmp_path / "run") == "failed" and whole(tmp_path / "run")
+    assert checkpoint.load(tmp_path / "run" / "last.pt").step >= 2
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        ("train mixture --set width=64 --set batch_size=1000000 --out {out} -q", "--set batch_size=N"),
+        ("crosstest {model} -n 50000000 --device cpu -q", "; lower -n"),
+    ],
+)
+def test_out_of_memory_says_what_to_lower(
+    tmp_path: Path, checkpoints: dict[str, Path], call: str, hint: str
+) -> None:
+    out = tmp_path / "run"
+    arguments = [part.format(out=out, model=checkpoints["mixture-plain"]) for part in call.split()]
+    with running([str(ROOT / "tests" / "support" / "scarce.py"), *arguments], env=environment()) as scarce:
+        scarce.process.wait(LIMIT)
+        done = scarce.ended()
+    assert done.code == 5, done.err
+    assert done.err.startswith("Error: out of memory: ") and hint in done.err
+    assert done.err.count("\n") == 1
+    assert not out.exists() or status(out) == "failed"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("not enough memory: you tried to allocate 8 bytes"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+)
+def test_every_way_to_say_out_of_memory(error: Exception) -> None:
+    code, message = explanation(error, "train")
+    assert code == 5 and message.startswith("out of memory") and "\n" not in message and "width" in message
+
+
+def test_what_helps_where_a_device_lacks_memory_is_another_device() -> None:
+    """Samples go through a network in chunks of one size: fewer of them need as much."""
+    told = {command: explanation(torch.OutOfMemoryError("CUDA out of memory"), command)[1]
+            for command in ("crosstest", "train")}  # fmt: skip
+    assert "--device cpu" in told["crosstest"] and "width" in told["train"]
+    assert explanation(MemoryError(), "crosstest")[1].endswith("lower -n")
+
+
+def test_runs_that_are_killed_end_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    """Five of the 200 kills of the benchmark, three of them inside a save."""
+    started = time.monotonic()
+    script = ROOT / "benchmarks" / "kill_and_resume.py"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", script, "--kills", "5", "--out", tmp_path / "kills.json"],
+        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "kills.json").read_text())
+    assert record["kills"] == record["identical_at_the_end"] == 5
+    assert sum(record["inside_a_save"].values()) == 3
+    assert record["seconds"] <= time.monotonic() - started

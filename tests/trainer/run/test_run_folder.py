@@ -1,0 +1,283 @@
+"""The folder of a run: one process at a time, its status, and resuming when files are damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import hostile
+import pytest
+import torch
+from paths import SUPPORT
+from run_folders import identical, log, status, whole
+from small_recipes import small
+
+from gancross.checkpoint import file as checkpoint
+from gancross.cli.main import main
+from gancross.errors import CheckpointError, DivergenceError, GancrossError, Interrupted, ResourceError
+from gancross.trainer.loop import train
+from gancross.trainer.run.lock import locked
+
+RECIPE = small("digits")  # six steps
+HOLDER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from small_recipes import small
+from gancross.trainer.loop import train
+def wait(step, steps, figures):
+    if step == 3:
+        print("at work", flush=True)
+        sys.stdin.read()
+train(small("digits"), sys.argv[1], device="cpu", checkpoint_every=2, log_every=1, progress=wait)
+"""
+
+
+def trained(folder: Path, notes: list[str] | None = None) -> Path:
+    """Notes are of where the run goes on from; how the gradient is found is told at every start."""
+
+    def said(text: str) -> None:
+        if notes is not None and not text.startswith("the regularizer"):
+            notes.append(text)
+
+    return train(RECIPE, folder, device="cpu", checkpoint_every=2, log_every=1, note=said)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run."""
+    folder = tmp_path_factory.mktemp("straight")
+    trained(folder)
+    return folder
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    """A run that was stopped after step 5: numbered checkpoints of steps 2 and 4."""
+
+    def stop(step: int, steps: int, figures: dict[str, float] | None) -> None:
+        if step == 4:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        train(RECIPE, tmp_path, device="cpu", checkpoint_every=2, log_every=1, progress=stop)
+    return tmp_path
+
+
+def test_a_second_run_is_turned_away_and_a_killed_one_is_not_in_the_way(
+    tmp_path: Path, straight: Path
+) -> None:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path), str(SUPPORT)]
+    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == "at work\n"
+        before = (tmp_path / "last.pt").read_bytes()
+        with pytest.raises(ResourceError, match=rf"at work here \(process {holder.pid}\)"):
+            trained(tmp_path)
+        assert (tmp_path / "last.pt").read_bytes() == before
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert status(tmp_path) == "running"  # the dead cannot say otherwise
+    assert identical(trained(tmp_path), straight / "last.pt")
+    assert log(tmp_path) == log(straight) and status(tmp_path) == "done"
+
+
+def test_a_holder_on_another_machine_is_named(stopped: Path) -> None:
+    record = json.loads((stopped / "status.json").read_text())
+    record |= {"status": "running", "pid": 17, "host": "elsewhere"}
+    (stopped / "status.json").write_text(json.dumps(record))
+    with locked(stopped), pytest.raises(ResourceError, match=r"\(process 17 on elsewhere\)"):
+        trained(stopped)
+    for damaged in ("", "{", "[]", '{"status": "running"}'):
+        (stopped / "status.json").write_text(damaged)
+        with locked(stopped), pytest.raises(ResourceError, match="at work here; wait"):
+            trained(stopped)
+    trained(stopped)
+
+
+def nothing() -> None:
+    """Ends by itself."""
+
+
+def fails() -> None:
+    raise RuntimeError("an observer's bug")
+
+
+def diverges() -> None:
+    raise DivergenceError("diverged")
+
+
+def preempted() -> None:
+    signal.raise_signal(signal.SIGUSR1)
+
+
+def terminated() -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+def interrupted() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("event", "said", "code"),
+    [
+        (nothing, "done", None),
+        (fails, "failed", None),
+        (diverges, "diverged", 4),
+        (preempted, "preempted", 143),
+        (terminated, "preempted", 143),
+        (interrupted, "interrupted", 130),
+    ],
+)
+def test_every_end_is_said_and_frees_the_folder(
+    tmp_path: Path, straight: Path, event: Callable[[], None], said: str, code: int | None
+) -> None:
+    def happen(step: int, steps: int, figures: dict[str, float] | None) -> None:
+        if step == 3:
+            assert status(tmp_path) == "running"
+            event()
+
+    context = contextlib.nullcontext() if said == "done" else pytest.raises((RuntimeError, GancrossError))
+    with context as caught:
+        train(RECIPE, tmp_path, device="cpu", checkpoint_every=2, log_every=1, progress=happen)
+    if code is not None:
+        assert caught is not None and caught.value.exit_code == code  # type: ignore[attr-defined]
+    record = json.loads((tmp_path / "status.json").read_text())
+    assert record["status"] == said and (record["pid"], record["host"]) == (os.getpid(), platform.node())
+    assert record["step"] == checkpoint.load(tmp_path / "last.pt").step and record["steps"] == 6
+    with locked(tmp_path):
+        pass
+    assert identical(trained(tmp_path), straight / "last.pt") and log(tmp_path) == log(straight)
+
+
+def test_what_a_kill_before_the_first_file_leaves_is_an_empty_folder(tmp_path: Path, straight: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".recipe.json.17-0123abcd.tmp").write_text("{")
+    assert identical(
+        train(RECIPE, tmp_path, device="cpu", resume=False, checkpoint_every=2), straight / "last.pt"
+    )
+    assert whole(tmp_path)
+
+
+def test_unfinished_files_of_dead_runs_go_and_others_stay(stopped: Path, straight: Path) -> None:
+    ours = [".last.pt.17-0123abcd.tmp", "checkpoints/.step-0000000004.pt.17-0123abcd.tmp"]
+    others = ["samples/.step-0000000004-samples.png.17-0123abcd.tmp", ".mine.tmp", "figure.png.tmp"]
+    for name in ours + others:
+        (stopped / name).write_text("half")
+    trained(stopped)
+    assert not any((stopped / name).exists() for name in ours)
+    assert all((stopped / name).exists() for name in others)
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut off": lambda good: good[: len(good) // 2],
+    "one bit": lambda good: good[:5000] + bytes([good[5000] ^ 1]) + good[5001:],
+    "empty": lambda good: b"",
+    "zeros at the end": lambda good: good[:-4096] + bytes(4096),
+    "NaN": lambda good: hostile.resaved(
+        good, lambda loaded: next(iter(loaded["generator_state"].values())).fill_(torch.nan)
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
+@pytest.mark.parametrize("numbered_too", [False, True])
+def test_a_damaged_checkpoint_costs_steps_and_no_more(
+    stopped: Path, straight: Path, damage: Callable[[bytes], bytes], numbered_too: bool
+) -> None:
+    damaged = [stopped / "last.pt"]
+    if numbered_too:
+        damaged.append(stopped / "checkpoints" / "step-0000000004.pt")
+    for path in damaged:
+        path.write_bytes(damage(path.read_bytes()))
+    bad = (stopped / "last.pt").read_bytes()
+    notes: list[str] = []
+    assert identical(trained(stopped, notes), straight / "last.pt")
+    assert log(stopped) == log(straight)
+    (note,) = notes
+    came_from = "step-0000000002.pt" if numbered_too else "step-0000000004.pt"
+    assert "refused" in note and note.endswith(came_from) and "\n" not in note
+    assert (stopped / "last.pt.refused").read_bytes() == bad
+    assert whole(stopped)
+
+
+def test_refused_files_are_kept_one_beside_the_other(stopped: Path) -> None:
+    for text in ("first", "second", "third"):
+        (stopped / "last.pt").write_text(text)
+        trained(stopped)
+    kept = {path.name: path.read_text() for path in stopped.glob("last.pt.refused*")}
+    assert kept == {"last.pt.refused": "first", "last.pt.refused-2": "second", "last.pt.refused-3": "third"}
+    assert checkpoint.load(stopped / "last.pt").step == 6  # of a finished run, too, it is there again
+
+
+def test_a_missing_or_older_last_checkpoint_gives_way_to_a_numbered_one(
+    stopped: Path, straight: Path
+) -> None:
+    last, notes = stopped / "last.pt", list[str]()
+    shutil.copy(stopped / "checkpoints" / "step-0000000002.pt", last)
+    assert identical(trained(stopped, notes), straight / "last.pt") and log(stopped) == log(straight)
+    last.unlink()
+    assert identical(trained(stopped, notes), straight / "last.pt") and log(stopped) == log(straight)
+    assert [note.split(": ", 1)[1].split(";")[0] for note in notes] == [
+        "older than the last numbered checkpoint",
+        "missing",
+    ]
+
+
+def test_without_any_good_checkpoint_nothing_is_touched(stopped: Path) -> None:
+    paths = [stopped / "last.pt", *(stopped / "checkpoints").iterdir()]
+    for path in paths:
+        path.write_text("damaged")
+    with pytest.raises(CheckpointError, match=r"last\.pt: refused: .*; no numbered checkpoint"):
+        trained(stopped)
+    (stopped / "last.pt").unlink()
+    with pytest.raises(CheckpointError, match=r"step-0000000004\.pt: refused: .*; no numbered checkpoint"):
+        trained(stopped)
+    assert all(path.read_text() == "damaged" for path in paths[1:])
+    assert not list(stopped.glob("*.refused*"))
+
+
+@pytest.mark.parametrize("name", ["last.pt", "checkpoints/step-0000000004.pt"])
+def test_a_newer_format_is_no_damage(stopped: Path, name: str) -> None:
+    newer = hostile.resaved(
+        (stopped / name).read_bytes(), lambda loaded: loaded.update(format="gancross.checkpoint/99")
+    )
+    (stopped / name).write_bytes(newer)
+    if name != "last.pt":
+        (stopped / "last.pt").unlink()
+    with pytest.raises(CheckpointError, match=r"checkpoint/99"):
+        trained(stopped)
+    assert (stopped / name).read_bytes() == newer and not list(stopped.glob("*.refused*"))
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_command_says_where_it_goes_on_from(
+    stopped: Path, quiet: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (stopped / "last.pt").write_text("damaged")
+    arguments = ["train", "digits", "--set", "width=4", "--set", "batch_size=16", "--steps", "6"]
+    with pytest.raises(SystemExit) as left:
+        main([*arguments, "--device", "cpu", "--out", str(stopped), *(["-q"] if quiet else [])])
+    said = " ".join(capfd.readouterr().err.split())
+    assert not left.value.code
+    assert ("goes on from" in said) != quiet and (not quiet or said == "")
+
+
+@pytest.mark.parametrize(
+    "tail", [b'{"step": 6, "gam', b"\x00" * 50, b"\xff\xfe\n", b"17\n", b'{"step": Infinity}\n']
+)
+def test_a_damaged_line_of_the_log_is_healed(stopped: Path, straight: Path, tail: bytes) -> None:
+    lines = (stopped / "log.jsonl").read_bytes().splitlines(keepends=True)
+    (stopped / "log.jsonl").write_bytes(b"".join([*lines[:2], b'{"half\n', *lines[2:], tail]))
+    trained(stopped)
+    assert log(stopped) == log(straight)

@@ -1,0 +1,241 @@
+"""Algorithm 1 as a whole: runs learn, stop, resume and end bit-identical."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from processes import LIMIT, environment, gancross, running
+from run_folders import identical, log
+from small_recipes import small
+
+from gancross import models
+from gancross.checkpoint import file as checkpoint
+from gancross.errors import CheckpointError, DivergenceError, Interrupted, UsageError
+from gancross.random_streams import Stream
+from gancross.trainer.loop import train
+from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.recipes.paper import recipe
+
+
+@pytest.mark.parametrize("name", ["mixture", "digits"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"anneal": True, "n_phi": 2},
+        {"regularizer": "none"},
+        {"ema": 0.5},
+        {"regularize_generator": True, "regularize_generator_from": 4},
+        {"update": "simultaneous", "penalty_every": 2},
+        {"penalty_fraction": 0.5},
+    ],
+)
+def test_a_stopped_run_ends_bit_identical(
+    tmp_path: Path, name: str, changes: dict[str, Plain], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = small(name, **changes)
+    straight = train(chosen, tmp_path / "straight", device="cpu", log_every=1, checkpoint_every=6)
+
+    def interrupt(step: int, steps: int, figures: dict[str, float] | None) -> None:
+        if step in (2, 4):
+            os.kill(os.getpid(), signal.SIGINT if step == 2 else signal.SIGTERM)
+
+    for expected in (130, 143):
+        with pytest.raises(Interrupted) as caught:
+            train(
+                chosen,
+                tmp_path / "stopped",
+                device="cpu",
+                log_every=1,
+                checkpoint_every=6,
+                progress=interrupt,
+            )
+        assert caught.value.exit_code == expected
+    resumed = train(chosen, tmp_path / "stopped", device="cpu", log_every=1, checkpoint_every=6)
+    assert identical(straight, resumed)
+    assert log(tmp_path / "straight") == log(tmp_path / "stopped")
+
+
+def test_a_killed_run_resumes_bit_identical(tmp_path: Path) -> None:
+    """SIGKILL after a checkpoint: what came after it is done again."""
+    command = ["train", "digits", "--set", "width=4", "--set", "batch_size=16", "--steps", "100"]
+    command += ["--checkpoint-every", "5", "--device", "cpu", "--out"]
+    killed, straight = tmp_path / "killed", tmp_path / "straight"
+    with running(["-m", "gancross", *command, str(killed)], env=environment()) as run:
+        while not (killed / "last.pt").exists():
+            assert run.process.poll() is None, "the run ended before it could be killed"
+            time.sleep(0.01)
+        run.process.kill()
+        run.process.wait(LIMIT)
+    assert checkpoint.load(killed / "last.pt").step < 100
+    for folder in (killed, straight):
+        assert gancross(*command, folder).code == 0
+    assert identical(killed / "last.pt", straight / "last.pt")
+    assert log(killed) == log(straight)
+
+
+def test_more_steps_continue_a_finished_run(tmp_path: Path) -> None:
+    train(small("mixture", steps=3), tmp_path / "a", device="cpu")
+    longer = train(small("mixture", steps=5), tmp_path / "a", device="cpu")
+    assert identical(longer, train(small("mixture", steps=5), tmp_path / "b", device="cpu"))
+    again = longer.stat().st_mtime_ns
+    train(small("mixture", steps=5), tmp_path / "a", device="cpu")
+    assert longer.stat().st_mtime_ns == again
+    before = {path: path.read_bytes() for path in (tmp_path / "a").glob("*.*")}
+    with pytest.raises(UsageError, match="is at step 5 already, past the 4 asked for"):
+        train(small("mixture", steps=4), tmp_path / "a", device="cpu")
+    assert before == {path: path.read_bytes() for path in before}
+
+
+def test_the_generators_regularizer_is_switched_on_at_its_step(tmp_path: Path) -> None:
+    """Up to there the run is the one without it; from the first step on it is the default's."""
+    late: dict[str, Plain] = {"regularize_generator": True, "regularize_generator_from": 4}
+    runs: dict[str, dict[str, Plain]] = {"plain": {}, "late": late, "whole": {"regularize_generator": True}}
+    for name, changes in runs.items():
+        train(small("mixture", **changes), tmp_path / name, device="cpu", checkpoint_every=1)
+
+    def weights(name: str, step: int) -> dict[str, torch.Tensor]:
+        return checkpoint.load(tmp_path / name / "checkpoints" / f"step-{step:010d}.pt").generator_state
+
+    for step in (1, 3, 4):
+        equal = [
+            all(
+                torch.equal(tensor, weights("plain", step)[key])
+                for key, tensor in weights(name, step).items()
+            )
+            for name in ("late", "whole")
+        ]
+        assert equal == [step < 4, False]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "complaint"),
+    [
+        ({}, {"gamma": 0.2}, r"gamma \(0.1 → 0.2\)"),
+        ({}, {"seed": 1}, "seed"),
+        ({"anneal": True}, {"anneal": True, "steps": 9}, r"steps \(6 → 9\)"),
+    ],
+)
+def test_another_recipe_is_not_resumed(
+    tmp_path: Path, first: dict[str, Plain], second: dict[str, Plain], complaint: str
+) -> None:
+    train(small("mixture", **first), tmp_path, device="cpu")
+    before = (tmp_path / "last.pt").read_bytes()
+    with pytest.raises(UsageError, match=complaint):
+        train(small("mixture", **second), tmp_path, device="cpu")
+    assert (tmp_path / "last.pt").read_bytes() == before
+
+
+def test_occupied_folders_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not the folder of a run"):
+        train(small("mixture"), tmp_path, device="cpu")
+    with pytest.raises(UsageError, match="not empty"):
+        train(small("mixture"), tmp_path, device="cpu", resume=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_checkpoint_of_another_run_is_not_resumed(tmp_path: Path, checkpoints: dict[str, Path]) -> None:
+    train(small("mixture"), tmp_path, device="cpu")
+    (tmp_path / "last.pt").write_bytes(checkpoints["digits-plain"].read_bytes())
+    with pytest.raises(CheckpointError, match="not a checkpoint of this recipe"):
+        train(small("mixture", steps=9), tmp_path, device="cpu")
+
+
+def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gancross.trainer import loop
+
+    honest = loop.generator_step
+
+    def poisoned(players, recipe, **arguments):  # type: ignore[no-untyped-def]
+        measured = honest(players, recipe, **arguments)
+        if len(list((tmp_path / "checkpoints").glob("*.pt"))) == 3:
+            with torch.no_grad():
+                next(players.generator.parameters()).fill_(float("nan"))
+        return measured
+
+    monkeypatch.setattr(loop, "generator_step", poisoned)
+    with pytest.raises(DivergenceError, match="last good checkpoint is kept"):
+        train(small("mixture"), tmp_path, device="cpu", checkpoint_every=1)
+    assert checkpoint.load(tmp_path / "last.pt").step == 3
+
+
+def test_the_run_folder_holds_what_the_design_says(tmp_path: Path) -> None:
+    train(small("digits"), tmp_path, device="cpu", checkpoint_every=2, log_every=2)
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    steps = ("0000000002", "0000000004", "0000000006")
+    assert found == {"recipe.json", "status.json", "log.jsonl", "last.pt", ".lock"} | {
+        name for step in steps for name in (f"checkpoints/step-{step}.pt", f"samples/step-{step}.png")
+    }
+    assert [line["step"] for line in log(tmp_path)] == [2, 4, 6]
+    assert log(tmp_path)[0]["gamma"] == 0.1 and log(tmp_path)[0]["penalty"] > 0
+    assert json.loads((tmp_path / "recipe.json").read_text()) == small("digits").to_dict()
+
+
+def test_the_data_order_is_a_function_of_seed_and_epoch(tmp_path: Path) -> None:
+    from gancross.data.sets import FiniteReals
+
+    reals = FiniteReals(array=torch.arange(10, dtype=torch.uint8).reshape(10, 1, 1, 1))
+    batches = reals.batches(seed=1, batch_size=3, start=0)
+    first = [next(batches).flatten().tolist() for _ in range(9)]
+    for start in range(9):
+        assert next(reals.batches(seed=1, batch_size=3, start=start)).flatten().tolist() == first[start]
+    for epoch in (first[:3], first[3:6], first[6:]):
+        assert len({item for batch in epoch for item in batch}) == 9  # none twice within an epoch
+    assert first[:3] != first[3:6]
+    with pytest.raises(UsageError, match="batch_size=10"):
+        next(reals.batches(seed=1, batch_size=11, start=0))
+
+
+def test_the_average_of_the_weights_is_what_is_evaluated(tmp_path: Path) -> None:
+    """w̄ ← β w̄ + (1−β) w from the initial weights on, done again here from the raw run's checkpoints."""
+    beta = 0.75
+    train(small("digits"), tmp_path / "raw", device="cpu", checkpoint_every=1)
+    averaged = train(small("digits", ema=beta), tmp_path / "ema", device="cpu")
+    steps = sorted((tmp_path / "raw" / "checkpoints").glob("*.pt"))
+    states = [checkpoint.load(path).generator_state for path in steps]
+    loaded = checkpoint.load(averaged)
+    assert loaded.weights == "ema" and checkpoint.load(tmp_path / "raw" / "last.pt").weights == "raw"
+    last = loaded.training["generator"]
+    initial = Stream(0, "weights", "generator").torch_generator()
+    first = models.initialised(loaded.generator, initial).state_dict()
+    for key, value in loaded.generator_state.items():
+        assert torch.equal(last[key], states[-1][key])  # the raw run goes on beneath
+        if "running" in key or "tracked" in key:
+            assert torch.equal(value, states[-1][key])
+            continue
+        expected = first[key]
+        for state in states:
+            expected = beta * expected + (1 - beta) * state[key]
+        assert torch.allclose(value, expected, atol=1e-6)
+
+
+def test_collapse_is_seen() -> None:
+    from gancross.data.mixture import means
+    from gancross.trainer.monitors import collapsed, mixture_figures, spread
+
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.from_numpy(means()).float()
+    real = centres[torch.randint(7, (500,), generator=generator)]
+    for modes, expected in ((7, False), (3, False), (2, True), (1, True)):
+        fake = centres[torch.arange(500) % modes]
+        figures = mixture_figures(fake) | {"spread": float(spread(fake) / spread(real))}
+        assert collapsed(figures) == expected
+        assert figures["modes"] == modes and figures["within_3_std"] == 1 and figures["plane_distance"] < 1e-6
+    assert spread(real) == pytest.approx(float(real.var(0, correction=0).mean().sqrt()))
+    assert collapsed({"spread": 0.2}) and not collapsed({"spread": 0.3})
+
+
+@pytest.mark.slow
+def test_the_mixture_recipe_finds_all_seven_modes(tmp_path: Path) -> None:
+    train(recipe("mixture").with_changes({"steps": 5000}), tmp_path, device="cpu", checkpoint_every=5000)
+    last = log(tmp_path)[-1]
+    assert last["modes"] == 7
+    assert last["within_0.1"] > 0.7
+    assert last["plane_distance"] < 0.05

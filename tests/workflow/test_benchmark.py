@@ -1,0 +1,346 @@
+"""Benchmarks from a file: what it may say, what runs, what resumes, what a cluster does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from paths import ROOT
+from PIL import Image
+from processes import LIMIT, environment, running
+from torch.utils.flop_counter import FlopCounterMode
+
+from gancross import models
+from gancross.checkpoint.file import load
+from gancross.cli.main import main
+from gancross.data import catalogue
+from gancross.errors import DataError, GancrossError, ResourceError, UsageError
+from gancross.evaluator.result.result import load_result
+from gancross.machine.devices import shared_devices
+from gancross.trainer.loop import train
+from gancross.trainer.recipes.paper import RECIPES, recipe
+from gancross.trainer.run.interruption import StopRequest
+from gancross.trainer.run.lock import locked
+from gancross.workflow import benchmark as runner
+from gancross.workflow import processes
+from gancross.workflow.benchmark import run_benchmark, train_all
+from gancross.workflow.execution import Ended, Execution
+from gancross.workflow.plan import is_finished, planned_variants, run_folder
+from gancross.workflow.spec import PlannedRun, load_spec, parse_spec
+from gancross.workflow.work import estimated_work
+
+TINY: dict[str, Any] = {
+    "name": "tiny",
+    "recipe": "digits",
+    "set": {"width": 4, "batch_size": 16, "steps": 4},
+    "seeds": 2,
+    "variants": {"plain": {"regularizer": "none"}, "regularized": {"gamma": 0.5, "seeds": [7]}},
+    "crosstest": {"num_samples": 60, "norm_check": False, "controls": False},
+}
+
+
+def same(a: Path, b: Path) -> bool:
+    """Whether two checkpoints hold the same weights, bit by bit."""
+    one, other = load(a), load(b)
+    return (
+        all(
+            torch.equal(getattr(one, state)[key], tensor)
+            for state in ("generator_state", "discriminator_state")
+            for key, tensor in getattr(other, state).items()
+        )
+        and one.step == other.step
+    )
+
+
+def test_a_specification_becomes_runs() -> None:
+    spec = parse_spec(TINY)
+    assert [run.name for run in spec.runs] == ["plain-seed0", "plain-seed1", "regularized"]
+    assert [run.recipe.seed for run in spec.runs] == [0, 1, 7]
+    assert {run.recipe.width for run in spec.runs} == {4}
+    assert spec.runs[0].recipe.regularizer == "none" and spec.runs[2].recipe.gamma == 0.5
+    assert spec.crosstest.num_samples == 60
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"variant": {}}, "did you mean 'variants'"),
+        ({"variants": {}}, "at least one"),
+        ({"variants": {"a": {"gama": 1.0}}}, "variants.a: unknown recipe key 'gama': did you mean 'gamma'"),
+        ({"variants": {"a": {"gamma": "much"}}}, "variants.a: gamma must be"),
+        ({"variants": {"../a": {}}}, "letters, digits"),
+        ({"variants": {"a": 1}}, "must be a table"),
+        ({"variants": {"a": {}, "b": {}}}, "are the same run"),
+        ({"variants": {"a": {"seed": 3}}}, "seeds = "),
+        ({"variants": {"a": {"seeds": [1, 1]}}}, "twice"),
+        ({"seeds": 0}, "how many"),
+        ({"seeds": [-1]}, "integers"),
+        ({"recipe": "digts"}, "did you mean 'digits'"),
+        ({"crosstest": {"samples": 3}}, "num_samples"),
+        ({"crosstest": {"num_samples": True}}, "must be a int"),
+        ({"crosstest": {"norm": "both"}}, "'eval' or 'batch'"),
+        ({"crosstest": {"num_samples": 0}}, "crosstest: the number of samples must be at least 1"),
+        ({"crosstest": {"seed": -1}}, "crosstest: the seed"),
+        ({"crosstest": {"metrics": ["fdi"]}}, "crosstest: unknown metric 'fdi': did you mean 'fid'"),
+        ({"crosstest": {"kid_subset_size": 1}}, "kid_subset_size"),
+        ({"name": "a/b"}, "letters, digits"),
+    ],
+)
+def test_what_a_specification_may_not_say(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said.replace("(", r"\(")):
+        parse_spec(TINY | change)
+
+
+def test_files_are_read_or_named(tmp_path: Path) -> None:
+    path = tmp_path / "gamma.toml"
+    path.write_text('recipe = "digits"\n[variants.a]\ngamma = 0.5\n')
+    assert load_spec(path).name == "gamma"
+    path.write_text("recipe = \n")
+    with pytest.raises(UsageError, match=r"gamma.toml: not TOML"):
+        load_spec(path)
+    with pytest.raises(UsageError, match="no such file"):
+        load_spec(tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.toml")))
+def test_the_projects_own_specifications_are_sound(path: Path, tmp_path: Path) -> None:
+    assert all(variant.steps_left > 0 for variant in planned_variants(load_spec(path), tmp_path))
+
+
+def test_work_is_what_the_networks_do() -> None:
+    """One step of the plain algorithm, run for real under torch's counter."""
+    chosen = recipe("cifar10-dcgan").with_changes({"width": 4, "batch_size": 8, "normalization": "none"})
+    for changes in ({}, {"regularizer": "none"}, {"objective": "wgan-gp"}, {"n_phi": 3}):
+        one = chosen.with_changes(changes)
+        work = estimated_work(one, shape=(3, 32, 32))
+        generator, discriminator = (
+            models.skeleton(architecture)
+            for architecture in models.pair(
+                one.network,
+                models.Shape(
+                    sample=(3, 32, 32), latent_dim=one.latent_dim, width=one.width,
+                    normalization=one.normalization, activation=one.activation,
+                ),
+            )
+        )  # fmt: skip
+        counter = FlopCounterMode(display=False)
+        with counter:
+            discriminator(generator(torch.empty(8, one.latent_dim, device="meta"))).sum().backward()
+        forward_and_backward = counter.get_total_flops()
+        assert forward_and_backward < work.step_flop < 12 * one.n_phi * forward_and_backward
+        assert work.total_flop == work.step_flop * one.steps
+        assert work.parameters_generator == sum(one.numel() for one in generator.parameters())
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_can_be_estimated(name: str) -> None:
+    one = recipe(name).with_changes({"width": 4, "batch_size": 8})
+    shape = catalogue.known_shape(one.data, image_size=one.image_size)
+    assert shape is not None and estimated_work(one, shape=shape).step_flop > 0
+
+
+def test_known_shapes_are_those_of_the_data() -> None:
+    for name in ("mixture", "digits"):
+        assert catalogue.known_shape(name, image_size=None) == catalogue.load(name).shape
+    assert catalogue.known_shape("folder:x", image_size=None) is None
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_the_shape_of_a_folder_is_that_of_its_first_image(tmp_path: Path, mode: str) -> None:
+    place = tmp_path / "images" / "train" / "cats"
+    place.mkdir(parents=True)
+    (place / "a.txt").write_text("no image")
+    name = f"folder:{tmp_path / 'images'}"
+    assert catalogue.known_shape(name, image_size=None) is None
+    for number in range(4):
+        Image.new(mode, (12, 10)).save(place / f"{number}.png")
+    assert catalogue.known_shape(name, image_size=None) == catalogue.load(name).shape
+    assert catalogue.known_shape(name, image_size=8) == catalogue.load(name, image_size=8).shape
+    (place / "0.png").write_bytes(b"torn")
+    with pytest.raises(DataError, match=r"0\.png"):
+        catalogue.known_shape(name, image_size=None)
+
+
+def test_a_dry_run_touches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "s.toml"
+    spec.write_text('recipe = "cifar10-dcgan"\nseeds = 3\n[variants.a]\n[variants.b]\nregularizer = "none"\n')
+    with pytest.raises(SystemExit) as left:
+        main(["benchmark", str(spec), "--dry-run", "--out", str(tmp_path / "out")])
+    assert not left.value.code and [path.name for path in tmp_path.iterdir()] == ["s.toml"]
+    shown = capsys.readouterr().out
+    assert "6 runs" in shown and "3 new" in shown
+
+
+def test_what_is_missing_is_trained_and_what_is_there_is_kept(tmp_path: Path) -> None:
+    spec = parse_spec(TINY)
+    out = tmp_path / "out"
+    half = run_folder(out, spec.runs[1])
+    train(spec.runs[1].recipe.with_changes({"steps": 2}), half, device="cpu", checkpoint_every=1)
+    execution = Execution(jobs=2, device="cpu", log_every=1)
+    seen: dict[str, int] = {}
+    found = run_benchmark(
+        spec, out, execution=execution, progress=lambda what, done, n: seen.update({what: done})
+    )
+    assert all(is_finished(run, run_folder(out, run)) for run in spec.runs)
+    assert seen["training plain-seed1"] == 4
+    assert found.record.is_file() and found.markdown.is_file() and "<html" in found.html.read_text()
+    result = load_result(found.record)
+    methods = {one["name"]: one["method"] for one in result.document["contestants"]}
+    assert methods == {"plain-seed0": "plain", "plain-seed1": "plain", "regularized": "regularized"}
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")}
+    again = run_benchmark(spec, out, execution=execution)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")} == before
+    assert again.result.to_dict() | {"provenance": 0} == result.to_dict() | {"provenance": 0}
+    alone = train(spec.runs[1].recipe, tmp_path / "alone", device="cpu")
+    assert same(alone, half / "last.pt"), "a resumed run ends as an unbroken one"
+
+
+def test_runs_divide_the_gpus_among_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    at_work: dict[str, str] = {}
+    most = []
+
+    def pretend(run: PlannedRun, folder: Path, execution: Execution, request: StopRequest) -> Ended:
+        assert execution.device not in at_work.values(), "two runs on one GPU while another is free"
+        at_work[run.name] = execution.device
+        most.append(len(at_work))
+        time.sleep(0.02)
+        del at_work[run.name]
+        return Ended(name=run.name)
+
+    monkeypatch.setattr(runner, "run_as_process", pretend)
+    runs = parse_spec(TINY | {"seeds": 3}).runs
+    for name, expected in {"auto": ["cuda:0", "cuda:1"], "cuda": ["cuda:0", "cuda:1"], "cuda:1": ["cuda:1"],
+                           "cpu": ["cpu"]}.items():  # fmt: skip
+        assert shared_devices(name) == expected
+    train_all(runs, tmp_path, execution=Execution(device="cuda"))
+    assert len(most) == len(runs) and max(most) <= 2
+    most.clear()
+    train_all(runs, tmp_path, execution=Execution(device="cuda:1"))
+    assert most == [1] * len(runs)
+
+
+def test_one_failing_run_does_not_stop_the_others(tmp_path: Path) -> None:
+    spec = parse_spec(TINY | {"variants": {"plain": {"regularizer": "none"}}})
+    occupied = run_folder(tmp_path, spec.runs[0])
+    occupied.mkdir(parents=True)
+    (occupied / "thesis.txt").write_text("keep me")
+    with pytest.raises(GancrossError, match=r"run 'plain-seed0': .*not the folder of a run") as failed:
+        run_benchmark(spec, tmp_path, execution=Execution(jobs=1, device="cpu"))
+    assert failed.value.exit_code == 2
+    assert all(is_finished(run, run_folder(tmp_path, run)) for run in spec.runs[1:])
+    assert (occupied / "thesis.txt").read_text() == "keep me"
+
+
+def test_variants_on_different_data_need_to_be_told(tmp_path: Path) -> None:
+    document = TINY | {"variants": {"a": {}, "b": {"recipe": "mixture"}}}
+    spec = parse_spec(document | {"set": {"width": 4, "batch_size": 16, "steps": 2}, "seeds": 1})
+    with pytest.raises(UsageError, match=r"different data \(digits, mixture\)"):
+        run_benchmark(spec, tmp_path, execution=Execution(jobs=1, device="cpu"))
+
+
+def test_what_the_cross_test_needs_is_looked_for_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
+    (tmp_path / "images").mkdir()
+    for number in range(12):
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(tmp_path / "images" / f"{number}.png")
+    for data, said in (("cifar10", "download"), (f"folder:{tmp_path / 'images'}", "Inception weights")):
+        spec = parse_spec({
+            "recipe": "cifar10-dcgan", "set": {"data": data}, "variants": {"a": {}},
+            "crosstest": {"metrics": ["fid"]},
+        })  # fmt: skip
+        with pytest.raises(ResourceError, match=said):
+            run_benchmark(
+                spec, tmp_path / "out", execution=Execution(jobs=1, device="cpu", data_root=tmp_path / "none")
+            )
+    few = parse_spec(TINY | {"crosstest": {"num_samples": 60, "metrics": ["kid"]}})
+    with pytest.raises(UsageError, match="'plain-seed0': 60 samples, metric 'kid' needs at least 1000"):
+        run_benchmark(few, tmp_path / "out", execution=Execution(jobs=1, device="cpu"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_second_benchmark_in_a_folder_is_turned_away(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(ResourceError, match="another run is at work here"):
+        run_benchmark(parse_spec(TINY), tmp_path, execution=Execution(jobs=1, device="cpu"))
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_talkative_run_ends_and_its_last_line_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than a pipe holds, as a download's progress bar writes."""
+    talk = "import sys; sys.stderr.write('x' * 200_000 + '\\nError: disk full'); sys.exit(5)"
+    monkeypatch.setattr(processes, "command", lambda *_: [sys.executable, "-c", talk])
+    run = parse_spec(TINY).runs[0]
+    ended = processes.run_as_process(run, tmp_path, Execution(device="cpu"), StopRequest())
+    assert ended == Ended(name=run.name, exit_code=5, message="disk full")
+
+
+def test_a_cluster_needs_an_address_that_answers(tmp_path: Path) -> None:
+    runs = parse_spec(TINY).runs
+    with pytest.raises(UsageError, match="--backend dask"):
+        train_all(runs, tmp_path, execution=Execution(backend="dask"))
+    with pytest.raises(UsageError, match="--scheduler"):
+        train_all(runs, tmp_path, execution=Execution(scheduler="tcp://127.0.0.1:1"))
+    for address in ("127.0.0.1:1", "ray://127.0.0.1:1"):
+        with pytest.raises(ResourceError, match=f"Ray cluster {address}: does not answer: .*refused"):
+            train_all(runs, tmp_path, execution=Execution(backend="ray", scheduler=address))
+    for address in ("node1", "node1:", ":6379", "node1:99999"):
+        with pytest.raises(UsageError, match="HOST:PORT"):
+            train_all(runs, tmp_path, execution=Execution(backend="ray", scheduler=address))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_real_dask_cluster_trains_the_same_runs(tmp_path: Path) -> None:
+    program = f"""
+import json, sys
+from pathlib import Path
+from distributed import LocalCluster
+from gancross.workflow import processes, runner
+from gancross.workflow.execution import Ended, Execution
+from gancross.workflow.benchmark import train_all
+from gancross.workflow.spec import parse_spec
+
+if __name__ == "__main__":
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        execution = Execution(backend="dask", scheduler=cluster.scheduler_address, device="cpu")
+        train_all(parse_spec(json.loads({json.dumps(TINY)!r})).runs, Path(sys.argv[1]), execution=execution)
+"""
+    script = tmp_path / "cluster.py"
+    script.write_text(program)
+    with running([str(script), str(tmp_path / "dask")], env=environment()) as cluster:
+        assert cluster.process.wait(LIMIT) == 0, cluster.ended().err[-2000:]
+    spec = parse_spec(TINY)
+    train_all(spec.runs[:1], tmp_path / "here", execution=Execution(jobs=1, device="cpu"))
+    there, here = (run_folder(tmp_path / place, spec.runs[0]) / "last.pt" for place in ("dask", "here"))
+    assert same(there, here)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_saves_every_run_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    spec = tmp_path / "s.toml"
+    spec.write_text(
+        'recipe = "digits"\nseeds = 2\n[set]\nwidth = 4\nbatch_size = 16\nsteps = 100000\n[variants.a]\n'
+    )
+    out = tmp_path / "out"
+    arguments = ["benchmark", str(spec), "--out", str(out), "--device", "cpu", "--log-every", "1"]
+    logs = [out / "runs" / f"a-seed{seed}" / "log.jsonl" for seed in (0, 1)]
+    with running(["-m", "gancross", *arguments], env=environment()) as parent:
+        deadline = time.monotonic() + 120
+        while not all(log.exists() and log.stat().st_size for log in logs) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        os.killpg(parent.process.pid, signal.SIGINT)
+        assert parent.process.wait(LIMIT) == 130, parent.ended().err
+        complaint = parent.ended().err
+    assert complaint.strip().splitlines()[-1] == "Error: stopped; the same command goes on from here"
+    assert all((log.parent / "last.pt").is_file() for log in logs)
