@@ -17,6 +17,7 @@ import torch
 
 from gancross import models
 from gancross.checkpoint import file as checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.data import catalogue
 from gancross.data.sets import to_network
 from gancross.errors import Interrupted, UsageError
@@ -145,7 +146,7 @@ def _silent(_: str) -> None:
 @contextmanager
 def _opened(
     folder: RunFolder, recipe: Recipe, processes: Processes, *, resume: bool, note: Note | None
-) -> Iterator[checkpoint.Checkpoint | None]:
+) -> Iterator[Checkpoint | None]:
     """The checkpoint to go on from; the first process holds the folder and hands it to the others."""
     if not processes.first:
         content = processes.from_first(b"")

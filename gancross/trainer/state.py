@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gancross import models
-from gancross.checkpoint.file import Checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.data.sets import WHOLE, DataSet, to_canonical
 from gancross.errors import CheckpointError, DivergenceError
 from gancross.machine.distributed import ALONE, Processes
