@@ -58,6 +58,7 @@ class _Copier:
         kind = type(value)
         if isinstance(value, torch.Tensor):
             self._check_tensor(value)
+            return value.detach()
         elif kind in (dict, OrderedDict):
             assert isinstance(value, dict)
             items = dict.items(value)  # an OrderedDict can carry an attribute of that name

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bombs import bomb, colliding, cyclic, deep, laughing
+from bombs import bomb, colliding, copied_attributes, copied_dictionary, cyclic, deep, laughing
 
 
 class WritesAMarker:
@@ -216,14 +216,18 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
             ahead(good, b"ccollections\nOrderedDict\n}(K\x01K\x02u\x85R"), "arguments that no checkpoint needs"),
         "storage of eight gigabytes": (
             ahead(good, b"ctorch\nFloatStorage\nJ\xff\xff\xff\x7f\x85R"), "arguments that no checkpoint needs"),
-        "keys that collide": (rezipped(good, pickled=colliding(100_000)), "too large a one"),
+        "a large dictionary copied ten thousand times": (rezipped(good, pickled=copied_dictionary(10_000)),
+            "arguments that no checkpoint needs"),
+        "a large dictionary of attributes ten thousand times": (
+            rezipped(good, pickled=copied_attributes(10_000)), "another kind"),
+        "keys that collide": (rezipped(good, pickled=colliding(100_000)), "an integer of up to 60 bits"),
         "tuples for keys": (resaved(good, put("training", {(1, 2): 3})), "a key of type tuple"),
         "memo at two billion": (
             rezipped(good, pickled=b"\x80\x02}r\xff\xff\xff\x7f."), "the tensors' storages"),
         "object with another state": (
             ahead(good, b"ccollections\nOrderedDict\n)R}X\x05\x00\x00\x00itemsNsb"), "another kind"),
         "storage that claims more than there is": (
-            repickled(good, b"K\x10tq", b"M\xe8\x03tq"), "not the whole of its storage"),
+            repickled(good, b"K\x10tq", b"M\xe8\x03tq"), "not those in the zip"),
         "part of a storage": (
             resaved(good, put("training", {"a": torch.zeros(3)[:2]})), "not the whole of its storage"),
         "integer of 600 digits": (resaved(good, put("step", 10**600)), "more than 60 bits"),
