@@ -259,6 +259,8 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
         "text with half a surrogate": (resaved(good, put("method", "\ud800")), r"\ud800"),
         "key that clears the screen": (
             resaved(good, put("\x1b[2J", 1)), r"\x1b[2J"),
+        "class for a value": (
+            repickled(good, b"X\x04\x00\x00\x00tanh", b"ccollections\nOrderedDict\n"), "an object of type type"),
         "set": (resaved(good, put("training", {"a": {1}})), "set"),
         "bytes": (resaved(good, put("training", {"a": b"x"})), "encode"),
         "two weights in one place": (resaved(good, aliased), "share their memory"),
