@@ -127,7 +127,7 @@ def crosstest(
         judged = score_all(
             sources, judges, seed=seed, shape=reals.shape, device=target,
             batch_size=batch_size or CHUNK, norm=norm, norm_check=norm_check, quantize=quantize,
-            watch=fidelity, progress=progress if processes.first else None,
+            watch=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
         measured = fidelity.record()
     asked = Asked(
@@ -135,7 +135,7 @@ def crosstest(
         norm_check=norm_check, no_training=no_training,
     )  # fmt: skip
     found: dict[str, Any] = {}
-    if processes.first:
+    if processes.is_rank_zero:
         found = document(contestants, judged, reals=reals, test=test, asked=asked)
         found |= {key: value for key, value in measured.items() if key.startswith("fidelity")}
         found["protocol"]["fidelity"] = measured["protocol"]
@@ -158,7 +158,7 @@ def shared(result: Result, processes: Processes) -> Result:
     """The first process's result, on every process."""
     if processes.size == 1:
         return result
-    return Result(json.loads(processes.from_first(result.to_json().encode())))
+    return Result(json.loads(processes.broadcast_from_rank0(result.to_json().encode())))
 
 
 def load_reals(

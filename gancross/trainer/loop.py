@@ -109,7 +109,7 @@ def train(
     folder = RunFolder(Path(out), observers)
     target = processes.device(resolve_device(device))
     check_divisible(recipe, processes.size)
-    with processes.in_turn(download):
+    with processes.rank_zero_first(download):
         data = catalogue.load(
             recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
         )
@@ -122,7 +122,7 @@ def train(
     )  # fmt: skip
     with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
         players = make_players(recipe, architectures, target)
-        told = note if note is not None and processes.first else _silent
+        told = note if note is not None and processes.is_rank_zero else _silent
         told(described(players.route, recipe))
         if compile:
             route, how = with_compiler(players.route, players.discriminator, recipe)
@@ -133,7 +133,7 @@ def train(
             players=players, average=make_average(recipe, players.generator), processes=processes,
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed)
-        shown = progress if processes.first else None
+        shown = progress if processes.is_rank_zero else None
         with only_deterministic(deterministic), kept_memory():
             _loop(run, start, every=every, log_every=log_every, progress=shown)
     return folder.last
@@ -148,13 +148,13 @@ def _opened(
     folder: RunFolder, recipe: Recipe, processes: Processes, *, resume: bool, note: Note | None
 ) -> Iterator[Checkpoint | None]:
     """The checkpoint to go on from; the first process holds the folder and hands it to the others."""
-    if not processes.first:
-        content = processes.from_first(b"")
+    if not processes.is_rank_zero:
+        content = processes.broadcast_from_rank0(b"")
         yield checkpoint.from_bytes(content, folder.last) if content else None
         return
     with folder.opened(recipe, resume=resume, note=note) as resumed:
         if processes.size > 1:
-            processes.from_first(b"" if resumed is None else checkpoint.to_bytes(resumed))
+            processes.broadcast_from_rank0(b"" if resumed is None else checkpoint.to_bytes(resumed))
         yield resumed
 
 
@@ -175,12 +175,12 @@ def _loop(run: Run, start: int, *, every: int, log_every: int, progress: Progres
                 logged_step, logged_at = step, now
             milestone = step % every == 0 or step == recipe.steps
             overdue = time.monotonic() - saved_at > LONGEST_UNSAVED
-            signal_number, due = run.processes.highest(request.signal_number or 0, overdue)
+            signal_number, due = run.processes.all_reduce_max(request.signal_number or 0, overdue)
             stopping = signal_number > 0 and step < recipe.steps
             if milestone or stopping or due:
                 run.share_buffers()
                 check_finite(run, step)
-                if run.processes.first:
+                if run.processes.is_rank_zero:
                     if milestone:  # drawn before it is saved: a run killed in between draws it again
                         draw(run, step)
                     run.folder.save(snapshot(run, step), milestone=milestone)

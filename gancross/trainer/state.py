@@ -67,7 +67,7 @@ class Run:
         """Batch norm's averages, which every process takes of its own part, become those of the first."""
         networks = (self.players.generator, self.players.discriminator, self.average)
         held = [buffer for network in networks if network is not None for buffer in network.buffers()]
-        self.processes.copy_from_first(held)
+        self.processes.copy_from_rank0(held)
 
 
 def make_players(

@@ -72,7 +72,7 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
         extractor = load_extractor(plan.extractor, shape=shape, weights=plan.weights, device=device)
         made = Fidelity(plan, extractor, counts=counts, data_sha256=array_sha256(test), statistics=given)
         # Caches may differ from machine to machine, or from one moment to the next.
-        needs_data = current().from_first(b"1" if made.needs_data else b"0") == b"1"
+        needs_data = current().broadcast_from_rank0(b"1" if made.needs_data else b"0") == b"1"
         return cls(fidelity=made, save_to=save_to, needs_data=needs_data)
 
     def __enter__(self) -> Self:
@@ -100,7 +100,7 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
         if self._latest is None:
             return
         (label, rows), self._latest = self._latest, None
-        if current().first:
+        if current().is_rank_zero:
             self.fidelity.take(label, rows)
         else:
             self._held.append(rows.cpu())
@@ -112,8 +112,8 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
         self._settle()
         rows = torch.cat(self._held) if self._held else torch.empty(0, self.fidelity.width)
         self._held.clear()
-        for part in current().from_others(rows):
-            if current().first:
+        for part in current().rows_of_other_ranks(rows):
+            if current().is_rank_zero:
                 for chunk in torch.split(part, CHUNK):
                     self.fidelity.take(label, chunk)
 
@@ -126,7 +126,7 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
 
         The first process alone knows them.
         """
-        if self.fidelity is None or not current().first:
+        if self.fidelity is None or not current().is_rank_zero:
             return {"fidelity": None, "fidelity_reason": NOT_ASKED, "protocol": None, "flags": []}
         figures = self.fidelity.finish()
         if self.save_to is not None:

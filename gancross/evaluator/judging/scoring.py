@@ -118,7 +118,7 @@ def score_all(
             if progress is not None:
                 progress(shown(source.label), source.n * place // len(numbers), source.n)
         for (judge, mode), one in zip(modes, passes, strict=True):
-            whole = processes.gathered(one.finish().double().cpu())
+            whole = processes.all_gather(one.finish().double().cpu())
             raw[mode].setdefault(judge.name, {})[source.label] = whole
         if watch is not None:
             watch.finish_source(source.label)

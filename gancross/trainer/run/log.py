@@ -34,7 +34,7 @@ def log(run: Run, step: int, measured: Measured, *, samples_per_second: float) -
                 f"{run.folder.root}: diverged: {name} is {value} at step {step}; the last good checkpoint"
                 " is kept. Try a lower learning_rate or a larger gamma"
             )
-    if not run.processes.first:
+    if not run.processes.is_rank_zero:
         return figures
     made = generated(run, "monitor", MONITORED)
     figures["spread"] = float(spread(to_network(made, DATA_RANGE))) / max(figures.pop("spread_real"), TINY)
