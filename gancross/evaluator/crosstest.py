@@ -26,7 +26,6 @@ from gancross.evaluator.result.document import Asked, document
 from gancross.evaluator.result.result import Result
 from gancross.machine.devices import only_deterministic, resolve_device
 from gancross.machine.distributed import Processes, current, joined
-from gancross.machine.memory import kept_memory
 from gancross.version import __version__
 
 Data = str | torch.Tensor | np.ndarray[Any, Any]
@@ -122,7 +121,7 @@ def crosstest(
         metrics, sources=sources, test=test, device=target, weights=feature_weights,
         statistics=fid_statistics, save_to=save_fid_statistics, kid_subset_size=kid_subset_size,
     )  # fmt: skip
-    with only_deterministic(deterministic), kept_memory(), fidelity, evaluating(modules, target):
+    with only_deterministic(deterministic), fidelity, evaluating(modules, target):
         check_fit(contestants, shape=reals.shape, device=target)
         judged = score_all(
             sources, judges, seed=seed, shape=reals.shape, device=target,

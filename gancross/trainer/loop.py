@@ -23,7 +23,6 @@ from gancross.data.sets import to_network
 from gancross.errors import Interrupted, UsageError
 from gancross.machine.devices import only_deterministic, resolve_device
 from gancross.machine.distributed import Processes, current, joined
-from gancross.machine.memory import kept_memory
 from gancross.trainer.gradient.route import described, with_compiler
 from gancross.trainer.monitors import spread
 from gancross.trainer.objective.noise import check_divisible, distinct_samples
@@ -134,7 +133,7 @@ def train(
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed)
         shown = progress if processes.is_rank_zero else None
-        with only_deterministic(deterministic), kept_memory():
+        with only_deterministic(deterministic):
             _loop(run, start, every=every, log_every=log_every, progress=shown)
     return folder.last
 
