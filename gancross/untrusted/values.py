@@ -82,7 +82,7 @@ class _Copier:
             if len(value) > LONGEST_TEXT:
                 raise RefusedArchive(f"a text of {len(value):,} characters")
             if _CONTROLS.search(value):
-                raise RefusedArchive(f"a text with control characters: {shown(value)}")
+                raise RefusedArchive(f"a text with control characters: {short_repr(value)}")
         elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
             raise RefusedArchive("an integer of more than 60 bits")
         return value
@@ -101,6 +101,6 @@ _SHORT.maxstring = _SHORT.maxother = 60
 _SHORT.maxlevel = 2
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """A value in a message: short, on one line, without a control character."""
     return _SHORT.repr(value)

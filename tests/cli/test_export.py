@@ -59,7 +59,7 @@ def test_what_export_refuses(checkpoints: dict[str, Path], tmp_path: Path) -> No
     link.symlink_to(original)
     for out, said in (
         (original, "the checkpoint itself"), (link, "the checkpoint itself"), (tmp_path, "ends in"),
-        (tmp_path / "model.onnx", "ends in"), (tmp_path / "no" / "such.pt", "is no folder"),
+        (tmp_path / "model.onnx", "ends in"), (tmp_path / "no" / "such.pt", "does not exist"),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=said):
             run("export", original, "--out", out)

@@ -99,7 +99,7 @@ BAD = [
     ("figure fig1 missing", 2, "no such folder"),
     ("figure fig1 MODEL", 2, "is a file"),
     ("figure fig5 --out x.jpg", 2, "ends in .png, .svg, .pdf"),
-    ("figure fig5 --steps 1,x", 2, "numbers with commas"),
+    ("figure fig5 --steps 1,x", 2, "numbers separated by commas"),
     ("figure fig5 --seed -1", 2, "seed must be"),
 ]
 

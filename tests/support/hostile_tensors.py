@@ -148,7 +148,7 @@ def cases(good: bytes) -> dict[str, tuple[bytes, str]]:
         "four-bit floats": (rewritten(good, entry("dtype", "F4")), "safetensors cannot load it"),
         "complex numbers": (rewritten(good, entries(dtype="C64", shape=[4])), "complex64"),
         "dtype of a list": (rewritten(good, entry("dtype", [])), "safetensors cannot load it"),
-        "integers for weights": (rewritten(good, entry("dtype", "I32")), "should be"),
+        "integers for weights": (rewritten(good, entry("dtype", "I32")), "expected"),
         "NaN weight": (rewritten(good, nothing, lone_nan), "NaN"),
         "no metadata": (rewritten(good, lambda header: header.pop("__metadata__")), "no metadata"),
         "metadata of numbers": (rewritten(good, metadata("step", 1)), "no metadata"),
@@ -162,8 +162,8 @@ def cases(good: bytes) -> dict[str, tuple[bytes, str]]:
         "tensor of no network": (rewritten(good, renamed("optimizer.0")), "neither network"),
         "tensor that clears the screen": (rewritten(good, renamed("\x1b[2J")), r"\x1b[2J"),
         "tensor with a long name": (rewritten(good, renamed("x" * 10**6)), "refused"),
-        "tensor of another key": (rewritten(good, renamed("generator.surprise")), "the keys of"),
-        "values that are a list": (texted(good, lambda _: "[1, 2]"), "another kind"),
+        "tensor of another key": (rewritten(good, renamed("generator.surprise")), "the keys of the weights"),
+        "values that are a list": (texted(good, lambda _: "[1, 2]"), "other keys"),
         "values with a key twice": (texted(good, lambda text: text[:-1] + ', "step": 1}'), "key twice"),
         "values with NaN": (values(good, lambda loaded: loaded.update(threshold=float("nan"))), "NaN is no JSON"),
         "values beyond floats": (
@@ -174,8 +174,8 @@ def cases(good: bytes) -> dict[str, tuple[bytes, str]]:
         "integer of 100,000 digits": (
             texted(good, lambda text: text.replace('"step": 6', '"step": ' + "9" * 100_000)), "more than 60 bits"),
         "million values": (texted(good, lambda text: text[:-1] + ', "x": [' + "0," * 3 * 10**5 + "0]}"), "unfold"),
-        "values with optimizer states": (values(good, lambda loaded: loaded.update(training={"a": 1})), "another kind"),
-        "values with weights": (values(good, lambda loaded: loaded.update(generator_state={})), "another kind"),
+        "values with optimizer states": (values(good, lambda loaded: loaded.update(training={"a": 1})), "other keys"),
+        "values with weights": (values(good, lambda loaded: loaded.update(generator_state={})), "other keys"),
         "missing value": (values(good, lambda loaded: loaded.pop("threshold")), "threshold"),
         "unknown value": (values(good, lambda loaded: loaded.update(surprise=1)), "surprise"),
         "other architecture": (

@@ -80,7 +80,7 @@ def test_a_specification_becomes_runs() -> None:
         ({"variants": {"a": {}, "b": {}}}, "are the same run"),
         ({"variants": {"a": {"seed": 3}}}, "seeds = "),
         ({"variants": {"a": {"seeds": [1, 1]}}}, "twice"),
-        ({"seeds": 0}, "how many"),
+        ({"seeds": 0}, "their number"),
         ({"seeds": [-1]}, "integers"),
         ({"recipe": "digts"}, "did you mean 'digits'"),
         ({"crosstest": {"samples": 3}}, "num_samples"),
