@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,13 +23,12 @@ from gancross.evaluator.judging.samples import canonical_samples
 from gancross.evaluator.judging.sampling import chunks, fake_source
 from gancross.evaluator.judging.scoring import evaluating
 from gancross.trainer.loop import train
-from gancross.trainer.run import tracking as tensorboard
 from gancross.trainer.run.tracking import TensorBoard
 
 CPU = torch.device("cpu")
 
 
-def call(*arguments: str | Path) -> int:
+def call(*arguments: str | Path | int) -> int:
     with pytest.raises(SystemExit) as left:
         main([*map(str, arguments)])
     return int(left.value.code or 0)
@@ -144,7 +145,7 @@ def test_steps_are_parsed() -> None:
             parsed_steps(text)
 
 
-def events(folder: Path):  # type: ignore[no-untyped-def]
+def events(folder: Path) -> Any:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     return EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "tensors": 0}).Reload()
@@ -187,7 +188,7 @@ def test_a_finished_run_writes_no_more_events(tmp_path: Path) -> None:
 def test_without_tensorboard_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ResourceError):
         TensorBoard(tmp_path)
     assert call("train", "digits", "--out", tmp_path / "run", "--tensorboard", "-q") == 5
@@ -196,17 +197,8 @@ def test_without_tensorboard_the_error_says_what_to_install(
 
 
 def test_the_flag_writes_events(tmp_path: Path) -> None:
-    arguments = [
-        "--set",
-        "width=4",
-        "--set",
-        "batch_size=16",
-        "--steps",
-        2,
-        "--log-every",
-        1,
-        "--device",
-        "cpu",
-    ]
-    assert call("train", "digits", *arguments, "--tensorboard", "--out", tmp_path, "-q") == 0
+    settings = ["--set", "width=4", "--set", "batch_size=16", "--steps", "2", "--log-every", "1"]
+    assert (
+        call("train", "digits", *settings, "--device", "cpu", "--tensorboard", "--out", tmp_path, "-q") == 0
+    )
     assert [event.step for event in events(tmp_path / "tensorboard").Scalars("loss_generator")] == [1, 2]

@@ -24,6 +24,7 @@ from gancross.errors import UsageError
 from gancross.machine.distributed import ALONE, Processes, joined, process_count
 from gancross.trainer.loop import train
 from gancross.trainer.objective.noise import check_divisible
+from gancross.trainer.recipes.fields import Plain
 
 DEAD = "another process of this run died or hangs"
 
@@ -95,7 +96,9 @@ def test_batches_that_cannot_be_divided_are_refused() -> None:
     check_divisible(small("mixture", batch_size=32), 4)
     with pytest.raises(UsageError, match=r"batch_size 32 cannot .* 3 processes: use --set batch_size=33"):
         check_divisible(small("mixture", batch_size=32), 3)
-    noisy = {"regularizer": "none", "noise": "gaussian", "noise_variance": 0.1, "nsr": 16, "batch_size": 48}
+    noisy: dict[str, Plain] = {
+        "regularizer": "none", "noise": "gaussian", "noise_variance": 0.1, "nsr": 16, "batch_size": 48,
+    }  # fmt: skip
     with pytest.raises(UsageError, match=r"48 / nsr 16 = 3 distinct .* use --set batch_size=64"):
         check_divisible(small("mixture", **noisy), 2)
 

@@ -111,7 +111,8 @@ def two_ends(good: bytes) -> bytes:
 
 
 def first_weight(loaded: dict[str, Any]) -> str:
-    return next(key for key in loaded["generator_state"] if key.endswith("weight"))
+    state: dict[str, object] = loaded["generator_state"]
+    return next(key for key in state if key.endswith("weight"))
 
 
 def put(key: str, value: object) -> Callable[[dict[str, Any]], None]:
@@ -154,7 +155,7 @@ def script() -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.save(torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2)), buffer)
+        torch.jit.save(torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2)), buffer)  # type: ignore[no-untyped-call]
     return buffer.getvalue()
 
 

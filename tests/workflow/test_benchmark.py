@@ -25,6 +25,7 @@ from gancross.errors import DataError, GancrossError, ResourceError, UsageError
 from gancross.evaluator.result.result import load_result
 from gancross.machine.devices import shared_devices
 from gancross.trainer.loop import train
+from gancross.trainer.recipes.fields import Plain
 from gancross.trainer.recipes.paper import RECIPES, recipe
 from gancross.trainer.run.interruption import StopRequest
 from gancross.trainer.run.lock import locked
@@ -117,7 +118,8 @@ def test_the_projects_own_specifications_are_sound(path: Path, tmp_path: Path) -
 def test_work_is_what_the_networks_do() -> None:
     """One step of the plain algorithm, run for real under torch's counter."""
     chosen = recipe("cifar10-dcgan").with_changes({"width": 4, "batch_size": 8, "normalization": "none"})
-    for changes in ({}, {"regularizer": "none"}, {"objective": "wgan-gp"}, {"n_phi": 3}):
+    variants: list[dict[str, Plain]] = [{}, {"regularizer": "none"}, {"objective": "wgan-gp"}, {"n_phi": 3}]
+    for changes in variants:
         one = chosen.with_changes(changes)
         work = estimated_work(one, shape=(3, 32, 32))
         generator, discriminator = (

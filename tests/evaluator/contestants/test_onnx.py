@@ -36,7 +36,8 @@ def written(tmp_path: Path, **models: onnx.ModelProto) -> list[Path]:
 def in_torch(made: onnx.ModelProto) -> nn.Linear:
     """The module whose graph `linear` is."""
     array = onnx.numpy_helper.to_array(made.graph.initializer[0])
-    network = nn.Linear(*array.shape, bias=False)
+    rows, columns = array.shape
+    network = nn.Linear(rows, columns, bias=False)
     network.weight.data = torch.from_numpy(array.T.copy())
     return network
 
