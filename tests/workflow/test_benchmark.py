@@ -306,7 +306,8 @@ def test_a_real_dask_cluster_trains_the_same_runs(tmp_path: Path) -> None:
 import json, sys
 from pathlib import Path
 from distributed import LocalCluster
-from gancross.workflow import processes, runner
+from gancross.workflow import benchmark as runner
+from gancross.workflow import processes
 from gancross.workflow.execution import Ended, Execution
 from gancross.workflow.benchmark import train_all
 from gancross.workflow.spec import parse_spec

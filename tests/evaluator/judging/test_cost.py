@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from gancross import Contestant, crosstest
 from gancross.evaluator.fidelity import extractors
-from gancross.evaluator.judging.batch_norm_passes import memory_layout as layout
+from gancross.evaluator.judging import memory_layout as layout
 from gancross.evaluator.judging.batch_norm_passes import raw_scores
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scoring import evaluating

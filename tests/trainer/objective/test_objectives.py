@@ -8,7 +8,7 @@ import torch
 from gancross.checkpoint.contestant import SCORE_KINDS, Contestant
 from gancross.trainer.divergences import DIVERGENCES
 from gancross.trainer.objective.objectives import OBJECTIVES
-from gancross.trainer.recipes.recipe import recipe as recipes
+from gancross.trainer.recipes import recipe as recipes
 
 GENERATOR = torch.Generator().manual_seed(0)
 REAL = torch.randn(64, generator=GENERATOR, dtype=torch.float64)
