@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from gancross.evaluator.codec.fields import JsonObject, JsonValue, Spec, alternatives, specs
-from gancross.evaluator.statistics.confusion import Confusion
-from gancross.evaluator.statistics.estimates import Estimate, Missing, Proportion
+from gancross.evaluator.estimates import Estimate, Missing, Proportion
 
 NOT_RECORDED = "not measured"
 
@@ -27,9 +26,11 @@ def encode(value: object) -> JsonValue:
     if isinstance(value, Proportion):
         return {"count": value.count, "n": value.n, "rate": value.rate, "ci95": list(value.ci95)}
     if isinstance(value, Estimate):
-        return {"value": value.value, "ci95": list(value.ci95), **_object(value, without=("value", "low", "high"))}
-    if isinstance(value, Confusion):
-        return {"counts": encode(value.counts()), "rates": encode(value.rates()), **_object(value)}
+        return {
+            "value": value.value,
+            "ci95": list(value.ci95),
+            **_object(value, without=("value", "low", "high")),
+        }
     if dataclasses.is_dataclass(value) and not isinstance(value, Missing | type):
         return _object(value)
     if isinstance(value, Mapping):
@@ -48,7 +49,7 @@ def decode(kind: type[T], value: JsonValue) -> T:
     return decoded
 
 
-def _object(value: object, *, without: tuple[str, ...] = ()) -> JsonObject:
+def _object(value: Any, *, without: tuple[str, ...] = ()) -> JsonObject:
     entries: JsonObject = {}
     for spec in specs(type(value)):
         if spec.name not in without:
@@ -66,6 +67,8 @@ def _put(entries: JsonObject, spec: Spec, parent: object) -> None:
             _put_one(entries, key, entry)
     elif spec.how.nulls and isinstance(value, Mapping):
         entries[spec.key] = {name: _entry(entry, spec.how.nulls) for name, entry in value.items()}
+    elif spec.how.nulls:
+        entries[spec.key] = _entry(value, spec.how.nulls)
     else:
         _put_one(entries, spec.key, value)
 
@@ -92,7 +95,7 @@ def _inner(entries: JsonObject, name: str) -> JsonObject:
     return inner
 
 
-def _decode(kind: Any, value: Any) -> Any:
+def _decode(kind: Any, value: Any) -> Any:  # noqa: PLR0911  # one return a kind
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
         return _decode(arguments[0], value)
@@ -110,11 +113,12 @@ def _decode(kind: Any, value: Any) -> Any:
         return float(value) if kind is float else value
     if kind is Proportion:
         return Proportion(count=value["count"], n=value["n"])
-    ends = {"low": value["ci95"][0], "high": value["ci95"][1]} if issubclass(kind, Estimate) else {}
-    return kind(**_fields(kind, value, without=tuple(ends)), **ends)  # type: ignore[operator]
+    whole = typing.cast(type[Any], kind)
+    ends = dict(zip(("low", "high"), value["ci95"], strict=True)) if issubclass(whole, Estimate) else {}
+    return whole(**_fields(whole, value, without=tuple(ends)), **ends)
 
 
-def _fields(kind: type, entries: Mapping[str, Any], *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+def _fields(kind: type[Any], entries: Mapping[str, Any], *, without: tuple[str, ...] = ()) -> dict[str, Any]:
     return {
         spec.name: _field(kind, spec, entries if spec.how.within is None else entries[spec.how.within])
         for spec in specs(kind)
@@ -122,7 +126,7 @@ def _fields(kind: type, entries: Mapping[str, Any], *, without: tuple[str, ...] 
     }
 
 
-def _field(kind: type, spec: Spec, entries: Mapping[str, Any]) -> Any:
+def _field(kind: type[Any], spec: Spec, entries: Mapping[str, Any]) -> Any:
     if spec.how.inline:
         if dataclasses.is_dataclass(spec.kind):
             return _decode(spec.kind, entries)
@@ -130,6 +134,8 @@ def _field(kind: type, spec: Spec, entries: Mapping[str, Any]) -> Any:
         names = [key for key in entries if key not in known and not key.endswith("_reason")]
         return {name: _member(entries, name, typing.get_args(spec.kind)[1]) for name in names}
     value = entries.get(spec.key)
+    if spec.how.absent and spec.key not in entries:
+        return None
     if value is None:
         return Missing(entries.get(f"{spec.key}_reason", NOT_RECORDED)) if spec.may_be_missing else None
     if not spec.how.nulls:

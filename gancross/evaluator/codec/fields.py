@@ -1,29 +1,26 @@
 """How the fields of a dataclass stand in JSON: said where the field is declared, read by encoder and schema.
 
     class Ranking:
-        generators: tuple[RankedGenerator, ...] | Missing         # null, with generators_reason beside it
-        methods: Mapping[str, str] = recorded(inline=True)        # its keys stand among the parent's
-        cache: Array = not_recorded()                             # in memory alone
+        generators: tuple[RankedGenerator, ...] | Missing              # null, generators_reason beside it
+        methods: Annotated[Mapping[str, str], Recorded(inline=True)]   # its keys stand among the parent's
+        cache: Annotated[Array | None, Recorded(kept=False)] = None    # in memory alone
+        share: Annotated[float, Range(0, 1)]                           # a narrower type
 
-A field without a word stands under its own name. `Annotated[float, Range(0, 1)]` narrows a type.
+A field without a word stands under its own name.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import types
 import typing
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Union
 
-from gancross.evaluator.statistics.estimates import Missing
+from gancross.evaluator.estimates import Missing
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 JsonObject = dict[str, JsonValue]
-
-_KEY = "gancross"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +31,7 @@ class Recorded:
         key: its name in JSON; the field's own by default.
         within: name of the object in JSON that holds it, beside the fields of the same `within`.
         inline: the entries of its own object stand among those of its parent.
-        nulls: keys that an entry of a mapping has, all null, where the entry is `Missing`.
+        nulls: keys of an object, or of an entry of a mapping, that is `Missing`: null, each with the reason.
         absent: whether None leaves the key out; null otherwise.
         kept: whether it is recorded at all.
         description: for the JSON Schema.
@@ -49,19 +46,6 @@ class Recorded:
     description: str = ""
 
 
-def recorded(*, default: Any = dataclasses.MISSING, metadata: Mapping[str, Any] | None = None,
-             **how: Any) -> Any:  # fmt: skip
-    """A dataclass field with the attributes of `Recorded`; `metadata` is for readers other than the codec."""
-    return dataclasses.field(default=default, metadata={_KEY: Recorded(**how), **(metadata or {})})
-
-
-def not_recorded(default: Any, *, compare: bool = True) -> Any:
-    """A dataclass field that lives in memory alone; what was read from a record has the default."""
-    return dataclasses.field(
-        default=default, compare=compare, repr=compare, metadata={_KEY: Recorded(kept=False)}
-    )
-
-
 @dataclass(frozen=True)
 class Range:
     """A number's limits, both included."""
@@ -72,7 +56,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A regular expression for a text."""
+    """A regular expression that a text contains."""
 
     expression: str
 
@@ -85,11 +69,12 @@ class Items:
     most: int | None = None
 
 
+Limit = Range | Pattern | Items
 Size = Annotated[int, Range(1)]
 Count = Annotated[int, Range(0)]
 UnitFloat = Annotated[float, Range(0, 1)]
 Sha256 = Annotated[str, Pattern("^[0-9a-f]{64}$")]
-Name = Annotated[str, Pattern(".")]
+Text = Annotated[str, Pattern(".")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,24 +95,22 @@ class Spec:
     how: Recorded
 
 
-@functools.cache
-def specs(kind: type) -> tuple[Spec, ...]:
+_SPECS: dict[type[Any], tuple[Spec, ...]] = {}
+
+
+def specs(kind: type[Any]) -> tuple[Spec, ...]:
     """The recorded fields of a dataclass, in their order."""
-    hints = typing.get_type_hints(kind, include_extras=True)
-    found = []
-    for field in dataclasses.fields(kind):
-        how: Recorded = field.metadata.get(_KEY, Recorded())
-        if how.kept:
-            options = alternatives(hints[field.name])
-            kinds = [option for option in options if option not in (Missing, types.NoneType)]
-            found.append(
-                Spec(
-                    name=field.name, key=how.key or field.name, how=how,
-                    kind=kinds[0] if len(kinds) == 1 else Union[tuple(kinds)],  # noqa: UP007
-                    may_be_missing=Missing in options, may_be_none=types.NoneType in options,
-                )
-            )  # fmt: skip
-    return tuple(found)
+    if kind not in _SPECS:
+        hints = typing.get_type_hints(kind, include_extras=True)
+        declared = [_spec(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
+        _SPECS[kind] = tuple(spec for spec in declared if spec.how.kept)
+    return _SPECS[kind]
+
+
+def annotation(hint: Any, kind: type[Any]) -> Any:
+    """The first annotation of that class on a type; None where there is none."""
+    notes = typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
+    return next((note for note in notes if isinstance(note, kind)), None)
 
 
 def alternatives(kind: Any) -> tuple[Any, ...]:
@@ -135,3 +118,16 @@ def alternatives(kind: Any) -> tuple[Any, ...]:
     if typing.get_origin(kind) in (Union, types.UnionType):
         return typing.get_args(kind)
     return (kind,)
+
+
+def _spec(name: str, hint: Any) -> Spec:
+    how: Recorded = annotation(hint, Recorded) or Recorded()
+    limit = annotation(hint, Range) or annotation(hint, Pattern) or annotation(hint, Items)
+    bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
+    options = alternatives(bare)
+    kinds = tuple(option for option in options if option not in (Missing, types.NoneType))
+    kind = kinds[0] if len(kinds) == 1 else Union[kinds]  # noqa: UP007
+    return Spec(
+        name=name, key=how.key or name, how=how, kind=kind if limit is None else Annotated[kind, limit],
+        may_be_missing=Missing in options, may_be_none=types.NoneType in options,
+    )  # fmt: skip

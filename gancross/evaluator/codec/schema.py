@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from gancross.evaluator.codec.fields import Items, JsonObject, Pattern, Range, Spec, alternatives, specs
-from gancross.evaluator.statistics.confusion import Confusion
-from gancross.evaluator.statistics.estimates import Estimate, Missing, Proportion
+from gancross.evaluator.estimates import Estimate, Missing, Proportion
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 PRIMITIVES: dict[Any, JsonObject] = {
@@ -18,13 +17,9 @@ PRIMITIVES: dict[Any, JsonObject] = {
 }  # fmt: skip
 REASONS: JsonObject = {"_reason$": {"type": "string"}}
 INTERVAL: JsonObject = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
-MATRIX: JsonObject = {
-    "type": "array", "minItems": 2, "maxItems": 2,
-    "items": {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 2, "maxItems": 2},
-}  # fmt: skip
 
 
-def schema(kind: type, *, name: str, title: str, description: str) -> JsonObject:
+def schema(kind: type[Any], *, name: str, title: str, description: str) -> JsonObject:
     """The schema of a document: objects by the names of their classes under `$defs`.
 
     Unknown keys are refused, but for the reasons of missing figures and where a mapping stands inline.
@@ -35,7 +30,7 @@ def schema(kind: type, *, name: str, title: str, description: str) -> JsonObject
     return {**head, **body, "$defs": dict(sorted(definitions.items()))}
 
 
-def _schema(kind: Any, definitions: JsonObject) -> JsonObject:
+def _schema(kind: Any, definitions: JsonObject) -> JsonObject:  # noqa: PLR0911  # one return a kind
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
         return _schema(arguments[0], definitions) | _limits(arguments[1])
@@ -55,12 +50,12 @@ def _schema(kind: Any, definitions: JsonObject) -> JsonObject:
         name = kind.__name__  # type: ignore[union-attr]
         if name not in definitions:
             definitions[name] = {}  # so that a class that holds itself ends
-            definitions[name] = _object(typing.cast(type, kind), definitions)
+            definitions[name] = _object(typing.cast(type[Any], kind), definitions)
         return {"$ref": f"#/$defs/{name}"}
     return dict(PRIMITIVES.get(kind, {}))
 
 
-def _object(kind: type, definitions: JsonObject) -> JsonObject:
+def _object(kind: type[Any], definitions: JsonObject) -> JsonObject:
     closed: JsonObject = {"type": "object", "additionalProperties": False}
     properties: JsonObject = {}
     required: list[Any] = []
@@ -72,9 +67,12 @@ def _object(kind: type, definitions: JsonObject) -> JsonObject:
         return {**closed, "properties": properties, "required": list(properties)}
     if issubclass(kind, Estimate):
         properties, required = {"value": {"type": "number"}, "ci95": INTERVAL}, ["value", "ci95"]
-    if kind is Confusion:
-        properties, required = {"counts": MATRIX, "rates": MATRIX}, ["counts", "rates"]
-    whole: JsonObject = {**closed, "patternProperties": REASONS, "properties": properties, "required": required}
+    whole: JsonObject = {
+        **closed,
+        "patternProperties": REASONS,
+        "properties": properties,
+        "required": required,
+    }
     for spec in specs(kind):
         if issubclass(kind, Estimate) and spec.name in ("value", "low", "high"):
             continue
@@ -96,9 +94,12 @@ def _empty() -> JsonObject:
 
 
 def _add(place: JsonObject, spec: Spec, definitions: JsonObject) -> None:
-    properties, required = typing.cast(JsonObject, place["properties"]), typing.cast(list[Any], place["required"])
+    properties, required = (
+        typing.cast(JsonObject, place["properties"]),
+        typing.cast(list[Any], place["required"]),
+    )
     if spec.how.inline and dataclasses.is_dataclass(spec.kind):
-        inner = _object(typing.cast(type, spec.kind), definitions)
+        inner = _object(typing.cast(type[Any], spec.kind), definitions)
         properties |= typing.cast(JsonObject, inner["properties"])
         required += typing.cast(list[Any], inner["required"])
         return
@@ -107,7 +108,10 @@ def _add(place: JsonObject, spec: Spec, definitions: JsonObject) -> None:
         return
     if spec.how.nulls:
         member = _schema(typing.get_args(spec.kind)[1], definitions)
-        entry: JsonObject = {"type": "object", "additionalProperties": _any_of([member, _nulls(spec.how.nulls)])}
+        entry: JsonObject = {
+            "type": "object",
+            "additionalProperties": _any_of([member, _nulls(spec.how.nulls)]),
+        }
     else:
         entry = _schema(spec.kind, definitions)
     if spec.may_be_missing or spec.may_be_none:

@@ -1,4 +1,4 @@
-"""Figures with their uncertainty: a proportion, an estimate with its interval, or the reason why there is none."""
+"""Figures with their uncertainty: a proportion, an estimate with its interval, or why there is none."""
 
 from __future__ import annotations
 
