@@ -23,6 +23,7 @@ from gancross.errors import UsageError
 from gancross.models.image_convolutions import ImageConv2d, ImageConvTranspose2d
 from gancross.models.initialization import he_convolutions, reset_layers, reset_uniform
 from gancross.models.layers import Activation, Normalization, activate, choice, normalize
+from gancross.models.network import Network
 
 Initialization = Literal["normal", "uniform", "he-uniform"]
 Filters = Literal["doubling", "constant"]
@@ -51,7 +52,7 @@ INITIALIZATIONS: dict[str, Callable[[nn.Module, torch.Generator], None]] = {
 }
 
 
-class DCGANGenerator(nn.Sequential):
+class DCGANGenerator(Network, nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, image_size, image_size) in [−1, 1] through tanh.
 
     Linear to a `bottom`×`bottom` map, then transposed convolutions, the last of them to `channels`;
@@ -65,6 +66,8 @@ class DCGANGenerator(nn.Sequential):
     Raises:
         UsageError: an argument without meaning, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
+
+    architecture_name = "dcgan-generator"
 
     def __init__(
         self, *, image_size: int, channels: int, width: int, latent_dim: int,
@@ -83,6 +86,7 @@ class DCGANGenerator(nn.Sequential):
                 else nn.ConvTranspose2d(inputs, outputs, 5, 2, padding=2, output_padding=1)
             )  # fmt: skip
         super().__init__(*layers, nn.Tanh())
+        self.input_shape, self.output_shape = (latent_dim,), (channels, image_size, image_size)
         self._reset = choice("initialization", initialization, INITIALIZATIONS)
 
     def reset(self, generator: torch.Generator) -> None:
@@ -90,7 +94,7 @@ class DCGANGenerator(nn.Sequential):
         self._reset(self, generator)
 
 
-class DCGANDiscriminator(nn.Sequential):
+class DCGANDiscriminator(Network, nn.Sequential):
     """Images (N, channels, image_size, image_size) → logits (N, 1).
 
     Convolutions whose channels double each time from `width` on, an activation after each, normalization
@@ -103,6 +107,8 @@ class DCGANDiscriminator(nn.Sequential):
         UsageError: an argument without meaning, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
 
+    architecture_name = "dcgan-discriminator"
+
     def __init__(
         self, *, image_size: int, channels: int, width: int,
         normalization: Normalization = "batch", bottom: int = 2, activation: Activation = "leaky-relu",
@@ -114,6 +120,7 @@ class DCGANDiscriminator(nn.Sequential):
             layers.append(nn.Conv2d(inputs, outputs, 5, 2, padding=2))
             layers += [*normalize(outputs, normalization), activate(activation)]
         super().__init__(*layers, nn.Flatten(), nn.Linear(widths[-1] * bottom * bottom, 1))
+        self.input_shape, self.output_shape = (channels, image_size, image_size), (1,)
         self._reset = choice("initialization", initialization, INITIALIZATIONS)
 
     def reset(self, generator: torch.Generator) -> None:

@@ -15,7 +15,9 @@ from torch import nn
 
 from gancross.models.initialization import Weighted, glorot, he, reset_uniform
 from gancross.models.layers import Normalization, normalize
+from gancross.models.network import Network
 
+IMAGE_SIZE = 64
 BOTTOM = 4
 GENERATOR_WIDTHS = (8, 8, 4, 2, 1)  # channels before and after each block, in units of width
 DISCRIMINATOR_WIDTHS = (1, 2, 4, 8, 8)
@@ -58,7 +60,7 @@ def average(wanted: bool) -> list[nn.Module]:
     return [nn.AvgPool2d(2)] if wanted else []
 
 
-class ResNetGenerator(nn.Sequential):
+class ResNetGenerator(Network, nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, 64, 64) in [−1, 1] through tanh.
 
     Linear to 8·width×4×4, four blocks up, normalization, ReLU, 3×3 convolution.
@@ -66,6 +68,8 @@ class ResNetGenerator(nn.Sequential):
     Raises:
         UsageError: no such normalization.
     """
+
+    architecture_name = "resnet-generator"
 
     def __init__(
         self, *, channels: int, width: int, latent_dim: int, normalization: Normalization = "batch"
@@ -80,18 +84,21 @@ class ResNetGenerator(nn.Sequential):
             nn.Conv2d(widths[-1], channels, 3, padding=1),
             nn.Tanh(),
         )
+        self.input_shape, self.output_shape = (latent_dim,), (channels, IMAGE_SIZE, IMAGE_SIZE)
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
         reset_uniform(self, generator, initial_std)
 
 
-class ResNetDiscriminator(nn.Sequential):
+class ResNetDiscriminator(Network, nn.Sequential):
     """Images (N, channels, 64, 64) → logits (N, 1): 3×3 convolution, four blocks down, linear.
 
     Raises:
         UsageError: no such normalization.
     """
+
+    architecture_name = "resnet-discriminator"
 
     def __init__(self, *, channels: int, width: int, normalization: Normalization = "batch") -> None:
         widths = [factor * width for factor in DISCRIMINATOR_WIDTHS]
@@ -101,6 +108,7 @@ class ResNetDiscriminator(nn.Sequential):
             nn.Flatten(),
             nn.Linear(widths[-1] * BOTTOM * BOTTOM, 1),
         )
+        self.input_shape, self.output_shape = (channels, IMAGE_SIZE, IMAGE_SIZE), (1,)
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""

@@ -16,7 +16,9 @@ from torch import nn
 from gancross.errors import UsageError
 from gancross.models.initialization import Weighted, glorot, he, reset_uniform
 from gancross.models.layers import Normalization, Scale, normalize
+from gancross.models.network import Network
 
+IMAGE_SIZE = 64
 BOTTOM = 4
 WIDTHS = (0.5, 1, 2, 4, 8)  # channels at 64², 32², 16², 8², 4², in units of width
 BLOCKS = (5, 6, 6, 6, 6)  # blocks that keep size and width, at the same sizes
@@ -64,7 +66,7 @@ def shortcut(inputs: int, outputs: int, resample: Resample) -> nn.Sequential:
     return nn.Sequential(*([nn.Conv2d(inputs, outputs, 1, 2)] if resample == "down" else []))
 
 
-class ResNet101Generator(nn.Sequential):
+class ResNet101Generator(Network, nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, 64, 64), tanh(h/5) in [−1, 1].
 
     Linear to 8·width×4×4; at 4², 8², 16² and 32² six blocks and one that halves the width and doubles
@@ -73,6 +75,8 @@ class ResNet101Generator(nn.Sequential):
     Raises:
         UsageError: width is no multiple of 4, or no such normalization.
     """
+
+    architecture_name = "resnet101-generator"
 
     def __init__(
         self, *, channels: int, width: int, latent_dim: int, normalization: Normalization = "batch"
@@ -91,18 +95,21 @@ class ResNet101Generator(nn.Sequential):
             Scale(OUTPUT_FACTOR),
             nn.Tanh(),
         )
+        self.input_shape, self.output_shape = (latent_dim,), (channels, IMAGE_SIZE, IMAGE_SIZE)
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
         reset_uniform(self, generator, initial_std)
 
 
-class ResNet101Discriminator(nn.Sequential):
+class ResNet101Discriminator(Network, nn.Sequential):
     """Images (N, channels, 64, 64) → logits (N, 1): the generator mirrored, h/5 at the end.
 
     Raises:
         UsageError: width is no multiple of 4, or no such normalization.
     """
+
+    architecture_name = "resnet101-discriminator"
 
     def __init__(self, *, channels: int, width: int, normalization: Normalization = "batch") -> None:
         widths = stage_widths(width)
@@ -118,6 +125,7 @@ class ResNet101Discriminator(nn.Sequential):
             nn.Linear(widths[-1] * BOTTOM * BOTTOM, 1),
             Scale(OUTPUT_FACTOR),
         )
+        self.input_shape, self.output_shape = (channels, IMAGE_SIZE, IMAGE_SIZE), (1,)
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""

@@ -15,12 +15,14 @@ from gancross.trainer.recipes.recipe import Recipe
 
 IMAGES = {"image_size": 64, "channels": 3, "width": 4}
 BOTH = {"channels": 3, "width": 4}
-FITTING = {"sample": (3, 64, 64), "latent_dim": 4, "width": 4, "normalization": "batch", "activation": "relu"}
+FITTING = {
+    "sample_shape": (3, 64, 64), "latent_dim": 4, "width": 4, "normalization": "batch", "activation": "relu",
+}  # fmt: skip
 
 
 def test_checkpoints_from_before_these_networks_still_fit():
     sizes = {"image_size": 32, "channels": 3, "width": 16, "normalization": "batch", "bottom": 2}
-    pair = models.pair("dcgan32", models.Shape(**FITTING | {"sample": (3, 32, 32), "width": 16}))
+    pair = models.pair("dcgan32", models.PairSettings(**FITTING | {"sample_shape": (3, 32, 32), "width": 16}))
     assert [architecture.arguments for architecture in pair] == [sizes | {"latent_dim": 4}, sizes]
     written = {key: value for key, value in recipe("cifar10-dcgan").to_dict().items() if key != "activation"}
     assert Recipe.from_dict(written) == recipe("cifar10-dcgan")
@@ -72,7 +74,7 @@ BEYOND_64_BITS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [name for name in models.BUILDERS if name != "mlp"])
+@pytest.mark.parametrize("name", [name for name in models.ARCHITECTURES if name != "mlp"])
 def test_the_largest_arguments_cost_no_memory(name):
     arguments = {"channels": LARGEST_ARGUMENT, "width": LARGEST_ARGUMENT}
     if name.endswith("generator"):
@@ -89,12 +91,12 @@ def test_the_largest_arguments_cost_no_memory(name):
 
 @pytest.mark.parametrize(("network", "changes", "named"), [
     ("dcgan128", {}, "dcgan128"),
-    ("mlp", {}, "images"),
-    ("mlp", {"sample": (3,), "normalization": "batch"}, "normalization=none"),
-    ("dcgan64", {"sample": (3, 32, 32)}, "image_size=64"),
-    ("resnet64", {"sample": (3,)}, "image_size=64"),
-    ("mlp64", {"sample": (3, 64, 32)}, "image_size=64"),
-    ("constant-filters64", {"sample": (3, 32, 32)}, "image_size=64"),
+    ("mlp", {}, "choose another network"),
+    ("mlp", {"sample_shape": (3,), "normalization": "batch"}, "normalization=none"),
+    ("dcgan64", {"sample_shape": (3, 32, 32)}, "image_size=64"),
+    ("resnet64", {"sample_shape": (3,)}, "choose another network"),
+    ("mlp64", {"sample_shape": (3, 64, 32)}, "image_size=64"),
+    ("constant-filters64", {"sample_shape": (3, 32, 32)}, "image_size=64"),
     ("dcgan64", {"normalization": "instance"}, "normalization"),
     ("dcgan64", {"activation": "leaky-relu"}, "activation"),
     ("gated64", {"activation": "tanh"}, "activation=relu"),
@@ -104,4 +106,4 @@ def test_the_largest_arguments_cost_no_memory(name):
 ])  # fmt: skip
 def test_shapes_that_do_not_fit_are_usage_errors(network, changes, named):
     with pytest.raises(UsageError, match=named):
-        models.pair(network, models.Shape(**FITTING | changes))
+        models.pair(network, models.PairSettings(**FITTING | changes))

@@ -55,8 +55,8 @@ def shape(
     network, normalization="batch", activation="relu", *, width=None, channels=2, latent_dim=LATENT_DIM
 ):
     size = SIZES.get(network, 64)
-    return models.Shape(
-        sample=(3,) if network == "mlp" else (channels, size, size), latent_dim=latent_dim,
+    return models.PairSettings(
+        sample_shape=(3,) if network == "mlp" else (channels, size, size), latent_dim=latent_dim,
         width=width or WIDTHS.get(network, WIDTH),
         normalization=normalization, activation=activation,
     )  # fmt: skip
@@ -92,15 +92,15 @@ def test_parameter_counts_are_the_authors():
 
 
 def test_every_pair_is_tested():
-    assert {network for network, _, _ in FORMS} == set(models.PAIRS)
-    assert {form[0] for form in DERIVED} >= set(models.PAIRS) - {"dcgan8"}
+    assert {network for network, _, _ in FORMS} == set(models.FAMILIES)
+    assert {form[0] for form in DERIVED} >= set(models.FAMILIES) - {"dcgan8"}
 
 
 @pytest.mark.parametrize("form", FORMS, ids="-".join)
 def test_samples_fit_the_data_and_scores_are_one_column(form):
     generator, discriminator = networks(form)
     samples = generator(torch.randn(3, LATENT_DIM, generator=seeded()))
-    assert samples.shape[1:] == shape(form[0]).sample
+    assert samples.shape[1:] == shape(form[0]).sample_shape
     if form[0] != "mlp":
         assert samples.abs().max() < 1
     assert discriminator(samples).shape == (3, 1)
@@ -271,7 +271,7 @@ def test_weights_go_through_a_skeleton_and_back(form):
         original = models.initialised(architecture, seeded())
         inputs = torch.randn(2, *next(original.parameters()).shape[1:2], generator=seeded())
         if "discriminator" in architecture.name:
-            inputs = torch.randn(2, *shape(form[0]).sample, generator=seeded())
+            inputs = torch.randn(2, *shape(form[0]).sample_shape, generator=seeded())
         original(inputs)  # moves the running averages
         copy = models.skeleton(architecture)
         assert {value.device.type for value in copy.state_dict().values()} == {"meta"}
