@@ -81,7 +81,7 @@ MODELS = [
     ("crosstest good.pt digits.pt", 2, "different data (digits, mixture): give --data"),
     ("crosstest good.pt digits.pt --data mixture", 2, "samples of shape (1, 8, 8)"),
     ("crosstest digits.pt --data folder:larger --image-size 16", 2, "shape"),
-    ("crosstest digits.pt --data folder:larger --image-size 0", 2, "image_size must be at least 1, is 0"),
+    ("crosstest digits.pt --data folder:larger --image-size 0", 2, "image_size must be at least 1, got 0"),
     ("crosstest digits.pt --data folder:colour", 2, "samples of shape (1, 8, 8)"),
     ("crosstest stranger.pt", 2, "not opened by itself: give --data"),
     ("crosstest web.pt", 2, "not opened by itself: give --data"),

@@ -45,7 +45,7 @@ def test_image_size_is_free(root):
     data = catalogue.load("celeba", root=root, image_size=16, workers=0)
     assert data.held_out(1).shape == (4, 3, 16, 16)
     assert next(data.train.batches(seed=0, batch_size=2, start=0)).shape == (2, 3, 16, 16)
-    with pytest.raises(UsageError, match="image_size must be at least 1, is 0"):
+    with pytest.raises(UsageError, match="image_size must be at least 1, got 0"):
         catalogue.load("celeba", root=root, image_size=0)
 
 
