@@ -2,12 +2,12 @@
 
 Every stage is a 5×5 convolution of stride 2 (transposed in the generator). `bottom` is the side of the
 smallest feature map: 32×32 with bottom 2 is the paper's CIFAR-10 network, 64×64 with bottom 4 its LSUN
-network. Padding is 2 on the near side and 1 on the far side; TensorFlow's "same" padding has it the
-other way round, which is the same family of functions mirrored.
+network. Padding is 2 on the near side and 1 on the far side; TensorFlow's "same" padding is the
+reverse, which gives the mirrored family of functions.
 
 Initial weights: N(0, 0.02²) in the 32×32 program; uniform with the same standard deviation, 0.02, in the
-64×64 one, whose DCGAN functions set that for all their layers, linear ones included, in place of the He
-rule that the generator of constant filters keeps. Biases 0.
+64×64 one, whose DCGAN functions set it for all their layers, also linear ones; the generator of constant
+filters keeps the He rule. Biases 0.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class DCGANGenerator(Network, nn.Sequential):
         initialization: see the head of this file.
 
     Raises:
-        UsageError: an argument without meaning, or image_size is not bottom·2ᵏ with k ≥ 1.
+        UsageError: an unknown text, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
 
     architecture_name = "dcgan-generator"
@@ -104,7 +104,7 @@ class DCGANDiscriminator(Network, nn.Sequential):
         initialization: see the head of this file.
 
     Raises:
-        UsageError: an argument without meaning, or image_size is not bottom·2ᵏ with k ≥ 1.
+        UsageError: an unknown text, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
 
     architecture_name = "dcgan-discriminator"
@@ -136,6 +136,6 @@ def stage_widths(image_size: int, width: int, bottom: int, filters: Filters = "d
     """
     stages = (image_size // bottom).bit_length() - 1
     if stages < 1 or image_size != bottom << stages:
-        raise UsageError(f"image_size {image_size} is not bottom {bottom} times a power of two")
+        raise UsageError(f"image_size must be bottom ({bottom}) times a power of two, got {image_size}")
     growth = choice("filters", filters, {"doubling": 2, "constant": 1})
     return [width * growth**stage for stage in range(stages)]

@@ -19,7 +19,7 @@ class GatedGenerator(Network, nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, image_size, image_size) in [−1, 1] through tanh.
 
     Raises:
-        UsageError: an argument without meaning, or image_size is not bottom·2ᵏ with k ≥ 1.
+        UsageError: an unknown text, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
 
     architecture_name = "gated-generator"
@@ -33,7 +33,7 @@ class GatedGenerator(Network, nn.Sequential):
             nn.Linear(latent_dim, 2 * widths[0] * bottom * bottom),
             nn.Unflatten(1, (2 * widths[0], bottom, bottom)),
         ]
-        for inputs, outputs in zip(widths, [*(2 * after for after in widths[1:]), channels], strict=True):
+        for inputs, outputs in zip(widths, [*(2 * width for width in widths[1:]), channels], strict=True):
             layers += [*normalize(2 * inputs, normalization), Gate()]
             layers.append(nn.ConvTranspose2d(inputs, outputs, 5, 2, padding=2, output_padding=1))
         super().__init__(*layers, nn.Tanh())
@@ -48,7 +48,7 @@ class GatedDiscriminator(Network, nn.Sequential):
     """Images (N, channels, image_size, image_size) → logits (N, 1); no normalization in the first layer.
 
     Raises:
-        UsageError: an argument without meaning, or image_size is not bottom·2ᵏ with k ≥ 1.
+        UsageError: an unknown text, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
 
     architecture_name = "gated-discriminator"

@@ -13,7 +13,7 @@ from gancross.models.initialization import Weighted, glorot, he, reset_layers, r
 from gancross.models.layers import Activation, activate
 from gancross.models.network import Network
 
-WEIGHT_STD = 0.1  # truncated normal at two standard deviations, as the authors' program has it
+WEIGHT_STD = 0.1  # truncated normal at two standard deviations, as in the authors' program
 HIDDEN_LAYERS = 4
 HIDDEN_UNITS = 8  # per unit of width
 
@@ -33,7 +33,7 @@ class MLP(Network, nn.Sequential):
 
     def __init__(self, sizes: tuple[int, ...], activation: Activation = "tanh") -> None:
         if len(sizes) < 2:
-            raise UsageError(f"sizes {sizes} must hold at least those of input and output")
+            raise UsageError(f"sizes must have at least two items, those of input and output; got {sizes}")
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(sizes):
             layers += [nn.Linear(inputs, outputs), activate(activation)]
@@ -44,8 +44,8 @@ class MLP(Network, nn.Sequential):
         """Draws the initial weights from `generator`, a function of its state alone."""
 
         def draw(_: str, layer: Weighted) -> None:
-            end = 2 * WEIGHT_STD
-            nn.init.trunc_normal_(layer.weight, std=WEIGHT_STD, a=-end, b=end, generator=generator)
+            bound = 2 * WEIGHT_STD
+            nn.init.trunc_normal_(layer.weight, std=WEIGHT_STD, a=-bound, b=bound, generator=generator)
 
         reset_layers(self, draw)
 

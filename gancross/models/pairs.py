@@ -60,7 +60,7 @@ def pair(network: str, settings: PairSettings) -> Pair:
     try:
         built = skeleton(generator)
         if built.output_shape != sample_shape:
-            raise ValueError(_size_hint(built.output_shape, sample_shape))
+            raise ValueError(_size_message(built.output_shape, sample_shape))
         check_interface("generator", built, (settings.latent_dim,), sample_shape)
         check_interface("discriminator", skeleton(discriminator), sample_shape, (1,))
     except ValueError as error:
@@ -117,7 +117,7 @@ def _parameters(network: type[Network]) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(network).parameters
 
 
-def _size_hint(made: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    message = f"makes samples of shape {made}, the data have shape {wanted}: choose another network"
-    images = len(made) == len(wanted) == 3 and made[1] == made[2]
+def _size_message(made: tuple[int, ...], needed: tuple[int, ...]) -> str:
+    message = f"its samples have shape {made}, the data have shape {needed}: choose another network"
+    images = len(made) == len(needed) == 3 and made[1] == made[2]
     return f"{message} or set image_size={made[1]}" if images else message

@@ -40,7 +40,7 @@ CALLS = [
     ("train mixture --regularizer l2", 2, "regularizer"),
     ("train mixture --objective jss", 2, "objective"),
     ("train mixture --data cifar11", 2, "did you mean 'cifar10'"),
-    ("train mixture --data digits", 2, "network 'mlp' makes vectors"),
+    ("train mixture --data digits", 2, "network 'mlp': its samples have shape (1,)"),
     ("train digits --image-size 16", 2, "cannot be resized"),
     ("train cifar10-dcgan --data-root nowhere", 5, "--download"),
     ("train mixture --device gpu", 2, "device 'gpu'"),
@@ -53,7 +53,7 @@ CALLS = [
     ("crosstest good.pt -n many", 2, "not a valid integer"),
     ("crosstest good.pt --batch-size 0", 2, "at least 1"),
     ("crosstest good.pt --data nonsense", 2, "unknown data set 'nonsense'"),
-    ("crosstest good.pt --data colour", 2, "a folder of images is folder:colour"),
+    ("crosstest good.pt --data colour", 2, "write a folder of images as folder:colour"),
     ("crosstest good.pt --norm running", 2, "--norm"),
     ("crosstest good.pt --seed -1", 2, "the seed must be at least 0"),
     ("crosstest good.pt --metrics fed", 2, "did you mean 'fid'"),
@@ -93,7 +93,7 @@ MODELS = [
 ]
 
 FILES = [
-    ("train digits --data folder:nowhere", 2, "no such folder"),
+    ("train digits --data folder:nowhere", 2, "the folder does not exist"),
     (f"train digits --data folder:nothing {TINY}", 2, "no images"),
     (f"train digits --data folder:notes {TINY}", 2, "no images"),
     (f"train digits --data folder:one {TINY}", 2, "one image"),
@@ -103,7 +103,7 @@ FILES = [
     (f"train digits --data folder:truncated {TINY}", 3, "last.png: cannot be read"),
     (f"train digits --data folder:bomb {TINY}", 3, "decompression bomb"),
     (f"train digits --data folder:animated {TINY}", 3, "an animation of 3 frames"),
-    (f"train digits --data folder:deep {TINY}", 3, "I;16 is not 8-bit"),
+    (f"train digits --data folder:deep {TINY}", 3, "expected 8-bit grey or RGB, got mode I;16"),
     (f"train digits --data folder:transparent {TINY}", 3, "transparent pixels"),
     (f"train digits --data folder:postscript {TINY}", 3, "not an image"),
     ("crosstest digits.pt --data folder:bomb", 3, "decompression bomb"),

@@ -33,7 +33,7 @@ def epoch(data, n):
 def path(request, monkeypatch):
     """Every test runs on both paths; the limit decides which."""
     if request.param == "on demand":
-        monkeypatch.setattr(folder, "MOST_IN_MEMORY", 0)
+        monkeypatch.setattr(folder, "MAX_IMAGES_IN_MEMORY", 0)
 
 
 def load(root, **arguments):
@@ -66,7 +66,7 @@ def test_in_memory_and_on_demand_give_the_same_batches(tmp_path, monkeypatch):
     for i in range(20):
         write(tmp_path / f"{i}.png", size=(5 + i % 3, 7), grey=i % 2 == 0)
     memory = load(tmp_path, image_size=4)
-    monkeypatch.setattr(folder, "LARGEST_IN_MEMORY", 100)
+    monkeypatch.setattr(folder, "MAX_BYTES_IN_MEMORY", 100)
     demand = load(tmp_path, image_size=4)
     assert torch.equal(memory.held_out(1), demand.held_out(1))
     assert (memory.shape, memory.split) == (demand.shape, demand.split)
@@ -80,7 +80,7 @@ def test_in_memory_and_on_demand_give_the_same_batches(tmp_path, monkeypatch):
 )
 def test_size_decides_what_stays_in_memory(tmp_path, monkeypatch, n, image_size, fits):
     write(tmp_path / "a.png")
-    monkeypatch.setattr(folder, "LARGEST_IN_MEMORY", 3 * 3 * 6 * 6)
+    monkeypatch.setattr(folder, "MAX_BYTES_IN_MEMORY", 3 * 3 * 6 * 6)
     assert folder.fits_in_memory([tmp_path / "a.png"] * n, image_size=image_size) == fits
 
 
@@ -117,17 +117,17 @@ def test_a_file_that_is_no_image_is_named(tmp_path):
 
 
 def test_a_file_that_changes_after_the_folder_was_opened_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "MOST_IN_MEMORY", 0)
+    monkeypatch.setattr(folder, "MAX_IMAGES_IN_MEMORY", 0)
     write(tmp_path / "train" / "a.png")
     write(tmp_path / "test" / "a.png")
     data = load(tmp_path)
     write(tmp_path / "test" / "a.png", size=(6, 7))
-    with pytest.raises(DataError, match=r"test/a\.png: shape \(3, 6, 7\), but the set has \(3, 6, 6\)"):
+    with pytest.raises(DataError, match=r"test/a\.png: shape \(3, 6, 7\), expected \(3, 6, 6\)"):
         data.held_out(1)
 
 
 def test_names_that_are_no_unicode_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "MOST_IN_MEMORY", 0)
+    monkeypatch.setattr(folder, "MAX_IMAGES_IN_MEMORY", 0)
     try:
         for half in ("train", "test"):
             write(tmp_path / half / "a.png").copy()
@@ -140,9 +140,9 @@ def test_names_that_are_no_unicode_are_read(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["a.txt"], "no images"),
+        (["a.txt"], "the folder has no images"),
         (["a.png"], "one image cannot be split"),
-        (["train/a.png", "test/a.txt"], "test: no images"),
+        (["train/a.png", "test/a.txt"], "test: the folder has no images"),
     ],
 )
 def test_folders_that_cannot_be_used(tmp_path, names, said):
@@ -155,5 +155,5 @@ def test_folders_that_cannot_be_used(tmp_path, names, said):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(UsageError, match="no such folder"):
+    with pytest.raises(UsageError, match="the folder does not exist"):
         load(tmp_path / "nowhere")

@@ -99,7 +99,7 @@ def test_the_photograph_of_a_jpeg_with_a_preview_is_read(tmp_path):
 
 def test_16_bit_grey_is_refused(tmp_path):
     Image.fromarray(GREY.astype(np.uint16) * 256).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match=r"a\.png: mode I;16.* is not 8-bit"):
+    with pytest.raises(DataError, match=r"a\.png: expected 8-bit grey or RGB, got mode I;16"):
         read_image(tmp_path / "a.png", image_size=None)
 
 
@@ -108,13 +108,13 @@ def test_16_bit_grey_is_refused(tmp_path):
 )
 def test_16_bit_colour_is_refused_though_pillow_would_take_it(content):
     assert Image.open(io.BytesIO(content)).mode == "RGB"
-    with pytest.raises(DataError, match="16 bits per channel"):
+    with pytest.raises(DataError, match="expected 8 bits per channel, got 16"):
         decode_image(content, "here", image_size=None)
 
 
 @pytest.mark.parametrize("side", [8_200, 10_000, 60_000])
 def test_decompression_bombs_are_refused_before_decoding(side):
-    with pytest.raises(DataError, match=r"^here: .*(too many|exceeds limit)"):
+    with pytest.raises(DataError, match=r"^here: .*(expected at most|exceeds limit)"):
         decode_image(png_header(side, side), "here", image_size=8)
 
 

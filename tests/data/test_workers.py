@@ -16,7 +16,7 @@ from PIL import Image
 from gancross.data import catalogue
 from gancross.data.lazy import LazyReals, Part, lazy, read_all
 from gancross.data.readers import FileReader
-from gancross.data.workers import decoded, resolve_workers
+from gancross.data.workers import decoded_batches, resolve_workers
 from gancross.errors import DataError, ResourceError, UsageError
 
 N, BATCH = 23, 4
@@ -73,7 +73,7 @@ def test_an_epoch_shows_every_image_once(part):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_all_images_are_read_in_their_order(part, workers, monkeypatch):
     monkeypatch.setattr("gancross.data.lazy.HELD_OUT_BATCH", 5)
-    monkeypatch.setattr("gancross.data.lazy.WORTH_A_WORKER", 10)
+    monkeypatch.setattr("gancross.data.lazy.IMAGES_PER_WORKER", 10)
     images = read_all(part, name="numbers", workers=workers)
     assert images[:, 0, 0, 0].tolist() == list(range(N))
 
@@ -130,7 +130,7 @@ def test_the_others_leave_when_one_has_died_unnoticed(running):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_refused_image_is_one_line_from_any_process(part, workers, monkeypatch):
-    monkeypatch.setattr("gancross.data.lazy.WORTH_A_WORKER", 1)
+    monkeypatch.setattr("gancross.data.lazy.IMAGES_PER_WORKER", 1)
     broken = Part(items=np.array([b"0.png", b"nowhere.png"]), reader=part.reader)
     with pytest.raises(DataError, match=r"nowhere\.png: cannot be read: No such file") as caught:
         read_all(broken, name="numbers", workers=workers)
@@ -151,10 +151,10 @@ def test_workers_leave_when_their_parent_is_killed(part, tmp_path):
         "from pathlib import Path\n"
         "import numpy as np\n"
         "from gancross.data.readers import FileReader\n"
-        "from gancross.data.workers import decoded\n"
+        "from gancross.data.workers import decoded_batches\n"
         "if __name__ == '__main__':\n"
         "    reader = FileReader(folder=Path(sys.argv[1]), shape=(3, 5, 5), image_size=None)\n"
-        "    drawn = decoded(iter(lambda: np.array([b'1.png']), None), reader, name='x', workers=2)\n"
+        "    drawn = decoded_batches(iter(lambda: np.array([b'1.png']), None), reader, name='x', workers=2)\n"
         "    next(drawn), next(drawn)\n"
         "    print(*(p.pid for p in multiprocessing.active_children()), flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -185,7 +185,7 @@ def _running(pid):
 
 
 def test_a_finite_list_ends(part):
-    got = list(decoded([part.items[:2], part.items[2:3]], part.reader, name="x", workers=1))
+    got = list(decoded_batches([part.items[:2], part.items[2:3]], part.reader, name="x", workers=1))
     assert [len(batch) for batch in got] == [2, 1]
     assert not alive()
 
@@ -195,5 +195,5 @@ def test_how_many_workers(monkeypatch):
     assert resolve_workers(None) == 4
     assert resolve_workers(9) == 9
     assert resolve_workers(0) == 0
-    with pytest.raises(UsageError, match="workers must be at least 0, is -1"):
+    with pytest.raises(UsageError, match="workers must be at least 0, got -1"):
         catalogue.load("mixture", workers=-1)
