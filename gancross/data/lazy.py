@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,7 @@ class LazyReals:
 
     def batches(
         self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
-    ) -> Iterator[torch.Tensor]:
+    ) -> Generator[torch.Tensor, None, None]:
         """Batches start, start+1, … of an endless sequence of epochs; the number of workers changes none.
 
         Raises:

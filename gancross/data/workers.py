@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -50,7 +50,7 @@ def resolve_workers(workers: int | None) -> int:
 
 def decoded_batches(
     batches: Iterable[NDArray[np.bytes_]], reader: Reader, *, name: str, workers: int
-) -> Iterator[NDArray[np.uint8]]:
+) -> Generator[NDArray[np.uint8], None, None]:
     """Each batch of items as uint8 (N, C, H, W); the number of workers changes nothing.
 
     Closing the iterator ends the processes.
