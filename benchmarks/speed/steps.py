@@ -23,8 +23,8 @@ Step = Callable[[], None]
 
 def players(chosen: Recipe) -> Players:
     """Both networks of a recipe, and their optimizers, on the CPU."""
-    shape = models.Shape(
-        sample=SHAPES[chosen.data], latent_dim=chosen.latent_dim, width=chosen.width,
+    shape = models.PairSettings(
+        sample_shape=SHAPES[chosen.data], latent_dim=chosen.latent_dim, width=chosen.width,
         normalization=chosen.normalization, activation=chosen.activation,
     )  # fmt: skip
     return make_players(chosen, models.pair(chosen.network, shape), torch.device("cpu"))

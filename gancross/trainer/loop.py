@@ -114,8 +114,8 @@ def train(
         )
     architectures = models.pair(
         recipe.network,
-        models.Shape(
-            sample=data.shape, latent_dim=recipe.latent_dim, width=recipe.width,
+        models.PairSettings(
+            sample_shape=data.shape, latent_dim=recipe.latent_dim, width=recipe.width,
             normalization=recipe.normalization, activation=recipe.activation,
         ),
     )  # fmt: skip

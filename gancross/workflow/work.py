@@ -44,8 +44,8 @@ def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
     """
     architectures = models.pair(
         recipe.network,
-        models.Shape(
-            sample=shape, latent_dim=recipe.latent_dim, width=recipe.width,
+        models.PairSettings(
+            sample_shape=shape, latent_dim=recipe.latent_dim, width=recipe.width,
             normalization=recipe.normalization, activation=recipe.activation,
         ),
     )  # fmt: skip

@@ -321,9 +321,9 @@ def test_optimizers_are_those_of_the_recipe():
 def test_how_samples_lie_in_memory_moves_no_weight(name, changes, shape):
     """Images that were read as rows of pixels are channels last; fused optimizers do not look at strides."""
     chosen = recipe(name).with_changes(changes | {"batch_size": 8})
-    network = models.Shape(
-        sample=shape, latent_dim=chosen.latent_dim, width=chosen.width, normalization=chosen.normalization,
-        activation=chosen.activation,
+    network = models.PairSettings(
+        sample_shape=shape, latent_dim=chosen.latent_dim, width=chosen.width,
+        normalization=chosen.normalization, activation=chosen.activation,
     )  # fmt: skip
     real = torch.tanh(draw(8, *shape, seed=5))
     ends = []

@@ -124,8 +124,8 @@ def test_work_is_what_the_networks_do() -> None:
             models.skeleton(architecture)
             for architecture in models.pair(
                 one.network,
-                models.Shape(
-                    sample=(3, 32, 32), latent_dim=one.latent_dim, width=one.width,
+                models.PairSettings(
+                    sample_shape=(3, 32, 32), latent_dim=one.latent_dim, width=one.width,
                     normalization=one.normalization, activation=one.activation,
                 ),
             )
