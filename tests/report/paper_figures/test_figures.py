@@ -24,7 +24,7 @@ from gancross.report.paper_figures.names import FIGURES
 from gancross.report.paper_figures.saved_runs import SavedRun, common_steps, saved_run
 from gancross.report.paper_figures.sheet import Panel, Row, Sheet, drawn, render
 from gancross.trainer.loop import train
-from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
 
 CPU = torch.device("cpu")
@@ -34,7 +34,7 @@ CPU = torch.device("cpu")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Runs of six steps, all even steps saved."""
     root = tmp_path_factory.mktemp("runs")
-    variants: dict[str, tuple[str, dict[str, Plain]]] = {
+    variants: dict[str, tuple[str, dict[str, Setting]]] = {
         "mixture": ("mixture", {"gamma": 1.0}),
         "mixture-none": ("mixture", {"regularizer": "none"}),
         "mixture-nphi5": ("mixture", {"n_phi": 5, "anneal": True}),
@@ -60,7 +60,7 @@ def texts(sheet: Sheet) -> list[str]:
     return [panel.label for row in sheet.rows for panel in row.panels if panel is not None]
 
 
-def pretended(folder: Path, **changes: Plain) -> SavedRun:
+def pretended(folder: Path, **changes: Setting) -> SavedRun:
     """A run with another recipe than its own, for labels, order and layout."""
     run = saved_run(folder)
     return dataclasses.replace(run, recipe=run.recipe.with_changes(changes))
@@ -218,7 +218,7 @@ def test_labels_tell_alike_runs_apart(folders: dict[str, Path]) -> None:
 
 
 def test_the_order_is_that_of_the_paper() -> None:
-    def run(name: str, **changes: Plain) -> SavedRun:
+    def run(name: str, **changes: Setting) -> SavedRun:
         return dataclasses.replace(run_with([1]), recipe=recipe(name).with_changes(changes))
 
     names = ["lsun-dcgan-tanh", "lsun-dcgan-no-normalization", "lsun-dcgan", "lsun-resnet"]
