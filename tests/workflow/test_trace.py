@@ -114,7 +114,7 @@ def test_a_critic_has_scores_but_no_rates(runs: dict[str, Path]) -> None:
 def test_what_cannot_be_traced_is_said_in_one_line(runs: dict[str, Path]) -> None:
     with pytest.raises(UsageError, match="step 5 was not saved; saved steps: 2, 4, 6"):
         trace(saved_run(runs["digits"]), asked(steps=[5]))
-    with pytest.raises(UsageError, match="no such folder"):
+    with pytest.raises(UsageError, match="does not exist"):
         saved_run(runs["digits"] / "nothing")
 
 
