@@ -11,7 +11,7 @@ from gancross import models
 from gancross.machine.distributed import ALONE
 from gancross.random_streams import Stream, latents
 from gancross.trainer.gradient.route import Route, add_gradients, with_compiler
-from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.state import make_players
@@ -93,14 +93,14 @@ class Steps:
         self.players.generator_optimizer.step()
 
 
-def dcgan(width: int, normalization: str, changes: Mapping[str, Plain] | None = None) -> Recipe:
+def dcgan(width: int, normalization: str, changes: Mapping[str, Setting] | None = None) -> Recipe:
     """`cifar10-dcgan` at another width, γ = 0.1."""
     return recipe("cifar10-dcgan").with_changes(
         {"width": width, "normalization": normalization, **(changes or {})}
     )
 
 
-def mixture(changes: Mapping[str, Plain] | None = None) -> Recipe:
+def mixture(changes: Mapping[str, Setting] | None = None) -> Recipe:
     """`mixture`, γ = 0.1, batch 512."""
     return recipe("mixture").with_changes(dict(changes or {}))
 

@@ -22,7 +22,7 @@ from gancross.data.sets import EndlessReals, FiniteReals
 from gancross.errors import UsageError
 from gancross.machine.distributed import ALONE, Processes, joined, process_count
 from gancross.trainer.loop import train
-from gancross.trainer.objective.noise import check_divisible
+from gancross.trainer.noise import check_divisible
 
 DEAD = "another process of this run died or hangs"
 

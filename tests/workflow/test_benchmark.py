@@ -270,7 +270,7 @@ def test_what_the_cross_test_needs_is_looked_for_before_training(
 
 
 def test_a_second_benchmark_in_a_folder_is_turned_away(tmp_path: Path) -> None:
-    with locked(tmp_path), pytest.raises(ResourceError, match="another run is at work here"):
+    with locked(tmp_path), pytest.raises(ResourceError, match="in use by another run"):
         run_benchmark(parse_spec(TINY), tmp_path, execution=Execution(jobs=1, device="cpu"))
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
