@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from gancross import models
-from gancross.checkpoint.file import WRITERS, Checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
+from gancross.checkpoint.file import WRITERS
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.state import make_players
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 
+from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.models import Architecture, check_interface, skeleton
 from gancross.untrusted.values import RefusedArchive, shown
-
-if TYPE_CHECKING:
-    from gancross.checkpoint.file import Checkpoint
 
 LARGEST_BATCH = 1 << 20
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from gancross.evaluator.result.result import load_result
 from paths import ROOT
 from PIL import Image
 from processes import LIMIT, environment, running
@@ -22,7 +23,6 @@ from gancross.checkpoint.file import load
 from gancross.cli.main import main
 from gancross.data import catalogue
 from gancross.errors import DataError, GancrossError, ResourceError, UsageError
-from gancross.evaluator.result.result import load_result
 from gancross.machine.devices import shared_devices
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.paper import RECIPES, recipe
@@ -310,6 +310,7 @@ from gancross.workflow import benchmark as runner
 from gancross.workflow import processes
 from gancross.workflow.execution import Ended, Execution
 from gancross.workflow.benchmark import train_all
+from gancross.workflow.execution import Execution
 from gancross.workflow.spec import parse_spec
 
 if __name__ == "__main__":
