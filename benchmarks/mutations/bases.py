@@ -29,8 +29,8 @@ def _checkpoint(name: str) -> Checkpoint:
     chosen = recipe(name).with_changes(dict(changes))
     architectures = models.pair(
         chosen.network,
-        models.Shape(
-            sample=sample, latent_dim=chosen.latent_dim, width=chosen.width,
+        models.PairSettings(
+            sample_shape=sample, latent_dim=chosen.latent_dim, width=chosen.width,
             normalization=chosen.normalization, activation=chosen.activation,
         ),
     )  # fmt: skip

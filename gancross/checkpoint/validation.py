@@ -7,7 +7,7 @@ import math
 import torch
 
 from gancross.checkpoint.checkpoint import Checkpoint
-from gancross.models import Architecture, interface, skeleton
+from gancross.models import Architecture, check_interface, skeleton
 from gancross.untrusted.values import RefusedArchive, short_repr
 
 LARGEST_BATCH = 1 << 20
@@ -105,21 +105,15 @@ def check_fit(checkpoint: Checkpoint) -> None:
     """Checks, before anything is allocated, that the networks' input and output shapes are the file's.
 
     Raises:
-        RefusedArchive: they are not.
+        ValueError, RefusedArchive: they are not.
     """
     latent, sample = checkpoint.latent_shape or (checkpoint.latent_dim,), checkpoint.sample_shape
-    for name, architecture, expected in (
-        ("generator", checkpoint.generator, (latent, sample)),
-        ("discriminator", checkpoint.discriminator, (sample, (1,))),
+    for role, architecture, inputs, outputs in (
+        ("generator", checkpoint.generator, latent, sample),
+        ("discriminator", checkpoint.discriminator, sample, (1,)),
     ):
-        if architecture is None:
-            continue
-        actual = interface(architecture)
-        if actual != expected:
-            raise RefusedArchive(
-                f"its {name} '{architecture.name}' maps {actual[0]} to {actual[1]},"
-                f" expected {short_repr(expected[0])} to {short_repr(expected[1])}"
-            )
+        if architecture is not None:
+            check_interface(role, skeleton(architecture), inputs, outputs)
     size = checkpoint.recipe.get("image_size")
     if size is not None and size not in sample[-1:]:
         raise RefusedArchive(f"its recipe's image_size {short_repr(size)} is not that of its networks")

@@ -12,7 +12,21 @@ from gancross.cli.options import common, notes_console, tables_console
 from gancross.errors import GateFailed, UsageError
 
 
-@click.command()
+class GateCommand(click.Command):
+    """Lists the metrics below the options; their table is imported when help is asked for."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Name, direction and meaning of every metric."""
+        from gancross.evaluator.gate.figures import METRICS
+
+        with formatter.section("Metrics (fidelity where both results have it)"):
+            formatter.write_dl([
+                (f"{name} {'↑' if metric.higher_is_better else '↓'}", metric.meaning)
+                for name, metric in METRICS.items()
+            ])  # fmt: skip
+
+
+@click.command(cls=GateCommand)
 @click.argument("result", metavar="RESULT.json", type=click.Path(path_type=Path))
 @click.option(
     "--baseline", metavar="OLD.json", required=True, type=click.Path(path_type=Path),
@@ -29,29 +43,28 @@ from gancross.errors import GateFailed, UsageError
 def gate(result: Path, baseline: Path, allowed: tuple[str, ...], record: bool, json_out: bool) -> None:
     """Let CI decide: is a result worse than its baseline, beyond noise and beyond what is allowed?
 
-    Metrics: fn, auc, cross-fp, cross-auc, fooled, detected-auc; fid, kid, is, precision, recall where
-    both results have them. Exit code 0, or 6 if the gate fails, or 2 if the results cannot be compared.
+    Exit code 0, or 6 if the gate fails, or 2 if the results cannot be compared.
     """
     from gancross.evaluator.gate.comparison import gate as compare
-    from gancross.evaluator.result.result import load_result
+    from gancross.evaluator.result.reading import load_result
     from gancross.machine.files import write_atomically
-    from gancross.report.text.gate import conclusion, gate_document, gate_table
+    from gancross.report.text.gate import conclusion, gate_json, gate_table
 
     tolerances = dict(tolerance(text) for text in allowed)
     new = load_result(result)
     if record:
         # Nobody reads a baseline, and repositories keep all of them.
-        compact = json.dumps(new.document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        compact = json.dumps(new.to_dict(), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         write_atomically(baseline, f"{compact}\n".encode())
         notes_console().print(f"recorded: {baseline}", markup=False)
         return
     compared = compare(new, load_result(baseline), tolerances=tolerances or None)
     if json_out:
-        click.echo(json.dumps(gate_document(compared), indent=2, ensure_ascii=False))
+        click.echo(gate_json(compared))
     else:
         tables_console().print(gate_table(compared))
     if compared.regressions:
-        worst = ", ".join(f"{one.metric} of '{one.name}'" for one in compared.regressions)
+        worst = ", ".join(f"{change.metric} of '{change.name}'" for change in compared.regressions)
         raise GateFailed(f"{conclusion(compared)} {worst}")
 
 

@@ -13,7 +13,7 @@ from gancross.cli.options import common, deterministic, notes_console, progress_
 from gancross.machine.distributed import is_rank_zero, process_count
 
 if TYPE_CHECKING:
-    from gancross.trainer.recipes.fields import Plain
+    from gancross.trainer.recipes.fields import Setting
     from gancross.trainer.recipes.recipe import Recipe
 
 
@@ -61,7 +61,7 @@ def train(
     folder = out or default_out(chosen)
     from gancross.data import catalogue
     from gancross.trainer.loop import train as run
-    from gancross.trainer.objective.noise import check_divisible
+    from gancross.trainer.noise import check_divisible
     from gancross.trainer.run.tracking import TensorBoard
 
     console = notes_console()
@@ -115,7 +115,7 @@ def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) 
     from gancross.trainer.recipes.paper import recipe
     from gancross.trainer.recipes.recipe import parse_setting
 
-    changes: dict[str, Plain] = dict(parse_setting(setting) for setting in settings)
+    changes: dict[str, Setting] = dict(parse_setting(setting) for setting in settings)
     changes |= {key: value for key, value in fields.items() if value is not None}
     return recipe(name).with_changes(changes)
 

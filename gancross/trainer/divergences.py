@@ -1,7 +1,7 @@
-"""The f-GAN table under its public name; it lies in `gancross.divergences`, which the evaluator reads too."""
+"""Public name of the f-divergence table of `gancross.divergences`, which trainer and evaluator share."""
 
 from __future__ import annotations
 
-from gancross.divergences import DIVERGENCES, Divergence
+from gancross.divergences import DIVERGENCES, Divergence, divergence
 
-__all__ = ["DIVERGENCES", "Divergence"]
+__all__ = ["DIVERGENCES", "Divergence", "divergence"]

@@ -10,8 +10,7 @@ from typing import Any
 
 from gancross.errors import UsageError, unknown_name
 from gancross.evaluator.fidelity.plan import check_names
-from gancross.evaluator.judging.batch_norm_passes import Norm
-from gancross.evaluator.judging.sampling import check_numbers
+from gancross.evaluator.protocol import Protocol
 from gancross.machine.files import read_bytes
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
@@ -38,33 +37,20 @@ class PlannedRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrossTestOptions:
-    """Arguments of `gancross.crosstest`, with its defaults."""
-
-    data: str | None = None
-    num_samples: int = 10_000
-    seed: int = 0
-    norm: Norm = "eval"
-    quantize: bool = True
-    controls: bool = True
-    norm_check: bool = True
-    metrics: tuple[str, ...] = ()
-    kid_subset_size: int = 1000
-
-
-@dataclass(frozen=True, kw_only=True)
 class Spec:
     """A whole benchmark.
 
     Attributes:
         name: name of its folder.
         runs: ordered by variant, then by seed.
-        crosstest: arguments of the cross-test of all runs.
+        protocol: how all are judged together.
+        data: by name; None: the data that all were trained on.
     """
 
     name: str
     runs: tuple[PlannedRun, ...]
-    crosstest: CrossTestOptions = field(default_factory=CrossTestOptions)
+    protocol: Protocol = field(default_factory=Protocol)
+    data: str | None = None
 
 
 def load_spec(path: Path) -> Spec:
@@ -114,17 +100,17 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
             raise UsageError(f"variants.{variant} must be a table")
         runs += _runs(variant, changes, document)
     _check_distinct(runs)
-    arguments = dict(document.get("crosstest", {}))
-    _check_keys("crosstest key", arguments, CROSSTEST_KEYS)
-    if "metrics" in arguments:
-        arguments["metrics"] = tuple(map(str, arguments["metrics"]))
-    options = CrossTestOptions(**arguments)
+    options = dict(document.get("crosstest", {}))
+    _check_keys("crosstest key", options, CROSSTEST_KEYS)
+    if "metrics" in options:
+        options["metrics"] = tuple(map(str, options["metrics"]))
+    data = options.pop("data", None)
     try:
-        check_numbers(num_samples=options.num_samples, seed=options.seed, norm=options.norm)
-        check_names(options.metrics, kid_subset_size=options.kid_subset_size)
+        protocol = Protocol(**options)
+        check_names(protocol.metrics, kid_subset_size=protocol.kid_subset_size)
     except UsageError as error:
         raise UsageError(f"crosstest: {error}") from None
-    return Spec(name=name, runs=tuple(runs), crosstest=options)
+    return Spec(name=name, runs=tuple(runs), protocol=protocol, data=data)
 
 
 def _runs(variant: str, changes: Mapping[str, Any], document: Mapping[str, Any]) -> list[PlannedRun]:

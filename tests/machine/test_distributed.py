@@ -23,8 +23,8 @@ from gancross.data.sets import EndlessReals, FiniteReals
 from gancross.errors import UsageError
 from gancross.machine.distributed import ALONE, Processes, joined, process_count
 from gancross.trainer.loop import train
-from gancross.trainer.objective.noise import check_divisible
-from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.noise import check_divisible
+from gancross.trainer.recipes.fields import Setting
 
 DEAD = "another process of this run died or hangs"
 
@@ -96,7 +96,7 @@ def test_batches_that_cannot_be_divided_are_refused() -> None:
     check_divisible(small("mixture", batch_size=32), 4)
     with pytest.raises(UsageError, match=r"batch_size 32 cannot .* 3 processes: use --set batch_size=33"):
         check_divisible(small("mixture", batch_size=32), 3)
-    noisy: dict[str, Plain] = {
+    noisy: dict[str, Setting] = {
         "regularizer": "none", "noise": "gaussian", "noise_variance": 0.1, "nsr": 16, "batch_size": 48,
     }  # fmt: skip
     with pytest.raises(UsageError, match=r"48 / nsr 16 = 3 distinct .* use --set batch_size=64"):

@@ -17,15 +17,14 @@ from PIL import Image
 from processes import LIMIT, environment, running
 from torch.utils.flop_counter import FlopCounterMode
 
-from gancross import models
+from gancross import load_result, models
 from gancross.checkpoint.file import load
 from gancross.cli.main import main
 from gancross.data import catalogue
 from gancross.errors import DataError, GancrossError, ResourceError, UsageError
-from gancross.evaluator.result.result import load_result
 from gancross.machine.devices import shared_devices
 from gancross.trainer.loop import train
-from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import RECIPES, recipe
 from gancross.trainer.run.interruption import StopRequest
 from gancross.trainer.run.lock import locked
@@ -66,7 +65,7 @@ def test_a_specification_becomes_runs() -> None:
     assert [run.recipe.seed for run in spec.runs] == [0, 1, 7]
     assert {run.recipe.width for run in spec.runs} == {4}
     assert spec.runs[0].recipe.regularizer == "none" and spec.runs[2].recipe.gamma == 0.5
-    assert spec.crosstest.num_samples == 60
+    assert spec.protocol.num_samples == 60
 
 
 @pytest.mark.parametrize(
@@ -118,7 +117,7 @@ def test_the_projects_own_specifications_are_sound(path: Path, tmp_path: Path) -
 def test_work_is_what_the_networks_do() -> None:
     """One step of the plain algorithm, run for real under torch's counter."""
     chosen = recipe("cifar10-dcgan").with_changes({"width": 4, "batch_size": 8, "normalization": "none"})
-    variants: list[dict[str, Plain]] = [{}, {"regularizer": "none"}, {"objective": "wgan-gp"}, {"n_phi": 3}]
+    variants: list[dict[str, Setting]] = [{}, {"regularizer": "none"}, {"objective": "wgan-gp"}, {"n_phi": 3}]
     for changes in variants:
         one = chosen.with_changes(changes)
         work = estimated_work(one, shape=(3, 32, 32))
@@ -126,8 +125,8 @@ def test_work_is_what_the_networks_do() -> None:
             models.skeleton(architecture)
             for architecture in models.pair(
                 one.network,
-                models.Shape(
-                    sample=(3, 32, 32), latent_dim=one.latent_dim, width=one.width,
+                models.PairSettings(
+                    sample_shape=(3, 32, 32), latent_dim=one.latent_dim, width=one.width,
                     normalization=one.normalization, activation=one.activation,
                 ),
             )
@@ -194,7 +193,7 @@ def test_what_is_missing_is_trained_and_what_is_there_is_kept(tmp_path: Path) ->
     assert seen["training plain-seed1"] == 4
     assert found.record.is_file() and found.markdown.is_file() and "<html" in found.html.read_text()
     result = load_result(found.record)
-    methods = {one["name"]: one["method"] for one in result.document["contestants"]}
+    methods = {contestant.name: contestant.method for contestant in result.contestants}
     assert methods == {"plain-seed0": "plain", "plain-seed1": "plain", "regularized": "regularized"}
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")}
     again = run_benchmark(spec, out, execution=execution)
@@ -272,7 +271,7 @@ def test_what_the_cross_test_needs_is_looked_for_before_training(
 
 
 def test_a_second_benchmark_in_a_folder_is_turned_away(tmp_path: Path) -> None:
-    with locked(tmp_path), pytest.raises(ResourceError, match="another run is at work here"):
+    with locked(tmp_path), pytest.raises(ResourceError, match="in use by another run"):
         run_benchmark(parse_spec(TINY), tmp_path, execution=Execution(jobs=1, device="cpu"))
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
@@ -308,6 +307,9 @@ def test_a_real_dask_cluster_trains_the_same_runs(tmp_path: Path) -> None:
 import json, sys
 from pathlib import Path
 from distributed import LocalCluster
+from gancross.workflow import benchmark as runner
+from gancross.workflow import processes
+from gancross.workflow.execution import Ended, Execution
 from gancross.workflow.benchmark import train_all
 from gancross.workflow.execution import Execution
 from gancross.workflow.spec import parse_spec

@@ -6,8 +6,6 @@ latents, chunk and rounding; of the test data evenly spaced ones.
 
 from __future__ import annotations
 
-import hashlib
-import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +17,9 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import DataSet
 from gancross.errors import GancrossError
 from gancross.evaluator.judging.samples import canonical_samples
-from gancross.machine.files import read_bytes, write_atomically
+from gancross.machine.files import read_bytes, slug, write_atomically
 from gancross.pictures import MIXTURE_CUBE, image_grid, scatter
-from gancross.report.charts.chart_data import REAL
+from gancross.report.formatting import REAL
 
 MOST_COLUMNS = 8
 WIDEST = 800  # pixels of a grid; larger images are fewer
@@ -60,11 +58,13 @@ def sample_pictures(
     if limits is None and test.ndim == 2:
         spread = float(test.max() - test.min()) / 10 or 1.0
         limits = float(test.min()) - spread, float(test.max()) + spread
-    made = [(REAL, test)]
-    for one in contestants:
-        drawn = canonical_samples(one, num_samples=count, seed=seed, purpose="crosstest", device=device)
-        made.append((one.name, drawn))
-    return [_sample(label, samples, limits) for label, samples in made]
+    pictures = [_sample(REAL, test, limits)]
+    for contestant in contestants:
+        samples = canonical_samples(
+            contestant, num_samples=count, seed=seed, purpose="crosstest", device=device
+        )
+        pictures.append(_sample(contestant.name, samples, limits))
+    return pictures
 
 
 def samples_folder(record: Path) -> Path:
@@ -88,7 +88,7 @@ def read_samples(record: Path, names: Sequence[str]) -> list[Sample]:
     Args:
         names: the contestants in the order of the record.
     """
-    found = []
+    pictures = []
     for number, label in enumerate([REAL, *names]):
         path = samples_folder(record) / file_name(number, label)
         try:
@@ -97,22 +97,13 @@ def read_samples(record: Path, names: Sequence[str]) -> list[Sample]:
             continue
         size = png_size(content)
         if size is not None:
-            found.append(Sample(label=label, content=content, width=size[0], height=size[1]))
-    return found
+            pictures.append(Sample(label=label, content=content, width=size[0], height=size[1]))
+    return pictures
 
 
 def file_name(number: int, label: str) -> str:
     """`01-my-model.png`: safe on every file system, distinct for distinct names; 0 is the test data."""
     return f"{number:02d}-{slug(label) if number else 'test-data'}.png"
-
-
-def slug(name: str) -> str:
-    """A name in letters, digits, points and dashes; where that loses anything, part of its SHA-256 stays."""
-    plain = re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")[:40]
-    if plain and plain == name:
-        return plain
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{plain}-{digest}" if plain else digest
 
 
 def png_size(content: bytes) -> tuple[int, int] | None:
