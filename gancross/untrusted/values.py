@@ -15,7 +15,7 @@ import torch
 from gancross.errors import first_line, printable
 from gancross.untrusted.strict_json import LARGEST_INTEGER
 
-MOST_VALUES = 200_000  # of the tree; a few hundred bytes of shared lists can unfold to more than memory holds
+MOST_VALUES = 200_000  # of the tree; a few hundred bytes of shared lists can unfold to more than fits in memory
 DEEPEST = 16
 LONGEST_TEXT = 4096
 LONGEST_REASON = 200
@@ -31,14 +31,14 @@ class RefusedArchive(Exception):
 
 
 def reason(error: Exception) -> str:
-    """What another library says of a bad file: one line, short, nothing that a terminal would obey."""
+    """Another library's message about a bad file, as one short line without control characters."""
     return printable(first_line(error))[:LONGEST_REASON]
 
 
 def plain_copy(loaded: object) -> object:
     """A copy made of dictionaries, lists, tuples, primitives and dense tensors.
 
-    Subclasses are replaced, so that nothing a file put on an object is ever called.
+    Subclasses are replaced, so that attributes that a file set on an object are dropped.
 
     Raises:
         RefusedArchive: another kind of object is in it, a text holds control characters, or it is too
@@ -48,7 +48,7 @@ def plain_copy(loaded: object) -> object:
 
 
 class _Copier:
-    """One walk; counts what it has seen."""
+    """Copies one object and counts its values."""
 
     def __init__(self) -> None:
         self.values = 0
@@ -102,5 +102,5 @@ _SHORT.maxlevel = 2
 
 
 def short_repr(value: object) -> str:
-    """A value in a message: short, on one line, without a control character."""
+    """A short representation for messages, on one line, without control characters."""
     return _SHORT.repr(value)

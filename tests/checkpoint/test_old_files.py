@@ -98,9 +98,9 @@ def test_a_record_that_an_early_version_wrote_is_shown() -> None:
     assert "regularized" in markdown_report(result) and "regularized" in html_report(result, [])
     from rich.console import Console
 
-    said = io.StringIO()
-    print_result(result, Console(file=said, width=100))
-    assert "0.9607" in said.getvalue()
+    output = io.StringIO()
+    print_result(result, Console(file=output, width=100))
+    assert "0.9607" in output.getvalue()
 
 
 def first_checkpoint(values: Plain) -> Plain:
@@ -108,8 +108,8 @@ def first_checkpoint(values: Plain) -> Plain:
     old = without(values, "weights", "latent_shape")
     old["recipe"] = without(values["recipe"], *LATER_FIELDS)
     for network in ("generator", "discriminator"):
-        kept = without(values[network]["arguments"], "activation", "initialization", "filters")
-        old[network] = values[network] | {"arguments": kept}
+        arguments = without(values[network]["arguments"], "activation", "initialization", "filters")
+        old[network] = values[network] | {"arguments": arguments}
     return old
 
 

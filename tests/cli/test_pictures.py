@@ -29,9 +29,9 @@ CPU = torch.device("cpu")
 
 
 def call(*arguments: str | Path | int) -> int:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as caught:
         main([*map(str, arguments)])
-    return int(left.value.code or 0)
+    return int(caught.value.code or 0)
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -57,8 +57,8 @@ def test_an_archive_holds_the_canonical_samples(
     with evaluating([contestant.generator], CPU):  # type: ignore[list-item]
         source = fake_source(contestant, num_samples=510)
         shape = tuple(samples.shape[1:])
-        made = list(chunks(source, seed=3, shape=shape, device=CPU, group=1, purpose="sample"))
-    assert torch.equal(samples, torch.cat(made)[:510])
+        sampled = list(chunks(source, seed=3, shape=shape, device=CPU, group=1, purpose="sample"))
+    assert torch.equal(samples, torch.cat(sampled)[:510])
     judged = canonical_samples(contestant, num_samples=510, seed=3, purpose="crosstest", device=CPU)
     assert samples.dtype == judged.dtype and not torch.equal(samples, judged)
 
@@ -69,8 +69,8 @@ def test_pictures_lie_beside_the_checkpoint_unless_told_otherwise(
     model = tmp_path / "model.pt"
     model.write_bytes(checkpoints["digits-plain"].read_bytes())
     assert call("sample", model, "--device", "cpu") == 0
-    shown = capfd.readouterr()
-    assert shown.out == "" and "64 samples of model" in shown.err
+    output = capfd.readouterr()
+    assert output.out == "" and "64 samples of model" in output.err
     assert size(tmp_path / "model-samples.png") == (8 * 34 + 2, 8 * 34 + 2)
     assert call("sample", model, "-n", 6, "--columns", 6, "--out", tmp_path / "g.png", "-q") == 0
     assert size(tmp_path / "g.png") == (6 * 34 + 2, 36)
@@ -134,8 +134,10 @@ def test_help_lists_the_figures_without_heavy_imports() -> None:
         "try: main(['figure', '--help'])\nexcept SystemExit as leaving: assert not leaving.code\n"
         "assert not {'torch', 'numpy', 'matplotlib'} & set(sys.modules)\n"
     )
-    shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, encoding="utf-8")
-    assert all(f"\n    fig{number}  " in shown.stdout for number in range(1, 10))
+    output = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, encoding="utf-8"
+    )
+    assert all(f"\n    fig{number}  " in output.stdout for number in range(1, 10))
 
 
 def test_steps_are_parsed() -> None:

@@ -39,9 +39,9 @@ KEY = CacheKey(
 
 
 def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as caught:
         main(["cache", *arguments])
-    return int(str(left.value.code or 0))
+    return int(str(caught.value.code or 0))
 
 
 def test_what_the_evaluator_keeps_is_shown_and_removed(
@@ -54,8 +54,8 @@ def test_what_the_evaluator_keeps_is_shown_and_removed(
     assert call() == 0
     assert f"in all: 2 files, {size(bytes_kept)}" in capsys.readouterr().out
     assert call("--clear") == 0
-    said = capsys.readouterr().out
-    assert str(folder) in said.replace("\n", "") and f"freed: 2 files, {size(bytes_kept)}" in said
+    expected = capsys.readouterr().out
+    assert str(folder) in expected.replace("\n", "") and f"freed: 2 files, {size(bytes_kept)}" in expected
     assert list(folder.iterdir()) == [] and cached_features(KEY) is None
 
 
@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "expected"),
     [
         (0, "0 bytes"),
         (1023, "1,023 bytes"),
@@ -126,5 +126,5 @@ def test_a_folder_that_cannot_be_written_is_one_line(
         (1 << 60, "1048576.0 TiB"),
     ],
 )
-def test_sizes(number: int, said: str) -> None:
-    assert size(number) == said
+def test_sizes(number: int, expected: str) -> None:
+    assert size(number) == expected

@@ -269,7 +269,7 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
         "bytes before the archive": (b"PK\x03\x04" + bytes(100) + good, "two ends"),
         "bytes after the archive": (good + bytes(30), "does not end"),
         "comment": (good[:-2] + b"\x05\x00hello", "does not end"),
-        "two ends": (two_ends(good), "something stands before"),
+        "two ends": (two_ends(good), "there are bytes before"),
         "zip64 end elsewhere": (distant_zip64_end(good), "two ends"),
         "seventy thousand members more": (rezipped(good, extra=many_members(70_000)), "too many members"),
         "member twice": (rezipped(good, extra={"archive/version": b"3\n"}), "same name"),

@@ -127,7 +127,7 @@ def cases(good: bytes) -> dict[str, tuple[bytes, str]]:
         "flipped byte of the text": (good.replace(b'\\"step\\": 6', b'\\"step\\": 7', 1), "SHA-256"),
         "byte too few": (good[:-1], "SHA-256"),
         "byte too many": (good + b"x", "SHA-256"),
-        "no object": (headed(b"[]", b""), "no JSON object"),
+        "no object": (headed(b"[]", b""), "not a JSON object"),
         "no JSON": (headed(b"{", data), "not JSON"),
         "header in UTF-16": (headed(text.decode().encode("utf-16"), data), "not JSON"),
         "header nested 100,000 deep": (headed(b'{"a":' * 100_000, data), "not JSON"),

@@ -41,10 +41,10 @@ def own_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def trained(example: ModuleType) -> Contestant:
     torch.manual_seed(1)
-    made: Contestant = example.contestant()
-    assert made.generator is not None
-    nn.init.constant_(made.generator.main[1].running_mean, 0.25)  # type: ignore[union-attr, index]
-    return made
+    contestant: Contestant = example.contestant()
+    assert contestant.generator is not None
+    nn.init.constant_(contestant.generator.main[1].running_mean, 0.25)  # type: ignore[union-attr, index]
+    return contestant
 
 
 def states(pair: Contestant) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -227,8 +227,8 @@ def test_refusals_are_one_line(
     saved(Path("pair.pth"), {"g": nn.Linear(2, 2).state_dict(), "d": nn.Linear(2, 1).state_dict()})
     Path("evil.pth").write_bytes(b"PK\x03\x04 no archive")
     save_checkpoint("shared.pt", example.contestant())
-    got, said = call(capfd, "crosstest", *call_line.split(" "), "-n", "20")
-    assert got == code and part in said, said
+    exit_code, message = call(capfd, "crosstest", *call_line.split(" "), "-n", "20")
+    assert exit_code == code and part in message, message
 
 
 def test_without_trust_nothing_is_imported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -268,9 +268,9 @@ def test_what_code_prints_stays_out_of_the_json(
             "crosstest", "me=gan.pth", "--arch", "me=loud:make", "--trust-code", "--data", "digits",
             "-n", "20", "--json", "-", "--device", "cpu", "-q",
         ])  # fmt: skip
-    shown = capfd.readouterr()
-    assert "importing" in shown.err and "making" in shown.err
-    (contestant,) = json.loads(shown.out)["contestants"]
+    output = capfd.readouterr()
+    assert "importing" in output.err and "making" in output.err
+    (contestant,) = json.loads(output.out)["contestants"]
     assert contestant["path"] == "gan.pth" and contestant["recipe"] is None and contestant["step"] is None
 
 
