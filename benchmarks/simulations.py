@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
+from gancross.evaluator.estimates import Estimate, Proportion
 from gancross.evaluator.statistics.auc import auc_difference, auc_interval
 from gancross.evaluator.statistics.confusion import PairedDecisions, false_negatives, false_positives
-from gancross.evaluator.estimates import Estimate, Proportion
 from gancross.evaluator.statistics.matched_fp import (
     Half,
     calibration,
