@@ -9,6 +9,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from gancross.models.initialization import glorot, reset_uniform
+
 Argument = int | str | tuple[int, ...]
 
 
@@ -39,8 +41,11 @@ class Network(nn.Module):
     architecture: Architecture | None = None
 
     def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        raise NotImplementedError
+        """Draws the initial weights from `generator`, a function of its state alone.
+
+        By default weights are Glorot's uniform ones and biases 0.
+        """
+        reset_uniform(self, generator, lambda path, layer: glorot(layer))
 
 
 @dataclass(frozen=True, kw_only=True)

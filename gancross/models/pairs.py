@@ -117,7 +117,7 @@ def _parameters(network: type[Network]) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(network).parameters
 
 
-def _size_message(made: tuple[int, ...], needed: tuple[int, ...]) -> str:
-    message = f"its samples have shape {made}, the data have shape {needed}: choose another network"
-    images = len(made) == len(needed) == 3 and made[1] == made[2]
-    return f"{message} or set image_size={made[1]}" if images else message
+def _size_message(shape: tuple[int, ...], needed: tuple[int, ...]) -> str:
+    message = f"its samples have shape {shape}, the data have shape {needed}: choose another network"
+    images = len(shape) == len(needed) == 3 and shape[1] == shape[2]
+    return f"{message} or set image_size={shape[1]}" if images else message
