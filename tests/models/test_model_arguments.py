@@ -14,7 +14,7 @@ from gancross.errors import UsageError
 from gancross.models.architectures import LARGEST_ARGUMENT
 from gancross.models.network import Network
 from gancross.trainer.loop import train
-from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
 
@@ -34,7 +34,7 @@ def test_checkpoints_from_before_these_networks_still_fit() -> None:
 
 
 def test_a_recipe_reaches_its_networks(tmp_path: Path) -> None:
-    changes: dict[str, Plain] = {
+    changes: dict[str, Setting] = {
         "width": 4,
         "steps": 2,
         "batch_size": 8,
