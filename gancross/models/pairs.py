@@ -52,9 +52,14 @@ def pair(network: str, settings: PairSettings) -> Pair:
     if settings.activation not in ACTIVATIONS:
         raise unknown_name("activation", settings.activation, ACTIVATIONS)
     family = FAMILIES[network]
-    generator = _architecture(family.generator, family.generator_arguments, "generator", settings)
+    generator = _architecture(
+        family.generator, {**family.arguments, **family.generator_arguments}, "generator", settings
+    )
     discriminator = _architecture(
-        family.discriminator, family.discriminator_arguments, "discriminator", settings
+        family.discriminator,
+        {**family.arguments, **family.discriminator_arguments},
+        "discriminator",
+        settings,
     )
     sample_shape = settings.sample_shape
     try:
