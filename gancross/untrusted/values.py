@@ -15,7 +15,9 @@ import torch
 from gancross.errors import first_line, printable
 from gancross.untrusted.strict_json import LARGEST_INTEGER
 
-MOST_VALUES = 200_000  # of the tree; a few hundred bytes of shared lists can unfold to more than fits in memory
+MOST_VALUES = (
+    200_000  # of the tree; a few hundred bytes of shared lists can unfold to more than fits in memory
+)
 DEEPEST = 16
 LONGEST_TEXT = 4096
 LONGEST_REASON = 200
