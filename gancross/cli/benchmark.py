@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gancross.cli.options import bar_for_each, common, notes_console, progress_bar, tables_console
+from gancross.cli.options import FILE, bars, common, data_root, download, notes_console, tables_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("spec", metavar="SPEC.toml", type=click.Path(path_type=Path))
+@click.argument("spec", metavar="SPEC.toml", type=FILE)
 @click.option(
-    "--out", type=click.Path(path_type=Path),
+    "--out",
+    type=FILE,
     help="Folder of runs, result and report.  [default: runs/NAME with the benchmark's name]",
-)  # fmt: skip
+)
 @click.option("--dry-run", is_flag=True, help="List runs, sizes of networks and work; touch nothing.")
 @click.option(
     "--backend", type=click.Choice(["local", "dask", "ray"]), default="local", show_default=True,
@@ -37,14 +38,14 @@ if TYPE_CHECKING:
 )
 @click.option("--device", default="auto", show_default=True,
               help="auto, cpu, cuda (all of them), cuda:0, … or mps.")  # fmt: skip
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of named data sets.")
-@click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
+@data_root
+@download
 @click.option("--log-every", type=click.IntRange(min=1), default=100, show_default=True,
               help="Steps between lines of the logs.")  # fmt: skip
 @common
 def benchmark(
     spec: Path, out: Path | None, dry_run: bool, backend: str, scheduler: str | None, jobs: int | None,
-    threads: int, device: str, data_root: Path | None, download: bool, log_every: int,
+    threads: int, device: str, data_root: Path, download: bool, log_every: int,
 ) -> None:  # fmt: skip
     """Train variants × seeds from one file, cross-test all of them, write result and report.
 
@@ -58,30 +59,27 @@ def benchmark(
     if dry_run:
         _list(planned, folder, tables_console())
         return
-    from gancross.data import catalogue
     from gancross.report.text.console import print_result
     from gancross.workflow.benchmark import run_benchmark
     from gancross.workflow.execution import Execution
 
     execution = Execution(
         backend=backend, scheduler=scheduler, jobs=jobs, threads=threads, device=device,
-        data_root=data_root or catalogue.DEFAULT_ROOT, download=download, log_every=log_every,
+        data_root=data_root, download=download, log_every=log_every,
     )  # fmt: skip
     notes = notes_console()
-    notes.print(f"{planned.name}: {len(planned.runs)} runs into {folder}", markup=False)
-    with progress_bar(notes) as bar:
-        outcome = run_benchmark(planned, folder, execution=execution, progress=bar_for_each(bar))
+    notes.print(f"{planned.name}: {len(planned.runs)} runs into {folder}")
+    with bars(notes) as progress:
+        outcome = run_benchmark(planned, folder, execution=execution, progress=progress)
     print_result(outcome.result, tables_console())
-    notes.print(
-        f"\nrecord: {outcome.record}\nreport: {outcome.html}\nsummary: {outcome.markdown}", markup=False
-    )
+    notes.print(f"\nrecord: {outcome.record}\nreport: {outcome.html}\nsummary: {outcome.markdown}")
 
 
 def _list(spec: Spec, out: Path, console: Console) -> None:
     """Prints the plan; networks are counted on the meta device, data are not opened."""
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from gancross.workflow.plan import planned_variants
 
@@ -89,11 +87,10 @@ def _list(spec: Spec, out: Path, console: Console) -> None:
     console.print(f"{spec.name}: {len(spec.runs)} runs into {out}", markup=False)
     for variant in variants:
         console.print(f"  {variant.name}: {variant.method}", markup=False)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("variant", overflow="fold")
-    for column in ("runs", "steps", "G's\nweights", "D's\nweights", "GFLOP\na step", "TFLOP\nleft"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
+    heads = ("runs", "steps", "G's\nweights", "D's\nweights", "GFLOP\na step", "TFLOP\nleft")
+    numbers = [Column(head, justify="right", no_wrap=True) for head in heads]
+    columns = [Column("variant", overflow="fold"), *numbers, Column("state", no_wrap=True)]
+    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for variant in variants:
         work = variant.work
         sizes = ["?"] * 4 if work is None else [

@@ -6,8 +6,8 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from gancross.cli.options import common
+from gancross.data.catalogue import DATASETS, FOLDER
 
-FOLDER = "folder:"
 COMPLETE = "_GANCROSS_COMPLETE"
 
 
@@ -31,14 +31,8 @@ def recipe_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 
 def data_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The data sets with this prefix, and `folder:`."""
-    from gancross.data.catalogue import DATASETS
-
-    named = [CompletionItem(name, help=entry.samples) for name, entry in DATASETS.items()]
-    matching = [item for item in named if item.value.startswith(incomplete)]
-    return [
-        *matching,
-        *([CompletionItem(FOLDER, help="your images")] if FOLDER.startswith(incomplete) else []),
-    ]
+    helps = {name: entry.samples for name, entry in DATASETS.items()} | {FOLDER: "your images"}
+    return [CompletionItem(name, help=text) for name, text in helps.items() if name.startswith(incomplete)]
 
 
 def model_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -11,7 +11,7 @@ import click
 
 from gancross.cli.completion import data_names, model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import common, deterministic, notes_console, progress_bar, tables_console
+from gancross.cli.options import FILE, bars, common, data_root, device, notes_console, tables_console
 from gancross.cli.outputs import STDOUT, Reports, check_distinct, reports
 from gancross.errors import UsageError, unknown_name
 from gancross.machine.distributed import is_rank_zero
@@ -29,19 +29,16 @@ if TYPE_CHECKING:
     "--data", shell_complete=data_names,
     help="Data set or folder:PATH.  [default: the data the models were trained on]",
 )  # fmt: skip
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
+@data_root
 @click.option("--image-size", type=int, help="Resize a folder's images.  [default: as in training]")
 @click.option(
     "-n", "--num-samples", type=int, default=10_000, show_default=True, help="Samples of each model."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents and of endless data.")
 @click.option(
-    "--norm",
-    type=click.Choice(["eval", "batch"]),
-    default="eval",
-    show_default=True,
+    "--norm", type=click.Choice(["eval", "batch"]), default="eval", show_default=True,
     help="How judges with batch norm normalise: running averages or batch statistics.",
-)
+)  # fmt: skip
 @click.option(
     "--no-norm-check", is_flag=True, help="Do not score judges with batch norm in the other mode too."
 )
@@ -49,36 +46,29 @@ if TYPE_CHECKING:
 @click.option("--no-controls", is_flag=True, help="Do not judge noise and blurred reals.")
 @click.option("--metrics", default="", metavar="fid,is,kid,pr", help="Fidelity beside the cross-test.")
 @click.option(
-    "--feature-extractor-weights-path",
-    "feature_weights",
-    type=click.Path(path_type=Path),
+    "--feature-extractor-weights-path", "feature_weights", type=FILE,
     help="Inception's weights.  [default: where torch-fidelity keeps them]",
-)
-@click.option("--fid-statistics", type=click.Path(path_type=Path), help="Read mu and sigma of the real data.")
-@click.option("--save-fid-statistics", type=click.Path(path_type=Path), help="Write the computed ones.")
+)  # fmt: skip
+@click.option("--fid-statistics", type=FILE, help="Read mu and sigma of the real data.")
+@click.option("--save-fid-statistics", type=FILE, help="Write the computed ones.")
 @click.option(
     "--kid-subset-size", type=int, default=1000, show_default=True, help="Samples of KID's subsets."
 )
 @click.option(
-    "--method",
-    "methods",
-    metavar="NAME=METHOD",
-    multiple=True,
+    "--method", "methods", metavar="NAME=METHOD", multiple=True,
     help="What a model is a run of.  [default: its recipe and overrides without the seed]",
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
+)  # fmt: skip
+@device
 @click.option("--batch-size", type=int, help="Samples on the device at a time; changes no figure.")
 @click.option(
-    "--json",
-    "json_out",
-    metavar="FILE|-",
+    "--json", "json_out", metavar="FILE|-",
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
-)
+)  # fmt: skip
 @reports
-@deterministic
+@click.option("--deterministic", is_flag=True, help="Only operations that repeat bit by bit, on a GPU too.")
 @common
 def crosstest(
-    models: tuple[str, ...], data: str | None, data_root: Path | None, image_size: int | None,
+    models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None,
     num_samples: int, seed: int, norm: Literal["eval", "batch"], no_norm_check: bool, no_quantize: bool,
     no_controls: bool, metrics: str, feature_weights: Path | None, fid_statistics: Path | None,
     save_fid_statistics: Path | None, kid_subset_size: int, methods: tuple[str, ...], device: str,
@@ -90,7 +80,6 @@ def crosstest(
     A model is a checkpoint; two ONNX files, generator.onnx,discriminator.onnx; folder:PATH, generated images
     that judge nobody; or weights of other code with --arch.
     """
-    from gancross.data import catalogue
     from gancross.evaluator.protocol import Protocol
 
     record = checked_record(json_out, reports)
@@ -108,23 +97,12 @@ def crosstest(
     from gancross.report.browser.samples import sample_pictures, write_samples
     from gancross.report.text.console import print_result
 
-    reals = load_reals(
-        data or recipe_data(contestants),
-        data_root=data_root or catalogue.DEFAULT_ROOT,
-        image_size=image_size if image_size is not None else recipe_image_size(contestants),
-        seed=seed,
-    )
-    with progress_bar(notes_console()) as bar:
-        tasks = {}
-
-        def show(label: str, done: int, n: int) -> None:
-            if label not in tasks:
-                tasks[label] = bar.add_task(f"judging {label}", total=n, figures="", rate="")
-            bar.update(tasks[label], completed=done)
-
+    size = image_size if image_size is not None else common_image_size(contestants)
+    reals = load_reals(data or common_data(contestants), data_root=data_root, image_size=size, seed=seed)
+    with bars(notes_console(), label="judging {}") as progress:
         result = run_crosstest(
             contestants, reals, protocol, train=reals.train, device=device, batch_size=batch_size,
-            deterministic=deterministic, progress=show,
+            deterministic=deterministic, progress=progress,
             files=FidelityFiles(
                 weights=feature_weights, statistics=fid_statistics, save_statistics=save_fid_statistics
             ),
@@ -144,7 +122,7 @@ def crosstest(
     if record is not None:
         result.save(record)
         write_samples(record, samples)
-        notes.print(f"\nrecord: {record}", markup=False)
+        notes.print(f"\nrecord: {record}")
     reports.write(result, samples, notes)
 
 
@@ -186,7 +164,7 @@ def with_methods(contestants: list[Contestant], given: tuple[str, ...]) -> list[
     return [replace(one, method=methods.get(one.name, one.method)) for one in contestants]
 
 
-def recipe_data(contestants: list[Contestant]) -> str:
+def common_data(contestants: list[Contestant]) -> str:
     """The data that all contestants were trained on, by the name in their checkpoints.
 
     Raises:
@@ -194,9 +172,7 @@ def recipe_data(contestants: list[Contestant]) -> str:
     """
     from gancross.data.catalogue import DATASETS
 
-    named = {
-        str(c.origin.recipe.get("data")) for c in contestants if c.origin is not None and c.origin.recipe
-    }
+    named = set(map(str, _recipe_values(contestants, "data")))
     if not named:
         raise UsageError("no model says which data it was trained on: give --data")
     if len(named) > 1:
@@ -209,10 +185,12 @@ def recipe_data(contestants: list[Contestant]) -> str:
     return name
 
 
-def recipe_image_size(contestants: list[Contestant]) -> int | None:
+def common_image_size(contestants: list[Contestant]) -> int | None:
     """The side to which all contestants' training images were resized; None if they were not."""
-    sizes = {
-        c.origin.recipe.get("image_size") for c in contestants if c.origin is not None and c.origin.recipe
-    }
+    sizes = _recipe_values(contestants, "image_size")
     size = sizes.pop() if len(sizes) == 1 else None
     return size if isinstance(size, int) else None
+
+
+def _recipe_values(contestants: list[Contestant], key: str) -> set[object]:
+    return {c.origin.recipe.get(key) for c in contestants if c.origin is not None and c.origin.recipe}

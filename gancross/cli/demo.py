@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gancross.cli.options import bar_for_each, common, notes_console, progress_bar, tables_console
+from gancross.cli.options import FILE, bars, common, notes_console, tables_console
 
 READING = """
 How to read this. Each small table is one model's own confusion matrix: its discriminator on the held-out
@@ -21,7 +21,7 @@ the protocol works, not that regularization wins or loses.
 
 @click.command()
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("gancross-demo"), show_default=True,
+    "--out", type=FILE, default=Path("gancross-demo"), show_default=True,
     help="Folder of the two runs, the report and the record.",
 )  # fmt: skip
 @common
@@ -33,8 +33,8 @@ def demo(out: Path) -> None:
     steps = demo_spec().runs[0].recipe.steps
     notes = notes_console()
     notes.print(f"Training two GANs on 8×8 digits for {steps:,} steps, with and without the regularizer …")
-    with progress_bar(notes) as bar:
-        outcome = demonstrate(out, progress=bar_for_each(bar))
+    with bars(notes) as progress:
+        outcome = demonstrate(out, progress=progress)
     tables = tables_console()
     print_result(outcome.result, tables)
     tables.print(READING.format(steps=steps).replace("\n", " ").strip(), markup=False)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from gancross.cli.options import common, notes_console
+from gancross.cli.options import FILE, common, notes_console
 from gancross.errors import UsageError
 
 
 @click.command()
-@click.argument("ckpt", type=click.Path(path_type=Path))
+@click.argument("ckpt", type=FILE)
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True,
+    "--out", type=FILE, required=True,
     help="FILE.pt or FILE.safetensors; replaced where it exists.",
 )  # fmt: skip
 @common
@@ -32,4 +32,4 @@ def export(ckpt: Path, out: Path) -> None:
     if out.exists() and ckpt.exists() and out.samefile(ckpt):
         raise UsageError(f"--out {out}: is the checkpoint itself, whose optimizer states would be lost")
     checkpoint.save(out, replace(checkpoint.load(ckpt), training={}))
-    notes_console().print(f"{ckpt} without optimizer states: {out}", markup=False)
+    notes_console().print(f"{ckpt} without optimizer states: {out}")

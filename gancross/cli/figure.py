@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gancross.cli.options import common, notes_console, progress_bar
+from gancross.cli.options import FILE, common, device, notes_console, progress_bar
 from gancross.errors import UsageError, unknown_name
 from gancross.report.paper_figures.names import FIGURES
 
@@ -17,7 +17,7 @@ LISTED = "\b\nFigures:\n" + "\n".join(f"  {name}  {text}" for name, text in FIGU
 @click.command(epilog=LISTED)
 @click.argument("name", metavar="NAME")
 @click.argument("runs", metavar="[LABEL=]RUN ...", nargs=-1)
-@click.option("--out", type=click.Path(path_type=Path), help="FILE.png, .svg or .pdf.  [default: NAME.png]")
+@click.option("--out", type=FILE, help="FILE.png, .svg or .pdf.  [default: NAME.png]")
 @click.option(
     "--steps", metavar="N[,N ...]",
     help="Saved steps to show.  [default: up to six evenly spaced ones, or the last, that all runs saved]",
@@ -27,7 +27,7 @@ LISTED = "\b\nFigures:\n" + "\n".join(f"  {name}  {text}" for name, text in FIGU
     help="Of each panel.  [default: 64 images, 128 in fig8, 5,120 points]",
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
+@device
 @common
 def figure(
     name: str, runs: tuple[str, ...], out: Path | None, steps: str | None, num_samples: int | None, seed: int,
@@ -61,7 +61,7 @@ def figure(
         )  # fmt: skip
         content = render(laid_out(request), target.suffix.lower().removeprefix("."))
     write_atomically(target, content)
-    console.print(f"{name}: {target}", markup=False)
+    console.print(f"{name}: {target}")
 
 
 def parsed_steps(text: str) -> list[int]:

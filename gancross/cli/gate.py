@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from gancross.cli.options import common, notes_console, tables_console
+from gancross.cli.options import FILE, common, notes_console, tables_console
 from gancross.errors import GateFailed, UsageError
 
 
@@ -27,9 +27,9 @@ class GateCommand(click.Command):
 
 
 @click.command(cls=GateCommand)
-@click.argument("result", metavar="RESULT.json", type=click.Path(path_type=Path))
+@click.argument("result", metavar="RESULT.json", type=FILE)
 @click.option(
-    "--baseline", metavar="OLD.json", required=True, type=click.Path(path_type=Path),
+    "--baseline", metavar="OLD.json", required=True, type=FILE,
     help="The result that this one is held against.",
 )  # fmt: skip
 @click.option(
@@ -56,7 +56,7 @@ def gate(result: Path, baseline: Path, allowed: tuple[str, ...], record: bool, j
         # Nobody reads a baseline, and repositories keep all of them.
         compact = json.dumps(new.to_dict(), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         write_atomically(baseline, f"{compact}\n".encode())
-        notes_console().print(f"recorded: {baseline}", markup=False)
+        notes_console().print(f"recorded: {baseline}")
         return
     compared = compare(new, load_result(baseline), tolerances=tolerances or None)
     if json_out:

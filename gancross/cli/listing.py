@@ -1,4 +1,4 @@
-"""`gancross recipes` and `gancross datasets`; neither imports torch."""
+"""`gancross recipes`, `gancross datasets` and `gancross cache`; none imports torch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import click
 
 from gancross.cli.completion import recipe_names
 from gancross.cli.options import common, tables_console
+from gancross.data.catalogue import DATASETS
 
 if TYPE_CHECKING:
     from gancross.trainer.recipes.recipe import Recipe
+
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @click.command()
@@ -19,23 +22,21 @@ if TYPE_CHECKING:
 def recipes(name: str | None) -> None:
     """List the recipes that 'gancross train' knows, or every field of one."""
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from gancross.trainer.recipes.paper import RECIPES, SOURCES, recipe
 
     console = tables_console()
-    table = Table(box=None, padding=(0, 2, 0, 0))
     if name is not None:
-        table.add_column("field", no_wrap=True)
-        table.add_column("value")
+        table = Table(Column("field", no_wrap=True), "value", box=None, padding=(0, 2, 0, 0))
         for key, value in recipe(name).to_dict().items():
             table.add_row(key, escape(str(value)))
         console.print(table)
         return
-    table.add_column("recipe", no_wrap=True)
-    table.add_column("figure or section")
-    table.add_column("γ or noise", no_wrap=True)
-    table.add_column("steps", justify="right", no_wrap=True)
+    table = Table(
+        Column("recipe", no_wrap=True), "figure or section", Column("γ or noise", no_wrap=True),
+        Column("steps", justify="right", no_wrap=True), box=None, padding=(0, 2, 0, 0),
+    )  # fmt: skip
     for key, listed in RECIPES.items():
         table.add_row(key, escape(SOURCES[key]), strength(listed), f"{listed.steps:,}")
     console.print(table)
@@ -60,15 +61,46 @@ def strength(recipe: Recipe) -> str:
 def datasets() -> None:
     """List the data sets that recipes and cross-tests can name."""
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    from gancross.data.catalogue import DATASETS
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("data", no_wrap=True)
-    table.add_column("train + test")
-    table.add_column("where from")
+    columns = (Column("data", no_wrap=True), "train + test", "where from")
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for name, entry in DATASETS.items():
         table.add_row(name, escape(entry.samples), escape(entry.origin))
     table.add_row("folder:PATH", "your images", "train/ and test/ beneath it, or a fixed split")
     tables_console().print(table)
+
+
+@click.command()
+@click.option(
+    "--clear", is_flag=True, help="Remove the files of gancross, and nothing else, without a question."
+)
+@common
+def cache(clear: bool) -> None:
+    """Show the folder and the sizes of what gancross keeps to avoid computing it again; or remove it.
+
+    GANCROSS_CACHE names another folder. Data sets and Inception's weights are elsewhere.
+    """
+    from rich.table import Column, Table
+
+    from gancross.machine import caches
+
+    console = tables_console()
+    console.print(f"{caches.cache_folder()}", markup=False, soft_wrap=True)
+    sizes = caches.clear() if clear else caches.cache_sizes()
+    table = Table(
+        Column("folder", no_wrap=True), Column("files", justify="right"),
+        Column("size", justify="right", no_wrap=True), "what", box=None, padding=(0, 2, 0, 0),
+    )  # fmt: skip
+    for kind, usage in sizes.items():
+        table.add_row(kind, f"{usage.files:,}", size(usage.size), caches.KINDS[kind].meaning)
+    console.print(table)
+    files, freed = sum(usage.files for usage in sizes.values()), sum(usage.size for usage in sizes.values())
+    label = "freed" if clear else "in all"
+    console.print(f"{label}: {files:,} {'file' if files == 1 else 'files'}, {size(freed)}")
+
+
+def size(number: int) -> str:
+    """Bytes in the largest unit that gives at least 1."""
+    power = min((max(number, 1).bit_length() - 1) // 10, len(UNITS) - 1)
+    return f"{number:,} {UNITS[0]}" if power == 0 else f"{number / 1024**power:.1f} {UNITS[power]}"

@@ -16,14 +16,13 @@ from typing import Any, NoReturn
 import click
 
 from gancross.cli.benchmark import benchmark
-from gancross.cli.cache import cache
 from gancross.cli.completion import completion
 from gancross.cli.crosstest import crosstest
 from gancross.cli.demo import demo
 from gancross.cli.export import export
 from gancross.cli.figure import figure
 from gancross.cli.gate import gate
-from gancross.cli.listing import datasets, recipes
+from gancross.cli.listing import cache, datasets, recipes
 from gancross.cli.report import report
 from gancross.cli.sample import sample
 from gancross.cli.trace import trace
@@ -39,10 +38,7 @@ RESOURCES = 5
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 MEMORY_HINTS = {
     "train": "lower batch_size or width: --set batch_size=N, --set width=N",
-    "crosstest": "lower -n",
-    "sample": "lower -n",
-    "figure": "lower -n",
-    "trace": "lower -n",
+    **dict.fromkeys(("crosstest", "sample", "figure", "trace"), "lower -n"),
 }
 # Samples go through a network in chunks of 500 whatever -n is.
 DEVICE_MEMORY_HINT = "add --device cpu, or take a device with more memory"

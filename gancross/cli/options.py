@@ -1,4 +1,4 @@
-"""Common to all commands: verbosity, consoles, progress bars."""
+"""Common to commands: options, consoles, progress bars."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from gancross.data.catalogue import DEFAULT_ROOT
 from gancross.machine.distributed import is_rank_zero
 from gancross.version import __version__
 
@@ -19,18 +21,23 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Command = Callable[..., Any]
+FILE = click.Path(path_type=Path)
+
+device = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps."
+)
+data_root = click.option("--data-root", type=FILE, default=DEFAULT_ROOT, help="Folder of named data sets.")
+download = click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
 
 
 def common(command: Command) -> Command:
-    """Adds `-q`, `-v` and `--debug` to a command; `settings()` reads them."""
+    """Adds `-q`, `-v` and `--debug` to a command; the parameters of its context hold them."""
 
     @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on standard error.")
     @click.option("-v", "--verbose", is_flag=True, help="Versions, threads and seconds on standard error.")
     @click.option("--debug", is_flag=True, help="Show a traceback instead of one line on an error.")
     @functools.wraps(command)
     def wrapped(*, quiet: bool, verbose: bool, debug: bool, **arguments: Any) -> Any:
-        context = click.get_current_context()
-        context.find_root().meta["gancross"] = {"quiet": quiet, "verbose": verbose, "debug": debug}
         with _verbose_notes() if verbose and is_rank_zero() else nullcontext():
             return command(**arguments)
 
@@ -54,19 +61,6 @@ def _verbose_notes() -> Iterator[None]:
         click.echo(f"{time.perf_counter() - started:.1f} seconds", err=True)
 
 
-def deterministic(command: Command) -> Command:
-    """Adds `--deterministic` to a command."""
-    return click.option(
-        "--deterministic", is_flag=True, help="Only operations that repeat bit by bit, on a GPU too."
-    )(command)
-
-
-def setting(name: str) -> bool:
-    """Whether `quiet`, `verbose` or `debug` was given."""
-    meta = click.get_current_context().find_root().meta.get("gancross", {})
-    return bool(meta.get(name, False))
-
-
 def tables_console() -> Console:
     """Standard output, for tables; silent except in rank 0."""
     from rich.console import Console
@@ -78,7 +72,8 @@ def notes_console() -> Console:
     """Standard error, for progress and notes; silent with `-q` and except in rank 0."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, quiet=setting("quiet") or not is_rank_zero())
+    quiet = click.get_current_context().params["quiet"] or not is_rank_zero()
+    return Console(stderr=True, highlight=False, markup=False, quiet=quiet)
 
 
 def progress_bar(console: Console) -> Progress:
@@ -98,14 +93,16 @@ def progress_bar(console: Console) -> Progress:
     )
 
 
-def bar_for_each(bar: Progress) -> Callable[[str, int, int], None]:
-    """A callback (label, done, total) with a bar for each label."""
+@contextmanager
+def bars(console: Console, label: str = "{}") -> Iterator[Callable[[str, int, int], None]]:
+    """A callback (name, done, total) with a bar for each name."""
     tasks: dict[str, Any] = {}
+    with progress_bar(console) as progress:
 
-    def show(label: str, done: int, n: int) -> None:
-        if label not in tasks:
-            tasks[label] = bar.add_task(label, total=n, figures="", rate="")
-        speed = bar.tasks[tasks[label]].speed
-        bar.update(tasks[label], completed=done, rate=f"{speed:.0f}/s" if speed else "")
+        def show(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(label.format(name), total=total, figures="", rate="")
+            speed = progress.tasks[tasks[name]].speed
+            progress.update(tasks[name], completed=done, rate=f"{speed:.0f}/s" if speed else "")
 
-    return show
+        yield show

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gancross.cli.options import FILE
 from gancross.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Reports:
             check_target(path)
         check_distinct(self.files)
 
-    def write(self, result: Result, samples: Sequence[Sample], console: Console) -> None:
+    def write(self, result: Result, samples: Sequence[Sample], notes: Console) -> None:
         """Writes what was asked for; `samples` go into the HTML.
 
         Raises:
@@ -76,7 +77,7 @@ class Reports:
 
             write_atomically(self.junit, junit_report(result).encode())
         for path in self.files:
-            console.print(f"report: {path}", markup=False)
+            notes.print(f"report: {path}")
 
 
 def check_distinct(paths: Sequence[Path]) -> None:
@@ -94,12 +95,12 @@ def check_distinct(paths: Sequence[Path]) -> None:
 def reports(command: Command) -> Command:
     """Adds `--html`, `--markdown` and `--junit`; the command is called with `reports`."""
 
-    @click.option("--html", type=click.Path(path_type=Path), help="Write a report for the browser, one file.")
+    @click.option("--html", type=FILE, help="Write a report for the browser, one file.")
     @click.option(
         "--markdown", metavar="FILE|-",
         help="Write a summary for pull requests; '-' prints nothing but Markdown.",
     )  # fmt: skip
-    @click.option("--junit", type=click.Path(path_type=Path), help="Write checks as JUnit XML.")
+    @click.option("--junit", type=FILE, help="Write checks as JUnit XML.")
     @functools.wraps(command)
     def wrapped(*, html: Path | None, markdown: str | None, junit: Path | None, **arguments: Any) -> Any:
         return command(reports=Reports(html=html, markdown=markdown, junit=junit), **arguments)

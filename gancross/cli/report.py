@@ -6,17 +6,15 @@ from pathlib import Path
 
 import click
 
-from gancross.cli.options import common, notes_console, tables_console
+from gancross.cli.options import FILE, common, notes_console, tables_console
 from gancross.cli.outputs import Reports, check_distinct, reports
 from gancross.errors import UsageError
 
 
 @click.command()
-@click.argument("record", metavar="RESULT.json", type=click.Path(path_type=Path))
+@click.argument("record", metavar="RESULT.json", type=FILE)
 @reports
-@click.option(
-    "--pictures", metavar="DIR", type=click.Path(path_type=Path), help="Draw matrix, histograms, ROC."
-)
+@click.option("--pictures", metavar="DIR", type=FILE, help="Draw matrix, histograms, ROC.")
 @click.option(
     "--format", "file_format", type=click.Choice(["png", "svg"]), default="png", show_default=True,
     help="Of --pictures.",
@@ -52,4 +50,4 @@ def report(record: Path, reports: Reports, pictures: Path | None, file_format: s
 
         for name, content in drawn(result, file_format).items():
             write_atomically(pictures / name, content)
-            console.print(f"picture: {pictures / name}", markup=False)
+            console.print(f"picture: {pictures / name}")

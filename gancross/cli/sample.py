@@ -10,7 +10,7 @@ import click
 
 from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import common, notes_console, progress_bar
+from gancross.cli.options import FILE, common, device, notes_console, progress_bar
 from gancross.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ SUFFIXES = (".png", ".npz")
     help=f"How many.  [default: {IMAGES} images or {POINTS:,} vectors]",
 )  # fmt: skip
 @click.option(
-    "--out", type=click.Path(path_type=Path),
+    "--out", type=FILE,
     help="FILE.png: a grid of images, or a scatter of 3-d vectors coloured by their density. FILE.npz: the"
     " samples themselves, key 'samples', uint8 images (N, C, H, W) or float32 vectors (N, d)."
     "  [default: CKPT with '-samples.png' in place of '.pt']",
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
+@device
 @click.option("--columns", type=int, help="Images in a row of the grid.  [default: a square grid]")
 @common
 def sample(
@@ -76,7 +76,7 @@ def sample(
     array = target.suffix.lower() == ".npz"
     content = _archive(samples) if array else _picture(samples, contestant, columns)
     write_atomically(target, content)
-    console.print(f"{len(samples):,} samples of {contestant.name}: {target}", markup=False)
+    console.print(f"{len(samples):,} samples of {contestant.name}: {target}")
 
 
 def _check_options(target: Path, seed: int, columns: int | None) -> None:

@@ -10,7 +10,7 @@ import click
 
 from gancross.cli.completion import data_names
 from gancross.cli.figure import parsed_steps
-from gancross.cli.options import bar_for_each, common, notes_console, progress_bar, tables_console
+from gancross.cli.options import FILE, bars, common, data_root, device, notes_console, tables_console
 from gancross.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 @click.command()
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN", type=FILE)
 @click.option("--steps", metavar="N[,N ...]", help="Saved steps to look at.  [default: all]")
 @click.option(
     "-n", "--num-samples", type=click.IntRange(min=1), default=10_000, show_default=True, help="At each step."
@@ -40,12 +40,12 @@ COLUMNS = (
 )
 @click.option("--json", "json_out", metavar="FILE|-", help="Write all figures; '-' prints nothing else.")
 @click.option("--data", shell_complete=data_names, help="Data to judge with.  [default: the recipe's]")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
+@data_root
+@device
 @common
 def trace(
     run: Path, steps: str | None, num_samples: int, seed: int, cross: bool, json_out: str | None,
-    data: str | None, data_root: Path | None, device: str,
+    data: str | None, data_root: Path, device: str,
 ) -> None:  # fmt: skip
     """Follow a run along its numbered checkpoints: what each step's discriminator and generator are worth.
 
@@ -57,48 +57,47 @@ def trace(
     later discriminators still know earlier generators, and whether earlier ones are fooled by later ones.
     """
     chosen = None if steps is None else parsed_steps(steps)
-    from gancross.data import catalogue
+    from gancross.data.catalogue import DATASETS
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import check_target, write_atomically
     from gancross.report.paper_figures.saved_runs import saved_run
     from gancross.workflow.trace import TraceRequest
     from gancross.workflow.trace import trace as trace_run
 
-    if json_out not in (None, STDOUT):
-        check_target(Path(str(json_out)))
+    record = None if json_out in (None, STDOUT) else Path(json_out)
+    if record is not None:
+        check_target(record)
     saved = saved_run(run)
-    if data is None and saved.recipe.data not in catalogue.DATASETS:
+    if data is None and saved.recipe.data not in DATASETS:
         raise UsageError(f"{run}: names the data '{saved.recipe.data}', not opened by itself: give --data")
     request = TraceRequest(
         steps=chosen, num_samples=num_samples, seed=seed, data=data, cross=cross,
-        data_root=data_root or catalogue.DEFAULT_ROOT, device=resolve_device(device),
+        data_root=data_root, device=resolve_device(device),
     )  # fmt: skip
     notes = notes_console()
-    with progress_bar(notes) as bar:
-        traced = trace_run(saved, request, progress=bar_for_each(bar))
+    with bars(notes) as progress:
+        traced = trace_run(saved, request, progress=progress)
     if json_out == STDOUT:
         click.echo(traced.to_json(), nl=False)
         return
-    if json_out is not None:
-        write_atomically(Path(json_out), traced.to_json().encode())
+    if record is not None:
+        write_atomically(record, traced.to_json().encode())
     console = tables_console()
     console.print(_along(traced.snapshots))
     if traced.cross is not None:
         console.print(_cross(traced.cross))
-    if json_out is not None:
-        notes.print(f"trace: {json_out}", markup=False)
+    if record is not None:
+        notes.print(f"trace: {record}")
 
 
 def _along(snapshots: Sequence[Snapshot]) -> Table:
     """A row for every step."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    table.add_column("step", justify="right")
     rows = [_values(snapshot) for snapshot in snapshots]
     columns = [column for column in COLUMNS if any(row.get(column[0]) is not None for row in rows)]
-    for _, head, _ in columns:
-        table.add_column(head, justify="right")
+    heads = ["step", *(head for _, head, _ in columns)]
+    table = Table(*(Column(head, justify="right") for head in heads), box=None, padding=(0, 1, 0, 0))
     for snapshot, row in zip(snapshots, rows, strict=True):
         table.add_row(f"{snapshot.step:,}", *(_text(row.get(key), places) for key, _, places in columns))
     return table
@@ -123,12 +122,13 @@ def _text(value: float | None, places: int) -> str:
 
 def _cross(cross: CrossSteps) -> Table:
     """FP of generators (rows) under judges (columns)."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(title="Share of a step's samples (rows) that a step's discriminator calls real")
-    table.add_column("samples \\ judge", justify="right")
-    for step in cross.steps:
-        table.add_column(f"{step:,}", justify="right")
+    heads = ["samples \\ judge", *(f"{step:,}" for step in cross.steps)]
+    table = Table(
+        *(Column(head, justify="right") for head in heads),
+        title="Share of a step's samples (rows) that a step's discriminator calls real",
+    )
     for step, row in zip(cross.steps, cross.fp, strict=True):
         table.add_row(f"{step:,}", *(_text(value, 2) for value in row))
     return table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gancross.cli.completion import data_names, recipe_names
-from gancross.cli.options import common, deterministic, notes_console, progress_bar
+from gancross.cli.options import FILE, common, data_root, device, download, notes_console, progress_bar
 from gancross.machine.distributed import is_rank_zero, process_count
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="RECIPE", shell_complete=recipe_names)
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/RECIPE-seedN]"
-)
+@click.option("--out", type=FILE, help="Folder of the run.  [default: runs/RECIPE-seedN]")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Override a field of the recipe.")
 @click.option("--steps", type=int, help="Generator updates.")
 @click.option("--gamma", type=float, help="Variance γ of the virtual noise; 0 is --regularizer none.")
@@ -29,12 +27,12 @@ if TYPE_CHECKING:
 @click.option("--objective", help="js-logit, an f-GAN such as kl, lsgan, wgan or wgan-gp.")
 @click.option("--regularizer", help="Ω of the objective, or none for the unregularized GAN.")
 @click.option("--data", help="Data set, or folder:PATH.", shell_complete=data_names)
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of named data sets.")
-@click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
+@data_root
+@download
 @click.option("--workers", type=int, help="Processes that read large data sets.  [default: up to 4]")
 @click.option("--image-size", type=int, help="Resize a folder's images to this side.")
 @click.option("--seed", type=int, help="Of initial weights, latents and data order.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps.")
+@device
 @click.option(
     "--resume/--no-resume", default=True, help="Go on where the run in --out stopped.  [default: on]"
 )
@@ -49,26 +47,25 @@ if TYPE_CHECKING:
     "--compile/--no-compile", "compiling", default=False,
     help="Compile the regularizer's gradient; worth its minute in long runs.  [default: off]",
 )  # fmt: skip
-@deterministic
+@click.option("--deterministic", is_flag=True, help="Only operations that repeat bit by bit, on a GPU too.")
 @common
 def train(
-    name: str, out: Path | None, settings: tuple[str, ...], data_root: Path | None, download: bool,
+    name: str, out: Path | None, settings: tuple[str, ...], data_root: Path, download: bool,
     workers: int | None, device: str, resume: bool, checkpoint_every: int | None, log_every: int,
     tensorboard: bool, compiling: bool, deterministic: bool, **fields: Any,
 ) -> None:  # fmt: skip
     """Train the GAN of a recipe (see 'gancross recipes'); the same command again resumes."""
     chosen = chosen_recipe(name, settings, fields)
     folder = out or default_out(chosen)
-    from gancross.data import catalogue
     from gancross.trainer.loop import train as run
     from gancross.trainer.noise import check_divisible
     from gancross.trainer.run.tracking import TensorBoard
 
     console = notes_console()
-    console.print(f"{chosen.method}, seed {chosen.seed}: {chosen.steps:,} steps into {folder}", markup=False)
+    console.print(f"{chosen.method}, seed {chosen.seed}: {chosen.steps:,} steps into {folder}")
     if process_count() > 1:
         check_divisible(chosen, process_count())
-        console.print(division_note(chosen, process_count()), markup=False)
+        console.print(division_note(chosen, process_count()))
     with ExitStack() as stack, progress_bar(console) as bar:
         writes_events = tensorboard and is_rank_zero()
         observers = [stack.enter_context(TensorBoard(folder / "tensorboard"))] if writes_events else []
@@ -82,21 +79,19 @@ def train(
             if figures is not None:
                 bar.update(task, figures=summary(figures))
                 if figures["collapsed"] and not was_collapsed[0]:
-                    console.print(
-                        f"step {step:,}: the generator's samples are nearly identical", markup=False
-                    )
+                    console.print(f"step {step:,}: the generator's samples are nearly identical")
                 was_collapsed[0] = bool(figures["collapsed"])
                 if bar.disable and (step * 20 // steps) != ((step - log_every) * 20 // steps):
-                    console.print(f"step {step:,} of {steps:,}  {summary(figures)}", markup=False)
+                    console.print(f"step {step:,} of {steps:,}  {summary(figures)}")
 
         last = run(
             chosen, folder, resume=resume, device=device, progress=show,
-            data_root=data_root or catalogue.DEFAULT_ROOT, download=download, workers=workers,
+            data_root=data_root, download=download, workers=workers,
             checkpoint_every=checkpoint_every, log_every=log_every, observers=observers,
-            note=lambda text: console.print(text, markup=False), deterministic=deterministic,
+            note=lambda text: console.print(text), deterministic=deterministic,
             compile=compiling,
         )  # fmt: skip
-    console.print(f"done: {last}", markup=False)
+    console.print(f"done: {last}")
 
 
 def division_note(recipe: Recipe, processes: int) -> str:

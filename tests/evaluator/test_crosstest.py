@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gancross.evaluator.result.result import Result
 from rich.console import Console
 from torch import nn
 
 from gancross import Contestant, crosstest, load_contestant, load_result
 from gancross.errors import DataError, DivergenceError, UsageError
 from gancross.evaluator.contestants.naming import contestant_names, split_argument
-from gancross.evaluator.result.result import Result
 from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.report.text.console import print_result
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gancross.cli.cache import size
+from gancross.cli.listing import size
 from gancross.cli.main import main
 from gancross.evaluator.fidelity.frechet import Statistics
 from gancross.evaluator.fidelity.real_features import (

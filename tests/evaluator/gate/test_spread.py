@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gancross.evaluator.result.result import Result
 from numpy.typing import NDArray
 from scipy.stats import t
 
 from gancross.evaluator.gate.comparison import gate
 from gancross.evaluator.gate.figures import METRICS
 from gancross.evaluator.gate.spread import mean_figure, run_figures, spread_interval
-from gancross.evaluator.result.result import Result
 
 Block = NDArray[np.float64]
 LEVEL = 0.95
