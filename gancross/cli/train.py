@@ -88,7 +88,7 @@ def train(
             chosen, folder, resume=resume, device=device, progress=show,
             data_root=data_root, download=download, workers=workers,
             checkpoint_every=checkpoint_every, log_every=log_every, observers=observers,
-            note=lambda text: console.print(text), deterministic=deterministic,
+            note=console.print, deterministic=deterministic,
             compile=compiling,
         )  # fmt: skip
     console.print(f"done: {last}")

@@ -1,4 +1,4 @@
-"""The DCGAN family at any power-of-two size, after the authors' 32×32 and 64×64 programs (FACTS: §7.4).
+"""The DCGAN, plain and gated, at any power-of-two size, after the authors' 32×32 and 64×64 programs (§7.4).
 
 Every stage is a 5×5 convolution of stride 2 (transposed in the generator). `bottom` is the side of the
 smallest feature map: 32×32 with bottom 2 is the paper's CIFAR-10 network, 64×64 with bottom 4 its LSUN
@@ -23,7 +23,7 @@ from torch import nn
 from gancross.errors import UsageError
 from gancross.models.image_convolutions import ImageConv2d, ImageConvTranspose2d
 from gancross.models.initialization import he_convolutions, reset_layers, reset_uniform
-from gancross.models.layers import Activation, Normalization, activate, choice, normalize
+from gancross.models.layers import Activation, Gate, Normalization, activate, choice, normalize
 from gancross.models.network import Network
 
 Initialization = Literal["normal", "uniform", "he-uniform"]
@@ -31,19 +31,25 @@ Filters = Literal["doubling", "constant"]
 WEIGHT_STD = 0.02
 
 
-def reset_normal(network: nn.Module, generator: torch.Generator) -> None:
-    """Weights N(0, 0.02²)."""
+def _reset_normal(network: nn.Module, generator: torch.Generator) -> None:
     reset_layers(network, lambda _, layer: nn.init.normal_(layer.weight, std=WEIGHT_STD, generator=generator))
 
 
 INITIALIZATIONS: dict[str, Callable[[nn.Module, torch.Generator], None]] = {
-    "normal": reset_normal,
+    "normal": _reset_normal,
     "uniform": functools.partial(reset_uniform, std=lambda path, layer: WEIGHT_STD),
     "he-uniform": functools.partial(reset_uniform, std=he_convolutions),
 }
 
 
-class DCGANGenerator(Network, nn.Sequential):
+class _DCGAN(Network, nn.Sequential):
+    _reset: Callable[[nn.Module, torch.Generator], None]
+
+    def reset(self, generator: torch.Generator) -> None:
+        self._reset(self, generator)
+
+
+class DCGANGenerator(_DCGAN):
     """Latents (N, latent_dim) → images (N, channels, image_size, image_size) in [−1, 1] through tanh.
 
     Linear to a `bottom`×`bottom` map, then transposed convolutions, the last of them to `channels`;
@@ -80,12 +86,8 @@ class DCGANGenerator(Network, nn.Sequential):
         self.input_shape, self.output_shape = (latent_dim,), (channels, image_size, image_size)
         self._reset = choice("initialization", initialization, INITIALIZATIONS)
 
-    def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        self._reset(self, generator)
 
-
-class DCGANDiscriminator(Network, nn.Sequential):
+class DCGANDiscriminator(_DCGAN):
     """Images (N, channels, image_size, image_size) → logits (N, 1).
 
     Convolutions whose channels double each time from `width` on, an activation after each, normalization
@@ -114,9 +116,59 @@ class DCGANDiscriminator(Network, nn.Sequential):
         self.input_shape, self.output_shape = (channels, image_size, image_size), (1,)
         self._reset = choice("initialization", initialization, INITIALIZATIONS)
 
-    def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        self._reset(self, generator)
+
+class GatedGenerator(Network, nn.Sequential):
+    """The DCGAN's generator with gates σ(a)·tanh(b) for hidden nonlinearities.
+
+    Every hidden layer is twice as wide as the DCGAN's and the gate halves it again. Weights: He's in
+    convolutions, Glorot's in the linear layer.
+
+    Raises:
+        UsageError: as `DCGANGenerator`.
+    """
+
+    architecture_name = "gated-generator"
+    initial_std = staticmethod(he_convolutions)
+
+    def __init__(
+        self, *, image_size: int, channels: int, width: int, latent_dim: int,
+        normalization: Normalization = "batch", bottom: int = 4,
+    ) -> None:  # fmt: skip
+        widths = stage_widths(image_size, width, bottom)[::-1]
+        layers: list[nn.Module] = [
+            nn.Linear(latent_dim, 2 * widths[0] * bottom * bottom),
+            nn.Unflatten(1, (2 * widths[0], bottom, bottom)),
+        ]
+        for inputs, outputs in zip(widths, [*(2 * width for width in widths[1:]), channels], strict=True):
+            layers += [*normalize(2 * inputs, normalization), Gate()]
+            layers.append(nn.ConvTranspose2d(inputs, outputs, 5, 2, padding=2, output_padding=1))
+        super().__init__(*layers, nn.Tanh())
+        self.input_shape, self.output_shape = (latent_dim,), (channels, image_size, image_size)
+
+
+class GatedDiscriminator(Network, nn.Sequential):
+    """The DCGAN's discriminator with gates, weights as in `GatedGenerator`.
+
+    Raises:
+        UsageError: as `DCGANDiscriminator`.
+    """
+
+    architecture_name = "gated-discriminator"
+    initial_std = staticmethod(he_convolutions)
+
+    def __init__(
+        self, *, image_size: int, channels: int, width: int,
+        normalization: Normalization = "batch", bottom: int = 4,
+    ) -> None:  # fmt: skip
+        widths = stage_widths(image_size, width, bottom)
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip([channels, *widths], widths, strict=False):
+            layers.append(nn.Conv2d(inputs, 2 * outputs, 5, 2, padding=2))
+            if len(layers) > 1:
+                layers += normalize(2 * outputs, normalization)
+            layers.append(Gate())
+        super().__init__(*layers, nn.Flatten(), nn.Linear(widths[-1] * bottom * bottom, 1))
+        self.input_shape, self.output_shape = (channels, image_size, image_size), (1,)
 
 
 def stage_widths(image_size: int, width: int, bottom: int, filters: Filters = "doubling") -> list[int]:

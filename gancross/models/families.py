@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from gancross.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from gancross.models.gated import GatedDiscriminator, GatedGenerator
+from gancross.models.dcgan import DCGANDiscriminator, DCGANGenerator, GatedDiscriminator, GatedGenerator
 from gancross.models.mlp import MLP, MLPGenerator
 from gancross.models.network import Argument, Family, Network
-from gancross.models.resnet import ResNetDiscriminator, ResNetGenerator
-from gancross.models.resnet101 import ResNet101Discriminator, ResNet101Generator
+from gancross.models.resnet import (
+    ResNet101Discriminator,
+    ResNet101Generator,
+    ResNetDiscriminator,
+    ResNetGenerator,
+)
 
 _DCGAN64: dict[str, Argument] = {"image_size": 64, "bottom": 4, "initialization": "uniform"}
 

@@ -76,51 +76,44 @@ def fast_path_applies(tensor: torch.Tensor, channels: int) -> bool:
     return channels <= MOST_CHANNELS and cpu_path_applies(tensor)
 
 
-class _Convolution(torch.autograd.Function):
-    """The convolution; its backward pass to the images is `conv_transpose`."""
-
+class _InputAndWeightSaved(torch.autograd.Function):
     generate_vmap_rule = True
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+
+
+class _Convolution(_InputAndWeightSaved):
+    """The convolution; its backward pass to the images is `conv_transpose`."""
 
     @staticmethod
     def forward(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         return nn.functional.conv2d(images, weight, bias, 2, 2)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        ctx.save_for_backward(*inputs[:2])
-
-    @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         images, weight = ctx.saved_tensors
         needed = [False, *ctx.needs_input_grad[1:]]
-        sizes = [len(weight)]
         _, *parameter_gradients = aten.convolution_backward(
-            gradient, images, weight, sizes, *GEOMETRY, False, [0, 0], 1, needed
+            gradient, images, weight, [len(weight)], *GEOMETRY, False, [0, 0], 1, needed
         )
         image_gradient = conv_transpose(gradient, weight) if ctx.needs_input_grad[0] else None
         return image_gradient, *parameter_gradients
 
 
-class _TransposedConvolution(torch.autograd.Function):
+class _TransposedConvolution(_InputAndWeightSaved):
     """Forward `conv_transpose`; backward torch's kernels, which are fast in that direction."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         return conv_transpose(features, weight, bias)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        ctx.save_for_backward(*inputs[:2])
-
-    @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         features, weight = ctx.saved_tensors
-        sizes = [weight.shape[1]]
-        return cast(
-            tuple[torch.Tensor | None, ...],
-            aten.convolution_backward(
-                gradient, features, weight, sizes, *GEOMETRY, True, [1, 1], 1, list(ctx.needs_input_grad)
-            ),
+        needed, channels = list(ctx.needs_input_grad), weight.shape[1]
+        gradients: tuple[torch.Tensor | None, ...] = aten.convolution_backward(
+            gradient, features, weight, [channels], *GEOMETRY, True, [1, 1], 1, needed
         )
+        return gradients

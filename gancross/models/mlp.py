@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -16,6 +17,11 @@ from gancross.models.network import Network
 WEIGHT_STD = 0.1  # truncated normal at two standard deviations, as in the authors' program
 HIDDEN_LAYERS = 4
 HIDDEN_UNITS = 8  # per unit of width
+
+
+def _layers(sizes: Sequence[int], activation: Activation) -> list[nn.Module]:
+    linear = [nn.Linear(inputs, outputs) for inputs, outputs in pairwise(sizes)]
+    return [module for layer in linear for module in (layer, activate(activation))]
 
 
 class MLP(Network, nn.Sequential):
@@ -34,10 +40,7 @@ class MLP(Network, nn.Sequential):
     def __init__(self, sizes: tuple[int, ...], activation: Activation = "tanh") -> None:
         if len(sizes) < 2:
             raise UsageError(f"sizes must have at least two items, those of input and output; got {sizes}")
-        layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(sizes):
-            layers += [nn.Linear(inputs, outputs), activate(activation)]
-        super().__init__(*layers[:-1])
+        super().__init__(*_layers(sizes, activation)[:-1])
         self.input_shape, self.output_shape = sizes[:1], sizes[-1:]
 
     def reset(self, generator: torch.Generator) -> None:
@@ -56,9 +59,6 @@ class MLPGenerator(Network, nn.Sequential):
     Four hidden layers of 8·width units, then linear. Weights uniform with standard deviation
     √(2/fan-in) in the hidden layers, √(2/(fan-in + fan-out)) in the last; biases 0.
 
-    Raises:
-        UsageError: no such activation.
-
     Source: the authors' 64×64 program, its fully connected generator (512 ReLU units, width 64).
     """
 
@@ -69,12 +69,9 @@ class MLPGenerator(Network, nn.Sequential):
         activation: Activation = "relu",
     ) -> None:  # fmt: skip
         sizes = [latent_dim] + HIDDEN_LAYERS * [HIDDEN_UNITS * width]
-        layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(sizes):
-            layers += [nn.Linear(inputs, outputs), activate(activation)]
         image_shape = (channels, image_size, image_size)
-        layers.append(nn.Linear(sizes[-1], math.prod(image_shape)))
-        super().__init__(*layers, nn.Unflatten(1, image_shape), nn.Tanh())
+        last = nn.Linear(sizes[-1], math.prod(image_shape))
+        super().__init__(*_layers(sizes, activation), last, nn.Unflatten(1, image_shape), nn.Tanh())
         self.input_shape, self.output_shape = (latent_dim,), image_shape
 
     @staticmethod

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Literal
 
-from gancross.errors import UsageError, unknown_name
+from gancross.errors import UsageError
 from gancross.models.architectures import check_interface, skeleton
 from gancross.models.families import FAMILIES
-from gancross.models.layers import NORMALIZATIONS
+from gancross.models.layers import NORMALIZATIONS, choice
 from gancross.models.network import Architecture, Argument, Network
 
 ACTIVATIONS = ("relu", "tanh")
@@ -45,22 +45,13 @@ def pair(network: str, settings: PairSettings) -> Pair:
     Raises:
         UsageError: no such family, or one that does not fit the settings.
     """
-    if network not in FAMILIES:
-        raise unknown_name("network", network, FAMILIES)
-    if settings.normalization not in NORMALIZATIONS:
-        raise unknown_name("normalization", settings.normalization, NORMALIZATIONS)
-    if settings.activation not in ACTIVATIONS:
-        raise unknown_name("activation", settings.activation, ACTIVATIONS)
-    family = FAMILIES[network]
-    generator = _architecture(
-        family.generator, {**family.arguments, **family.generator_arguments}, "generator", settings
-    )
-    discriminator = _architecture(
-        family.discriminator,
-        {**family.arguments, **family.discriminator_arguments},
-        "discriminator",
-        settings,
-    )
+    family = choice("network", network, FAMILIES)
+    choice("normalization", settings.normalization, NORMALIZATIONS)
+    choice("activation", settings.activation, dict.fromkeys(ACTIVATIONS))
+    fixed = {**family.arguments, **family.generator_arguments}
+    generator = _architecture(family.generator, fixed, "generator", settings)
+    fixed = {**family.arguments, **family.discriminator_arguments}
+    discriminator = _architecture(family.discriminator, fixed, "discriminator", settings)
     sample_shape = settings.sample_shape
     try:
         built = skeleton(generator)
@@ -70,7 +61,7 @@ def pair(network: str, settings: PairSettings) -> Pair:
         check_interface("discriminator", skeleton(discriminator), sample_shape, (1,))
     except ValueError as error:
         raise UsageError(f"network '{network}': {error}") from None
-    parameters = _parameters(family.generator).keys() | _parameters(family.discriminator).keys()
+    parameters = {*signature(family.generator).parameters, *signature(family.discriminator).parameters}
     for key, value, neutral in (
         ("normalization", settings.normalization, "none"), ("activation", settings.activation, "relu"),
     ):  # fmt: skip
@@ -107,7 +98,7 @@ def arguments_by_name(
 def _architecture(
     network: type[Network], fixed: Mapping[str, Argument], role: Role, settings: PairSettings
 ) -> Architecture:
-    parameters = _parameters(network)
+    parameters = signature(network).parameters
     arguments = {
         key: value
         for key, value in arguments_by_name(settings, role, fixed).items()
@@ -116,10 +107,6 @@ def _architecture(
         or (key in parameters and not (key == "activation" and value == parameters[key].default))
     }
     return Architecture(name=network.architecture_name, arguments=arguments)
-
-
-def _parameters(network: type[Network]) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(network).parameters
 
 
 def _size_message(shape: tuple[int, ...], needed: tuple[int, ...]) -> str:

@@ -11,8 +11,7 @@ from gancross.machine.distributed import ALONE
 from gancross.models.dcgan import DCGANDiscriminator
 from gancross.models.layers import Activation, Normalization, Scale
 from gancross.models.mlp import MLP
-from gancross.models.resnet import ResNetDiscriminator
-from gancross.models.resnet101 import ResNet101Discriminator
+from gancross.models.resnet import ResNet101Discriminator, ResNetDiscriminator
 from gancross.trainer.gradient.closed_form import DiscriminatorPass
 from gancross.trainer.gradient.route import Route, add_gradients
 from gancross.trainer.recipes.paper import recipe

@@ -17,8 +17,13 @@ from gancross.models.dcgan import DCGANDiscriminator
 from gancross.models.image_convolutions import ImageConv2d
 from gancross.models.layers import Scale, Tanh
 from gancross.models.mlp import MLP
-from gancross.models.resnet import ResidualBlock, ResNetDiscriminator
-from gancross.models.resnet101 import BRANCH_FACTOR, BottleneckBlock, ResNet101Discriminator
+from gancross.models.resnet import (
+    BRANCH_FACTOR,
+    BottleneckBlock,
+    ResidualBlock,
+    ResNet101Discriminator,
+    ResNetDiscriminator,
+)
 from gancross.trainer.gradient import affine_layers, smooth_layers
 
 
