@@ -106,13 +106,11 @@ def load(
     from gancross.data.workers import resolve_workers
 
     readers = resolve_workers(workers)
-    _check_side(image_size)
-    if name.startswith(FOLDER):
+    entry = _entry(name, image_size)
+    if entry is None:
         from gancross.data import folder
 
         return folder.load(Path(name.removeprefix(FOLDER)), image_size=image_size, workers=readers)
-    entry = _entry(name)
-    _check_size(name, entry, image_size)
     request = Request(
         name=name, root=root, image_size=image_size or entry.image_size, download=download,
         test_seed=test_seed, workers=readers,
@@ -130,33 +128,27 @@ def known_shape(name: str, *, image_size: int | None) -> tuple[int, ...] | None:
         UsageError: no such name, or a size that the set does not come in.
         DataError: a folder's file is not an image.
     """
-    _check_side(image_size)
-    if name.startswith(FOLDER):
+    entry = _entry(name, image_size)
+    if entry is None:
         from gancross.data import folder
 
         return folder.first_shape(Path(name.removeprefix(FOLDER)), image_size=image_size)
-    entry = _entry(name)
-    _check_size(name, entry, image_size)
     return entry.shape if image_size is None else (entry.shape[0], image_size, image_size)
 
 
-def _entry(name: str) -> Entry:
+def _entry(name: str, image_size: int | None) -> Entry | None:
+    """The entry of a named set, which comes at this size; None for a folder."""
+    if image_size is not None and image_size < 1:
+        raise UsageError(f"image_size must be at least 1, got {image_size}")
+    if name.startswith(FOLDER):
+        return None
     if name not in DATASETS:
         if Path(name).is_dir():
             raise UsageError(f"unknown data set '{name}': write a folder of images as {FOLDER}{name}")
         raise unknown_name("data set", name, [*DATASETS, "folder:PATH"])
-    return DATASETS[name]
-
-
-def _check_side(image_size: int | None) -> None:
-    if image_size is not None and image_size < 1:
-        raise UsageError(f"image_size must be at least 1, got {image_size}")
-
-
-def _check_size(name: str, entry: Entry, image_size: int | None) -> None:
-    if image_size is None or image_size in (entry.image_size, entry.padded):
-        return
-    if not entry.resizable:
+    entry = DATASETS[name]
+    if not (entry.resizable or image_size in (None, entry.image_size, entry.padded)):
         sizes = [f"{size}×{size}" for size in (entry.image_size, entry.padded) if size is not None]
         comes = f"; it comes at {' or '.join(sizes)}" if sizes else ""
         raise UsageError(f"image_size={image_size}: data '{name}' cannot be resized{comes}; folder:PATH can")
+    return entry

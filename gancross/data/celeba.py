@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gancross.data.images import FileReader
 from gancross.data.lazy import Part, lazy
-from gancross.data.readers import FileReader
 from gancross.data.request import Request
 from gancross.data.sets import DataSet
 from gancross.errors import DataError, ResourceError, first_line

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -24,17 +26,13 @@ def images() -> tuple[torch.Tensor, torch.Tensor]:
     The split is stratified by class and fixed: every third image of each class, in the order of the
     library, is held out. That order groups the images by writer, so both parts have images of most writers.
     """
-    pixels, classes = _library()
-    grey = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
-    held_out = _held_out(classes)
-    return torch.from_numpy(grey[~held_out]), torch.from_numpy(grey[held_out])
+    pixels, _ = _library()
+    return _halves(np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8))
 
 
 def labels() -> tuple[torch.Tensor, torch.Tensor]:
     """The classes 0…9 of `images`, int64 of shape (N,), in the same order."""
-    _, classes = _library()
-    held_out = _held_out(classes)
-    return torch.from_numpy(classes[~held_out]), torch.from_numpy(classes[held_out])
+    return _halves(_library()[1])
 
 
 def _library() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -44,10 +42,9 @@ def _library() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return pixels, classes.astype(np.int64)
 
 
-def _held_out(classes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    rank = np.zeros(len(classes), dtype=np.int64)
+def _halves(values: NDArray[Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    classes = _library()[1]
+    held_out = np.zeros(len(classes), dtype=bool)
     for label in np.unique(classes):
-        members = np.flatnonzero(classes == label)
-        rank[members] = np.arange(len(members))
-    held_out: NDArray[np.bool_] = rank % EVERY == EVERY - 1
-    return held_out
+        held_out[np.flatnonzero(classes == label)[EVERY - 1 :: EVERY]] = True
+    return torch.from_numpy(values[~held_out]), torch.from_numpy(values[held_out])

@@ -78,14 +78,19 @@ def _open_in_process(environment: Path, process: int) -> lmdb.Environment:
 def keys(environment: Path) -> NDArray[np.bytes_]:
     """All keys in their order; listed once, then read from the cache folder.
 
-    Listing three million keys reads pages everywhere in a file of tens of GB.
+    Listing three million keys reads pages everywhere in a file of tens of GB. The cache file is that of an
+    environment's current path, size and time of writing.
 
     Raises:
         ResourceError, DataError: as `open_environment`.
     """
     database = open_environment(environment)
     count = database.stat()["entries"]
-    path = _keys_path(environment)
+    data = (environment / "data.mdb").resolve()
+    status = data.stat()
+    identity = f"{data}\0{status.st_size}\0{status.st_mtime_ns}"
+    name = hashlib.sha256(os.fsencode(identity)).hexdigest()[:32]
+    path = cache_folder() / "lmdb-keys" / f"{name}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):  # a damaged cache is written anew
         cached = np.load(path, mmap_mode="r", allow_pickle=False)
         if cached.shape == (count,) and cached.dtype.kind == "S":
@@ -97,11 +102,3 @@ def keys(environment: Path) -> NDArray[np.bytes_]:
     with contextlib.suppress(ResourceError):  # without a cache the next run lists them again
         write_atomically(path, content.getvalue())
     return listed
-
-
-def _keys_path(environment: Path) -> Path:
-    """The cache file for an environment's current path, size and time of writing."""
-    data = (environment / "data.mdb").resolve()
-    status = data.stat()
-    identity = f"{data}\0{status.st_size}\0{status.st_mtime_ns}"
-    return cache_folder() / "lmdb-keys" / f"{hashlib.sha256(os.fsencode(identity)).hexdigest()[:32]}.npy"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from gancross.data.images import EXTENSIONS, Header, channels_first, image_header, read_image
+from gancross.data.images import EXTENSIONS, FileReader, Header, channels_first, image_header, read_image
 from gancross.data.lazy import Part, lazy
-from gancross.data.readers import FileReader
 from gancross.data.sets import DataSet, finite
 from gancross.errors import UsageError
 from gancross.random_streams import Stream
@@ -55,9 +53,8 @@ def load(root: Path, *, image_size: int | None, workers: int = 0) -> DataSet:
     shape = common_shape(paths, image_size=image_size)
     # Workers may start in another folder.
     reader = FileReader(folder=root.absolute(), shape=shape, image_size=image_size)
-    train_part, test_part = (
-        Part(items=_relative(half, root), reader=reader) for half in (train_paths, test_paths)
-    )
+    names = ([os.fsencode(path.relative_to(root)) for path in half] for half in (train_paths, test_paths))
+    train_part, test_part = (Part(items=np.array(half, dtype=np.bytes_), reader=reader) for half in names)
     return lazy(name, train=train_part, test=[test_part], split=split, image_size=image_size, workers=workers)
 
 
@@ -67,8 +64,7 @@ def first_shape(root: Path, *, image_size: int | None) -> tuple[int, int, int] |
     Raises:
         DataError: the file is not an image, or not an 8-bit one.
     """
-    files = (Path(parent) / name for parent, _, names in os.walk(root) for name in sorted(names))
-    path = next((path for path in files if path.name.lower().endswith(EXTENSIONS)), None)
+    path = next(_image_files(root), None)
     if path is None:
         return None
     header = image_header(path)
@@ -82,15 +78,15 @@ def list_images(folder: Path) -> list[Path]:
     Raises:
         UsageError: there are none.
     """
-    paths = [
-        Path(parent) / name
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if name.lower().endswith(EXTENSIONS)
-    ]
+    paths = sorted(_image_files(folder))
     if not paths:
         raise UsageError(f"{folder}: the folder has no images ({', '.join(EXTENSIONS)})")
-    return sorted(paths)
+    return paths
+
+
+def _image_files(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent) / name for name in sorted(names) if name.lower().endswith(EXTENSIONS))
 
 
 def read_images(paths: list[Path], *, image_size: int | None, remedy: str = RESIZE) -> torch.Tensor:
@@ -168,7 +164,3 @@ def _check_one_size(paths: list[Path], sizes: Iterable[tuple[int, int]], remedy:
                 f"images differ in size: {paths[0]} is {first[0]}×{first[1]}, {path} is"
                 f" {size[0]}×{size[1]}; {remedy}"
             )
-
-
-def _relative(paths: list[Path], root: Path) -> NDArray[np.bytes_]:
-    return np.array([os.fsencode(path.relative_to(root)) for path in paths], dtype=np.bytes_)

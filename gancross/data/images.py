@@ -1,4 +1,4 @@
-"""Image files and encoded images as uint8 arrays.
+"""Image files and encoded images as uint8 arrays, one by one or in batches.
 
 No torch here: the worker processes of large data sets import this module and should start fast.
 """
@@ -6,11 +6,13 @@ No torch here: the worker processes of large data sets import this module and sh
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +21,8 @@ from PIL import Image, UnidentifiedImageError
 from gancross.errors import DataError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp", ".tif", ".tiff")
-FORMATS = (
-    "BMP",
-    "GIF",
-    "JPEG",
-    "PNG",
-    "PPM",
-    "TIFF",
-    "WEBP",
-)  # by content; Pillow starts programs for some others
+# By content; Pillow starts programs for some others.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 LARGEST_IMAGE = 64 << 20  # pixels; a larger header marks a decompression bomb
 _GREY = ("1", "L", "LA")
 _COLOUR = ("P", "PA", "RGB", "RGBA", "CMYK")
@@ -66,18 +61,14 @@ def read_image(path: Path, *, image_size: int | None, crop: int | None = None) -
         DataError: not an image, broken, too large, smaller than `crop`, animated, transparent or more
             than 8 bits deep.
     """
-    with _open_checked(path, str(path)) as image:
-        flat = _flat(image, str(path))
-    return _resized(flat, str(path), image_size=image_size, crop=crop)
+    return _pixels(path, str(path), image_size, crop)
 
 
 def decode_image(
     content: bytes, where: str, *, image_size: int | None, crop: int | None = None
 ) -> NDArray[np.uint8]:
     """As `read_image`, from encoded bytes; `where` names them in errors."""
-    with _open_checked(io.BytesIO(content), where) as image:
-        flat = _flat(image, where)
-    return _resized(flat, where, image_size=image_size, crop=crop)
+    return _pixels(io.BytesIO(content), where, image_size, crop)
 
 
 def channels_first(array: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
@@ -85,6 +76,55 @@ def channels_first(array: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]
     if array.ndim == 2:
         return np.repeat(array[None], channels, axis=0)
     return array.transpose(2, 0, 1)
+
+
+class Reader(Protocol):
+    """Images of one shape, by items: file names, keys."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of every image."""
+        ...
+
+    def read(self, item: bytes) -> NDArray[np.uint8]:
+        """One image, uint8 (C, H, W)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileReader:
+    """Items are file names relative to a folder, as the file system encodes them.
+
+    Attributes:
+        image_size, crop: as of `read_image`.
+    """
+
+    folder: Path
+    shape: tuple[int, int, int]
+    image_size: int | None
+    crop: int | None = None
+
+    def read(self, item: bytes) -> NDArray[np.uint8]:
+        """One image, uint8 (C, H, W)."""
+        path = self.folder / os.fsdecode(item)
+        return channels_first(read_image(path, image_size=self.image_size, crop=self.crop), self.shape[0])
+
+
+def read_batch(reader: Reader, items: NDArray[np.bytes_]) -> NDArray[np.uint8]:
+    """uint8 (N, C, H, W).
+
+    Raises:
+        DataError: an image is refused, or has another shape than the set.
+    """
+    batch = np.empty((len(items), *reader.shape), dtype=np.uint8)
+    for index, item in enumerate(items.tolist()):
+        image = reader.read(item)
+        if image.shape != reader.shape:
+            raise DataError(
+                f"{os.fsdecode(item)}: shape {image.shape}, expected {reader.shape} like the rest of the set"
+            )
+        batch[index] = image
+    return batch
 
 
 @contextmanager
@@ -132,19 +172,16 @@ def _has_16_bits(image: Image.Image) -> bool:
     return False
 
 
-def _flat(image: Image.Image, where: str) -> Image.Image:
-    """The decoded image in mode L or RGB."""
-    mode = "L" if image.mode in _GREY else "RGB"
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        if image.getchannel("A").getextrema() != (255, 255):
-            raise DataError(f"{where}: has transparent pixels; flatten it onto a background first")
-    return image.convert(mode)
-
-
-def _resized(
-    image: Image.Image, where: str, *, image_size: int | None, crop: int | None
+def _pixels(
+    source: Path | io.BytesIO, where: str, image_size: int | None, crop: int | None
 ) -> NDArray[np.uint8]:
+    with _open_checked(source, where) as opened:
+        mode, image = "L" if opened.mode in _GREY else "RGB", opened
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            if image.getchannel("A").getextrema() != (255, 255):
+                raise DataError(f"{where}: has transparent pixels; flatten it onto a background first")
+        image = image.convert(mode)
     if image_size is not None and (crop is not None or image.size != (image_size, image_size)):
         side = crop or min(image.size)
         if side > min(image.size):

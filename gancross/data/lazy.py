@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gancross.data.order import index_batches
-from gancross.data.readers import Reader
-from gancross.data.sets import WHOLE, DataSet
+from gancross.data.images import Reader
+from gancross.data.sets import WHOLE, DataSet, index_batches
 from gancross.data.workers import decoded_batches
 from gancross.errors import UsageError
 
@@ -47,14 +46,12 @@ class LazyReals:
     def batches(
         self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
     ) -> Generator[torch.Tensor, None, None]:
-        """Batches start, start+1, … of an endless sequence of epochs; the number of workers changes none.
+        """As `Reals`, whatever the number of workers.
 
         Raises:
-            UsageError: the set is smaller than one batch.
-            DataError: an image is refused.
-            ResourceError: a worker died.
+            UsageError, DataError, ResourceError: as `index_batches` and `decoded_batches`.
         """
-        order = index_batches(len(self.part.items), seed=seed, batch_size=batch_size, start=start)
+        order = index_batches(self.size, seed=seed, batch_size=batch_size, start=start)
         batches = (self.part.items[index[share]] for index in order)
         for batch in decoded_batches(batches, self.part.reader, name=self.name, workers=self.workers):
             yield torch.from_numpy(batch)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from gancross.data.order import index_batches
 from gancross.errors import UsageError
 from gancross.random_streams import Stream
 
@@ -40,6 +41,28 @@ class Reals(Protocol):
         ...
 
 
+def index_batches(n: int, *, seed: int, batch_size: int, start: int) -> Iterator[NDArray[np.int64]]:
+    """Batches start, start+1, … of an endless sequence of epochs over n samples, as their indices.
+
+    The order of epoch e is a function of (seed, e), so a batch depends on its number alone. The last
+    partial batch of an epoch is dropped.
+
+    Raises:
+        UsageError: the set is smaller than one batch.
+    """
+    per_epoch = n // batch_size
+    if per_epoch == 0:
+        raise UsageError(
+            f"{n} training images are fewer than one batch of {batch_size}: use --set batch_size={n} or less"
+        )
+    order, order_epoch = np.empty(0, dtype=np.int64), -1
+    for number in count(start):
+        epoch, position = divmod(number, per_epoch)
+        if epoch != order_epoch:
+            order, order_epoch = Stream(seed, "order", f"epoch-{epoch}").permutation(n), epoch
+        yield order[position * batch_size : (position + 1) * batch_size]
+
+
 @dataclass(frozen=True, kw_only=True)
 class FiniteReals:
     """Training samples in memory; the order of epoch e is a function of (seed, e)."""
@@ -54,11 +77,7 @@ class FiniteReals:
     def batches(
         self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
     ) -> Iterator[torch.Tensor]:
-        """Batches start, start+1, … of an endless sequence of epochs; a last partial batch is dropped.
-
-        Raises:
-            UsageError: the set is smaller than one batch.
-        """
+        """As `Reals`, epoch by epoch; errors as of `index_batches`."""
         for index in index_batches(len(self.array), seed=seed, batch_size=batch_size, start=start):
             yield self.array[torch.from_numpy(index[share])]
 

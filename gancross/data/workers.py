@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.data.readers import Reader, read_batch
+from gancross.data.images import Reader, read_batch
 from gancross.errors import ResourceError, UsageError
 
 MAX_DEFAULT_WORKERS = 4

@@ -18,8 +18,8 @@ import torch
 from PIL import Image
 
 from gancross.data import catalogue
+from gancross.data.images import FileReader
 from gancross.data.lazy import LazyReals, Part, lazy, read_all
-from gancross.data.readers import FileReader
 from gancross.data.workers import decoded_batches, resolve_workers
 from gancross.errors import DataError, ResourceError, UsageError
 
@@ -163,7 +163,7 @@ def test_workers_leave_when_their_parent_is_killed(part: Part, tmp_path: Path) -
         "import multiprocessing, os, signal, sys\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
-        "from gancross.data.readers import FileReader\n"
+        "from gancross.data.images import FileReader\n"
         "from gancross.data.workers import decoded_batches\n"
         "if __name__ == '__main__':\n"
         "    reader = FileReader(folder=Path(sys.argv[1]), shape=(3, 5, 5), image_size=None)\n"

@@ -1,4 +1,4 @@
-"""The order of training: every image once an epoch, and a batch is a function of its number."""
+"""Data sets in memory: every image once an epoch, and a batch is a function of its number."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gancross.data.order import index_batches
-from gancross.data.sets import FiniteReals, finite
+from gancross.data.sets import FiniteReals, finite, index_batches
 from gancross.errors import UsageError
 
 T = TypeVar("T")
