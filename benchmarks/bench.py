@@ -26,10 +26,10 @@ def questions() -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help=", ".join(questions()))
-    asked = parser.parse_args().questions or questions()
-    for unknown in set(asked) - set(questions()):
+    questions_to_run = parser.parse_args().questions or questions()
+    for unknown in set(questions_to_run) - set(questions()):
         parser.error(f"no question '{unknown}': choose from {', '.join(questions())}")
-    for question in asked:
+    for question in questions_to_run:
         started = time.perf_counter()
         module = f"speed.{question.replace('-', '_')}"
         subprocess.run([sys.executable, "-m", module], cwd=HERE, check=True)

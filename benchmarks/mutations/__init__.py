@@ -34,10 +34,10 @@ class Mutation:
 
 def mutation(seed: int, number: int, good: dict[str, dict[str, bytes]]) -> Mutation:
     """Mutation `number` of a seed."""
-    drawn = random.Random(f"{seed}/{number}")
+    rng = random.Random(f"{seed}/{number}")
     suffix, kind = KINDS[number % len(KINDS)]
-    base = drawn.choice(list(BASES))
+    base = rng.choice(list(BASES))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, of kinds of tensors that it will give up
-        content = MUTATIONS[suffix][kind](drawn, good[suffix][base])
+        content = MUTATIONS[suffix][kind](rng, good[suffix][base])
     return Mutation(kind=f"{suffix} {kind}", base=base, suffix=suffix, content=content)

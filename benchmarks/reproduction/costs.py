@@ -26,8 +26,8 @@ def timed(spec: Spec, out: Path, *, steps: int = STEPS) -> Plain:
     rounds = [{name: step_seconds(recipe, steps) for name, recipe in recipes.items()} for _ in range(ROUNDS)]
     costs = {
         name: {
-            "label": records.label(recipe), "milliseconds": [1e3 * one[name] for one in rounds],
-            "ratio": [one[name] / one["unregularized"] for one in rounds],
+            "label": records.label(recipe), "milliseconds": [1e3 * round[name] for round in rounds],
+            "ratio": [round[name] / round["unregularized"] for round in rounds],
         }
         for name, recipe in recipes.items()
     }  # fmt: skip
@@ -42,5 +42,5 @@ def step_seconds(recipe: Recipe, steps: int) -> float:
             recipe.with_changes({"steps": steps}), Path(folder) / "run", device="cpu", log_every=steps,
             checkpoint_every=steps, progress=lambda step, of, figures: stamps.append(time.perf_counter()),
         )  # fmt: skip
-    taken = [after - before for before, after in itertools.pairwise(stamps)]
-    return statistics.median(taken[:-1])  # the last one logs and saves
+    durations = [after - before for before, after in itertools.pairwise(stamps)]
+    return statistics.median(durations[:-1])  # the last one logs and saves

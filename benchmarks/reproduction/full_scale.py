@@ -39,9 +39,9 @@ def counted() -> Plain:
 def _spec(spec: Spec) -> Plain:
     recipes = {run.variant: run.recipe for run in spec.runs}
     planned = planned_variants(spec, Path("runs") / spec.name)
-    variants = [_variant(one, recipes[one.name]) for one in planned]
-    pflop = sum(one["runs"] * one["pflop"] for one in variants)
-    images = sum(one["runs"] * one["images"] for one in variants)
+    variants = [_variant(variant, recipes[variant.name]) for variant in planned]
+    pflop = sum(variant["runs"] * variant["pflop"] for variant in variants)
+    images = sum(variant["runs"] * variant["images"] for variant in variants)
     hours = {card: [pflop * 1e3 / (peak * share) / 3600 for share in reversed(SHARES)]
              for card, peak in CARDS.items()}  # fmt: skip
     return {
@@ -62,11 +62,11 @@ def section(record: Plain) -> list[str]:
     """What the page says of it."""
     rows = [
         (
-            HEADINGS[key], f"`gancross benchmark benchmarks/full/{key}.toml --device cuda`", str(one["runs"]),
-            whole(one["pflop"]), whole(one["images"] / 1e6),
-            *("–".join(map(_hours, one["gpu_hours"][card])) for card in record["cards"]),
+            HEADINGS[key], f"`gancross benchmark benchmarks/full/{key}.toml --device cuda`",
+            str(spec["runs"]), whole(spec["pflop"]), whole(spec["images"] / 1e6),
+            *("–".join(map(_hours, spec["gpu_hours"][card])) for card in record["cards"]),
         )
-        for key, one in record["specs"].items()
+        for key, spec in record["specs"].items()
     ]  # fmt: skip
     header = (
         "experiment", "command", "runs", "PFLOP", "million images read",

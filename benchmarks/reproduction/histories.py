@@ -79,10 +79,13 @@ def history(lines: Lines) -> Plain:
     `bad_share` is that of bad lines since the first good one; `collapsed_at` is the log's own judgement: at
     most two modes, or hardly any spread.
     """
-    first = next((number for number, line in enumerate(lines) if is_good(line)), len(lines))
-    since = lines[first:]
+    start = next((number for number, line in enumerate(lines) if is_good(line)), len(lines))
+    since = lines[start:]
     bad = [is_bad(line) for line in since]
-    broken = next((at for at in range(len(bad) - LASTING + 1) if all(bad[at : at + LASTING])), None)
+    broken = next(
+        (position for position in range(len(bad) - LASTING + 1) if all(bad[position : position + LASTING])),
+        None,
+    )
     after = [] if broken is None else since[broken:]
     last = max((number for number, line in enumerate(since) if is_good(line)), default=-1)
     lost = len(bad) > LASTING and all(bad[-LASTING:])

@@ -69,9 +69,9 @@ class Yardstick:
         0 for the data; 1 for a generator that makes nothing but their mean, since then |μ₁ − μ₂| = 0 and
         Σ₁ = 0.
         """
-        made = _statistics(self.features, fakes)
-        away = frechet_distance(fake=made, real=self.real, real_factor=self.factor)
-        return away / float(np.trace(self.real.covariance))
+        statistics = _statistics(self.features, fakes)
+        distance = frechet_distance(fake=statistics, real=self.real, real_factor=self.factor)
+        return distance / float(np.trace(self.real.covariance))
 
 
 def thumbnails(images_NCHW: torch.Tensor) -> NDArray[np.float32]:
@@ -87,7 +87,7 @@ def patches(images_NCHW: torch.Tensor) -> NDArray[np.float32]:
 
 def images(spec: Spec, out: Path) -> Plain:
     """Every run at five of its saved steps: samples against test data, and the discriminator's confusion."""
-    runs = records.begun(spec, out)
+    runs = records.started_runs(spec, out)
     reals = reals_of(spec)
     sticks = yardsticks(reals)
     several = len({architecture(run.recipe) for run in runs}) > 1
@@ -120,14 +120,15 @@ def collapsed(reals: DataSet, stick: Yardstick) -> dict[str, float]:
     test = reals.held_out(SAMPLES)
     chosen = {count: test[:count] for count in COPIES if count < len(test)}
     return {
-        str(count): stick.distance(some.repeat(SAMPLES // count, 1, 1, 1)) for count, some in chosen.items()
+        str(count): stick.distance(images.repeat(SAMPLES // count, 1, 1, 1))
+        for count, images in chosen.items()
     }
 
 
 def _with_distances(record: Plain, spec: Spec, out: Path) -> Plain:
     sticks = yardsticks(reals_of(spec))
-    for one, run in zip(record["runs"], records.begun(spec, out), strict=True):
-        one["fidelity"] |= distances(saved_run(run_folder(out, run)), one["reached"], sticks)
+    for description, run in zip(record["runs"], records.started_runs(spec, out), strict=True):
+        description["fidelity"] |= distances(saved_run(run_folder(out, run)), description["reached"], sticks)
     return record
 
 
@@ -144,16 +145,16 @@ def distances(saved: SavedRun, step: int, sticks: dict[str, Yardstick]) -> dict[
 
 
 def _looked_at(run: PlannedRun, out: Path, reals: DataSet, sticks: dict[str, Yardstick]) -> Plain:
-    known, lines = records.identity(run, out)
+    description, lines = records.identity(run, out)
     saved = saved_run(run_folder(out, run))
     steps = common_steps([saved], None, most=MOST_STEPS)
-    asked = Asked(
+    options = Asked(
         steps=steps, num_samples=SAMPLES, data=reals, data_root=catalogue.DEFAULT_ROOT, device=records.CPU
     )
-    along = records.columns(trace(saved, asked)["snapshots"])
-    seen = [distances(saved, step, sticks) for step in steps]
-    along |= {name: [one[name] for one in seen] for name in sticks}
-    return known | {
+    along = records.columns(trace(saved, options)["snapshots"])
+    by_step = [distances(saved, step, sticks) for step in steps]
+    along |= {name: [step_distances[name] for step_distances in by_step] for name in sticks}
+    return description | {
         "learning_rate": run.recipe.learning_rate, "trace": along,
         "curves": histories.curves(lines, LOGGED),
     }  # fmt: skip

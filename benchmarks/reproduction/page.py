@@ -27,8 +27,8 @@ TERMS = (
 
 def page(results: Path = RESULTS) -> str:
     """The page for the records in a folder; a section without a record is left out."""
-    found = {key: parsed((results / one.record).read_bytes()) for key, one in SECTIONS.items()
-             if (results / one.record).is_file()}  # fmt: skip
+    records = {key: parsed((results / section.record).read_bytes()) for key, section in SECTIONS.items()
+             if (results / section.record).is_file()}  # fmt: skip
     lines = [
         "# What of the paper is reproduced",
         "",
@@ -44,9 +44,9 @@ def page(results: Path = RESULTS) -> str:
         *tables.table(
             ("section", "runs", "analysis", ""),
             [
-                (one.heading, f"`{one.command}`", f"`{one.analysis_command}`",
-                 "below" if key in found else "not run yet")
-                for key, one in SECTIONS.items()
+                (section.heading, f"`{section.command}`", f"`{section.analysis_command}`",
+                 "below" if key in records else "not run yet")
+                for key, section in SECTIONS.items()
             ],
             left=4,
         ),
@@ -55,14 +55,14 @@ def page(results: Path = RESULTS) -> str:
         "",
         RULE,
     ]  # fmt: skip
-    for key, record in found.items():
+    for key, record in records.items():
         section = SECTIONS[key]
         if section.beside:
             record["beside"] = parsed((results / section.beside).read_bytes())
         lines += ["", *_section(section, record, results)]
-    both = [found[key] for key in ("fig1", "generator-objective") if key in found]
-    if any("annealed" in one["label"] for record in both for one in record["runs"]):
-        lines += ["", *_annealing(both)]
+    gamma_records = [records[key] for key in ("fig1", "generator-objective") if key in records]
+    if any("annealed" in section["label"] for record in gamma_records for section in record["runs"]):
+        lines += ["", *_annealing(gamma_records)]
     if (results / full_scale.RECORD).is_file():
         lines += ["", *full_scale.section(parsed((results / full_scale.RECORD).read_bytes()))]
     return "\n".join(lines) + "\n"
@@ -73,16 +73,16 @@ def _section(section: Section, record: Plain, results: Path) -> list[str]:
     machine, versions = record["machine"], record["versions"]
     remark = ["", section.remark] if section.remark else []
     missing = f" Not begun: {', '.join(record['missing'])}." if record["missing"] else ""
-    lost = ", ".join(one["name"] for one in record.get("lost", []))
-    missing += f" Diverged before a step was saved: {lost}." if lost else ""
+    lost_runs = ", ".join(run["name"] for run in record.get("lost", []))
+    missing += f" Diverged before a step was saved: {lost_runs}." if lost_runs else ""
     unfinished = _is_unfinished(record)
-    said = _so_far(verdict(record)) if unfinished else verdict(record)
+    verdict_text = _so_far(verdict(record)) if unfinished else verdict(record)
     return [
         f"## {section.heading}",
         "",
         f"**The paper:** {section.claim}",
         "",
-        f"**Verdict:** {said}",
+        f"**Verdict:** {verdict_text}",
         *remark,
         "",
         "```sh",
@@ -146,8 +146,8 @@ def _crosstest(record: Plain) -> list[str]:
 
 
 def _depends(record: Plain) -> list[str]:
-    found = at_the_end(record)
-    return ["On what FP depends at the last step, own samples included:", "", *found, ""] if found else []
+    table = at_the_end(record)
+    return ["On what FP depends at the last step, own samples included:", "", *table, ""] if table else []
 
 
 def _crosstest_in_all_modes(record: Plain) -> list[str]:
@@ -202,9 +202,9 @@ def _training_time(record: Plain) -> list[str]:
 
 
 def _annealing(records: list[Plain]) -> list[str]:
-    runs = [one for record in records for one in record["runs"] if one["label"].startswith("γ")]
-    plain = [one for one in runs if "generator too" not in one["label"]]
-    lengths = [one | {"label": f"{one['label']}, {one['steps']:,} steps"} for one in plain]
+    runs = [run for record in records for run in record["runs"] if run["label"].startswith("γ")]
+    plain = [run for run in runs if "generator too" not in run["label"]]
+    lengths = [run | {"label": f"{run['label']}, {run['steps']:,} steps"} for run in plain]
     verdict = verdicts.annealing(records)
     return [
         "## §4.2: constant γ against annealing",

@@ -1,15 +1,14 @@
-"""From the folder of a benchmark to the record of a section; runs may be unfinished."""
+"""The record of a section from the folder of a benchmark; runs may be unfinished."""
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from speed.timing import cpu_model
+from environment import machine
 
 import gancross
 from gancross.data import catalogue
@@ -36,7 +35,7 @@ TRACED = (
 
 
 def label(recipe: Recipe) -> str:
-    """A method in a few words: what keeps it in check, and how its generator learns."""
+    """A method in a few words: its stabilisation, and its generator's loss."""
     words = [regularization(recipe)]
     if recipe.objective == "wgan-gp":
         words.append(f"learning rate {recipe.learning_rate:g}")
@@ -49,93 +48,93 @@ def label(recipe: Recipe) -> str:
     return ", ".join(words)
 
 
-def begun(spec: Spec, out: Path) -> list[PlannedRun]:
+def started_runs(spec: Spec, out: Path) -> list[PlannedRun]:
     """The runs that have saved a step.
 
     Raises:
         UsageError: none has.
     """
     folders = {run.name: run_folder(out, run) for run in spec.runs}
-    found = [
+    runs = [
         run
         for run in spec.runs
         if (folders[run.name] / "last.pt").is_file()
         and any((folders[run.name] / "checkpoints").glob("step-*.pt"))
     ]
-    if not found:
+    if not runs:
         raise UsageError(f"{out}: no run of '{spec.name}' has a checkpoint yet")
-    return found
+    return runs
 
 
 def first_runs(runs: Sequence[PlannedRun]) -> dict[str, PlannedRun]:
     """The first run of every variant, in the order of the variants."""
-    found: dict[str, PlannedRun] = {}
+    runs_by_variant: dict[str, PlannedRun] = {}
     for run in runs:
-        found.setdefault(run.variant, run)
-    return found
+        runs_by_variant.setdefault(run.variant, run)
+    return runs_by_variant
 
 
 def head(section: str, command: str, spec: Spec, out: Path) -> Plain:
-    """What was asked for, and what of it is there."""
-    runs = begun(spec, out)
+    """Command, missing and diverged runs, versions and machine."""
+    runs = started_runs(spec, out)
     absent = [run for run in spec.runs if run not in runs]
-    lost = [run for run in absent if diverged(run, out)]
+    diverged_runs = [run for run in absent if diverged(run, out)]
     return {
         "section": section,
         "command": command,
-        "missing": [run.name for run in absent if run not in lost],
-        "lost": [{"name": run.name, "label": label(run.recipe)} for run in lost],
+        "missing": [run.name for run in absent if run not in diverged_runs],
+        "lost": [{"name": run.name, "label": label(run.recipe)} for run in diverged_runs],
         "versions": {
             "gancross": gancross.__version__, "torch": torch.__version__,
             "python": platform.python_version(),
         },
-        "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "device": "cpu"},
+        "machine": machine() | {"device": "cpu"},
     }  # fmt: skip
 
 
 def diverged(run: PlannedRun, out: Path) -> bool:
-    """Whether a run ended in figures that are not finite."""
+    """Whether a run ended with values that are not finite."""
     status = read_status(run_folder(out, run))
     return status is not None and status.status == "diverged"
 
 
 def identity(run: PlannedRun, out: Path) -> tuple[Plain, list[Plain]]:
-    """Who a run is and how far it got, and its log."""
+    """Identity and progress of a run, and the lines of its log."""
     lines = histories.read_log(run_folder(out, run))
     recipe = run.recipe
     reached = max(saved_run(run_folder(out, run)).checkpoints)
-    known = {
+    description = {
         "name": run.name, "variant": run.variant, "label": label(recipe), "seed": recipe.seed,
         "steps": recipe.steps, "reached": reached, "seconds": histories.seconds(lines, recipe.batch_size),
         "diverged": diverged(run, out),
     }  # fmt: skip
-    return known, lines
+    return description, lines
 
 
 def stability(spec: Spec, out: Path) -> Plain:
-    """Runs on the mixture: their history, and every numbered checkpoint judged on fresh samples."""
-    made = []
-    for run in begun(spec, out):
-        known, lines = identity(run, out)
+    """Runs on the mixture: their history, and every numbered checkpoint evaluated on fresh samples."""
+    descriptions = []
+    for run in started_runs(spec, out):
+        description, lines = identity(run, out)
         snapshots = traced(out, run)["snapshots"]
-        made.append(
-            known
+        descriptions.append(
+            description
             | {"history": histories.history(lines), "late": histories.late(lines)}
             | {"curves": histories.curves(lines, WATCHED), "trace": columns(snapshots)}
         )
-    return {"runs": made}
+    return {"runs": descriptions}
 
 
 def traced(out: Path, run: PlannedRun) -> Plain:
     """`gancross trace` of a run, at all of its saved steps."""
-    asked = Asked(num_samples=SAMPLES, data_root=catalogue.DEFAULT_ROOT, device=CPU)
-    return trace(saved_run(run_folder(out, run)), asked)
+    options = Asked(num_samples=SAMPLES, data_root=catalogue.DEFAULT_ROOT, device=CPU)
+    return trace(saved_run(run_folder(out, run)), options)
 
 
 def columns(snapshots: Sequence[Plain]) -> Plain:
     """Snapshots as one list for each figure; rates without their counts, of 10,000 samples all."""
-    known = [key for key in TRACED if key in snapshots[0]]
-    return {key: [_figure(one[key]) for one in snapshots] for key in known}
+    keys = [key for key in TRACED if key in snapshots[0]]
+    return {key: [_figure(snapshot[key]) for snapshot in snapshots] for key in keys}
 
 
 def _figure(value: Any) -> Any:
@@ -144,9 +143,9 @@ def _figure(value: Any) -> Any:
 
 def overfitted(spec: Spec, out: Path) -> Plain:
     """§6: how discriminators tell training from test reals, at the end and at every numbered checkpoint."""
-    made = []
-    for run in begun(spec, out):
-        known, _ = identity(run, out)
+    descriptions = []
+    for run in started_runs(spec, out):
+        description, _ = identity(run, out)
         snapshots = traced(out, run)["snapshots"]
         along = {
             "step": [one["step"] for one in snapshots],
@@ -155,21 +154,21 @@ def overfitted(spec: Spec, out: Path) -> Plain:
             "fn": [one["fn"]["rate"] for one in snapshots],
         }
         last = snapshots[-1]["generalisation_gap"]
-        known |= {"gap": last["value"], "gap_ci95": last["ci95"], "auc": along["auc"][-1]}
-        made.append(known | {"along": along})
-    return {"runs": made, "p": _p_of(made, "gap"), "auc_p": _p_of(made, "auc")}
+        description |= {"gap": last["value"], "gap_ci95": last["ci95"], "auc": along["auc"][-1]}
+        descriptions.append(description | {"along": along})
+    return {"runs": descriptions, "p": _p_of(descriptions, "gap"), "auc_p": _p_of(descriptions, "auc")}
 
 
 def _p_of(runs: Sequence[Plain], key: str) -> float | None:
     """Of the difference between the two variants; None where there is only one yet."""
-    sides = [[one[key] for one in some] for some in by(runs, "variant").values()]
+    sides = [[run[key] for run in group] for group in by(runs, "variant").values()]
     return permutation_p(*sides) if len(sides) == 2 else None
 
 
 def rounded(value: Any) -> Any:
     """A record with floats of five significant digits."""
     if isinstance(value, dict):
-        return {key: rounded(one) for key, one in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [rounded(one) for one in value]
+        return [rounded(item) for item in value]
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

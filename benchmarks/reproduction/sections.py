@@ -62,10 +62,10 @@ class Section:
     @property
     def pictures(self) -> dict[str, str]:
         """Files in `benchmarks/results`, with a text for those who do not see them."""
-        found = {f"paper-{self.key}.png": f"{self.heading}: along training"}
+        pictures = {f"paper-{self.key}.png": f"{self.heading}: along training"}
         for sheet in self.sheets:
-            found[self.sheet_file(sheet)] = f"{self.heading}: samples"
-        return found
+            pictures[self.sheet_file(sheet)] = f"{self.heading}: samples"
+        return pictures
 
     def sheet_file(self, sheet: str) -> str:
         """The file of one of the paper's figures."""

@@ -33,15 +33,15 @@ class Separately(Steps):
 
 def rows() -> list[Row]:
     """Networks at one thread."""
-    found: list[Row] = []
+    result: list[Row] = []
     for name, chosen, predicted, goals, rounds, calls in (
         ("`dcgan32` without normalization, width 64", dcgan(64, "none"), LINEAR, GOALS, 5, 1),
         ("`dcgan32` without normalization, width 16", dcgan(16, "none"), LINEAR, GOALS, 15, 4),
         ("`dcgan32` with batch norm, width 16", dcgan(16, "batch"), SMOOTH, (None, None), 15, 4),
         ("mixture MLP (tanh)", mixture(), SMOOTH, (None, None), 25, 20),
     ):  # fmt: skip
-        found += compared(name, chosen, predicted, goals, rounds, calls)
-    return found
+        result += compared(name, chosen, predicted, goals, rounds, calls)
+    return result
 
 
 def compared(
@@ -49,17 +49,17 @@ def compared(
     rounds: int, calls: int,
 ) -> list[Row]:  # fmt: skip
     """D's gradient by the closed form over each of the other two."""
-    ways = {
+    variants = {
         "closed": Steps(chosen).gradient,
         "shared": on_route(chosen, Route()).gradient,
         "separate": Separately(chosen).gradient,
     }
     with kept_memory():
-        times = interleaved(ways, rounds=rounds, threads=1, calls=calls)
+        times = interleaved(variants, rounds=rounds, threads=1, calls=calls)
     return [
-        times.row(f"{name}: D's gradient, closed form / double backward, {words}", "closed", other,
+        times.row(f"{name}: D's gradient, closed form / double backward, {words}", "closed", baseline,
                   predicted=count, goal=goal)
-        for other, words, count, goal in (
+        for baseline, words, count, goal in (
             ("shared", "shared forward pass", predicted[0], goals[0]),
             ("separate", "separate forward passes", predicted[1], goals[1]),
         )

@@ -37,10 +37,10 @@ def measured(name: str, side: int, width: int, batch: int) -> list[Row]:
     inputs = {"generator": torch.rand(batch, LATENT), "discriminator": torch.rand(batch, 3, side, side)}
     rows = []
     for role, usual in (("generator", generator), ("discriminator", judge)):
-        last, given = copy.deepcopy(usual).to(memory_format=torch.channels_last), inputs[role]
+        last, samples = copy.deepcopy(usual).to(memory_format=torch.channels_last), inputs[role]
         with torch.inference_mode():
             times = interleaved(
-                {"channels last": lambda: last(given), "usual": lambda: usual(given)},  # noqa: B023
+                {"channels last": lambda: last(samples), "usual": lambda: usual(samples)},  # noqa: B023
                 rounds=ROUNDS, threads=1,
             )  # fmt: skip
         work = f"`{name}` {role}, width {width}, evaluated channels last / in the usual order"

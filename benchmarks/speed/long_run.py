@@ -25,17 +25,17 @@ def rows() -> list[Row]:
 
     def progress(step: int, steps: int, figures: object) -> None:
         now = time.process_time()
-        for at, spent in seconds.items():
-            if at - AROUND < step <= at + AROUND:
+        for center, spent in seconds.items():
+            if center - AROUND < step <= center + AROUND:
                 spent.append(now - before[0])
-            if step == at:
-                memory[at] = resident()
+            if step == center:
+                memory[center] = resident()
         before[0] = time.process_time()
 
     with pinned(1), tempfile.TemporaryDirectory() as folder:
         # The first checkpoint and picture, whose libraries stay in memory, come before the first look.
         train(chosen, Path(folder) / "run", device="cpu", progress=progress, checkpoint_every=EARLY // 2)
-    early, late = (Spread.of(seconds[at]) for at in (EARLY, LATE))
+    early, late = (Spread.of(seconds[center]) for center in (EARLY, LATE))
     ratio = Spread(
         median=late.median / early.median, low=late.low / early.median, high=late.high / early.median
     )

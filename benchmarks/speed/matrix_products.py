@@ -30,11 +30,11 @@ def rows() -> list[Row]:
     operands += products(batch, (3, width, width, 1), DISCRIMINATOR)
 
     def multiplied() -> None:
-        for left, right in operands:
-            torch.mm(left, right)
+        for a, b in operands:
+            torch.mm(a, b)
 
     steps = {"step": Steps(chosen), "compiled": with_compiled_gradient(Steps(chosen))}
-    variants: dict[str, Callable[[], object]] = {name: one.whole for name, one in steps.items()}
+    variants: dict[str, Callable[[], object]] = {name: variant.whole for name, variant in steps.items()}
     with kept_memory():
         times = interleaved(variants | {"products": multiplied}, rounds=15, threads=1, calls=20)
     return [

@@ -73,15 +73,32 @@ class Run:
         self.processes.copy_from_first(buffers)
 
 
+def architectures(
+    recipe: Recipe, sample_shape: tuple[int, ...]
+) -> tuple[models.Architecture, models.Architecture]:
+    """Generator and discriminator of a recipe for samples of this shape.
+
+    Raises:
+        UsageError: the network family does not fit the shape.
+    """
+    return models.pair(
+        recipe.network,
+        models.Shape(
+            sample=sample_shape, latent_dim=recipe.latent_dim, width=recipe.width,
+            normalization=recipe.normalization, activation=recipe.activation,
+        ),
+    )  # fmt: skip
+
+
 def make_players(
-    recipe: Recipe, architectures: tuple[models.Architecture, models.Architecture], device: torch.device
+    recipe: Recipe, networks: tuple[models.Architecture, models.Architecture], device: torch.device
 ) -> Players:
     """Both networks with initial weights from the seed, and their optimizers."""
     generator, discriminator = (
         models.initialised(architecture, Stream(recipe.seed, "weights", player).torch_generator())
         .to(device)
         .train()
-        for architecture, player in zip(architectures, ("generator", "discriminator"), strict=True)
+        for architecture, player in zip(networks, ("generator", "discriminator"), strict=True)
     )
     return Players(
         generator=generator, discriminator=discriminator,
