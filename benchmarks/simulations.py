@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
+from gancross.evaluator.estimates import Estimate, Proportion
 from gancross.evaluator.statistics.auc import auc_difference, auc_interval
-from gancross.evaluator.statistics.confusion import PairedDecisions, Share, false_negatives, false_positives
+from gancross.evaluator.statistics.confusion import PairedDecisions, false_negatives, false_positives
 from gancross.evaluator.statistics.matched_fp import (
     Half,
     calibration,
@@ -35,7 +36,7 @@ from gancross.evaluator.statistics.matched_fp import (
     matched_difference,
     matched_fp,
 )
-from gancross.evaluator.statistics.proportions import Estimate, fisher_p, paired_difference, wilson_interval
+from gancross.evaluator.statistics.proportions import fisher_p, paired_difference, wilson_interval
 from gancross.evaluator.tournament.methods import permutation_p
 from gancross.evaluator.verdict.pairs import Side, pair_tests
 from gancross.evaluator.verdict.paper import Standing
@@ -78,7 +79,7 @@ def wilson(draws: int) -> Iterator[Finding]:
     Coverage jumps with p; the worst p of a fine grid stands for all where n·min(p, 1−p) ≥ 20.
     """
     for n in (100, 1_000, N):
-        limits = np.array([wilson_interval(Share(count=k, n=n)) for k in range(n + 1)])
+        limits = np.array([wilson_interval(Proportion(count=k, n=n)) for k in range(n + 1)])
 
         def coverage(p: float, n: int = n, limits: Scores = limits) -> float:
             covered = (limits[:, 0] <= p) & (p <= limits[:, 1])
@@ -175,7 +176,7 @@ def power(draws: int) -> Iterator[Finding]:
     weight = [binom.pmf(counts, N, p) for counts, p in zip(near, rates, strict=True)]
     total = 0.0
     for (i, first), (j, second) in product(enumerate(near[0]), enumerate(near[1])):
-        if fisher_p(Share(count=int(first), n=N), Share(count=int(second), n=N)) < ALPHA:
+        if fisher_p(Proportion(count=int(first), n=N), Proportion(count=int(second), n=N)) < ALPHA:
             total += float(weight[0][i] * weight[1][j])
     yield Finding(
         claim="power of the Fisher step", setting=f"n={N}, FP={rates[0]} against {rates[1]}", value=total,

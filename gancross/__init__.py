@@ -5,32 +5,41 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from gancross.evaluator.result.display import register_displays
 from gancross.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant as Contestant
     from gancross.checkpoint.file import load_contestant as load_contestant
     from gancross.evaluator.contestants.saving import save_checkpoint as save_checkpoint
-    from gancross.report.browser.notebook import Result as Result
-    from gancross.report.browser.notebook import load_result as load_result
-    from gancross.report.crosstest import crosstest as crosstest
+    from gancross.evaluator.crosstest import crosstest as crosstest
+    from gancross.evaluator.result.reading import load_result as load_result
+    from gancross.evaluator.result.types import Result as Result
     from gancross.trainer.loop import train as train
     from gancross.trainer.recipes.paper import recipe as recipe
     from gancross.trainer.recipes.recipe import Recipe as Recipe
 
-
 _HOMES = {
     "Contestant": "gancross.checkpoint.contestant",
     "Recipe": "gancross.trainer.recipes.recipe",
-    "Result": "gancross.report.browser.notebook",
-    "crosstest": "gancross.report.crosstest",
+    "Result": "gancross.evaluator.result.types",
+    "crosstest": "gancross.evaluator.crosstest",
     "load_contestant": "gancross.checkpoint.file",
-    "load_result": "gancross.report.browser.notebook",
+    "load_result": "gancross.evaluator.result.reading",
     "recipe": "gancross.trainer.recipes.paper",
     "save_checkpoint": "gancross.evaluator.contestants.saving",
     "train": "gancross.trainer.loop",
 }
 __all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604  # names are resolved on first use
+
+register_displays({
+    "rich": "gancross.report.text.console:render",
+    "html": "gancross.report.browser.notebook:notebook_html",
+    "dataframe": "gancross.report.browser.notebook:to_dataframe",
+    "matrix": "gancross.report.charts.plots:plot_matrix",
+    "histograms": "gancross.report.charts.plots:plot_histograms",
+    "roc": "gancross.report.charts.plots:plot_roc",
+})  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

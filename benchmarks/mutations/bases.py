@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from gancross.checkpoint.file import WRITERS, Checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
+from gancross.checkpoint.file import WRITERS
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.state import architectures, make_players
 

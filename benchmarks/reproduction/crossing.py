@@ -10,13 +10,15 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from gancross.evaluator.result.result import load_result
+
 from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.file import load_contestant
 from gancross.data import catalogue
 from gancross.data.sets import DataSet
 from gancross.evaluator.crosstest import crosstest, load_reals
-from gancross.evaluator.judging.batch_norm_passes import Norm, has_batch_norm
-from gancross.evaluator.result.result import load_result
+from gancross.evaluator.judging.batch_norm_passes import has_batch_norm
+from gancross.evaluator.protocol import Norm
 from gancross.report.paper_figures.saved_runs import common_steps, saved_run
 from gancross.workflow.benchmark import common_data, common_size, contestant_of
 from gancross.workflow.plan import run_folder

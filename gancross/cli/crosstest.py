@@ -14,7 +14,7 @@ from gancross.cli.contestants import ModelOptions, load_models, model_options, p
 from gancross.cli.options import common, deterministic, notes_console, progress_bar, tables_console
 from gancross.cli.outputs import STDOUT, Reports, check_distinct, reports
 from gancross.errors import UsageError, unknown_name
-from gancross.machine.distributed import is_first
+from gancross.machine.distributed import is_rank_zero
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
@@ -91,13 +91,19 @@ def crosstest(
     that judge nobody; or weights of other code with --arch.
     """
     from gancross.data import catalogue
+    from gancross.evaluator.protocol import Protocol
 
     record = checked_record(json_out, reports)
+    protocol = Protocol(
+        num_samples=num_samples, seed=seed, norm=norm, norm_check=not no_norm_check,
+        quantize=not no_quantize, controls=not no_controls,
+        metrics=tuple(metric for metric in metrics.split(",") if metric), kid_subset_size=kid_subset_size,
+    )  # fmt: skip
     contestants = load_models(parsed_models(models), model_options, num_samples=num_samples, seed=seed)
     contestants = with_methods(contestants, methods)
     # Seconds of imports, which a file that cannot be read should not have to wait for.
-    from gancross.evaluator.crosstest import crosstest as run
-    from gancross.evaluator.crosstest import load_reals
+    from gancross.evaluator.crosstest import load_reals, run_crosstest
+    from gancross.evaluator.fidelity.scoring_pass import FidelityFiles
     from gancross.machine.devices import resolve_device
     from gancross.report.browser.samples import sample_pictures, write_samples
     from gancross.report.text.console import print_result
@@ -116,15 +122,14 @@ def crosstest(
                 tasks[label] = bar.add_task(f"judging {label}", total=n, figures="", rate="")
             bar.update(tasks[label], completed=done)
 
-        result = run(
-            contestants, data=reals,
-            num_samples=num_samples, seed=seed, norm=norm, quantize=not no_quantize, controls=not no_controls,
-            norm_check=not no_norm_check, metrics=[metric for metric in metrics.split(",") if metric],
-            feature_weights=feature_weights, fid_statistics=fid_statistics,
-            save_fid_statistics=save_fid_statistics, kid_subset_size=kid_subset_size, device=device,
-            batch_size=batch_size, deterministic=deterministic, progress=show,
+        result = run_crosstest(
+            contestants, reals, protocol, train=reals.train, device=device, batch_size=batch_size,
+            deterministic=deterministic, progress=show,
+            files=FidelityFiles(
+                weights=feature_weights, statistics=fid_statistics, save_statistics=save_fid_statistics
+            ),
         )  # fmt: skip
-    if not is_first():
+    if not is_rank_zero():
         return
     if json_out == STDOUT:
         sys.stdout.write(result.to_json())

@@ -33,25 +33,25 @@ def gate(result: Path, baseline: Path, allowed: tuple[str, ...], record: bool, j
     both results have them. Exit code 0, or 6 if the gate fails, or 2 if the results cannot be compared.
     """
     from gancross.evaluator.gate.comparison import gate as compare
-    from gancross.evaluator.result.result import load_result
+    from gancross.evaluator.result.reading import load_result
     from gancross.machine.files import write_atomically
-    from gancross.report.text.gate import conclusion, gate_document, gate_table
+    from gancross.report.text.gate import conclusion, gate_json, gate_table
 
     tolerances = dict(tolerance(text) for text in allowed)
     new = load_result(result)
     if record:
         # Nobody reads a baseline, and repositories keep all of them.
-        compact = json.dumps(new.document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        compact = json.dumps(new.to_dict(), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         write_atomically(baseline, f"{compact}\n".encode())
         notes_console().print(f"recorded: {baseline}", markup=False)
         return
     compared = compare(new, load_result(baseline), tolerances=tolerances or None)
     if json_out:
-        click.echo(json.dumps(gate_document(compared), indent=2, ensure_ascii=False))
+        click.echo(gate_json(compared))
     else:
         tables_console().print(gate_table(compared))
     if compared.regressions:
-        worst = ", ".join(f"{one.metric} of '{one.name}'" for one in compared.regressions)
+        worst = ", ".join(f"{change.metric} of '{change.name}'" for change in compared.regressions)
         raise GateFailed(f"{conclusion(compared)} {worst}")
 
 

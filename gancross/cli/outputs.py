@@ -16,7 +16,7 @@ from gancross.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gancross.evaluator.result.result import Result
+    from gancross.evaluator.result.types import Result
     from gancross.report.browser.samples import Sample
 
 Command = Callable[..., Any]

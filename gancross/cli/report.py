@@ -27,7 +27,7 @@ def report(record: Path, reports: Reports, pictures: Path | None, file_format: s
 
     The HTML report holds the sample grids that lie beside the record in RESULT-samples/.
     """
-    from gancross.evaluator.result.result import load_result
+    from gancross.evaluator.result.reading import load_result
 
     reports.check()
     if pictures is not None and pictures.exists() and not pictures.is_dir():

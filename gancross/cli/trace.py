@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,8 @@ from gancross.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from gancross.workflow.trace import CrossSteps, Snapshot
 
 STDOUT = "-"
 # Key of a snapshot, head of its column, decimal places; what a run has none of is left out.
@@ -59,67 +61,74 @@ def trace(
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import check_target, write_atomically
     from gancross.report.paper_figures.saved_runs import saved_run
-    from gancross.workflow import trace as report
+    from gancross.workflow.trace import TraceRequest
+    from gancross.workflow.trace import trace as trace_run
 
     if json_out not in (None, STDOUT):
         check_target(Path(str(json_out)))
-    read = saved_run(run)
-    if data is None and read.recipe.data not in catalogue.DATASETS:
-        raise UsageError(f"{run}: names the data '{read.recipe.data}', not opened by itself: give --data")
-    asked = report.Asked(
+    saved = saved_run(run)
+    if data is None and saved.recipe.data not in catalogue.DATASETS:
+        raise UsageError(f"{run}: names the data '{saved.recipe.data}', not opened by itself: give --data")
+    request = TraceRequest(
         steps=chosen, num_samples=num_samples, seed=seed, data=data, cross=cross,
         data_root=data_root or catalogue.DEFAULT_ROOT, device=resolve_device(device),
     )  # fmt: skip
     notes = notes_console()
     with progress_bar(notes) as bar:
-        document = report.trace(read, asked, progress=bar_for_each(bar))
-    content = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        traced = trace_run(saved, request, progress=bar_for_each(bar))
     if json_out == STDOUT:
-        click.echo(content, nl=False)
+        click.echo(traced.to_json(), nl=False)
         return
-    console = tables_console()
-    console.print(_along(document["snapshots"]))
-    if document["cross"] is not None:
-        console.print(_cross(document["cross"]))
     if json_out is not None:
-        write_atomically(Path(json_out), content.encode())
+        write_atomically(Path(json_out), traced.to_json().encode())
+    console = tables_console()
+    console.print(_along(traced.snapshots))
+    if traced.cross is not None:
+        console.print(_cross(traced.cross))
+    if json_out is not None:
         notes.print(f"trace: {json_out}", markup=False)
 
 
-def _along(snapshots: list[dict[str, Any]]) -> Table:
+def _along(snapshots: Sequence[Snapshot]) -> Table:
     """A row for every step."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column("step", justify="right")
-    shown = [column for column in COLUMNS if any(_value(one, column[0]) is not None for one in snapshots)]
-    for _, head, _ in shown:
+    rows = [_values(snapshot) for snapshot in snapshots]
+    columns = [column for column in COLUMNS if any(row.get(column[0]) is not None for row in rows)]
+    for _, head, _ in columns:
         table.add_column(head, justify="right")
-    for one in snapshots:
-        table.add_row(f"{one['step']:,}", *(_text(_value(one, key), places) for key, _, places in shown))
+    for snapshot, row in zip(snapshots, rows, strict=True):
+        table.add_row(f"{snapshot.step:,}", *(_text(row.get(key), places) for key, _, places in columns))
     return table
 
 
-def _value(snapshot: dict[str, Any], key: str) -> float | None:
-    """The figure itself, of a rate or an estimate too; None where there is none."""
-    found = snapshot.get(key)
-    if isinstance(found, dict):
-        found = found.get("rate", found.get("value"))
-    return None if found is None else float(found)
+def _values(snapshot: Snapshot) -> dict[str, float | None]:
+    """The figures themselves, without intervals, by the keys of the columns; None where there is none."""
+    from gancross.evaluator.estimates import Missing
+
+    rates = {"fn": snapshot.fn, "fp": snapshot.fp}
+    estimates = {"generalisation_gap": snapshot.generalisation_gap, "training_auc": snapshot.training_auc}
+    return {
+        "gamma": snapshot.gamma, "margin": snapshot.margin, **snapshot.samples,
+        **{key: None if isinstance(rate, Missing) else rate.rate for key, rate in rates.items()},
+        **{key: None if isinstance(value, Missing) else value.value for key, value in estimates.items()},
+    }  # fmt: skip
 
 
 def _text(value: float | None, places: int) -> str:
     return "–" if value is None else f"{value:.{places}f}"
 
 
-def _cross(cross: dict[str, Any]) -> Table:
+def _cross(cross: CrossSteps) -> Table:
     """FP of generators (rows) under judges (columns)."""
     from rich.table import Table
 
     table = Table(title="Share of a step's samples (rows) that a step's discriminator calls real")
     table.add_column("samples \\ judge", justify="right")
-    for step in cross["steps"]:
+    for step in cross.steps:
         table.add_column(f"{step:,}", justify="right")
-    for step, row in zip(cross["steps"], cross["fp"], strict=True):
+    for step, row in zip(cross.steps, cross.fp, strict=True):
         table.add_row(f"{step:,}", *(_text(value, 2) for value in row))
     return table

@@ -10,7 +10,7 @@ import click
 
 from gancross.cli.completion import data_names, recipe_names
 from gancross.cli.options import common, deterministic, notes_console, progress_bar
-from gancross.machine.distributed import is_first, process_count
+from gancross.machine.distributed import is_rank_zero, process_count
 
 if TYPE_CHECKING:
     from gancross.trainer.recipes.fields import Setting
@@ -70,9 +70,8 @@ def train(
         check_divisible(chosen, process_count())
         console.print(divided(chosen, process_count()), markup=False)
     with ExitStack() as stack, progress_bar(console) as bar:
-        observers = (
-            [stack.enter_context(TensorBoard(folder / "tensorboard"))] if tensorboard and is_first() else []
-        )
+        writes_events = tensorboard and is_rank_zero()
+        observers = [stack.enter_context(TensorBoard(folder / "tensorboard"))] if writes_events else []
         task = bar.add_task("training", total=chosen.steps, figures="", rate="")
 
         was_collapsed = [False]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,23 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.data import catalogue
 from gancross.data.sets import DataSet, FiniteReals, Reals, finite
 from gancross.errors import UsageError
-from gancross.evaluator.fidelity.scoring_pass import FidelityPass
-from gancross.evaluator.judging.batch_norm_passes import Norm
-from gancross.evaluator.judging.controls import Control, blurred, uniform_noise
-from gancross.evaluator.judging.sampling import CHUNK, Source, check_fit, check_numbers, fake_source
-from gancross.evaluator.judging.scoring import evaluating, score_all
-from gancross.evaluator.result.document import Asked, document
-from gancross.evaluator.result.result import Result
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.fidelity.metrics import KID_SUBSET_SIZE
+from gancross.evaluator.fidelity.scoring_pass import FidelityFiles, FidelityPass
+from gancross.evaluator.judging.controls import CONTROLS, TRAINING
+from gancross.evaluator.judging.sampling import CHUNK, Source, check_fit, fake_source
+from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
+from gancross.evaluator.protocol import Norm, Protocol
+from gancross.evaluator.result.assembly import assembled
+from gancross.evaluator.result.reading import result_from_dict
+from gancross.evaluator.result.types import Provenance, Result
 from gancross.machine.devices import only_deterministic, resolve_device
 from gancross.machine.distributed import Processes, current, joined
-from gancross.machine.memory import kept_memory
 from gancross.version import __version__
 
 Data = str | torch.Tensor | np.ndarray[Any, Any]
-Progress = Callable[[str, int, int], None]
 
 
-@joined()
 def crosstest(
     contestants: Sequence[Contestant],
     *,
@@ -49,7 +49,7 @@ def crosstest(
     feature_weights: Path | None = None,
     fid_statistics: Path | None = None,
     save_fid_statistics: Path | None = None,
-    kid_subset_size: int = 1000,
+    kid_subset_size: int = KID_SUBSET_SIZE,
     device: str = "auto",
     batch_size: int | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
@@ -68,19 +68,8 @@ def crosstest(
             held-out set is used; endless data give `num_samples` reals.
         train_data: what the models were trained on, for the generalisation gap; by default the training
             part of a data set given by name, none for arrays.
-        num_samples: drawn from each generator.
-        seed: of the latents, of endless data, of noise and of all resampling.
-        norm: how judges with batch norm normalise: `eval`, running averages; `batch`, statistics of
-            groups of their training batch size, pure real or pure fake.
-        quantize: round generated images to 8 bits, as a file would hold them.
-        controls: judge uniform noise and blurred reals too.
-        norm_check: score judges with batch norm in both modes; without it they win nothing in `strict`.
-        metrics: of `fid`, `is`, `kid`, `pr`: fidelity beside the cross-test, on Inception features,
-            or on a named substitute for the digits and for vectors.
-        feature_weights: file of Inception's weights; by default torch-fidelity's own location.
-        fid_statistics: .npz file with `mu` and `sigma` of the real data, in place of computed ones.
-        save_fid_statistics: where to write those that were computed.
-        kid_subset_size: samples in each of KID's 100 subsets; at most the size of the smallest set.
+        num_samples, seed, norm, quantize, controls, norm_check, metrics, kid_subset_size: see `Protocol`.
+        feature_weights, fid_statistics, save_fid_statistics: see `FidelityFiles`.
         device: see `gancross.machine.devices.resolve_device`.
         batch_size: samples moved to the device at a time, in whole chunks of 500; changes no figure.
         data_root, image_size: where named data lie; side to which a folder's images are resized.
@@ -98,67 +87,86 @@ def crosstest(
 
     Source: Roth et al. 2017, §5.5.
     """
+    protocol = Protocol(
+        num_samples=num_samples, seed=seed, norm=norm, norm_check=norm_check, quantize=quantize,
+        controls=controls, metrics=tuple(metrics), kid_subset_size=kid_subset_size,
+    )  # fmt: skip
+    reals = load_reals(data, data_root=data_root, image_size=image_size, seed=seed)
+    train = reals.train
+    if train_data is not None:
+        train = _given_training(train_data, reals, protocol, data_root=data_root, image_size=image_size)
+    files = FidelityFiles(
+        weights=feature_weights, statistics=fid_statistics, save_statistics=save_fid_statistics
+    )
+    return run_crosstest(
+        contestants, reals, protocol, train=train, files=files, device=device, batch_size=batch_size,
+        deterministic=deterministic, progress=progress,
+    )  # fmt: skip
+
+
+@joined()
+def run_crosstest(
+    contestants: Sequence[Contestant],
+    reals: DataSet,
+    protocol: Protocol,
+    *,
+    train: Reals | None = None,
+    files: FidelityFiles | None = None,
+    device: str = "auto",
+    batch_size: int | None = None,
+    deterministic: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """As `crosstest`, of data that are loaded and options that are checked.
+
+    Args:
+        train: the training reals.
+    """
     started, clock = datetime.now(UTC), time.perf_counter()
-    check_numbers(num_samples=num_samples, seed=seed, norm=norm, batch_size=batch_size)
+    if batch_size is not None and batch_size < 1:
+        raise UsageError(f"the batch size must be at least 1, is {batch_size}")
     judges = _judges(contestants)
     processes = current()
     target = processes.device(resolve_device(device))
-    reals = load_reals(data, data_root=data_root, image_size=image_size, seed=seed)
-    test = reals.held_out(num_samples)
-    sources = [Source(label=None, n=len(test), array=test)]
-    sources += [fake_source(contestant, num_samples=num_samples, seed=seed) for contestant in contestants]
-    training, no_training = training_reals(reals, train_data, num_samples, data_root, image_size, seed)
-    extra = {Control.TRAINING: training}
-    if controls:
-        extra |= {Control.NOISE: uniform_noise(test, num_samples, seed=seed), Control.BLURRED: blurred(test)}
-    sources += [
-        Source(label=label, n=len(array), array=array) for label, array in extra.items() if array is not None
-    ]
+    test = reals.held_out(protocol.num_samples)
+    training = training_reals(train, protocol)
+    sources = _sources(contestants, test, training, protocol)
     modules = [
         module for contestant in contestants
         for module in (contestant.generator, contestant.discriminator) if module is not None
     ]  # fmt: skip
     fidelity = FidelityPass.prepared(
-        metrics, sources=sources, test=test, device=target, weights=feature_weights,
-        statistics=fid_statistics, save_to=save_fid_statistics, kid_subset_size=kid_subset_size,
-    )  # fmt: skip
-    with only_deterministic(deterministic), kept_memory(), fidelity, evaluating(modules, target):
+        protocol, files or FidelityFiles(), sources=sources, test=test, device=target
+    )
+    with only_deterministic(deterministic), fidelity, evaluating(modules, target):
         check_fit(contestants, shape=reals.shape, device=target)
-        judged = score_all(
-            sources, judges, seed=seed, shape=reals.shape, device=target,
-            batch_size=batch_size or CHUNK, norm=norm, norm_check=norm_check, quantize=quantize,
-            watch=fidelity, progress=progress if processes.first else None,
+        scores = score_all(
+            sources, judges, protocol, shape=reals.shape, device=target, batch_size=batch_size or CHUNK,
+            observer=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
-        measured = fidelity.record()
-    asked = Asked(
-        num_samples=num_samples, seed=seed, norm=norm, quantize=quantize, controls=controls,
-        norm_check=norm_check, no_training=no_training,
-    )  # fmt: skip
-    found: dict[str, Any] = {}
-    if processes.first:
-        found = document(contestants, judged, reals=reals, test=test, asked=asked)
-        found |= {key: value for key, value in measured.items() if key.startswith("fidelity")}
-        found["protocol"]["fidelity"] = measured["protocol"]
-        found["flags"] = sorted([*found["flags"], *measured["flags"]])
-        found["provenance"] = {
-            "gancross": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "device": str(target),
-            "batch_size": batch_size or CHUNK,
-            "processes": processes.size,
-            "deterministic": deterministic,
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - clock, 3),
-        }
-    return shared(Result(found), processes)
+        measured = fidelity.finish()
+    result = None
+    if processes.is_rank_zero:
+        provenance = Provenance(
+            gancross=__version__, torch=torch.__version__, python=platform.python_version(),
+            device=str(target), batch_size=batch_size or CHUNK, processes=processes.size,
+            deterministic=deterministic, started=started.isoformat(timespec="seconds"),
+            seconds=round(time.perf_counter() - clock, 3), others={},
+        )  # fmt: skip
+        result = assembled(
+            contestants, scores, protocol, reals=reals, test=test, fidelity=measured, provenance=provenance,
+            no_training=training.reason if isinstance(training, Missing) else "",
+        )  # fmt: skip
+    return broadcast(result, processes)
 
 
-def shared(result: Result, processes: Processes) -> Result:
+def broadcast(result: Result | None, processes: Processes) -> Result:
     """The first process's result, on every process."""
     if processes.size == 1:
+        assert result is not None
         return result
-    return Result(json.loads(processes.from_first(result.to_json().encode())))
+    content = processes.broadcast_from_rank0(b"" if result is None else result.to_json().encode())
+    return result or result_from_dict(json.loads(content))
 
 
 def load_reals(
@@ -180,28 +188,49 @@ def load_reals(
     return finite("in memory", train=None, test=test, split="given")
 
 
-def training_reals(
-    reals: DataSet, given: Data | None, n: int, data_root: Path, image_size: int | None, seed: int
-) -> tuple[torch.Tensor | None, str]:
-    """At most n training reals, a seeded choice; or None and why there are none.
+def training_reals(train: Reals | None, protocol: Protocol) -> torch.Tensor | Missing:
+    """At most as many training reals as samples, a seeded choice; or why there are none."""
+    if train is None:
+        return Missing("no training data given")
+    if train.size is None:
+        return Missing("endless data: no sample is seen twice, so there is no training set")
+    n = min(protocol.num_samples, train.size)
+    return next(train.batches(seed=protocol.seed, batch_size=n, start=0))
+
+
+def _given_training(
+    given: Data, reals: DataSet, protocol: Protocol, *, data_root: Path, image_size: int | None
+) -> Reals | None:
+    """The training part of a named data set, or an array.
 
     Raises:
         UsageError: training data of another shape than the test data.
     """
-    if given is not None and not isinstance(given, str):
-        source = load_reals(given, data_root=data_root, image_size=image_size, seed=seed)
-        if source.shape != reals.shape:
-            raise UsageError(f"training samples have shape {source.shape}, test samples {reals.shape}")
-        train: Reals | None = FiniteReals(array=source.held_out(n))
-    elif given is not None:
-        train = load_reals(given, data_root=data_root, image_size=image_size, seed=seed).train
-    else:
-        train = reals.train
-    if train is None:
-        return None, "no training data given"
-    if train.size is None:
-        return None, "endless data: no sample is seen twice, so there is no training set"
-    return next(train.batches(seed=seed, batch_size=min(n, train.size), start=0)), ""
+    source = load_reals(given, data_root=data_root, image_size=image_size, seed=protocol.seed)
+    if isinstance(given, str):
+        return source.train
+    if source.shape != reals.shape:
+        raise UsageError(f"training samples have shape {source.shape}, test samples {reals.shape}")
+    return FiniteReals(array=source.held_out(protocol.num_samples))
+
+
+def _sources(
+    contestants: Sequence[Contestant],
+    test: torch.Tensor,
+    training: torch.Tensor | Missing,
+    protocol: Protocol,
+) -> list[Source]:
+    """The test data, every contestant's samples, training data, controls."""
+    n, seed = protocol.num_samples, protocol.seed
+    sources = [Source(label=None, n=len(test), array=test)]
+    sources += [fake_source(contestant, num_samples=n, seed=seed) for contestant in contestants]
+    if not isinstance(training, Missing):
+        sources.append(Source(label=TRAINING, n=len(training), array=training))
+    for control in CONTROLS.values() if protocol.controls else ():
+        array = None if control.draw is None else control.draw(test, n, seed)
+        if array is not None:
+            sources.append(Source(label=control, n=len(array), array=array))
+    return sources
 
 
 def _judges(contestants: Sequence[Contestant]) -> list[Contestant]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -113,3 +114,12 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def slug(name: str) -> str:
+    """A name in letters, digits, points and dashes; where that loses anything, part of its SHA-256 stays."""
+    plain = re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")[:40]
+    if plain and plain == name:
+        return plain
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain}-{digest}" if plain else digest

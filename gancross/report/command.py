@@ -3,81 +3,85 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from collections.abc import Mapping
 
 from gancross.data.catalogue import FOLDER
 from gancross.errors import GancrossError
+from gancross.evaluator.codec.fields import JsonValue
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.result.types import Result
+from gancross.report.formatting import listed
 from gancross.trainer.recipes.recipe import Recipe
-
-Plain = dict[str, Any]
 
 IN_MEMORY = "in memory"
 
 
-def command(document: Plain) -> str:
+def command(result: Result) -> str:
     """`gancross crosstest …`, quoted for a POSIX shell.
 
     Paths are those of the call and relative to the folder it was made in.
     """
-    protocol, fidelity = document["protocol"], document["protocol"].get("fidelity")
-    words = ["gancross", "crosstest", "--data", protocol["data"]["name"]]
-    if protocol["data"]["image_size"] is not None:
-        words += ["--image-size", str(protocol["data"]["image_size"])]
-    words += ["--num-samples", str(protocol["num_fake"]), "--seed", str(protocol["seed"])]
-    words += ["--norm", protocol["norm"]]
+    data, options = result.protocol.data, result.protocol.options
+    words = ["gancross", "crosstest", "--data", data.name]
+    if data.image_size is not None:
+        words += ["--image-size", str(data.image_size)]
+    words += ["--num-samples", str(options.num_samples), "--seed", str(options.seed), "--norm", options.norm]
     flags = {
-        "--no-norm-check": not protocol["norm_check"],
-        "--no-quantize": not protocol["quantize"],
-        "--no-controls": document["controls"] is None,
+        "--no-norm-check": not options.norm_check,
+        "--no-quantize": not options.quantize,
+        "--no-controls": isinstance(result.controls, Missing),
     }
     words += [flag for flag, given in flags.items() if given]
-    if isinstance(fidelity, dict):
-        words += ["--metrics", ",".join(map(str, fidelity.get("metrics", [])))]
-        if "kid" in fidelity.get("metrics", []):
-            words += ["--kid-subset-size", str(fidelity.get("kid_subset_size", 1000))]
-    device = document["provenance"].get("device")
-    if isinstance(device, str):
-        words += ["--device", device]
-    for one in document["contestants"]:
-        if one["method"] is not None and one["method"] != _own_method(one["recipe"]):
-            words += ["--method", f"{one['name']}={one['method']}"]
+    if options.metrics:
+        words += ["--metrics", ",".join(options.metrics)]
+        if "kid" in options.metrics:
+            words += ["--kid-subset-size", str(options.kid_subset_size)]
+    if result.provenance.device is not None:
+        words += ["--device", result.provenance.device]
+    for contestant in result.contestants:
+        if contestant.method is not None and contestant.method != _own_method(contestant.recipe):
+            words += ["--method", f"{contestant.name}={contestant.method}"]
     # After "--" nothing is an option, however a model is called.
-    words += ["--", *(f"{one['name']}={one['path']}" for one in document["contestants"])]
+    words += ["--", *(f"{contestant.name}={contestant.path}" for contestant in result.contestants)]
     return shlex.join(words)
 
 
-def obstacles(document: Plain) -> list[str]:
+def obstacles(result: Result) -> list[str]:
     """Why the command alone may not give this result again; empty where it does, on equal files.
 
     A model without a recipe may be of other code, which the record does not name.
     """
-    found = []
-    unsaved = [one["name"] for one in document["contestants"] if one["path"] is None]
+    texts = []
+    unsaved = [contestant.name for contestant in result.contestants if contestant.path is None]
     if unsaved:
-        listed = ", ".join(f"'{name}'" for name in unsaved)
-        found.append(f"{listed}: made in memory, not read from a file")
+        texts.append(f"{listed(unsaved)}: made in memory, not read from a file")
     foreign = [
-        one["name"] for one in document["contestants"]
-        if one["path"] is not None and one["recipe"] is None and not one["path"].startswith(FOLDER)
+        contestant.name for contestant in result.contestants
+        if contestant.path is not None and contestant.recipe is None
+        and not contestant.path.startswith(FOLDER)
     ]  # fmt: skip
     if foreign:
-        listed = ", ".join(f"'{name}'" for name in foreign)
-        found.append(f"{listed}: without a recipe; if --arch or --describe said what it is, add them")
-    if document["protocol"]["data"]["name"] == IN_MEMORY:
-        found.append("the data were an array in memory")
-    with_equals = [one["name"] for one in document["contestants"] if "=" in one["name"]]
+        texts.append(
+            f"{listed(foreign)}: without a recipe; if --arch or --describe said what it is, add them"
+        )
+    if result.protocol.data.name == IN_MEMORY:
+        texts.append("the data were an array in memory")
+    with_equals = [name for name in result.names if "=" in name]
     if with_equals:
-        listed = ", ".join(f"'{name}'" for name in with_equals)
-        found.append(f"{listed}: a name with '=' cannot be given on the command line")
-    fidelity = document["protocol"].get("fidelity")
-    if isinstance(fidelity, dict) and fidelity.get("fid_statistics_sha256") is not None:
-        found.append("FID's real statistics were read from a file: add --fid-statistics")
-    return found
+        texts.append(f"{listed(with_equals)}: a name with '=' cannot be given on the command line")
+    fidelity = result.protocol.fidelity
+    if fidelity is not None and fidelity.fid_statistics_sha256 is not None:
+        texts.append("FID's real statistics were read from a file: add --fid-statistics")
+    return texts
 
 
-def _own_method(recipe: Plain | None) -> str | None:
+def _own_method(recipe: Mapping[str, JsonValue] | None) -> str | None:
     """What a checkpoint says it is a run of, where its recipe is one of ours."""
+    plain = {
+        key: value for key, value in (recipe or {}).items()
+        if value is None or isinstance(value, bool | int | float | str)
+    }  # fmt: skip
     try:
-        return None if recipe is None else Recipe.from_dict(recipe).method
+        return None if recipe is None or len(plain) < len(recipe) else Recipe.from_dict(plain).method
     except GancrossError:
         return None

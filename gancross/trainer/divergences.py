@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from gancross.divergences import DIVERGENCES, Divergence
+from gancross.divergences import DIVERGENCES, Divergence, divergence
 
-__all__ = ["DIVERGENCES", "Divergence"]
+__all__ = ["DIVERGENCES", "Divergence", "divergence"]

@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 
 from gancross.checkpoint import file as checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.data import catalogue
 from gancross.data.sets import to_network
 from gancross.errors import Interrupted, UsageError
 from gancross.machine.devices import only_deterministic, resolve_device
 from gancross.machine.distributed import Processes, current, joined
-from gancross.machine.memory import kept_memory
 from gancross.trainer.gradient.route import route_description, with_compiler
 from gancross.trainer.monitors import spread
 from gancross.trainer.noise import check_divisible, distinct_samples
@@ -108,14 +108,14 @@ def train(
     folder = RunFolder(Path(out), observers)
     target = processes.device(resolve_device(device))
     check_divisible(recipe, processes.size)
-    with processes.in_turn(download):
+    with processes.rank_zero_first(download):
         data = catalogue.load(
             recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
         )
     networks = architectures(recipe, data.shape)
     with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
         players = make_players(recipe, networks, target)
-        notify = note if note is not None and processes.first else lambda message: None
+        notify = note if note is not None and processes.is_rank_zero else lambda message: None
         notify(route_description(players.route, recipe))
         if compile:
             route, message = with_compiler(players.route, players.discriminator, recipe)
@@ -126,10 +126,10 @@ def train(
             average=make_average(recipe, players.generator), processes=processes,
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed, folder.last)
-        with only_deterministic(deterministic), kept_memory():
+        with only_deterministic(deterministic):
             _loop(
                 run, folder, start, every=every, log_every=log_every,
-                progress=progress if processes.first else None,
+                progress=progress if processes.is_rank_zero else None,
             )  # fmt: skip
     return folder.last
 
@@ -137,15 +137,15 @@ def train(
 @contextmanager
 def _opened(
     folder: RunFolder, recipe: Recipe, processes: Processes, *, resume: bool, note: Note | None
-) -> Iterator[checkpoint.Checkpoint | None]:
+) -> Iterator[Checkpoint | None]:
     """The checkpoint to resume from; rank 0 locks the folder and sends it to the other processes."""
-    if not processes.first:
-        content = processes.from_first(b"")
+    if not processes.is_rank_zero:
+        content = processes.broadcast_from_rank0(b"")
         yield checkpoint.from_bytes(content, folder.last) if content else None
         return
     with folder.opened(recipe, resume=resume, note=note) as resumed:
         if processes.size > 1:
-            processes.from_first(b"" if resumed is None else checkpoint.to_bytes(resumed))
+            processes.broadcast_from_rank0(b"" if resumed is None else checkpoint.to_bytes(resumed))
         yield resumed
 
 
@@ -168,12 +168,12 @@ def _loop(
                 logged_step, logged_at = step, now
             milestone = step % every == 0 or step == recipe.steps
             overdue = time.monotonic() - saved_at > LONGEST_UNSAVED
-            signal_number, due = run.processes.highest(request.signal_number or 0, overdue)
+            signal_number, due = run.processes.all_reduce_max(request.signal_number or 0, overdue)
             stopping = signal_number > 0 and step < recipe.steps
             if milestone or stopping or due:
                 run.synchronize_buffers()
                 check_finite(run, step, folder.root)
-                if run.processes.first:
+                if run.processes.is_rank_zero:
                     if milestone:  # before the checkpoint: a run killed in between repeats the picture
                         save_sample_picture(run, folder, step)
                     folder.save(snapshot(run, step), milestone=milestone)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from gancross import models
-from gancross.checkpoint.file import Checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.data.sets import WHOLE, DataSet, to_canonical
 from gancross.errors import CheckpointError, DivergenceError
 from gancross.machine.distributed import ALONE, Processes
@@ -70,7 +70,7 @@ class Run:
         """Sets batch norm's averages, which each process computes from its part, to those of rank 0."""
         networks = (self.players.generator, self.players.discriminator, self.average)
         buffers = [buffer for network in networks if network is not None for buffer in network.buffers()]
-        self.processes.copy_from_first(buffers)
+        self.processes.copy_from_rank0(buffers)
 
 
 def architectures(
@@ -83,8 +83,8 @@ def architectures(
     """
     return models.pair(
         recipe.network,
-        models.Shape(
-            sample=sample_shape, latent_dim=recipe.latent_dim, width=recipe.width,
+        models.PairSettings(
+            sample_shape=sample_shape, latent_dim=recipe.latent_dim, width=recipe.width,
             normalization=recipe.normalization, activation=recipe.activation,
         ),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +18,9 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.file import load_contestant
 from gancross.data.sets import DataSet
 from gancross.errors import GancrossError, Interrupted, UsageError
-from gancross.evaluator.crosstest import crosstest, load_reals
+from gancross.evaluator.crosstest import load_reals, run_crosstest
 from gancross.evaluator.fidelity.plan import check
-from gancross.evaluator.result.result import Result
+from gancross.evaluator.result.types import Result
 from gancross.machine.devices import resolve_device, shared_devices
 from gancross.machine.files import write_atomically
 from gancross.report.browser.html import html_report
@@ -73,11 +74,10 @@ def run_benchmark(
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is a file, expected the folder of a benchmark")
     execution = execution or Execution()
-    asked = spec.crosstest
     # Before anything is trained: it may be missing, and runs side by side must not each fetch it.
     reals = load_reals(
-        asked.data or common_data(spec), data_root=execution.data_root, image_size=common_size(spec),
-        seed=asked.seed, download=execution.download,
+        spec.data or common_data(spec), data_root=execution.data_root, image_size=common_size(spec),
+        seed=spec.protocol.seed, download=execution.download,
     )  # fmt: skip
     _check_metrics(spec, reals.shape)
     with locked(out):
@@ -87,20 +87,15 @@ def run_benchmark(
 
 def _judged(spec: Spec, out: Path, reals: DataSet, *, device: str, progress: Progress | None) -> Benchmarked:
     """Cross-tests the runs and writes record and reports."""
-    asked = spec.crosstest
+    protocol = spec.protocol
     contestants = [contestant_of(out, run) for run in spec.runs]
-    result = crosstest(
-        contestants, data=reals,
-        num_samples=asked.num_samples, seed=asked.seed, norm=asked.norm, quantize=asked.quantize,
-        controls=asked.controls, norm_check=asked.norm_check, metrics=asked.metrics,
-        kid_subset_size=asked.kid_subset_size, device=device, progress=progress,
-    )  # fmt: skip
+    result = run_crosstest(contestants, reals, protocol, train=reals.train, device=device, progress=progress)
     made = Benchmarked(
         result=result, record=out / "result.json", html=out / "report.html", markdown=out / "report.md",
         checkpoints={run.name: run_folder(out, run) / "last.pt" for run in spec.runs},
     )  # fmt: skip
     pictures = sample_pictures(
-        contestants, reals, num_samples=asked.num_samples, seed=asked.seed,
+        contestants, reals, num_samples=protocol.num_samples, seed=protocol.seed,
         device=resolve_device(device),
     )  # fmt: skip
     result.save(made.record)
@@ -112,10 +107,10 @@ def _judged(spec: Spec, out: Path, reals: DataSet, *, device: str, progress: Pro
 
 def _check_metrics(spec: Spec, shape: tuple[int, ...]) -> None:
     """Whether the cross-test will have what its metrics need: known before days of training, not after."""
-    asked = spec.crosstest
-    if asked.metrics:
-        counts: dict[str | None, int] = dict.fromkeys((run.name for run in spec.runs), asked.num_samples)
-        check(asked.metrics, shape=shape, counts=counts, kid_subset_size=asked.kid_subset_size)
+    protocol = spec.protocol
+    if protocol.metrics:
+        counts: dict[str | None, int] = dict.fromkeys((run.name for run in spec.runs), protocol.num_samples)
+        check(protocol.metrics, shape=shape, counts=counts, kid_subset_size=protocol.kid_subset_size)
 
 
 def contestant_of(out: Path, run: PlannedRun) -> Contestant:
@@ -179,8 +174,8 @@ def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> lis
         finally:
             free.put(device)
 
-    with stop_requests() as request:
-        ended: list[Ended] = list(Parallel(n_jobs=jobs, backend="threading")(map(delayed(trained), runs)))
+    with stop_requests() as request, ThreadPoolExecutor(jobs) as pool:
+        ended = list(pool.map(trained, runs))
     if request.signal_number is not None:
         raise Interrupted(STOPPED, signal_number=request.signal_number)
     return ended

@@ -10,8 +10,7 @@ from typing import Any
 
 from gancross.errors import UsageError, unknown_name
 from gancross.evaluator.fidelity.plan import check_names
-from gancross.evaluator.judging.batch_norm_passes import Norm
-from gancross.evaluator.judging.sampling import check_numbers
+from gancross.evaluator.protocol import Protocol
 from gancross.machine.files import read_bytes
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
@@ -38,33 +37,20 @@ class PlannedRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrossTestOptions:
-    """What `gancross.crosstest` is asked for; its own defaults where the file is silent."""
-
-    data: str | None = None
-    num_samples: int = 10_000
-    seed: int = 0
-    norm: Norm = "eval"
-    quantize: bool = True
-    controls: bool = True
-    norm_check: bool = True
-    metrics: tuple[str, ...] = ()
-    kid_subset_size: int = 1000
-
-
-@dataclass(frozen=True, kw_only=True)
 class Spec:
     """A whole benchmark.
 
     Attributes:
         name: names its folder.
         runs: variant by variant, seed by seed.
-        crosstest: how all are judged together.
+        protocol: how all are judged together.
+        data: by name; None: the data that all were trained on.
     """
 
     name: str
     runs: tuple[PlannedRun, ...]
-    crosstest: CrossTestOptions = field(default_factory=CrossTestOptions)
+    protocol: Protocol = field(default_factory=Protocol)
+    data: str | None = None
 
 
 def load_spec(path: Path) -> Spec:
@@ -118,13 +104,13 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
     _check_keys("crosstest key", options, CROSSTEST_KEYS)
     if "metrics" in options:
         options["metrics"] = tuple(map(str, options["metrics"]))
-    asked = CrossTestOptions(**options)
+    data = options.pop("data", None)
     try:
-        check_numbers(num_samples=asked.num_samples, seed=asked.seed, norm=asked.norm)
-        check_names(asked.metrics, kid_subset_size=asked.kid_subset_size)
+        protocol = Protocol(**options)
+        check_names(protocol.metrics, kid_subset_size=protocol.kid_subset_size)
     except UsageError as error:
         raise UsageError(f"crosstest: {error}") from None
-    return Spec(name=name, runs=tuple(runs), crosstest=asked)
+    return Spec(name=name, runs=tuple(runs), protocol=protocol, data=data)
 
 
 def _runs(variant: str, changes: Mapping[str, Any], document: Mapping[str, Any]) -> list[PlannedRun]:

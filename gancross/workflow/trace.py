@@ -6,10 +6,11 @@ checkpoint is judged as a finished model would be, on fresh samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
 import torch
 
@@ -17,27 +18,27 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.file import load_contestant
 from gancross.data.sets import DataSet, to_network
 from gancross.errors import UsageError
+from gancross.evaluator.codec.encoding import encode
+from gancross.evaluator.codec.fields import JsonValue, Recorded
 from gancross.evaluator.crosstest import load_reals, training_reals
-from gancross.evaluator.judging.controls import Control
+from gancross.evaluator.estimates import Estimate, Missing, Proportion
+from gancross.evaluator.judging.controls import TRAINING
+from gancross.evaluator.judging.figures import judge_generalisation_gap
 from gancross.evaluator.judging.sampling import CHUNK, Label, Source, check_fit, fake_source
-from gancross.evaluator.judging.scoring import OfJudge, evaluating, real_high_threshold, score_all
-from gancross.evaluator.result import record
+from gancross.evaluator.judging.scores import NO_THRESHOLD, ScoresBySource, called_real, real_high_threshold
+from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
+from gancross.evaluator.protocol import Norm, Protocol
 from gancross.evaluator.statistics.auc import auc_interval
-from gancross.evaluator.statistics.confusion import Share, false_negatives, false_positives
-from gancross.evaluator.statistics.proportions import Estimate
+from gancross.evaluator.statistics.confusion import false_negatives
 from gancross.report.paper_figures.saved_runs import SavedRun
 from gancross.trainer.monitors import mixture_figures, spread
 from gancross.trainer.state import DATA_RANGE
 
-FORMAT = "gancross.trace/1"
 MIXTURE = "mixture"
-
-Plain = dict[str, Any]
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class TraceRequest:
     """How a run is traced.
 
     Attributes:
@@ -55,65 +56,120 @@ class Asked:
     cross: bool = False
 
 
-def trace(run: SavedRun, asked: Asked, *, progress: Progress | None = None) -> Plain:
-    """Figures of a run at its saved steps, as plain values.
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One saved step.
+
+    Attributes:
+        gamma: of the regularizer at this step.
+        fn, fp: the discriminator's own confusion.
+        score_real, score_fake: its mean scores, high meaning real.
+        margin: their difference; higher: it tells its generator's samples more surely.
+        generalisation_gap: TPR on training reals − TPR on test reals.
+        training_auc: by which its scores tell the two apart whatever the threshold; 0.5: not at all.
+        samples: `spread` of the samples over that of the test data; on the mixture also what
+            `mixture_figures` gives.
+    """
+
+    step: int
+    gamma: float
+    fn: Proportion | Missing
+    fp: Proportion | Missing
+    score_real: float
+    score_fake: float
+    margin: float
+    generalisation_gap: Annotated[Estimate | Missing, Recorded(nulls=("value",))]
+    training_auc: Estimate | Missing
+    samples: Annotated[Mapping[str, float], Recorded(inline=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossSteps:
+    """FP of the steps' generators (rows) under the steps' discriminators (columns)."""
+
+    steps: tuple[int, ...]
+    fp: tuple[tuple[float | None, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceProtocol:
+    """How the figures were computed."""
+
+    data: str
+    num_real: int
+    num_fake: int
+    seed: int
+    norm: Norm = "eval"
+    chunk: int = CHUNK
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """A run along its saved steps; `steps_saved` is the last of them."""
+
+    format: Literal["gancross.trace/1"] = "gancross.trace/1"
+    recipe: Mapping[str, JsonValue]
+    steps_saved: int
+    protocol: TraceProtocol
+    snapshots: tuple[Snapshot, ...]
+    cross: CrossSteps | None
+
+    def to_json(self) -> str:
+        """The trace as text."""
+        return json.dumps(encode(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = None) -> Trace:
+    """Figures of a run at its saved steps.
 
     Latents are independent from step to step; the reals are the same. Judges with batch norm use running
     averages.
-
-    Returns:
-        `snapshots`, one a step: `fn` and `fp`, the discriminator's own confusion; `score_real` and
-        `score_fake`, its mean scores, high meaning real, and `margin`, their difference (higher: it tells
-        its generator's samples more surely); `generalisation_gap`, TPR on training reals − TPR on test
-        reals, and `training_auc`, by which its scores tell the two apart whatever the threshold (0.5: not at
-        all); `spread` of the samples over that of the test data; on the mixture also what
-        `mixture_figures` gives. With `cross`, `cross` is {"steps", "fp"}: FP of generators (rows) under
-        judges (columns).
 
     Raises:
         UsageError: a step that was not saved, data that do not fit, or no data by the recipe's name.
         CheckpointError: a checkpoint is refused.
         DivergenceError: samples or scores that are not finite.
     """
-    steps = _chosen_steps(run, asked.steps)
-    data = run.recipe.data if asked.data is None else asked.data
-    size = run.recipe.image_size
-    reals = load_reals(data, data_root=asked.data_root, image_size=size, seed=asked.seed)
+    steps = _chosen_steps(run, request.steps)
+    reals = load_reals(
+        run.recipe.data if request.data is None else request.data, data_root=request.data_root,
+        image_size=run.recipe.image_size, seed=request.seed,
+    )  # fmt: skip
     models = {step: load_contestant(run.checkpoints[step], name=f"step-{step}") for step in steps}
-    groups = [steps] if asked.cross else [[step] for step in steps]
-    snapshots: list[Plain] = []
-    fp: list[list[float | None]] = []
+    groups = [steps] if request.cross else [[step] for step in steps]
+    snapshots: list[Snapshot] = []
+    num_real, cross = 0, None
     for group in groups:
-        judged = _judged({step: models[step] for step in group}, reals, asked, progress)
-        snapshots += [{"step": s, "gamma": run.recipe.gamma_at(s), **judged.snapshot(s)} for s in group]
-        fp = [[judged.fp(row, column) for column in group] for row in group]
-    return {
-        "format": FORMAT,
-        "recipe": run.recipe.to_dict(),
-        "steps_saved": max(run.checkpoints),
-        "protocol": {
-            "data": reals.name, "num_real": judged.num_real, "num_fake": asked.num_samples,
-            "seed": asked.seed, "norm": "eval", "chunk": CHUNK, "threads": torch.get_num_threads(),
-        },
-        "snapshots": snapshots,
-        "cross": {"steps": steps, "fp": fp} if asked.cross else None,
-    }  # fmt: skip
+        scored = _scored({step: models[step] for step in group}, reals, request, progress)
+        snapshots += [scored.snapshot(step, run.recipe.gamma_at(step)) for step in group]
+        num_real = scored.num_real
+        if request.cross:
+            cross = scored.cross()
+    return Trace(
+        recipe=run.recipe.to_dict(), steps_saved=max(run.checkpoints), snapshots=tuple(snapshots),
+        cross=cross,
+        protocol=TraceProtocol(
+            data=reals.name, num_real=num_real, num_fake=request.num_samples, seed=request.seed,
+            threads=torch.get_num_threads(),
+        ),
+    )  # fmt: skip
 
 
-def _chosen_steps(run: SavedRun, asked: Sequence[int] | None) -> list[int]:
-    for step in asked or ():
+def _chosen_steps(run: SavedRun, steps: Sequence[int] | None) -> list[int]:
+    for step in steps or ():
         if step not in run.checkpoints:
             saved = ", ".join(map(str, run.checkpoints))
             raise UsageError(f"{run.folder}: step {step} was not saved; saved steps: {saved}")
-    return list(run.checkpoints if asked is None else asked)
+    return list(run.checkpoints if steps is None else steps)
 
 
-class _Samples:
+class _SampleFigures:
     """Figures of the samples themselves, taken as they pass."""
 
     def __init__(self, *, mixture: bool) -> None:
-        self.figures: dict[Label, dict[str, float]] = {}
-        self._mixture, self._held = mixture, list[torch.Tensor]()
+        self.by_source: dict[Label, dict[str, float]] = {}
+        self._mixture, self._chunks = mixture, list[torch.Tensor]()
 
     def wants(self, label: Label) -> bool:
         """Every source."""
@@ -121,83 +177,84 @@ class _Samples:
 
     def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
         """One chunk of a source, of which the first `count` samples are no padding."""
-        self._held.append(chunk[:count].cpu())
+        self._chunks.append(chunk[:count].cpu())
 
     def finish_source(self, label: Label) -> None:
         """All chunks of the source were added."""
-        samples, self._held = torch.cat(self._held), []
-        self.figures[label] = {"spread": float(spread(to_network(samples, DATA_RANGE)))}
+        samples, self._chunks = torch.cat(self._chunks), []
+        self.by_source[label] = {"spread": float(spread(to_network(samples, DATA_RANGE)))}
         if self._mixture:
-            self.figures[label] |= mixture_figures(samples)
+            self.by_source[label] |= mixture_figures(samples)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Judged:
+class _ScoredSteps:
     """Some steps' models and what they made of each other."""
 
     models: dict[int, Contestant]
-    scores: dict[str, OfJudge]
+    scores: dict[str, ScoresBySource]
     samples: dict[Label, dict[str, float]]
     no_training: str
     num_real: int
 
-    def fp(self, generator: int, judge: int) -> float | None:
-        """The share of one step's samples that another's discriminator calls real."""
-        share = self._share(judge, self.models[generator].name)
-        return None if share is None else share.rate
+    def cross(self) -> CrossSteps:
+        """FP of every step's generator under every step's discriminator."""
+        rates = [[self._fp(judge, generator) for judge in self.models] for generator in self.models]
+        return CrossSteps(
+            steps=tuple(self.models),
+            fp=tuple(tuple(None if rate is None else rate.rate for rate in row) for row in rates),
+        )
 
-    def snapshot(self, step: int) -> Plain:
+    def snapshot(self, step: int, gamma: float) -> Snapshot:
         """A step's model on its own."""
         model = self.models[step]
-        scores, made = self.scores[model.name], dict(self.samples[model.name])
+        scores, samples = self.scores[model.name], dict(self.samples[model.name])
         real, fake = float(scores[None].mean()), float(scores[model.name].mean())
-        wide = self.samples[None]["spread"]
-        made["spread"] = made["spread"] / wide if wide > 0 else float(made["spread"] > 0)
-        return {
-            **record.rate("fn", self._share(step, None), record.NO_THRESHOLD),
-            **record.rate("fp", self._share(step, model.name), record.NO_THRESHOLD),
-            "score_real": real, "score_fake": fake, "margin": real - fake,
-            "generalisation_gap": record.generalisation_record(model, scores, self.no_training),
-            **record.estimate("training_auc", self._training_auc(scores), self.no_training),
-            **made,
-        }  # fmt: skip
-
-    def _training_auc(self, scores: OfJudge) -> Estimate | None:
-        if Control.TRAINING not in scores:
-            return None
-        return auc_interval(real=scores[Control.TRAINING], fake=scores[None])
-
-    def _share(self, judge: int, label: Label) -> Share | None:
-        model = self.models[judge]
+        whole = self.samples[None]["spread"]
+        samples["spread"] = samples["spread"] / whole if whole > 0 else float(samples["spread"] > 0)
         threshold = real_high_threshold(model)
-        if threshold is None:
-            return None
-        counted = false_negatives if label is None else false_positives
-        return counted(self.scores[model.name][label], threshold)
+        missing = Missing(NO_THRESHOLD)
+        return Snapshot(
+            step=step, gamma=gamma, score_real=real, score_fake=fake, margin=real - fake, samples=samples,
+            fn=missing if threshold is None else false_negatives(scores[None], threshold),
+            fp=self._fp(step, step) or missing,
+            generalisation_gap=judge_generalisation_gap(model, scores, self.no_training),
+            training_auc=self._training_auc(scores),
+        )  # fmt: skip
+
+    def _fp(self, judge: int, generator: int) -> Proportion | None:
+        model = self.models[judge]
+        return called_real(model, self.scores[model.name], self.models[generator].name)
+
+    def _training_auc(self, scores: ScoresBySource) -> Estimate | Missing:
+        if TRAINING not in scores:
+            return Missing(self.no_training)
+        return auc_interval(real=scores[TRAINING], fake=scores[None])
 
 
-def _judged(
-    models: dict[int, Contestant], reals: DataSet, asked: Asked, progress: Progress | None
-) -> _Judged:
+def _scored(
+    models: dict[int, Contestant], reals: DataSet, request: TraceRequest, progress: Progress | None
+) -> _ScoredSteps:
     """Every model's discriminator on the reals and on every model's samples."""
     judges = list(models.values())
-    test = reals.held_out(asked.num_samples)
-    training, no_training = training_reals(
-        reals, None, asked.num_samples, asked.data_root, reals.image_size, asked.seed
-    )
+    protocol = Protocol(num_samples=request.num_samples, seed=request.seed, norm_check=False)
+    test = reals.held_out(request.num_samples)
+    training = training_reals(reals.train, protocol)
     sources = [Source(label=None, n=len(test), array=test)]
-    sources += [fake_source(judge, num_samples=asked.num_samples, seed=asked.seed) for judge in judges]
-    if training is not None:
-        sources.append(Source(label=Control.TRAINING, n=len(training), array=training))
-    watch = _Samples(mixture=reals.name == MIXTURE)
-    modules = [part for one in judges for part in (one.generator, one.discriminator) if part is not None]
-    with evaluating(modules, asked.device):
-        check_fit(judges, shape=reals.shape, device=asked.device)
-        judged = score_all(
-            sources, judges, seed=asked.seed, shape=reals.shape, device=asked.device, batch_size=CHUNK,
-            norm_check=False, watch=watch, progress=progress,
+    sources += [fake_source(judge, num_samples=request.num_samples, seed=request.seed) for judge in judges]
+    if not isinstance(training, Missing):
+        sources.append(Source(label=TRAINING, n=len(training), array=training))
+    figures = _SampleFigures(mixture=reals.name == MIXTURE)
+    networks = [(judge.generator, judge.discriminator) for judge in judges]
+    modules = [network for pair in networks for network in pair if network is not None]
+    with evaluating(modules, request.device):
+        check_fit(judges, shape=reals.shape, device=request.device)
+        scores = score_all(
+            sources, judges, protocol, shape=reals.shape, device=request.device, observer=figures,
+            progress=progress,
         )  # fmt: skip
-    return _Judged(
-        models=models, scores={judge.name: judged.of(judge.name, "eval") for judge in judges},
-        samples=watch.figures, no_training=no_training, num_real=len(test),
+    return _ScoredSteps(
+        models=models, scores={judge.name: scores.of(judge.name, "eval") for judge in judges},
+        samples=figures.by_source, num_real=len(test),
+        no_training=training.reason if isinstance(training, Missing) else "",
     )  # fmt: skip

@@ -30,7 +30,7 @@ from gancross.report.browser.samples import file_name
 from gancross.report.charts.chart_data import histogram_lines, roc_lines, tpr_at
 from gancross.report.charts.plots import pictures, plot_histograms, plot_matrix, plot_roc
 from gancross.report.command import command, obstacles
-from gancross.report.text.formatting import clean
+from gancross.report.formatting import clean
 from gancross.report.text.junit import junit_report
 from gancross.report.text.markdown import escaped, markdown_report
 

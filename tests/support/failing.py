@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gancross.cli.main import main
-from gancross.evaluator.judging.batch_norm_passes import batch_norm_passes as judging
+from gancross.evaluator.judging import batch_norm_passes as judging
 from gancross.trainer import loop
 
 FATAL = 3

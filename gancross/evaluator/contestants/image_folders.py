@@ -7,9 +7,9 @@ from pathlib import Path
 from gancross.checkpoint.contestant import Contestant, Origin
 from gancross.data.catalogue import FOLDER
 from gancross.data.folder import common_shape, fits_in_memory, list_images, read_images
+from gancross.data.sets import array_sha256
 from gancross.errors import UsageError
 from gancross.evaluator.judging.sampling import chosen
-from gancross.evaluator.result.document import array_sha256
 
 NOTHING_RESIZED = "a generator's images must have one size, nothing is resized"
 

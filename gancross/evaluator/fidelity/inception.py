@@ -14,7 +14,7 @@ from torch_fidelity import FeatureExtractorInceptionV3
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
 from gancross.errors import CheckpointError, ResourceError, first_line
-from gancross.evaluator.fidelity.extractors import BATCH, INCEPTION
+from gancross.evaluator.fidelity.extractor import BATCH, INCEPTION
 from gancross.machine.files import read_bytes
 
 DIMENSION = 2048

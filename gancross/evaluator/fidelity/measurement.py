@@ -6,42 +6,33 @@
         for every source, for every chunk: fidelity.add(label, chunk, count)
         figures = fidelity.finish()
 
-Definitions, seeds and names are torch-fidelity's; figures of other features than Inception's never bear
-the names FID, IS and KID.
+Definitions, seeds and names are torch-fidelity's; `metrics` has the table.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from gancross.errors import DataError, ResourceError, UsageError
+from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity import real_features
 from gancross.evaluator.fidelity.classifier_score import SPLITS, ClassifierScore
-from gancross.evaluator.fidelity.extractors import BATCH, Extractor
-from gancross.evaluator.fidelity.feature_distances import (
-    KID_SUBSETS,
-    NEIGHBOURS,
-    kernel_distance,
-    precision_recall,
-    singular_frechet_distance,
-)
+from gancross.evaluator.fidelity.extractor import BATCH, Extractor
+from gancross.evaluator.fidelity.feature_distances import KID_SUBSETS, NEIGHBOURS
 from gancross.evaluator.fidelity.features import Collected
-from gancross.evaluator.fidelity.frechet import (
-    Array,
-    Statistics,
-    covariance_factor,
-    frechet_distance,
-    shortage,
-)
-from gancross.evaluator.fidelity.plan import Plan, metric_keys
+from gancross.evaluator.fidelity.figures import FidelityFigures, FidelityProtocol, MeasuredFidelity
+from gancross.evaluator.fidelity.frechet import Array, Statistics, covariance_factor, shortage
+from gancross.evaluator.fidelity.metrics import METRICS, MetricInput, RealData
+from gancross.evaluator.fidelity.plan import Plan
 from gancross.evaluator.fidelity.real_features import CacheKey
 
 SEED = 2020  # torch-fidelity's rng_seed: of the subsets of KID and the splits of IS
@@ -89,9 +80,10 @@ class Fidelity:
             resize=extractor.resize, dtype=extractor.dtype, versions=extractor.versions,
             device=extractor.device.type,
         )  # fmt: skip
-        self._keeps_features = "kid" in plan.metrics or "pr" in plan.metrics
+        self._needs = {METRICS[name].needs for name in plan.metrics}
+        self._keeps_features = "features" in self._needs
         self._real: tuple[Statistics, Array] | None = None
-        if "fid" in plan.metrics:
+        if "statistics" in self._needs:
             cached_real = real_features.cached_statistics(self._key)
             self._real = cached_real if statistics is None else _with_factor(statistics)
         cached = real_features.cached_features(self._key) if self._keeps_features else None
@@ -118,7 +110,7 @@ class Fidelity:
     @property
     def needs_data(self) -> bool:
         """Whether chunks of the data have to be added; False where all that is needed of them is known."""
-        lacks_statistics = "fid" in self._plan.metrics and self._real is None
+        lacks_statistics = "statistics" in self._needs and self._real is None
         return lacks_statistics or (self._keeps_features and self._real_features is None)
 
     @property
@@ -127,28 +119,24 @@ class Fidelity:
         assert self._real is not None
         return self._real[0]
 
-    @property
-    def protocol(self) -> dict[str, Any]:
-        """How the figures were made, for the record."""
+    def _protocol(self) -> FidelityProtocol:
         extractor = self._extractor
-        return {
-            "metrics": list(self._plan.metrics), "extractor": extractor.name,
-            "weights_sha256": extractor.weights_sha256, "resize": extractor.resize, "dtype": extractor.dtype,
-            "versions": extractor.versions, "seed": self._seed, "is_splits": SPLITS,
-            "kid_subsets": KID_SUBSETS, "kid_subset_size": self._plan.kid_subset_size,
-            "pr_neighbours": NEIGHBOURS,
-            "fid_statistics_sha256": None if self._given is None else self._given.sha256,
-        }  # fmt: skip
+        return FidelityProtocol(
+            metrics=self._plan.metrics, extractor=extractor.name, weights_sha256=extractor.weights_sha256,
+            resize=extractor.resize, dtype=extractor.dtype, versions=extractor.versions, seed=self._seed,
+            is_splits=SPLITS, kid_subsets=KID_SUBSETS, kid_subset_size=self._plan.kid_subset_size,
+            pr_neighbours=NEIGHBOURS,
+            fid_statistics_sha256=None if self._given is None else self._given.sha256,
+        )  # fmt: skip
 
-    @property
-    def flags(self) -> list[str]:
-        """What a reader must know, after `finish`: weights nobody publishes, too few samples."""
+    def _flags(self) -> list[str]:
+        """Weights nobody publishes, too few samples."""
         flags = list(self._extractor.warnings)
         if self._real is not None:
             sides = [(self._real[0].n, "the data")]
             sides += [(n, f"contestant '{label}'") for label, n in self._counts.items() if label is not None]
-            said = [shortage(n, dimension=self._extractor.dimension, who=who) for n, who in sides]
-            flags += [text for text in said if text is not None]
+            shortages = [shortage(n, dimension=self._extractor.dimension, who=who) for n, who in sides]
+            flags += [text for text in shortages if text is not None]
         return flags
 
     def add(self, label: str | None, chunk: torch.Tensor, count: int) -> None:
@@ -176,9 +164,7 @@ class Fidelity:
     def take(self, label: str | None, rows: torch.Tensor) -> None:
         """As `add`, from what `extracted` made of a chunk."""
         features, logits = rows.cpu().tensor_split([self._extractor.dimension], dim=1)
-        wants_logits = (
-            label is not None and "is" in self._plan.metrics and self._extractor.classes is not None
-        )
+        wants_logits = label is not None and "classes" in self._needs and self._extractor.classes is not None
         self._collected[label].add(features, logits if wants_logits else None)
 
     @property
@@ -186,71 +172,58 @@ class Fidelity:
         """Columns of `extracted`."""
         return self._extractor.dimension + (self._extractor.classes or 0)
 
-    def finish(self) -> dict[str, dict[str, Any]]:
+    def finish(self) -> MeasuredFidelity:
         """Every contestant's figures, once all samples were added.
 
-        Returns:
-            Of each contestant `n` and the figures under `metric_keys`: lower is better for Fréchet and
-            kernel distances, higher for scores, precision and recall. A figure that does not exist is None,
-            with a sibling KEY_reason.
+        Lower is better for Fréchet and kernel distances, higher for scores, precision and recall.
         """
         for collected in self._collected.values():
             collected.check_complete()
         self._settle_real()
-        return {label: self._figures(label) for label in self._counts if label is not None}
+        real = RealData(features=self._real_features)
+        if self._real is not None:
+            real = replace(real, statistics=self._real[0], factor=self._real[1])
+        return MeasuredFidelity(
+            figures={label: self._figures(label, real) for label in self._counts if label is not None},
+            protocol=self._protocol(), flags=tuple(self._flags()),
+        )  # fmt: skip
 
     def _collection(self, label: str | None, file: Path) -> Collected:
         fake = label is not None
         classes = self._extractor.classes
         n = self._counts[label]
-        scored = fake and "is" in self._plan.metrics and classes is not None
+        scored = fake and "classes" in self._needs and classes is not None
         return Collected(
             who=f"contestant '{label}'" if fake else "the data", n=n, dimension=self._extractor.dimension,
             file=file if self._keeps_features else None,
-            moments="fid" in self._plan.metrics and (fake or self._real is None),
+            moments="statistics" in self._needs and (fake or self._real is None),
             score=ClassifierScore(n, classes=classes, seed=self._seed) if scored and classes else None,
         )  # fmt: skip
 
     def _settle_real(self) -> None:
         """Turns what was collected of the data into statistics and features, and caches both."""
         real = self._collected.get(None)
-        if real is not None and "fid" in self._plan.metrics and self._real is None:
+        if real is not None and "statistics" in self._needs and self._real is None:
             self._real = _with_factor(real.statistics())
             real_features.keep_statistics(self._key, *self._real)
         if real is not None and self._keeps_features and self._real_features is None:
             self._real_features = real.features()
             real_features.keep_features(self._key, self._real_features)
 
-    def _figures(self, label: str) -> dict[str, Any]:
-        figures: dict[str, Any] = {"n": self._counts[label]}
-        for metric in self._plan.metrics:
-            keys = metric_keys(metric, self._extractor.name)
-            values = self._values(metric, self._collected[label])
-            if values is None:
-                figures |= dict.fromkeys(keys) | {f"{key}_reason": NO_CLASSES for key in keys}
+    def _figures(self, label: str, real: RealData) -> FidelityFigures:
+        given = MetricInput(
+            fake=self._collected[label], real=real, dimension=self._extractor.dimension,
+            kid_subset_size=self._plan.kid_subset_size, seed=self._seed, device=self._extractor.device,
+        )  # fmt: skip
+        figures: dict[str, float | Missing] = {}
+        for name in self._plan.metrics:
+            metric = METRICS[name]
+            keys = metric.keys(self._extractor.name)
+            if metric.needs == "classes" and self._extractor.classes is None:
+                figures |= dict.fromkeys(keys, Missing(NO_CLASSES))
             else:
-                figures |= dict(zip(keys, values, strict=True))
-        return figures
-
-    def _values(self, metric: str, collected: Collected) -> tuple[float, ...] | None:
-        """A metric's figures in the order of `metric_keys`; None where it does not exist."""
-        if metric == "fid":
-            assert self._real is not None
-            real_statistics, factor = self._real
-            made = collected.statistics()
-            known = [side.n for side in (made, real_statistics) if side.n is not None]
-            if min(known) <= self._extractor.dimension:
-                return (singular_frechet_distance(fake=made, real=real_statistics),)
-            return (frechet_distance(fake=made, real=real_statistics, real_factor=factor),)
-        if metric == "is":
-            return None if self._extractor.classes is None else collected.score()
-        assert self._real_features is not None
-        fake, real = collected.features(), self._real_features
-        if metric == "kid":
-            return kernel_distance(
-                fake=fake, real=real, subset_size=self._plan.kid_subset_size, seed=self._seed
-            )
-        return precision_recall(fake=fake, real=real, device=self._extractor.device)
+                figures |= dict(zip(keys, metric.compute(given), strict=True))
+        return FidelityFigures(n=self._counts[label], figures=figures)
 
 
 def _with_factor(statistics: Statistics) -> tuple[Statistics, Array]:

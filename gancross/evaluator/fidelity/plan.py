@@ -1,4 +1,4 @@
-"""Which figures FID, IS, KID, precision and recall are called, and what they need, before any work."""
+"""Whether everything is there that the metrics need, before any work."""
 
 from __future__ import annotations
 
@@ -7,32 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gancross.errors import UsageError, unknown_name
-from gancross.evaluator.fidelity.classifier_score import SPLITS
-from gancross.evaluator.fidelity.extractors import INCEPTION, extractor_for
+from gancross.evaluator.fidelity.extractor import INCEPTION, extractor_for
 from gancross.evaluator.fidelity.frechet import Statistics
-
-METRICS = ("fid", "is", "kid", "pr")
-KID_SUBSET_SIZE = 1000
-
-_INCEPTION_KEYS = {
-    "fid": ("frechet_inception_distance",),
-    "is": ("inception_score_mean", "inception_score_std"),
-    "kid": ("kernel_inception_distance_mean", "kernel_inception_distance_std"),
-    "pr": tuple(f"{key}[{INCEPTION}]" for key in ("precision", "recall", "f_score")),
-}
-_SUBSTITUTE_KEYS = {
-    "fid": ("frechet_distance",),
-    "is": ("classifier_score", "classifier_score_std"),
-    "kid": ("kernel_distance", "kernel_distance_std"),
-    "pr": ("precision", "recall", "f_score"),
-}
-
-
-def metric_keys(metric: str, extractor: str) -> tuple[str, ...]:
-    """The keys of a metric's figures in the record; torch-fidelity's own for its own network."""
-    if extractor == INCEPTION:
-        return _INCEPTION_KEYS[metric]
-    return tuple(f"{key}[{extractor}]" for key in _SUBSTITUTE_KEYS[metric])
+from gancross.evaluator.fidelity.metrics import KID_SUBSET_SIZE, METRICS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,18 +62,13 @@ def check(
     if not metrics:
         raise UsageError(f"no metrics: choose from {', '.join(METRICS)}")
     chosen = tuple(metric for metric in METRICS if metric in metrics)
-    # a split of IS must not be empty, and a third neighbour must exist
-    smallest = {"fid": 2, "is": SPLITS, "kid": kid_subset_size, "pr": 4}
-    hints = {"kid": "; a smaller subset is set by --kid-subset-size"}
     for label, n in counts.items():
         who = "the data" if label is None else f"contestant '{label}'"
-        for metric in chosen:
-            given = label is None and (metric == "is" or (metric == "fid" and statistics is not None))
-            if n < smallest[metric] and not given:
-                hint = hints.get(metric, "")
-                raise UsageError(
-                    f"{who}: {n} samples, metric '{metric}' needs at least {smallest[metric]}{hint}"
-                )
+        for name in chosen:
+            metric, fewest = METRICS[name], METRICS[name].fewest(kid_subset_size)
+            known = metric.needs == "classes" or (metric.needs == "statistics" and statistics is not None)
+            if n < fewest and not (label is None and known):
+                raise UsageError(f"{who}: {n} samples, metric '{name}' needs at least {fewest}{metric.hint}")
     if statistics is not None and "fid" not in chosen:
         raise UsageError("statistics of the real data were given, but the metric 'fid' was not asked for")
     extractor = extractor_for(shape)

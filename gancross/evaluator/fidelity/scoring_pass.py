@@ -11,14 +11,32 @@ from typing import Any, Self
 
 import torch
 
+from gancross.data.sets import array_sha256
 from gancross.errors import UsageError
-from gancross.evaluator.fidelity.plan import METRICS, check
+from gancross.evaluator.fidelity.figures import MeasuredFidelity
+from gancross.evaluator.fidelity.metrics import METRICS
+from gancross.evaluator.fidelity.plan import check
 from gancross.evaluator.judging.sampling import CHUNK, Label, Source
-from gancross.evaluator.result.document import array_sha256
+from gancross.evaluator.protocol import Protocol
 from gancross.machine.distributed import current
 from gancross.machine.files import check_target
 
 NOT_ASKED = f"no metrics asked for ({', '.join(METRICS)})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FidelityFiles:
+    """Files of the fidelity metrics.
+
+    Attributes:
+        weights: Inception's; by default torch-fidelity's own location.
+        statistics: .npz with `mu` and `sigma` of the real data, in place of computed ones.
+        save_statistics: where to write those that were computed.
+    """
+
+    weights: Path | None = None
+    statistics: Path | None = None
+    save_statistics: Path | None = None
 
 
 @dataclass(kw_only=True)
@@ -34,9 +52,8 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
 
     @classmethod
     def prepared(
-        cls, metrics: Sequence[str], *, sources: Sequence[Source], test: torch.Tensor, device: torch.device,
-        weights: Path | None, statistics: Path | None, save_to: Path | None,
-        kid_subset_size: int,
+        cls, protocol: Protocol, files: FidelityFiles, *, sources: Sequence[Source], test: torch.Tensor,
+        device: torch.device,
     ) -> Self:  # fmt: skip
         """Looks for everything the metrics need, before any work.
 
@@ -46,34 +63,32 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
             DataError, CheckpointError: statistics or weights that are refused.
         """
         counts = {s.label: s.n for s in sources if s.label is None or isinstance(s.label, str)}
-        if not metrics and statistics is None and save_to is None:
+        if not protocol.metrics and files == FidelityFiles(weights=files.weights):
             return cls()
         # torch-fidelity takes seconds to import.
         from gancross.evaluator.fidelity.extractors import load_extractor
         from gancross.evaluator.fidelity.measurement import Fidelity
         from gancross.evaluator.fidelity.real_features import read_statistics
 
-        if save_to is not None:
-            if "fid" not in metrics:
+        if files.save_statistics is not None:
+            if "fid" not in protocol.metrics:
                 raise UsageError(
                     "statistics of the real data are FID's: to save them ask for the metric 'fid'"
                 )
-            check_target(save_to)
-        given = None if statistics is None else read_statistics(statistics)
+            check_target(files.save_statistics)
+        statistics = None if files.statistics is None else read_statistics(files.statistics)
         shape = tuple(test.shape[1:])
         plan = check(
-            metrics,
-            shape=shape,
-            counts=counts,
-            weights=weights,
-            statistics=given,
-            kid_subset_size=kid_subset_size,
-        )
+            protocol.metrics, shape=shape, counts=counts, weights=files.weights, statistics=statistics,
+            kid_subset_size=protocol.kid_subset_size,
+        )  # fmt: skip
         extractor = load_extractor(plan.extractor, shape=shape, weights=plan.weights, device=device)
-        made = Fidelity(plan, extractor, counts=counts, data_sha256=array_sha256(test), statistics=given)
+        fidelity = Fidelity(
+            plan, extractor, counts=counts, data_sha256=array_sha256(test), statistics=statistics
+        )
         # Caches may differ from machine to machine, or from one moment to the next.
-        needs_data = current().from_first(b"1" if made.needs_data else b"0") == b"1"
-        return cls(fidelity=made, save_to=save_to, needs_data=needs_data)
+        needs_data = current().broadcast_from_rank0(b"1" if fidelity.needs_data else b"0") == b"1"
+        return cls(fidelity=fidelity, save_to=files.save_statistics, needs_data=needs_data)
 
     def __enter__(self) -> Self:
         if self.fidelity is not None:
@@ -100,7 +115,7 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
         if self._latest is None:
             return
         (label, rows), self._latest = self._latest, None
-        if current().first:
+        if current().is_rank_zero:
             self.fidelity.take(label, rows)
         else:
             self._held.append(rows.cpu())
@@ -112,8 +127,8 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
         self._settle()
         rows = torch.cat(self._held) if self._held else torch.empty(0, self.fidelity.width)
         self._held.clear()
-        for part in current().from_others(rows):
-            if current().first:
+        for part in current().rows_of_other_ranks(rows):
+            if current().is_rank_zero:
                 for chunk in torch.split(part, CHUNK):
                     self.fidelity.take(label, chunk)
 
@@ -121,16 +136,13 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
         """Contestants, and the data where the first process does not know their features yet."""
         return self.fidelity is not None and (isinstance(label, str) or (label is None and self.needs_data))
 
-    def record(self) -> dict[str, Any]:
-        """`fidelity`, its part of `protocol`, and flags; inside the context, after all chunks.
-
-        The first process alone knows them.
-        """
-        if self.fidelity is None or not current().first:
-            return {"fidelity": None, "fidelity_reason": NOT_ASKED, "protocol": None, "flags": []}
-        figures = self.fidelity.finish()
+    def finish(self) -> MeasuredFidelity | None:
+        """What was measured; inside the context, after all chunks. The first process alone knows it."""
+        if self.fidelity is None or not current().is_rank_zero:
+            return None
+        measured: MeasuredFidelity = self.fidelity.finish()
         if self.save_to is not None:
             from gancross.evaluator.fidelity.real_features import save_statistics
 
             save_statistics(self.save_to, self.fidelity.real_statistics)
-        return {"fidelity": figures, "protocol": self.fidelity.protocol, "flags": self.fidelity.flags}
+        return measured

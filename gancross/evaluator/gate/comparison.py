@@ -5,25 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from scipy.stats import norm
 
 from gancross.errors import UsageError, unknown_name
-from gancross.evaluator.gate.figures import METRICS, GateMetric, Plain, Reading
+from gancross.evaluator.estimates import LEVEL, Z
+from gancross.evaluator.gate.figures import METRICS, GateMetric, Reading
 from gancross.evaluator.gate.spread import mean_figure, run_figures, spread_interval
-from gancross.evaluator.result.result import Result
-from gancross.evaluator.statistics.proportions import LEVEL, Z
+from gancross.evaluator.result.types import Result
 
 FEWEST_BASELINE_RUNS = 5
-MUST_AGREE = ("data.name", "data.sha256", "data.num_real", "num_fake", "norm", "quantize", "chunk")
-FIDELITY_MUST_AGREE = (
-    "fidelity.extractor",
-    "fidelity.weights_sha256",
-    "fidelity.resize",
-    "fidelity.fid_statistics_sha256",
-)
-FIDELITY = ("fid", "kid", "is", "precision", "recall")
 
 Unit = Literal["checkpoint", "method"]
 Decision = Literal["regression", "improvement", "within noise", "within tolerance", "not decided"]
@@ -70,7 +62,7 @@ class Gate:
     @property
     def regressions(self) -> tuple[Comparison, ...]:
         """Those that close the gate."""
-        return tuple(one for one in self.comparisons if one.decision == "regression")
+        return tuple(change for change in self.comparisons if change.decision == "regression")
 
 
 def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | None = None) -> Gate:
@@ -91,83 +83,98 @@ def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | Non
 
     Source: Newcombe 1998 for the combination of limits.
     """
-    asked = dict.fromkeys(METRICS, 0.0) if tolerances is None else dict(tolerances)
-    _check_tolerances(asked)
-    old_document, new_document = baseline.document, new.document
-    then, now = _sides(new_document, old_document)
-    check_comparable(new_document, old_document, fidelity=any(name in FIDELITY for name in asked))
-    unit = _unit(old_document)
+    allowed = dict.fromkeys(METRICS, 0.0) if tolerances is None else dict(tolerances)
+    _check_tolerances(allowed)
+    old_groups, new_groups = _groups_of_both(new, baseline)
+    check_comparable(new, baseline, fidelity=any(METRICS[name].is_fidelity for name in allowed))
+    unit = _unit(baseline)
     compare = _methods if unit == "method" else _checkpoints
-    found = [
-        (name, metric, figures)
-        for name in then
-        for metric in asked
-        if (figures := compare(metric, name, (old_document, then), (new_document, now))) is not None
+    changes = [
+        (name, metric, change)
+        for name in old_groups
+        for metric in allowed
+        if (change := compare(metric, name, (baseline, old_groups), (new, new_groups))) is not None
     ]
     if tolerances is not None:
-        for metric in sorted(set(asked) - {metric for _, metric, _ in found}):
+        for metric in sorted(set(allowed) - {metric for _, metric, _ in changes}):
             raise UsageError(f"gate: metric '{metric}' is not in both results")
-    level = 1 - (1 - LEVEL) / max(1, len(found))
+    level = 1 - (1 - LEVEL) / max(1, len(changes))
     return Gate(
         unit=unit,
         comparisons=tuple(
-            _compared(name, metric, figures, level=level, tolerance=asked[metric])
-            for name, metric, figures in found
+            _compared(name, metric, change, level=level, tolerance=allowed[metric])
+            for name, metric, change in changes
         ),
     )
 
 
-def check_comparable(new: Plain, old: Plain, *, fidelity: bool) -> None:
-    """Both were found by the same protocol.
+def check_comparable(new: Result, old: Result, *, fidelity: bool) -> None:
+    """Both were measured by the same protocol.
 
     Raises:
         UsageError: the first field in which they differ.
     """
-    both_measured = new["fidelity"] is not None and old["fidelity"] is not None
-    keys = MUST_AGREE + (FIDELITY_MUST_AGREE if fidelity and both_measured else ())
-    for key in keys:
-        ours, theirs = _at(new["protocol"], key), _at(old["protocol"], key)
-        if ours != theirs:
+    facts, old_facts = (_facts(result, fidelity=fidelity) for result in (new, old))
+    for key in [key for key in facts if key in old_facts]:
+        if facts[key] != old_facts[key]:
+            ours, theirs = _short(facts[key]), _short(old_facts[key])
             raise UsageError(
-                f"gate: not comparable: protocol.{key} is {_short(ours)}, in the baseline {_short(theirs)};"
+                f"gate: not comparable: protocol.{key} is {ours}, in the baseline {theirs};"
                 " cross-test again alike, or record a new baseline with --record"
             )
 
 
-def _unit(document: Plain) -> Unit:
-    methods = [one["method"] for one in document["contestants"] if one["method"] is not None]
+def _facts(result: Result, *, fidelity: bool) -> dict[str, str | int | bool | None]:
+    """What must agree, by its place in the record."""
+    data, options = result.protocol.data, result.protocol.options
+    facts: dict[str, str | int | bool | None] = {
+        "data.name": data.name, "data.sha256": data.sha256, "data.num_real": data.num_real,
+        "num_fake": options.num_samples, "norm": options.norm, "quantize": options.quantize,
+        "chunk": result.protocol.chunk,
+    }  # fmt: skip
+    how = result.protocol.fidelity
+    if fidelity and how is not None:
+        facts |= {
+            "fidelity.extractor": how.extractor, "fidelity.weights_sha256": how.weights_sha256,
+            "fidelity.resize": how.resize, "fidelity.fid_statistics_sha256": how.fid_statistics_sha256,
+        }  # fmt: skip
+    return facts
+
+
+def _unit(result: Result) -> Unit:
+    methods = [contestant.method for contestant in result.contestants if contestant.method is not None]
     return "method" if len(set(methods)) < len(methods) else "checkpoint"
 
 
 Groups = dict[str, list[str]]
-Side = tuple[Plain, Groups]
+Side = tuple[Result, Groups]
 
 
-def _sides(new: Plain, old: Plain) -> tuple[Groups, Groups]:
+def _groups_of_both(new: Result, old: Result) -> tuple[Groups, Groups]:
     """Contestants of the baseline and now, by what is compared; everything of the baseline must be there."""
     unit = _unit(old)
-    then, now = _groups(old, unit), _groups(new, unit)
-    missing = [name for name in then if name not in now]
+    before, now = _groups(old, unit), _groups(new, unit)
+    missing = [name for name in before if name not in now]
     if missing:
         raise UsageError(
             f"gate: not comparable: '{missing[0]}' of the baseline is not in the result, which has"
             f" {', '.join(map(repr, sorted(now))) or 'none'}"
         )
-    few = [name for name, runs in then.items() if unit == "method" and len(runs) < FEWEST_BASELINE_RUNS]
+    few = [name for name, runs in before.items() if unit == "method" and len(runs) < FEWEST_BASELINE_RUNS]
     if few:
         raise UsageError(
-            f"gate: not comparable: the baseline has {len(then[few[0]])} runs of method '{few[0]}', and to"
+            f"gate: not comparable: the baseline has {len(before[few[0]])} runs of method '{few[0]}', and to"
             f" know the noise between runs takes at least {FEWEST_BASELINE_RUNS}"
         )
-    return then, {name: now[name] for name in then}
+    return before, {name: now[name] for name in before}
 
 
-def _groups(document: Plain, unit: Unit) -> Groups:
+def _groups(result: Result, unit: Unit) -> Groups:
     groups: Groups = {}
-    for one in document["contestants"]:
-        key = one["name"] if unit == "checkpoint" else one["method"]
+    for contestant in result.contestants:
+        key = contestant.name if unit == "checkpoint" else contestant.method
         if key is not None:
-            groups.setdefault(key, []).append(one["name"])
+            groups.setdefault(key, []).append(contestant.name)
     return groups
 
 
@@ -183,11 +190,10 @@ class _Change:
 
 def _checkpoints(metric: str, name: str, *sides: Side) -> _Change | None:
     """Of contestants of that name."""
-    found = [
-        METRICS[metric].read(document, name, [other for other in groups if other != name])
-        for document, groups in sides
-    ]
-    old, new = found
+    old, new = (
+        METRICS[metric].read(result, name, [other for other in groups if other != name])
+        for result, groups in sides
+    )
     if old is None or new is None:
         return None
     return _Change(
@@ -197,7 +203,7 @@ def _checkpoints(metric: str, name: str, *sides: Side) -> _Change | None:
 
 def _methods(metric: str, name: str, *sides: Side) -> _Change | None:
     """Of the runs of that method."""
-    old, new = (run_figures(METRICS[metric], document, groups, name) for document, groups in sides)
+    old, new = (run_figures(METRICS[metric], result, groups, name) for result, groups in sides)
     shared = [key for key in old if key in new]
     if not shared:
         return None
@@ -208,12 +214,12 @@ def _methods(metric: str, name: str, *sides: Side) -> _Change | None:
     )  # fmt: skip
 
 
-def _compared(name: str, metric: str, figures: _Change, *, level: float, tolerance: float) -> Comparison:
-    interval = figures.interval(level)
+def _compared(name: str, metric: str, change: _Change, *, level: float, tolerance: float) -> Comparison:
+    interval = change.interval(level)
     return Comparison(
-        name=name, metric=metric, old=figures.old, new=figures.new, runs=figures.runs, interval=interval,
+        name=name, metric=metric, old=change.old, new=change.new, runs=change.runs, interval=interval,
         tolerance=tolerance,
-        decision=_decision(METRICS[metric], figures.new - figures.old, interval, tolerance),
+        decision=_decision(METRICS[metric], change.new - change.old, interval, tolerance),
     )  # fmt: skip
 
 
@@ -247,12 +253,6 @@ def _check_tolerances(tolerances: Mapping[str, float]) -> None:
             raise UsageError(f"the tolerance of '{metric}' must be a number ≥ 0, is {value}")
 
 
-def _at(document: Any, path: str) -> Any:
-    for key in path.split("."):
-        document = document[key] if isinstance(document, dict) else None
-    return document
-
-
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 24 else f"{text[:16]}…"

@@ -1,16 +1,21 @@
-"""The figures of a result that a gate can compare, one value for each contestant."""
+"""The figures of a result that a gate can compare, one value for each contestant.
+
+They follow from the tables of cell figures and of fidelity metrics.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from gancross.evaluator.statistics.confusion import Share
-from gancross.evaluator.statistics.proportions import wilson_interval
+from gancross.evaluator.estimates import Estimate, Figure, Interval, Missing, Proportion
+from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
+from gancross.evaluator.fidelity.metrics import FidelityFigure
+from gancross.evaluator.result.types import Result
+from gancross.evaluator.verdict.figures import CELL_FIGURES, CellFigure, GateName, Role
 
-Plain = dict[str, Any]
 Opponents = Collection[str]
+Read = Callable[[Result, str, Opponents], "Reading | None"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +23,7 @@ class Reading:
     """A figure of one contestant, with its 95 % interval where it has one."""
 
     value: float
-    interval: tuple[float, float] | None = None
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,121 +33,105 @@ class GateMetric:
     Attributes:
         higher_is_better: direction.
         meaning: for people.
-        read: from the document, a contestant and the opponents that count; None where there is no figure.
+        read: from the result, a contestant and the opponents that count; None where there is no figure.
         before_opponents: whether it depends on them.
+        is_fidelity: whether fidelity must have been measured alike to compare it.
     """
 
     higher_is_better: bool
     meaning: str
-    read: Callable[[Plain, str, Opponents], Reading | None]
+    read: Read
     before_opponents: bool = False
+    is_fidelity: bool = False
 
 
-def _fn(document: Plain, name: str, opponents: Opponents) -> Reading | None:
-    rate = document["confusion"][name].get("fn")
-    return None if rate is None else Reading(value=rate["rate"], interval=tuple(rate["ci95"]))
+def reading(figures: Sequence[Figure], *, pooled: bool = False) -> Reading | None:
+    """One figure of several cells, of those that have it.
 
-
-def _auc(document: Plain, name: str, opponents: Opponents) -> Reading | None:
-    return _mean([(auc["value"], auc["ci95"]) for auc in _judging(document, "auc", name, (name,))])
-
-
-def _cross_fp(document: Plain, name: str, opponents: Opponents) -> Reading | None:
-    """Pooled: the opponents' samples are independent of each other."""
-    rates = _judging(document, "fp", name, opponents)
-    if len(rates) < 2:
-        return _mean([(rate["rate"], rate["ci95"]) for rate in rates])
-    pooled = Share(count=sum(rate["count"] for rate in rates), n=sum(rate["n"] for rate in rates))
-    return Reading(value=pooled.rate, interval=wilson_interval(pooled))
-
-
-def _fooled(document: Plain, name: str, opponents: Opponents) -> Reading | None:
-    return _mean([(rate["rate"], rate["ci95"]) for rate in _judged(document, "fp", name, opponents)])
-
-
-def _cross_auc(document: Plain, name: str, opponents: Opponents) -> Reading | None:
-    return _mean([(auc["value"], auc["ci95"]) for auc in _judging(document, "auc", name, opponents)])
-
-
-def _detected_auc(document: Plain, name: str, opponents: Opponents) -> Reading | None:
-    return _mean([(auc["value"], auc["ci95"]) for auc in _judged(document, "auc", name, opponents)])
-
-
-def _judging(document: Plain, key: str, judge: str, generators: Opponents) -> list[Plain]:
-    """A figure of the cells in which one judges the others."""
-    return [
-        cell[key] for cell in document["cross"]
-        if cell["judge"] == judge and cell["generator"] in generators and cell[key] is not None
-    ]  # fmt: skip
-
-
-def _judged(document: Plain, key: str, generator: str, judges: Opponents) -> list[Plain]:
-    """A figure of the cells in which one is judged by the others."""
-    return [
-        cell[key] for cell in document["cross"]
-        if cell["generator"] == generator and cell["judge"] in judges and cell[key] is not None
-    ]  # fmt: skip
-
-
-def _mean(figures: Sequence[tuple[float, Sequence[float] | None]]) -> Reading | None:
-    """The mean of figures on the same samples, with the mean of their limits: right if they move as one."""
-    if not figures:
+    Args:
+        pooled: add up the counts of proportions on independent samples. Otherwise the mean, with the mean of
+            the limits: right if the figures move as one, as those on the same samples do.
+    """
+    known = [figure for figure in figures if not isinstance(figure, Missing)]
+    if not known:
         return None
-    n = len(figures)
-    intervals = [interval for _, interval in figures if interval is not None]
-    limits = None
-    if len(intervals) == n:
-        limits = sum(low for low, _ in intervals) / n, sum(high for _, high in intervals) / n
-    return Reading(value=sum(value for value, _ in figures) / n, interval=limits)
+    proportions = [figure for figure in known if isinstance(figure, Proportion)]
+    if pooled and len(proportions) > 1:
+        whole = Proportion(count=sum(p.count for p in proportions), n=sum(p.n for p in proportions))
+        return Reading(value=whole.rate, interval=whole.ci95)
+    n = len(known)
+    low, high = (sum(figure.ci95[end] for figure in known) / n for end in (0, 1))
+    return Reading(value=sum(map(value, known)) / n, interval=(low, high))
 
 
-def _fidelity(*keys: str) -> Callable[[Plain, str, Opponents], Reading | None]:
-    """The figure of one of these keys, whatever extractor stands behind it in brackets."""
-
-    def read(document: Plain, name: str, opponents: Opponents) -> Reading | None:
-        measured = (document["fidelity"] or {}).get(name, {})
-        values = [value for key, value in measured.items() if key.partition("[")[0] in keys]
-        return Reading(value=float(values[0])) if values and values[0] is not None else None
-
-    return read
+def value(figure: Proportion | Estimate) -> float:
+    """The figure without its interval."""
+    return figure.rate if isinstance(figure, Proportion) else figure.value
 
 
-METRICS: dict[str, GateMetric] = {
-    "fn": GateMetric(
-        higher_is_better=False, read=_fn, meaning="share of test data that its discriminator calls fake"
-    ),
-    "auc": GateMetric(
-        higher_is_better=True, read=_auc,
-        meaning="AUC of its discriminator on test data against its own generator's samples",
-    ),
-    "cross-fp": GateMetric(
-        higher_is_better=False, read=_cross_fp, before_opponents=True,
-        meaning="share of opponents' samples that its discriminator calls real",
-    ),
-    "cross-auc": GateMetric(
-        higher_is_better=True, read=_cross_auc, before_opponents=True,
-        meaning="AUC of its discriminator on test data against opponents' samples",
-    ),
-    "fooled": GateMetric(
-        higher_is_better=True, read=_fooled, before_opponents=True,
-        meaning="share of its samples that opponents' discriminators call real",
-    ),
-    "detected-auc": GateMetric(
-        higher_is_better=False, read=_detected_auc, before_opponents=True,
-        meaning="AUC of opponents' discriminators on test data against its samples",
-    ),
-    "fid": GateMetric(
-        higher_is_better=False, meaning="Fréchet distance",
-        read=_fidelity("frechet_inception_distance", "frechet_distance"),
-    ),
-    "kid": GateMetric(
-        higher_is_better=False, meaning="kernel distance",
-        read=_fidelity("kernel_inception_distance_mean", "kernel_distance"),
-    ),
-    "is": GateMetric(
-        higher_is_better=True, meaning="inception score",
-        read=_fidelity("inception_score_mean", "classifier_score_mean", "classifier_score"),
-    ),
-    "precision": GateMetric(higher_is_better=True, meaning="precision", read=_fidelity("precision")),
-    "recall": GateMetric(higher_is_better=True, meaning="recall", read=_fidelity("recall")),
-}  # fmt: skip
+def _fn(result: Result, name: str, opponents: Opponents) -> Reading | None:
+    matrix = result.confusion[name]
+    return None if isinstance(matrix, Missing) else Reading(value=matrix.fn.rate, interval=matrix.fn.ci95)
+
+
+def _cell_metric(key: str, figure: CellFigure, gate: GateName) -> GateMetric:
+    def read(result: Result, name: str, opponents: Opponents) -> Reading | None:
+        others = [other for other in result.names if other in opponents]
+        places = [_place(name, other, gate.role) for other in ([name] if gate.role == "own" else others)]
+        figures = [result.cells[place].of(key) for place in places if place in result.cells]
+        return reading(figures, pooled=gate.pooled)
+
+    good_for_judge = figure.better == "higher"
+    return GateMetric(
+        higher_is_better=good_for_judge != (gate.role == "judged"), meaning=gate.meaning, read=read,
+        before_opponents=gate.role != "own",
+    )  # fmt: skip
+
+
+def _place(name: str, opponent: str, role: Role) -> tuple[str, str]:
+    """(judge, generator) of the cell that shows a contestant in that role."""
+    return {"own": (name, name), "judging": (name, opponent), "judged": (opponent, name)}[role]
+
+
+def _fidelity_metric(figure: FidelityFigure) -> GateMetric:
+    def read(result: Result, name: str, opponents: Opponents) -> Reading | None:
+        if isinstance(result.fidelity, Missing):
+            return None
+        measured = result.fidelity[name].figures
+        values = [number for key, number in measured.items() if figure.matches(key)]
+        return None if not values or isinstance(values[0], Missing) else Reading(value=float(values[0]))
+
+    return GateMetric(
+        higher_is_better=figure.better == "higher", meaning=figure.meaning, read=read, is_fidelity=True
+    )
+
+
+def gate_names(key: str, figure: CellFigure) -> tuple[GateName, ...]:
+    """The names of a cell figure: those of its entry, or its own and its own with a prefix."""
+    if figure.gate is not None:
+        return figure.gate
+    name = key.replace("_", "-")
+    return (
+        GateName(name=name, role="own", meaning=f"{figure.meaning}, its own generator's"),
+        GateName(name=f"cross-{name}", role="judging", meaning=f"{figure.meaning}, opponents' samples"),
+        GateName(name=f"detected-{name}", role="judged", meaning=f"{figure.meaning}, opponents judging"),
+    )
+
+
+def _metrics() -> Iterator[tuple[str, GateMetric]]:
+    """FN; cell figures by the role of the contestant; fidelity."""
+    meaning = "share of test data that its discriminator calls fake"
+    yield "fn", GateMetric(higher_is_better=False, meaning=meaning, read=_fn)
+    roles: tuple[Role, ...] = ("own", "judging", "judged")
+    for role in roles:
+        for key, figure in CELL_FIGURES.items():
+            for gate in gate_names(key, figure):
+                if gate.role == role:
+                    yield gate.name, _cell_metric(key, figure, gate)
+    for metric in FIDELITY_METRICS.values():
+        for fidelity in metric.figures:
+            if fidelity.gate:
+                yield fidelity.gate, _fidelity_metric(fidelity)
+
+
+METRICS: Mapping[str, GateMetric] = dict(_metrics())

@@ -17,41 +17,34 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from gancross.evaluator.gate.figures import GateMetric, Plain, Reading
+from gancross.evaluator.gate.figures import GateMetric, Reading
+from gancross.evaluator.result.types import Result
 
 # A figure of every run (M, Q) by the opponents' method; under None (M, 1), a figure without opponents.
 Figures = Mapping[str | None, NDArray[np.float64]]
 
 
 def run_figures(
-    metric: GateMetric, document: Plain, groups: Mapping[str, Sequence[str]], method: str
+    metric: GateMetric, result: Result, groups: Mapping[str, Sequence[str]], method: str
 ) -> Figures:
     """A metric's figures of a method's runs, before the runs of each other method where it has opponents.
 
     Runs without figure, a critic's for example, are left out, on either side; so are methods without any.
     """
-    found: dict[str | None, list[list[Reading | None]]]
+    readings: dict[str | None, list[list[Reading | None]]]
     if metric.before_opponents:
-        cells: dict[frozenset[str], list[Plain]] = {}
-        for cell in document["cross"]:
-            cells.setdefault(frozenset((cell["judge"], cell["generator"])), []).append(cell)
-
-        def read(run: str, opponent: str) -> Reading | None:
-            cross = cells.get(frozenset((run, opponent)), [])
-            return metric.read(document | {"cross": cross}, run, (opponent,))
-
-        found = {
-            other: [[read(run, one) for one in runs] for run in groups[method]]
+        readings = {
+            other: [[metric.read(result, run, (opponent,)) for opponent in runs] for run in groups[method]]
             for other, runs in groups.items() if other != method
         }  # fmt: skip
     else:
-        found = {None: [[metric.read(document, run, ())] for run in groups[method]]}
+        readings = {None: [[metric.read(result, run, ())] for run in groups[method]]}
     blocks = {
-        key: np.array([[math.nan if one is None else one.value for one in row] for row in rows])
-        for key, rows in found.items()
+        key: np.array([[math.nan if entry is None else entry.value for entry in row] for row in rows])
+        for key, rows in readings.items()
     }
-    there = {key: ~np.isnan(block) for key, block in blocks.items()}
-    blocks = {key: block[:, there[key].any(axis=0)] for key, block in blocks.items() if there[key].any()}
+    known = {key: ~np.isnan(block) for key, block in blocks.items()}
+    blocks = {key: block[:, known[key].any(axis=0)] for key, block in blocks.items() if known[key].any()}
     if not blocks:
         return {}
     whole_M = np.all([~np.isnan(block).any(axis=1) for block in blocks.values()], axis=0)

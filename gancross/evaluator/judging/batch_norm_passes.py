@@ -6,16 +6,13 @@ the order of the samples; the last group is filled by wrap-around and only its n
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
 from gancross.checkpoint.contestant import NETWORK_FAILURES, Contestant
 from gancross.data.sets import to_network
 from gancross.errors import UsageError, first_line
+from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.models.batch_norm import batch_norms, batch_statistics
-
-Norm = Literal["eval", "batch"]
 
 
 class RunningPass:
@@ -111,11 +108,11 @@ def has_batch_norm(judge: Contestant) -> bool:
     return judge.discriminator is not None and bool(batch_norms(judge.discriminator))
 
 
-def norms(judge: Contestant, *, primary: Norm, check: bool) -> list[Norm]:
+def norms(judge: Contestant, protocol: Protocol) -> tuple[Norm, ...]:
     """The modes a judge is scored in: without batch norm there is one, and it is the same in both."""
     if not has_batch_norm(judge):
-        return ["eval"]
-    return ["eval", "batch"] if check else [primary]
+        return ("eval",)
+    return NORMS if protocol.norm_check else (protocol.norm,)
 
 
 def raw_scores(

@@ -5,11 +5,16 @@ A judge that calls more than half of the uniform noise real is *blind*: fooling 
 
 from __future__ import annotations
 
-from enum import Enum
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated
 
 import numpy as np
 import torch
 
+from gancross.evaluator.codec.fields import annotation
+from gancross.evaluator.estimates import Missing, Proportion
 from gancross.random_streams import Stream
 
 BLUR_STD = 2.0  # pixels
@@ -17,15 +22,17 @@ BLUR_REACH = 8  # four standard deviations
 NOISE_BLOCK = 500  # images that one stream draws, so that no more than these are held at a time
 
 
-class Control(Enum):
-    """What is judged besides contestants and test data."""
+@dataclass(frozen=True)
+class Reference:
+    """Samples that no contestant made; `title` is for people."""
 
-    NOISE = "noise"
-    BLURRED = "blurred"
-    TRAINING = "training"
+    title: str
 
 
-def uniform_noise(test: torch.Tensor, n: int, *, seed: int) -> torch.Tensor:
+TRAINING = Reference("training data")
+
+
+def uniform_noise(test: torch.Tensor, n: int, seed: int) -> torch.Tensor:
     """n samples of noise in the form of the test reals.
 
     Images: every channel of every pixel uniform on 0…255. Vectors: uniform in the bounding box of the
@@ -44,8 +51,8 @@ def uniform_noise(test: torch.Tensor, n: int, *, seed: int) -> torch.Tensor:
     return torch.cat(blocks)
 
 
-def blurred(test: torch.Tensor) -> torch.Tensor | None:
-    """The test images under a Gaussian blur of σ = 2 pixels, again 8-bit; None for vectors.
+def blurred(test: torch.Tensor, n: int, seed: int) -> torch.Tensor | None:
+    """All test images under a Gaussian blur of σ = 2 pixels, again 8-bit; None for vectors.
 
     The kernel reaches 4σ, or as far as an image smaller than that allows.
     """
@@ -60,3 +67,52 @@ def blurred(test: torch.Tensor) -> torch.Tensor | None:
         for part in torch.split(test, NOISE_BLOCK)
     ]
     return torch.cat([part.round().clamp(0, 255).to(torch.uint8) for part in parts])
+
+
+@dataclass(frozen=True)
+class Control(Reference):
+    """A sample set whose answer is known.
+
+    Attributes:
+        draw: makes it of the test reals, of how many samples were asked for, and of a seed; None for data
+            that have none. Without `draw` it is the test data themselves.
+        is_real: what a good judge calls it.
+        absent: why there is none, where there is none.
+    """
+
+    draw: Callable[[torch.Tensor, int, int], torch.Tensor | None] | None = None
+    is_real: bool = False
+    absent: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlRates:
+    """What one judge makes of each control: shares called real. A control is one line here.
+
+    `blind` tells whether it calls more than half of the uniform noise real; None without decisions.
+    """
+
+    real: Annotated[Proportion | Missing, Control("test data", is_real=True)]
+    noise: Annotated[Proportion | Missing, Control("uniform noise", draw=uniform_noise)]
+    blurred: Annotated[Proportion | Missing, Control("blurred test data", draw=blurred, absent="images only")]
+    blind: bool | None
+
+    def of(self, control: str) -> Proportion | Missing:
+        """The rate of a key of `CONTROLS`."""
+        rate: Proportion | Missing = getattr(self, control)
+        return rate
+
+
+def _controls() -> Mapping[str, Control]:
+    hints = typing.get_type_hints(ControlRates, include_extras=True)
+    declared = {field.name: annotation(hints[field.name], Control) for field in fields(ControlRates)}
+    return {name: control for name, control in declared.items() if control is not None}
+
+
+CONTROLS: Mapping[str, Control] = _controls()
+NOISE = CONTROLS["noise"]
+
+
+def is_blind(noise_called_real: Proportion) -> bool:
+    """Whether a judge calls more than half of uniform noise real: to fool it is no credit."""
+    return 2 * noise_called_real.count > noise_called_real.n

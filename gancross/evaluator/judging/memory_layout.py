@@ -37,25 +37,25 @@ def has_onednn() -> bool:
     return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
-class Lying:
-    """A chunk row by row, as all may expect it, and channels last; each is made when it is first wanted.
+class ChunkLayouts:
+    """A chunk in contiguous and in channels-last layout; each is made when it is first needed.
 
     A network of channels-last weights makes channels-last images, so between two of them none is turned over.
     """
 
     def __init__(self, chunk: torch.Tensor) -> None:
-        self._made = chunk
+        self._chunk = chunk
         self._ready: dict[tuple[float, float], torch.Tensor] = {}
 
     @cached_property
-    def row_by_row(self) -> torch.Tensor:
+    def contiguous(self) -> torch.Tensor:
         """(N, C, H, W) in this order, or vectors."""
-        return self._made.contiguous()
+        return self._chunk.contiguous()
 
     @cached_property
     def channels_last(self) -> torch.Tensor:
         """The same values."""
-        return turned(self._made)
+        return turned(self._chunk)
 
     def ready(self, data_range: tuple[float, float]) -> torch.Tensor:
         """Channels last in a range of values, once for all of gancross' own networks, which only read it.

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from gancross.checkpoint.contestant import NETWORK_FAILURES, Contestant
 from gancross.data.sets import to_canonical
 from gancross.errors import DivergenceError, UsageError, first_line
-from gancross.evaluator.judging.controls import Control
+from gancross.evaluator.judging.controls import Reference
 from gancross.random_streams import Stream, latents
 
 CHUNK = 500
 
 
-Label = str | Control | None  # a contestant's samples, a control, the test data
+Label = str | Reference | None  # a contestant's samples, samples that no contestant made, the test data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +40,11 @@ class Source:
         return range(-(-self.n // CHUNK))
 
 
-def shown(label: Label) -> str:
+def title(label: Label) -> str:
     """A label for people."""
     if label is None:
         return "test data"
-    return {Control.NOISE: "uniform noise", Control.BLURRED: "blurred test data",
-            Control.TRAINING: "training data"}[label] if isinstance(label, Control) else label  # fmt: skip
+    return label.title if isinstance(label, Reference) else label
 
 
 def fake_source(
@@ -125,22 +124,6 @@ def chunks(
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
 
 
-def check_numbers(*, num_samples: int, seed: int, norm: str, batch_size: int | None = None) -> None:
-    """What a cross-test is asked for, before any work.
-
-    Raises:
-        UsageError: a number is out of its range, or there is no such norm.
-    """
-    if num_samples < 1:
-        raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
-    if seed < 0:
-        raise UsageError(f"the seed must be at least 0, is {seed}")
-    if batch_size is not None and batch_size < 1:
-        raise UsageError(f"the batch size must be at least 1, is {batch_size}")
-    if norm not in ("eval", "batch"):
-        raise UsageError(f"norm must be 'eval' or 'batch', is {norm!r}")
-
-
 def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], device: torch.device) -> None:
     """Before long work: every contestant's samples have the shape of the data.
 
@@ -203,7 +186,7 @@ def _rows(array: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
 
 def _check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | None) -> None:
     if expected is not None and got != expected:
-        who = f"contestant '{label}'" if isinstance(label, str) else f"the {shown(label)}"
+        who = f"contestant '{label}'" if isinstance(label, str) else f"the {title(label)}"
         raise UsageError(
             f"{who}: samples of shape {got}, but the data have shape {expected};"
             " contestants and data must agree, nothing is resized"

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import rankdata
 
-from gancross.evaluator.statistics.proportions import Estimate, Z, rule_of_three
+from gancross.evaluator.estimates import Estimate, Z
+from gancross.evaluator.statistics.proportions import rule_of_three
 
 Scores = NDArray[np.float64]
 

@@ -13,15 +13,15 @@ import torch
 from numpy.typing import NDArray
 
 from gancross.divergences import DIVERGENCES
-from gancross.evaluator.statistics.confusion import Share
-from gancross.evaluator.statistics.proportions import Estimate, Unavailable, Z, difference
+from gancross.evaluator.estimates import Estimate, Missing, Proportion, Z
+from gancross.evaluator.statistics.proportions import difference
 
 Scores = NDArray[np.float64]
 
 NO_LOG_RATIO = "its score is no density ratio"
 
 
-def total_variation_bound(*, fn: Share, fp: Share) -> Estimate:
+def total_variation_bound(*, fn: Proportion, fp: Proportion) -> Estimate:
     """J = 1 − FN − FP ≤ TV(data, generator), with Newcombe's interval of (1 − FN) − FP.
 
     Returns:
@@ -30,10 +30,10 @@ def total_variation_bound(*, fn: Share, fp: Share) -> Estimate:
 
     Source: Youden 1950.
     """
-    return difference(Share(count=fn.n - fn.count, n=fn.n), fp)
+    return difference(Proportion(count=fn.n - fn.count, n=fn.n), fp)
 
 
-def jensen_shannon_bound(*, real: Scores, fake: Scores, score_kind: str) -> Estimate | Unavailable:
+def jensen_shannon_bound(*, real: Scores, fake: Scores, score_kind: str) -> Estimate | Missing:
     """ln 2 + ½ E_P[ln σ(r)] + ½ E_Q[ln(1−σ(r))] ≤ JSD(P, Q), r the judge's log-ratio.
 
     The interval is the central limit's, variances divided by n−1: asymptotic, and blind to kinds of samples
@@ -51,25 +51,25 @@ def jensen_shannon_bound(*, real: Scores, fake: Scores, score_kind: str) -> Esti
     """
     ratio_real, ratio_fake = log_ratio(real, score_kind), log_ratio(fake, score_kind)
     if ratio_real is None or ratio_fake is None:
-        return Unavailable(reason=NO_LOG_RATIO)
+        return Missing(NO_LOG_RATIO)
     real_terms = -0.5 * np.logaddexp(0.0, -ratio_real)
     fake_terms = -0.5 * np.logaddexp(0.0, ratio_fake)
     if not np.isfinite(real_terms).all():
         beyond = int((~np.isfinite(real_terms)).sum())
-        return Unavailable(reason=f"{beyond} test samples have scores that claim a ratio of 0: bound −∞")
+        return Missing(f"{beyond} test samples have scores that claim a ratio of 0: bound −∞")
     value = math.log(2) + float(real_terms.mean() + fake_terms.mean())
     if min(len(real), len(fake)) < 2:
-        return Unavailable(reason="one sample has no interval")
+        return Missing("one sample has no interval")
     reach = Z * math.sqrt(real_terms.var(ddof=1) / len(real) + fake_terms.var(ddof=1) / len(fake))
     return Estimate(value=value, low=value - reach, high=min(math.log(2), value + reach))
 
 
-def transfer_gap(*, cross_fp: Share, own_fp: Share) -> Estimate:
+def transfer_gap(*, cross_fp: Proportion, own_fp: Proportion) -> Estimate:
     """FP_ij − FP_jj of judge j: how much more another generator fools it than the one it trained against."""
     return difference(cross_fp, own_fp)
 
 
-def generalisation_gap(*, train_fn: Share, test_fn: Share) -> Estimate:
+def generalisation_gap(*, train_fn: Proportion, test_fn: Proportion) -> Estimate:
     """TPR on training reals − TPR on test reals; positive where the judge knows its training data."""
     return difference(test_fn, train_fn)
 

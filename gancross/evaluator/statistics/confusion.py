@@ -11,39 +11,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True, kw_only=True)
-class Share:
-    """`count` of `n` samples."""
-
-    count: int
-    n: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.count <= self.n or self.n == 0:
-            raise ValueError(f"{self.count} of {self.n} is no share")
-
-    @property
-    def rate(self) -> float:
-        """`count` / `n`."""
-        return self.count / self.n
+from gancross.evaluator.estimates import Proportion
 
 
 @dataclass(frozen=True, kw_only=True)
 class Confusion:
     """One judge on test reals and on one generator's samples: FN and FP."""
 
-    fn: Share
-    fp: Share
+    fn: Proportion
+    fp: Proportion
 
-    def counts(self) -> list[list[int]]:
-        """[[TP, FP], [FN, TN]]."""
-        return [[self.fn.n - self.fn.count, self.fp.count], [self.fn.count, self.fp.n - self.fp.count]]
+    def counts(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """((TP, FP), (FN, TN))."""
+        return (self.fn.n - self.fn.count, self.fp.count), (self.fn.count, self.fp.n - self.fp.count)
 
-    def rates(self) -> list[list[float]]:
+    def rates(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """`counts` over the number of samples in each column."""
-        columns = (self.fn.n, self.fp.n)
-        return [[count / n for count, n in zip(row, columns, strict=True)] for row in self.counts()]
+        (tp, fp), (fn, tn) = self.counts()
+        reals, fakes = self.fn.n, self.fp.n
+        return (tp / reals, fp / fakes), (fn / reals, tn / fakes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +47,14 @@ class PairedDecisions:
         return self.both + self.only_first + self.only_second + self.neither
 
     @property
-    def first(self) -> Share:
+    def first(self) -> Proportion:
         """What the first judge decided that way."""
-        return Share(count=self.both + self.only_first, n=self.n)
+        return Proportion(count=self.both + self.only_first, n=self.n)
 
     @property
-    def second(self) -> Share:
+    def second(self) -> Proportion:
         """What the second judge decided that way."""
-        return Share(count=self.both + self.only_second, n=self.n)
+        return Proportion(count=self.both + self.only_second, n=self.n)
 
     def swapped(self) -> PairedDecisions:
         """The two judges in the other order."""
@@ -77,14 +63,14 @@ class PairedDecisions:
         )
 
 
-def false_negatives(scores_real: NDArray[np.float64], threshold: float) -> Share:
+def false_negatives(scores_real: NDArray[np.float64], threshold: float) -> Proportion:
     """Test reals called fake: score ≤ τ (a tie is fake). Lower is better for the judge."""
-    return Share(count=int((scores_real <= threshold).sum()), n=len(scores_real))
+    return Proportion(count=int((scores_real <= threshold).sum()), n=len(scores_real))
 
 
-def false_positives(scores_fake: NDArray[np.float64], threshold: float) -> Share:
+def false_positives(scores_fake: NDArray[np.float64], threshold: float) -> Proportion:
     """Generated samples called real: score > τ. Lower is better for the judge."""
-    return Share(count=int((scores_fake > threshold).sum()), n=len(scores_fake))
+    return Proportion(count=int((scores_fake > threshold).sum()), n=len(scores_fake))
 
 
 def paired_false_negatives(

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.evaluator.statistics.proportions import LEVEL, Estimate, rule_of_three
+from gancross.evaluator.codec.fields import Recorded, UnitFloat
+from gancross.evaluator.estimates import LEVEL, Estimate
+from gancross.evaluator.statistics.proportions import rule_of_three
 from gancross.random_streams import Stream
 
 FN_LEVEL = 0.05
@@ -33,25 +36,28 @@ class Half:
     times: NDArray[np.uint8]
 
 
+Replicates = NDArray[np.float64] | None
+
+
 @dataclass(frozen=True, kw_only=True)
-class MatchedFp:
-    """FP at matched FN of one judge on one generator.
+class MatchedFp(Estimate):
+    """FP at matched FN of one judge on one generator, with its bootstrap interval; lower is better.
 
     Attributes:
-        fp: with its bootstrap interval; lower is better for the judge.
         fn: share of reals called fake that were not used to set τ; near 5 % by design.
-        thresholds: τ set on the first and on the second half; −∞ where no score qualifies.
-        unmatched: whether a τ is −∞, which makes every decision "real".
-        few_reals: fewer than 1,000 calibration reals.
-        replicates: `fp` of every resample, for differences of two judges.
+        thresholds: τ set on the first and on the second half; None is −∞, where no score qualifies and every
+            decision is "real".
+        replicates: FP of every resample, for differences of two judges; in memory alone.
     """
 
-    fp: Estimate
-    fn: float
-    thresholds: tuple[float, float]
-    unmatched: bool
-    few_reals: bool
-    replicates: NDArray[np.float64] = field(repr=False, compare=False)
+    fn: Annotated[UnitFloat, Recorded(description="share of reals called fake that did not set τ")]
+    thresholds: Annotated[tuple[float | None, ...], Recorded(description="null is −∞")]
+    replicates: Annotated[Replicates, Recorded(kept=False)] = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_unmatched(self) -> bool:
+        """Whether a τ is −∞, so that FP is 1 by definition."""
+        return None in self.thresholds
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,14 +67,20 @@ class Calibration:
     Attributes:
         thresholds: τ set on the first and on the second half.
         fn: mean FN of each τ on the other half.
-        drawn: τ of every resample of the first and of the second half, (R,) each.
-        few_reals: fewer than 1,000 calibration reals.
+        resampled: τ of every resample of the first and of the second half, (R,) each.
     """
 
     thresholds: tuple[float, float]
     fn: float
-    drawn: tuple[Scores, Scores]
-    few_reals: bool
+    resampled: tuple[Scores, Scores]
+
+
+Halves = tuple[Half, Half]
+
+
+def has_few_reals(halves: Halves) -> bool:
+    """Whether fewer than 1,000 reals set a threshold."""
+    return min(len(half.index) for half in halves) < FEW_REALS
 
 
 def draw_halves(n: int, *, seed: int, resamples: int = RESAMPLES) -> tuple[Half, Half]:
@@ -107,8 +119,10 @@ def calibration(real: Scores, halves: tuple[Half, Half]) -> Calibration:
     return Calibration(
         thresholds=thresholds,
         fn=float(fn),
-        drawn=(_resampled_thresholds(first, halves[0].times), _resampled_thresholds(second, halves[1].times)),
-        few_reals=min(len(first), len(second)) < FEW_REALS,
+        resampled=(
+            _resampled_thresholds(first, halves[0].times),
+            _resampled_thresholds(second, halves[1].times),
+        ),
     )
 
 
@@ -127,26 +141,23 @@ def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, 
     ordered, m = np.sort(fake), len(fake)
     value = float(np.mean([_share_above(ordered, tau) for tau in calibrated.thresholds]))
     random = Stream(seed, "matched-fn", "fakes", judge, generator).numpy_generator()
-    replicates = _resampled_fp(ordered, *calibrated.drawn, random)
+    replicates = _resampled_fp(ordered, *calibrated.resampled, random)
     low, high = percentile_interval(replicates)
     if value == 0:
         high = max(high, rule_of_three(m))
     if value == 1:
         low = min(low, 1 - rule_of_three(m))
+    thresholds = tuple(tau if math.isfinite(tau) else None for tau in calibrated.thresholds)
     return MatchedFp(
-        fp=Estimate(value=value, low=low, high=high),
-        fn=calibrated.fn,
-        thresholds=calibrated.thresholds,
-        unmatched=-np.inf in calibrated.thresholds,
-        few_reals=calibrated.few_reals,
-        replicates=replicates,
+        value=value, low=low, high=high, fn=calibrated.fn, thresholds=thresholds, replicates=replicates
     )
 
 
 def matched_difference(first: MatchedFp, second: MatchedFp) -> Estimate:
     """FP at matched FN of the first judge − that of the second, with the same reals in every resample."""
+    assert first.replicates is not None and second.replicates is not None
     low, high = percentile_interval(first.replicates - second.replicates)
-    return Estimate(value=first.fp.value - second.fp.value, low=low, high=high)
+    return Estimate(value=first.value - second.value, low=low, high=high)
 
 
 def percentile_interval(replicates: NDArray[np.float64]) -> tuple[float, float]:

@@ -1,57 +1,17 @@
-"""Intervals and tests of shares: what a count says about the rate behind it."""
+"""Differences of proportions and tests of equal ones."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest
 
-from gancross.evaluator.statistics.confusion import PairedDecisions, Share
-
-LEVEL = 0.95
-Z = float(norm.ppf((1 + LEVEL) / 2))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A figure with its 95 % interval; each limit is one of 97.5 % read by itself."""
-
-    value: float
-    low: float
-    high: float
-
-    def __neg__(self) -> Estimate:
-        return Estimate(value=-self.value, low=-self.high, high=-self.low)
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the figure differs from 0 beyond chance."""
-        return self.low > 0 or self.high < 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unavailable:
-    """A figure that does not exist, and why."""
-
-    reason: str
-
-
-def wilson_interval(share: Share) -> tuple[float, float]:
-    """The 95 % score interval of a rate (Wilson 1927), without continuity correction.
-
-    (2np + z² ∓ z√(4np(1−p) + z²)) / (2(n + z²)). `scipy.stats.binomtest` gives the same after a test that
-    takes ten times as long, and a tournament of eight has hundreds of rates.
-    """
-    n, p, doubled = share.n, share.rate, 2 * (share.n + Z**2)
-    centre = (2 * n * p + Z**2) / doubled
-    reach = Z / doubled * math.sqrt(4 * n * p * (1 - p) + Z**2)
-    low, high = centre - reach, centre + reach
-    return 0.0 if share.count == 0 else low, 1.0 if share.count == n else high
+from gancross.evaluator.estimates import LEVEL, Estimate, Proportion
+from gancross.evaluator.statistics.confusion import PairedDecisions
 
 
 def rule_of_three(n: int) -> float:
@@ -64,7 +24,7 @@ def rule_of_three(n: int) -> float:
     return min(1.0, 3.0 / n)
 
 
-def difference(first: Share, second: Share) -> Estimate:
+def difference(first: Proportion, second: Proportion) -> Estimate:
     """first − second with Newcombe's hybrid score interval, for independent samples.
 
     Each limit is (p₁−p₂) ∓ √(δ₁² + δ₂²), δ the distances of the rates from their Wilson limits.
@@ -95,14 +55,14 @@ def paired_difference(decisions: PairedDecisions) -> Estimate:
     """
     first, second = decisions.first, decisions.second
     value = (decisions.only_first - decisions.only_second) / decisions.n
-    (low_1, high_1), (low_2, high_2) = wilson_interval(first), wilson_interval(second)
+    (low_1, high_1), (low_2, high_2) = first.ci95, second.ci95
     phi = _correlation(decisions)
     below = _combined(first.rate - low_1, high_2 - second.rate, phi)
     above = _combined(high_1 - first.rate, second.rate - low_2, phi)
     return Estimate(value=value, low=max(-1.0, value - below), high=min(1.0, value + above))
 
 
-def fisher_p(first: Share, second: Share) -> float:
+def fisher_p(first: Proportion, second: Proportion) -> float:
     """Two-sided exact p of equal rates in independent samples (Fisher 1935): all tables no likelier.
 
     The sum over all tables of the observed margins at once; `scipy.stats.fisher_exact` gives the same by

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from gancross.evaluator.statistics.proportions import Estimate, Unavailable
+from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.tournament.cross_table import CrossTable
 from gancross.random_streams import Stream
 
@@ -34,7 +34,7 @@ class Strengths:
     discriminators: dict[str, float]
 
 
-def bradley_terry(table: CrossTable) -> Strengths | Unavailable:
+def bradley_terry(table: CrossTable) -> Strengths | Missing:
     """Maximum of Σ_{i≠j} [FP_ij ln σ(g_i − d_j) + (1−FP_ij) ln σ(d_j − g_i)] − λ/2 (‖g‖² + ‖d‖²), λ = 0.001.
 
     Every cell weighs one, however many samples it has: what is uncertain is the run, not the sample. The
@@ -45,7 +45,7 @@ def bradley_terry(table: CrossTable) -> Strengths | Unavailable:
     """
     index = np.arange(len(table.names))
     if not _enough(table):
-        return Unavailable(reason=TOO_FEW)
+        return Missing(TOO_FEW)
     generators, discriminators = _fit(table, index)
     return Strengths(
         generators=dict(zip(table.names, generators.tolist(), strict=True)),
@@ -59,7 +59,7 @@ def bradley_terry(table: CrossTable) -> Strengths | Unavailable:
 
 def method_strengths(
     table: CrossTable, methods: Mapping[str, str], *, seed: int, resamples: int = RESAMPLES
-) -> dict[str, Estimate] | Unavailable:
+) -> dict[str, Estimate] | Missing:
     """Mean strength of each method's generators, with a percentile bootstrap over runs.
 
     Runs are drawn with replacement within each method; a run's two draws never judge each other. With
@@ -73,9 +73,9 @@ def method_strengths(
         for method in sorted(set(methods.values()))
     }
     if not _enough(table):
-        return Unavailable(reason=TOO_FEW)
+        return Missing(TOO_FEW)
     if not groups or min(len(group) for group in groups.values()) < 2:
-        return Unavailable(reason=ONE_RUN)
+        return Missing(ONE_RUN)
     random = Stream(seed, "bradley-terry", *groups).numpy_generator()
     values = _method_means(table, groups)
     replicates = np.array([

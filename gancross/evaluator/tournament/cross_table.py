@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.evaluator.statistics.confusion import Share
+from gancross.evaluator.estimates import Proportion
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,8 +58,8 @@ class CrossTable:
 def cross_table(
     names: Sequence[str],
     *,
-    fp: Mapping[tuple[str, str], Share],
-    fn: Mapping[str, Share],
+    fp: Mapping[tuple[str, str], Proportion],
+    fn: Mapping[str, Proportion],
     blind: Collection[str] = (),
 ) -> CrossTable:
     """The table from shares.
@@ -86,8 +86,3 @@ def cross_table(
         num_real=np.array([fn[name].n if name in fn else 0 for name in ordered], dtype=np.int64),
         blind=np.array([name in blind for name in ordered]),
     )
-
-
-def is_blind(noise_called_real: Share) -> bool:
-    """Whether a judge calls more than half of uniform noise real: to fool it is no credit."""
-    return 2 * noise_called_real.count > noise_called_real.n

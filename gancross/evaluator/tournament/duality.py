@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.evaluator.statistics.proportions import Unavailable
+from gancross.evaluator.estimates import Missing
 from gancross.evaluator.tournament.cross_table import CrossTable
 from gancross.evaluator.tournament.ranking import NO_DECISIONS
 from gancross.random_streams import Stream
@@ -25,7 +25,7 @@ class DualityGap:
 
 def duality_gaps(
     table: CrossTable, *, seed: int, resamples: int = RESAMPLES
-) -> dict[str, DualityGap | Unavailable]:
+) -> dict[str, DualityGap | Missing]:
     """max_j A_ij − min_k A_ki of every contestant i, A_ij = (TPR_j + 1 − FP_ij)/2, own pairs included.
 
     The first term is how well the best judge of the pool detects generator i, the second how well judge i
@@ -41,7 +41,7 @@ def duality_gaps(
     return {
         name: DualityGap(value=float(gaps[i]), bias=float(bias[i]))
         if table.decides[i]
-        else Unavailable(reason=f"'{name}' {NO_DECISIONS}")
+        else Missing(f"'{name}' {NO_DECISIONS}")
         for i, name in enumerate(table.names)
     }
 

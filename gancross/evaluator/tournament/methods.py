@@ -10,8 +10,9 @@ from itertools import combinations, islice
 import numpy as np
 from numpy.typing import NDArray
 
+from gancross.evaluator.estimates import Estimate
 from gancross.evaluator.statistics.matched_fp import percentile_interval
-from gancross.evaluator.statistics.proportions import Estimate, holm
+from gancross.evaluator.statistics.proportions import holm
 from gancross.evaluator.tournament.cross_table import CrossTable
 from gancross.random_streams import Stream
 

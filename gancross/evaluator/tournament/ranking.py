@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.evaluator.statistics.proportions import Unavailable
+from gancross.evaluator.estimates import Missing
 from gancross.evaluator.tournament.cross_table import CrossTable
 
 NO_THIRD_JUDGE = "no judge of both that is neither's own, makes decisions and is not blind"
@@ -41,7 +41,7 @@ class RankedDiscriminator:
     blind: bool
 
 
-def generator_ranking(table: CrossTable) -> list[RankedGenerator] | Unavailable:
+def generator_ranking(table: CrossTable) -> tuple[RankedGenerator, ...] | Missing:
     """Generators, the best first.
 
     The difference of i and k is the mean of FP_ij − FP_kj over judges j other than their own two, so that
@@ -57,7 +57,7 @@ def generator_ranking(table: CrossTable) -> list[RankedGenerator] | Unavailable:
                 differences[i, k] = (table.fp[i, judges] - table.fp[k, judges]).mean()
     compared = ~np.isnan(differences)
     if not compared.any():
-        return Unavailable(reason=NO_THIRD_JUDGE)
+        return Missing(NO_THIRD_JUDGE)
     ranked = [
         RankedGenerator(
             name=table.names[i],
@@ -69,13 +69,13 @@ def generator_ranking(table: CrossTable) -> list[RankedGenerator] | Unavailable:
         for i in range(n)
         if compared[i].any()
     ]
-    return sorted(ranked, key=lambda entry: (-entry.advantage, entry.name))
+    return tuple(sorted(ranked, key=lambda entry: (-entry.advantage, entry.name)))
 
 
-def discriminator_ranking(table: CrossTable) -> list[RankedDiscriminator] | Unavailable:
+def discriminator_ranking(table: CrossTable) -> tuple[RankedDiscriminator, ...] | Missing:
     """Discriminators, the best first: by mean J, then by minimum J."""
     if len(table.names) < 2:
-        return Unavailable(reason=NO_OTHER_GENERATOR)
+        return Missing(NO_OTHER_GENERATOR)
     ranked = []
     for j in np.flatnonzero(table.decides):
         others = np.arange(len(table.names)) != j
@@ -88,8 +88,8 @@ def discriminator_ranking(table: CrossTable) -> list[RankedDiscriminator] | Unav
             )
         )  # fmt: skip
     if not ranked:
-        return Unavailable(reason=NOBODY_DECIDES)
-    return sorted(ranked, key=lambda entry: (-entry.mean_j, -entry.min_j, entry.name))
+        return Missing(NOBODY_DECIDES)
+    return tuple(sorted(ranked, key=lambda entry: (-entry.mean_j, -entry.min_j, entry.name)))
 
 
 def _common_judges(table: CrossTable, i: int, k: int) -> NDArray[np.bool_]:

@@ -1,105 +1,54 @@
-"""What a pair of contestants' figures say, in words; and the paper's own verdict."""
+"""The paper's own verdict of a pair, and what the two cross FPs together allow to say."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from gancross.evaluator.statistics.confusion import Share, paper_rate
+from gancross.evaluator.statistics.confusion import paper_rate
+from gancross.evaluator.verdict.pairs import Pair, Verdict
 
 SCOPE = "This is about two frozen checkpoints."
 TRANSFERS = 0.5
 DETECTED = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """The winner's name, or None, and why."""
-
-    winner: str | None
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """One side of a pair.
-
-    Attributes:
-        name: of the contestant.
-        cross_fp: share of the *other* generator's samples that its discriminator calls real; None
-            without a threshold or a discriminator.
-        fn: share of test reals that it calls fake; None likewise.
-        own_fp: share of its own generator's samples that it calls real; None likewise or where unknown.
-    """
-
-    name: str
-    cross_fp: Share | None
-    fn: Share | None
-    own_fp: Share | None = None
-
-
-def paper_verdict(a: Standing, b: Standing) -> Verdict:
+def paper_verdict(pair: Pair) -> Verdict:
     """§5.5 of the paper: the discriminator with the lower cross-testing FP defines the better model.
 
     Equal FPs have no winner. Whether FN agrees is said beside it; the paper's "and/or lower FN" leaves
     open what follows when it does not.
     """
-    for side in (a, b):
-        if (reason := undecided(side)) is not None:
-            return Verdict(winner=None, reason=f"{reason}. {SCOPE}")
-    said = figures(a, b)
-    if cross_fp(a).rate == cross_fp(b).rate:
-        return Verdict(winner=None, reason=f"equal cross-testing FP: {said}. {reading(a, b)}{SCOPE}")
-    winner, loser = lower_cross_fp(a, b)
-    ours, theirs = held_out_fn(winner).rate, held_out_fn(loser).rate
-    fns = f"{paper_rate(ours)} against {paper_rate(theirs)}"
-    if ours < theirs:
-        agreement = f"FN agrees ({fns})"
-    elif ours == theirs:
-        agreement = f"FN is equal ({fns})"
-    else:
-        agreement = f"FN disagrees ({fns})"
+    for name, judgement in pair.judgements.items():
+        if not judgement.decides:
+            return Verdict(winner=None, reason=f"{no_decisions(name)}. {SCOPE}")
+    a, b = pair.cross_fps
+    scope = f"{reading(pair)}{SCOPE}"
+    if a.rate == b.rate:
+        return Verdict(winner=None, reason=f"equal cross-testing FP: {cross_fp_text(pair)}. {scope}")
+    ordered = pair.lower_cross_fp_first()
+    winner, loser = (fn.rate for fn in ordered.fns)
+    relation = "agrees" if winner < loser else "is equal" if winner == loser else "disagrees"
+    agreement = f"FN {relation} ({paper_rate(winner)} against {paper_rate(loser)})"
     return Verdict(
-        winner=winner.name, reason=f"lower cross-testing FP: {said}; {agreement}. {reading(a, b)}{SCOPE}"
+        winner=ordered.a, reason=f"lower cross-testing FP: {cross_fp_text(pair)}; {agreement}. {scope}"
     )
 
 
-def undecided(side: Standing) -> str | None:
-    """Why a side cannot be compared, or None where it can."""
-    if side.cross_fp is None or side.fn is None:
-        return f"'{side.name}' makes no decisions: no discriminator or no threshold"
-    return None
+def no_decisions(name: str) -> str:
+    """Why a contestant cannot be compared."""
+    return f"'{name}' makes no decisions: no discriminator or no threshold"
 
 
-def cross_fp(side: Standing) -> Share:
-    """Cross-testing FP of a side that makes decisions."""
-    assert side.cross_fp is not None
-    return side.cross_fp
-
-
-def held_out_fn(side: Standing) -> Share:
-    """FN of a side that makes decisions."""
-    assert side.fn is not None
-    return side.fn
-
-
-def lower_cross_fp(a: Standing, b: Standing) -> tuple[Standing, Standing]:
-    """(the side with the lower cross-testing FP, the other one)."""
-    return (a, b) if cross_fp(a).rate < cross_fp(b).rate else (b, a)
-
-
-def figures(a: Standing, b: Standing) -> str:
+def cross_fp_text(pair: Pair) -> str:
     """Both cross FPs in words."""
+    a, b = pair.cross_fps
     return (
-        f"'{a.name}' calls {paper_rate(cross_fp(a).rate)} of the samples of '{b.name}' real,"
-        f" '{b.name}' calls {paper_rate(cross_fp(b).rate)} of those of '{a.name}' real"
+        f"'{pair.a}' calls {paper_rate(a.rate)} of the samples of '{pair.b}' real,"
+        f" '{pair.b}' calls {paper_rate(b.rate)} of those of '{pair.a}' real"
     )
 
 
-def reading(a: Standing, b: Standing) -> str:
-    """What the two cross FPs together allow to say; nothing where a side has none."""
-    if a.cross_fp is None or b.cross_fp is None:
-        return ""
-    rates = (a.cross_fp.rate, b.cross_fp.rate)
+def reading(pair: Pair) -> str:
+    """What the two cross FPs together allow to say."""
+    rates = [cross_fp.rate for cross_fp in pair.cross_fps]
     if min(rates) >= TRANSFERS:
         return "Neither discriminator transfers; no evidence that either generator is good. "
     if max(rates) <= DETECTED:

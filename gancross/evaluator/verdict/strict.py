@@ -11,44 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gancross.evaluator.statistics.confusion import PairedDecisions
-from gancross.evaluator.statistics.proportions import Estimate, difference, paired_difference
-from gancross.evaluator.verdict.paper import (
-    SCOPE,
-    Standing,
-    Verdict,
-    cross_fp,
-    figures,
-    held_out_fn,
-    lower_cross_fp,
-    reading,
-    undecided,
-)
+from gancross.evaluator.estimates import Estimate, Missing
+from gancross.evaluator.statistics.proportions import difference
+from gancross.evaluator.verdict.pairs import Judgement, Pair, Verdict
+from gancross.evaluator.verdict.paper import SCOPE, cross_fp_text, no_decisions, reading
 
 ALPHA = 0.05
 FN_MARGIN = 0.02
 MODES_NOT_COMPARED = "batch-norm modes not compared"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """What is known of a pair in one batch-norm mode; differences are a − b.
-
-    Attributes:
-        a, b: with `own_fp` where known, since a judge that decides about its own samples gives two answers.
-        holm_p: Fisher's p of the two cross FPs after Holm; None where one judge makes no decisions.
-        tests: how many tests Holm's adjustment is over.
-        fn: decisions of both judges on the same test images; None where only counts are known.
-        auc, matched_fp: paired differences; None where only counts are known.
-    """
-
-    a: Standing
-    b: Standing
-    holm_p: float | None
-    tests: int = 1
-    fn: PairedDecisions | None = None
-    auc: Estimate | None = None
-    matched_fp: Estimate | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,143 +35,142 @@ class NormCheck:
 
     mode: str
     other_mode: str
-    other: Evidence | None
+    other: Pair | None
 
 
-def strict_verdict(evidence: Evidence, *, norm: NormCheck | None = None) -> Verdict:
+def strict_verdict(pair: Pair, *, norm: NormCheck | None = None) -> Verdict:
     """A winner only where nothing speaks against it; otherwise the first step that fails.
 
     Args:
-        evidence: of the pair in the mode of the call.
+        pair: in the batch-norm mode of the call.
         norm: given if and only if one of the two judges has batch norm.
 
     Returns:
         The verdict, the same for (a, b) and (b, a) but for the order of names in its reason.
     """
-    steps = strict_steps(evidence, norm=norm)
-    scope = f"{reading(evidence.a, evidence.b)}{SCOPE}"
+    steps = strict_steps(pair, norm=norm)
+    scope = f"{reading(pair)}{SCOPE}" if pair.decides else SCOPE
     for step in steps:
         if not step.passed:
             return Verdict(winner=None, reason=f"{step.reason}. {scope}")
-    winner, loser = lower_cross_fp(evidence.a, evidence.b)
-    said = "; ".join(step.reason for step in steps[1:])
+    ordered = pair.lower_cross_fp_first()
+    evidence = "; ".join(step.reason for step in steps[1:])
     return Verdict(
-        winner=winner.name,
-        reason=f"'{winner.name}' is fooled less than '{loser.name}' and not worse elsewhere: {said}. {scope}",
+        winner=ordered.a,
+        reason=f"'{ordered.a}' is fooled less than '{ordered.b}' and not worse elsewhere:"
+        f" {evidence}. {scope}",
     )
 
 
-def strict_steps(evidence: Evidence, *, norm: NormCheck | None = None) -> list[Step]:
+def strict_steps(pair: Pair, *, norm: NormCheck | None = None) -> list[Step]:
     """Steps 1 to 4 in order; the list ends where a failure leaves the rest without meaning.
 
     Without decisions nothing follows step 1; without a lower FP nothing follows step 2.
     """
-    first = valid_judges(evidence)
-    if not first.passed:
-        return [first]
-    later = _comparison(evidence)
-    if norm is not None:
-        first = modes_agree(evidence, norm)
-    return [first, *later]
+    validity = valid_judges(pair)
+    if not validity.passed:
+        return [validity]
+    return [validity if norm is None else modes_agree(pair, norm), *_comparison(pair)]
 
 
-def valid_judges(evidence: Evidence) -> Step:
+def valid_judges(pair: Pair) -> Step:
     """Step 1, without batch norm: both have thresholds, and neither gives all samples one answer."""
-    for side in (evidence.a, evidence.b):
-        if (reason := undecided(side)) is not None:
-            return Step(passed=False, reason=reason)
-        if (answer := _only_answer(side)) is not None:
-            return Step(passed=False, reason=f"'{side.name}' calls every sample {answer}")
+    for name, judgement in pair.judgements.items():
+        if not judgement.decides:
+            return Step(passed=False, reason=no_decisions(name))
+        if (answer := _only_answer(judgement)) is not None:
+            return Step(passed=False, reason=f"'{name}' calls every sample {answer}")
     return Step(passed=True, reason="both judges tell samples apart")
 
 
-def modes_agree(evidence: Evidence, norm: NormCheck) -> Step:
+def modes_agree(pair: Pair, norm: NormCheck) -> Step:
     """Step 1, with batch norm: steps 2–4 give the same winner with running averages and batch statistics."""
     if norm.other is None:
         return Step(passed=False, reason=MODES_NOT_COMPARED)
-    winners = [_winner(evidence), _winner(norm.other)]
-    if winners[0] == winners[1]:
+    winners = {norm.mode: _winner(pair), norm.other_mode: _winner(norm.other)}
+    if len(set(winners.values())) == 1:
         return Step(passed=True, reason="both batch-norm modes agree")
-    said = [
-        f"{mode} says {'no winner' if winner is None else repr(winner)}"
-        for mode, winner in zip((norm.mode, norm.other_mode), winners, strict=True)
+    outcomes = [
+        f"{mode} says {'no winner' if winner is None else repr(winner)}" for mode, winner in winners.items()
     ]
-    return Step(passed=False, reason=f"the batch-norm modes disagree: {', '.join(said)}")
+    return Step(passed=False, reason=f"the batch-norm modes disagree: {', '.join(outcomes)}")
 
 
-def cross_fps_differ(evidence: Evidence) -> Step:
+def cross_fps_differ(pair: Pair) -> Step:
     """Step 2: Fisher's p after Holm is below 5 %."""
-    assert evidence.holm_p is not None
-    p = f"Fisher's p {evidence.holm_p:.2g} after Holm over {evidence.tests}"
-    said = figures(evidence.a, evidence.b)
-    if evidence.holm_p < ALPHA and cross_fp(evidence.a).rate != cross_fp(evidence.b).rate:
-        return Step(passed=True, reason=f"{said} ({p})")
-    return Step(passed=False, reason=f"the cross-testing FPs do not differ beyond chance: {said} ({p})")
+    assert not isinstance(pair.holm_p, Missing)
+    p = f"Fisher's p {pair.holm_p:.2g} after Holm over {pair.holm_tests}"
+    a, b = pair.cross_fps
+    if pair.holm_p < ALPHA and a.rate != b.rate:
+        return Step(passed=True, reason=f"{cross_fp_text(pair)} ({p})")
+    return Step(
+        passed=False, reason=f"the cross-testing FPs do not differ beyond chance: {cross_fp_text(pair)} ({p})"
+    )
 
 
-def no_split(evidence: Evidence) -> Step:
-    """Step 3: FN of the winner − FN of the loser is at most 2 points, with 97.5 % confidence."""
-    winner, loser = lower_cross_fp(evidence.a, evidence.b)
-    if evidence.fn is None:
-        gap = difference(held_out_fn(winner), held_out_fn(loser))
-    else:
-        gap = paired_difference(evidence.fn if winner is evidence.a else evidence.fn.swapped())
-    said = f"FN of '{winner.name}' − FN of '{loser.name}' is {_interval(gap)}"
+def no_split(pair: Pair) -> Step:
+    """Step 3: FN of the winner − FN of the loser is at most 2 points, with 97.5 % confidence.
+
+    From counts alone the two FNs count as independent, which widens the interval.
+    """
+    ordered = pair.lower_cross_fp_first()
+    gap = ordered.fn_difference
+    if isinstance(gap, Missing):
+        gap = difference(*ordered.fns)
+    text = f"FN of '{ordered.a}' − FN of '{ordered.b}' is {_interval(gap)}"
     if gap.high <= FN_MARGIN:
-        return Step(passed=True, reason=said)
+        return Step(passed=True, reason=text)
     if gap.low > 0:
-        return Step(passed=False, reason=f"split between FP and FN: {said}")
-    return Step(passed=False, reason=f"too few test images to exclude a split: {said}")
+        return Step(passed=False, reason=f"split between FP and FN: {text}")
+    return Step(passed=False, reason=f"too few test images to exclude a split: {text}")
 
 
-def not_worse(evidence: Evidence) -> Step:
+def not_worse(pair: Pair) -> Step:
     """Step 4: not worse in AUC nor in FP at matched FN, and one of the two differs beyond chance."""
-    if evidence.auc is None or evidence.matched_fp is None:
+    ordered = pair.lower_cross_fp_first()
+    auc, matched = ordered.auc_difference, ordered.fp_at_fn5_difference
+    if isinstance(auc, Missing) or isinstance(matched, Missing):
         return Step(
             passed=None,
             reason="not available: AUC and FP at matched FN need scores, and there are only counts",
         )
-    winner, loser = lower_cross_fp(evidence.a, evidence.b)
-    ours = winner is evidence.a
-    auc = evidence.auc if ours else -evidence.auc
-    matched = evidence.matched_fp if ours else -evidence.matched_fp
-    said = (
-        f"'{winner.name}' − '{loser.name}' is {_interval(auc)} in AUC"
+    text = (
+        f"'{ordered.a}' − '{ordered.b}' is {_interval(auc)} in AUC"
         f" and {_interval(matched)} in FP at matched FN"
     )
     worse = [name for name, bad in (("AUC", auc.value < 0), ("FP at matched FN", matched.value > 0)) if bad]
     if worse:
         return Step(
             passed=False,
-            reason=f"the lower cross-testing FP goes with a worse {' and a worse '.join(worse)}: {said}",
+            reason=f"the lower cross-testing FP goes with a worse {' and a worse '.join(worse)}: {text}",
         )
     if auc.excludes_zero or matched.excludes_zero:
-        return Step(passed=True, reason=said)
-    return Step(passed=False, reason=f"neither AUC nor FP at matched FN differs beyond chance: {said}")
+        return Step(passed=True, reason=text)
+    return Step(passed=False, reason=f"neither AUC nor FP at matched FN differs beyond chance: {text}")
 
 
-STEPS_AFTER_FP: tuple[Callable[[Evidence], Step], ...] = (no_split, not_worse)
+STEPS_AFTER_FP: tuple[Callable[[Pair], Step], ...] = (no_split, not_worse)
 
 
-def _comparison(evidence: Evidence) -> list[Step]:
+def _comparison(pair: Pair) -> list[Step]:
     """Steps 2–4."""
-    differ = cross_fps_differ(evidence)
-    return [differ, *(step(evidence) for step in STEPS_AFTER_FP)] if differ.passed else [differ]
+    differ = cross_fps_differ(pair)
+    return [differ, *(step(pair) for step in STEPS_AFTER_FP)] if differ.passed else [differ]
 
 
-def _winner(evidence: Evidence) -> str | None:
+def _winner(pair: Pair) -> str | None:
     """What steps 2–4 say; nobody where a judge gives one answer to everything in this mode."""
-    if not valid_judges(evidence).passed or not all(step.passed for step in _comparison(evidence)):
+    if not valid_judges(pair).passed or not all(step.passed for step in _comparison(pair)):
         return None
-    return lower_cross_fp(evidence.a, evidence.b)[0].name
+    return pair.lower_cross_fp_first().a
 
 
-def _only_answer(side: Standing) -> str | None:
-    fn = held_out_fn(side)
-    fps = [cross_fp(side)] if side.own_fp is None else [cross_fp(side), side.own_fp]
-    if fn.count == 0 and all(share.count == share.n for share in fps):
+def _only_answer(judgement: Judgement) -> str | None:
+    fn, fps = judgement.fn, [fp for fp in (judgement.cross_fp, judgement.own_fp) if fp is not None]
+    assert fn is not None
+    if fn.count == 0 and all(fp.count == fp.n for fp in fps):
         return "real"
-    if fn.count == fn.n and all(share.count == 0 for share in fps):
+    if fn.count == fn.n and all(fp.count == 0 for fp in fps):
         return "fake"
     return None
 

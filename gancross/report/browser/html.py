@@ -13,38 +13,24 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
-from gancross.evaluator.result.result import Result
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.fidelity.metrics import figure_arrow, figure_label
+from gancross.evaluator.judging.controls import CONTROLS
+from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
+from gancross.evaluator.verdict.pairs import PAIR_TESTS
+from gancross.report import formatting
 from gancross.report.browser.samples import Sample
-from gancross.report.charts.chart_data import REAL, cells, judges
 from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, charts
 from gancross.report.command import command, obstacles
-from gancross.report.text import formatting as words
+from gancross.report.sections import SECTIONS
 from gancross.version import __version__
 
-SECTIONS: dict[str, str] = {
-    "verdict": "Verdict",
-    "samples": "Samples",
-    "confusion": "Confusion matrices",
-    "cross": "Who fools whom",
-    "scores": "Scores",
-    "roc": "ROC curves",
-    "beside": "Beside the threshold",
-    "tests": "Tests",
-    "fidelity": "Fidelity",
-    "ranking": "Ranking",
-    "controls": "Controls",
-    "norm": "Batch-norm modes",
-    "gap": "Generalisation gap",
-    "protocol": "Record",
-    "reproduce": "Reproduce",
-}
 GEOMETRY = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MOST_BYTES = 900_000  # of all PNGs together; beyond, pictures are shown as JPEG
@@ -83,17 +69,12 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
     Args:
         samples: sample grids, see `gancross.report.browser.samples`; a report without them says so.
     """
-    document = result.document
     style = files("gancross.report.browser").joinpath("templates/report.css").read_text(encoding="utf-8")
     text: str = _environment().get_template("report.html.j2").render(
-        document=document, names=result.names, judges=judges(document), cells=cells(document),
-        charts=charts(document), pictures=_inlined(samples), no_pictures=_no_pictures(document), real=REAL,
-        sections=SECTIONS, geometry=GEOMETRY, notes=Notes, style=Markup(style), policy=policy(style),
-        version=__version__, title=f"Cross-test: {', '.join(result.names)}", heading=words.heading(document),
-        rules=words.RULES, control_words=words.CONTROLS, fidelity_words=words.FIDELITY,
-        fidelity_keys=fidelity_keys(document), pair_tests=words.PAIR_TESTS,
-        protocol_facts={key: value for key, value in document["protocol"].items() if key != "data"},
-        command=command(document), obstacles=obstacles(document),
+        result=result, charts=charts(result), pictures=_inlined(samples), no_pictures=_no_pictures(result),
+        sections=[section for section in SECTIONS if section.html], geometry=GEOMETRY, notes=Notes,
+        style=Markup(style), policy=policy(style), version=__version__,
+        title=f"Cross-test: {', '.join(result.names)}", command=command(result), obstacles=obstacles(result),
     )  # fmt: skip
     return text
 
@@ -106,12 +87,6 @@ def policy(style: str) -> str:
     )
 
 
-def fidelity_keys(document: dict[str, Any]) -> list[str]:
-    """The figures of all contestants, in the order of the record."""
-    keys = [key for figures in (document["fidelity"] or {}).values() for key in figures]
-    return [key for key in dict.fromkeys(keys) if not key.endswith("_reason")]
-
-
 @functools.cache  # templates are compiled once
 def _environment() -> Environment:
     environment = Environment(
@@ -119,15 +94,29 @@ def _environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True, finalize=_finished,
     )  # fmt: skip
     environment.filters |= {
-        "rate": words.rate, "paper_rate": paper_rate, "number": words.number, "interval": words.interval,
-        "limits": words.limits, "bound": words.bound, "direction": words.direction, "plain": words.plain,
-        "sentence": words.sentence, "outcome": words.outcome,
+        "figure": formatting.figure, "paper_rate": paper_rate, "number": formatting.number,
+        "interval": formatting.interval, "limits": formatting.limits, "bound": formatting.bound,
+        "plain": formatting.plain, "sentence": formatting.sentence, "outcome": formatting.outcome,
+        "facts": formatting.facts, "arrow": figure_arrow, "label": figure_label,
+    }  # fmt: skip
+    environment.tests |= {"missing": _is_missing, "interval": _is_interval}
+    environment.globals |= {
+        "formatting": formatting, "real": formatting.REAL, "control_table": CONTROLS,
+        "pair_tests": PAIR_TESTS,
     }  # fmt: skip
     return environment
 
 
-def _finished(value: Any) -> Any:
-    return words.clean(value) if type(value) is str else value
+def _is_missing(value: object) -> bool:
+    return isinstance(value, Missing)
+
+
+def _is_interval(value: object) -> bool:
+    return isinstance(value, tuple)
+
+
+def _finished(value: object) -> object:
+    return formatting.clean(value) if type(value) is str else value
 
 
 def _inlined(samples: Sequence[Sample]) -> list[Picture]:
@@ -154,8 +143,8 @@ def _jpeg(content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _no_pictures(document: dict[str, Any]) -> str:
-    shape = document["protocol"]["data"]["shape"]
-    if len(shape) == 1 and shape != [3]:
+def _no_pictures(result: Result) -> str:
+    shape = result.protocol.data.shape
+    if len(shape) == 1 and shape != (3,):
         return f"No pictures: there is none of {shape[0]}-dimensional vectors."
     return "No sample grids: none lie beside the record. 'gancross crosstest … --json FILE' writes them."

@@ -6,8 +6,6 @@ latents, chunk and rounding; of the test data evenly spaced ones.
 
 from __future__ import annotations
 
-import hashlib
-import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +17,9 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import DataSet
 from gancross.errors import GancrossError
 from gancross.evaluator.judging.samples import canonical_samples
-from gancross.machine.files import read_bytes, write_atomically
+from gancross.machine.files import read_bytes, slug, write_atomically
 from gancross.pictures import MIXTURE_CUBE, image_grid, scatter
-from gancross.report.charts.chart_data import REAL
+from gancross.report.formatting import REAL
 
 MOST_COLUMNS = 8
 WIDEST = 800  # pixels of a grid; larger images are fewer
@@ -104,15 +102,6 @@ def read_samples(record: Path, names: Sequence[str]) -> list[Sample]:
 def file_name(number: int, label: str) -> str:
     """`01-my-model.png`: safe on every file system, distinct for distinct names; 0 is the test data."""
     return f"{number:02d}-{slug(label) if number else 'test-data'}.png"
-
-
-def slug(name: str) -> str:
-    """A name in letters, digits, points and dashes; where that loses anything, part of its SHA-256 stays."""
-    plain = re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")[:40]
-    if plain and plain == name:
-        return plain
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{plain}-{digest}" if plain else digest
 
 
 def png_size(content: bytes) -> tuple[int, int] | None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from gancross.errors import UsageError, unknown_name
+from gancross.evaluator.result.types import Result
+from gancross.report.formatting import REAL
 
-Plain = dict[str, Any]
 Point = tuple[float, float]
-
-REAL = "test data"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,66 +33,45 @@ class Line:
     points: Sequence[Point]
 
 
-def names(document: Plain) -> list[str]:
-    """The contestants in the order of the call."""
-    return [contestant["name"] for contestant in document["contestants"]]
-
-
-def judges(document: Plain) -> list[str]:
-    """Those that judge, in the order of the call."""
-    return [name for name in names(document) if name in document["histograms"]]
-
-
-def chosen_judge(document: Plain, judge: str | None) -> str:
-    """The judge that was asked for; the only one where none was.
+def chosen_judge(result: Result, judge: str | None) -> str:
+    """The judge of that name; the only one where none is given.
 
     Raises:
         UsageError: no such judge, or several to choose from.
     """
-    known = judges(document)
-    if judge is None and len(known) == 1:
-        return known[0]
+    judges = result.judges
+    if judge is None and len(judges) == 1:
+        return judges[0]
     if judge is None:
-        raise UsageError(f"several judges: choose one of {', '.join(known)}")
-    if judge not in known:
-        raise unknown_name("judge", judge, known)
+        raise UsageError(f"several judges: choose one of {', '.join(judges)}")
+    if judge not in judges:
+        raise unknown_name("judge", judge, judges)
     return judge
 
 
-def cells(document: Plain) -> dict[tuple[str, str], Plain]:
-    """The entries of `cross` by judge and generator."""
-    return {(cell["judge"], cell["generator"]): cell for cell in document["cross"]}
-
-
-def threshold(document: Plain, judge: str) -> float | None:
+def threshold(result: Result, judge: str) -> float | None:
     """τ on the axis of a judge's histogram, where high means real; None: it decides nothing."""
-    contestant = next(one for one in document["contestants"] if one["name"] == judge)
-    tau: float | None = contestant["threshold"]
-    return tau if tau is None or contestant["orientation"] == "real_high" else -tau
+    return next(entry for entry in result.contestants if entry.name == judge).real_high_threshold
 
 
-def histogram_lines(document: Plain, judge: str) -> list[Line]:
+def histogram_lines(result: Result, judge: str) -> list[Line]:
     """A judge's scores as outlines of steps: share of the samples in each bin, over the score.
 
     The test data first, then every generator's samples. The outermost bins hold what lies beyond them.
     """
-    histogram = document["histograms"][judge]
-    edges = histogram["edges"]
-    found = [
-        Line(label=REAL, style=None, own=False, points=_steps(edges, histogram["real"]))
-    ]  # fmt: skip
-    for number, name in enumerate(names(document)):
-        outline = _steps(edges, histogram["generators"][name])
-        found.append(Line(label=name, style=number, own=name == judge, points=outline))
-    return found
+    histogram = result.histograms[judge]
+    lines = [Line(label=REAL, style=None, own=False, points=_steps(histogram.edges, histogram.real))]
+    for number, name in enumerate(result.names):
+        outline = _steps(histogram.edges, histogram.generators[name])
+        lines.append(Line(label=name, style=number, own=name == judge, points=outline))
+    return lines
 
 
-def roc_lines(document: Plain, judge: str) -> list[Line]:
+def roc_lines(result: Result, judge: str) -> list[Line]:
     """A judge's ROC curve on every generator: TPR over FPR."""
-    curves = document["roc"][judge]
     return [
-        Line(label=name, style=number, own=name == judge, points=[(x, y) for x, y in curves[name]])
-        for number, name in enumerate(names(document))
+        Line(label=name, style=number, own=name == judge, points=result.roc[judge][name])
+        for number, name in enumerate(result.names)
     ]
 
 

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from gancross.evaluator.result.result import Result
-from gancross.report.browser.samples import slug
-from gancross.report.charts.chart_data import (
-    REAL,
-    Line,
-    cells,
-    chosen_judge,
-    histogram_lines,
-    judges,
-    names,
-    roc_lines,
-    threshold,
-)
-from gancross.report.text import formatting as words
+from gancross.evaluator.estimates import Missing, Proportion
+from gancross.evaluator.result.types import Result
+from gancross.machine.files import slug
+from gancross.report import formatting
+from gancross.report.charts.chart_data import Line, chosen_judge, histogram_lines, roc_lines, threshold
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,21 +32,20 @@ FORMATS: dict[str, dict[str, None]] = {
 
 def plot_matrix(result: Result) -> Figure:
     """The share of every generator's samples that each judge calls real, as a heat map with intervals."""
-    document = result.document
-    rows, columns, found = names(document), judges(document), cells(document)
+    rows, columns = result.names, result.judges
     axes = _axes(width=2.4 + 1.45 * len(columns), height=1.5 + 0.75 * len(rows))
-    grid = [[found[judge, name]["fp"] for judge in columns] for name in rows]
-    shown = [[float("nan") if rate is None else rate["rate"] for rate in row] for row in grid]
-    axes.imshow(shown, cmap=MAP, vmin=0, vmax=1, aspect="auto")
+    grid = [[result.cells[judge, name] for judge in columns] for name in rows]
+    rates = [[_rate(cell.fp) for cell in row] for row in grid]
+    axes.imshow(rates, cmap=MAP, vmin=0, vmax=1, aspect="auto")
     axes.set_facecolor("#e8ebee")
     for y, row in enumerate(grid):
-        for x, rate in enumerate(row):
-            text = words.DASH if rate is None else f"{words.rate(rate)}\n{words.interval(rate)}"
-            colour = "white" if rate is not None and rate["rate"] > DARK else "black"
-            weight = "normal" if columns[x] == rows[y] else "bold"
+        for x, cell in enumerate(row):
+            text = f"{formatting.figure(cell.fp)}\n{formatting.interval(cell.fp)}".strip()
+            colour = "white" if rates[y][x] > DARK else "black"
+            weight = "normal" if cell.is_own else "bold"
             axes.text(x, y, text, ha="center", va="center", fontsize=8, color=colour, weight=weight)
-    axes.set_xticks(range(len(columns)), [_shown(name) for name in columns], parse_math=False)
-    axes.set_yticks(range(len(rows)), [_shown(name) for name in rows], parse_math=False)
+    axes.set_xticks(range(len(columns)), [_short(name) for name in columns], parse_math=False)
+    axes.set_yticks(range(len(rows)), [_short(name) for name in rows], parse_math=False)
     axes.set(xlabel="judge", ylabel="samples of")
     axes.set_title("Share called real (FP); bold: cross-testing", fontsize=10)
     figure: Figure = axes.figure
@@ -70,18 +61,18 @@ def plot_histograms(result: Result, judge: str | None = None) -> Figure:
     Raises:
         UsageError: no such judge, or several to choose from.
     """
-    judge = chosen_judge(result.document, judge)
+    judge = chosen_judge(result, judge)
     axes = _axes(width=6.0, height=3.8)
-    for line in histogram_lines(result.document, judge):
+    for line in histogram_lines(result, judge):
         xs, ys = zip(*line.points, strict=True)
         if line.style is None:
             axes.fill_between(xs, ys, color=GREY, alpha=0.3, linewidth=0)
         axes.plot(xs, ys, label=_label(line), **_style(line))
-    tau = threshold(result.document, judge)
+    tau = threshold(result, judge)
     if tau is not None:
         axes.axvline(tau, color="black", linewidth=1.2, label=f"τ = {tau:g}")
     axes.set(xlabel="score, high means real", ylabel="share of samples in a bin", ylim=(0, None))
-    return _finished(axes, judge)
+    return _with_legend(axes, judge)
 
 
 def plot_roc(result: Result, judge: str | None = None) -> Figure:
@@ -93,30 +84,32 @@ def plot_roc(result: Result, judge: str | None = None) -> Figure:
     Raises:
         UsageError: no such judge, or several to choose from.
     """
-    judge = chosen_judge(result.document, judge)
+    judge = chosen_judge(result, judge)
     axes = _axes(width=4.6, height=4.6)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
-    found = cells(result.document)
-    for line in roc_lines(result.document, judge):
+    for line in roc_lines(result, judge):
         xs, ys = zip(*line.points, strict=True)
-        auc = found[judge, line.label]["auc"]
-        area = words.DASH if auc is None else words.number(auc["value"])
+        area = formatting.figure(result.cells[judge, line.label].auc)
         number = line.style or 0
         axes.plot(
             xs, ys, label=f"{_label(line)}, AUC {area}", marker=MARKERS[number % len(MARKERS)],
             markevery=(3 * number + 5, 20), markersize=4, **_style(line),
         )  # fmt: skip
     axes.set(xlabel="FPR", ylabel="TPR", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    return _finished(axes, judge)
+    return _with_legend(axes, judge)
 
 
 def pictures(result: Result, file_format: str) -> dict[str, bytes]:
     """All pictures of a result by file name, safe for any name of a judge; format `png` or `svg`."""
     figures: dict[str, Figure] = {"matrix": plot_matrix(result)}
-    for number, judge in enumerate(judges(result.document), start=1):
+    for number, judge in enumerate(result.judges, start=1):
         figures[f"histograms-{number:02d}-{slug(judge)}"] = plot_histograms(result, judge)
         figures[f"roc-{number:02d}-{slug(judge)}"] = plot_roc(result, judge)
     return {f"{name}.{file_format}": _saved(figure, file_format) for name, figure in figures.items()}
+
+
+def _rate(figure: Proportion | Missing) -> float:
+    return math.nan if isinstance(figure, Missing) else figure.rate
 
 
 def _saved(figure: Figure, file_format: str) -> bytes:
@@ -152,18 +145,18 @@ def _style(line: Line) -> dict[str, Any]:
 
 
 def _label(line: Line) -> str:
-    return REAL if line.style is None else _shown(line.label) + (" (own)" if line.own else "")
+    return formatting.REAL if line.style is None else _short(line.label) + (" (own)" if line.own else "")
 
 
-def _shown(name: str) -> str:
+def _short(name: str) -> str:
     """A name short enough for a picture, on one line."""
-    line = " ".join(words.clean(name).split())
+    line = " ".join(formatting.clean(name).split())
     line = line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"
     return f" {line}" if line.startswith("_") else line  # a legend leaves out what begins with "_"
 
 
-def _finished(axes: Any, judge: str) -> Figure:
-    axes.set_title(f"Judge {_shown(judge)}", fontsize=10, parse_math=False)
+def _with_legend(axes: Any, judge: str) -> Figure:
+    axes.set_title(f"Judge {_short(judge)}", fontsize=10, parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
     legend = axes.legend(fontsize=8, frameon=False)
     for text in legend.get_texts():

@@ -5,23 +5,23 @@ Lengths are units of the view box; y points down, as in SVG.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
+from gancross.evaluator.result.types import Result
 from gancross.report.charts.chart_data import (
     Line,
-    Plain,
     Point,
     histogram_lines,
-    judges,
     roc_lines,
     threshold,
     ticks,
     tpr_at,
 )
-from gancross.report.text.formatting import DASH, number
+from gancross.report.formatting import figure, number
+
+Scale = Callable[[float], float]
 
 WIDTH, HEIGHT = 400, 286
 LEFT, RIGHT, TOP, BOTTOM = 48, 390, 40, 246
@@ -89,16 +89,16 @@ class Chart:
     rows: list[list[str]]
 
 
-def histogram(document: Plain, judge: str) -> Chart:
+def histogram_chart(result: Result, judge: str) -> Chart:
     """A judge's scores of the test data and of every generator's samples, with τ."""
-    lines = histogram_lines(document, judge)
-    edges: list[float] = document["histograms"][judge]["edges"]
+    lines = histogram_lines(result, judge)
+    histogram = result.histograms[judge]
+    edges = histogram.edges
     top = max(y for line in lines for _, y in line.points) * 1.06 or 1.0
     x, y = _scale(edges[0], edges[-1], LEFT, RIGHT), _scale(0.0, top, BOTTOM, TOP)
     strokes = [_stroke(line, x, y, [max(line.points, key=lambda point: point[1])]) for line in lines]
-    tau = threshold(document, judge)
-    histogram = document["histograms"][judge]
-    counts = [histogram["real"], *(histogram["generators"][line.label] for line in lines[1:])]
+    tau = threshold(result, judge)
+    counts = [histogram.real, *(histogram.generators[line.label] for line in lines[1:])]
     rows = [
         [f"{number(low, 3)} to {number(high, 3)}", *(f"{column[i]:,}" for column in counts)]
         for i, (low, high) in enumerate(pairwise(edges))
@@ -114,12 +114,11 @@ def histogram(document: Plain, judge: str) -> Chart:
     )  # fmt: skip
 
 
-def roc(document: Plain, judge: str) -> Chart:
+def roc_chart(result: Result, judge: str) -> Chart:
     """A judge's ROC curves, test data against every generator's samples."""
-    lines = roc_lines(document, judge)
+    lines = roc_lines(result, judge)
     x, y = _scale(0.0, 1.0, LEFT, RIGHT), _scale(0.0, 1.0, BOTTOM, TOP)
-    aucs = {cell["generator"]: cell["auc"] for cell in document["cross"] if cell["judge"] == judge}
-    notes = {name: DASH if auc is None else number(auc["value"]) for name, auc in aucs.items()}
+    notes = {name: figure(result.cells[judge, name].auc) for name in result.names}
     strokes = []
     for line in lines:
         fprs = [fpr + ROC_MOVE * ((line.style or 0) % len(MARKERS)) for fpr in ROC_MARKS]
@@ -138,19 +137,19 @@ def roc(document: Plain, judge: str) -> Chart:
     )  # fmt: skip
 
 
-def charts(document: Plain) -> dict[str, list[Chart]]:
+def charts(result: Result) -> dict[str, list[Chart]]:
     """All pictures of a result, by kind."""
     return {
-        "histograms": [histogram(document, judge) for judge in judges(document)],
-        "roc": [roc(document, judge) for judge in judges(document)],
+        "histograms": [histogram_chart(result, judge) for judge in result.judges],
+        "roc": [roc_chart(result, judge) for judge in result.judges],
     }
 
 
-def _scale(low: float, high: float, start: float, end: float) -> Any:
+def _scale(low: float, high: float, start: float, end: float) -> Scale:
     return lambda value: round(start + (value - low) / (high - low) * (end - start), 2)
 
 
-def _stroke(line: Line, x: Any, y: Any, marks: Sequence[Point], *, note: str = "") -> Stroke:
+def _stroke(line: Line, x: Scale, y: Scale, marks: Sequence[Point], *, note: str = "") -> Stroke:
     style = line.style or 0
     dash = "" if line.style is None or line.own else DASHES[(style + style // COLOURS) % len(DASHES)]
     points = [(x(a), y(b)) for a, b in line.points]
@@ -174,7 +173,7 @@ def _path(points: Sequence[Point]) -> str:
     return "".join(parts)
 
 
-def _rule(tau: float | None, edges: Sequence[float], x: Any) -> Rule | None:
+def _rule(tau: float | None, edges: Sequence[float], x: Scale) -> Rule | None:
     if tau is None:
         return None
     text = f"τ = {number(tau, 3) if tau % 1 else f'{tau:g}'}"

@@ -9,7 +9,7 @@ import torch
 
 from gancross.data import mixture
 from gancross.errors import UsageError, unknown_name
-from gancross.pictures import tiled
+from gancross.pictures import grid_pixels
 from gancross.random_streams import Stream
 from gancross.report.paper_figures.labels import (
     architecture,
@@ -152,7 +152,7 @@ def large_grid(request: Request) -> Sheet:
     samples = request.samples(run, step, LARGE_GRID)
     request.advance(1, 1)
     label = run.label or f"{architecture(run.recipe)}, {regularization(run.recipe)}"
-    grid = tiled(samples, columns=LARGE_COLUMNS)
+    grid = grid_pixels(samples, columns=LARGE_COLUMNS)
     return Sheet(
         title=f"{_heading(request)}: {label}",
         note=_grids_note(request.runs, step, len(samples)),
@@ -183,7 +183,7 @@ def by_noise(request: Request) -> Sheet:
             cell = cells.get((kind, ratio))
             panels.append(None)
             if cell is not None:
-                drawing = tiled(request.samples(cell, step, IMAGES))
+                drawing = grid_pixels(request.samples(cell, step, IMAGES))
                 panels[-1] = Panel(label=cell.label or f"NSR {ratio}", drawing=drawing)
                 done += 1
                 request.advance(done, len(cells))
@@ -220,7 +220,7 @@ def _side_by_side(
     (step,) = common_steps(runs, _single_step(request), most=1)
     panels: list[Panel] = []
     for run, label in zip(runs, labels(runs, describe), strict=True):
-        panels.append(Panel(label=label, drawing=tiled(request.samples(run, step, IMAGES))))
+        panels.append(Panel(label=label, drawing=grid_pixels(request.samples(run, step, IMAGES))))
         request.advance(len(panels), len(runs))
     return Sheet(
         title=f"{_heading(request)}: {topic}",

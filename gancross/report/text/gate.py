@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -25,18 +25,16 @@ COLUMNS = ("metric", "old", "new", "change", "interval", "decision")
 def gate_table(gate: Gate) -> RenderableType:
     """Old, new, difference, interval and decision of every comparison, then what the gate speaks about."""
     parts: list[RenderableType] = [Text("Gate: result against baseline", style="bold")]
-    for name in dict.fromkeys(one.name for one in gate.comparisons):
-        compared = [one for one in gate.comparisons if one.name == name]
+    for name in dict.fromkeys(change.name for change in gate.comparisons):
+        changes = [change for change in gate.comparisons if change.name == name]
         runs = (
-            ""
-            if gate.unit == "checkpoint"
-            else f", {compared[0].runs[0]} runs then, {compared[0].runs[1]} now"
+            "" if gate.unit == "checkpoint" else f", {changes[0].runs[0]} runs then, {changes[0].runs[1]} now"
         )
         table = Table(box=None, padding=(0, 1, 0, 0))
         for column in COLUMNS:
             table.add_column(column, justify="left" if column in ("metric", "decision") else "right")
-        for one in compared:
-            table.add_row(*cells(one), style=STYLES.get(one.decision, ""))
+        for change in changes:
+            table.add_row(*cells(change), style=STYLES.get(change.decision, ""))
         parts += ["", Text(f"{gate.unit} {name}{runs}"), Padding(table, (0, 0, 0, 2))]
     return Group(*parts, "", Text(SPEAKS[gate.unit]), Text(conclusion(gate), style="bold"))
 
@@ -49,29 +47,28 @@ def conclusion(gate: Gate) -> str:
     return f"Gate passed: none of {len(gate.comparisons)} figures became worse beyond noise and tolerance."
 
 
-def cells(one: Comparison) -> list[str]:
+def cells(change: Comparison) -> list[str]:
     """The columns of a comparison."""
-    low_high = "none" if one.interval is None else f"[{one.interval[0]:+.3g}, {one.interval[1]:+.3g}]"
-    arrow = "↑" if METRICS[one.metric].higher_is_better else "↓"
-    allowed = f" (allowed {one.tolerance:g})" if one.tolerance else ""
+    low_high = (
+        "none" if change.interval is None else f"[{change.interval[0]:+.3g}, {change.interval[1]:+.3g}]"
+    )
+    arrow = "↑" if METRICS[change.metric].higher_is_better else "↓"
+    allowed = f" (allowed {change.tolerance:g})" if change.tolerance else ""
     return [
-        f"{one.metric} {arrow}", f"{one.old:.4g}", f"{one.new:.4g}", f"{one.difference:+.3g}", low_high,
-        f"{one.decision}{allowed}",
+        f"{change.metric} {arrow}", f"{change.old:.4g}", f"{change.new:.4g}", f"{change.difference:+.3g}",
+        low_high, f"{change.decision}{allowed}",
     ]  # fmt: skip
 
 
-def gate_document(gate: Gate) -> dict[str, Any]:
-    """The comparisons as plain values."""
-    return {
-        "format": "gancross.gate/1",
-        "unit": gate.unit,
-        "passed": not gate.regressions,
-        "comparisons": [
-            {
-                "name": one.name, "metric": one.metric, "old": one.old, "new": one.new,
-                "difference": one.difference, "interval": one.interval and list(one.interval),
-                "runs": list(one.runs), "tolerance": one.tolerance, "decision": one.decision,
-            }
-            for one in gate.comparisons
-        ],
-    }  # fmt: skip
+def gate_json(gate: Gate) -> str:
+    """The comparisons as JSON."""
+    comparisons = [
+        {
+            "name": change.name, "metric": change.metric, "old": change.old, "new": change.new,
+            "difference": change.difference, "interval": change.interval, "runs": change.runs,
+            "tolerance": change.tolerance, "decision": change.decision,
+        }
+        for change in gate.comparisons
+    ]  # fmt: skip
+    head = {"format": "gancross.gate/1", "unit": gate.unit, "passed": not gate.regressions}
+    return json.dumps({**head, "comparisons": comparisons}, indent=2, ensure_ascii=False)

@@ -16,20 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from xml.etree import ElementTree
 
-from gancross.evaluator.result.result import Result
-from gancross.report.charts.chart_data import cells, judges
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.result.types import Result
+from gancross.report import formatting
 from gancross.report.command import command
-from gancross.report.text import formatting as words
-
-Plain = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One test case; `detail` is the reason of a failure or of a skipped case, else what was found."""
+    """One test case; `detail` is the reason of a failure or of a skipped case, else the figures."""
 
     group: str
     name: str
@@ -39,101 +37,95 @@ class Case:
 
 def junit_report(result: Result) -> str:
     """The checks of a result as the text of an XML file, one test suite."""
-    document = result.document
-    found = list(cases(document))
+    suite_cases = list(cases(result))
     counts = {
-        "tests": len(found),
-        "failures": sum(case.outcome == "failure" for case in found),
+        "tests": len(suite_cases),
+        "failures": sum(case.outcome == "failure" for case in suite_cases),
         "errors": 0,
-        "skipped": sum(case.outcome == "skipped" for case in found),
+        "skipped": sum(case.outcome == "skipped" for case in suite_cases),
     }
-    provenance = document["provenance"]
-    seconds, started = provenance.get("seconds"), provenance.get("started")
-    time = f"{seconds:.3f}" if isinstance(seconds, int | float) else "0"
+    seconds, started = result.provenance.seconds, result.provenance.started
+    time = "0" if seconds is None else f"{seconds:.3f}"
     numbers = {key: str(count) for key, count in counts.items()} | {"time": time}
     root = ElementTree.Element("testsuites", {"name": "gancross", **numbers})
-    stamp = {"timestamp": words.clean(started)} if isinstance(started, str) else {}
+    stamp = {} if started is None else {"timestamp": formatting.clean(started)}
     suite = ElementTree.SubElement(root, "testsuite", {"name": "gancross.crosstest", **numbers, **stamp})
     properties = ElementTree.SubElement(suite, "properties")
-    for name, value in facts(document):
-        pair = {"name": words.clean(name), "value": words.clean(value)}
+    for name, value in facts(result):
+        pair = {"name": formatting.clean(name), "value": formatting.clean(value)}
         ElementTree.SubElement(properties, "property", pair)
-    for case in found:
+    for case in suite_cases:
         _add(suite, case)
-    ElementTree.SubElement(suite, "system-out").text = words.clean("\n".join(document["flags"]))
+    ElementTree.SubElement(suite, "system-out").text = formatting.clean("\n".join(result.flags))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def cases(document: Plain) -> Iterator[Case]:
+def cases(result: Result) -> Iterator[Case]:
     """The checks, see the head of this file."""
-    for pair in document["pairs"]:
-        for rule, title in words.RULES.items():
-            verdict = pair[rule]
+    for pair in result.pairs:
+        for title, verdict in formatting.verdicts(pair):
             yield Case(
-                group="verdict", name=f"{title}: {pair['a']} against {pair['b']}",
-                outcome="passed" if verdict["winner"] is not None else "skipped",
-                detail=f"{words.outcome(verdict)}: {verdict['reason']}",
+                group="verdict", name=f"{title}: {pair.a} against {pair.b}",
+                outcome="passed" if verdict.winner is not None else "skipped",
+                detail=f"{formatting.outcome(verdict)}: {verdict.reason}",
             )  # fmt: skip
-    for judge in judges(document):
-        yield _blind(document, judge)
-        yield _constant(document, judge)
-        yield _modes(document["batch_norm"][judge], judge)
-    for contestant in document["confusion"]:
-        yield _complete(document, contestant)
+    for judge in result.judges:
+        yield _blind(result, judge)
+        yield _constant(result, judge)
+        yield _modes(result, judge)
+    for name in result.names:
+        yield _complete(result, name)
 
 
-def facts(document: Plain) -> list[tuple[str, str]]:
+def facts(result: Result) -> list[tuple[str, str]]:
     """The protocol, who took part, and the command, as properties."""
-    protocol = document["protocol"]
-    found = [(f"data.{key}", words.plain(value)) for key, value in protocol["data"].items()]
-    found += [(key, words.plain(value)) for key, value in protocol.items() if key != "data"]
-    for one in document["contestants"]:
-        found.append((f"contestant.{one['name']}.sha256", words.plain(one["sha256"])))
-    return [*found, ("command", command(document))]
+    entries = [(f"data.{key}", text) for key, text in formatting.facts(result.protocol.data)]
+    entries += formatting.protocol_facts(result)
+    for contestant in result.contestants:
+        entries.append((f"contestant.{contestant.name}.sha256", formatting.plain(contestant.sha256)))
+    return [*entries, ("command", command(result))]
 
 
-def _blind(document: Plain, judge: str) -> Case:
+def _blind(result: Result, judge: str) -> Case:
     name = f"'{judge}' is not blind"
-    if document["controls"] is None:
-        return _skipped("judge", name, document.get("controls_reason", "no controls"))
-    control = document["controls"]["judges"][judge]
-    if control["blind"] is None:
-        return _skipped("judge", name, control.get("noise_reason", "uniform noise was not judged"))
-    detail = f"calls {words.rate(control['noise'])} of uniform noise real"
-    return Case(group="judge", name=name, outcome="failure" if control["blind"] else "passed", detail=detail)
+    if isinstance(result.controls, Missing):
+        return _skipped("judge", name, result.controls.reason)
+    rates = result.controls.judges[judge]
+    if isinstance(rates.noise, Missing) or rates.blind is None:
+        reason = rates.noise.reason if isinstance(rates.noise, Missing) else "uniform noise was not judged"
+        return _skipped("judge", name, reason)
+    detail = f"calls {formatting.figure(rates.noise)} of uniform noise real"
+    return Case(group="judge", name=name, outcome="failure" if rates.blind else "passed", detail=detail)
 
 
-def _constant(document: Plain, judge: str) -> Case:
+def _constant(result: Result, judge: str) -> Case:
     name = f"'{judge}' gives more than one answer"
-    entry = document["confusion"][judge]
-    if entry["fn"] is None:
-        return _skipped("judge", name, entry.get("fn_reason", "no decisions"))
-    rates = {1 - entry["fn"]["rate"]}
-    rates |= {cell["fp"]["rate"] for cell in document["cross"] if cell["judge"] == judge and cell["fp"]}
+    matrix = result.confusion[judge]
+    if isinstance(matrix, Missing):
+        return _skipped("judge", name, matrix.reason)
+    cells = [cell.fp for cell in result.cross if cell.judge == judge]
+    rates = {1 - matrix.fn.rate, *(fp.rate for fp in cells if not isinstance(fp, Missing))}
     constant = rates in ({0.0}, {1.0})
     detail = f"calls everything {'real' if rates == {1.0} else 'fake'}" if constant else "decides"
     return Case(group="judge", name=name, outcome="failure" if constant else "passed", detail=detail)
 
 
-def _modes(entry: Plain, judge: str) -> Case:
+def _modes(result: Result, judge: str) -> Case:
     name = f"batch-norm modes of '{judge}' agree"
-    if entry["modes"] is None:
-        return _skipped("judge", name, entry.get("modes_reason", "not compared"))
-    detail = f"a rate moves by {entry['largest_move']:.4f} between running averages and batch statistics"
-    return Case(group="judge", name=name, outcome="failure" if entry["flagged"] else "passed", detail=detail)
+    moves = result.batch_norm[judge]
+    if isinstance(moves, Missing):
+        return _skipped("judge", name, moves.reason)
+    detail = f"a rate moves by {moves.largest_move:.4f} between running averages and batch statistics"
+    return Case(group="judge", name=name, outcome="failure" if moves.flagged else "passed", detail=detail)
 
 
-def _complete(document: Plain, name: str) -> Case:
-    asked = document["protocol"]["num_fake"]
-    found = cells(document)
-    judge = judges(document)[0]
-    n = sum(document["histograms"][judge]["generators"][name])
-    rate = found[judge, name]["fp"]
-    n = n if rate is None else rate["n"]
+def _complete(result: Result, name: str) -> Case:
+    wanted, judge = result.protocol.options.num_samples, result.judges[0]
+    n = sum(result.histograms[judge].generators[name])
     return Case(
         group="samples", name=f"all samples of '{name}' were there",
-        outcome="passed" if n >= asked else "failure", detail=f"{n:,} of {asked:,} samples",
+        outcome="passed" if n >= wanted else "failure", detail=f"{n:,} of {wanted:,} samples",
     )  # fmt: skip
 
 
@@ -142,9 +134,9 @@ def _skipped(group: str, name: str, reason: str) -> Case:
 
 
 def _add(suite: ElementTree.Element, case: Case) -> None:
-    attributes = {"classname": f"gancross.{case.group}", "name": words.clean(case.name), "time": "0"}
+    attributes = {"classname": f"gancross.{case.group}", "name": formatting.clean(case.name), "time": "0"}
     element = ElementTree.SubElement(suite, "testcase", attributes)
-    detail = words.clean(case.detail)
+    detail = formatting.clean(case.detail)
     if case.outcome == "passed":
         ElementTree.SubElement(element, "system-out").text = detail
         return

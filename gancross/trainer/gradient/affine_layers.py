@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from gancross.errors import UsageError
-from gancross.models.image_convolutions import enlarged, helps
+from gancross.models.image_convolutions import conv_transpose, fast_path_applies
 from gancross.models.layers import Scale
 
 aten = torch.ops.aten
@@ -83,10 +83,10 @@ class ImageConvolution(Convolution):
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         even = not (self._h.shape[-1] % 2 or self._h.shape[-2] % 2)
-        if not even or not helps(g, self._layer.in_channels):
+        if not even or not fast_path_applies(g, self._layer.in_channels):
             return super().backward(g)
         self._g = g
-        return enlarged(g, self._layer.weight)
+        return conv_transpose(g, self._layer.weight)
 
 
 class Linear(AffineLayer):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gancross.checkpoint import file as checkpoint
-from gancross.checkpoint.file import Checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.errors import ResourceError, UsageError, printable
 from gancross.machine.files import read_bytes, unfinished, write_atomically
 from gancross.trainer.recipes.recipe import Recipe

@@ -38,7 +38,7 @@ def write_log(
                 f"{folder.root}: diverged: {name} is {value} at step {step}; the last good checkpoint"
                 " is kept. Try a lower learning_rate or a larger gamma"
             )
-    if not run.processes.first:
+    if not run.processes.is_rank_zero:
         return figures
     samples = generated_samples(run, "monitor", MONITORED)
     figures["spread"] = float(spread(to_network(samples, DATA_RANGE))) / max(figures.pop("spread_real"), TINY)

@@ -8,7 +8,8 @@ from itertools import count
 from pathlib import Path
 
 from gancross.checkpoint import file as checkpoint
-from gancross.checkpoint.file import FORMAT, LARGEST_FILE, Checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
+from gancross.checkpoint.file import FORMAT, LARGEST_FILE
 from gancross.errors import CheckpointError, ResourceError
 from gancross.machine.files import read_bytes, write_atomically
 from gancross.trainer.run.step_files import CHECKPOINTS, numbered_checkpoints

@@ -87,4 +87,6 @@ def _ending(error: BaseException) -> str:
         return "interrupted" if error.signal_number == signal.SIGINT else "preempted"
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
-    return "diverged" if isinstance(error, DivergenceError) else "failed"
+    # The error may be another process's, which has only its exit code in common with it.
+    diverged = getattr(error, "exit_code", None) == DivergenceError.exit_code
+    return "diverged" if diverged else "failed"

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gancross.evaluator.result.result import Result
 
 from gancross.checkpoint.file import load_contestant
 from gancross.cli.gate import tolerance
 from gancross.cli.main import main
 from gancross.errors import UsageError
 from gancross.evaluator.crosstest import crosstest
+from gancross.evaluator.estimates import Proportion
 from gancross.evaluator.gate.comparison import gate
 from gancross.evaluator.gate.figures import METRICS
-from gancross.evaluator.result.result import Result
-from gancross.evaluator.statistics.confusion import Share
 from gancross.evaluator.statistics.proportions import difference, wilson_interval
 
 Plain = dict[str, Any]
@@ -86,7 +86,7 @@ def test_every_metric_has_one_direction(two: Plain) -> None:
 def test_one_rate_alone_has_newcombes_interval(two: Plain) -> None:
     name = two["contestants"][0]["name"]
     old = two["confusion"][name]["fn"]
-    share = Share(count=300, n=596)
+    share = Proportion(count=300, n=596)
     fresh = changed(
         two, f"confusion/{name}/fn", old | {"count": 300, "rate": share.rate, "ci95": wilson_interval(share)}
     )
@@ -94,7 +94,7 @@ def test_one_rate_alone_has_newcombes_interval(two: Plain) -> None:
     only_one["contestants"] = only_one["contestants"][:1]
     fresh.document["contestants"] = fresh.document["contestants"][:1]
     (found,) = gate(fresh, Result(only_one), tolerances={"fn": 0.0}).comparisons
-    expected = difference(share, Share(count=old["count"], n=old["n"]))
+    expected = difference(share, Proportion(count=old["count"], n=old["n"]))
     assert found.interval == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 

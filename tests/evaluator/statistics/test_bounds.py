@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
+from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.statistics.bounds import (
     generalisation_gap,
     jensen_shannon_bound,
@@ -17,8 +18,6 @@ from gancross.evaluator.statistics.bounds import (
     total_variation_bound,
     transfer_gap,
 )
-from gancross.evaluator.statistics.confusion import Share
-from gancross.evaluator.statistics.proportions import Estimate, Unavailable
 
 # f*(t) and g_f(v) of Nowozin et al. 2016, written anew, for the derivative by autograd.
 F_GANS = {
@@ -59,7 +58,7 @@ def test_the_best_judge_reaches_both_divergences_and_no_judge_exceeds_them():
     for scale in (0.3, 5.0):
         worse = jensen_shannon_bound(real=scale * real, fake=scale * fake, score_kind="logit")
         assert worse.high < divergence
-    shares = [Share(count=int(count), n=40_000) for count in ((real <= 0).sum(), (fake > 0).sum())]
+    shares = [Proportion(count=int(count), n=40_000) for count in ((real <= 0).sum(), (fake > 0).sum())]
     variation = total_variation_bound(fn=shares[0], fp=shares[1])
     assert variation.low <= 1 - 2 * norm.cdf(-1) <= variation.high
 
@@ -68,15 +67,13 @@ def test_a_judge_that_knows_nothing_proves_nothing():
     blank = jensen_shannon_bound(real=np.zeros(50), fake=np.zeros(60), score_kind="logit")
     assert blank.value == pytest.approx(0, abs=1e-15)
     assert blank.low <= 0
-    always_real = total_variation_bound(fn=Share(count=0, n=100), fp=Share(count=100, n=100))
+    always_real = total_variation_bound(fn=Proportion(count=0, n=100), fp=Proportion(count=100, n=100))
     assert always_real.value == 0
     assert always_real.low < 0
 
 
 def test_critics_have_no_log_ratio():
-    assert isinstance(
-        jensen_shannon_bound(real=np.ones(3), fake=np.ones(3), score_kind="critic"), Unavailable
-    )
+    assert isinstance(jensen_shannon_bound(real=np.ones(3), fake=np.ones(3), score_kind="critic"), Missing)
 
 
 def test_pearson_scores_below_its_pole_cost_a_bound_only_on_reals():
@@ -84,12 +81,12 @@ def test_pearson_scores_below_its_pole_cost_a_bound_only_on_reals():
     kept = jensen_shannon_bound(real=inside, fake=beyond, score_kind="f-gan:pearson")
     assert isinstance(kept, Estimate)
     lost = jensen_shannon_bound(real=beyond, fake=inside, score_kind="f-gan:pearson")
-    assert isinstance(lost, Unavailable)
+    assert isinstance(lost, Missing)
     assert lost.reason.startswith("2 test samples")
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
 def test_gaps_have_the_sign_that_their_names_promise(k, m):
-    low, high = Share(count=min(k, m), n=50), Share(count=max(k, m), n=50)
+    low, high = Proportion(count=min(k, m), n=50), Proportion(count=max(k, m), n=50)
     assert transfer_gap(cross_fp=high, own_fp=low).value >= 0
     assert generalisation_gap(train_fn=low, test_fn=high).value >= 0

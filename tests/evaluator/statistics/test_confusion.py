@@ -11,24 +11,22 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy.stats import norm
 
+from gancross.evaluator.estimates import Proportion
 from gancross.evaluator.statistics.auc import auc
-from gancross.evaluator.statistics.confusion import (
-    Confusion,
-    Share,
-    false_negatives,
-    false_positives,
-    paper_rate,
-)
+from gancross.evaluator.statistics.confusion import Confusion, false_negatives, false_positives, paper_rate
 from gancross.evaluator.statistics.proportions import wilson_interval
 from gancross.evaluator.verdict.paper import Standing, paper_verdict
 from gancross.report.text.console import confusion_table
 
 # Roth et al. 2017, §5.5, as counts of 10,000 test images and 10,000 generated ones.
 PAPER = {
-    "regularized": Confusion(fn=Share(count=312, n=10_000), fp=Share(count=2, n=10_000)),
-    "unregularized": Confusion(fn=Share(count=0, n=10_000), fp=Share(count=13, n=10_000)),
+    "regularized": Confusion(fn=Proportion(count=312, n=10_000), fp=Proportion(count=2, n=10_000)),
+    "unregularized": Confusion(fn=Proportion(count=0, n=10_000), fp=Proportion(count=13, n=10_000)),
 }
-PAPER_CROSS = {"regularized": Share(count=0, n=10_000), "unregularized": Share(count=10_000, n=10_000)}
+PAPER_CROSS = {
+    "regularized": Proportion(count=0, n=10_000),
+    "unregularized": Proportion(count=10_000, n=10_000),
+}
 
 
 def test_the_papers_tables_print_as_in_the_paper() -> None:
@@ -78,16 +76,16 @@ def test_the_papers_verdict_is_the_papers() -> None:
     ],
 )
 def test_what_the_papers_rule_says(first: int, second: int, winner: str | None, part: str) -> None:
-    fn = Share(count=10, n=1000)
+    fn = Proportion(count=10, n=1000)
     verdict = paper_verdict(
-        Standing(name="a", cross_fp=Share(count=first, n=1000), fn=fn),
-        Standing(name="b", cross_fp=Share(count=second, n=1000), fn=fn),
+        Standing(name="a", cross_fp=Proportion(count=first, n=1000), fn=fn),
+        Standing(name="b", cross_fp=Proportion(count=second, n=1000), fn=fn),
     )
     assert verdict.winner == winner and part in verdict.reason
 
 
 def test_without_a_threshold_there_is_no_winner() -> None:
-    side = Standing(name="a", cross_fp=Share(count=1, n=2), fn=Share(count=0, n=2))
+    side = Standing(name="a", cross_fp=Proportion(count=1, n=2), fn=Proportion(count=0, n=2))
     verdict = paper_verdict(side, Standing(name="critic", cross_fp=None, fn=None))
     assert verdict.winner is None and "'critic' makes no decisions" in verdict.reason
 
@@ -95,8 +93,8 @@ def test_without_a_threshold_there_is_no_winner() -> None:
 @given(st.integers(1, 500), st.integers(1, 500), st.data())
 def test_every_column_of_rates_sums_to_one(reals: int, fakes: int, data: st.DataObject) -> None:
     table = Confusion(
-        fn=Share(count=data.draw(st.integers(0, reals)), n=reals),
-        fp=Share(count=data.draw(st.integers(0, fakes)), n=fakes),
+        fn=Proportion(count=data.draw(st.integers(0, reals)), n=reals),
+        fp=Proportion(count=data.draw(st.integers(0, fakes)), n=fakes),
     )
     assert np.allclose(np.sum(table.rates(), axis=0), 1)
     assert np.array_equal(np.sum(table.counts(), axis=0), [reals, fakes])
@@ -118,13 +116,13 @@ def test_rates_print_as_in_the_paper(rate: float, printed: str) -> None:
 def test_impossible_shares_are_refused() -> None:
     for count, n in ((-1, 2), (3, 2), (0, 0)):
         with pytest.raises(ValueError, match="no share"):
-            Share(count=count, n=n)
+            Proportion(count=count, n=n)
 
 
 @given(st.integers(1, 2000), st.data())
 def test_wilson_solves_the_score_equation(n: int, data: st.DataObject) -> None:
     """Its ends are where |p̂ − p| = z √(p(1−p)/n), the definition."""
-    share = Share(count=data.draw(st.integers(0, n)), n=n)
+    share = Proportion(count=data.draw(st.integers(0, n)), n=n)
     for end in wilson_interval(share):
         z = norm.ppf(0.975)
         assert abs(abs(share.rate - end) - z * np.sqrt(max(end * (1 - end), 0) / n)) < 1e-9

@@ -12,10 +12,10 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks import simulations
+from gancross.evaluator.estimates import Proportion, Z
 from gancross.evaluator.statistics.auc import auc, auc_difference, auc_interval
-from gancross.evaluator.statistics.confusion import PairedDecisions, Share, paired_false_negatives
+from gancross.evaluator.statistics.confusion import PairedDecisions, paired_false_negatives
 from gancross.evaluator.statistics.proportions import (
-    Z,
     difference,
     fisher_p,
     holm,
@@ -31,7 +31,7 @@ few_scores = st.lists(st.integers(-3, 3).map(float), min_size=2, max_size=12).ma
 @st.composite
 def shares(draw, largest=60):
     n = draw(st.integers(1, largest))
-    return Share(count=draw(st.integers(0, n)), n=n)
+    return Proportion(count=draw(st.integers(0, n)), n=n)
 
 
 @st.composite
@@ -49,7 +49,7 @@ def test_wilson_is_that_of_statsmodels(share):
 
 def test_newcombe_gives_his_published_intervals():
     # Newcombe 1998, Statistics in Medicine 17:873–890, Table II, method 10, rows (a) and (d).
-    first = difference(Share(count=56, n=70), Share(count=48, n=80))
+    first = difference(Proportion(count=56, n=70), Proportion(count=48, n=80))
     assert (first.low, first.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
     # Newcombe 1998, Statistics in Medicine 17:2635–2650, Table III, method 10.
     second = paired_difference(PairedDecisions(both=36, only_first=12, only_second=2, neither=0))
@@ -89,7 +89,7 @@ def test_fisher_is_the_sum_over_tables(a, b):
 @pytest.mark.parametrize("counts", [(100, 143), (0, 10_000), (2, 13), (9_990, 9_960), (5_000, 5_100)])
 def test_fisher_is_that_of_scipy_at_the_size_of_a_cross_test(counts):
     table = [[counts[0], 10_000 - counts[0]], [counts[1], 10_000 - counts[1]]]
-    shares = [Share(count=count, n=10_000) for count in counts]
+    shares = [Proportion(count=count, n=10_000) for count in counts]
     assert fisher_p(*shares) == pytest.approx(fisher_exact(table).pvalue, rel=1e-7, abs=1e-300)
 
 

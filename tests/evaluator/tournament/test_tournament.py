@@ -11,8 +11,7 @@ from reference import statistics as reference
 from scipy.special import expit
 
 from benchmarks import simulations
-from gancross.evaluator.statistics.confusion import Share
-from gancross.evaluator.statistics.proportions import Unavailable
+from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.tournament.bradley_terry import RIDGE, bradley_terry, method_strengths, ridge_maximum
 from gancross.evaluator.tournament.cross_table import cross_table, is_blind
 from gancross.evaluator.tournament.duality import duality_gaps
@@ -28,11 +27,11 @@ def table(fp, fn=None, *, names="abcdefghij", order=None, blind=(), silent=()):
     fn = fn or [0.05] * size
     judges = [name for name in names[:size] if name not in silent]
     share = {
-        (judge, names[i]): Share(count=round(N * fp[i][names.index(judge)]), n=N)
+        (judge, names[i]): Proportion(count=round(N * fp[i][names.index(judge)]), n=N)
         for judge in judges
         for i in range(size)
     }
-    fns = {judge: Share(count=round(N * fn[names.index(judge)]), n=N) for judge in judges}
+    fns = {judge: Proportion(count=round(N * fn[names.index(judge)]), n=N) for judge in judges}
     return cross_table(order or names[:size], fp=share, fn=fns, blind=blind)
 
 
@@ -57,8 +56,8 @@ def test_generators_are_compared_by_third_judges_only():
 
 
 def test_fooling_a_blind_judge_is_no_credit():
-    assert is_blind(Share(count=501, n=1_000))
-    assert not is_blind(Share(count=500, n=1_000))
+    assert is_blind(Proportion(count=501, n=1_000))
+    assert not is_blind(Proportion(count=500, n=1_000))
     fp = [[*row, 0.0] for row in LADDER] + [[0.2, 0.2, 0.2, 0.2, 0.2]]
     fp[2][4] = 1.0  # the weakest generator fools the blind judge e
     seeing, blind = table(fp), table(fp, blind="e")
@@ -70,8 +69,8 @@ def test_fooling_a_blind_judge_is_no_credit():
 
 def test_two_contestants_have_no_third_judge():
     pair = table([[0.1, 0.2], [0.3, 0.1]])
-    assert isinstance(generator_ranking(pair), Unavailable)
-    assert isinstance(bradley_terry(pair), Unavailable)
+    assert isinstance(generator_ranking(pair), Missing)
+    assert isinstance(bradley_terry(pair), Missing)
     assert len(discriminator_ranking(pair)) == 2
 
 
@@ -87,7 +86,7 @@ def test_contestants_without_decisions_are_judged_and_judge_nobody():
     partial = table(LADDER, silent="d")
     assert {entry.name for entry in generator_ranking(partial)} == set("abcd")
     assert {entry.name for entry in discriminator_ranking(partial)} == set("abc")
-    assert isinstance(duality_gaps(partial, seed=0)["d"], Unavailable)
+    assert isinstance(duality_gaps(partial, seed=0)["d"], Missing)
     fitted = bradley_terry(partial)
     assert (set(fitted.generators), set(fitted.discriminators)) == (set("abcd"), set("abc"))
 
@@ -143,7 +142,7 @@ def test_method_strengths_come_with_the_spread_over_runs():
     assert set(found) == {"x", "y"}
     assert all(entry.low <= entry.value <= entry.high for entry in found.values())
     single = method_strengths(several, {"run00": "x", "run05": "y"}, seed=0, resamples=9)
-    assert isinstance(single, Unavailable)
+    assert isinstance(single, Missing)
 
 
 def test_four_runs_a_side_can_make_a_claim_and_three_cannot():

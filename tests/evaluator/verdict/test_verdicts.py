@@ -8,21 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import simulations
+from gancross.evaluator.estimates import Estimate, Proportion
 from gancross.evaluator.statistics.confusion import (
     Confusion,
     PairedDecisions,
-    Share,
     false_negatives,
     false_positives,
 )
-from gancross.evaluator.statistics.proportions import Estimate
 from gancross.evaluator.verdict.pairs import Side, pair_tests
 from gancross.evaluator.verdict.paper import SCOPE, Standing, paper_verdict
 from gancross.evaluator.verdict.strict import Evidence, NormCheck, strict_steps, strict_verdict
 
 
 def of(count, n=10_000):
-    return Share(count=count, n=n)
+    return Proportion(count=count, n=n)
 
 
 REGULARIZED = Standing(name="regularized", cross_fp=of(0), fn=of(312), own_fp=of(2))

@@ -22,7 +22,7 @@ from gancross import Result, load_result
 from gancross.errors import DataError
 from gancross.report.browser.html import MOST_BYTES, SECTIONS, html_report
 from gancross.report.browser.samples import Sample, png_size, read_samples, sample_pictures, write_samples
-from gancross.report.text.formatting import clean
+from gancross.report.formatting import clean
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 

@@ -17,7 +17,7 @@ from gancross import pictures
 from gancross.checkpoint.file import load_contestant
 from gancross.errors import CheckpointError, UsageError
 from gancross.evaluator.judging.samples import canonical_samples
-from gancross.pictures import tiled
+from gancross.pictures import grid_pixels
 from gancross.report.paper_figures.labels import by_caption, by_strength, labels, regularization
 from gancross.report.paper_figures.layouts import LAYOUTS, Request, figure
 from gancross.report.paper_figures.names import FIGURES
@@ -258,7 +258,7 @@ def test_folders_that_are_no_runs(tmp_path: Path, folders: dict[str, Path]) -> N
 
 @pytest.mark.parametrize(("file_format", "begin"), [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])
 def test_files_are_what_they_are_called_and_repeat(file_format: str, begin: bytes) -> None:
-    grid = tiled(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
+    grid = grid_pixels(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
     panels = [Panel(label="$ [red] é", drawing=grid), Panel(label="x" * 300, drawing=torch.zeros(9, 3))]
     sheet = Sheet(title="a title " * 30, note="", rows=[Row(label="γ₀", panels=panels)])
     first = render(sheet, file_format)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+Images = list[list[list[list[float]]]]  # [N][C][H][W]
 
-def layer_norm(features, scale, bias, epsilon):
+
+def layer_norm(features: Images, scale: list[float], bias: list[float], epsilon: float) -> Images:
     """Nested lists [N][C][H][W]: (x − mean)/√(var + ε) over all of a sample, then channel by channel."""
     normalized = []
     for sample in features:
@@ -21,7 +23,7 @@ def layer_norm(features, scale, bias, epsilon):
     return normalized
 
 
-def gate(features):
+def gate(features: Images) -> Images:
     """Nested lists [N][2C][H][W] → [N][C][H][W]: σ of channel 2c times tanh of channel 2c+1."""
     return [
         [

@@ -86,7 +86,7 @@ def folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "images").mkdir()
     for number in range(40):
         Image.new("L", (8, 8), number).save(tmp_path / "images" / f"{number}.png")
-    monkeypatch.setattr("gancross.data.folder.MOST_IN_MEMORY", 0)
+    monkeypatch.setattr("gancross.data.folder.MAX_IMAGES_IN_MEMORY", 0)
     return f"folder:{tmp_path / 'images'}"
 
 

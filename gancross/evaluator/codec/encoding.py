@@ -1,0 +1,157 @@
+"""Figures as plain JSON values, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+from gancross.evaluator.codec.fields import JsonObject, JsonValue, Spec, alternatives, specs
+from gancross.evaluator.estimates import Estimate, Missing, Proportion
+
+NOT_RECORDED = "not measured"
+
+T = TypeVar("T")
+
+
+def encode(value: object) -> JsonValue:
+    """Plain values of a figure, a dataclass of figures, or a collection of them.
+
+    Raises:
+        TypeError: a kind of value that no record holds.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Proportion):
+        return {"count": value.count, "n": value.n, "rate": value.rate, "ci95": list(value.ci95)}
+    if isinstance(value, Estimate):
+        return {
+            "value": value.value,
+            "ci95": list(value.ci95),
+            **_object(value, without=("value", "low", "high")),
+        }
+    if dataclasses.is_dataclass(value) and not isinstance(value, Missing | type):
+        return _object(value)
+    if isinstance(value, Mapping):
+        return {str(key): encode(entry) for key, entry in value.items()}
+    if isinstance(value, Sequence):
+        return [encode(entry) for entry in value]
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def decode(kind: type[T], value: JsonValue) -> T:
+    """The inverse of `encode`, of a value that fits `schema(kind)`.
+
+    A figure that is null is `Missing`, with the reason beside it.
+    """
+    decoded: T = _decode(kind, value)
+    return decoded
+
+
+def _object(value: Any, *, without: tuple[str, ...] = ()) -> JsonObject:
+    entries: JsonObject = {}
+    for spec in specs(type(value)):
+        if spec.name not in without:
+            _put(entries if spec.how.within is None else _inner(entries, spec.how.within), spec, value)
+    return entries
+
+
+def _put(entries: JsonObject, spec: Spec, parent: object) -> None:
+    value = getattr(parent, spec.name)
+    if value is None and spec.how.absent:
+        return
+    if spec.how.inline:
+        items = value.items() if isinstance(value, Mapping) else _object(value).items()
+        for key, entry in items:
+            _put_one(entries, key, entry)
+    elif spec.how.nulls and isinstance(value, Mapping):
+        entries[spec.key] = {name: _entry(entry, spec.how.nulls) for name, entry in value.items()}
+    elif spec.how.nulls:
+        entries[spec.key] = _entry(value, spec.how.nulls)
+    else:
+        _put_one(entries, spec.key, value)
+
+
+def _put_one(entries: JsonObject, key: str, value: object) -> None:
+    if isinstance(value, Missing):
+        entries |= {key: None, f"{key}_reason": value.reason}
+    else:
+        entries[key] = encode(value)
+
+
+def _entry(value: object, nulls: tuple[str, ...]) -> JsonValue:
+    if not isinstance(value, Missing):
+        return encode(value)
+    entries: JsonObject = {}
+    for key in nulls:
+        _put_one(entries, key, value)
+    return entries
+
+
+def _inner(entries: JsonObject, name: str) -> JsonObject:
+    inner = entries.setdefault(name, {})
+    assert isinstance(inner, dict)
+    return inner
+
+
+def _decode(kind: Any, value: Any) -> Any:  # noqa: PLR0911  # one return a kind
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return _decode(arguments[0], value)
+    if len(alternatives(kind)) > 1:
+        kinds = [option for option in alternatives(kind) if option not in (Missing, type(None))]
+        return None if value is None else _decode(kinds[0], value) if len(kinds) == 1 else value
+    if origin is tuple:
+        members = arguments if arguments[-1] is not Ellipsis else (arguments[0],) * len(value)
+        return tuple(_decode(member, entry) for member, entry in zip(members, value, strict=True))
+    if origin in (list, Sequence):
+        return [_decode(arguments[0], entry) for entry in value]
+    if origin in (Mapping, dict):
+        return {key: _decode(arguments[1], entry) for key, entry in value.items()}
+    if origin is Literal or not dataclasses.is_dataclass(kind):
+        return float(value) if kind is float else value
+    if kind is Proportion:
+        return Proportion(count=value["count"], n=value["n"])
+    whole = typing.cast(type[Any], kind)
+    ends = dict(zip(("low", "high"), value["ci95"], strict=True)) if issubclass(whole, Estimate) else {}
+    return whole(**_fields(whole, value, without=tuple(ends)), **ends)
+
+
+def _fields(kind: type[Any], entries: Mapping[str, Any], *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        spec.name: _field(kind, spec, entries if spec.how.within is None else entries[spec.how.within])
+        for spec in specs(kind)
+        if spec.name not in without
+    }
+
+
+def _field(kind: type[Any], spec: Spec, entries: Mapping[str, Any]) -> Any:
+    if spec.how.inline:
+        if dataclasses.is_dataclass(spec.kind):
+            return _decode(spec.kind, entries)
+        known = {other.key for other in specs(kind) if not other.how.inline}
+        names = [key for key in entries if key not in known and not key.endswith("_reason")]
+        return {name: _member(entries, name, typing.get_args(spec.kind)[1]) for name in names}
+    value = entries.get(spec.key)
+    if spec.how.absent and spec.key not in entries:
+        return None
+    if value is None:
+        return Missing(entries.get(f"{spec.key}_reason", NOT_RECORDED)) if spec.may_be_missing else None
+    if not spec.how.nulls:
+        return _decode(spec.kind, value)
+    first, member = spec.how.nulls[0], typing.get_args(spec.kind)[1]
+    return {name: _nullable(entry, first, member) for name, entry in value.items()}
+
+
+def _nullable(entry: Mapping[str, Any], first: str, kind: Any) -> Any:
+    if entry[first] is None:
+        return Missing(entry.get(f"{first}_reason", NOT_RECORDED))
+    (member,) = (option for option in alternatives(kind) if option is not Missing)
+    return _decode(member, entry)
+
+
+def _member(entries: Mapping[str, Any], name: str, kind: Any) -> Any:
+    if entries[name] is None and Missing in alternatives(kind):
+        return Missing(entries.get(f"{name}_reason", NOT_RECORDED))
+    return _decode(kind, entries[name])

@@ -1,0 +1,77 @@
+"""Figures with their uncertainty: a proportion, an estimate with its interval, or why there is none."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy.stats import norm
+
+LEVEL = 0.95
+Z = float(norm.ppf((1 + LEVEL) / 2))
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proportion:
+    """`count` of `n` samples."""
+
+    count: int
+    n: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count <= self.n or self.n == 0:
+            raise ValueError(f"need 0 ≤ count ≤ n and n > 0, got {self.count} of {self.n}")
+
+    @property
+    def rate(self) -> float:
+        """`count` / `n`."""
+        return self.count / self.n
+
+    @property
+    def ci95(self) -> Interval:
+        """The 95 % score interval of the rate, without continuity correction.
+
+        (2np + z² ∓ z√(4np(1−p) + z²)) / (2(n + z²)). `scipy.stats.binomtest` gives the same after a test that
+        takes ten times as long, and a tournament of eight has hundreds of rates.
+
+        Source: Wilson 1927.
+        """
+        n, p, doubled = self.n, self.rate, 2 * (self.n + Z**2)
+        centre = (2 * n * p + Z**2) / doubled
+        reach = Z / doubled * math.sqrt(4 * n * p * (1 - p) + Z**2)
+        low, high = centre - reach, centre + reach
+        return 0.0 if self.count == 0 else low, 1.0 if self.count == self.n else high
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A figure with its 95 % interval; each limit is one of 97.5 % read by itself."""
+
+    value: float
+    low: float
+    high: float
+
+    def __neg__(self) -> Estimate:
+        return Estimate(value=-self.value, low=-self.high, high=-self.low)
+
+    @property
+    def ci95(self) -> Interval:
+        """(low, high)."""
+        return self.low, self.high
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the figure differs from 0 beyond chance."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A figure that does not exist, and why."""
+
+    reason: str
+
+
+Figure = Proportion | Estimate | Missing

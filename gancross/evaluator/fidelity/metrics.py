@@ -1,0 +1,221 @@
+"""The fidelity metrics as a table: what each is called, what it needs, how it is computed, who gates it.
+
+Definitions, seeds and names are torch-fidelity's; figures of other features than Inception's never bear the
+names FID, IS and KID.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gancross.evaluator.fidelity.classifier_score import SPLITS
+from gancross.evaluator.fidelity.extractor import INCEPTION
+from gancross.evaluator.fidelity.frechet import Array, Statistics, frechet_distance
+
+KID_SUBSET_SIZE = 1000
+FEWEST_FOR_NEIGHBOURS = 4  # a third neighbour must exist
+
+Need = Literal["statistics", "features", "classes"]
+Better = Literal["higher", "lower"] | None
+
+
+class SampleSet(Protocol):
+    """What was collected of one contestant's samples, as far as a metric needs it."""
+
+    def statistics(self) -> Statistics:
+        """Mean and covariance of the features."""
+
+    def features(self) -> NDArray[np.float32]:
+        """All features, (N, D)."""
+
+    def score(self) -> tuple[float, float]:
+        """Mean and deviation of the classifier score."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealData:
+    """What is known of the real data; None what no metric of the call needs.
+
+    `factor` is `covariance_factor` of the statistics.
+    """
+
+    statistics: Statistics | None = None
+    factor: Array | None = None
+    features: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricInput:
+    """One contestant's samples beside the real data.
+
+    Attributes:
+        dimension: of the features.
+        kid_subset_size, seed: of KID's subsets.
+        device: where distances are computed.
+    """
+
+    fake: SampleSet
+    real: RealData
+    dimension: int
+    kid_subset_size: int
+    seed: int
+    device: torch.device
+
+
+@dataclass(frozen=True, kw_only=True)
+class FidelityFigure:
+    """One figure of a metric.
+
+    Attributes:
+        key: its key in the record; the name of the features follows in brackets.
+        inception: torch-fidelity's name of it on Inception features; the same as on others by default.
+        label: what tables call it on Inception features; the key where it is empty.
+        better: which way.
+        gate, meaning: the name under which a gate compares it, and what that is; no name: none does.
+    """
+
+    key: str
+    inception: str = ""
+    label: str = ""
+    better: Better
+    gate: str = ""
+    meaning: str = ""
+
+    def recorded_key(self, extractor: str) -> str:
+        """Its key in the record, of features of that extractor."""
+        named = extractor == INCEPTION and self.inception
+        return self.inception if named else f"{self.key}[{extractor}]"
+
+    def matches(self, key: str) -> bool:
+        """Whether a key of the record is this figure, of whatever features."""
+        return key == self.inception or key.partition("[")[0] == self.key
+
+
+@dataclass(frozen=True, kw_only=True)
+class FidelityMetric:
+    """One metric, which may have several figures.
+
+    Attributes:
+        figures: in the order in which `compute` returns them.
+        needs: what is collected for it; `classes` are probabilities, which not all features have.
+        fewest: how many samples it takes, by the size of KID's subsets.
+        hint: what to do where there are fewer.
+        compute: the figures.
+    """
+
+    figures: tuple[FidelityFigure, ...]
+    needs: Need
+    fewest: Callable[[int], int]
+    hint: str = ""
+    compute: Callable[[MetricInput], tuple[float, ...]]
+
+    def keys(self, extractor: str) -> tuple[str, ...]:
+        """The keys of its figures in the record; torch-fidelity's own for its own network."""
+        return tuple(figure.recorded_key(extractor) for figure in self.figures)
+
+
+def fid(given: MetricInput) -> tuple[float, ...]:
+    """The Fréchet distance; torch-fidelity's own arithmetic where a covariance is singular."""
+    fake, real = given.fake.statistics(), given.real.statistics
+    assert real is not None
+    sizes = [side.n for side in (fake, real) if side.n is not None]
+    if min(sizes) <= given.dimension:
+        from gancross.evaluator.fidelity.feature_distances import singular_frechet_distance
+
+        return (singular_frechet_distance(fake=fake, real=real),)
+    return (frechet_distance(fake=fake, real=real, real_factor=given.real.factor),)
+
+
+def inception_score(given: MetricInput) -> tuple[float, ...]:
+    """Mean and deviation over ten splits."""
+    return given.fake.score()
+
+
+def kid(given: MetricInput) -> tuple[float, ...]:
+    """Mean and deviation of the kernel distance over 100 subsets."""
+    from gancross.evaluator.fidelity.feature_distances import kernel_distance
+
+    assert given.real.features is not None
+    return kernel_distance(
+        fake=given.fake.features(), real=given.real.features, subset_size=given.kid_subset_size,
+        seed=given.seed,
+    )  # fmt: skip
+
+
+def precision_and_recall(given: MetricInput) -> tuple[float, ...]:
+    """Precision, recall and their F-score."""
+    from gancross.evaluator.fidelity.feature_distances import precision_recall
+
+    assert given.real.features is not None
+    return precision_recall(fake=given.fake.features(), real=given.real.features, device=given.device)
+
+
+METRICS: Mapping[str, FidelityMetric] = {
+    "fid": FidelityMetric(
+        figures=(
+            FidelityFigure(
+                key="frechet_distance", inception="frechet_inception_distance", label="FID",
+                better="lower", gate="fid", meaning="Fréchet distance",
+            ),
+        ),
+        needs="statistics", fewest=lambda subset: 2, compute=fid,
+    ),
+    "is": FidelityMetric(
+        figures=(
+            FidelityFigure(
+                key="classifier_score", inception="inception_score_mean", label="IS, mean",
+                better="higher", gate="is", meaning="inception score",
+            ),
+            FidelityFigure(
+                key="classifier_score_std", inception="inception_score_std",
+                label="IS, standard deviation", better=None,
+            ),
+        ),
+        needs="classes", fewest=lambda subset: SPLITS, compute=inception_score,
+    ),
+    "kid": FidelityMetric(
+        figures=(
+            FidelityFigure(
+                key="kernel_distance", inception="kernel_inception_distance_mean", label="KID, mean",
+                better="lower", gate="kid", meaning="kernel distance",
+            ),
+            FidelityFigure(
+                key="kernel_distance_std", inception="kernel_inception_distance_std",
+                label="KID, standard deviation", better=None,
+            ),
+        ),
+        needs="features", fewest=lambda subset: subset, compute=kid,
+        hint="; a smaller subset is set by --kid-subset-size",
+    ),
+    "pr": FidelityMetric(
+        figures=tuple(
+            FidelityFigure(key=key, better="higher", gate=gate, meaning=gate)
+            for key, gate in (("precision", "precision"), ("recall", "recall"), ("f_score", ""))
+        ),
+        needs="features", fewest=lambda subset: FEWEST_FOR_NEIGHBOURS, compute=precision_and_recall,
+    ),
+}  # fmt: skip
+
+
+def figure_of(key: str) -> FidelityFigure | None:
+    """The entry of a key of the record; None where no metric of today has it."""
+    figures = (figure for metric in METRICS.values() for figure in metric.figures)
+    return next((figure for figure in figures if figure.matches(key)), None)
+
+
+def figure_label(key: str) -> str:
+    """What tables call a key of the record."""
+    figure = figure_of(key)
+    return figure.label if figure is not None and key == figure.inception and figure.label else key
+
+
+def figure_arrow(key: str) -> str:
+    """An arrow towards the better values; nothing where neither end is better."""
+    figure = figure_of(key)
+    return "" if figure is None else {"higher": "↑", "lower": "↓", None: ""}[figure.better]

@@ -1,0 +1,104 @@
+"""Figures of one judge: what it makes of controls, of its training data, and of batch statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gancross.checkpoint.contestant import Contestant
+from gancross.evaluator.codec.fields import UnitFloat
+from gancross.evaluator.estimates import Estimate, Missing, Proportion
+from gancross.evaluator.judging.controls import CONTROLS, NOISE, TRAINING, ControlRates, is_blind
+from gancross.evaluator.judging.sampling import Label
+from gancross.evaluator.judging.scores import (
+    NO_THRESHOLD,
+    Scores,
+    ScoresBySource,
+    called_real,
+    confusion,
+    real_high_threshold,
+)
+from gancross.evaluator.protocol import NORMS, Norm
+from gancross.evaluator.statistics.bounds import generalisation_gap
+from gancross.evaluator.statistics.confusion import false_negatives
+
+NORM_MOVES = 0.05  # a rate that the batch-norm mode moves by more than this is flagged
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModeRates:
+    """FN of one judge in one batch-norm mode, and FP by generator."""
+
+    fn: Proportion
+    fp: Mapping[str, Proportion]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modes:
+    """Rates with running averages and with batch statistics."""
+
+    eval: ModeRates
+    batch: ModeRates
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNormMoves:
+    """Rates of one judge in both modes, the largest move between them, and whether that is flagged."""
+
+    modes: Modes
+    largest_move: UnitFloat
+    flagged: bool
+
+
+def control_rates(judge: Contestant, scores: ScoresBySource) -> ControlRates:
+    """The share of every control that a judge calls real."""
+    rates: dict[str, Proportion | Missing] = {}
+    for name, control in CONTROLS.items():
+        label: Label = control if control.draw is not None else None
+        absent = control.absent if label not in scores and control.absent else NO_THRESHOLD
+        rates[name] = called_real(judge, scores, label) or Missing(absent)
+    noise = called_real(judge, scores, NOISE)
+    return ControlRates(**rates, blind=None if noise is None else is_blind(noise))
+
+
+def blind_judges(judges: Sequence[Contestant], scores: Mapping[str, ScoresBySource]) -> list[str]:
+    """Judges that call more than half of the uniform noise real."""
+    noises = {judge.name: called_real(judge, scores[judge.name], NOISE) for judge in judges}
+    return [name for name, noise in noises.items() if noise is not None and is_blind(noise)]
+
+
+def judge_generalisation_gap(
+    judge: Contestant, scores: ScoresBySource, no_training: str
+) -> Estimate | Missing:  # fmt: skip
+    """TPR on training reals − TPR on test reals of one judge; `no_training` says why there are none."""
+    threshold = real_high_threshold(judge)
+    if threshold is None or TRAINING not in scores:
+        return Missing(NO_THRESHOLD if threshold is None else no_training)
+    return generalisation_gap(
+        train_fn=false_negatives(scores[TRAINING], threshold),
+        test_fn=false_negatives(scores[None], threshold),
+    )
+
+
+def batch_norm_moves(
+    judge: Contestant, scores: Scores, generators: Sequence[str]
+) -> BatchNormMoves | Missing:  # fmt: skip
+    """How far the rates of one judge move from one batch-norm mode to the other."""
+    if judge.name not in scores.batch_normalised:
+        return Missing("no batch norm: there is one mode")
+    if not scores.has_modes(judge.name):
+        return Missing("batch-norm modes not compared")
+    if real_high_threshold(judge) is None:
+        return Missing(NO_THRESHOLD)
+    running, batch = (_mode_rates(judge, scores, norm, generators) for norm in NORMS)
+    moves = [abs(running.fn.rate - batch.fn.rate)]
+    moves += [abs(running.fp[name].rate - batch.fp[name].rate) for name in generators]
+    return BatchNormMoves(
+        modes=Modes(eval=running, batch=batch), largest_move=max(moves), flagged=max(moves) > NORM_MOVES
+    )
+
+
+def _mode_rates(judge: Contestant, scores: Scores, norm: Norm, generators: Sequence[str]) -> ModeRates:
+    tables = {name: confusion(judge, scores.of(judge.name, norm), name) for name in generators}
+    decided = {name: table for name, table in tables.items() if table is not None}
+    return ModeRates(fn=decided[generators[0]].fn, fp={name: table.fp for name, table in decided.items()})

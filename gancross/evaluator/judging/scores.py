@@ -1,0 +1,67 @@
+"""What every judge makes of every sample set: scores by mode of normalisation, judge and source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gancross.checkpoint.contestant import Contestant
+from gancross.evaluator.estimates import Proportion
+from gancross.evaluator.judging.sampling import Label
+from gancross.evaluator.protocol import NORMS, Norm
+from gancross.evaluator.statistics.confusion import Confusion, false_negatives, false_positives
+
+NO_THRESHOLD = "no threshold: its scores rank samples but decide nothing"
+NO_DISCRIMINATOR = "no discriminator: it is judged and judges nobody"
+
+Array = NDArray[np.float64]
+ScoresBySource = dict[Label, Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Scores of every source (None: the test data); float64, high meaning real.
+
+    Attributes:
+        by_norm: by mode of normalisation, judge and source. A judge without batch norm stands under "eval"
+            only.
+        clipped: by judge, how many probabilities were clipped.
+        batch_normalised: judges that have batch norm, scored in one mode or in both.
+    """
+
+    by_norm: dict[Norm, dict[str, ScoresBySource]]
+    clipped: dict[str, int]
+    batch_normalised: frozenset[str]
+
+    def of(self, judge: str, norm: Norm) -> ScoresBySource:
+        """A judge's scores in a mode; without batch norm both modes are the same."""
+        return self.by_norm[norm if judge in self.batch_normalised else "eval"][judge]
+
+    def has_modes(self, judge: str) -> bool:
+        """Whether the judge was scored in both modes."""
+        return all(judge in self.by_norm[norm] for norm in NORMS)
+
+
+def real_high_threshold(judge: Contestant) -> float | None:
+    """τ in the orientation of the scores, where high means real; None: the judge makes no decisions."""
+    if judge.threshold is None or judge.orientation == "real_high":
+        return judge.threshold
+    return -judge.threshold
+
+
+def called_real(judge: Contestant, scores: ScoresBySource, label: Label) -> Proportion | None:
+    """The share of a source that a judge calls real; None without a threshold or without the source."""
+    threshold = real_high_threshold(judge)
+    return None if threshold is None or label not in scores else false_positives(scores[label], threshold)
+
+
+def confusion(judge: Contestant, scores: ScoresBySource, generator: str) -> Confusion | None:
+    """FN and FP of a judge on one generator; None without a threshold."""
+    threshold = real_high_threshold(judge)
+    if threshold is None:
+        return None
+    return Confusion(
+        fn=false_negatives(scores[None], threshold), fp=false_positives(scores[generator], threshold)
+    )

@@ -1,0 +1,118 @@
+"""A result put together from the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from gancross.checkpoint.contestant import Contestant
+from gancross.data.sets import DataSet, array_sha256
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.fidelity.figures import MeasuredFidelity
+from gancross.evaluator.fidelity.metrics import METRICS
+from gancross.evaluator.judging.curves import histogram, roc_curve
+from gancross.evaluator.judging.figures import (
+    batch_norm_moves,
+    blind_judges,
+    control_rates,
+    judge_generalisation_gap,
+)
+from gancross.evaluator.judging.sampling import CHUNK
+from gancross.evaluator.judging.scores import Scores
+from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.result.flags import flags
+from gancross.evaluator.result.types import (
+    REFERENCE_JUDGES,
+    ContestantRecord,
+    Controls,
+    DataRecord,
+    ProtocolRecord,
+    Provenance,
+    Result,
+    Verdicts,
+)
+from gancross.evaluator.statistics.matched_fp import draw_halves
+from gancross.evaluator.tournament.tournament import tournament
+from gancross.evaluator.verdict.cells import all_cells, all_pairs
+from gancross.evaluator.verdict.matrix import confusion_matrix
+from gancross.evaluator.verdict.pairs import Pair, Verdict
+
+NO_METRICS = Missing(f"no metrics asked for ({', '.join(METRICS)})")
+NO_CONTROLS = Missing("not asked for")
+
+
+def assembled(
+    contestants: Sequence[Contestant], scores: Scores, protocol: Protocol, *, reals: DataSet,
+    test: torch.Tensor, no_training: str, fidelity: MeasuredFidelity | None, provenance: Provenance,
+) -> Result:  # fmt: skip
+    """Every figure of a cross-test.
+
+    Args:
+        test: the test reals that were judged.
+        no_training: why there are no training reals, where there are none.
+    """
+    halves = draw_halves(len(test), seed=protocol.seed) if len(test) > 1 else None
+    cells = all_cells(contestants, scores, norm=protocol.norm, halves=halves, seed=protocol.seed)
+    judges = [contestant for contestant in contestants if contestant.discriminator is not None]
+    of_judges = {judge.name: scores.of(judge.name, protocol.norm) for judge in judges}
+    names = [contestant.name for contestant in contestants]
+    blind = blind_judges(judges, of_judges)
+    matrices = {c.name: confusion_matrix(c, of_judges.get(c.name)) for c in contestants}
+    pairs = all_pairs(contestants, scores, cells, halves, protocol)
+    table = tournament(contestants, cells, matrices, blind=blind, seed=protocol.seed)
+    moves = {judge.name: batch_norm_moves(judge, scores, names) for judge in judges}
+    controls = Controls(
+        judges={judge.name: control_rates(judge, of_judges[judge.name]) for judge in judges},
+        references=REFERENCE_JUDGES,
+    )
+    return Result(
+        protocol=ProtocolRecord(
+            data=_data_record(reals, test), options=protocol, chunk=CHUNK, threads=torch.get_num_threads(),
+            fidelity=None if fidelity is None else fidelity.protocol,
+        ),
+        contestants=tuple(_contestant_record(contestant) for contestant in contestants),
+        confusion=matrices, cross=tuple(cells.values()), pairs=pairs,
+        verdict=_only_verdicts(pairs, len(contestants)),
+        generalisation_gap={
+            judge.name: judge_generalisation_gap(judge, of_judges[judge.name], no_training)
+            for judge in judges
+        },
+        batch_norm=moves, controls=controls if protocol.controls else NO_CONTROLS, ranking=table.ranking,
+        duality_gap=table.duality_gap, groups=table.groups,
+        histograms={judge.name: histogram(of_judges[judge.name], names) for judge in judges},
+        roc={
+            judge.name: {name: roc_curve(of_judges[judge.name], name) for name in names} for judge in judges
+        },
+        flags=flags(contestants, scores, cells, moves, blind, halves, protocol, fidelity),
+        fidelity=NO_METRICS if fidelity is None else fidelity.figures, provenance=provenance,
+    )  # fmt: skip
+
+
+def _only_verdicts(pairs: Sequence[Pair], n: int) -> Verdicts:
+    if len(pairs) == 1:
+        return Verdicts(paper=pairs[0].paper, strict=pairs[0].strict)
+    nobody = Verdict(winner=None, reason=f"{n} contestants: see the verdicts of the pairs")
+    return Verdicts(paper=nobody, strict=nobody)
+
+
+def _data_record(reals: DataSet, test: torch.Tensor) -> DataRecord:
+    return DataRecord(
+        name=reals.name, split=reals.split, image_size=reals.image_size, shape=reals.shape,
+        sha256=array_sha256(test), num_real=len(test),
+    )  # fmt: skip
+
+
+def _contestant_record(contestant: Contestant) -> ContestantRecord:
+    origin = contestant.origin
+    return ContestantRecord(
+        name=contestant.name,
+        path=None if origin is None else origin.path,
+        sha256=None if origin is None else origin.sha256,
+        method=contestant.method,
+        score_kind=contestant.score_kind,
+        orientation=contestant.orientation,
+        threshold=contestant.threshold,
+        step=None if origin is None else origin.step,
+        recipe=None if origin is None or not origin.recipe else origin.recipe,
+    )

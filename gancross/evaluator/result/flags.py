@@ -1,0 +1,59 @@
+"""What a reader must know before believing the figures: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from gancross.checkpoint.contestant import Contestant
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.fidelity.figures import MeasuredFidelity
+from gancross.evaluator.judging.figures import BatchNormMoves
+from gancross.evaluator.judging.scores import Scores
+from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.statistics.matched_fp import FEW_REALS, Halves, has_few_reals
+from gancross.evaluator.verdict.cells import Cells
+
+Moves = Mapping[str, BatchNormMoves | Missing]
+
+
+def flags(
+    contestants: Sequence[Contestant], scores: Scores, cells: Cells, moves: Moves, blind: Sequence[str],
+    halves: Halves | None, protocol: Protocol, fidelity: MeasuredFidelity | None,
+) -> tuple[str, ...]:  # fmt: skip
+    """All flags, sorted, whatever the order of the contestants."""
+    texts = [*_of_contestants(contestants, scores, protocol), *_of_judges(moves, blind)]
+    texts += _of_matched_fp(cells, halves)
+    return tuple(sorted([*texts, *(() if fidelity is None else fidelity.flags)]))
+
+
+def _of_contestants(
+    contestants: Sequence[Contestant], scores: Scores, protocol: Protocol
+) -> Iterator[str]:  # fmt: skip
+    for name, count in scores.clipped.items():
+        if count:
+            limits = "[2^-24, 1-2^-24]"
+            yield f"'{name}': {count} probabilities were clipped to {limits} before they became logits"
+    for contestant in contestants:
+        samples, name = contestant.samples, contestant.name
+        if samples is not None and len(samples) < protocol.num_samples:
+            yield f"'{name}': only {len(samples)} samples, {protocol.num_samples} asked for"
+        for note in () if contestant.origin is None else contestant.origin.notes:
+            yield f"'{name}': {note}"
+
+
+def _of_judges(moves: Moves, blind: Sequence[str]) -> Iterator[str]:
+    for name in blind:
+        yield f"'{name}' is blind: it calls more than half of uniform noise real, so fooling it is no credit"
+    for name, move in moves.items():
+        if not isinstance(move, Missing) and move.flagged:
+            size = f"{move.largest_move:.2f}"
+            yield f"'{name}': a rate moves by {size} between running averages and batch statistics"
+
+
+def _of_matched_fp(cells: Cells, halves: Halves | None) -> Iterator[str]:
+    if halves is not None and has_few_reals(halves):
+        yield f"fewer than {FEW_REALS:,} test samples set the threshold of FP at matched FN"
+    for cell in cells.values():
+        if not isinstance(cell.fp_at_fn5, Missing) and cell.fp_at_fn5.is_unmatched:
+            where = f"'{cell.judge}' on '{cell.generator}'"
+            yield f"{where}: no score has FN ≤ 5 %, so FP at matched FN is 1 by definition"

@@ -1,0 +1,259 @@
+"""The figures of one judge on one generator, as a table that computes, shows, records and gates them.
+
+A figure is one field of `Cell`. Its `CellFigure` says how it is computed, what it is called, which way is
+better for the judge, and under which names a gate compares it.
+"""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated, Literal
+
+from gancross.checkpoint.contestant import Contestant
+from gancross.evaluator.codec.fields import Recorded, annotation
+from gancross.evaluator.estimates import Estimate, Figure, Missing, Proportion
+from gancross.evaluator.judging.scores import NO_THRESHOLD, Array, ScoresBySource, confusion
+from gancross.evaluator.statistics.auc import auc_interval
+from gancross.evaluator.statistics.bounds import jensen_shannon_bound, total_variation_bound, transfer_gap
+from gancross.evaluator.statistics.confusion import Confusion
+from gancross.evaluator.statistics.matched_fp import Calibration, MatchedFp, matched_fp
+
+OWN_GENERATOR = "its own generator"
+NO_HALVES = "fewer than two test samples cannot be halved"
+
+Better = Literal["higher", "lower"] | None
+Role = Literal["own", "judging", "judged"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellScores:
+    """What a figure is computed from: one judge's scores, high meaning real, in one mode of normalisation.
+
+    Attributes:
+        real, fake: of the test data and of the generator's samples.
+        confusion, own_confusion: FN and FP here and on the judge's own generator; None without a threshold.
+        calibration: of the thresholds of FP at matched FN; None with fewer than two reals.
+    """
+
+    judge: Contestant
+    generator: str
+    real: Array
+    fake: Array
+    confusion: Confusion | None
+    own_confusion: Confusion | None
+    calibration: Calibration | None
+    seed: int
+
+
+def cell_scores(
+    judge: Contestant, generator: str, scores: ScoresBySource, calibration: Calibration | None, seed: int
+) -> CellScores:
+    """One judge's scores on the test data and on one generator."""
+    return CellScores(
+        judge=judge, generator=generator, real=scores[None], fake=scores[generator],
+        confusion=confusion(judge, scores, generator), own_confusion=confusion(judge, scores, judge.name),
+        calibration=calibration, seed=seed,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateName:
+    """A name under which a gate compares a figure.
+
+    Attributes:
+        role: of the contestant: `own`, its discriminator on its own generator; `judging`, its discriminator
+            on opponents' samples; `judged`, opponents' discriminators on its samples.
+        pooled: whether counts are added up over opponents; the mean otherwise.
+    """
+
+    name: str
+    role: Role
+    meaning: str
+    pooled: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellFigure:
+    """One figure of one judge on one generator.
+
+    Attributes:
+        compute: the figure, or why there is none.
+        label, short: what tables call it; `short` where room is scarce.
+        meaning: in words, for documents and gates.
+        range: smallest and largest value.
+        better: for the judge.
+        is_bound: whether it is a lower bound, of which tables show the lower confidence limit.
+        unit: beside the label.
+        everywhere: whether the short tables of terminals and pull requests have a column for it too.
+        in_matrix: whether it has the matrix of all judges and generators for itself, and no column.
+        gate: names for gates; by default its own, `cross-` and `detected-` before it.
+    """
+
+    compute: Callable[[CellScores], Figure]
+    label: str
+    short: str = ""
+    meaning: str
+    range: tuple[float, float]
+    better: Better
+    is_bound: bool = False
+    unit: str = ""
+    everywhere: bool = True
+    in_matrix: bool = False
+    gate: tuple[GateName, ...] | None = None
+
+    @property
+    def arrow(self) -> str:
+        """Towards the judge's better values; ≥ for a bound."""
+        return "≥" if self.is_bound else {"higher": "↑", "lower": "↓", None: ""}[self.better]
+
+    def heading(self, *, short: bool = False) -> str:
+        """`AUC ↑`, `JSD ≥, nats`."""
+        label = self.short or self.label if short else self.label
+        return f"{label} {self.arrow}".strip() + (f", {self.unit}" if self.unit and not short else "")
+
+
+def false_positive_rate(cell: CellScores) -> Figure:
+    """The share of the generator's samples that the judge calls real."""
+    return Missing(NO_THRESHOLD) if cell.confusion is None else cell.confusion.fp
+
+
+def area_under_roc(cell: CellScores) -> Figure:
+    """Test data against the generator's samples."""
+    return auc_interval(real=cell.real, fake=cell.fake)
+
+
+def fp_at_matched_fn(cell: CellScores) -> Figure:
+    """FP with the threshold set where 5 % of the test data are called fake."""
+    if cell.calibration is None:
+        return Missing(NO_HALVES)
+    return matched_fp(
+        fake=cell.fake, calibrated=cell.calibration, seed=cell.seed, judge=cell.judge.name,
+        generator=cell.generator,
+    )  # fmt: skip
+
+
+def youden_j(cell: CellScores) -> Figure:
+    """1 − FN − FP."""
+    if cell.confusion is None:
+        return Missing(NO_THRESHOLD)
+    return total_variation_bound(fn=cell.confusion.fn, fp=cell.confusion.fp)
+
+
+def jsd_bound(cell: CellScores) -> Figure:
+    """A bound on the Jensen–Shannon divergence from the judge's log-ratio."""
+    return jensen_shannon_bound(real=cell.real, fake=cell.fake, score_kind=cell.judge.score_kind)
+
+
+def gap_to_own_generator(cell: CellScores) -> Figure:
+    """FP here − FP on the judge's own generator."""
+    if cell.generator == cell.judge.name:
+        return Missing(OWN_GENERATOR)
+    if cell.confusion is None or cell.own_confusion is None:
+        return Missing(NO_THRESHOLD)
+    return transfer_gap(cross_fp=cell.confusion.fp, own_fp=cell.own_confusion.fp)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One judge on the test data and one generator."""
+
+    judge: str
+    generator: str
+    fp: Annotated[
+        Proportion | Missing,
+        CellFigure(
+            compute=false_positive_rate, label="FP", range=(0, 1), better="lower", in_matrix=True,
+            meaning="share of the generator's samples that the judge calls real",
+            gate=(
+                GateName(
+                    name="cross-fp", role="judging", pooled=True,
+                    meaning="share of opponents' samples that its discriminator calls real",
+                ),
+                GateName(
+                    name="fooled", role="judged",
+                    meaning="share of its samples that opponents' discriminators call real",
+                ),
+            ),
+        ),
+    ]  # fmt: skip
+    auc: Annotated[
+        Estimate | Missing,
+        CellFigure(
+            compute=area_under_roc, label="AUC", range=(0, 1), better="higher",
+            meaning="area under the ROC curve, test data against the generator's samples",
+            gate=(
+                GateName(
+                    name="auc", role="own",
+                    meaning="AUC of its discriminator on test data against its own generator's samples",
+                ),
+                GateName(
+                    name="cross-auc", role="judging",
+                    meaning="AUC of its discriminator on test data against opponents' samples",
+                ),
+                GateName(
+                    name="detected-auc", role="judged",
+                    meaning="AUC of opponents' discriminators on test data against its samples",
+                ),
+            ),
+        ),
+    ]  # fmt: skip
+    fp_at_fn5: Annotated[
+        MatchedFp | Missing,
+        CellFigure(
+            compute=fp_at_matched_fn, label="FP at 5 % FN", short="FP@FN5%", range=(0, 1), better="lower",
+            meaning="FP where the threshold calls 5 % of the test data fake", gate=(),
+        ),
+    ]  # fmt: skip
+    j: Annotated[
+        Estimate | Missing,
+        CellFigure(
+            compute=youden_j, label="TV", range=(-1, 1), better="higher", is_bound=True,
+            meaning="1−FN−FP, a lower bound on the total variation", gate=(),
+        ),
+        Recorded(description="1−FN−FP, a lower bound on the total variation"),
+    ]  # fmt: skip
+    jsd_bound_nats: Annotated[
+        Estimate | Missing,
+        CellFigure(
+            compute=jsd_bound, label="JSD", unit="nats", range=(-math.inf, math.log(2)), better="higher",
+            is_bound=True, meaning="a lower bound on the Jensen–Shannon divergence", gate=(),
+        ),
+    ]  # fmt: skip
+    transfer_gap: Annotated[
+        Estimate | Missing,
+        CellFigure(
+            compute=gap_to_own_generator, label="Transfer gap", range=(-1, 1), better="lower",
+            everywhere=False, meaning="FP here − FP on the judge's own generator", gate=(),
+        ),
+        Recorded(description="FP here − FP on its own generator"),
+    ]  # fmt: skip
+
+    def of(self, figure: str) -> Figure:
+        """The figure of a key of `CELL_FIGURES`."""
+        value: Figure = getattr(self, figure)
+        return value
+
+    @property
+    def is_own(self) -> bool:
+        """Whether a model's discriminator judges its own generator."""
+        return self.judge == self.generator
+
+
+def _cell_figures() -> Mapping[str, CellFigure]:
+    hints = typing.get_type_hints(Cell, include_extras=True)
+    declared = {field.name: annotation(hints[field.name], CellFigure) for field in fields(Cell)}
+    return {name: figure for name, figure in declared.items() if figure is not None}
+
+
+CELL_FIGURES: Mapping[str, CellFigure] = _cell_figures()
+
+
+def computed_cell(scores: CellScores) -> Cell:
+    """Every figure of one cell."""
+    figures: Mapping[str, typing.Any] = {
+        name: figure.compute(scores) for name, figure in CELL_FIGURES.items()
+    }
+    return Cell(judge=scores.judge.name, generator=scores.generator, **figures)

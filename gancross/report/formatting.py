@@ -1,0 +1,158 @@
+"""Figures and names as text, the same in every report."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+from gancross.evaluator.codec.encoding import encode
+from gancross.evaluator.codec.fields import JsonValue
+from gancross.evaluator.estimates import Estimate, Figure, Interval, Missing, Proportion
+from gancross.evaluator.judging.controls import CONTROLS, Control
+from gancross.evaluator.result.types import Result
+from gancross.evaluator.statistics.confusion import paper_rate
+from gancross.evaluator.verdict.figures import CELL_FIGURES, CellFigure
+from gancross.evaluator.verdict.pairs import Pair, Verdict
+
+DASH = "–"
+REAL = "test data"
+# What XML 1.0 can hold; HTML allows no more of the control characters. Lone surrogates have no bytes at all.
+ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def clean(text: str) -> str:
+    """A text without characters that no document can hold."""
+    return ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def number(value: float | Missing | None, places: int = 4) -> str:
+    """`0.4169`; very small and very large ones with an exponent."""
+    if value is None or isinstance(value, Missing):
+        return DASH
+    if value != 0 and not 10**-places <= abs(value) < 10**9:
+        return f"{value:.2e}"
+    return f"{value:.{places}f}"
+
+
+def figure(value: Figure) -> str:
+    """`0.0312` of a proportion, as the paper prints it; `0.4169` of an estimate."""
+    if isinstance(value, Proportion):
+        return paper_rate(value.rate)
+    return DASH if isinstance(value, Missing) else number(value.value)
+
+
+def interval(value: Figure) -> str:
+    """`[0.0280, 0.0348]`, the 95 % interval."""
+    return "" if isinstance(value, Missing) else limits(value.ci95)
+
+
+def limits(ends: Interval) -> str:
+    """`[low, high]`."""
+    return f"[{number(ends[0])}, {number(ends[1])}]"
+
+
+def bound(value: Figure) -> str:
+    """The lower confidence limit of a bound; at or below 0 it says nothing."""
+    if isinstance(value, Missing):
+        return DASH
+    return f"{value.ci95[0]:.3f}" if value.ci95[0] > 0 else "uninformative"
+
+
+def reach(value: Estimate | Proportion) -> str:
+    """`0.0159`: how far the interval reaches on its longer side."""
+    centre = value.rate if isinstance(value, Proportion) else value.value
+    low, high = value.ci95
+    return f"{max(centre - low, high - centre):.4f}"
+
+
+def columns(*, everywhere: bool = True) -> dict[str, CellFigure]:
+    """The cell figures that are columns of tables.
+
+    Args:
+        everywhere: only those of the short tables of terminals and pull requests.
+    """
+    return {
+        key: entry for key, entry in CELL_FIGURES.items()
+        if not entry.in_matrix and (entry.everywhere or not everywhere)
+    }  # fmt: skip
+
+
+def controls(result: Result) -> Iterator[tuple[Control, list[Proportion | Missing]]]:
+    """Each control that was judged, and the rate of every judge."""
+    if isinstance(result.controls, Missing):
+        return
+    for key, control in CONTROLS.items():
+        rates = [result.controls.judges[judge].of(key) for judge in result.judges]
+        if any(isinstance(rate, Proportion) for rate in rates):
+            yield control, rates
+
+
+def verdicts(pair: Pair) -> list[tuple[str, Verdict]]:
+    """A pair's verdicts by the titles of their rules."""
+    return [("The paper's rule", pair.paper), ("Strict rule", pair.strict)]
+
+
+def rules() -> list[str]:
+    """The titles of the rules."""
+    return [title for title, _ in verdicts(Pair(a="", b=""))]
+
+
+def cross_fps(result: Result, judge: str) -> list[tuple[str, Proportion]]:
+    """Cross-testing FP of a judge by generator."""
+    others = [name for name in result.names if name != judge and (judge, name) in result.cells]
+    rates = [(name, result.cells[judge, name].fp) for name in others]
+    return [(name, rate) for name, rate in rates if isinstance(rate, Proportion)]
+
+
+def fidelity_keys(result: Result) -> list[str]:
+    """The keys of all contestants' figures, in the order of the record."""
+    if isinstance(result.fidelity, Missing):
+        return []
+    return list(dict.fromkeys(key for measured in result.fidelity.values() for key in measured.figures))
+
+
+def sentence(text: str) -> str:
+    """A reason with a capital letter, unless it begins with a name."""
+    return text[:1].upper() + text[1:]
+
+
+def outcome(verdict: Verdict) -> str:
+    """`NAME wins`, or `no winner`."""
+    return "no winner" if verdict.winner is None else f"{verdict.winner} wins"
+
+
+def plain(value: JsonValue) -> str:
+    """A value of the record in one line."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {plain(inner)}" for key, inner in value.items()) or DASH
+    if isinstance(value, list) and value and not any(isinstance(inner, dict | list) for inner in value):
+        return (" × " if all(isinstance(inner, int) for inner in value) else ", ").join(map(plain, value))
+    return DASH if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def facts(value: object) -> list[tuple[str, str]]:
+    """Every field of a part of the result as text, by its name in the record."""
+    entries = encode(value)
+    return [(key, plain(entry)) for key, entry in entries.items()] if isinstance(entries, dict) else []
+
+
+def protocol_facts(result: Result) -> list[tuple[str, str]]:
+    """The protocol without the data."""
+    return [(key, text) for key, text in facts(result.protocol) if key != "data"]
+
+
+def heading(result: Result) -> str:
+    """What was cross-tested, in one line."""
+    protocol = result.protocol
+    return (
+        f"{protocol.data.num_real:,} test samples, {protocol.options.num_samples:,} generated by each model,"
+        f" seed {protocol.options.seed}"
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """`'a', 'b'`."""
+    return ", ".join(f"'{name}'" for name in names)

@@ -1,0 +1,168 @@
+"""The tables of a result in the terminal, laid out as the paper prints them; one function a section."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from gancross.evaluator.estimates import Figure, Missing
+from gancross.evaluator.fidelity.metrics import figure_arrow
+from gancross.evaluator.result.types import Result
+from gancross.evaluator.statistics.confusion import paper_rate
+from gancross.report import formatting
+
+T = TypeVar("T")
+
+TITLES = {"The paper's rule": "the paper's rule", "Strict rule": "strict"}
+
+
+def confusion_tables(result: Result) -> list[RenderableType]:
+    """Every model's confusion matrix and its cross-testing FP, as in §5.5 of the paper."""
+    parts: list[RenderableType] = []
+    for name in result.names:
+        parts += [confusion_table(name, result), ""]
+    return parts
+
+
+def confusion_table(name: str, result: Result) -> RenderableType:
+    """One model's confusion matrix and its cross-testing FP."""
+    matrix = result.confusion[name]
+    title = Text(name, style="bold")
+    if isinstance(matrix, Missing):
+        return Group(title, Text(f"  {matrix.reason}"))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("")
+    table.add_column("")
+    table.add_column("True condition\nPositive", justify="right")
+    table.add_column("\nNegative", justify="right")
+    for label, kind, row in zip(("Predicted", ""), ("Positive", "Negative"), matrix.rates, strict=True):
+        table.add_row(label, kind, *(paper_rate(rate) for rate in row))
+    lines: list[RenderableType] = [title, Padding(table, (0, 0, 0, 2))]
+    others = formatting.cross_fps(result, name)
+    if others:
+        rates = [
+            formatting.figure(rate) + (f" ({generator})" if len(others) > 1 else "")
+            for generator, rate in others
+        ]
+        lines.append(Text(f"  Cross-testing: FP: {', '.join(rates)}"))
+    return Group(*lines)
+
+
+def fp_matrix(result: Result) -> list[RenderableType]:
+    """Share of every sample set that every judge calls real: generators, test data, controls."""
+    table = Table(
+        title="Share called real, 95 % interval; for generated samples this is FP, lower is better",
+        title_justify="left", title_style="bold",
+    )  # fmt: skip
+    table.add_column("samples \\ judge")
+    for judge in result.judges:
+        table.add_column(escape(judge), justify="right")
+    for generator in result.names:
+        cells = [result.cells[judge, generator] for judge in result.judges]
+        table.add_row(escape(generator), *(with_interval(cell.fp, dim=cell.is_own) for cell in cells))
+    for number, (control, rates) in enumerate(formatting.controls(result)):
+        if number == 0:
+            table.add_section()
+        table.add_row(control.title, *(with_interval(rate, dim=True) for rate in rates))
+    return [table, ""]
+
+
+def figure_table(result: Result) -> list[RenderableType]:
+    """Every judge on every generator: what does not hang on its own threshold."""
+    table = Table(title="Beside the threshold", title_justify="left", title_style="bold")
+    for heading in ("judge", "generator"):
+        table.add_column(heading, overflow="fold")
+    figures = formatting.columns()
+    for entry in figures.values():
+        table.add_column(entry.heading(short=True), justify="right", no_wrap=entry.is_bound)
+    for cell in result.cross:
+        texts = [
+            formatting.bound(cell.of(key)) if entry.is_bound else _with_reach(cell.of(key))
+            for key, entry in figures.items()
+        ]
+        table.add_row(escape(cell.judge), escape(cell.generator), *texts)
+    return [table, ""]
+
+
+def with_interval(figure: Figure, *, dim: bool = False) -> Text:
+    """`0.0312 [0.0280, 0.0348]`, dimmed for a model's judgement of itself; a dash where there is none."""
+    if isinstance(figure, Missing):
+        return Text(formatting.DASH)
+    low, high = figure.ci95
+    text = Text(formatting.figure(figure), style="dim" if dim else "bold")
+    return text.append(f" [{low:.4f}, {high:.4f}]", style="dim")
+
+
+def fidelity_table(result: Result) -> list[RenderableType]:
+    """FID and its like, a column for each contestant."""
+    if isinstance(result.fidelity, Missing):
+        return []
+    table = Table(title="Fidelity", title_justify="left", title_style="bold")
+    table.add_column("figure", overflow="fold")
+    for name in result.fidelity:
+        table.add_column(escape(name), justify="right")
+    table.add_row("n ", *(f"{measured.n:,}" for measured in result.fidelity.values()))
+    for key in formatting.fidelity_keys(result):
+        values = [measured.figures[key] for measured in result.fidelity.values()]
+        table.add_row(escape(f"{key} {figure_arrow(key)}"), *map(fidelity_figure, values))
+    return [table, ""]
+
+
+def fidelity_figure(value: float | Missing) -> str:
+    """`12.3456`."""
+    return formatting.DASH if isinstance(value, Missing) else f"{value:.4f}"
+
+
+def ranking_text(result: Result) -> list[RenderableType]:
+    """Who leads among three or more, generators and discriminators apart; and what runs say of methods."""
+    if len(result.contestants) < 3:
+        return []
+    generators, discriminators = result.ranking.generators, result.ranking.discriminators
+    advantages = _ranked(generators, lambda entry: f"{entry.name} {entry.advantage:+.3f}")
+    mean_js = _ranked(discriminators, lambda entry: f"{entry.name} {entry.mean_j:+.3f}")
+    lines: list[RenderableType] = [
+        _titled("Generators, by FP before common judges: ", advantages),
+        _titled("Discriminators, by mean J on others' samples: ", mean_js),
+    ]
+    claims = result.groups.claims
+    for claim in () if isinstance(claims, Missing) else claims:
+        outcome = "no claim" if claim.winner is None else f"{claim.winner} is better"
+        title = f"Method '{claim.a}' against '{claim.b}': {outcome}. "
+        lines.append(_titled(title, formatting.sentence(claim.reason)))
+    return [*lines, ""]
+
+
+def verdict_text(result: Result) -> list[RenderableType]:
+    """Each pair's verdicts in words."""
+    lines: list[RenderableType] = []
+    for pair in result.pairs:
+        lines.append(Text(f"{pair.a} against {pair.b}", style="bold"))
+        for title, verdict in formatting.verdicts(pair):
+            heading = f"  {TITLES[title]}: {formatting.outcome(verdict)}. "
+            lines.append(_titled(heading, formatting.sentence(verdict.reason)))
+    return [Group(*lines)]
+
+
+def flag_lines(result: Result) -> list[RenderableType]:
+    """What a reader must know before believing the figures."""
+    return [Text(f"! {flag}", style="yellow") for flag in result.flags]
+
+
+def _ranked(entries: Sequence[T] | Missing, text: Callable[[T], str]) -> str:
+    return entries.reason if isinstance(entries, Missing) else ", ".join(map(text, entries))
+
+
+def _titled(title: str, text: str) -> Text:
+    return Text(title, style="bold").append(text, style="not bold")
+
+
+def _with_reach(figure: Figure) -> str:
+    if isinstance(figure, Missing):
+        return formatting.DASH
+    return f"{formatting.figure(figure)} [dim]±{formatting.reach(figure)}[/dim]"
