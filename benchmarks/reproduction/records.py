@@ -13,13 +13,14 @@ from environment import machine
 import gancross
 from gancross.data import catalogue
 from gancross.errors import UsageError
+from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.report.paper_figures.labels import regularization
 from gancross.report.paper_figures.saved_runs import saved_run
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.status import read_status
 from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import PlannedRun, Spec
-from gancross.workflow.trace import Asked, trace
+from gancross.workflow.trace import Snapshot, TraceRequest, trace
 from reproduction import histories
 from reproduction.permutation import permutation_p
 from reproduction.tables import by
@@ -116,7 +117,7 @@ def stability(spec: Spec, out: Path) -> Plain:
     descriptions = []
     for run in started_runs(spec, out):
         description, lines = identity(run, out)
-        snapshots = traced(out, run)["snapshots"]
+        snapshots = traced(out, run)
         descriptions.append(
             description
             | {"history": histories.history(lines), "late": histories.late(lines)}
@@ -125,20 +126,37 @@ def stability(spec: Spec, out: Path) -> Plain:
     return {"runs": descriptions}
 
 
-def traced(out: Path, run: PlannedRun) -> Plain:
+def traced(out: Path, run: PlannedRun) -> Sequence[Snapshot]:
     """`gancross trace` of a run, at all of its saved steps."""
-    options = Asked(num_samples=SAMPLES, data_root=catalogue.DEFAULT_ROOT, device=CPU)
-    return trace(saved_run(run_folder(out, run)), options)
+    request = TraceRequest(num_samples=SAMPLES, data_root=catalogue.DEFAULT_ROOT, device=CPU)
+    return trace(saved_run(run_folder(out, run)), request).snapshots
 
 
-def columns(snapshots: Sequence[Plain]) -> Plain:
-    """Snapshots as one list for each figure; rates without their counts, of 10,000 samples all."""
-    keys = [key for key in TRACED if key in snapshots[0]]
-    return {key: [_figure(snapshot[key]) for snapshot in snapshots] for key in keys}
+def columns(snapshots: Sequence[Snapshot]) -> Plain:
+    """Snapshots as one list per figure; rates without their counts, all of 10,000 samples."""
+    rows = [
+        {
+            "step": snapshot.step, "gamma": snapshot.gamma, "fn": _rate(snapshot.fn),
+            "fp": _rate(snapshot.fp), "margin": snapshot.margin, **snapshot.samples,
+        }
+        for snapshot in snapshots
+    ]  # fmt: skip
+    return {key: [row[key] for row in rows] for key in TRACED if key in rows[0]}
 
 
-def _figure(value: Any) -> Any:
-    return value["rate"] if isinstance(value, dict) else value
+def _rate(figure: Proportion | Missing) -> float | None:
+    return figure.rate if isinstance(figure, Proportion) else None
+
+
+def _estimate(figure: Estimate | Missing) -> Estimate:
+    """The estimate.
+
+    Raises:
+        UsageError: it is missing.
+    """
+    if isinstance(figure, Missing):
+        raise UsageError(f"the section needs this figure, which is missing: {figure.reason}")
+    return figure
 
 
 def overfitted(spec: Spec, out: Path) -> Plain:
@@ -146,15 +164,16 @@ def overfitted(spec: Spec, out: Path) -> Plain:
     descriptions = []
     for run in started_runs(spec, out):
         description, _ = identity(run, out)
-        snapshots = traced(out, run)["snapshots"]
+        snapshots = traced(out, run)
+        gaps = [_estimate(snapshot.generalisation_gap) for snapshot in snapshots]
+        aucs = [_estimate(snapshot.training_auc).value for snapshot in snapshots]
         along = {
-            "step": [one["step"] for one in snapshots],
-            "gap": [one["generalisation_gap"]["value"] for one in snapshots],
-            "auc": [one["training_auc"]["value"] for one in snapshots],
-            "fn": [one["fn"]["rate"] for one in snapshots],
+            "step": [snapshot.step for snapshot in snapshots],
+            "gap": [gap.value for gap in gaps],
+            "auc": aucs,
+            "fn": [_rate(snapshot.fn) for snapshot in snapshots],
         }
-        last = snapshots[-1]["generalisation_gap"]
-        description |= {"gap": last["value"], "gap_ci95": last["ci95"], "auc": along["auc"][-1]}
+        description |= {"gap": gaps[-1].value, "gap_ci95": list(gaps[-1].ci95), "auc": aucs[-1]}
         descriptions.append(description | {"along": along})
     return {"runs": descriptions, "p": _p_of(descriptions, "gap"), "auc_p": _p_of(descriptions, "auc")}
 
