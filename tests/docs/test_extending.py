@@ -41,6 +41,7 @@ for name, check in vars(test_divergences).items():
         check("le-cam")
         print(name, flush=True)
 
+print(gancross.load_result("figures.json")._repr_html_())
 loaded = gancross.load_contestant("runs/zero-centred/last.pt")
 shapes = [loaded.generator.output_shape, loaded.discriminator.input_shape]
 print(json.dumps([gancross.__file__, *shapes, loaded.score_kind, loaded.threshold, loaded.origin.recipe]))
@@ -148,7 +149,8 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Extended:
     path = os.pathsep.join(map(str, (copy, ROOT / "tests", SUPPORT)))
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(COMMANDS)], cwd=folder, text=True, capture_output=True,
-        env=os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}, check=False,
+        check=False,
+        env=os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"},
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     return Extended(output=run.stdout, folder=folder)
@@ -170,6 +172,31 @@ def test_the_checkpoint_holds_the_examples(extended: Extended) -> None:
 def test_the_cross_test_is_whole(extended: Extended) -> None:
     result = json.loads((extended.folder / "result.json").read_text(encoding="utf-8"))
     assert result["status"] == "ok" and len(result["cross"]) == 4
+
+
+def test_the_cell_figure_and_the_metric_are_in_every_report(extended: Extended) -> None:
+    """Two files were touched for the two of them."""
+    sections = ("A cell figure", "A fidelity metric")
+    assert len({block.path for block in BLOCKS if block.section in sections}) == 2
+    record = json.loads((extended.folder / "figures.json").read_text(encoding="utf-8"))
+    for cell in record["cross"]:
+        rate = (2 - record["confusion"][cell["judge"]]["fn"]["rate"] - cell["fp"]["rate"]) / 2
+        assert cell["balanced_accuracy"]["value"] == pytest.approx(rate)
+    for figures in record["fidelity"].values():
+        assert figures["mean_distance[identity]"] >= 0
+    screen, _, rest = extended.output.rpartition("Gate: result against baseline")
+    gate, _, notebook = rest.partition("Gate passed")
+    reports = {
+        "html": (extended.folder / "figures.html").read_text(encoding="utf-8"),
+        "markdown": (extended.folder / "figures.md").read_text(encoding="utf-8"),
+    }
+    for text in (screen, notebook, *reports.values()):
+        assert "Balanced" in text and "accuracy ↑" in " ".join(text.split())
+    for text in (screen, *reports.values()):
+        assert "mean" in text and "distance" in text and "identity" in text
+    for name in ("balanced-accuracy ↑", "cross-balanced-accuracy ↑", "detected-balanced-accuracy ↓"):
+        assert name in gate
+    assert "mean-distance ↓" in gate
 
 
 def test_the_divergence_satisfies_its_laws(extended: Extended) -> None:

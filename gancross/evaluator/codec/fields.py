@@ -3,7 +3,7 @@
     class Ranking:
         generators: tuple[RankedGenerator, ...] | Missing              # null, generators_reason beside it
         methods: Annotated[Mapping[str, str], Recorded(inline=True)]   # its keys stand among the parent's
-        cache: Annotated[Array | None, Recorded(kept=False)] = None    # in memory alone
+        cache: Annotated[Array | None, Recorded(skipped=True)] = None    # in memory alone
         share: Annotated[float, Range(0, 1)]                           # a narrower type
 
 A field without a word stands under its own name.
@@ -33,7 +33,7 @@ class Recorded:
         inline: the entries of its own object stand among those of its parent.
         nulls: keys of an object, or of an entry of a mapping, that is `Missing`: null, each with the reason.
         absent: whether None leaves the key out; null otherwise.
-        kept: whether it is recorded at all.
+        skipped: whether it is in memory alone.
         description: for the JSON Schema.
     """
 
@@ -42,7 +42,7 @@ class Recorded:
     inline: bool = False
     nulls: tuple[str, ...] = ()
     absent: bool = False
-    kept: bool = True
+    skipped: bool = False
     description: str = ""
 
 
@@ -103,7 +103,7 @@ def specs(kind: type[Any]) -> tuple[Spec, ...]:
     if kind not in _SPECS:
         hints = typing.get_type_hints(kind, include_extras=True)
         declared = [_spec(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
-        _SPECS[kind] = tuple(spec for spec in declared if spec.how.kept)
+        _SPECS[kind] = tuple(spec for spec in declared if not spec.how.skipped)
     return _SPECS[kind]
 
 

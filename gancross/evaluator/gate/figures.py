@@ -52,16 +52,16 @@ def reading(figures: Sequence[Figure], *, pooled: bool = False) -> Reading | Non
         pooled: add up the counts of proportions on independent samples. Otherwise the mean, with the mean of
             the limits: right if the figures move as one, as those on the same samples do.
     """
-    known = [figure for figure in figures if not isinstance(figure, Missing)]
-    if not known:
+    measured = [figure for figure in figures if not isinstance(figure, Missing)]
+    if not measured:
         return None
-    proportions = [figure for figure in known if isinstance(figure, Proportion)]
+    proportions = [figure for figure in measured if isinstance(figure, Proportion)]
     if pooled and len(proportions) > 1:
-        whole = Proportion(count=sum(p.count for p in proportions), n=sum(p.n for p in proportions))
-        return Reading(value=whole.rate, interval=whole.ci95)
-    n = len(known)
-    low, high = (sum(figure.ci95[end] for figure in known) / n for end in (0, 1))
-    return Reading(value=sum(map(value, known)) / n, interval=(low, high))
+        pool = Proportion(count=sum(p.count for p in proportions), n=sum(p.n for p in proportions))
+        return Reading(value=pool.rate, interval=pool.ci95)
+    n = len(measured)
+    low, high = (sum(figure.ci95[end] for figure in measured) / n for end in (0, 1))
+    return Reading(value=sum(map(value, measured)) / n, interval=(low, high))
 
 
 def value(figure: Proportion | Estimate) -> float:

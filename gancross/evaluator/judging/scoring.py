@@ -71,14 +71,14 @@ def score_all(
     raw: RawScores = {mode: {} for mode in PASSES}
     processes = current()
     for source in sources:
-        own = source.chunks[processes.share(len(source.chunks))]
-        passes = [PASSES[mode](judge, source.n, own=own, chunk=CHUNK) for judge, mode in modes]
-        numbers = sorted(set(own).union(*(scoring_pass.needed() for scoring_pass in passes)))
+        own_chunks = source.chunks[processes.share(len(source.chunks))]
+        passes = [PASSES[mode](judge, source.n, scored=own_chunks, chunk=CHUNK) for judge, mode in modes]
+        numbers = sorted(set(own_chunks).union(*(scoring_pass.needed() for scoring_pass in passes)))
         stream = chunks(
             source, seed=protocol.seed, shape=shape, device=device, group=group, quantize=protocol.quantize,
             numbers=numbers,
         )  # fmt: skip
-        for place, (number, chunk) in enumerate(zip(numbers, stream, strict=True), start=1):
+        for count, (number, chunk) in enumerate(zip(numbers, stream, strict=True), start=1):
             layouts = ChunkLayouts(chunk)
             for (judge, mode), scoring_pass, last in zip(modes, passes, channels_last, strict=True):
                 if last:
@@ -86,13 +86,13 @@ def score_all(
                     scoring_pass.add(number, layouts.channels_last, ready)
                 else:
                     scoring_pass.add(number, layouts.contiguous)
-            if observer is not None and number in own and observer.wants(source.label):
+            if observer is not None and number in own_chunks and observer.wants(source.label):
                 observer.add(source.label, layouts.contiguous, min(CHUNK, source.n - number * CHUNK))
             if progress is not None:
-                progress(title(source.label), source.n * place // len(numbers), source.n)
+                progress(title(source.label), source.n * count // len(numbers), source.n)
         for (judge, mode), scoring_pass in zip(modes, passes, strict=True):
-            whole = processes.all_gather(scoring_pass.finish().double().cpu())
-            raw[mode].setdefault(judge.name, {})[source.label] = whole
+            scores = processes.all_gather(scoring_pass.finish().double().cpu())
+            raw[mode].setdefault(judge.name, {})[source.label] = scores
         if observer is not None:
             observer.finish_source(source.label)
     normalised = frozenset(judge.name for judge in judges if has_batch_norm(judge))
@@ -111,7 +111,7 @@ def real_high(scores: Array, judge: Contestant) -> Array:
 def evaluating(modules: list[nn.Module], device: torch.device) -> Iterator[None]:
     """Inside, the modules are on `device` in evaluation mode, laid out for it; afterwards as they were."""
     modes = [(part, part.training) for module in modules for part in module.modules()]
-    homes = [next((tensor.device for tensor in module.parameters()), device) for module in modules]
+    devices = [next((tensor.device for tensor in module.parameters()), device) for module in modules]
     for module in modules:
         module.to(device).eval()
     try:
@@ -121,8 +121,8 @@ def evaluating(modules: list[nn.Module], device: torch.device) -> Iterator[None]
             with torch.inference_mode():
                 yield
     finally:
-        for module, home in zip(modules, homes, strict=True):
-            module.to(home)
+        for module, its_device in zip(modules, devices, strict=True):
+            module.to(its_device)
         for part, training in modes:
             part.training = training
 

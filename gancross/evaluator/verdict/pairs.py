@@ -60,7 +60,7 @@ class Judgement:
         return self.cross_fp is not None and self.fn is not None
 
 
-Unrecorded = Annotated[Judgement, Recorded(kept=False)]
+Unrecorded = Annotated[Judgement, Recorded(skipped=True)]
 IN_TESTS = Recorded(within="tests")
 PValue = Annotated[UnitFloat | Missing, IN_TESTS]
 Difference = Annotated[Estimate | Missing, IN_TESTS]
