@@ -15,10 +15,11 @@ import dataclasses
 import types
 import typing
 from dataclasses import dataclass
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, TypeVar, Union
 
 from gancross.evaluator.estimates import Missing
 
+T = TypeVar("T")
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 JsonObject = dict[str, JsonValue]
 
@@ -102,9 +103,16 @@ def specs(kind: type[Any]) -> tuple[Spec, ...]:
     """The recorded fields of a dataclass, in their order."""
     if kind not in _SPECS:
         hints = typing.get_type_hints(kind, include_extras=True)
-        declared = [_spec(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
-        _SPECS[kind] = tuple(spec for spec in declared if not spec.how.skipped)
+        every = [_spec(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
+        _SPECS[kind] = tuple(spec for spec in every if not spec.how.skipped)
     return _SPECS[kind]
+
+
+def declared(kind: type[Any], note: type[T]) -> dict[str, T]:
+    """The annotations of one class on a dataclass's fields, by the names of the fields: a table."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    notes = {field.name: annotation(hints[field.name], note) for field in dataclasses.fields(kind)}
+    return {name: entry for name, entry in notes.items() if entry is not None}
 
 
 def annotation(hint: Any, kind: type[Any]) -> Any:

@@ -33,10 +33,10 @@ class RunningPass:
         """The numbers of the chunks that it must see."""
         return set(self._scored)
 
-    def add(self, number: int, chunk: torch.Tensor, ready: torch.Tensor | None = None) -> None:
-        """Takes chunk `number`, in rising order; scores it if it is wanted. `ready` as in `raw_scores`."""
+    def add(self, number: int, chunk: torch.Tensor) -> None:
+        """Takes chunk `number`, in rising order; scores it if it is wanted."""
         if number in self._scored:
-            self._scores.append(raw_scores(self._judge, chunk, ready=ready))
+            self._scores.append(raw_scores(self._judge, chunk))
 
     def finish(self) -> torch.Tensor:
         """The scores of the wanted chunks' samples, in their order, on the device."""
@@ -66,11 +66,8 @@ class BatchPass:
         new = range(self._next // self._chunk, -(-min(self._end, self._n) // self._chunk))
         return {*new, *range(-(-min(self._fill, self._n) // self._chunk))}
 
-    def add(self, number: int, chunk: torch.Tensor, ready: torch.Tensor | None = None) -> None:
-        """Takes chunk `number`, in rising order, without its padding; scores the groups that are complete.
-
-        `ready` is of no use to groups that straddle chunks.
-        """
+    def add(self, number: int, chunk: torch.Tensor) -> None:
+        """Takes chunk `number`, in rising order, without its padding; scores the groups that are complete."""
         if self._next == self._end:
             return
         begin = number * self._chunk
@@ -115,22 +112,15 @@ def norms(judge: Contestant, protocol: Protocol) -> tuple[Norm, ...]:
     return NORMS if protocol.norm_check else (protocol.norm,)
 
 
-def raw_scores(
-    judge: Contestant, chunk: torch.Tensor, *, ready: torch.Tensor | None = None
-) -> torch.Tensor:  # fmt: skip
+def raw_scores(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
     """v of each sample of a canonical chunk, in the value range of the judge's own training data.
-
-    Args:
-        ready: the chunk in that range already, for networks that are known not to write into their input.
 
     Raises:
         UsageError: the discriminator fails on such samples, or does not return one score for each.
     """
     assert judge.discriminator is not None
-    samples = ready
-    if samples is None:
-        # Vectors are judged as they are, and a judge that works in place would change what the next one sees.
-        samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
+    # A copy of vectors, too: a judge that works in place would change what the next one sees.
+    samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
     try:
         scores = judge.discriminator(samples)
     except NETWORK_FAILURES as error:
