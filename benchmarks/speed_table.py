@@ -27,13 +27,13 @@ def table(records: Iterable[dict[str, Any]]) -> str:
 
 
 def records() -> list[dict[str, Any]]:
-    """All that were kept."""
+    """The records in results/."""
     paths = sorted((HERE / "results").glob("speed-*.json"))
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def with_table(text: str, table_text: str) -> str:
-    """The text with another table between its marks."""
+    """The text with the table between its marks replaced."""
     before, _, remainder = text.partition(BEGIN)
     _, _, after = remainder.partition(END)
     return f"{before}{BEGIN}{table_text}{END}{after}"

@@ -1,4 +1,4 @@
-"""Mutations of bytes, whatever they mean."""
+"""Mutations of bytes, regardless of the format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def spliced(rng: random.Random, good: bytes) -> bytes:
 
 
 def _position(rng: random.Random, length: int) -> int:
-    """Anywhere, but often near an end, where the formats keep their tables."""
+    """A random position, often near an end, where the formats have their tables."""
     span = min(length, rng.choice((64, 512, 4096, length)))
     distance = rng.randrange(max(1, span))
     return max(0, length - 1 - distance) if rng.random() < 0.5 else distance

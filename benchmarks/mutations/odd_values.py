@@ -1,5 +1,5 @@
 # ruff: noqa: E501  # tables of oddities read better in long lines
-"""Odd values, and where to put them."""
+"""Odd values, and containers with an odd value inside."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _deep(depth: int) -> list[Any]:
 
 
 def plain_value(rng: random.Random) -> Any:
-    """A value of a kind that JSON knows."""
+    """A value of a type that JSON has."""
     return rng.choice((
         None, True, False, 0, 1, -1, 2, 63, 64, 65535, 65536, 65537, 2**31, 2**53, 2**63 - 1, 2**64, 10**40, -(10**18),
         0.0, -0.0, 0.5, 1e308, -1.0, 1e-320, "", "x", "é", "\x1b[2J\x07", "\n", "\u202e", "../../etc/passwd",
@@ -43,7 +43,7 @@ def plain_value(rng: random.Random) -> Any:
 
 
 def any_value(rng: random.Random) -> Any:
-    """A value of any kind that a pickle can hold."""
+    """A value of any type that a pickle can hold."""
     if rng.random() < 0.5:
         return plain_value(rng)
     return rng.choice((
@@ -60,7 +60,7 @@ def any_value(rng: random.Random) -> Any:
 
 
 def changed_inside(rng: random.Random, container: Any, odd: Callable[[random.Random], Any]) -> Any:
-    """The container with something in it, at a random depth, replaced, dropped, added or moved."""
+    """The container with an entry at a random depth replaced, removed, added or moved."""
     keys = list(container) if isinstance(container, dict) else list(range(len(container)))
     action = rng.random()
     if not keys or action < 0.1:

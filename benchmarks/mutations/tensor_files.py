@@ -66,7 +66,7 @@ def text_bytes(rng: random.Random, good: bytes) -> bytes:
 
 
 def data_bytes(rng: random.Random, good: bytes) -> bytes:
-    """Other numbers, perhaps NaN; the hash is right."""
+    """Other numbers, possibly NaN; the hash is correct."""
     header, data = _taken_apart(good)
     changed = rng.choice(list(BYTEWISE.values()))(rng, data)
     _rehashed(header, header["__metadata__"]["text"], changed)

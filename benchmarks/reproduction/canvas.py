@@ -1,4 +1,4 @@
-"""What the page's pictures are drawn with, and how they are written."""
+"""Drawing and writing the pictures of the page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def canvas(width: float, height: float) -> Figure:
 
 
 def shares(axes: Any, rows: Sequence[Sequence[float]]) -> None:
-    """A heat map of shares with each written in its cell; NaN stays empty."""
+    """Draws a heat map of rates with the number in each cell; NaN stays empty."""
     axes.imshow(rows, cmap=MAP, vmin=0, vmax=1, aspect="auto")
     for y, row in enumerate(rows):
         for x, value in enumerate(row):
@@ -40,7 +40,7 @@ def shares(axes: Any, rows: Sequence[Sequence[float]]) -> None:
 
 
 def coloured(runs: Sequence[Plain]) -> list[tuple[Plain, str, str | None]]:
-    """Every run with the colour of its method, and the method's label where it comes first."""
+    """Every run with the colour of its method, and the method's label at its first run, else None."""
     texts = list(dict.fromkeys(run["label"] for run in runs))
     labelled: set[str] = set()
     entries = []
@@ -68,7 +68,7 @@ def save(picture: Figure, target: Path) -> None:
 
 
 def write(target: Path, content: bytes) -> None:
-    """With a palette, and as wide as a repository can bear."""
+    """Writes a picture with a palette, at the largest width that keeps the file small."""
     image = Image.open(io.BytesIO(content)).convert("RGB")
     for width in WIDTHS:
         size = min(width, image.width)

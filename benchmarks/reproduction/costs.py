@@ -1,4 +1,4 @@
-"""§5.3: what a step costs, and how soon good samples come."""
+"""§5.3: the cost of a step, and the time until samples are good."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Plain = dict[str, Any]
 
 
 def timed(spec: Spec, out: Path, *, steps: int = STEPS) -> Plain:
-    """Runs as `records.stability` has them, and the measured cost of a step of each method."""
+    """The record of `records.stability`, with the measured cost of a step of each method."""
     recipes = {variant: run.recipe for variant, run in records.first_runs(spec.runs).items()}
     rounds = [{name: step_seconds(recipe, steps) for name, recipe in recipes.items()} for _ in range(ROUNDS)]
     costs = {

@@ -1,4 +1,4 @@
-"""Pictures of who takes whose samples for real, from records alone."""
+"""Heat maps of cross-testing FP, from records."""
 
 from __future__ import annotations
 

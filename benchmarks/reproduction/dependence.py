@@ -1,4 +1,4 @@
-"""On what cross-testing FP depends: what generators and judges are, taken apart by factor."""
+"""Analysis of variance of cross-testing FP by properties of generator and judge."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def along_training(snapshots: Plain) -> list[str]:
 
 
 def relatives(snapshots: Plain) -> list[str]:
-    """One run of each method: FP by whose samples are judged, made before or after the judge's step."""
+    """One run of each method: FP by the samples' method and step relative to the judge's."""
     checkpoints = list(zip(snapshots["variants"], snapshots["steps"], strict=True))
     rates_by_relation: dict[tuple[str, str], list[float]] = {
         (whose, when): []
@@ -51,7 +51,7 @@ def relatives(snapshots: Plain) -> list[str]:
 
 
 def at_the_end(record: Plain) -> list[str]:
-    """All runs at their last step: by method, by run, and where it was judged in several, by mode.
+    """All runs at their last step: by method, by run, and by mode if there are several.
 
     Empty unless both methods have as many runs, which all judge.
     """

@@ -1,4 +1,4 @@
-"""The pictures of the page, drawn from its records and, for samples, from run folders."""
+"""Pictures of the page, from its records and, for samples, from run folders."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OF_METHODS = ("fig1", "fig6")  # whose rows are told apart by the whole method, 
 
 
 def samples(spec: Spec, out: Path, sheet: str, target: Path) -> None:
-    """One of the paper's figures, from the first run of each method that belongs there; none if none does."""
+    """Writes one of the paper's figures from the first matching run of each method, if any matches."""
     runs = [run for run in records.started_runs(spec, out) if SHEETS[sheet](run.recipe)]
     if not runs:
         return
@@ -51,7 +51,7 @@ def samples(spec: Spec, out: Path, sheet: str, target: Path) -> None:
 
 
 def stability(record: Plain, target: Path) -> None:
-    """A strip for every run along training: how many samples lie at a mode, and the margin."""
+    """A strip for every run along training: fraction of samples at a mode, and margin."""
     runs = [run for group in by(record["runs"], "label").values() for run in group]
     picture = canvas(11.0, 1.3 + 0.27 * len(runs))
     quality, margins = picture.subplots(1, 2, sharey=True)
@@ -73,7 +73,7 @@ def stability(record: Plain, target: Path) -> None:
 
 
 def against_time(record: Plain, target: Path) -> None:
-    """The same share against the time that so many steps take, by the measured cost of one."""
+    """The same fraction against time, by the measured cost of a step."""
     picture, (axes,) = stacked(1, width=9.0, height=3.8)
     for run, colour, text in coloured(record["runs"]):
         cost = sorted(record["costs"][run["variant"]]["milliseconds"])[1] / 1e3
@@ -114,7 +114,7 @@ def lives(record: Plain, target: Path) -> None:
 
 
 def gaps(record: Plain, target: Path) -> None:
-    """How surely every run's discriminator tells training from test reals, along training."""
+    """How well every run's discriminator separates training from test reals, along training."""
     picture, (above, below) = stacked(2, width=9.0, height=6.2)
     for run, colour, text in coloured(record["runs"]):
         curve = run["along"]

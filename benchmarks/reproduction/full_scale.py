@@ -1,4 +1,4 @@
-"""The paper at its own size: specs for GPUs, counted work, estimated hours, and the commands."""
+"""The paper's experiments at full size: specs for GPUs, counted work, estimated hours, commands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Plain = dict[str, Any]
 
 
 def counted() -> Plain:
-    """The record: counted work of every variant, and hours on each card at two shares of its peak."""
+    """The record: counted work of every variant, and hours on each card at two fractions of its peak."""
     return {
         "cards": CARDS, "shares": SHARES,
         "specs": {key: _spec(load_spec(SPECS / f"{key}.toml")) for key in HEADINGS},
@@ -59,7 +59,7 @@ def _variant(planned: PlannedVariant, recipe: Recipe) -> Plain:
 
 
 def section(record: Plain) -> list[str]:
-    """What the page says of it."""
+    """The section of the page."""
     rows = [
         (
             HEADINGS[key], f"`gancross benchmark benchmarks/full/{key}.toml --device cuda`",
@@ -97,7 +97,7 @@ def section(record: Plain) -> list[str]:
 
 
 def commands() -> str:
-    """full/COMMANDS.md, whole."""
+    """The text of full/COMMANDS.md."""
     lines = [
         "# One run on several GPUs",
         "",

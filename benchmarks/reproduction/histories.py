@@ -1,4 +1,4 @@
-"""The log of a run on the mixture: when its samples became good, and whether they stayed so."""
+"""The log of a run on the mixture: when its samples became good, and whether they stayed good."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RULE = (
 
 
 def read_log(folder: Path) -> list[Plain]:
-    """The whole lines of a run's log; none where it has not begun."""
+    """The complete lines of a run's log; empty if it has not started."""
     try:
         text = (folder / "log.jsonl").read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -58,22 +58,22 @@ def margin(line: Plain) -> float:
 
 
 def is_good(line: Plain) -> bool:
-    """Most modes are covered, and most samples lie at one."""
+    """Whether most modes are covered and most samples lie at a mode."""
     return bool(line["modes"] >= MOST and line["within_0.1"] >= GOOD)
 
 
 def is_bad(line: Plain) -> bool:
-    """Half of the modes are missing, or half of the samples lie nowhere."""
+    """Whether half of the modes are missing, or half of the samples lie at no mode."""
     return bool(line["modes"] < MOST or line["within_0.1"] < BAD)
 
 
 def is_whole(line: Plain) -> bool:
-    """Good, and no mode is missing."""
+    """Whether it is good and no mode is missing."""
     return is_good(line) and bool(line["modes"] == mixture.COMPONENTS)
 
 
 def history(lines: Lines) -> Plain:
-    """Steps at which a run became good, whole, dipped, broke, recovered, collapsed; None where it did not.
+    """Steps at which a run became good or whole, dipped, broke, recovered, collapsed; None if it did not.
 
     `lost_from` is the first step after the last good line of a run that ends in a row of bad ones;
     `bad_share` is that of bad lines since the first good one; `collapsed_at` is the log's own judgement: at
@@ -116,7 +116,7 @@ def late(lines: Lines) -> Plain:
 
 
 def curves(lines: Lines, keys: Sequence[str]) -> dict[str, list[float]]:
-    """The log in at most 80 stretches: the last step of each, its mean margin and its mean of some keys."""
+    """The log in at most 80 intervals: last step, mean margin, and means of some keys."""
     size = -(-len(lines) // POINTS)
     parts = [lines[start : start + size] for start in range(0, len(lines), size)]
     return {

@@ -1,4 +1,4 @@
-"""Tables of the sections on images, in Markdown, from records alone."""
+"""Markdown tables of the sections on images, from records."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def ranking(record: Plain) -> list[str]:
 
 
 def along(runs: Sequence[Plain], protocol: Plain) -> list[str]:
-    """One row for each run: alive or why not, distances at the saved steps, the discriminator at the end."""
+    """One row for each run: its fate, distances at the saved steps, the discriminator at the end."""
     steps = runs[0]["trace"]["step"]
     header = ("method", "alive", *(f"coarse, step {whole(step)}" for step in steps), "texture", "spread",
               "FN", "FP", "margin")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Image runs along training: whether the generator lives, by figures that need no network to look at them."""
+"""Image runs along training: distances of samples from data by features that need no network."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Features = Callable[[torch.Tensor], NDArray[np.float32]]
 
 @dataclass(frozen=True, kw_only=True)
 class Yardstick:
-    """Reals seen through some features, and how far samples are from them.
+    """Features of the real samples, and distances from them.
 
     Attributes:
         features: uint8 images (N, C, H, W) → (rows, D).
@@ -75,18 +75,18 @@ class Yardstick:
 
 
 def thumbnails(images_NCHW: torch.Tensor) -> NDArray[np.float32]:
-    """Mean colours on an 8×8 grid, (N, 64·C), in 0…1: what an image shows from afar."""
+    """Mean colours on an 8×8 grid, (N, 64·C), in 0…1: the coarse content of an image."""
     return adaptive_avg_pool2d(images_NCHW.float() / 255, COARSE).flatten(1).numpy()
 
 
 def patches(images_NCHW: torch.Tensor) -> NDArray[np.float32]:
-    """5×5 patches, nine pixels apart, one a row, (N·patches, 25·C), in 0…1: texture, wherever it is."""
+    """5×5 patches, nine pixels apart, one per row, (N·patches, 25·C), in 0…1: local texture."""
     cut_NDP = unfold(images_NCHW.float() / 255, PATCH, stride=STRIDE)
     return cut_NDP.transpose(1, 2).flatten(0, 1).numpy()
 
 
 def images(spec: Spec, out: Path) -> Plain:
-    """Every run at five of its saved steps: samples against test data, and the discriminator's confusion."""
+    """Every run at five of its saved steps: distances of samples, and the discriminator's confusion."""
     runs = records.started_runs(spec, out)
     reals = reals_of(spec)
     sticks = yardsticks(reals)
@@ -116,7 +116,7 @@ def crosstested_images(spec: Spec, out: Path) -> Plain:
 
 
 def collapsed(reals: DataSet, stick: Yardstick) -> dict[str, float]:
-    """The distance of a generator that makes so many of the test images, over and over, and nothing else."""
+    """Distances of generators that repeat only a few of the test images, by their number."""
     test = reals.held_out(SAMPLES)
     chosen = {count: test[:count] for count in COPIES if count < len(test)}
     return {
@@ -133,13 +133,13 @@ def _with_distances(record: Plain, spec: Spec, out: Path) -> Plain:
 
 
 def yardsticks(reals: DataSet) -> dict[str, Yardstick]:
-    """From afar and close up."""
+    """The coarse and the texture distance to the test data."""
     test = reals.held_out(SAMPLES)
     return {"coarse": Yardstick.of(thumbnails, test), "texture": Yardstick.of(patches, test)}
 
 
 def distances(saved: SavedRun, step: int, sticks: dict[str, Yardstick]) -> dict[str, float]:
-    """Of the samples of a saved step."""
+    """Distances of the samples of a saved step."""
     fakes = saved.samples(step, num_samples=SAMPLES, seed=0, device=records.CPU)
     return {name: stick.distance(fakes) for name, stick in sticks.items()}
 

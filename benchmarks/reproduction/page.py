@@ -1,4 +1,4 @@
-"""benchmarks/REPRODUCTION.md, whole, from the records: nobody edits it by hand."""
+"""benchmarks/REPRODUCTION.md, generated from the records; do not edit it by hand."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _is_unfinished(record: Plain) -> bool:
 
 
 def _so_far(verdict: str) -> str:
-    """A verdict that unfinished runs may still turn round: none, and what it would be."""
+    """The verdict so far, which unfinished runs may still change."""
     return f"{verdicts.UNDECIDED} Runs are unfinished. So far: {verdict.replace('**', '')}"
 
 

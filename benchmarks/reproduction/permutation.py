@@ -1,4 +1,4 @@
-"""Do runs of two methods differ? The unit is the run."""
+"""Permutation test of the difference between two methods; the unit is the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIVISIONS = 1_000_000  # far more than a dozen runs have, so that all of them ar
 def permutation_p(figures_a: Sequence[float], figures_b: Sequence[float]) -> float | None:
     """Two-sided p of the difference of two means over all divisions of the runs into two sides.
 
-    None where a side has one run alone.
+    None if a side has only one run.
     """
     if min(len(figures_a), len(figures_b)) < 2:
         return None

@@ -1,4 +1,4 @@
-"""Tables of the page, in Markdown, from records alone."""
+"""Markdown tables of the page, from records."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ DISTANCES = [key for key, text in QUALITY.items() if "distance" in text]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> list[str]:
-    """Lines of a table, the first columns flush left."""
+    """Lines of a Markdown table; the first `left` columns are left-aligned."""
     rule = ["---" if place < left else "---:" for place in range(len(header))]
     return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
 
 
 def whole(value: float | None) -> str:
-    """A step, with thousands; a dash where there is none."""
+    """A step with a thousands separator; a dash for None."""
     return DASH if value is None else f"{value:,.0f}"
 
 
 def share(value: float | None) -> str:
-    """A share, with three places."""
+    """A rate with three decimals; a dash for None."""
     return DASH if value is None else f"{value:.3f}"
 
 
 def small(value: float | None) -> str:
-    """Anything else, with three digits."""
+    """A number with three significant digits; a dash for None."""
     return DASH if value is None else f"{value:.3g}"
 
 
 def spread(values: Sequence[float | None], fmt: Callable[[float | None], str] = share) -> str:
-    """Mean, and in brackets the lowest and the highest, of those runs that have one."""
-    values_known = [value for value in values if value is not None]
-    if not values_known:
+    """Mean and [lowest, highest] of the values that are not None."""
+    present = [value for value in values if value is not None]
+    if not present:
         return DASH
-    mean = fmt(sum(values_known) / len(values_known))
-    return mean if len(values_known) == 1 else f"{mean} [{fmt(min(values_known))}, {fmt(max(values_known))}]"
+    mean = fmt(sum(present) / len(present))
+    return mean if len(present) == 1 else f"{mean} [{fmt(min(present))}, {fmt(max(present))}]"
 
 
 def by(runs: Sequence[Plain], key: str) -> dict[str, list[Plain]]:
-    """Runs by one of their words, in the order of the record."""
+    """Runs grouped by the value of a key, in the order of the record."""
     groups: dict[str, list[Plain]] = {}
     for run in runs:
         groups.setdefault(run[key], []).append(run)
@@ -64,13 +64,13 @@ def by(runs: Sequence[Plain], key: str) -> dict[str, list[Plain]]:
 
 
 def broke(run: Plain) -> bool:
-    """Whether a run failed: it broke, or never was good."""
+    """Whether a run failed: it broke, or was never good."""
     history = run["history"]
     return history["good_from"] is None or history["broken_at"] is not None
 
 
 def amount(runs: Sequence[Plain]) -> str:
-    """How much was run: methods, seeds, steps, time; what diverged, what is unfinished."""
+    """A summary of the runs: methods, seeds, steps, time, diverged and unfinished runs."""
     steps = sum(run["reached"] for run in runs)
     minutes = sum(run["seconds"] for run in runs) / 60
     kinds = []
@@ -88,7 +88,7 @@ def amount(runs: Sequence[Plain]) -> str:
 
 
 def is_unfinished(run: Plain) -> bool:
-    """Whether a run has steps to go; a diverged one has ended."""
+    """Whether a run has not reached its last step; a diverged run has ended."""
     return run["reached"] < run["steps"] and not run.get("diverged")
 
 
@@ -194,12 +194,12 @@ def cross_rates(record: Plain, *, judge: str) -> list[float]:
 
 
 def qualities(record: Plain, among: Iterable[str] = QUALITY) -> list[str]:
-    """The measures of the samples themselves that every run of a record has."""
+    """The fidelity metrics that every run of a record has."""
     return [kind for kind in among if all(kind in run["fidelity"] for run in record["runs"])]
 
 
 def fidelity(record: Plain) -> list[str]:
-    """How good the samples are, whatever any discriminator says: a row for each method."""
+    """One row of fidelity metrics for each method."""
     kinds = qualities(record)
     rows = [
         (text, *(spread([run["fidelity"][kind] for run in group], small) for kind in kinds))
@@ -209,7 +209,7 @@ def fidelity(record: Plain) -> list[str]:
 
 
 def verdicts(record: Plain) -> list[str]:
-    """How often each rule named whom, over all pairs of runs of different methods."""
+    """The number of wins by each rule, over all pairs of runs of different methods."""
     variants = list(by(record["runs"], "variant"))
     rows = [
         (f"{rule} rule", str(won["pairs"]), *(str(won.get(who, 0)) for who in (*variants, "nobody")))
@@ -237,7 +237,7 @@ def overfitting(record: Plain) -> list[str]:
 
 
 def costs(record: Plain) -> list[str]:
-    """What a step costs, and the time until samples were good."""
+    """The cost of a step, and the time until samples were good."""
     header = ("method", "ms a step, median [lowest, highest]", "× unregularized", "good from step",
               "seconds until good", f"last {LATE:.0%}: in 3 std")  # fmt: skip
     runs = by(record["runs"], "variant")
@@ -257,7 +257,7 @@ def costs(record: Plain) -> list[str]:
 
 
 def step_ratios(speed: Plain) -> list[str]:
-    """Rows of the speed record that compare a regularized step with an unregularized one, nothing else."""
+    """The speed record's ratios of a regularized to an unregularized step."""
     rows = []
     for row in speed["rows"]:
         network, _, compared = row["work"].partition(": ")
@@ -271,7 +271,7 @@ def step_ratios(speed: Plain) -> list[str]:
 
 
 def seconds_until_good(record: Plain, variant: str) -> list[float | None]:
-    """By the measured cost of a step; None for a run that never was."""
+    """Seconds by the measured cost of a step; None for a run that was never good."""
     cost = middle(record["costs"][variant]["milliseconds"]) / 1e3
     good = [run["history"]["good_from"] for run in record["runs"] if run["variant"] == variant]
     return [None if step is None else step * cost for step in good]

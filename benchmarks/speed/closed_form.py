@@ -11,13 +11,13 @@ from gancross.trainer.recipes.recipe import Recipe
 from speed.steps import Steps, dcgan, mixture, on_route
 from speed.timing import Row, interleaved, record
 
-# Of double backward with a shared forward pass, and with forward passes of its own.
+# Ratios to double backward with a shared forward pass, and with separate forward passes.
 LINEAR, SMOOTH = (8 / 12, 8 / 18), (12 / 12, 12 / 18)
 GOALS = (0.70, 0.50)
 
 
 class Separately(Steps):
-    """Double backward as two terms that are put together: the loss, and Ω with forward passes of its own."""
+    """Double backward with separate forward passes for the loss and for Ω."""
 
     def gradient(self) -> None:
         """D's gradient."""
@@ -47,7 +47,7 @@ def compared(
     name: str, chosen: Recipe, predicted: tuple[float, float], goals: tuple[float | None, float | None],
     rounds: int, calls: int,
 ) -> list[Row]:  # fmt: skip
-    """D's gradient by the closed form over each of the other two."""
+    """Ratios of D's gradient in closed form to both kinds of double backward."""
     variants = {
         "closed": Steps(chosen).gradient,
         "shared": on_route(chosen, Route()).gradient,

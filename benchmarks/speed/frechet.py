@@ -1,4 +1,4 @@
-"""The Fréchet distance beside torch-fidelity's own function, on the same statistics of 2048 dimensions.
+"""The Fréchet distance against torch-fidelity's function, on the same statistics of 2048 dimensions.
 
 Features are random with a covariance that falls off as Inception's does; the real half, its factor, is known
 as it is from the cache.

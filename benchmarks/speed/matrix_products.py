@@ -22,7 +22,7 @@ def products(batch: int, sizes: tuple[int, ...], passes: int) -> list[tuple[torc
 
 
 def rows() -> list[Row]:
-    """Whole step over `torch.mm` of the same shapes in the same run."""
+    """Ratio of a whole step to `torch.mm` of the same shapes in the same run."""
     chosen = mixture()
     width, batch = chosen.width, chosen.batch_size
     operands = products(batch, (chosen.latent_dim, width, width, 3), GENERATOR)
