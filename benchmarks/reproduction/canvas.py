@@ -14,8 +14,8 @@ from PIL import Image
 
 from gancross.machine.files import write_atomically
 from gancross.report.charts.plots import COLOURS, MAP
+from reproduction.record import Record
 
-Plain = dict[str, Any]
 PALETTE = 128
 WIDTHS = (1600, 1300, 1050, 850)
 LARGEST = 300_000
@@ -39,7 +39,7 @@ def shares(axes: Any, rows: Sequence[Sequence[float]]) -> None:
                           color="white" if value > 0.55 else "black")  # fmt: skip
 
 
-def coloured(runs: Sequence[Plain]) -> list[tuple[Plain, str, str | None]]:
+def coloured(runs: Sequence[Record]) -> list[tuple[Record, str, str | None]]:
     """Every run with the colour of its method, and the method's label at its first run, else None."""
     texts = list(dict.fromkeys(run["label"] for run in runs))
     labelled: set[str] = set()

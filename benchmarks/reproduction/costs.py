@@ -7,20 +7,18 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.workflow.spec import Spec
 from reproduction import records
+from reproduction.record import Record
 
 ROUNDS = 3
 STEPS = 300
 
-Plain = dict[str, Any]
 
-
-def timed(spec: Spec, out: Path, *, steps: int = STEPS) -> Plain:
+def timed(spec: Spec, out: Path, *, steps: int = STEPS) -> Record:
     """The record of `records.stability`, with the measured cost of a step of each method."""
     recipes = {variant: run.recipe for variant, run in records.first_runs(spec.runs).items()}
     rounds = [{name: step_seconds(recipe, steps) for name, recipe in recipes.items()} for _ in range(ROUNDS)]

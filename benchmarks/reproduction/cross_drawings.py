@@ -9,11 +9,10 @@ from statistics import fmean
 from typing import Any
 
 from reproduction.canvas import canvas, save, shares
+from reproduction.record import Record
 
-Plain = dict[str, Any]
 
-
-def heat_map(record: Plain, target: Path) -> None:
+def heat_map(record: Record, target: Path) -> None:
     """FP of every shown step's samples (rows) under every shown step's discriminator (columns)."""
     snapshots = record["snapshots"]
     n = len(snapshots["steps"])
@@ -35,7 +34,7 @@ def heat_map(record: Plain, target: Path) -> None:
     save(picture, target)
 
 
-def method_map(record: Plain, target: Path) -> None:
+def method_map(record: Record, target: Path) -> None:
     """Mean FP of every method's samples (rows) under every method's discriminators (columns)."""
     crossed = record["cross_fp"]
     methods = {run["name"]: run["label"] for run in record["runs"]}

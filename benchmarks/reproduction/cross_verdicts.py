@@ -7,18 +7,17 @@ from collections.abc import Mapping
 from itertools import product
 from operator import itemgetter
 from statistics import fmean
-from typing import Any
 
 from gancross.evaluator.tournament.methods import ALPHA, FEWEST_RUNS
 from reproduction.permutation import permutation_p
+from reproduction.record import Record
 from reproduction.tables import DISTANCES, NORMS, QUALITY, ROUNDED, by, cross_rates, qualities, small, spread
 from reproduction.verdicts import NO, PARTLY, UNDECIDED, YES
 
-Plain = dict[str, Any]
 FOOLED, UNFOOLED = 0.5, 0.05  # the protocol's words for a judge that does not transfer, and for one that does
 
 
-def crosstest(record: Plain) -> str:
+def crosstest(record: Record) -> str:
     """Reproduced if the methods differ as the paper says, and as far, and discriminators know reals at all.
 
     Beyond chance where there are runs enough for a claim, else so that all rates of one method lie below all
@@ -62,7 +61,7 @@ def _named(counts: Mapping[str, int]) -> str:
     return text + (f", nobody in {counts['nobody']}" if counts.get("nobody") else "")
 
 
-def _by_misses(record: Plain) -> Counter[str]:
+def _by_misses(record: Record) -> Counter[str]:
     """Who has the lower FN in how many pairs of runs, counted as the verdicts are."""
     methods = by(record["runs"], "variant")
     return Counter(
@@ -73,7 +72,7 @@ def _by_misses(record: Plain) -> Counter[str]:
     )
 
 
-def _difference(record: Plain, fooled: dict[str, list[float]]) -> tuple[str | None, str]:
+def _difference(record: Record, fooled: dict[str, list[float]]) -> tuple[str | None, str]:
     """Whose discriminators are fooled less, and in which sense; or nobody, and a clause that says so."""
     claim = next(iter(record["claims"] or []), None)
     too_few = min(len(group) for group in by(record["runs"], "variant").values()) < FEWEST_RUNS
@@ -90,7 +89,7 @@ def _difference(record: Plain, fooled: dict[str, list[float]]) -> tuple[str | No
     return None, f"The two methods' rates overlap {sense}"
 
 
-def _turned(record: Plain) -> str:
+def _turned(record: Record) -> str:
     """The modes in which the means are not in the paper's order."""
     turned = [
         f"with {NORMS[mode['norm']]}, {ROUNDED[mode['quantize']]}"
@@ -100,7 +99,7 @@ def _turned(record: Plain) -> str:
     return " or ".join(turned)
 
 
-def _samples(record: Plain, *, winner: str | None) -> str:
+def _samples(record: Record, *, winner: str | None) -> str:
     """Whose samples are nearer to the data, whatever discriminators say, and whether the claim agrees."""
     sentences = []
     for measure in qualities(record, DISTANCES):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reproduction.record import Record
 from reproduction.tables import NORMS, ROUNDED, by, share, spread, table, whole
 
-Plain = dict[str, Any]
 Factor = tuple[int, ...]  # axes whose means it is made of; a run is one of its method, so it has both
 REST = "the rest"
 METHODS = {"the generator's method": (0,), "the judge's method": (2,), "which methods meet": (0, 2)}
@@ -25,7 +24,7 @@ MODES: dict[str, Factor] = {
 }  # fmt: skip
 
 
-def along_training(snapshots: Plain) -> list[str]:
+def along_training(snapshots: Record) -> list[str]:
     """One run of each method: shares of the variance by method and saved step, and means."""
     methods = list(dict.fromkeys(snapshots["variants"]))
     steps = list(dict.fromkeys(snapshots["steps"]))
@@ -34,7 +33,7 @@ def along_training(snapshots: Plain) -> list[str]:
     return _table(fp_MSMS, ALONG, texts)
 
 
-def relatives(snapshots: Plain) -> list[str]:
+def relatives(snapshots: Record) -> list[str]:
     """One run of each method: FP by the samples' method and step relative to the judge's."""
     checkpoints = list(zip(snapshots["variants"], snapshots["steps"], strict=True))
     rates_by_relation: dict[tuple[str, str], list[float]] = {
@@ -50,7 +49,7 @@ def relatives(snapshots: Plain) -> list[str]:
     return table(("samples of which generator", "from when, seen from the judge", "mean FP"), rows, left=2)
 
 
-def at_the_end(record: Plain) -> list[str]:
+def at_the_end(record: Record) -> list[str]:
     """All runs at their last step: by method, by run, and by mode if there are several.
 
     Empty unless both methods have as many runs, which all judge.

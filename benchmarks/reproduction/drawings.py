@@ -18,9 +18,9 @@ from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import Spec
 from reproduction import records
 from reproduction.canvas import canvas, coloured, finish, save, stacked, write
+from reproduction.record import Record
 from reproduction.tables import by
 
-Plain = dict[str, Any]
 SHEETS: dict[str, Callable[[Recipe], bool]] = {  # which runs each of the paper's figures shows
     "fig1": lambda recipe: recipe.n_phi == 1,
     "fig2": lambda recipe: recipe.regularizer != "none",
@@ -50,7 +50,7 @@ def samples(spec: Spec, out: Path, sheet: str, target: Path) -> None:
     write(target, render(sheet_figure, "png"))
 
 
-def stability(record: Plain, target: Path) -> None:
+def stability(record: Record, target: Path) -> None:
     """A strip for every run along training: fraction of samples at a mode, and margin."""
     runs = [run for group in by(record["runs"], "label").values() for run in group]
     picture = canvas(11.0, 1.3 + 0.27 * len(runs))
@@ -72,7 +72,7 @@ def stability(record: Plain, target: Path) -> None:
     save(picture, target)
 
 
-def against_time(record: Plain, target: Path) -> None:
+def against_time(record: Record, target: Path) -> None:
     """The same fraction against time, by the measured cost of a step."""
     picture, (axes,) = stacked(1, width=9.0, height=3.8)
     for run, colour, text in coloured(record["runs"]):
@@ -92,7 +92,7 @@ def against_time(record: Plain, target: Path) -> None:
     finish(picture, axes, target)
 
 
-def lives(record: Plain, target: Path) -> None:
+def lives(record: Record, target: Path) -> None:
     """Distance from the data and margin along training, a column for every network or rate."""
     facets = list(dict.fromkeys(run["facet"] for run in record["runs"]))
     picture = canvas(3.1 * len(facets) + 0.8, 5.4)
@@ -113,7 +113,7 @@ def lives(record: Plain, target: Path) -> None:
     save(picture, target)
 
 
-def gaps(record: Plain, target: Path) -> None:
+def gaps(record: Record, target: Path) -> None:
     """How well every run's discriminator separates training from test reals, along training."""
     picture, (above, below) = stacked(2, width=9.0, height=6.2)
     for run, colour, text in coloured(record["runs"]):

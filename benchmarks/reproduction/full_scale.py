@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from gancross.trainer.noise import distinct_samples
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.workflow.plan import PlannedVariant, planned_variants
 from gancross.workflow.spec import PlannedRun, Spec, load_spec
+from reproduction.record import Record
 from reproduction.tables import table, whole
 
 SPECS = Path(__file__).parents[1] / "full"
@@ -25,10 +25,8 @@ HEADINGS = {
     "lsun": "§5.2, Figs. 2, 7 and 8, LSUN bedrooms",
 }
 
-Plain = dict[str, Any]
 
-
-def counted() -> Plain:
+def counted() -> Record:
     """The record: counted work of every variant, and hours on each card at two fractions of its peak."""
     return {
         "cards": CARDS, "shares": SHARES,
@@ -36,7 +34,7 @@ def counted() -> Plain:
     }  # fmt: skip
 
 
-def _spec(spec: Spec) -> Plain:
+def _spec(spec: Spec) -> Record:
     recipes = {run.variant: run.recipe for run in spec.runs}
     planned = planned_variants(spec, Path("runs") / spec.name)
     variants = [_variant(variant, recipes[variant.name]) for variant in planned]
@@ -49,7 +47,7 @@ def _spec(spec: Spec) -> Plain:
     }  # fmt: skip
 
 
-def _variant(planned: PlannedVariant, recipe: Recipe) -> Plain:
+def _variant(planned: PlannedVariant, recipe: Recipe) -> Record:
     assert planned.work is not None, planned.name
     return {
         "name": planned.name, "runs": planned.runs, "steps": planned.steps,
@@ -58,7 +56,7 @@ def _variant(planned: PlannedVariant, recipe: Recipe) -> Plain:
     }  # fmt: skip
 
 
-def section(record: Plain) -> list[str]:
+def section(record: Record) -> list[str]:
     """The section of the page."""
     rows = [
         (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from reproduction.image_verdicts import fate
+from reproduction.record import Record
 from reproduction.tables import (
     DASH,
     NORMS,
@@ -21,10 +21,8 @@ from reproduction.tables import (
     whole,
 )
 
-Plain = dict[str, Any]
 
-
-def modes(record: Plain) -> list[str]:
+def modes(record: Record) -> list[str]:
     """§5.5 under both uses of batch norm, with and without rounding to 8 bits."""
     header = (
         "batch norm", "samples", "method", "FN", "FP", "cross-testing FP", "paper rule",
@@ -45,7 +43,7 @@ def modes(record: Plain) -> list[str]:
     return table(header, rows, left=3)
 
 
-def ranking(record: Plain) -> list[str]:
+def ranking(record: Record) -> list[str]:
     """One row for each method of an N-way cross-test, means over its runs."""
     kinds = qualities(record)
     header = (
@@ -64,7 +62,7 @@ def ranking(record: Plain) -> list[str]:
     return table(header, rows)
 
 
-def along(runs: Sequence[Plain], protocol: Plain) -> list[str]:
+def along(runs: Sequence[Record], protocol: Record) -> list[str]:
     """One row for each run: its fate, distances at the saved steps, the discriminator at the end."""
     steps = runs[0]["trace"]["step"]
     header = ("method", "alive", *(f"coarse, step {whole(step)}" for step in steps), "texture", "spread",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
 
+from reproduction.record import Record
 from reproduction.tables import DISTANCES, QUALITY, by, qualities, small
 from reproduction.verdicts import NO, PARTLY, UNDECIDED, YES
 
-Plain = dict[str, Any]
 PAPERS_RATE = 2e-4
 ALIVE, NEVER, DIED, DIVERGED = "alive", "never alive", "died", "diverged"
 
 
-def kind(run: Plain) -> str:
+def kind(run: Record) -> str:
     """Which side of the comparison a run is on: regularized, noise, or its own label."""
     label = run["label"]
     if label.startswith("γ"):
@@ -22,7 +21,7 @@ def kind(run: Plain) -> str:
     return "noise" if "noise" in label else str(label)
 
 
-def noise(record: Plain) -> str:
+def noise(record: Record) -> str:
     """Reproduced if by every measure all levels of γ beat none, and the best beats the best noise."""
     methods = by(record["runs"], "label")
     sides: dict[str, list[str]] = {}
@@ -55,14 +54,14 @@ def noise(record: Plain) -> str:
     return f"{_together(words)} {' '.join(sentences)} {_leaders(record)} {_untested(record)}"
 
 
-def _untested(record: Plain) -> str:
+def _untested(record: Record) -> str:
     """How much such an order of means is worth."""
     largest = max(len(group) for group in by(record["runs"], "variant").values())
     runs = "one run" if largest == 1 else f"{largest} runs"
     return f"An order of means over {runs} of each, not a test."
 
 
-def _leaders(record: Plain) -> str:
+def _leaders(record: Record) -> str:
     """Whom the cross-test itself puts first."""
     strengths = {
         text: fmean([run["strength"] for run in group if run["strength"] is not None])
@@ -75,7 +74,7 @@ def _leaders(record: Plain) -> str:
     return f"The cross-test ranks {order[0]} first and {order[-1]} last by how its samples fool other judges."
 
 
-def architectures(record: Plain) -> str:
+def architectures(record: Record) -> str:
     """Reproduced if every regularized run lives to the end and some unregularized run does not."""
     fates: dict[str, list[str]] = {}
     for run in record["runs"]:
@@ -96,7 +95,7 @@ def architectures(record: Plain) -> str:
     return f"{word} Alive at the end: {listed}."
 
 
-def fate(run: Plain, protocol: Plain) -> str:
+def fate(run: Record, protocol: Record) -> str:
     """Alive at its last saved step, or why not: nearer to the data than their mean image, and spread out."""
     if run.get("diverged"):
         return DIVERGED
@@ -107,7 +106,7 @@ def fate(run: Plain, protocol: Plain) -> str:
     return ALIVE if lives[-1] else DIED if any(lives) else NEVER
 
 
-def levels(record: Plain) -> str:
+def levels(record: Record) -> str:
     """Fig. 3: every γ₀ better than none at the paper's rate. §7.4: that rate the best for every level."""
     paper = [run for run in record["runs"] if run["learning_rate"] == PAPERS_RATE]
     figures = {run["label"]: [run["trace"][key][-1] for key in ("coarse", "texture")] for run in paper}

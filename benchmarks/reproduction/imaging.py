@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +28,7 @@ from gancross.workflow.spec import PlannedRun, Spec
 from gancross.workflow.trace import TraceRequest, trace
 from reproduction import crossing, histories, records
 from reproduction.crossing import reals_of
+from reproduction.record import Record
 
 SAMPLES = 4000  # of every step that is looked at
 MOST_STEPS = 5
@@ -39,7 +39,6 @@ ALIVE = 1.0  # coarse distance of a generator of nothing but the reals' mean ima
 COPIES = (1, 4, 16, 64, 256)  # test images that a collapsed generator would make and nothing else
 LOGGED = ("spread", "gradient_discriminator", "gradient_generator")
 
-Plain = dict[str, Any]
 Features = Callable[[torch.Tensor], NDArray[np.float32]]
 
 
@@ -85,7 +84,7 @@ def patches(images_NCHW: torch.Tensor) -> NDArray[np.float32]:
     return cut_NDP.transpose(1, 2).flatten(0, 1).numpy()
 
 
-def images(spec: Spec, out: Path) -> Plain:
+def images(spec: Spec, out: Path) -> Record:
     """Every run at five of its saved steps: distances of samples, and the discriminator's confusion."""
     runs = records.started_runs(spec, out)
     reals = reals_of(spec)
@@ -105,12 +104,12 @@ def images(spec: Spec, out: Path) -> Plain:
     }  # fmt: skip
 
 
-def ranked_images(spec: Spec, out: Path) -> Plain:
+def ranked_images(spec: Spec, out: Path) -> Record:
     """As `crossing.ranked`, with the distances of the last samples among the figures of fidelity."""
     return _with_distances(crossing.ranked(spec, out), spec, out)
 
 
-def crosstested_images(spec: Spec, out: Path) -> Plain:
+def crosstested_images(spec: Spec, out: Path) -> Record:
     """As `crossing.crosstested_in_all_modes`, with the distances."""
     return _with_distances(crossing.crosstested_in_all_modes(spec, out), spec, out)
 
@@ -125,7 +124,7 @@ def collapsed(reals: DataSet, stick: Yardstick) -> dict[str, float]:
     }
 
 
-def _with_distances(record: Plain, spec: Spec, out: Path) -> Plain:
+def _with_distances(record: Record, spec: Spec, out: Path) -> Record:
     sticks = yardsticks(reals_of(spec))
     for description, run in zip(record["runs"], records.started_runs(spec, out), strict=True):
         description["fidelity"] |= distances(saved_run(run_folder(out, run)), description["reached"], sticks)
@@ -144,7 +143,7 @@ def distances(saved: SavedRun, step: int, sticks: dict[str, Yardstick]) -> dict[
     return {name: stick.distance(fakes) for name, stick in sticks.items()}
 
 
-def _looked_at(run: PlannedRun, out: Path, reals: DataSet, sticks: dict[str, Yardstick]) -> Plain:
+def _looked_at(run: PlannedRun, out: Path, reals: DataSet, sticks: dict[str, Yardstick]) -> Record:
     description, lines = records.identity(run, out)
     saved = saved_run(run_folder(out, run))
     steps = common_steps([saved], None, most=MOST_STEPS)

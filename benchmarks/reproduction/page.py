@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from gancross.data import mixture
 from gancross.untrusted.strict_json import parsed
 from reproduction import cross_verdicts, full_scale, image_tables, image_verdicts, tables, verdicts
 from reproduction.dependence import along_training, at_the_end, relatives
 from reproduction.histories import RULE
+from reproduction.record import Record
 from reproduction.sections import RESULTS, SECTIONS, Section
 
-Plain = dict[str, Any]
 PAGE = Path(__file__).parents[1] / "REPRODUCTION.md"
-Body = Callable[[Plain], list[str]]
+Body = Callable[[Record], list[str]]
 TERMS = (
     "Real is positive: *FN* is the share of test data called generated, *FP* that of generated samples called"
     " real. The *margin* is the mean score of reals less that of generated samples. A mode of the mixture is"
@@ -68,7 +67,7 @@ def page(results: Path = RESULTS) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section(section: Section, record: Plain, results: Path) -> list[str]:
+def _section(section: Section, record: Record, results: Path) -> list[str]:
     body, verdict = BODIES[section.key]
     machine, versions = record["machine"], record["versions"]
     remark = ["", section.remark] if section.remark else []
@@ -104,7 +103,7 @@ def _section(section: Section, record: Plain, results: Path) -> list[str]:
     ]
 
 
-def _is_unfinished(record: Plain) -> bool:
+def _is_unfinished(record: Record) -> bool:
     return bool(record["missing"]) or any(map(tables.is_unfinished, record["runs"]))
 
 
@@ -113,7 +112,7 @@ def _so_far(verdict: str) -> str:
     return f"{verdicts.UNDECIDED} Runs are unfinished. So far: {verdict.replace('**', '')}"
 
 
-def _stability(record: Plain) -> list[str]:
+def _stability(record: Record) -> list[str]:
     runs = record["runs"]
     return [
         "By method:", "", *tables.methods(runs), "",
@@ -131,7 +130,7 @@ FROM_AFAR = (
 )
 
 
-def _crosstest(record: Plain) -> list[str]:
+def _crosstest(record: Record) -> list[str]:
     protocol = record["protocol"]
     real, fake = protocol["num_real"], protocol["num_fake"]
     return [
@@ -145,12 +144,12 @@ def _crosstest(record: Plain) -> list[str]:
     ]  # fmt: skip
 
 
-def _depends(record: Plain) -> list[str]:
+def _depends(record: Record) -> list[str]:
     table = at_the_end(record)
     return ["On what FP depends at the last step, own samples included:", "", *table, ""] if table else []
 
 
-def _crosstest_in_all_modes(record: Plain) -> list[str]:
+def _crosstest_in_all_modes(record: Record) -> list[str]:
     return [
         *_crosstest(record), "",
         "The same checkpoints under both uses of batch norm (one only where there is none), with generated"
@@ -158,7 +157,7 @@ def _crosstest_in_all_modes(record: Plain) -> list[str]:
     ]  # fmt: skip
 
 
-def _ranked(record: Plain) -> list[str]:
+def _ranked(record: Record) -> list[str]:
     protocol = record["protocol"]
     return [
         f"One cross-test of all runs: {protocol['num_real']:,} test samples, {protocol['num_fake']:,} of each"
@@ -171,11 +170,11 @@ def _ranked(record: Plain) -> list[str]:
     ]  # fmt: skip
 
 
-def _explained(record: Plain) -> list[str]:
+def _explained(record: Record) -> list[str]:
     return [FROM_AFAR, ""] if "coarse" in tables.qualities(record) else []
 
 
-def _images(record: Plain) -> list[str]:
+def _images(record: Record) -> list[str]:
     protocol = record["protocol"]
     size = f", resized to {protocol['image_size']}×{protocol['image_size']}" if protocol["image_size"] else ""
     return [
@@ -190,7 +189,7 @@ def _images(record: Plain) -> list[str]:
     ]  # fmt: skip
 
 
-def _training_time(record: Plain) -> list[str]:
+def _training_time(record: Record) -> list[str]:
     timed = f"A step's cost is the median of {record['timed_steps']:,}, the methods measured in turns."
     return [
         timed, "", *tables.costs(record), "",
@@ -201,7 +200,7 @@ def _training_time(record: Plain) -> list[str]:
     ]  # fmt: skip
 
 
-def _annealing(records: list[Plain]) -> list[str]:
+def _annealing(records: list[Record]) -> list[str]:
     runs = [run for record in records for run in record["runs"] if run["label"].startswith("γ")]
     plain = [run for run in runs if "generator too" not in run["label"]]
     lengths = [run | {"label": f"{run['label']}, {run['steps']:,} steps"} for run in plain]
@@ -220,8 +219,8 @@ def _annealing(records: list[Plain]) -> list[str]:
     ]
 
 
-STABLE: tuple[Body, Callable[[Plain], str]] = (_stability, verdicts.stability)
-BODIES: dict[str, tuple[Body, Callable[[Plain], str]]] = {
+STABLE: tuple[Body, Callable[[Record], str]] = (_stability, verdicts.stability)
+BODIES: dict[str, tuple[Body, Callable[[Record], str]]] = {
     "fig1": STABLE,
     "fig6": STABLE,
     "latent15": STABLE,

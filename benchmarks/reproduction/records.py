@@ -18,14 +18,15 @@ from gancross.report.paper_figures.labels import regularization
 from gancross.report.paper_figures.saved_runs import saved_run
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.status import read_status
+from gancross.trainer.run.step_files import numbered_checkpoints
 from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import PlannedRun, Spec
 from gancross.workflow.trace import Snapshot, TraceRequest, trace
 from reproduction import histories
 from reproduction.permutation import permutation_p
+from reproduction.record import Record
 from reproduction.tables import by
 
-Plain = dict[str, Any]
 CPU = torch.device("cpu")
 DIGITS = 5  # significant ones of a record
 SAMPLES = 10_000  # of every saved step
@@ -55,12 +56,11 @@ def started_runs(spec: Spec, out: Path) -> list[PlannedRun]:
     Raises:
         UsageError: none has.
     """
-    folders = {run.name: run_folder(out, run) for run in spec.runs}
+    folders = [run_folder(out, run) for run in spec.runs]
     runs = [
         run
-        for run in spec.runs
-        if (folders[run.name] / "last.pt").is_file()
-        and any((folders[run.name] / "checkpoints").glob("step-*.pt"))
+        for run, folder in zip(spec.runs, folders, strict=True)
+        if (folder / "last.pt").is_file() and numbered_checkpoints(folder)
     ]
     if not runs:
         raise UsageError(f"{out}: no run of '{spec.name}' has a checkpoint yet")
@@ -75,7 +75,7 @@ def first_runs(runs: Sequence[PlannedRun]) -> dict[str, PlannedRun]:
     return runs_by_variant
 
 
-def head(section: str, command: str, spec: Spec, out: Path) -> Plain:
+def head(section: str, command: str, spec: Spec, out: Path) -> Record:
     """Command, missing and diverged runs, versions and machine."""
     runs = started_runs(spec, out)
     absent = [run for run in spec.runs if run not in runs]
@@ -99,7 +99,7 @@ def diverged(run: PlannedRun, out: Path) -> bool:
     return status is not None and status.status == "diverged"
 
 
-def identity(run: PlannedRun, out: Path) -> tuple[Plain, list[Plain]]:
+def identity(run: PlannedRun, out: Path) -> tuple[Record, list[Record]]:
     """Identity and progress of a run, and the lines of its log."""
     lines = histories.read_log(run_folder(out, run))
     recipe = run.recipe
@@ -112,7 +112,7 @@ def identity(run: PlannedRun, out: Path) -> tuple[Plain, list[Plain]]:
     return description, lines
 
 
-def stability(spec: Spec, out: Path) -> Plain:
+def stability(spec: Spec, out: Path) -> Record:
     """Runs on the mixture: their history, and every numbered checkpoint evaluated on fresh samples."""
     descriptions = []
     for run in started_runs(spec, out):
@@ -132,7 +132,7 @@ def traced(out: Path, run: PlannedRun) -> Sequence[Snapshot]:
     return trace(saved_run(run_folder(out, run)), request).snapshots
 
 
-def columns(snapshots: Sequence[Snapshot]) -> Plain:
+def columns(snapshots: Sequence[Snapshot]) -> Record:
     """Snapshots as one list per figure; rates without their counts, all of 10,000 samples."""
     rows = [
         {
@@ -159,7 +159,7 @@ def _estimate(figure: Estimate | Missing) -> Estimate:
     return figure
 
 
-def overfitted(spec: Spec, out: Path) -> Plain:
+def overfitted(spec: Spec, out: Path) -> Record:
     """§6: how discriminators tell training from test reals, at the end and at every numbered checkpoint."""
     descriptions = []
     for run in started_runs(spec, out):
@@ -178,7 +178,7 @@ def overfitted(spec: Spec, out: Path) -> Plain:
     return {"runs": descriptions, "p": _p_of(descriptions, "gap"), "auc_p": _p_of(descriptions, "auc")}
 
 
-def _p_of(runs: Sequence[Plain], key: str) -> float | None:
+def _p_of(runs: Sequence[Record], key: str) -> float | None:
     """Of the difference between the two variants; None where there is only one yet."""
     sides = [[run[key] for run in group] for group in by(runs, "variant").values()]
     return permutation_p(*sides) if len(sides) == 2 else None

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gancross.workflow.spec import Spec
 from reproduction import costs, cross_drawings, crossing, drawings, imaging, records
+from reproduction.record import Record
 
-Plain = dict[str, Any]
 RESULTS = Path(__file__).parents[1] / "results"
 SPECS = Path(__file__).parents[1] / "paper"
 
-Analysis = Callable[[Spec, Path], Plain]
-Drawing = Callable[[Plain, Path], None]
+Analysis = Callable[[Spec, Path], Record]
+Drawing = Callable[[Record, Path], None]
 
 
 @dataclass(frozen=True, kw_only=True)

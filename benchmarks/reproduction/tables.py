@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from gancross.evaluator.statistics.confusion import paper_rate
 from reproduction.histories import LATE
+from reproduction.record import Record
 
-Plain = dict[str, Any]
 DASH = "–"
 QUALITY = {  # figures of fidelity by their names in a result, and those of `reproduction.imaging`
     "frechet_distance[identity]": "Fréchet distance ↓",
@@ -55,21 +54,21 @@ def spread(values: Sequence[float | None], fmt: Callable[[float | None], str] = 
     return mean if len(present) == 1 else f"{mean} [{fmt(min(present))}, {fmt(max(present))}]"
 
 
-def by(runs: Sequence[Plain], key: str) -> dict[str, list[Plain]]:
+def by(runs: Sequence[Record], key: str) -> dict[str, list[Record]]:
     """Runs grouped by the value of a key, in the order of the record."""
-    groups: dict[str, list[Plain]] = {}
+    groups: dict[str, list[Record]] = {}
     for run in runs:
         groups.setdefault(run[key], []).append(run)
     return groups
 
 
-def broke(run: Plain) -> bool:
+def broke(run: Record) -> bool:
     """Whether a run failed: it broke, or was never good."""
     history = run["history"]
     return history["good_from"] is None or history["broken_at"] is not None
 
 
-def amount(runs: Sequence[Plain]) -> str:
+def amount(runs: Sequence[Record]) -> str:
     """A summary of the runs: methods, seeds, steps, time, diverged and unfinished runs."""
     steps = sum(run["reached"] for run in runs)
     minutes = sum(run["seconds"] for run in runs) / 60
@@ -87,17 +86,17 @@ def amount(runs: Sequence[Plain]) -> str:
     return text + (f" Unfinished: {', '.join(behind)}." if behind else "")
 
 
-def is_unfinished(run: Plain) -> bool:
+def is_unfinished(run: Record) -> bool:
     """Whether a run has not reached its last step; a diverged run has ended."""
     return run["reached"] < run["steps"] and not run.get("diverged")
 
 
-def _seeds(runs: Sequence[Plain]) -> str:
+def _seeds(runs: Sequence[Record]) -> str:
     numbers = [str(run["seed"]) for run in runs]
     return f"seed {numbers[0]}" if len(numbers) == 1 else f"seeds {', '.join(numbers)}"
 
 
-def methods(runs: Sequence[Plain]) -> list[str]:
+def methods(runs: Sequence[Record]) -> list[str]:
     """One row for each method of a section on stability."""
     late = f"last {LATE:.0%}: "
     header = (
@@ -120,7 +119,7 @@ def methods(runs: Sequence[Plain]) -> list[str]:
     return table(header, rows)
 
 
-def runs_apart(runs: Sequence[Plain]) -> list[str]:
+def runs_apart(runs: Sequence[Record]) -> list[str]:
     """One row for each run: its history, and its last checkpoint on 10,000 fresh samples."""
     header = ("method", "seed", "to step", "good from", "all modes from", "breaks", "recovers", "lost from",
               "collapses", "modes", "in 3 std", "in 0.1", "off plane", "FN", "FP",
@@ -141,7 +140,7 @@ def runs_apart(runs: Sequence[Plain]) -> list[str]:
     return table(header, rows)
 
 
-def along(runs: Sequence[Plain], *, most: int = 5) -> list[str]:
+def along(runs: Sequence[Record], *, most: int = 5) -> list[str]:
     """Saved steps of the longest run of each method: samples, and the discriminator's own confusion."""
     header = ("method", "step", "γ", "modes", "in 3 std", "in 0.1", "off plane", "FN", "FP", "margin")
     rows = []
@@ -161,7 +160,7 @@ def along(runs: Sequence[Plain], *, most: int = 5) -> list[str]:
     return table(header, rows)
 
 
-def confusions(record: Plain) -> list[str]:
+def confusions(record: Record) -> list[str]:
     """The tables of §5.5, means over runs with the lowest and the highest."""
     lines: list[str] = []
     for variant, group in by(record["runs"], "variant").items():
@@ -181,7 +180,7 @@ def confusions(record: Plain) -> list[str]:
     return lines
 
 
-def cross_rates(record: Plain, *, judge: str) -> list[float]:
+def cross_rates(record: Record, *, judge: str) -> list[float]:
     """FP of one method's discriminators on the other's samples, every run on every run."""
     variants = {run["name"]: run["variant"] for run in record["runs"]}
     crossed = record["cross_fp"]
@@ -193,12 +192,12 @@ def cross_rates(record: Plain, *, judge: str) -> list[float]:
     ]
 
 
-def qualities(record: Plain, among: Iterable[str] = QUALITY) -> list[str]:
+def qualities(record: Record, among: Iterable[str] = QUALITY) -> list[str]:
     """The fidelity metrics that every run of a record has."""
     return [kind for kind in among if all(kind in run["fidelity"] for run in record["runs"])]
 
 
-def fidelity(record: Plain) -> list[str]:
+def fidelity(record: Record) -> list[str]:
     """One row of fidelity metrics for each method."""
     kinds = qualities(record)
     rows = [
@@ -208,7 +207,7 @@ def fidelity(record: Plain) -> list[str]:
     return table(("the samples themselves", *(QUALITY[kind] for kind in kinds)), rows)
 
 
-def verdicts(record: Plain) -> list[str]:
+def verdicts(record: Record) -> list[str]:
     """The number of wins by each rule, over all pairs of runs of different methods."""
     variants = list(by(record["runs"], "variant"))
     rows = [
@@ -218,7 +217,7 @@ def verdicts(record: Plain) -> list[str]:
     return table(("", "pairs", *(f"{who} wins" for who in variants), "nobody"), rows)
 
 
-def overfitting(record: Plain) -> list[str]:
+def overfitting(record: Record) -> list[str]:
     """The gap of each run and its method's mean."""
     header = ("method", "seed", "step", "TPR on training − on test reals", "95 % interval",
               "AUC, training against test reals", "FN on test reals")  # fmt: skip
@@ -236,7 +235,7 @@ def overfitting(record: Plain) -> list[str]:
     return table(header, rows)
 
 
-def costs(record: Plain) -> list[str]:
+def costs(record: Record) -> list[str]:
     """The cost of a step, and the time until samples were good."""
     header = ("method", "ms a step, median [lowest, highest]", "× unregularized", "good from step",
               "seconds until good", f"last {LATE:.0%}: in 3 std")  # fmt: skip
@@ -256,7 +255,7 @@ def costs(record: Plain) -> list[str]:
     return table(header, rows)
 
 
-def step_ratios(speed: Plain) -> list[str]:
+def step_ratios(speed: Record) -> list[str]:
     """The speed record's ratios of a regularized to an unregularized step."""
     rows = []
     for row in speed["rows"]:
@@ -270,7 +269,7 @@ def step_ratios(speed: Plain) -> list[str]:
     return table(("network", "threads", "× unregularized"), rows)
 
 
-def seconds_until_good(record: Plain, variant: str) -> list[float | None]:
+def seconds_until_good(record: Record, variant: str) -> list[float | None]:
     """Seconds by the measured cost of a step; None for a run that was never good."""
     cost = middle(record["costs"][variant]["milliseconds"]) / 1e3
     good = [run["history"]["good_from"] for run in record["runs"] if run["variant"] == variant]

@@ -8,15 +8,15 @@ from typing import Any
 
 from gancross.evaluator.tournament.methods import ALPHA
 from reproduction.histories import LATE
+from reproduction.record import Record
 from reproduction.tables import broke, by, middle, seconds_until_good, share, small, spread, whole
 
-Plain = dict[str, Any]
 YES, PARTLY, NO = "**Reproduced.**", "**Partly reproduced.**", "**Not reproduced.**"
 UNDECIDED = "**Undecided.**"
 FACTOR = (1.2, 1.6)  # about the paper's "roughly 1.4"
 
 
-def stability(record: Plain) -> str:
+def stability(record: Record) -> str:
     """Reproduced if every unregularized run failed and no regularized one did; to fail: `tables.broke`."""
     unregularized = [run for run in record["runs"] if run["label"].startswith("unregularized")]
     regularized = [run for run in record["runs"] if run not in unregularized]
@@ -44,7 +44,7 @@ def stability(record: Plain) -> str:
     ))  # fmt: skip
 
 
-def _fates(kind: str, runs: Sequence[Plain]) -> str:
+def _fates(kind: str, runs: Sequence[Record]) -> str:
     """`2 of 6 unregularized runs broke, at steps …; 1 never was good.`"""
     past = [run["history"] for run in runs]
     broken = sorted(run["broken_at"] for run in past if run["broken_at"] is not None)
@@ -62,13 +62,13 @@ def _fates(kind: str, runs: Sequence[Plain]) -> str:
     )
 
 
-def _margins(runs: Sequence[Plain]) -> str:
+def _margins(runs: Sequence[Record]) -> str:
     ends = [[run["trace"]["margin"][position] for run in runs] for position in (0, -1)]
     first, last = (spread(values, small) for values in ends)
     return f"from {first} to {last}"
 
 
-def generator_objective(record: Plain) -> str:
+def generator_objective(record: Record) -> str:
     """Early: good samples sooner in every run; late: fewer samples at the modes in every run, which all fail.
 
     Of pairs of runs of one seed, in which the other run does not fail; to fail: `tables.broke`.
@@ -104,7 +104,7 @@ def generator_objective(record: Plain) -> str:
     )
 
 
-def _compared(runs: Plain, pairs: Sequence[tuple[str, str]], *, figure: Any) -> tuple[int, int]:
+def _compared(runs: Record, pairs: Sequence[tuple[str, str]], *, figure: Any) -> tuple[int, int]:
     """In how many pairs of runs of one seed the second variant's figure is the lower one."""
     lower = [
         figure(changed) < figure(runs[without][seed])
@@ -119,7 +119,7 @@ def _of(count: int, n: int) -> str:
     return YES if n and count == n else PARTLY if 2 * count > n else NO
 
 
-def annealing(records: Sequence[Plain]) -> str:
+def annealing(records: Sequence[Record]) -> str:
     """Reproduced if no annealed run broke, and none of the constant levels did better at the end."""
     runs = [run for record in records for run in record["runs"] if _comparable(run)]
     annealed = {text: group for text, group in by(runs, "label").items() if "annealed" in text}
@@ -146,7 +146,7 @@ def annealing(records: Sequence[Plain]) -> str:
     )
 
 
-def _at_one_step(annealed: Sequence[Plain], constant: Sequence[Plain]) -> str:
+def _at_one_step(annealed: Sequence[Record], constant: Sequence[Record]) -> str:
     """That share of both at the last step that all of them saved: they were trained for different lengths."""
     runs = [*annealed, *constant]
     common = set.intersection(*(set(run["trace"]["step"]) for run in runs))
@@ -163,15 +163,15 @@ def _at_one_step(annealed: Sequence[Plain], constant: Sequence[Plain]) -> str:
     )
 
 
-def _lengths(runs: Sequence[Plain]) -> str:
+def _lengths(runs: Sequence[Record]) -> str:
     return f"{', '.join(sorted({whole(run['reached']) for run in runs}))} steps"
 
 
-def _comparable(run: Plain) -> bool:
+def _comparable(run: Record) -> bool:
     return run["label"].startswith("γ") and "generator too" not in run["label"]
 
 
-def overfitting(record: Plain) -> str:
+def overfitting(record: Record) -> str:
     """Reproduced if the regularized runs' gap and AUC are smaller, both beyond chance."""
     methods = by(record["runs"], "variant")
     sentences, smaller = [], []
@@ -189,7 +189,7 @@ def overfitting(record: Plain) -> str:
     return f"{word} {'. '.join(sentences)}. Mean [lowest, highest] over runs."
 
 
-def training_time(record: Plain) -> str:
+def training_time(record: Record) -> str:
     """The factor, and who made good samples first."""
     factor = middle(record["costs"]["regularized"]["ratio"])
     cost = YES if FACTOR[0] <= factor <= FACTOR[1] else NO
