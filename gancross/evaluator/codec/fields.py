@@ -70,7 +70,6 @@ class Items:
     most: int | None = None
 
 
-Limit = Range | Pattern | Items
 Size = Annotated[int, Range(1)]
 Count = Annotated[int, Range(0)]
 UnitFloat = Annotated[float, Range(0, 1)]

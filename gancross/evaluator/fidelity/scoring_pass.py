@@ -14,14 +14,11 @@ import torch
 from gancross.data.sets import array_sha256
 from gancross.errors import UsageError
 from gancross.evaluator.fidelity.figures import MeasuredFidelity
-from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.fidelity.plan import check
 from gancross.evaluator.judging.sampling import CHUNK, Label, Source
 from gancross.evaluator.protocol import Protocol
 from gancross.machine.distributed import current
 from gancross.machine.files import check_target
-
-NOT_ASKED = f"no metrics asked for ({', '.join(METRICS)})"
 
 
 @dataclass(frozen=True, kw_only=True)
