@@ -19,6 +19,7 @@ from gancross import crosstest, load_result
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import FORMAT as CHECKPOINT_FORMAT
 from gancross.errors import CheckpointError, DataError
+from gancross.evaluator.estimates import Missing
 from gancross.evaluator.result.migrations import FORMAT, MIGRATIONS, NO_FIDELITY, migrated
 from gancross.report.browser.html import html_report
 from gancross.report.text.console import print_result
@@ -69,12 +70,10 @@ REFUSED: dict[str, Callable[[Plain], Plain]] = {
 def test_results_are_brought_to_todays_form(form: str, today: Plain, tmp_path: Path) -> None:
     old = READ[form](today)
     (tmp_path / "old.json").write_text(json.dumps(old))
-    loaded = load_result(tmp_path / "old.json")
-    assert without(loaded.document, "fidelity", "fidelity_reason") == without(
-        today, "fidelity", "fidelity_reason"
-    )
-    assert loaded.document["fidelity"] is None and loaded.document["fidelity_reason"]
-    assert ("fidelity" in old) == (loaded.document["fidelity_reason"] != NO_FIDELITY)
+    loaded = load_result(tmp_path / "old.json").to_dict()
+    assert without(loaded, "fidelity", "fidelity_reason") == without(today, "fidelity", "fidelity_reason")
+    assert loaded["fidelity"] is None and loaded["fidelity_reason"]
+    assert ("fidelity" in old) == (loaded["fidelity_reason"] != NO_FIDELITY)
 
 
 @pytest.mark.parametrize("form", REFUSED)
@@ -95,13 +94,13 @@ def test_a_migration_is_idempotent_and_leaves_its_argument(today: Plain) -> None
 
 def test_a_record_that_an_early_version_wrote_is_shown() -> None:
     result = load_result(RECORD)
-    assert result.document["fidelity"] is None
+    assert isinstance(result.fidelity, Missing)
     assert "regularized" in markdown_report(result) and "regularized" in html_report(result, [])
     from rich.console import Console
 
-    said = io.StringIO()
-    print_result(result, Console(file=said, width=100))
-    assert "0.9607" in said.getvalue()
+    output = io.StringIO()
+    print_result(result, Console(file=output, width=100))
+    assert "0.9607" in output.getvalue()
 
 
 def first_checkpoint(values: Plain) -> Plain:
@@ -109,8 +108,8 @@ def first_checkpoint(values: Plain) -> Plain:
     old = without(values, "weights", "latent_shape")
     old["recipe"] = without(values["recipe"], *LATER_FIELDS)
     for network in ("generator", "discriminator"):
-        kept = without(values[network]["arguments"], "activation", "initialization", "filters")
-        old[network] = values[network] | {"arguments": kept}
+        arguments = without(values[network]["arguments"], "activation", "initialization", "filters")
+        old[network] = values[network] | {"arguments": arguments}
     return old
 
 
