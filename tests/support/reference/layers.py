@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+Features = Sequence[Sequence[Sequence[Sequence[float]]]]
+Nested = list[list[list[list[float]]]]
 
 
-def layer_norm(features, scale, bias, epsilon):
+def layer_norm(features: Features, scale: Sequence[float], bias: Sequence[float], epsilon: float) -> Nested:
     """Nested lists [N][C][H][W]: (x − mean)/√(var + ε) over all of a sample, then channel by channel."""
     normalized = []
     for sample in features:
@@ -21,7 +25,7 @@ def layer_norm(features, scale, bias, epsilon):
     return normalized
 
 
-def gate(features):
+def gate(features: Features) -> Nested:
     """Nested lists [N][2C][H][W] → [N][C][H][W]: σ of channel 2c times tanh of channel 2c+1."""
     return [
         [
