@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gancross.checkpoint.file import Checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.machine.files import TEMPORARY
 from gancross.trainer.run.folder import RunFolder
 

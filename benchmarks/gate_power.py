@@ -76,7 +76,7 @@ def flipped_sign() -> Iterator[None]:
     """Inside, the discriminator is rewarded for what it should pay for, however the gradient is found."""
     real, fake = weightings.JENSEN_SHANNON.real, weightings.JENSEN_SHANNON.fake
     assert real is not None and fake is not None
-    negative = weightings.NoiseInduced(real=lambda v: -real(v), fake=lambda v: -fake(v))
+    negative = weightings.PenaltyWeights(real=lambda v: -real(v), fake=lambda v: -fake(v))
     with mock.patch.object(weightings, "JENSEN_SHANNON", negative):
         yield
 

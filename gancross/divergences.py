@@ -1,12 +1,12 @@
-"""The f-GAN table: seven divergences with everything that training and judging need of them.
+"""The f-GAN table: seven divergences with all that training and evaluation need of them.
 
 D_f(P‖Q) = E_Q[f(p/q)] is the supremum over ψ of E_P[ψ] − E_Q[f*(ψ)] (Eq. 5). The discriminator returns a
-raw score v; ψ = g_f(v), with g_f mapping the reals into the domain of the conjugate f*. Whatever can be
-written in v directly is, because g_f saturates: f*(g_f(v)) taken in two steps overflows or cancels.
+raw score v; ψ = g_f(v), where g_f maps the reals into the domain of the conjugate f*. Formulas are written
+directly in v where possible, because g_f saturates: f*(g_f(v)) in two steps overflows or cancels.
 
-One entry is all that a new divergence needs: the trainer's objective of its name, its regularizer Ω_f and
-the evaluator's reading of such scores follow. The formulas use methods of tensors only, so that the names
-can be read without importing torch.
+A new divergence needs one entry: the trainer's objective of its name, its regularizer Ω_f and the
+evaluator's reading of such scores follow. The formulas use methods of tensors only, so that the names can be
+read without importing torch.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Divergence:
         activation: g_f(v) = ψ (Nowozin et al. 2016, table 6 and its like).
         conjugate, conjugate_prime, conjugate_second: f*(t), f*'(t), f*''(t) on the domain of f*.
         threshold: τ = g_f⁻¹(f'(1)): a score v > τ says "more likely real" (ratio above 1).
-        log_ratio: ln f*'(g_f(v)), the ln p/q that a score claims (Eq. 15), in nats.
+        log_ratio: ln f*'(g_f(v)), the ln p/q that a score stands for (Eq. 15), in nats.
         weight: f*''(g_f(v))·g_f'(v)² ≥ 0, the weight on ‖∇ₓv‖² in Ω_f (Eq. 19 in v instead of ψ).
-        conjugate_of_activation: f*(g_f(v)), stable wherever its value is representable.
+        conjugate_of_activation: f*(g_f(v)), accurate where its value is representable.
     """
 
     f: Function
@@ -59,7 +59,7 @@ def softplus(v: torch.Tensor) -> torch.Tensor:
 
 
 def pearson_log_ratio(v: torch.Tensor) -> torch.Tensor:
-    """ln(1 + v/2); −∞ for v ≤ −2, where the score claims a ratio of zero or below."""
+    """ln(1 + v/2); −∞ for v ≤ −2, where the score stands for a ratio of zero or below."""
     return (v / 2).clamp_min(-1.0).log1p()
 
 
@@ -152,7 +152,7 @@ DIVERGENCES: dict[str, Divergence] = {
 
 
 def no_total_variation() -> UsageError:
-    """The error for total variation, the one f-divergence of the paper's family that has no Ω_f."""
+    """The error for total variation, the only f-divergence in the paper without an Ω_f."""
     return UsageError(
         "total variation cannot be regularized: its conjugate is linear, f*'' = 0, so the regularizer of"
         f" Eq. 19 vanishes; choose another divergence: {', '.join(DIVERGENCES)}"
@@ -160,10 +160,10 @@ def no_total_variation() -> UsageError:
 
 
 def divergence(name: str) -> Divergence:
-    """The divergence of that name.
+    """The divergence of this name.
 
     Raises:
-        UsageError: there is none; for total variation it says why.
+        UsageError: no divergence has this name; for total variation the message explains why.
     """
     if name == TOTAL_VARIATION:
         raise no_total_variation()

@@ -2,14 +2,14 @@
 
     GancrossError
     ├── UsageError        2    a call, a path or inputs that do not fit together
-    ├── CheckpointError   3    a checkpoint that is refused: damaged, hostile, or of another kind
-    ├── DataError         3    a data file that is refused
+    ├── CheckpointError   3    a refused checkpoint: damaged, hostile, or of another kind
+    ├── DataError         3    a refused data file
     ├── DivergenceError   4    losses, weights or scores that are not finite
     ├── ResourceError     5    disk, lock, memory, missing data or weights
     ├── GateFailed        6    a result that is worse than its baseline
     └── Interrupted     130    stopped by SIGINT, after a last checkpoint; 143 by another signal
 
-A message says what is wrong, where, and what to do next, in one line. Anything else that escapes is
+A message says in one line what is wrong, where, and what to do next. Any other exception that escapes is
 a bug of gancross (exit code 1).
 """
 
@@ -28,7 +28,7 @@ class GancrossError(Exception):
 
 
 class UsageError(GancrossError, ValueError):
-    """The call cannot be carried out as it was asked for."""
+    """The arguments of a call are wrong or do not fit together."""
 
     exit_code = 2
 
@@ -64,17 +64,17 @@ class GateFailed(GancrossError):
 
 
 class Interrupted(GancrossError):
-    """A signal asked the work to stop, and it stopped; a run has saved a checkpoint."""
+    """A signal stopped the work; a run has saved a checkpoint."""
 
     def __init__(self, message: str, *, signal_number: int) -> None:
         super().__init__(message)
         self.signal_number = signal_number
-        # Schedulers send SIGTERM or SIGUSR1 before they take a machine away: one thing, one code.
+        # Schedulers send SIGTERM or SIGUSR1 before they take a machine away; both mean the same.
         self.exit_code = 130 if signal_number == signal.SIGINT else 143
 
 
 def unknown_name(kind: str, got: str, valid: Iterable[str]) -> UsageError:
-    """The error for a misspelt name: says the nearest valid one, or lists them all."""
+    """The error for an unknown name; the message suggests the nearest valid name or lists all."""
     names = sorted(valid)
     near = difflib.get_close_matches(got, names, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(names)}"
@@ -82,7 +82,7 @@ def unknown_name(kind: str, got: str, valid: Iterable[str]) -> UsageError:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of another library's message; the error's kind where it says nothing."""
+    """The first line of another library's message; the name of the error's class if it is empty."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
@@ -90,16 +90,16 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def printable(text: str, *, limit: int | None = None) -> str:
-    """A text on one line, without what a terminal would obey: control characters become \\xNN.
+    """A text on one line that is safe for a terminal: control characters become \\xNN.
 
     Args:
-        limit: characters after which it is cut off.
+        limit: length at which the text is truncated.
     """
     if limit is not None and len(text) > limit:
         text = text[:limit] + "…"
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], " ".join(text.split()))
+    return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], " ".join(text.split()))
 
 
 def has_unprintable(text: str) -> bool:
-    """Whether a text holds control characters, or bytes that are no UTF-8."""
+    """Whether a text has control characters, or bytes that are not UTF-8."""
     return _UNPRINTABLE.search(text) is not None

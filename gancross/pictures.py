@@ -18,14 +18,14 @@ from gancross.errors import UsageError
 
 GAP = 2
 WHITE = 255
-SMALLEST_SIDE = 32  # pixels; smaller images are enlarged by a whole factor so that a person can see them
+SMALLEST_SIDE = 32  # pixels; smaller images are enlarged by a whole factor
 
 MIXTURE_CUBE = (-0.7, 1.85)  # of all three axes; the mixture lies about (1, 1, 1)/√3 with radius 1
 COLOURS = "viridis"
-VIEW = {"elev": 22.0, "azim": 12.0}  # the ring of modes is seen as an open, tilted ring
-MOST_KERNELS = 5120  # as many as a picture of the paper has points; more are drawn, but no kernel is added
+VIEW = {"elev": 22.0, "azim": 12.0}  # shows the ring of modes open and tilted
+MAX_KERNELS = 5120  # the number of points in a picture of the paper; more points are drawn without kernels
 BLOCK = 1024
-BANDS = 12  # of density, drawn from sparse to dense
+BANDS = 12  # of density, plotted from sparse to dense
 FLOAT32_RESOLUTION = 1e-6  # of the largest coordinate: ten units in the last place
 
 
@@ -38,13 +38,13 @@ def image_grid(images_NCHW: torch.Tensor, *, columns: int | None = None) -> byte
     Raises:
         UsageError: the images are neither grey nor RGB, or there are none.
     """
-    pixels = tiled(images_NCHW, columns=columns)
+    pixels = grid_pixels(images_NCHW, columns=columns)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="png")
     return buffer.getvalue()
 
 
-def tiled(images_NCHW: torch.Tensor, *, columns: int | None = None) -> NDArray[np.uint8]:
+def grid_pixels(images_NCHW: torch.Tensor, *, columns: int | None = None) -> NDArray[np.uint8]:
     """The pixels of `image_grid`: RGB, uint8 of shape (rows, columns, 3), white between the images.
 
     Raises:
@@ -52,7 +52,7 @@ def tiled(images_NCHW: torch.Tensor, *, columns: int | None = None) -> NDArray[n
     """
     n, channels = images_NCHW.shape[:2]
     if channels not in (1, 3) or n == 0:
-        raise UsageError(f"a grid shows one or more grey or RGB images, got shape {tuple(images_NCHW.shape)}")
+        raise UsageError(f"a grid needs one or more grey or RGB images, got shape {tuple(images_NCHW.shape)}")
     columns = min(columns or math.ceil(math.sqrt(n)), n)
     factor = max(1, SMALLEST_SIDE // max(images_NCHW.shape[2:]))
     images = images_NCHW.cpu().permute(0, 2, 3, 1).numpy().repeat(factor, 1).repeat(factor, 2)
@@ -70,10 +70,10 @@ def kernel_density(points_ND: NDArray[np.float64]) -> NDArray[np.float64]:
 
     p(x) = 1/K Σ_k N(x; x_k, h²C), h = K^(−1/(D+4)), C the covariance of the K points x_k (divides by K−1).
 
-    Directions in which the points are thinner than float32 tells apart have no density; the estimate is
-    then that in the D' < D remaining ones. Kernels stand on the first 5,120 points. Squared distances
-    come from one float32 matrix product per block, which makes 5,120 points a matter of a tenth of a
-    second; densities are right to about 1e-5, at far outliers to 1e-3.
+    Directions in which the points are thinner than the resolution of float32 have no density; the estimate
+    is then that in the D' < D remaining ones. Kernels stand on the first 5,120 points. Squared distances
+    come from one float32 matrix product per block, so 5,120 points take a tenth of a second; the relative
+    error of densities is about 1e-5, at far outliers 1e-3.
 
     Args:
         points_ND: finite.
@@ -83,22 +83,22 @@ def kernel_density(points_ND: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Source: Scott 1992; the colours of the paper's Figs. 1, 5 and 6.
     """
-    kernels_KD = points_ND[:MOST_KERNELS]
+    kernels_KD = points_ND[:MAX_KERNELS]
     count = len(kernels_KD)
     if count < 2:
         return np.zeros(len(points_ND))
     variances, directions = np.linalg.eigh(np.cov(kernels_KD.T).reshape((points_ND.shape[1],) * 2))
-    seen = np.sqrt(np.maximum(variances, 0.0)) > FLOAT32_RESOLUTION * np.abs(points_ND).max()
-    dim = int(seen.sum())
+    resolved = np.sqrt(np.maximum(variances, 0.0)) > FLOAT32_RESOLUTION * np.abs(points_ND).max()
+    dim = int(resolved.sum())
     if dim == 0:
         return np.zeros(len(points_ND))
-    widths = count ** (-1 / (dim + 4)) * np.sqrt(variances[seen])
-    white = ((points_ND - kernels_KD.mean(axis=0)) @ directions[:, seen] / widths).astype(np.float32)
-    white_ND = torch.from_numpy(white)
-    halves_N = -0.5 * white_ND.square().sum(dim=1)
+    widths = count ** (-1 / (dim + 4)) * np.sqrt(variances[resolved])
+    whitened = ((points_ND - kernels_KD.mean(axis=0)) @ directions[:, resolved] / widths).astype(np.float32)
+    white_ND = torch.from_numpy(whitened)
+    exponents_N = -0.5 * white_ND.square().sum(dim=1)
     sums = [
-        torch.addmm(halves_N[:count], block, white_ND[:count].T).add_(half[:, None]).exp_().sum(dim=1)
-        for block, half in zip(torch.split(white_ND, BLOCK), torch.split(halves_N, BLOCK), strict=True)
+        torch.addmm(exponents_N[:count], block, white_ND[:count].T).add_(exponent[:, None]).exp_().sum(dim=1)
+        for block, exponent in zip(torch.split(white_ND, BLOCK), torch.split(exponents_N, BLOCK), strict=True)
     ]
     volume = count * (2 * math.pi) ** (dim / 2) * widths.prod()
     density: NDArray[np.float64] = torch.cat(sums).numpy().astype(np.float64) / volume
@@ -108,14 +108,14 @@ def kernel_density(points_ND: NDArray[np.float64]) -> NDArray[np.float64]:
 def draw_points(
     axes: Any, points_N3: torch.Tensor, *, limits: tuple[float, float] | None, size: float, zoom: float
 ) -> None:
-    """Points on matplotlib's 3-d axes, coloured by their density; one view for every picture.
+    """Plots points on matplotlib's 3-d axes, coloured by their density, in the same view in every picture.
 
-    Points that are not finite or lie outside the cube are left out and counted in a corner.
+    Points that are not finite or lie outside the cube are omitted; a text in a corner counts them.
 
     Args:
         limits: of all three axes; None: the cube around all points.
         size: of a dot, in points squared.
-        zoom: of the cube within its axes; 1 leaves room for tick labels.
+        zoom: of the cube within its axes; 1 leaves space for tick labels.
     """
     points = points_N3.double().cpu().numpy()
     points = points[np.isfinite(points).all(axis=1)]
@@ -134,9 +134,9 @@ def draw_points(
     axes.set(xlim=(low, high), ylim=(low, high), zlim=(low, high))
     axes.set_box_aspect((1, 1, 1), zoom=zoom)
     axes.view_init(**VIEW)
-    left_out = len(points_N3) - int(inside.sum())
-    if left_out:
-        axes.text2D(0.02, 0.02, f"{left_out:,} outside", transform=axes.transAxes, fontsize=9)
+    omitted = len(points_N3) - int(inside.sum())
+    if omitted:
+        axes.text2D(0.02, 0.02, f"{omitted:,} outside", transform=axes.transAxes, fontsize=9)
 
 
 def scatter(
@@ -162,16 +162,16 @@ def scatter(
 
 
 def picture(samples: torch.Tensor, *, title: str = "") -> bytes | None:
-    """The fitting picture of canonical samples; None for vectors that are not 3-dimensional."""
+    """A grid of images or a scatter of 3-d vectors as PNG; None for other vectors."""
     if samples.dtype == torch.uint8:
         return image_grid(samples)
     return scatter(samples, title=title) if samples.shape[1] == 3 else None
 
 
 def _cube(points_N3: NDArray[np.float64]) -> tuple[float, float]:
-    """One interval for all axes that holds every point, with a twentieth to spare."""
+    """One interval for all axes that contains every point, with a margin of a twentieth."""
     if len(points_N3) == 0:
         return (-1.0, 1.0)
     low, high = float(points_N3.min()), float(points_N3.max())
-    spare = (high - low) / 20 or 1.0
-    return (low - spare, high + spare)
+    margin = (high - low) / 20 or 1.0
+    return (low - margin, high + margin)

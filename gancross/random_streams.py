@@ -1,8 +1,8 @@
 """Counter-based random streams: every random number is a function of a key and a position.
 
-A `Stream` is named by a seed and a path of words, e.g. `Stream(0, "latents", "model-a")`. Item i of a
-stream depends on (seed, words, i) alone, so draws can be split, resumed and reordered at will. The
-generator is Philox-4x64 (Salmon et al. 2011) as numpy implements it, always on the CPU.
+A `Stream` has a seed and a path of words as its key, e.g. `Stream(0, "latents", "model-a")`. Item i of a
+stream depends on (seed, words, i) alone, so draws can be split, resumed and reordered. The generator is
+numpy's Philox-4x64 (Salmon et al. 2011), always on the CPU.
 
 Shape suffixes: N samples, D latent dimensions.
 """
@@ -32,7 +32,7 @@ class Stream:
 
     Args:
         seed: any integer ≥ 0.
-        words: what the numbers are for; different words give independent streams.
+        words: the purpose of the numbers; different words give independent streams.
     """
 
     def __init__(self, seed: int, *words: str) -> None:
@@ -55,8 +55,8 @@ class Stream:
     def normals(self, start: int, n: int, width: int) -> NDArray[np.float64]:
         """As `uniforms`, through the quantile function of N(0, 1).
 
-        One uniform makes one normal, which rejection methods such as the ziggurat do not promise and
-        addressing by position needs.
+        Each normal comes from one uniform, as addressing by position requires; rejection methods such as
+        the ziggurat take a varying number.
         """
         quantiles: NDArray[np.float64] = ndtri(self.uniforms(start, n, width))
         return quantiles
@@ -66,13 +66,13 @@ class Stream:
         return self.numpy_generator().permutation(n)
 
     def numpy_generator(self) -> np.random.Generator:
-        """A generator of numpy at the start of this stream, for resampling."""
+        """A numpy generator at the start of this stream, for resampling."""
         return np.random.Generator(np.random.Philox(key=self._key))
 
     def torch_generator(self, device: torch.device | str = "cpu") -> torch.Generator:
-        """A generator of torch seeded by this stream's key: initial weights, noise.
+        """A torch generator with this stream's key as seed, for initial weights and noise.
 
-        The numbers it draws are the same again on the same kind of device, not across kinds.
+        Its numbers repeat on the same kind of device, not across kinds.
         """
         return torch.Generator(device).manual_seed(int(self._key[0] >> np.uint64(1)))
 
@@ -92,13 +92,13 @@ def latents(
         dim: latent dimension D.
         prior: "normal" N(0, 1); "uniform" on [−1, 1]; "uniform01" on [0, 1]; or a callable that maps
             independent uniforms on (0, 1), float64 of shape (N, D), to latents row by row.
-        shape: the shape of one latent as the generator wants it, D numbers in all; (D,) by default.
+        shape: of one latent, D numbers in all; (D,) by default.
 
     Returns:
         float32 on the CPU, shape (n, *shape).
 
     Raises:
-        UsageError: the prior has no such name, or what a callable returned does not have n rows.
+        UsageError: no prior has this name, or a callable did not return n rows.
     """
     if callable(prior):
         latents_ND = prior(torch.from_numpy(stream.uniforms(start, n, dim))).to(torch.float32)

@@ -81,7 +81,7 @@ def test_points_in_a_plane_have_the_density_within_the_plane() -> None:
 
 
 def test_kernels_stand_on_the_first_points_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MOST_KERNELS", 100)
+    monkeypatch.setattr(pictures, "MAX_KERNELS", 100)
     sample = points(250).double().numpy()
     expected = gaussian_kde(sample[:100].T, bw_method="scott")(sample.T)
     np.testing.assert_allclose(pictures.kernel_density(sample), expected, rtol=1e-3)

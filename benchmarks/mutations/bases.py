@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from gancross import models
-from gancross.checkpoint.file import WRITERS, Checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
+from gancross.checkpoint.file import WRITERS
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.state import make_players
 
@@ -28,8 +29,8 @@ def _checkpoint(name: str) -> Checkpoint:
     chosen = recipe(name).with_changes(dict(changes))
     architectures = models.pair(
         chosen.network,
-        models.Shape(
-            sample=sample, latent_dim=chosen.latent_dim, width=chosen.width,
+        models.PairSettings(
+            sample_shape=sample, latent_dim=chosen.latent_dim, width=chosen.width,
             normalization=chosen.normalization, activation=chosen.activation,
         ),
     )  # fmt: skip

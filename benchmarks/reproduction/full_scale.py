@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gancross.trainer.objective.noise import distinct_samples
+from gancross.trainer.noise import distinct_samples
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.workflow.plan import PlannedVariant, planned_variants
 from gancross.workflow.spec import PlannedRun, Spec, load_spec

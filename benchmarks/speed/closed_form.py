@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from gancross.machine.memory import kept_memory
 from gancross.trainer.gradient.route import Route
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import jensen_shannon
@@ -54,8 +53,7 @@ def compared(
         "shared": on_route(chosen, Route()).gradient,
         "separate": Separately(chosen).gradient,
     }
-    with kept_memory():
-        times = interleaved(ways, rounds=rounds, threads=1, calls=calls)
+    times = interleaved(ways, rounds=rounds, threads=1, calls=calls)
     return [
         times.row(f"{name}: D's gradient, closed form / double backward, {words}", "closed", other,
                   predicted=count, goal=goal)

@@ -17,7 +17,7 @@ from gancross.evaluator.judging.memory_layout import turned
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scoring import evaluating
 from gancross.models.architectures import initialised
-from gancross.models.pairs import Shape, pair
+from gancross.models.pairs import PairSettings, pair
 from gancross.random_streams import Stream
 from speed.timing import Row, interleaved, record
 
@@ -34,8 +34,8 @@ WARMUP = 3
 
 def contestants(count: int) -> list[Contestant]:
     """Untrained pairs of different weights."""
-    shape = Shape(
-        sample=SAMPLE, latent_dim=LATENT, width=WIDTH, normalization="batch", activation="relu"
+    shape = PairSettings(
+        sample_shape=SAMPLE, latent_dim=LATENT, width=WIDTH, normalization="batch", activation="relu"
     )  # fmt: skip
     made = []
     for number in range(count):

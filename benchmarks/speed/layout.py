@@ -10,7 +10,7 @@ import copy
 import torch
 
 from gancross.models.architectures import initialised
-from gancross.models.pairs import Shape, pair
+from gancross.models.pairs import PairSettings, pair
 from gancross.random_streams import Stream
 from speed.timing import Row, interleaved, record
 
@@ -27,8 +27,8 @@ NETWORKS = [
 
 def measured(name: str, side: int, width: int, batch: int) -> list[Row]:
     """Generator and discriminator."""
-    shape = Shape(
-        sample=(3, side, side), latent_dim=LATENT, width=width, normalization="batch", activation="relu"
+    shape = PairSettings(
+        sample_shape=(3, side, side), latent_dim=LATENT, width=width, normalization="batch", activation="relu"
     )  # fmt: skip
     generator, judge = (
         initialised(architecture, Stream(0, "bench").torch_generator()).eval()

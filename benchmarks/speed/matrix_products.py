@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import torch
 
-from gancross.machine.memory import kept_memory
 from speed.steps import Steps, mixture, with_compiled_gradient
 from speed.timing import Row, interleaved, record
 
@@ -35,8 +34,7 @@ def rows() -> list[Row]:
 
     steps = {"step": Steps(chosen), "compiled": with_compiled_gradient(Steps(chosen))}
     variants: dict[str, Callable[[], object]] = {name: one.whole for name, one in steps.items()}
-    with kept_memory():
-        times = interleaved(variants | {"products": multiplied}, rounds=15, threads=1, calls=20)
+    times = interleaved(variants | {"products": multiplied}, rounds=15, threads=1, calls=20)
     return [
         times.row(
             f"mixture regularized step{words} / its matrix products at `torch.mm` rate (4g + 14d)", name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gancross.machine.memory import kept_memory
 from gancross.trainer.recipes.recipe import Recipe
 from speed.steps import Steps, dcgan, mixture, with_compiled_gradient
 from speed.timing import Row, Spread, interleaved, record
@@ -42,11 +41,10 @@ def ratios(name: str, base: Recipe, kind: str, *, rounds: int, calls: int) -> li
     for threads in THREADS:
         shown = made if threads == 1 else {label: made[label] for label in ("unregularized", "regularized")}
         variants = {label: steps.whole for label, steps in shown.items()}
-        with kept_memory():
-            for steps in made.values():
-                steps.whole()
-            times = interleaved(variants, rounds=rounds, threads=threads, calls=calls)
-            parts = _parts(made["unregularized"], made["regularized"], threads, rounds, calls)
+        for steps in made.values():
+            steps.whole()
+        times = interleaved(variants, rounds=rounds, threads=threads, calls=calls)
+        parts = _parts(made["unregularized"], made["regularized"], threads, rounds, calls)
         rate = [base.batch_size / seconds for seconds in times.seconds["unregularized"]]
         parts["samples_per_second_unregularized"] = vars(Spread.of(rate))
         found.append(times.row(

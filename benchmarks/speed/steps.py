@@ -11,7 +11,7 @@ from gancross import models
 from gancross.machine.distributed import ALONE
 from gancross.random_streams import Stream, latents
 from gancross.trainer.gradient.route import Route, add_gradients, with_compiler
-from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.state import make_players
@@ -23,8 +23,8 @@ Step = Callable[[], None]
 
 def players(chosen: Recipe) -> Players:
     """Both networks of a recipe, and their optimizers, on the CPU."""
-    shape = models.Shape(
-        sample=SHAPES[chosen.data], latent_dim=chosen.latent_dim, width=chosen.width,
+    shape = models.PairSettings(
+        sample_shape=SHAPES[chosen.data], latent_dim=chosen.latent_dim, width=chosen.width,
         normalization=chosen.normalization, activation=chosen.activation,
     )  # fmt: skip
     return make_players(chosen, models.pair(chosen.network, shape), torch.device("cpu"))
@@ -93,14 +93,14 @@ class Steps:
         self.players.generator_optimizer.step()
 
 
-def dcgan(width: int, normalization: str, changes: Mapping[str, Plain] | None = None) -> Recipe:
+def dcgan(width: int, normalization: str, changes: Mapping[str, Setting] | None = None) -> Recipe:
     """`cifar10-dcgan` at another width, γ = 0.1."""
     return recipe("cifar10-dcgan").with_changes(
         {"width": width, "normalization": normalization, **(changes or {})}
     )
 
 
-def mixture(changes: Mapping[str, Plain] | None = None) -> Recipe:
+def mixture(changes: Mapping[str, Setting] | None = None) -> Recipe:
     """`mixture`, γ = 0.1, batch 512."""
     return recipe("mixture").with_changes(dict(changes or {}))
 

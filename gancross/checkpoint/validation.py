@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 
-from gancross.models import Architecture, interface, skeleton
+from gancross.checkpoint.checkpoint import Checkpoint
+from gancross.models import Architecture, check_interface, skeleton
 from gancross.untrusted.values import RefusedArchive, shown
-
-if TYPE_CHECKING:
-    from gancross.checkpoint.file import Checkpoint
 
 LARGEST_BATCH = 1 << 20
 
@@ -101,24 +98,18 @@ def check_scalars(checkpoint: Checkpoint) -> None:
 
 
 def check_fit(checkpoint: Checkpoint) -> None:
-    """What the networks take and make is what the file says, before anything is allocated for it.
+    """Compares what the networks take and make with what the file says, before anything is allocated for it.
 
     Raises:
-        RefusedArchive: it is not.
+        ValueError, RefusedArchive: they differ.
     """
     latent, sample = checkpoint.latent_shape or (checkpoint.latent_dim,), checkpoint.sample_shape
-    for name, architecture, expected in (
-        ("generator", checkpoint.generator, (latent, sample)),
-        ("discriminator", checkpoint.discriminator, (sample, (1,))),
+    for role, architecture, inputs, outputs in (
+        ("generator", checkpoint.generator, latent, sample),
+        ("discriminator", checkpoint.discriminator, sample, (1,)),
     ):
-        if architecture is None:
-            continue
-        found = interface(architecture)
-        if found != expected:
-            raise RefusedArchive(
-                f"its {name} '{architecture.name}' maps {found[0]} to {found[1]},"
-                f" expected {shown(expected[0])} to {shown(expected[1])}"
-            )
+        if architecture is not None:
+            check_interface(role, skeleton(architecture), inputs, outputs)
     size = checkpoint.recipe.get("image_size")
     if size is not None and size not in sample[-1:]:
         raise RefusedArchive(f"its recipe's image_size {shown(size)} is not that of its networks")

@@ -14,7 +14,7 @@ from gancross.cli.contestants import ModelOptions, load_models, model_options, p
 from gancross.cli.options import common, deterministic, notes_console, progress_bar, tables_console
 from gancross.cli.outputs import STDOUT, Reports, check_distinct, reports
 from gancross.errors import UsageError, unknown_name
-from gancross.machine.distributed import is_first
+from gancross.machine.distributed import is_rank_zero
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
@@ -129,7 +129,7 @@ def crosstest(
                 weights=feature_weights, statistics=fid_statistics, save_statistics=save_fid_statistics
             ),
         )  # fmt: skip
-    if not is_first():
+    if not is_rank_zero():
         return
     if json_out == STDOUT:
         sys.stdout.write(result.to_json())

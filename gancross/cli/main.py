@@ -29,7 +29,7 @@ from gancross.cli.sample import sample
 from gancross.cli.trace import trace
 from gancross.cli.train import train
 from gancross.errors import GancrossError, Interrupted, first_line, printable, unknown_name
-from gancross.machine.distributed import joined, process_count, said_elsewhere
+from gancross.machine.distributed import is_reported_elsewhere, joined, process_count
 from gancross.version import __version__
 
 INTERRUPTED = 130
@@ -124,7 +124,7 @@ def alongside() -> Iterator[None]:
 
 def tell(error: BaseException, message: str) -> None:
     """One line on standard error, from one process."""
-    if not said_elsewhere(error):
+    if not is_reported_elsewhere(error):
         click.echo(f"Error: {message}", err=True)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gancross.machine.distributed import is_first
+from gancross.machine.distributed import is_rank_zero
 from gancross.version import __version__
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def common(command: Command) -> Command:
     def wrapped(*, quiet: bool, verbose: bool, debug: bool, **arguments: Any) -> Any:
         context = click.get_current_context()
         context.find_root().meta["gancross"] = {"quiet": quiet, "verbose": verbose, "debug": debug}
-        with _told() if verbose and is_first() else nullcontext():
+        with _told() if verbose and is_rank_zero() else nullcontext():
             return command(**arguments)
 
     return wrapped
@@ -71,14 +71,14 @@ def tables_console() -> Console:
     """Standard output, for tables; silent in all processes but the first."""
     from rich.console import Console
 
-    return Console(highlight=False, quiet=not is_first())
+    return Console(highlight=False, quiet=not is_rank_zero())
 
 
 def notes_console() -> Console:
     """Standard error, for progress and notes; silent with `-q` and in all processes but the first."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, quiet=setting("quiet") or not is_first())
+    return Console(stderr=True, highlight=False, quiet=setting("quiet") or not is_rank_zero())
 
 
 def progress_bar(console: Console) -> Progress:

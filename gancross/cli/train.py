@@ -10,10 +10,10 @@ import click
 
 from gancross.cli.completion import data_names, recipe_names
 from gancross.cli.options import common, deterministic, notes_console, progress_bar
-from gancross.machine.distributed import is_first, process_count
+from gancross.machine.distributed import is_rank_zero, process_count
 
 if TYPE_CHECKING:
-    from gancross.trainer.recipes.fields import Plain
+    from gancross.trainer.recipes.fields import Setting
     from gancross.trainer.recipes.recipe import Recipe
 
 
@@ -61,7 +61,7 @@ def train(
     folder = out or default_out(chosen)
     from gancross.data import catalogue
     from gancross.trainer.loop import train as run
-    from gancross.trainer.objective.noise import check_divisible
+    from gancross.trainer.noise import check_divisible
     from gancross.trainer.run.tracking import TensorBoard
 
     console = notes_console()
@@ -70,9 +70,8 @@ def train(
         check_divisible(chosen, process_count())
         console.print(divided(chosen, process_count()), markup=False)
     with ExitStack() as stack, progress_bar(console) as bar:
-        observers = (
-            [stack.enter_context(TensorBoard(folder / "tensorboard"))] if tensorboard and is_first() else []
-        )
+        writes_events = tensorboard and is_rank_zero()
+        observers = [stack.enter_context(TensorBoard(folder / "tensorboard"))] if writes_events else []
         task = bar.add_task("training", total=chosen.steps, figures="", rate="")
 
         was_collapsed = [False]
@@ -116,7 +115,7 @@ def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) 
     from gancross.trainer.recipes.paper import recipe
     from gancross.trainer.recipes.recipe import parse_setting
 
-    changes: dict[str, Plain] = dict(parse_setting(setting) for setting in settings)
+    changes: dict[str, Setting] = dict(parse_setting(setting) for setting in settings)
     changes |= {key: value for key, value in fields.items() if value is not None}
     return recipe(name).with_changes(changes)
 

@@ -1,16 +1,18 @@
 """Data sets by name. Nothing heavy is imported before a set is loaded.
 
-To add one: write a reader that returns a `DataSet`, and enter it in `DATASETS` and `_LOADERS`.
+To add one: write a module of `gancross.data` with a function `load(request)` that returns a `DataSet`, and
+enter it in `DATASETS`, as docs/extending.md shows.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gancross.data.request import Request
 from gancross.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -22,51 +24,60 @@ DEFAULT_ROOT = Path(os.environ.get("GANCROSS_DATA", "data"))
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What `gancross datasets` prints of a data set, and which sizes it comes in.
+    """A data set: what `gancross datasets` prints of it, its shape, and the module that reads it.
 
     Attributes:
-        image_size: side in pixels, by default; None for vectors.
-        channels: of its images; the dimension of its vectors.
-        padded: another side that it can be zero-padded to.
+        module: its name within `gancross.data`; its function `load(request)` returns the `DataSet`.
+        samples: number and form of the samples, in words.
+        origin: where the files come from, in words.
+        shape: of one sample, (C, H, W) or (d,); of images that can be resized, by default.
+        padded: another side to which its images can be zero-padded.
         resizable: whether it comes in any size.
     """
 
+    module: str
     samples: str
-    image_size: int | None
     origin: str
-    channels: int = 3
+    shape: tuple[int, ...]
     padded: int | None = None
     resizable: bool = False
+
+    @property
+    def image_size(self) -> int | None:
+        """Side of its square images in pixels; None for vectors and for other images."""
+        square = len(self.shape) == 3 and self.shape[1] == self.shape[2]
+        return self.shape[1] if square else None
 
 
 _TORCHVISION = "official archive; --download fetches it"
 _CELEBA = "official img_align_celeba.zip, unzipped, in celeba/"
+_MNIST = "60,000 + 10,000, 1×28×28, or zero-padded with image_size=32"
 
 DATASETS: dict[str, Entry] = {
-    "mixture": Entry(samples="endless, 3-d vectors", image_size=None, origin="generated"),
+    "mixture": Entry(module="mixture", samples="endless, 3-d vectors", origin="generated", shape=(3,)),
     "digits": Entry(
-        samples="1,201 + 596, 1×8×8", image_size=8, channels=1, origin="embedded in scikit-learn"
+        module="digits", samples="1,201 + 596, 1×8×8", origin="embedded in scikit-learn", shape=(1, 8, 8)
     ),
     "mnist": Entry(
-        samples="60,000 + 10,000, 1×28×28, or zero-padded with image_size=32", image_size=28, channels=1,
-        padded=32, origin=_TORCHVISION,
+        module="archives", samples=_MNIST, origin=_TORCHVISION, shape=(1, 28, 28), padded=32
     ),
     "fashion-mnist": Entry(
-        samples="60,000 + 10,000, 1×28×28, or zero-padded with image_size=32", image_size=28, channels=1,
-        padded=32, origin=_TORCHVISION,
+        module="archives", samples=_MNIST, origin=_TORCHVISION, shape=(1, 28, 28), padded=32
     ),
-    "cifar10": Entry(samples="50,000 + 10,000, 3×32×32", image_size=32, origin=_TORCHVISION),
+    "cifar10": Entry(
+        module="archives", samples="50,000 + 10,000, 3×32×32", origin=_TORCHVISION, shape=(3, 32, 32)
+    ),
     "celeba": Entry(
-        samples="162,770 + 19,962, 3×64×64 or image_size, from the centre 178×178", image_size=64,
-        resizable=True, origin=_CELEBA,
+        module="celeba", samples="162,770 + 19,962, 3×64×64 or image_size, from the centre 178×178",
+        origin=_CELEBA, shape=(3, 64, 64), resizable=True,
     ),
     "celeba-crop108": Entry(
-        samples="162,770 + 19,962, 3×64×64 or image_size, from the centre 108×108", image_size=64,
-        resizable=True, origin=_CELEBA,
+        module="celeba", samples="162,770 + 19,962, 3×64×64 or image_size, from the centre 108×108",
+        origin=_CELEBA, shape=(3, 64, 64), resizable=True,
     ),
     "lsun-bedroom": Entry(
-        samples="3,023,342 + 10,000, 3×64×64 or image_size, from the centre square", image_size=64,
-        resizable=True, origin="official LMDB environments in lsun/; needs the extra lmdb",
+        module="lsun", samples="3,023,342 + 10,000, 3×64×64 or image_size, from the centre square",
+        origin="official LMDB environments in lsun/; needs the extra lmdb", shape=(3, 64, 64), resizable=True,
     ),
 }  # fmt: skip
 
@@ -79,9 +90,9 @@ def load(
 
     Args:
         name: a key of `DATASETS`, or `folder:PATH`.
-        root: where the archives of named sets lie.
+        root: folder that holds the archives of named sets.
         image_size: side in pixels to which images are resized (`mnist` and `fashion-mnist`: zero-padded);
-            None takes the set's own side.
+            None keeps the set's own side.
         download: fetch a missing archive where torchvision can.
         test_seed: seed of the held-out samples of an endless set.
         workers: processes that read the images of a large set, 0 for none; one per CPU, at most four,
@@ -89,7 +100,7 @@ def load(
 
     Raises:
         UsageError: no such name or folder, or images that do not fit together.
-        ResourceError: the data are not there.
+        ResourceError: the data are missing.
         DataError: a file is refused.
     """
     from gancross.data.workers import resolve_workers
@@ -100,22 +111,20 @@ def load(
         from gancross.data import folder
 
         return folder.load(Path(name.removeprefix(FOLDER)), image_size=image_size, workers=readers)
-    if name not in DATASETS:
-        if Path(name).is_dir():
-            raise UsageError(f"unknown data set '{name}': a folder of images is {FOLDER}{name}")
-        raise unknown_name("data set", name, [*DATASETS, "folder:PATH"])
-    _check_size(name, DATASETS[name], image_size)
-    asked = Asked(
-        name=name, root=root, image_size=image_size or DATASETS[name].image_size, download=download,
+    entry = _entry(name)
+    _check_size(name, entry, image_size)
+    request = Request(
+        name=name, root=root, image_size=image_size or entry.image_size, download=download,
         test_seed=test_seed, workers=readers,
     )  # fmt: skip
-    return _LOADERS[name](asked)
+    data: DataSet = importlib.import_module(f"gancross.data.{entry.module}").load(request)
+    return data
 
 
 def known_shape(name: str, *, image_size: int | None) -> tuple[int, ...] | None:
     """(C, H, W) or (d,) of one sample of a named set, without opening it.
 
-    Of a folder it is that of one image, judged by its header; None where there is no image yet.
+    For a folder it is the shape in the header of its first image; None where it has no image yet.
 
     Raises:
         UsageError: no such name, or a size that the set does not come in.
@@ -126,29 +135,22 @@ def known_shape(name: str, *, image_size: int | None) -> tuple[int, ...] | None:
         from gancross.data import folder
 
         return folder.first_shape(Path(name.removeprefix(FOLDER)), image_size=image_size)
-    if name not in DATASETS:
-        raise unknown_name("data set", name, [*DATASETS, "folder:PATH"])
-    entry = DATASETS[name]
+    entry = _entry(name)
     _check_size(name, entry, image_size)
-    side = image_size or entry.image_size
-    return (entry.channels,) if side is None else (entry.channels, side, side)
+    return entry.shape if image_size is None else (entry.shape[0], image_size, image_size)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """The arguments of `load`, defaults filled in."""
-
-    name: str
-    root: Path
-    image_size: int | None
-    download: bool
-    test_seed: int
-    workers: int
+def _entry(name: str) -> Entry:
+    if name not in DATASETS:
+        if Path(name).is_dir():
+            raise UsageError(f"unknown data set '{name}': write a folder of images as {FOLDER}{name}")
+        raise unknown_name("data set", name, [*DATASETS, "folder:PATH"])
+    return DATASETS[name]
 
 
 def _check_side(image_size: int | None) -> None:
     if image_size is not None and image_size < 1:
-        raise UsageError(f"image_size must be at least 1, is {image_size}")
+        raise UsageError(f"image_size must be at least 1, got {image_size}")
 
 
 def _check_size(name: str, entry: Entry, image_size: int | None) -> None:
@@ -158,63 +160,3 @@ def _check_size(name: str, entry: Entry, image_size: int | None) -> None:
         sizes = [f"{size}×{size}" for size in (entry.image_size, entry.padded) if size is not None]
         comes = f"; it comes at {' or '.join(sizes)}" if sizes else ""
         raise UsageError(f"image_size={image_size}: data '{name}' cannot be resized{comes}; folder:PATH can")
-
-
-def _mixture(asked: Asked) -> DataSet:
-    from gancross.data import mixture
-    from gancross.data.sets import DataSet, EndlessReals
-    from gancross.random_streams import Stream
-
-    return DataSet(
-        name="mixture", shape=(3,), split="separate streams", train=EndlessReals(draw=mixture.samples),
-        held_out=lambda n: mixture.samples(Stream(asked.test_seed, "real", "test"), 0, n),
-    )  # fmt: skip
-
-
-def _digits(asked: Asked) -> DataSet:
-    from gancross.data import digits
-    from gancross.data.sets import finite
-
-    train, test = digits.images()
-    return finite(asked.name, train=train, test=test, split="every third image of each class held out")
-
-
-def _mnist(asked: Asked) -> DataSet:
-    from gancross.data import archives
-
-    padded = asked.image_size == DATASETS[asked.name].padded
-    return archives.mnist(asked.name, asked.root, padded=padded, download=asked.download)
-
-
-def _cifar10(asked: Asked) -> DataSet:
-    from gancross.data import archives
-
-    return archives.cifar10(asked.root, download=asked.download)
-
-
-def _celeba(asked: Asked) -> DataSet:
-    from gancross.data import celeba
-
-    assert asked.image_size is not None
-    return celeba.celeba(
-        asked.name, asked.root, image_size=asked.image_size, workers=asked.workers, download=asked.download
-    )
-
-
-def _lsun_bedroom(asked: Asked) -> DataSet:
-    from gancross.data import lsun
-
-    assert asked.image_size is not None
-    return lsun.bedroom(asked.root, image_size=asked.image_size, workers=asked.workers)
-
-
-_LOADERS: dict[str, Callable[[Asked], DataSet]] = {
-    "mixture": _mixture,
-    "digits": _digits,
-    "mnist": _mnist,
-    "fashion-mnist": _mnist,
-    "cifar10": _cifar10,
-    "celeba": _celeba,
-    "celeba-crop108": _celeba,
-    "lsun-bedroom": _lsun_bedroom,
-}

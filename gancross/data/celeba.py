@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gancross.data.lazy import Part, lazy
 from gancross.data.readers import FileReader
+from gancross.data.request import Request
 from gancross.data.sets import DataSet
 from gancross.errors import DataError, ResourceError, first_line
 from gancross.machine.files import read_bytes
@@ -20,29 +21,26 @@ TRAIN, VALIDATION, TEST = 0, 1, 2  # codes of the official partition
 LARGEST_PARTITION = 64 << 20
 
 
-def celeba(name: str, root: Path, *, image_size: int, workers: int, download: bool) -> DataSet:
+def load(request: Request) -> DataSet:
     """Faces cropped to their centre square and resized; the official training and test parts.
 
-    Args:
-        name: `celeba` crops 178×178 pixels, the whole width, as the authors' 64×64 program does;
-            `celeba-crop108` crops 108×108, as the DCGAN program does.
-        root: the folder that holds `celeba/`.
-        image_size: side to which the square is resized.
-        workers: processes that read images.
-        download: let torchvision fetch and unpack what is missing.
+    `celeba` crops 178×178 pixels, the whole width, as the authors' 64×64 program does; `celeba-crop108`
+    crops 108×108, as the DCGAN program does.
 
     Raises:
         ResourceError: files are missing.
         DataError: the list of partitions cannot be read.
     """
-    folder = root.absolute() / "celeba"  # workers may start in another folder
+    name, image_size = request.name, request.image_size
+    assert image_size is not None
+    folder = request.root.absolute() / "celeba"  # workers may start in another folder
     images, partition = folder / "img_align_celeba", folder / "list_eval_partition.txt"
-    if download and not (images.is_dir() and partition.is_file()):
-        _download(root)
-    for wanted in (images, partition):
-        if not wanted.exists():
+    if request.download and not (images.is_dir() and partition.is_file()):
+        _download(request.root)
+    for path in (images, partition):
+        if not path.exists():
             raise ResourceError(
-                f"{name}: {wanted.name} is missing in {folder}: get img_align_celeba.zip and"
+                f"{name}: {path.name} is missing in {folder}: get img_align_celeba.zip and"
                 f" list_eval_partition.txt from {PAGE} and unzip the former there, or try --download"
             )
     halves = read_partition(partition)
@@ -52,7 +50,7 @@ def celeba(name: str, root: Path, *, image_size: int, workers: int, download: bo
     reader = FileReader(folder=images, shape=shape, image_size=image_size, crop=crop)
     return lazy(
         name, train=Part(items=halves[TRAIN], reader=reader),
-        test=[Part(items=halves[TEST], reader=reader)], image_size=image_size, workers=workers,
+        test=[Part(items=halves[TEST], reader=reader)], image_size=image_size, workers=request.workers,
         split=f"official partition: 0 to train, 2 held out, 1 unused; centre {crop}×{crop} resized",
     )  # fmt: skip
 
@@ -78,13 +76,13 @@ def read_partition(path: Path) -> dict[int, NDArray[np.bytes_]]:
 
 
 def _check_complete(name: str, folder: Path, halves: dict[int, NDArray[np.bytes_]]) -> None:
-    """A half-unpacked archive is noticed now, not in the middle of an epoch."""
+    """Refuses a half-unpacked archive now rather than in the middle of an epoch."""
     present = set(os.listdir(os.fsencode(folder)))
-    wanted = [*halves[TRAIN].tolist(), *halves[TEST].tolist()]
-    missing = [item for item in wanted if item not in present]
+    expected = [*halves[TRAIN].tolist(), *halves[TEST].tolist()]
+    missing = [item for item in expected if item not in present]
     if missing:
         raise ResourceError(
-            f"{name}: {len(missing):,} of {len(wanted):,} images are missing in {folder}, the first"
+            f"{name}: {len(missing):,} of {len(expected):,} images are missing in {folder}, the first"
             f" is {os.fsdecode(missing[0])}: unzip img_align_celeba.zip again"
         )
 

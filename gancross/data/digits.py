@@ -6,14 +6,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gancross.data.request import Request
+from gancross.data.sets import DataSet, finite
+
 EVERY = 3  # every third image of each class is held out
+
+
+def load(request: Request) -> DataSet:
+    """The digits as a data set."""
+    train, test = images()
+    return finite(request.name, train=train, test=test, split="every third image of each class held out")
 
 
 def images() -> tuple[torch.Tensor, torch.Tensor]:
     """Training and held-out images, uint8 of shape (N, 1, 8, 8); 1,201 and 596 of them.
 
-    The split is stratified by class and fixed: of each class's images, in the order of the library,
-    every third is held out. Writers stand together in that order, so they are spread over both sides.
+    The split is stratified by class and fixed: every third image of each class, in the order of the
+    library, is held out. That order groups the images by writer, so both parts have images of most writers.
     """
     pixels, classes = _library()
     grey = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)

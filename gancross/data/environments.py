@@ -36,69 +36,71 @@ class LmdbReader:
     def read(self, item: bytes) -> NDArray[np.uint8]:
         """One image, uint8 (C, H, W)."""
         where = f"{self.environment}, key {item.decode(errors='replace')}"
-        with opened(self.environment).begin() as transaction:
+        with open_environment(self.environment).begin() as transaction:
             value = transaction.get(item)
         if value is None:
-            raise DataError(f"{where}: no such key: was the data set changed?")
+            raise DataError(f"{where}: this key is missing: the data set was changed")
         return channels_first(decode_image(value, where, image_size=self.shape[-1]), self.shape[0])
 
 
-def opened(environment: Path) -> lmdb.Environment:
-    """The environment, opened once in each process that reads it.
+def open_environment(environment: Path) -> lmdb.Environment:
+    """The environment, opened once in each process.
 
     Raises:
         ResourceError: the lmdb package is not installed.
         DataError: the file is damaged.
     """
-    return _opened(environment, os.getpid())
+    return _open_in_process(environment, os.getpid())
 
 
 @functools.cache
-def _opened(environment: Path, process: int) -> lmdb.Environment:
+def _open_in_process(environment: Path, process: int) -> lmdb.Environment:
     try:
         import lmdb
     except ImportError:
         raise ResourceError(f"{environment}: needs the package lmdb: pip install 'gancross[lmdb]'") from None
     try:
-        opened = lmdb.open(
+        database = lmdb.open(
             str(environment), readonly=True, lock=False, readahead=False, meminit=False, create=False
         )
     except lmdb.Error as error:
         raise DataError(f"{environment}: cannot be read: {error}") from None
-    needed = (opened.info()["last_pgno"] + 1) * opened.stat()["psize"]
+    needed = (database.info()["last_pgno"] + 1) * database.stat()["psize"]
     size = (environment / "data.mdb").stat().st_size
-    if size < needed:  # reading on would kill the process with SIGBUS
-        opened.close()
-        raise DataError(f"{environment}: data.mdb is cut off: {size:,} bytes of at least {needed:,}")
-    return opened
+    if size < needed:  # SIGBUS would kill a process that reads it
+        database.close()
+        raise DataError(
+            f"{environment}: data.mdb is cut off: expected at least {needed:,} bytes, got {size:,}"
+        )
+    return database
 
 
 def keys(environment: Path) -> NDArray[np.bytes_]:
-    """All keys in their order; listed once, then kept in the cache folder.
+    """All keys in their order; listed once, then read from the cache folder.
 
-    Listing three million keys reads pages all over a file of tens of GB.
+    Listing three million keys reads pages everywhere in a file of tens of GB.
 
     Raises:
-        ResourceError, DataError: as `opened`.
+        ResourceError, DataError: as `open_environment`.
     """
-    database = opened(environment)
+    database = open_environment(environment)
     count = database.stat()["entries"]
-    kept = _keys_path(environment)
+    path = _keys_path(environment)
     with contextlib.suppress(OSError, ValueError, EOFError):  # a damaged cache is written anew
-        cached = np.load(kept, mmap_mode="r", allow_pickle=False)
+        cached = np.load(path, mmap_mode="r", allow_pickle=False)
         if cached.shape == (count,) and cached.dtype.kind == "S":
             return np.asarray(cached)
     with database.begin() as transaction:
         listed = np.array(list(transaction.cursor().iternext(keys=True, values=False)), dtype=np.bytes_)
     content = io.BytesIO()
     np.save(content, listed, allow_pickle=False)
-    with contextlib.suppress(ResourceError):  # without a cache the next run lists again, nothing worse
-        write_atomically(kept, content.getvalue())
+    with contextlib.suppress(ResourceError):  # without a cache the next run lists them again
+        write_atomically(path, content.getvalue())
     return listed
 
 
 def _keys_path(environment: Path) -> Path:
-    """A change of the environment's path, size or time of writing names another file."""
+    """The cache file for an environment's current path, size and time of writing."""
     data = (environment / "data.mdb").resolve()
     status = data.stat()
     identity = f"{data}\0{status.st_size}\0{status.st_mtime_ns}"

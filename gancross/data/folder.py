@@ -19,10 +19,10 @@ from gancross.data.sets import DataSet, finite
 from gancross.errors import UsageError
 from gancross.random_streams import Stream
 
-HELD_OUT_SHARE = 0.1
-MOST_IN_MEMORY = 200_000  # images
-LARGEST_IN_MEMORY = 2 << 30  # bytes, decoded
-READERS = 4
+HELD_OUT_FRACTION = 0.1
+MAX_IMAGES_IN_MEMORY = 200_000
+MAX_BYTES_IN_MEMORY = 2 << 30  # decoded
+THREADS = 4
 RESIZE = "give --image-size N to crop and resize them all"
 
 T = TypeVar("T")
@@ -33,11 +33,11 @@ def load(root: Path, *, image_size: int | None, workers: int = 0) -> DataSet:
 
     `train/` and `test/` directly beneath it are the two halves where both exist; otherwise a fixed
     random tenth of all images, in the order of their paths, is held out. More than 200,000 images, or
-    2 GiB of them, are read on demand instead of being kept in memory.
+    2 GiB of them, are read on demand and not kept in memory.
 
     Args:
         image_size: images are cropped to their centre square and resized to this side; with None they
-            are taken as they are and must all have one size.
+            keep their size and must all have one size.
         workers: processes that read the images of a large folder.
 
     Raises:
@@ -45,15 +45,15 @@ def load(root: Path, *, image_size: int | None, workers: int = 0) -> DataSet:
         DataError: a file is not an image that can be read as 8-bit grey or RGB.
     """
     if not root.is_dir():
-        raise UsageError(f"data folder:{root}: no such folder")
+        raise UsageError(f"data folder:{root}: the folder does not exist")
     train_paths, test_paths, split = _halves(root)
     name, paths = f"folder:{root}", [*train_paths, *test_paths]
     if fits_in_memory(paths, image_size=image_size):
-        both = read_images(paths, image_size=image_size)
-        train, test = both[: len(train_paths)], both[len(train_paths) :]
+        images = read_images(paths, image_size=image_size)
+        train, test = images[: len(train_paths)], images[len(train_paths) :]
         return finite(name, train=train, test=test, split=split, image_size=image_size)
     shape = common_shape(paths, image_size=image_size)
-    # Workers may start in another folder, so theirs is absolute.
+    # Workers may start in another folder.
     reader = FileReader(folder=root.absolute(), shape=shape, image_size=image_size)
     train_part, test_part = (
         Part(items=_relative(half, root), reader=reader) for half in (train_paths, test_paths)
@@ -82,51 +82,51 @@ def list_images(folder: Path) -> list[Path]:
     Raises:
         UsageError: there are none.
     """
-    found = [
+    paths = [
         Path(parent) / name
         for parent, _, names in os.walk(folder)
         for name in names
         if name.lower().endswith(EXTENSIONS)
     ]
-    if not found:
-        raise UsageError(f"{folder}: no images ({', '.join(EXTENSIONS)}) in this folder")
-    return sorted(found)
+    if not paths:
+        raise UsageError(f"{folder}: the folder has no images ({', '.join(EXTENSIONS)})")
+    return sorted(paths)
 
 
 def read_images(paths: list[Path], *, image_size: int | None, remedy: str = RESIZE) -> torch.Tensor:
     """uint8 (N, C, H, W); one channel if every image is grey, else three.
 
     Args:
-        remedy: what a message on images of several sizes tells to do.
+        remedy: the next step that a message about several sizes gives.
 
     Raises:
         UsageError: several sizes without `image_size`.
         DataError: a file cannot be read as 8-bit grey or RGB.
     """
-    arrays = _by_threads(lambda path: read_image(path, image_size=image_size), paths)
+    arrays = _map_in_threads(lambda path: read_image(path, image_size=image_size), paths)
     _check_one_size(paths, ((array.shape[1], array.shape[0]) for array in arrays), remedy)
     channels = 1 if all(array.ndim == 2 for array in arrays) else 3
     return torch.from_numpy(np.stack([channels_first(array, channels) for array in arrays]))
 
 
 def fits_in_memory(paths: list[Path], *, image_size: int | None) -> bool:
-    """Whether the images are few and small enough; judged by the first one where they keep their size."""
+    """Whether the images are few and small enough; by the first one's size where they keep theirs."""
     if image_size is None:
         header = image_header(paths[0])
         pixels = header.width * header.height
     else:
         pixels = image_size**2
-    return len(paths) <= MOST_IN_MEMORY and 3 * pixels * len(paths) <= LARGEST_IN_MEMORY
+    return len(paths) <= MAX_IMAGES_IN_MEMORY and 3 * pixels * len(paths) <= MAX_BYTES_IN_MEMORY
 
 
 def common_shape(paths: list[Path], *, image_size: int | None) -> tuple[int, int, int]:
-    """(C, H, W) as `read_images` would give it, from the files' headers alone.
+    """(C, H, W) of `read_images`, from the files' headers alone.
 
     Raises:
         UsageError: several sizes without `image_size`.
         DataError: a file is not an image, or not an 8-bit one.
     """
-    headers: list[Header] = _by_threads(image_header, paths)
+    headers: list[Header] = _map_in_threads(image_header, paths)
     channels = 1 if all(header.grey for header in headers) else 3
     if image_size is not None:
         return channels, image_size, image_size
@@ -135,26 +135,26 @@ def common_shape(paths: list[Path], *, image_size: int | None) -> tuple[int, int
 
 
 def _halves(root: Path) -> tuple[list[Path], list[Path], str]:
-    """Training paths, held-out paths, and how they were told apart."""
+    """Training paths, held-out paths, and how they were separated, in words."""
     train_folder, test_folder = root / "train", root / "test"
     if train_folder.is_dir() and test_folder.is_dir():
         return list_images(train_folder), list_images(test_folder), "train/ and test/"
     paths = list_images(root)
     if len(paths) == 1:
-        raise UsageError(f"data folder:{root}: one image cannot be split into training and test")
+        raise UsageError(f"data folder:{root}: one image cannot be split into training and test; add images")
     order = Stream(0, "split", "folder").permutation(len(paths))
-    held_out = set(order[: max(1, round(len(paths) * HELD_OUT_SHARE))].tolist())
+    held_out = set(order[: max(1, round(len(paths) * HELD_OUT_FRACTION))].tolist())
     test = [path for index, path in enumerate(paths) if index in held_out]
     train = [path for index, path in enumerate(paths) if index not in held_out]
-    return train, test, f"fixed random {HELD_OUT_SHARE:.0%} held out"
+    return train, test, f"fixed random {HELD_OUT_FRACTION:.0%} held out"
 
 
-def _by_threads(function: Callable[[Path], T], paths: list[Path]) -> list[T]:
-    with ThreadPoolExecutor(READERS) as pool:
+def _map_in_threads(function: Callable[[Path], T], paths: list[Path]) -> list[T]:
+    with ThreadPoolExecutor(THREADS) as pool:
         try:
             return list(pool.map(function, paths))
         except BaseException:
-            # A bad file, or Ctrl-C, should not wait for a million others.
+            # After a bad file or Ctrl-C the remaining files are not read.
             pool.shutdown(cancel_futures=True)
             raise
 

@@ -1,6 +1,6 @@
 """Image files and encoded images as uint8 arrays.
 
-No torch here: the worker processes of large data sets import this file and should start at once.
+No torch here: the worker processes of large data sets import this module and should start fast.
 """
 
 from __future__ import annotations
@@ -19,15 +19,23 @@ from PIL import Image, UnidentifiedImageError
 from gancross.errors import DataError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp", ".tif", ".tiff")
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # by content; others may start programs
-LARGEST_IMAGE = 64 << 20  # pixels; a file that claims more is a decompression bomb
+FORMATS = (
+    "BMP",
+    "GIF",
+    "JPEG",
+    "PNG",
+    "PPM",
+    "TIFF",
+    "WEBP",
+)  # by content; Pillow starts programs for some others
+LARGEST_IMAGE = 64 << 20  # pixels; a larger header marks a decompression bomb
 _GREY = ("1", "L", "LA")
 _COLOUR = ("P", "PA", "RGB", "RGBA", "CMYK")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What a file says of its image before any pixel is decoded."""
+    """Size and kind of an image from the header of its file, before any pixel is decoded."""
 
     width: int
     height: int
@@ -38,9 +46,9 @@ def image_header(path: Path) -> Header:
     """Size and kind of an image file.
 
     Raises:
-        DataError: as `read_image`, as far as the header tells.
+        DataError: as `read_image`, as far as the header shows it.
     """
-    with _opened(path, str(path)) as image:
+    with _open_checked(path, str(path)) as image:
         return Header(width=image.width, height=image.height, grey=image.mode in _GREY)
 
 
@@ -51,14 +59,14 @@ def read_image(path: Path, *, image_size: int | None, crop: int | None = None) -
 
     Args:
         image_size: side to which the image's centre square is resized (bicubic, antialiased); with None
-            the image is taken as it is.
-        crop: side of that square in pixels of the image; the largest one by default.
+            the image keeps its size.
+        crop: side of that square in pixels of the image; the largest possible by default.
 
     Raises:
         DataError: not an image, broken, too large, smaller than `crop`, animated, transparent or more
             than 8 bits deep.
     """
-    with _opened(path, str(path)) as image:
+    with _open_checked(path, str(path)) as image:
         flat = _flat(image, str(path))
     return _resized(flat, str(path), image_size=image_size, crop=crop)
 
@@ -67,23 +75,23 @@ def decode_image(
     content: bytes, where: str, *, image_size: int | None, crop: int | None = None
 ) -> NDArray[np.uint8]:
     """As `read_image`, from encoded bytes; `where` names them in errors."""
-    with _opened(io.BytesIO(content), where) as image:
+    with _open_checked(io.BytesIO(content), where) as image:
         flat = _flat(image, where)
     return _resized(flat, where, image_size=image_size, crop=crop)
 
 
 def channels_first(array: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """An image of `read_image` as (C, H, W); a grey one repeated where three channels are wanted."""
+    """An image of `read_image` as (C, H, W); a grey one is repeated `channels` times."""
     if array.ndim == 2:
         return np.repeat(array[None], channels, axis=0)
     return array.transpose(2, 0, 1)
 
 
 @contextmanager
-def _opened(source: Path | io.BytesIO, where: str) -> Iterator[Image.Image]:
-    """An image whose header has been checked; every failure of Pillow is a `DataError`."""
+def _open_checked(source: Path | io.BytesIO, where: str) -> Iterator[Image.Image]:
+    """An image with a checked header; every failure of Pillow becomes a `DataError`."""
     if isinstance(source, Path) and source.exists() and not source.is_file():
-        raise DataError(f"{where}: not a regular file")  # a pipe would be waited for
+        raise DataError(f"{where}: not a regular file")  # reading a pipe would wait for ever
     try:
         with Image.open(source, formats=FORMATS) as image:
             _check(image, where)
@@ -100,19 +108,21 @@ def _opened(source: Path | io.BytesIO, where: str) -> Iterator[Image.Image]:
 
 def _check(image: Image.Image, where: str) -> None:
     if image.width * image.height > LARGEST_IMAGE:
-        raise DataError(f"{where}: {image.width}×{image.height} pixels are too many for an image")
+        raise DataError(
+            f"{where}: {image.width}×{image.height} pixels, expected at most {LARGEST_IMAGE:,} pixels"
+        )
     # Cameras append previews to a JPEG (MPO); its first frame is the photograph.
     frames = getattr(image, "n_frames", 1)
     if frames != 1 and image.format != "MPO":
-        raise DataError(f"{where}: an animation of {frames} frames, expected one image")
+        raise DataError(f"{where}: expected one image, got an animation of {frames} frames")
     if image.mode not in _GREY + _COLOUR:
-        raise DataError(f"{where}: mode {image.mode} is not 8-bit grey or RGB; convert it first")
+        raise DataError(f"{where}: expected 8-bit grey or RGB, got mode {image.mode}; convert it first")
     if _has_16_bits(image):
-        raise DataError(f"{where}: 16 bits per channel, expected 8; convert it first")
+        raise DataError(f"{where}: expected 8 bits per channel, got 16; convert it first")
 
 
 def _has_16_bits(image: Image.Image) -> bool:
-    """Pillow drops the low byte of 16-bit colour without a word; only its decoder's arguments show it."""
+    """Whether Pillow silently drops the low byte of 16-bit colour; only its decoder's arguments show it."""
     for tile in getattr(image, "tile", []):
         arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
         if re.search(r";16[BLN]", str(arguments[0])):

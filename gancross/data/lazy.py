@@ -1,9 +1,9 @@
-"""Data sets too large for memory: images are read when a batch needs them."""
+"""Data sets too large for memory: each batch reads its images from the disk."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from gancross.data.order import index_batches
 from gancross.data.readers import Reader
 from gancross.data.sets import WHOLE, DataSet
-from gancross.data.workers import decoded
+from gancross.data.workers import decoded_batches
 from gancross.errors import UsageError
 
-HELD_OUT_BATCH = 256  # images a worker reads at a time
-WORTH_A_WORKER = 1024  # images; fewer are read before a process has started
+HELD_OUT_BATCH = 256  # images that a worker reads at a time
+IMAGES_PER_WORKER = 1024  # fewer are read before a process has started
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Some images of one source: their items, and what reads them."""
+    """Images of one source: their items, and the reader for these."""
 
     items: NDArray[np.bytes_]
     reader: Reader
@@ -32,8 +32,7 @@ class Part:
 class LazyReals:
     """Training images read by worker processes; the order of epoch e is a function of (seed, e).
 
-    Items and not images travel to the workers with every batch, so that the list of a million files is
-    in one process only.
+    Each batch sends its items to the workers, so that only one process holds the list of a million files.
     """
 
     name: str
@@ -42,13 +41,13 @@ class LazyReals:
 
     @property
     def size(self) -> int:
-        """How many images there are."""
+        """Number of images."""
         return len(self.part.items)
 
     def batches(
         self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
-    ) -> Iterator[torch.Tensor]:
-        """Batches start, start+1, … of an endless sequence of epochs, for any number of workers the same.
+    ) -> Generator[torch.Tensor, None, None]:
+        """Batches start, start+1, … of an endless sequence of epochs; the number of workers changes none.
 
         Raises:
             UsageError: the set is smaller than one batch.
@@ -56,21 +55,23 @@ class LazyReals:
             ResourceError: a worker died.
         """
         order = index_batches(len(self.part.items), seed=seed, batch_size=batch_size, start=start)
-        wanted = (self.part.items[index[share]] for index in order)
-        for batch in decoded(wanted, self.part.reader, name=self.name, workers=self.workers):
+        batches = (self.part.items[index[share]] for index in order)
+        for batch in decoded_batches(batches, self.part.reader, name=self.name, workers=self.workers):
             yield torch.from_numpy(batch)
 
 
 def lazy(
     name: str, *, train: Part, test: Sequence[Part], split: str, image_size: int | None, workers: int
 ) -> DataSet:
-    """A data set whose training images are read on demand, its held-out ones once, when first asked for.
+    """A data set that reads its training images on demand, and its held-out ones once, at their first use.
 
     Raises:
         UsageError: there are no training or no held-out images.
     """
     if not len(train.items) or not any(len(part.items) for part in test):
-        raise UsageError(f"data '{name}': needs training and held-out images, one of them has none")
+        raise UsageError(
+            f"data '{name}': expected training and held-out images, one of the two parts has none"
+        )
 
     @functools.cache
     def held_out() -> torch.Tensor:
@@ -87,8 +88,8 @@ def read_all(part: Part, *, name: str, workers: int) -> NDArray[np.uint8]:
     n = len(part.items)
     images = np.empty((n, *part.reader.shape), dtype=np.uint8)
     starts = range(0, n, HELD_OUT_BATCH)
-    wanted = (part.items[start : start + HELD_OUT_BATCH] for start in starts)
-    read = decoded(wanted, part.reader, name=name, workers=min(workers, n // WORTH_A_WORKER))
-    for start, batch in zip(starts, read, strict=True):
+    items = (part.items[start : start + HELD_OUT_BATCH] for start in starts)
+    batches = decoded_batches(items, part.reader, name=name, workers=min(workers, n // IMAGES_PER_WORKER))
+    for start, batch in zip(starts, batches, strict=True):
         images[start : start + len(batch)] = batch
     return images

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from gancross.data import environments
 from gancross.data.lazy import Part, lazy
+from gancross.data.request import Request
 from gancross.data.sets import DataSet
 from gancross.errors import ResourceError
 from gancross.random_streams import Stream
@@ -17,27 +16,24 @@ HELD_OUT = 10_000
 LARGEST_SHARE = 10  # at most one training image in ten is held out
 
 
-def bedroom(root: Path, *, image_size: int, workers: int) -> DataSet:
+def load(request: Request) -> DataSet:
     """Bedrooms cropped to their centre square and resized.
 
-    The official test images have never been published and the validation set is 300 images, too few to
-    judge by: a fixed random choice of the training images is held out with it, up to 10,000 in all.
-
-    Args:
-        root: the folder that holds `lsun/bedroom_train_lmdb` and `lsun/bedroom_val_lmdb`.
-        image_size: side to which the squares are resized.
-        workers: processes that read images.
+    The official test images have never been published and the validation set has 300 images, too few for
+    an evaluation: a fixed random choice of the training images is held out with it, up to 10,000 in all.
 
     Raises:
         ResourceError: an environment, or the lmdb package, is missing.
         DataError: an environment is damaged.
     """
-    folder = root.absolute() / "lsun"  # workers may start in another folder
+    image_size = request.image_size
+    assert image_size is not None
+    folder = request.root.absolute() / "lsun"  # workers may start in another folder
     train_path, val_path = folder / "bedroom_train_lmdb", folder / "bedroom_val_lmdb"
-    for wanted in (train_path, val_path):
-        if not (wanted / "data.mdb").is_file():
+    for path in (train_path, val_path):
+        if not (path / "data.mdb").is_file():
             raise ResourceError(
-                f"{NAME}: {wanted.name}/data.mdb is missing in {folder}: get it with download.py"
+                f"{NAME}: {path.name}/data.mdb is missing in {folder}: get it with download.py"
                 " of github.com/fyu/lsun ('python download.py -c bedroom') and unzip it there; 43 GB"
             )
     shape = (3, image_size, image_size)
@@ -54,5 +50,5 @@ def bedroom(root: Path, *, image_size: int, workers: int) -> DataSet:
         ],
         split=f"{len(val_keys):,} official validation images and {more:,} training images, chosen at random"
         " once and for all, held out",
-        image_size=image_size, workers=workers,
+        image_size=image_size, workers=request.workers,
     )  # fmt: skip

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gancross.data.request import Request
+from gancross.data.sets import DataSet, EndlessReals
 from gancross.random_streams import Stream
 
 COMPONENTS = 7
@@ -18,6 +20,15 @@ STD = 0.01
 _AXIS = np.array([1.0, -1.0, 0.0]) / math.sqrt(2.0)
 _ANGLE = math.pi / 4
 _SHIFT = np.array([1.0, 1.0, 1.0]) / math.sqrt(3.0)
+
+
+def load(request: Request) -> DataSet:
+    """The mixture as a data set: endless training samples, and held-out ones from a stream of their own."""
+    held_out = Stream(request.test_seed, "real", "test")
+    return DataSet(
+        name=request.name, shape=(3,), split="separate streams", train=EndlessReals(draw=samples),
+        held_out=lambda n: samples(held_out, 0, n),
+    )  # fmt: skip
 
 
 def _rotation() -> NDArray[np.float64]:

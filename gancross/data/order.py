@@ -1,4 +1,4 @@
-"""The order in which training goes through a finite set."""
+"""The order of the samples of a finite set in training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gancross.random_streams import Stream
 def index_batches(n: int, *, seed: int, batch_size: int, start: int) -> Iterator[NDArray[np.int64]]:
     """Batches start, start+1, … of an endless sequence of epochs over n samples, as their indices.
 
-    The order of epoch e is a function of (seed, e), so a batch follows from its number alone. A last
+    The order of epoch e is a function of (seed, e), so a batch depends on its number alone. The last
     partial batch of an epoch is dropped.
 
     Raises:
@@ -28,7 +28,7 @@ def index_batches(n: int, *, seed: int, batch_size: int, start: int) -> Iterator
         )
     order, order_epoch = np.empty(0, dtype=np.int64), -1
     for number in count(start):
-        epoch, place = divmod(number, per_epoch)
+        epoch, position = divmod(number, per_epoch)
         if epoch != order_epoch:
             order, order_epoch = Stream(seed, "order", f"epoch-{epoch}").permutation(n), epoch
-        yield order[place * batch_size : (place + 1) * batch_size]
+        yield order[position * batch_size : (position + 1) * batch_size]

@@ -1,4 +1,4 @@
-"""How one image of a large data set is read, in whichever process. No torch here, see `images`."""
+"""Reading single images of a large data set, in any process. No torch here, see `images`."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def read_batch(reader: Reader, items: NDArray[np.bytes_]) -> NDArray[np.uint8]:
         DataError: an image is refused, or has another shape than the set.
     """
     batch = np.empty((len(items), *reader.shape), dtype=np.uint8)
-    for place, item in enumerate(items.tolist()):
+    for index, item in enumerate(items.tolist()):
         image = reader.read(item)
         if image.shape != reader.shape:
             raise DataError(
-                f"{os.fsdecode(item)}: shape {image.shape}, but the set has {reader.shape}: was it changed?"
+                f"{os.fsdecode(item)}: shape {image.shape}, expected {reader.shape} like the rest of the set"
             )
-        batch[place] = image
+        batch[index] = image
     return batch

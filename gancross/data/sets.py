@@ -1,6 +1,6 @@
-"""What the wings see of a data set: batches for training, a held-out array for judging.
+"""Data sets in memory or on demand: batches for training, held-out samples for evaluation.
 
-Canonical form: images are uint8 (N, C, H, W), vectors float32 (N, d). Networks see images as float32
+Canonical form: images are uint8 (N, C, H, W), vectors float32 (N, d). Networks take images as float32
 in [−1, 1].
 """
 
@@ -22,32 +22,33 @@ WHOLE = slice(None)
 
 
 class Reals(Protocol):
-    """What training draws from."""
+    """Training samples."""
 
     @property
     def size(self) -> int | None:
-        """How many samples there are; None where they are endless."""
+        """Number of samples; None where they are endless."""
         ...
 
     def batches(
         self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
     ) -> Iterator[torch.Tensor]:
-        """Batches start, start+1, … in canonical form, without end; a function of their numbers alone.
+        """Batches start, start+1, … in canonical form, without end; each depends on its number alone.
 
-        Of each batch only `share` is made, the part of one process among several.
+        Args:
+            share: the samples of each batch to make, where several processes divide a batch.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class FiniteReals:
-    """Training samples held in memory; the order of epoch e is a function of (seed, e)."""
+    """Training samples in memory; the order of epoch e is a function of (seed, e)."""
 
     array: torch.Tensor
 
     @property
     def size(self) -> int:
-        """How many samples there are."""
+        """Number of samples."""
         return len(self.array)
 
     def batches(
@@ -70,13 +71,13 @@ class EndlessReals:
 
     @property
     def size(self) -> None:
-        """Endless."""
+        """None: the samples are endless."""
         return None
 
     def batches(
         self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
     ) -> Iterator[torch.Tensor]:
-        """Batches start, start+1, … of the training stream; no sample comes twice."""
+        """Batches start, start+1, … of the training stream; no sample is repeated."""
         stream = Stream(seed, "real", "train")
         first, end, _ = share.indices(batch_size)
         for number in count(start):
@@ -90,10 +91,10 @@ class DataSet:
     Attributes:
         name: as the user wrote it.
         shape: of one sample, (C, H, W) or (d,).
-        train: what training draws from; None where only held-out samples are given.
-        held_out: n → test samples in canonical form. A finite set returns all it has, whatever n.
-        split: how training and test samples were told apart.
-        image_size: the side images were resized to; None if they were taken as they are.
+        train: training samples; None where only held-out samples are given.
+        held_out: n → test samples in canonical form. A finite set returns all of them for every n.
+        split: how training and test samples were separated, in words.
+        image_size: the side to which images were resized; None if they were not.
     """
 
     name: str
@@ -104,17 +105,17 @@ class DataSet:
     image_size: int | None = None
 
 
-def check_canonical(samples: torch.Tensor, what: str) -> None:
-    """Canonical form: uint8 images (N, C, H, W) in 0…255 or float32 vectors (N, d), N ≥ 1.
+def check_canonical(samples: torch.Tensor, name: str) -> None:
+    """Checks for uint8 images (N, C, H, W) in 0…255 or float32 vectors (N, d), N ≥ 1.
 
     Raises:
-        UsageError: it is not; float images are nowhere guessed to be in 0…1 or −1…1.
+        UsageError: samples in another form; float images are refused, since their range is unknown.
     """
     images = samples.dtype == torch.uint8 and samples.ndim == 4
     vectors = samples.dtype == torch.float32 and samples.ndim == 2
     if not (images or vectors) or len(samples) == 0:
         raise UsageError(
-            f"{what}: expected uint8 images (N, C, H, W) or float32 vectors (N, d), N ≥ 1;"
+            f"{name}: expected uint8 images (N, C, H, W) or float32 vectors (N, d), N ≥ 1;"
             f" got {samples.dtype} {tuple(samples.shape)}"
         )
 
@@ -141,9 +142,9 @@ def finite(
 
 
 def to_network(samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1.0)) -> torch.Tensor:
-    """Canonical samples as a network wants them: images scaled to `data_range`, vectors as they are.
+    """Canonical samples as a network takes them: images scaled to `data_range`, vectors unchanged.
 
-    Images may be float32 too, in levels of 0…255 that are not rounded.
+    Images may also be float32, in levels of 0…255 that are not rounded.
     """
     if samples.ndim == 2:
         return samples
@@ -154,7 +155,7 @@ def to_network(samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1
 def to_canonical(
     samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1.0), *, quantize: bool = True
 ) -> torch.Tensor:
-    """A network's samples as a file would hold them: images clipped and rounded to 8 bits.
+    """A network's samples in canonical form: images clipped and rounded to 8 bits.
 
     Without `quantize` images are float32 levels, neither clipped nor rounded. The caller checks
     finiteness first: NaN has no 8-bit value.

@@ -1,8 +1,8 @@
-"""Images decoded by worker processes, in the order they were asked for.
+"""Images decoded by worker processes, in the order of the requests.
 
 `concurrent.futures` and not torch's DataLoader, for three reasons. A DataLoader installs a SIGCHLD
-handler that raises wherever the main thread happens to be when a worker dies; its workers import torch,
-which costs seconds and hundreds of MB each; and errors in them come back as tracebacks in a message.
+handler that raises anywhere in the main thread when a worker dies; its workers import torch, which costs
+seconds and hundreds of MB each; and it reports their errors as tracebacks in a message.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -26,38 +26,38 @@ from numpy.typing import NDArray
 from gancross.data.readers import Reader, read_batch
 from gancross.errors import ResourceError, UsageError
 
-MOST_BY_DEFAULT = 4
-AHEAD = 2  # batches being read for each worker
-GRACE = 1.0  # seconds a worker has to leave by itself once nobody wants its images
-# What asks a run to stop; Windows has no SIGUSR1.
-STOPPING = [
+MAX_DEFAULT_WORKERS = 4
+BATCHES_PER_WORKER = 2  # that are being read at a time
+EXIT_DELAY = 1.0  # seconds that a worker has to exit by itself after its images are no longer needed
+# The signals that stop a run; Windows has no SIGUSR1.
+STOP_SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
 ]  # fmt: skip
 
 
 def resolve_workers(workers: int | None) -> int:
-    """How many processes read images; None is one per CPU, at most four. 0 reads in this process.
+    """The number of processes that read images; None: one per CPU, at most four. 0: this process reads.
 
     Raises:
         UsageError: a negative number.
     """
     if workers is not None and workers < 0:
-        raise UsageError(f"workers must be at least 0, is {workers}")
+        raise UsageError(f"workers must be at least 0, got {workers}")
     if multiprocessing.current_process().daemon:  # Python gives daemonic processes no children
         return 0
-    return min(MOST_BY_DEFAULT, os.cpu_count() or 1) if workers is None else workers
+    return min(MAX_DEFAULT_WORKERS, os.cpu_count() or 1) if workers is None else workers
 
 
-def decoded(
+def decoded_batches(
     batches: Iterable[NDArray[np.bytes_]], reader: Reader, *, name: str, workers: int
-) -> Iterator[NDArray[np.uint8]]:
-    """Each batch of items as uint8 (N, C, H, W); the same for any number of workers.
+) -> Generator[NDArray[np.uint8], None, None]:
+    """Each batch of items as uint8 (N, C, H, W); the number of workers changes nothing.
 
     Closing the iterator ends the processes.
 
     Args:
         batches: items of `reader`, batch by batch; may be endless.
-        reader: picklable and small, for every worker gets a copy.
+        reader: picklable and small, since every worker gets a copy.
         name: of the data set, for errors.
 
     Raises:
@@ -68,63 +68,66 @@ def decoded(
         for items in batches:
             yield read_batch(reader, items)
         return
-    # Spawned workers inherit nothing: a fork would copy torch's thread pools in whatever state they are,
-    # and a fork server is shared with the rest of the program.
+    # Spawned workers inherit nothing: a fork would copy torch's thread pools in their current state, and a
+    # fork server is shared with the rest of the program.
     context = multiprocessing.get_context("spawn")
-    ends, wanted = context.Pipe(duplex=False)
-    with _signals_held():
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker, initargs=(ends,))
-    under_way: deque[Future[NDArray[np.uint8]]] = deque()
+    receiver, sender = context.Pipe(duplex=False)
+    with _signals_blocked():
+        pool = ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_prepare_worker, initargs=(receiver,)
+        )
+    pending: deque[Future[NDArray[np.uint8]]] = deque()
     try:
         for items in batches:
-            with _signals_held():
-                under_way.append(pool.submit(read_batch, reader, items))
-            if len(under_way) == AHEAD * workers:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
+            with _signals_blocked():
+                pending.append(pool.submit(read_batch, reader, items))
+            if len(pending) == BATCHES_PER_WORKER * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
     except BrokenProcessPool:
         raise ResourceError(
             f"data '{name}': a process that reads images died, perhaps for lack of memory: use fewer"
             " workers, or workers=0; a script that calls gancross needs if __name__ == '__main__':"
         ) from None
     finally:
-        wanted.close()
+        sender.close()
         pool.shutdown(cancel_futures=True)
-        ends.close()
+        receiver.close()
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
-    """Ctrl-C, and a scheduler's signals to all processes of a job, wait while a process may be started.
+def _signals_blocked() -> Iterator[None]:
+    """Defers Ctrl-C, and a scheduler's signals to all processes of a job, while a process may start.
 
-    A worker inherits the blocked signals and is deaf to them from its first instruction: this process
-    decides when to stop. So is the tracker, which cleans up after a pool and itself only ignores SIGINT
-    and SIGTERM. Windows has no signal masks; there `_prepare_worker` does it a moment later.
+    A worker inherits the blocked signals and ignores them from its first instruction: this process decides
+    when to stop. The resource tracker, which cleans up after a pool, inherits them too; by itself it ignores
+    only SIGINT and SIGTERM. Windows has no signal masks; there `_prepare_worker` does it a moment later.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
-        resource_tracker.ensure_running()  # here, since its start unblocks SIGINT and SIGTERM
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        resource_tracker.ensure_running()  # first, since its start unblocks SIGINT and SIGTERM
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
-def _prepare_worker(ends: Connection) -> None:
-    for number in STOPPING:
+def _prepare_worker(receiver: Connection) -> None:
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_leave_at_the_end, args=(ends,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(receiver,), daemon=True).start()
 
 
-def _leave_at_the_end(ends: Connection) -> None:
-    """A worker whose parent was killed would wait for work for ever.
+def _exit_with_parent(receiver: Connection) -> None:
+    """Ends a worker when the other end of the pipe is closed.
 
-    So would one of a broken pool, which is asked to leave by SIGTERM. The pipe ends in either case.
+    A worker whose parent was killed would wait for work for ever, and so would a worker of a broken pool,
+    which SIGTERM is meant to end.
     """
-    ends.poll(None)
-    time.sleep(GRACE)
+    receiver.poll(None)
+    time.sleep(EXIT_DELAY)
     os._exit(1)

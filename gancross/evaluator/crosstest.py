@@ -29,7 +29,6 @@ from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.result.types import Provenance, Result
 from gancross.machine.devices import only_deterministic, resolve_device
 from gancross.machine.distributed import Processes, current, joined
-from gancross.machine.memory import kept_memory
 from gancross.version import __version__
 
 Data = str | torch.Tensor | np.ndarray[Any, Any]
@@ -139,15 +138,15 @@ def run_crosstest(
     fidelity = FidelityPass.prepared(
         protocol, files or FidelityFiles(), sources=sources, test=test, device=target
     )
-    with only_deterministic(deterministic), kept_memory(), fidelity, evaluating(modules, target):
+    with only_deterministic(deterministic), fidelity, evaluating(modules, target):
         check_fit(contestants, shape=reals.shape, device=target)
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=target, batch_size=batch_size or CHUNK,
-            observer=fidelity, progress=progress if processes.first else None,
+            observer=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
         measured = fidelity.finish()
     result = None
-    if processes.first:
+    if processes.is_rank_zero:
         provenance = Provenance(
             gancross=__version__, torch=torch.__version__, python=platform.python_version(),
             device=str(target), batch_size=batch_size or CHUNK, processes=processes.size,
@@ -166,7 +165,7 @@ def broadcast(result: Result | None, processes: Processes) -> Result:
     if processes.size == 1:
         assert result is not None
         return result
-    content = processes.from_first(b"" if result is None else result.to_json().encode())
+    content = processes.broadcast_from_rank0(b"" if result is None else result.to_json().encode())
     return result or result_from_dict(json.loads(content))
 
 

@@ -1,14 +1,14 @@
 """The processes of one run as torchrun starts them, on torch.distributed.
 
-    @joined()                                # joins what torchrun's environment tells of
+    @joined()                                # joins the processes that torchrun's environment names
     def work(n):
-        processes = current()                # one process, where it tells of none
-        part = processes.share(n)            # what is this process's of n things in order
-        return processes.gathered(made_of(part))
+        processes = current()                # one process where torchrun started none
+        part = processes.share(n)            # this process's part of n items in order
+        return processes.all_gather(rows_of(part))
 
-Alone, every method returns what it was given and costs nothing; torch.distributed is not even imported. A
-process that fails says so in the store of the group, so that the others leave with the same error and only
-the first one prints it; a process that was killed is noticed by its closed connections.
+With one process every method returns its argument and torch.distributed is not imported. A process that
+fails writes its error to the store of the group: the others leave with the same exit code, and only the
+process that failed prints a message. A killed process is noticed by its closed connections.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Processes:
     """All processes of a run, seen from one of them.
 
     Attributes:
-        rank: number of this process, 0 … size − 1; process 0 alone writes and prints.
-        size: how many there are.
+        rank: number of this process, 0 … size − 1; rank 0 alone writes and prints.
+        size: number of processes.
         local_rank: number of this process on its machine.
-        group: what joins them; None for one process.
+        group: their connections; None for one process.
     """
 
     rank: int = 0
@@ -47,19 +47,19 @@ class Processes:
     group: Group | None = None
 
     @property
-    def first(self) -> bool:
+    def is_rank_zero(self) -> bool:
         """Whether this is the process that writes and prints."""
         return self.rank == 0
 
     def share(self, n: int) -> slice:
-        """This process's contiguous part of n things; parts differ by at most one."""
+        """This process's contiguous part of n items; the lengths of parts differ by at most one."""
         return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
 
     def device(self, target: torch.device) -> torch.device:
         """The device of this process: CUDA device `local_rank` where the target is CUDA.
 
         Raises:
-            UsageError: one device was named for all processes.
+            UsageError: the target is one CUDA device for all processes.
             ResourceError: this machine has more processes than CUDA devices.
         """
         if self.group is None or target.type != "cuda":
@@ -68,12 +68,12 @@ class Processes:
 
         if target.index is not None:
             raise UsageError(
-                f"device '{target}': {self.size} processes take a device each; write --device cuda"
+                f"device '{target}': {self.size} processes need a device each; write --device cuda"
             )
         if self.local_rank >= torch.cuda.device_count():
             raise ResourceError(
-                f"process {self.local_rank} of this machine has no CUDA device of its own: there are"
-                f" {torch.cuda.device_count()}; start fewer processes"
+                f"local rank {self.local_rank}: this machine has {torch.cuda.device_count()} CUDA devices,"
+                " expected one for each process; start fewer processes"
             )
         torch.cuda.set_device(self.local_rank)
         return torch.device("cuda", self.local_rank)
@@ -88,43 +88,43 @@ class Processes:
         import torch
 
         flat = torch.cat([tensor.detach().flatten() for tensor in tensors])
-        self.group.add_up(flat)
+        self.group.all_reduce_sum(flat)
         means = torch.split(flat / self.size, [tensor.numel() for tensor in tensors])
         for tensor, mean in zip(tensors, means, strict=True):
             tensor.detach().copy_(mean.view(tensor.shape))
 
-    def highest(self, *numbers: int) -> tuple[int, ...]:
-        """The highest of each number over the processes: how they agree on what to do next."""
-        return numbers if self.group is None else self.group.highest(numbers)
+    def all_reduce_max(self, *numbers: int) -> tuple[int, ...]:
+        """The maximum of each number over the processes: how they agree on what to do next."""
+        return numbers if self.group is None else self.group.all_reduce_max(numbers)
 
-    def gathered(self, rows: torch.Tensor) -> torch.Tensor:
-        """The rows of all processes in their order, (N, …) on the CPU; parts may differ in length."""
-        return rows if self.group is None else self.group.gathered(rows)
+    def all_gather(self, rows: torch.Tensor) -> torch.Tensor:
+        """The rows of all processes by rank, (N, …) on the CPU; parts may differ in length."""
+        return rows if self.group is None else self.group.all_gather(rows)
 
-    def from_others(self, rows: torch.Tensor) -> Iterator[torch.Tensor]:
-        """The rows of processes 1, 2, … in their order, one process's at a time; nothing alone.
+    def rows_of_other_ranks(self, rows: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The rows of ranks 1, 2, … one rank at a time; nothing with one process.
 
-        Every process goes through all of them, whether it wants them or not.
+        Every process must iterate over all of them.
         """
-        return iter(()) if self.group is None else self.group.from_others(rows)
+        return iter(()) if self.group is None else self.group.rows_of_other_ranks(rows)
 
-    def from_first(self, content: bytes) -> bytes:
-        """What process 0 has, on every process; it may take its time."""
-        return content if self.group is None else self.group.from_first(content)
+    def broadcast_from_rank0(self, content: bytes) -> bytes:
+        """Rank 0's content, on every process; the others wait for it without a time limit."""
+        return content if self.group is None else self.group.broadcast_from_rank0(content)
 
-    def copy_from_first(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Each tensor becomes that of process 0, in place."""
+    def copy_from_rank0(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Each tensor becomes rank 0's, in place."""
         if self.group is not None:
-            self.group.copy_from_first(tensors)
+            self.group.copy_from_rank0(tensors)
 
     @contextmanager
-    def in_turn(self, wanted: bool) -> Iterator[None]:
-        """Where wanted, process 0 is through the block before the others enter it."""
-        if wanted and not self.first:
-            self.from_first(b"")
+    def rank_zero_first(self, enabled: bool) -> Iterator[None]:
+        """If enabled, rank 0 finishes the block before the others enter it."""
+        if enabled and not self.is_rank_zero:
+            self.broadcast_from_rank0(b"")
         yield
-        if wanted and self.first:
-            self.from_first(b"")
+        if enabled and self.is_rank_zero:
+            self.broadcast_from_rank0(b"")
 
 
 ALONE = Processes()
@@ -133,37 +133,38 @@ _current: list[Processes] = []
 
 
 def process_count() -> int:
-    """How many processes the environment tells of; 1 without torchrun."""
+    """The number of processes by torchrun's environment; 1 without torchrun."""
     return int(os.environ["WORLD_SIZE"]) if all(name in os.environ for name in ENVIRONMENT) else 1
 
 
-def is_first() -> bool:
+def is_rank_zero() -> bool:
     """Whether this process writes and prints; needs no group."""
     return process_count() == 1 or int(os.environ["RANK"]) == 0
 
 
 def current() -> Processes:
-    """The processes that were joined; this one alone where none were."""
+    """The joined processes; this process alone where none are joined."""
     return _current[0] if _current else ALONE
 
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """Joins the processes of this run, once: what is called inside is joined already.
+    """Joins the processes of this run; a nested call changes nothing.
 
-    A context and a decorator. All processes leave together, or with the error that the first of them
-    failed with.
+    A context manager and a decorator. All processes leave together, or with the exit code of the first that
+    failed.
 
     Raises:
-        ResourceError: another process died, hangs or never came.
-        Exception: what another process raised; `said_elsewhere` tells that it was printed there.
+        ResourceError: another process died, hangs or did not join in time.
+        OtherProcessFailed: another process failed first.
+        Exception: what this process raised.
     """
     if _current or process_count() == 1:
         yield
         return
     from gancross.machine.process_group import Group, terminable
 
-    group = Group.opened(f"gancross-{next(_calls)}")
+    group = Group.joined(f"gancross-{next(_calls)}")
     _current.append(
         Processes(
             rank=group.rank, size=group.size, local_rank=int(os.environ.get("LOCAL_RANK", group.rank)),
@@ -173,17 +174,17 @@ def joined() -> Iterator[None]:
     try:
         with terminable():
             yield
-            group.highest([0], patient=True)  # nobody leaves before all have succeeded
+            group.all_reduce_max([0], patient=True)  # no process leaves before all have succeeded
     except BaseException as error:
-        told = group.failed(error)
-        if told is error:
+        common = group.common_error(error)
+        if common is error:
             raise
-        raise told from None
+        raise common from None
     finally:
         _current.clear()
         group.close()
 
 
-def said_elsewhere(error: BaseException) -> bool:
+def is_reported_elsewhere(error: BaseException) -> bool:
     """Whether another process prints this error."""
-    return getattr(error, "said_elsewhere", False)
+    return getattr(error, "is_reported_elsewhere", False)

@@ -1,8 +1,8 @@
-"""How the processes of a run talk: gloo between hosts, NCCL between GPUs, and a store for last words.
+"""Communication between the processes of a run: gloo between hosts, NCCL between GPUs, a store for errors.
 
-Every wait looks at the store several times a second: a process that fails leaves its error there before it
-goes. One that is killed closes its connections, which ends the waits of the others at once; one that hangs
-is given up after a time limit. Only the leading process's own long work is waited for without limit.
+Every wait polls the store several times a second: a process that fails leaves its error there before it
+exits. A killed process closes its connections, which ends the waits of the others at once; a process that
+hangs is given up after a time limit. Only rank 0's own long work is waited for without a limit.
 """
 
 from __future__ import annotations
@@ -25,56 +25,52 @@ import torch
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
-from gancross.errors import (
-    CheckpointError,
-    DataError,
-    DivergenceError,
-    GancrossError,
-    Interrupted,
-    ResourceError,
-    UsageError,
-    first_line,
-)
+from gancross.errors import GancrossError, Interrupted, ResourceError, UsageError, first_line
 
 TIMEOUT = "GANCROSS_TIMEOUT"  # seconds
 DEFAULT_TIMEOUT = 300.0
-GLANCE = timedelta(seconds=0.2)  # between looks at the store
-PATIENCE = timedelta(days=1)
-FAREWELL = 2.0  # seconds in which the others are waited for on leaving
-OUT_OF_MEMORY, INTERRUPTED, BUG = ResourceError.exit_code, 130, 1
+POLL = timedelta(seconds=0.2)  # between looks at the store
+LONGEST_WAIT = timedelta(days=1)
+LEAVE_TIMEOUT = 2.0  # seconds in which the others are waited for on leaving
+INTERRUPTED, BUG = 130, 1
+ERROR = "error"  # the store's key for the first error
 
 
 class Terminated(BaseException):
-    """SIGTERM came; not an Exception, so that nothing on the way swallows it."""
+    """SIGTERM came; not an Exception, so that no handler on the way swallows it."""
 
 
-class Lost(ResourceError):
-    """Another process of this run is gone."""
+class ProcessLost(ResourceError):
+    """Another process of this run died or hangs."""
+
+
+class OtherProcessFailed(GancrossError):
+    """Another process of this run failed first; has that process's exit code."""
 
 
 class Group:
-    """The joined processes. Tensors that are sent lie on the CPU, but for `add_up`."""
+    """The joined processes. Tensors lie on the CPU; those of `all_reduce_sum` may lie on a GPU."""
 
     def __init__(self, store: Any, *, rank: int, size: int, timeout: float, owner: bool) -> None:
         self.rank, self.size = rank, size
         self._store, self._timeout, self._owner = store, timeout, owner
         self._lost = False
         self._hosts = dist.new_group(backend="gloo", timeout=timedelta(seconds=max(timeout, DEFAULT_TIMEOUT)))
-        self._patient = dist.new_group(backend="gloo", timeout=PATIENCE)
+        self._patient = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
         self._gpus: Any = None
 
     @classmethod
-    def opened(cls, name: str) -> Group:
-        """Joins the processes that torchrun's environment tells of.
+    def joined(cls, name: str) -> Group:
+        """Joins the processes that torchrun's environment names.
 
         Raises:
-            UsageError: the time limit in the environment is no number.
-            ResourceError: the others did not come in time.
+            UsageError: the time limit in the environment is not a number of seconds.
+            ResourceError: the others did not join in time.
         """
         timeout = _timeout()
         joining = max(timeout, DEFAULT_TIMEOUT)  # a machine that is slow to start is not dead
         limit = timedelta(seconds=joining)
-        owner = not dist.is_initialized()  # else the program has joined them itself, for purposes of its own
+        owner = not dist.is_initialized()  # else the calling program has joined them
         try:
             shared, rank, size = _rendezvous(joining)
             store = dist.PrefixStore(name, shared)  # type: ignore[attr-defined]
@@ -83,10 +79,10 @@ class Group:
             return cls(store, rank=rank, size=size, timeout=timeout, owner=owner)
         except (RuntimeError, ValueError) as error:
             raise ResourceError(
-                f"the processes of this run did not come together in {joining:g} s: {first_line(error)}"
+                f"the processes of this run did not join within {joining:g} s: {first_line(error)}"
             ) from error
 
-    def add_up(self, flat: torch.Tensor) -> None:
+    def all_reduce_sum(self, flat: torch.Tensor) -> None:
         """The sum over all processes, in place, with the same bits everywhere."""
         if flat.is_cuda:
             if self._gpus is None:
@@ -95,15 +91,16 @@ class Group:
         else:
             self._wait(lambda group: dist.all_reduce(flat, group=group, async_op=True))
 
-    def highest(self, numbers: Sequence[int], *, patient: bool = False) -> tuple[int, ...]:
-        """The highest of each number over the processes."""
-        words = torch.tensor(numbers, dtype=torch.int64)
-        highest = dist.ReduceOp.MAX
-        self._wait(lambda group: dist.all_reduce(words, highest, group=group, async_op=True), patient=patient)
-        return tuple(words.tolist())
+    def all_reduce_max(self, numbers: Sequence[int], *, patient: bool = False) -> tuple[int, ...]:
+        """The maximum of each number over the processes."""
+        maxima, operation = torch.tensor(numbers, dtype=torch.int64), dist.ReduceOp.MAX
+        self._wait(
+            lambda group: dist.all_reduce(maxima, operation, group=group, async_op=True), patient=patient
+        )
+        return tuple(maxima.tolist())
 
-    def gathered(self, rows: torch.Tensor) -> torch.Tensor:
-        """The rows of all processes in their order, on every process."""
+    def all_gather(self, rows: torch.Tensor) -> torch.Tensor:
+        """The rows of all processes by rank, on every process."""
         lengths = self._lengths(rows)
         padded = rows.new_zeros((max(lengths), *rows.shape[1:]))
         padded[: len(rows)] = rows
@@ -111,16 +108,16 @@ class Group:
         self._wait(lambda group: dist.all_gather(parts, padded, group=group, async_op=True))
         return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
 
-    def from_others(self, rows: torch.Tensor) -> Iterator[torch.Tensor]:
-        """The rows of processes 1, 2, … in their order, on every process, one process's at a time."""
+    def rows_of_other_ranks(self, rows: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The rows of ranks 1, 2, … on every process, one rank at a time."""
         for rank, length in enumerate(self._lengths(rows)):
             if rank > 0 and length:
                 part = rows.contiguous() if rank == self.rank else rows.new_empty((length, *rows.shape[1:]))
                 self._broadcast(part, rank)
                 yield part
 
-    def from_first(self, content: bytes) -> bytes:
-        """Process 0's bytes, on every process."""
+    def broadcast_from_rank0(self, content: bytes) -> bytes:
+        """Rank 0's bytes, on every process."""
         length = torch.tensor([len(content) if self.rank == 0 else 0])
         self._broadcast(length, 0, patient=True)
         received = torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else torch.empty(0)
@@ -130,95 +127,98 @@ class Group:
             self._broadcast(received, 0, patient=True)
         return received.numpy().tobytes()
 
-    def copy_from_first(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Process 0's values in place of everyone's."""
+    def copy_from_rank0(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Rank 0's values in place of every process's."""
         for tensor in tensors:
             sent = tensor.detach().to("cpu", memory_format=torch.contiguous_format, copy=True)
             self._broadcast(sent, 0)
             tensor.detach().copy_(sent)
 
-    def failed(self, error: BaseException) -> BaseException:
-        """The error this process leaves with; it is printed by the first that failed, and nowhere else."""
-        told = self._last_words()
+    def common_error(self, error: BaseException) -> BaseException:
+        """The error with which this process leaves; the process that failed first prints its own."""
+        first = self._first_error()
         if isinstance(error, Terminated):
-            # torchrun stops everybody when one process has died, or was asked to.
-            error = told or (self._stopped() if self._all("stopped") else self._gone())
-        elif isinstance(error, Lost):
-            error = told or error
-        if told is None and self._count("failed") == 1:
+            # torchrun terminates all processes when one has died, or when it is terminated itself.
+            error = first or (self._stopped() if self._all_reach("stopped") else self._process_lost())
+        elif isinstance(error, ProcessLost):
+            error = first or error
+        if first is None and self._count("failed") == 1:
+            report = {"message": f"process {self.rank}: {error}", "exit_code": _exit_code(error)}
             with contextlib.suppress(RuntimeError):
-                self._store.set("last words", json.dumps(_words(error)))
+                self._store.set(ERROR, json.dumps(report))
         else:
-            error.said_elsewhere = True  # type: ignore[attr-defined]
-        self._all("leaving")  # the last words may lie in this very process
+            error.is_reported_elsewhere = True  # type: ignore[attr-defined]
+        self._all_reach("leaving")  # the store may lie in this very process
         return error
 
     def close(self) -> None:
-        """Leaves the group; where a process is gone, the operating system closes what is open."""
+        """Leaves the group; after the loss of a process the operating system closes the connections."""
         if self._owner and not self._lost:
             dist.destroy_process_group()
 
     def _lengths(self, rows: torch.Tensor) -> tuple[int, ...]:
-        return self.highest([len(rows) if rank == self.rank else 0 for rank in range(self.size)])
+        return self.all_reduce_max([len(rows) if rank == self.rank else 0 for rank in range(self.size)])
 
     def _broadcast(self, tensor: torch.Tensor, source: int, *, patient: bool = False) -> None:
         self._wait(lambda group: dist.broadcast(tensor, source, group=group, async_op=True), patient=patient)
 
     def _wait(self, start: Callable[[Any], Any], *, patient: bool = False) -> None:
-        """Until it is done, in glances so that signals and other processes' errors are seen."""
+        """Waits for a collective operation in short polls, which see signals and other processes' errors."""
         deadline = math.inf if patient else time.monotonic() + self._timeout
         work, ended = None, False
         while True:
             try:
                 work = start(self._patient if patient else self._hosts) if work is None else work
-                work.wait(GLANCE)
+                work.wait(POLL)
                 return
-            except RuntimeError:  # the glance is over, or the work has failed
-                told = self._last_words()
-                if told is not None:
-                    raise told from None
+            except RuntimeError:  # the poll is over, or the operation has failed
+                first = self._first_error()
+                if first is not None:
+                    raise first from None
                 if work is None or ended or time.monotonic() > deadline:
-                    raise self._gone() from None
-                ended = work.is_completed()  # perhaps just now: once more tells how
+                    raise self._process_lost() from None
+                ended = work.is_completed()  # perhaps just now: the next wait says how
 
-    def _gone(self) -> Lost:
+    def _process_lost(self) -> ProcessLost:
         self._lost = True
-        return Lost(
-            "another process of this run died or hangs, so this one ends too, without a result; start it"
-            f" again, with {TIMEOUT} above {self._timeout:g} (seconds) if it was only slow"
+        return ProcessLost(
+            "another process of this run died or hangs, so this one exits without a result; run the command"
+            f" again, with {TIMEOUT} above {self._timeout:g} (seconds) if that process was only slow"
         )
 
     def _stopped(self) -> Interrupted:
         return Interrupted("stopped by SIGTERM, without a result", signal_number=signal.SIGTERM)
 
-    def _all(self, what: str) -> bool:
-        """Whether every process says so within a moment; this one does."""
-        deadline = time.monotonic() + FAREWELL
-        count = self._count(what)
+    def _all_reach(self, state: str) -> bool:
+        """Marks this process as in a state; whether the others reach it within `LEAVE_TIMEOUT`."""
+        deadline = time.monotonic() + LEAVE_TIMEOUT
+        count = self._count(state)
         while count < self.size and time.monotonic() < deadline:
-            time.sleep(GLANCE.total_seconds() / 4)
-            count = self._count(what, 0)
+            time.sleep(POLL.total_seconds() / 4)
+            count = self._count(state, 0)
         return count >= self.size
 
-    def _count(self, what: str, more: int = 1) -> int:
-        """A common counter; where the store is gone this process is the only one that counts."""
+    def _count(self, counter: str, increment: int = 1) -> int:
+        """A counter of all processes; 1 if the store is lost."""
         with contextlib.suppress(RuntimeError):
-            return int(self._store.add(what, more))
+            return int(self._store.add(counter, increment))
         return 1
 
-    def _last_words(self) -> GancrossError | None:
-        """What the first process that failed has left in the store."""
+    def _first_error(self) -> OtherProcessFailed | None:
+        """The error that the first process to fail has left in the store, as one line with its rank."""
         with contextlib.suppress(RuntimeError):
-            if self._store.check(["last words"]):
-                error = _rebuilt(**json.loads(self._store.get("last words")))
-                error.said_elsewhere = True  # type: ignore[attr-defined]
+            if self._store.check([ERROR]):
+                report = json.loads(self._store.get(ERROR))
+                error = OtherProcessFailed(report["message"])
+                error.exit_code = report["exit_code"]
+                error.is_reported_elsewhere = True  # type: ignore[attr-defined]
                 return error
         return None
 
 
 @functools.cache
 def _rendezvous(timeout: float) -> tuple[Any, int, int]:
-    """The store, this process's rank, and how many there are; one store for the life of the process."""
+    """The store, this process's rank and the number of processes; one store for the life of the process."""
     store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=timeout)))
     return store, rank, size
 
@@ -244,25 +244,10 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
 
 
-def _words(error: BaseException) -> dict[str, Any]:
-    """What the others are told of an error."""
-    kind, code = type(error).__name__, getattr(error, "exit_code", BUG)
-    if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
-        code = OUT_OF_MEMORY
-    if isinstance(error, KeyboardInterrupt):
-        code = INTERRUPTED
-    return {"kind": kind, "message": str(error), "exit_code": code}
-
-
-def _rebuilt(kind: str, message: str, exit_code: int) -> GancrossError:
-    """Another process's error, to be raised here."""
-    kinds: dict[str, type[GancrossError]] = {
-        one.__name__: one
-        for one in (UsageError, CheckpointError, DataError, DivergenceError, ResourceError, Lost)
-    }
-    error = kinds.get(kind, GancrossError)(message)
-    error.exit_code = exit_code
-    return error
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return ResourceError.exit_code
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", BUG)
 
 
 def _timeout() -> float:
@@ -271,6 +256,6 @@ def _timeout() -> float:
         seconds = float(text) if text else DEFAULT_TIMEOUT
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds < PATIENCE.total_seconds():
-        raise UsageError(f"{TIMEOUT} must be a number of seconds above 0 and below a day, is {text!r}")
+    if not 0 < seconds < LONGEST_WAIT.total_seconds():
+        raise UsageError(f"{TIMEOUT} must be a number of seconds above 0 and below a day, got {text!r}")
     return seconds

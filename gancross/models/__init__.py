@@ -1,23 +1,15 @@
 """Networks by name. A checkpoint stores these names and plain arguments, never code.
 
-To add an architecture: write its module with a `reset(generator)` method and enter it in `BUILDERS` of
-`architectures.py`; to add a generator–discriminator pair that recipes can name: enter a function in
-`PAIRS` of `pairs.py`.
+To add a family of networks: write its classes in a module and enter it in `FAMILIES` of `families.py`, as
+docs/extending.md shows.
 """
 
-from gancross.models.architectures import (
-    BUILDERS,
-    Architecture,
-    Argument,
-    Network,
-    architecture_of,
-    initialised,
-    interface,
-    skeleton,
-)
-from gancross.models.pairs import PAIRS, Shape, pair
+from gancross.models.architectures import architecture_of, check_interface, initialised, skeleton
+from gancross.models.families import ARCHITECTURES, FAMILIES
+from gancross.models.network import Architecture, Argument, Family, Network
+from gancross.models.pairs import PairSettings, pair
 
 __all__ = [
-    "BUILDERS", "PAIRS", "Architecture", "Argument", "Network", "Shape", "architecture_of", "initialised",
-    "interface", "pair", "skeleton",
+    "ARCHITECTURES", "FAMILIES", "Architecture", "Argument", "Family", "Network", "PairSettings",
+    "architecture_of", "check_interface", "initialised", "pair", "skeleton",
 ]  # fmt: skip

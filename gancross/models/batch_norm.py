@@ -1,4 +1,4 @@
-"""Batch norm's two ways: batch statistics or running averages, and who may move the averages."""
+"""Batch norm by batch statistics or by running averages, and when the averages change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def batch_norms(network: nn.Module) -> list[_BatchNorm]:
 
 @contextmanager
 def frozen_averages(network: nn.Module) -> Iterator[None]:
-    """Inside, batch norm in training mode uses batch statistics and leaves its averages alone."""
+    """Batch norm in training mode uses batch statistics and does not change its averages."""
     layers = batch_norms(network)
     for layer in layers:
         layer.track_running_stats = False
@@ -33,7 +33,7 @@ def frozen_averages(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def batch_statistics(network: nn.Module) -> Iterator[None]:
-    """Inside, a network in evaluation mode normalises by batch statistics; averages and all else stay."""
+    """A network in evaluation mode normalizes by batch statistics and does not change its averages."""
     layers = batch_norms(network)
     with frozen_averages(network):
         for layer in layers:

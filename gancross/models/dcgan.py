@@ -2,12 +2,12 @@
 
 Every stage is a 5×5 convolution of stride 2 (transposed in the generator). `bottom` is the side of the
 smallest feature map: 32×32 with bottom 2 is the paper's CIFAR-10 network, 64×64 with bottom 4 its LSUN
-network. Padding is 2 on the near side and 1 on the far side; TensorFlow's "same" padding has it the
-other way round, which is the same family of functions mirrored.
+network. Padding is 2 on the near side and 1 on the far side; TensorFlow's "same" padding is the
+reverse, which gives the mirrored family of functions.
 
 Initial weights: N(0, 0.02²) in the 32×32 program; uniform with the same standard deviation, 0.02, in the
-64×64 one, whose DCGAN functions set that for all their layers, linear ones included, in place of the He
-rule that the generator of constant filters keeps. Biases 0.
+64×64 one, whose DCGAN functions set it for all their layers, also linear ones; the generator of constant
+filters keeps the He rule. Biases 0.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from gancross.errors import UsageError
 from gancross.models.image_convolutions import ImageConv2d, ImageConvTranspose2d
 from gancross.models.initialization import he_convolutions, reset_layers, reset_uniform
 from gancross.models.layers import Activation, Normalization, activate, choice, normalize
+from gancross.models.network import Network
 
 Initialization = Literal["normal", "uniform", "he-uniform"]
 Filters = Literal["doubling", "constant"]
@@ -51,7 +52,7 @@ INITIALIZATIONS: dict[str, Callable[[nn.Module, torch.Generator], None]] = {
 }
 
 
-class DCGANGenerator(nn.Sequential):
+class DCGANGenerator(Network, nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, image_size, image_size) in [−1, 1] through tanh.
 
     Linear to a `bottom`×`bottom` map, then transposed convolutions, the last of them to `channels`;
@@ -63,8 +64,10 @@ class DCGANGenerator(nn.Sequential):
         initialization: see the head of this file.
 
     Raises:
-        UsageError: an argument without meaning, or image_size is not bottom·2ᵏ with k ≥ 1.
+        UsageError: an unknown text, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
+
+    architecture_name = "dcgan-generator"
 
     def __init__(
         self, *, image_size: int, channels: int, width: int, latent_dim: int,
@@ -83,6 +86,7 @@ class DCGANGenerator(nn.Sequential):
                 else nn.ConvTranspose2d(inputs, outputs, 5, 2, padding=2, output_padding=1)
             )  # fmt: skip
         super().__init__(*layers, nn.Tanh())
+        self.input_shape, self.output_shape = (latent_dim,), (channels, image_size, image_size)
         self._reset = choice("initialization", initialization, INITIALIZATIONS)
 
     def reset(self, generator: torch.Generator) -> None:
@@ -90,7 +94,7 @@ class DCGANGenerator(nn.Sequential):
         self._reset(self, generator)
 
 
-class DCGANDiscriminator(nn.Sequential):
+class DCGANDiscriminator(Network, nn.Sequential):
     """Images (N, channels, image_size, image_size) → logits (N, 1).
 
     Convolutions whose channels double each time from `width` on, an activation after each, normalization
@@ -100,8 +104,10 @@ class DCGANDiscriminator(nn.Sequential):
         initialization: see the head of this file.
 
     Raises:
-        UsageError: an argument without meaning, or image_size is not bottom·2ᵏ with k ≥ 1.
+        UsageError: an unknown text, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
+
+    architecture_name = "dcgan-discriminator"
 
     def __init__(
         self, *, image_size: int, channels: int, width: int,
@@ -114,6 +120,7 @@ class DCGANDiscriminator(nn.Sequential):
             layers.append(nn.Conv2d(inputs, outputs, 5, 2, padding=2))
             layers += [*normalize(outputs, normalization), activate(activation)]
         super().__init__(*layers, nn.Flatten(), nn.Linear(widths[-1] * bottom * bottom, 1))
+        self.input_shape, self.output_shape = (channels, image_size, image_size), (1,)
         self._reset = choice("initialization", initialization, INITIALIZATIONS)
 
     def reset(self, generator: torch.Generator) -> None:
@@ -129,6 +136,6 @@ def stage_widths(image_size: int, width: int, bottom: int, filters: Filters = "d
     """
     stages = (image_size // bottom).bit_length() - 1
     if stages < 1 or image_size != bottom << stages:
-        raise UsageError(f"image_size {image_size} is not bottom {bottom} times a power of two")
+        raise UsageError(f"image_size must be bottom ({bottom}) times a power of two, got {image_size}")
     growth = choice("filters", filters, {"doubling": 2, "constant": 1})
     return [width * growth**stage for stage in range(stages)]

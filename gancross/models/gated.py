@@ -12,14 +12,17 @@ from torch import nn
 from gancross.models.dcgan import stage_widths
 from gancross.models.initialization import he_convolutions, reset_uniform
 from gancross.models.layers import Gate, Normalization, normalize
+from gancross.models.network import Network
 
 
-class GatedGenerator(nn.Sequential):
+class GatedGenerator(Network, nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, image_size, image_size) in [−1, 1] through tanh.
 
     Raises:
-        UsageError: an argument without meaning, or image_size is not bottom·2ᵏ with k ≥ 1.
+        UsageError: an unknown text, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
+
+    architecture_name = "gated-generator"
 
     def __init__(
         self, *, image_size: int, channels: int, width: int, latent_dim: int,
@@ -30,22 +33,25 @@ class GatedGenerator(nn.Sequential):
             nn.Linear(latent_dim, 2 * widths[0] * bottom * bottom),
             nn.Unflatten(1, (2 * widths[0], bottom, bottom)),
         ]
-        for inputs, outputs in zip(widths, [*(2 * after for after in widths[1:]), channels], strict=True):
+        for inputs, outputs in zip(widths, [*(2 * width for width in widths[1:]), channels], strict=True):
             layers += [*normalize(2 * inputs, normalization), Gate()]
             layers.append(nn.ConvTranspose2d(inputs, outputs, 5, 2, padding=2, output_padding=1))
         super().__init__(*layers, nn.Tanh())
+        self.input_shape, self.output_shape = (latent_dim,), (channels, image_size, image_size)
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
         reset_uniform(self, generator, he_convolutions)
 
 
-class GatedDiscriminator(nn.Sequential):
+class GatedDiscriminator(Network, nn.Sequential):
     """Images (N, channels, image_size, image_size) → logits (N, 1); no normalization in the first layer.
 
     Raises:
-        UsageError: an argument without meaning, or image_size is not bottom·2ᵏ with k ≥ 1.
+        UsageError: an unknown text, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
+
+    architecture_name = "gated-discriminator"
 
     def __init__(
         self, *, image_size: int, channels: int, width: int,
@@ -59,6 +65,7 @@ class GatedDiscriminator(nn.Sequential):
                 layers += normalize(2 * outputs, normalization)
             layers.append(Gate())
         super().__init__(*layers, nn.Flatten(), nn.Linear(widths[-1] * bottom * bottom, 1))
+        self.input_shape, self.output_shape = (channels, image_size, image_size), (1,)
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""

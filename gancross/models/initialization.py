@@ -20,8 +20,8 @@ Weighted = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 
 def reset_layers(network: nn.Module, draw: Callable[[str, Weighted], object]) -> None:
-    """Lets `draw(path, layer)` fill every weight in the order of the modules; biases become 0,
-    normalization layers as new.
+    """Calls `draw(path, layer)` for every weight in the order of the modules; sets biases to 0 and
+    normalization layers to their initial state.
     """
     for path, module in network.named_modules():
         if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):

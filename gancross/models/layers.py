@@ -1,4 +1,4 @@
-"""Layers that several families share, and their choices by name."""
+"""Layers that several families share, and tables of layers by name."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Activation = Literal["relu", "leaky-relu", "tanh"]
 LEAK = 0.2
 EPSILON = 1e-5
 
-Choice = TypeVar("Choice")
+T = TypeVar("T")
 
 
 class Tanh(nn.Tanh):
     """tanh, on a CPU as 2σ(2h) − 1, within two units in the last place of 1.
 
-    `torch.tanh` costs as much as a whole 128×128 layer where torch leaves it to a vector library that does
-    not know the processor; σ never does.
+    `torch.tanh` costs as much as a whole 128×128 layer where torch calls a vector library that does not
+    support the processor; σ does not.
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Elementwise, in [−1, 1]."""
-        if not detour(input):
+        if not cpu_path_applies(input):
             return super().forward(input)
         if not torch.is_grad_enabled():
             return _FastTanh.forward(input)
@@ -52,8 +52,8 @@ class _FastTanh(torch.autograd.Function):
         return cast(torch.Tensor, torch.ops.aten.tanh_backward(gradient, y))
 
 
-def detour(tensor: torch.Tensor) -> bool:
-    """Whether a layer may compute in a way that is faster on a CPU: there, and while nobody traces it."""
+def cpu_path_applies(tensor: torch.Tensor) -> bool:
+    """Whether a layer may take its faster path: the tensor is on a CPU, and nothing traces the layer."""
     traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     return tensor.device.type == "cpu" and not traced
 
@@ -71,11 +71,11 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def choice(argument: str, value: str, choices: Mapping[str, Choice]) -> Choice:
-    """What a string argument stands for.
+def choice(argument: str, value: str, choices: Mapping[str, T]) -> T:
+    """The entry that a string argument names.
 
     Raises:
-        UsageError: it stands for nothing; names the argument and the valid values.
+        UsageError: there is none; names the argument and the valid values.
     """
     if value not in choices:
         raise unknown_name(argument, value, choices)
@@ -86,7 +86,7 @@ def normalize(channels: int, normalization: str) -> list[nn.Module]:
     """The normalization of (N, channels, H, W), as a list of one layer or none.
 
     `batch`: batch norm, running averages x̄ ← 0.9·x̄ + 0.1·x. `layer`: mean and variance of each sample
-    over (C, H, W), then scale and bias per channel, as WGAN-GP's critic has it: group norm of one group.
+    over (C, H, W), then scale and bias per channel, as in WGAN-GP's critic: group norm with one group.
 
     Raises:
         UsageError: no such normalization.
@@ -107,7 +107,7 @@ class Gate(nn.Module):
     """σ(a)·tanh(b), a the even and b the odd channels: (N, 2C, H, W) → (N, C, H, W)."""
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Gates one half of the channels by the other."""
+        """Multiplies the gates by the values."""
         return torch.sigmoid(features[:, 0::2]) * torch.tanh(features[:, 1::2])
 
 

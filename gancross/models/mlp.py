@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
@@ -10,13 +11,14 @@ from torch import nn
 from gancross.errors import UsageError
 from gancross.models.initialization import Weighted, glorot, he, reset_layers, reset_uniform
 from gancross.models.layers import Activation, activate
+from gancross.models.network import Network
 
-WEIGHT_STD = 0.1  # truncated normal at two standard deviations, as the authors' program has it
+WEIGHT_STD = 0.1  # truncated normal at two standard deviations, as in the authors' program
 HIDDEN_LAYERS = 4
 HIDDEN_UNITS = 8  # per unit of width
 
 
-class MLP(nn.Sequential):
+class MLP(Network, nn.Sequential):
     """Linear layers with an activation between them; weights N(0, 0.1²) truncated at 0.2, biases 0.
 
     Args:
@@ -27,25 +29,28 @@ class MLP(nn.Sequential):
         UsageError: fewer than two sizes, or no such activation.
     """
 
+    architecture_name = "mlp"
+
     def __init__(self, sizes: tuple[int, ...], activation: Activation = "tanh") -> None:
         if len(sizes) < 2:
-            raise UsageError(f"sizes {sizes} must hold at least those of input and output")
+            raise UsageError(f"sizes must have at least two items, those of input and output; got {sizes}")
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(sizes):
             layers += [nn.Linear(inputs, outputs), activate(activation)]
         super().__init__(*layers[:-1])
+        self.input_shape, self.output_shape = sizes[:1], sizes[-1:]
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
 
         def draw(_: str, layer: Weighted) -> None:
-            end = 2 * WEIGHT_STD
-            nn.init.trunc_normal_(layer.weight, std=WEIGHT_STD, a=-end, b=end, generator=generator)
+            bound = 2 * WEIGHT_STD
+            nn.init.trunc_normal_(layer.weight, std=WEIGHT_STD, a=-bound, b=bound, generator=generator)
 
         reset_layers(self, draw)
 
 
-class MLPGenerator(nn.Sequential):
+class MLPGenerator(Network, nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, image_size, image_size) in [−1, 1] through tanh.
 
     Four hidden layers of 8·width units, then linear. Weights uniform with standard deviation
@@ -57,6 +62,8 @@ class MLPGenerator(nn.Sequential):
     Source: the authors' 64×64 program, its fully connected generator (512 ReLU units, width 64).
     """
 
+    architecture_name = "mlp-generator"
+
     def __init__(
         self, *, image_size: int, channels: int, width: int, latent_dim: int,
         activation: Activation = "relu",
@@ -65,8 +72,10 @@ class MLPGenerator(nn.Sequential):
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(sizes):
             layers += [nn.Linear(inputs, outputs), activate(activation)]
-        layers.append(nn.Linear(sizes[-1], channels * image_size * image_size))
-        super().__init__(*layers, nn.Unflatten(1, (channels, image_size, image_size)), nn.Tanh())
+        image_shape = (channels, image_size, image_size)
+        layers.append(nn.Linear(sizes[-1], math.prod(image_shape)))
+        super().__init__(*layers, nn.Unflatten(1, image_shape), nn.Tanh())
+        self.input_shape, self.output_shape = (latent_dim,), image_shape
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""

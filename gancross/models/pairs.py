@@ -1,27 +1,30 @@
-"""Generator–discriminator pairs that recipes can name. An architecture is given only the arguments in
-which it differs from its builder's defaults, beside sizes.
-"""
+"""The two architectures of a family for given data and recipe."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from gancross.errors import UsageError, unknown_name
-from gancross.models.architectures import Architecture, Argument, skeleton
+from gancross.models.architectures import check_interface, skeleton
+from gancross.models.families import FAMILIES
 from gancross.models.layers import NORMALIZATIONS
+from gancross.models.network import Architecture, Argument, Network
 
 ACTIVATIONS = ("relu", "tanh")
 
 Pair = tuple[Architecture, Architecture]
+Role = Literal["generator", "discriminator"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class PairSettings:
     """What the data and the recipe fix about a pair of networks.
 
     Attributes:
-        sample: (C, H, W) of an image or (d,) of a vector.
+        sample_shape: (C, H, W) of an image or (d,) of a vector.
         latent_dim: dimension of the latent.
         width: the family's own unit of width.
         normalization: `batch` or `none`, where the family normalizes at all; `layer`: layer norm in the
@@ -29,145 +32,92 @@ class Shape:
         activation: `relu`: ReLU in the generator, leaky ReLU 0.2 in the discriminator; `tanh`: in both.
     """
 
-    sample: tuple[int, ...]
+    sample_shape: tuple[int, ...]
     latent_dim: int
     width: int
     normalization: str
     activation: str
 
 
-def mlp_pair(shape: Shape) -> Pair:
-    """Two hidden layers of `width` units each (§7.3; 128 tanh units in the paper)."""
-    if len(shape.sample) != 1:
-        raise UsageError(f"network 'mlp' makes vectors, the data are images {shape.sample}")
-    if shape.normalization != "none":
-        raise UsageError(
-            f"network 'mlp' has no normalization '{shape.normalization}': set normalization=none"
-        )
-    dim, width, relu = shape.sample[0], shape.width, shape.activation == "relu"
-    generator: dict[str, Argument] = {"activation": "relu"} if relu else {}
-    discriminator: dict[str, Argument] = {"activation": "leaky-relu"} if relu else {}
-    return (
-        Architecture(name="mlp", arguments={"sizes": (shape.latent_dim, width, width, dim)} | generator),
-        Architecture(name="mlp", arguments={"sizes": (dim, width, width, 1)} | discriminator),
-    )
-
-
-def dcgan_pair(image_size: int, bottom: int, initialization: str) -> Callable[[Shape], Pair]:
-    """The DCGAN pair of one image size; `width` is 64 in the paper."""
-
-    def pair(shape: Shape) -> Pair:
-        _require_images(f"dcgan{image_size}", image_size, shape)
-        arguments: dict[str, Argument] = {
-            "image_size": image_size, "channels": shape.sample[0], "width": shape.width, "bottom": bottom,
-            **({} if initialization == "normal" else {"initialization": initialization}),
-            **_tanh(shape),
-        }  # fmt: skip
-        return _normalized("dcgan", arguments, shape)
-
-    return pair
-
-
-def constant_filters64(shape: Shape) -> Pair:
-    """A generator of `width` channels throughout and the DCGAN's discriminator, which alone is normalized."""
-    _require_images("constant-filters64", 64, shape)
-    generator: dict[str, Argument] = {
-        "image_size": 64, "channels": shape.sample[0], "width": shape.width, "bottom": 4,
-        "latent_dim": shape.latent_dim, "normalization": "none", "filters": "constant",
-        "initialization": "he-uniform", **_tanh(shape),
-    }  # fmt: skip
-    return Architecture(name="dcgan-generator", arguments=generator), PAIRS["dcgan64"](shape)[1]
-
-
-def mlp64(shape: Shape) -> Pair:
-    """A fully connected generator and the DCGAN's discriminator, which alone is normalized."""
-    _require_images("mlp64", 64, shape)
-    generator: dict[str, Argument] = {
-        "image_size": 64, "channels": shape.sample[0], "width": shape.width,
-        "latent_dim": shape.latent_dim, **_tanh(shape),
-    }  # fmt: skip
-    return Architecture(name="mlp-generator", arguments=generator), PAIRS["dcgan64"](shape)[1]
-
-
-def gated64(shape: Shape) -> Pair:
-    """The DCGAN pair with gates in place of (leaky) ReLU."""
-    return _own_activation("gated64", "gated", shape, {"image_size": 64, "bottom": 4})
-
-
-def resnet64(shape: Shape) -> Pair:
-    """Residual networks of four blocks, ReLU in both."""
-    return _own_activation("resnet64", "resnet", shape, {})
-
-
-def resnet101_64(shape: Shape) -> Pair:
-    """Residual networks of 101 layers, ReLU in both; `width` a multiple of 4."""
-    return _own_activation("resnet101-64", "resnet101", shape, {})
-
-
-PAIRS: dict[str, Callable[[Shape], Pair]] = {
-    "mlp": mlp_pair,
-    "dcgan8": dcgan_pair(8, bottom=2, initialization="normal"),
-    "dcgan32": dcgan_pair(32, bottom=2, initialization="normal"),
-    "dcgan64": dcgan_pair(64, bottom=4, initialization="uniform"),
-    "resnet64": resnet64,
-    "constant-filters64": constant_filters64,
-    "mlp64": mlp64,
-    "gated64": gated64,
-    "resnet101-64": resnet101_64,
-}
-
-
-def pair(network: str, shape: Shape) -> Pair:
-    """Generator and discriminator of the family `network` for data of this shape.
+def pair(network: str, settings: PairSettings) -> Pair:
+    """Generator and discriminator of the family `network` for these settings.
 
     Raises:
-        UsageError: no such family, or the shape does not fit it.
+        UsageError: no such family, or one that does not fit the settings.
     """
-    if network not in PAIRS:
-        raise unknown_name("network", network, PAIRS)
-    if shape.normalization not in NORMALIZATIONS:
-        raise unknown_name("normalization", shape.normalization, NORMALIZATIONS)
-    if shape.activation not in ACTIVATIONS:
-        raise unknown_name("activation", shape.activation, ACTIVATIONS)
-    architectures = PAIRS[network](shape)
+    if network not in FAMILIES:
+        raise unknown_name("network", network, FAMILIES)
+    if settings.normalization not in NORMALIZATIONS:
+        raise unknown_name("normalization", settings.normalization, NORMALIZATIONS)
+    if settings.activation not in ACTIVATIONS:
+        raise unknown_name("activation", settings.activation, ACTIVATIONS)
+    family = FAMILIES[network]
+    generator = _architecture(family.generator, family.generator_arguments, "generator", settings)
+    discriminator = _architecture(
+        family.discriminator, family.discriminator_arguments, "discriminator", settings
+    )
+    sample_shape = settings.sample_shape
     try:
-        for architecture in architectures:
-            skeleton(architecture)
+        built = skeleton(generator)
+        if built.output_shape != sample_shape:
+            raise ValueError(_size_message(built.output_shape, sample_shape))
+        check_interface("generator", built, (settings.latent_dim,), sample_shape)
+        check_interface("discriminator", skeleton(discriminator), sample_shape, (1,))
     except ValueError as error:
         raise UsageError(f"network '{network}': {error}") from None
-    return architectures
+    parameters = _parameters(family.generator).keys() | _parameters(family.discriminator).keys()
+    for key, value, neutral in (
+        ("normalization", settings.normalization, "none"), ("activation", settings.activation, "relu"),
+    ):  # fmt: skip
+        if value != neutral and key not in parameters:
+            raise UsageError(f"network '{network}' has no {key} '{value}': set {key}={neutral}")
+    return generator, discriminator
 
 
-def _own_activation(network: str, builder: str, shape: Shape, sizes: dict[str, Argument]) -> Pair:
-    """A pair of 64×64 networks whose hidden nonlinearity is part of what they are."""
-    _require_images(network, 64, shape)
-    if shape.activation != "relu":
-        raise UsageError(f"network '{network}' has no activation '{shape.activation}': set activation=relu")
-    arguments: dict[str, Argument] = {"channels": shape.sample[0], "width": shape.width, **sizes}
-    return _normalized(builder, arguments, shape)
+def arguments_by_name(
+    settings: PairSettings, role: Role, fixed: Mapping[str, Argument]
+) -> dict[str, Argument]:
+    """The values for constructors by the names of their parameters: the settings, and what a family fixes.
+
+    Files hold the arguments in this order.
+    """
+    sample_shape, width, latent_dim = settings.sample_shape, settings.width, settings.latent_dim
+    inputs, outputs = (latent_dim, sample_shape[0]) if role == "generator" else (sample_shape[0], 1)
+    leaky = role == "discriminator" and settings.activation == "relu"
+    batch = role == "generator" and settings.normalization == "layer"
+    arguments: dict[str, Argument] = {
+        "image_size": sample_shape[-1],
+        "channels": sample_shape[0],
+        "sample_shape": sample_shape,
+        "width": width,
+        "sizes": (inputs, width, width, outputs),
+        **fixed,
+        "activation": "leaky-relu" if leaky else settings.activation,
+        "latent_dim": latent_dim,
+        "normalization": "batch" if batch else settings.normalization,
+    }
+    return {**arguments, **fixed}
 
 
-def _normalized(builder: str, arguments: dict[str, Argument], shape: Shape) -> Pair:
-    """Both networks of a builder; the generator has batch norm where the discriminator has layer norm."""
-    of_generator = "batch" if shape.normalization == "layer" else shape.normalization
-    latent: dict[str, Argument] = {"latent_dim": shape.latent_dim}
-    return (
-        Architecture(
-            name=f"{builder}-generator", arguments=arguments | latent | {"normalization": of_generator}
-        ),
-        Architecture(
-            name=f"{builder}-discriminator", arguments=arguments | {"normalization": shape.normalization}
-        ),
-    )
+def _architecture(
+    network: type[Network], fixed: Mapping[str, Argument], role: Role, settings: PairSettings
+) -> Architecture:
+    parameters = _parameters(network)
+    arguments = {
+        key: value
+        for key, value in arguments_by_name(settings, role, fixed).items()
+        # Files of format 1 name an activation only where it is not the constructor's default.
+        if key in fixed
+        or (key in parameters and not (key == "activation" and value == parameters[key].default))
+    }
+    return Architecture(name=network.architecture_name, arguments=arguments)
 
 
-def _require_images(network: str, image_size: int, shape: Shape) -> None:
-    if len(shape.sample) != 3 or shape.sample[1:] != (image_size, image_size):
-        raise UsageError(
-            f"network '{network}' makes {image_size}×{image_size} images, the data have"
-            f" shape {shape.sample}: choose another network or set image_size={image_size}"
-        )
+def _parameters(network: type[Network]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(network).parameters
 
 
-def _tanh(shape: Shape) -> dict[str, Argument]:
-    return {"activation": "tanh"} if shape.activation == "tanh" else {}
+def _size_message(made: tuple[int, ...], needed: tuple[int, ...]) -> str:
+    message = f"its samples have shape {made}, the data have shape {needed}: choose another network"
+    images = len(made) == len(needed) == 3 and made[1] == made[2]
+    return f"{message} or set image_size={made[1]}" if images else message

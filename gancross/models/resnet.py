@@ -15,7 +15,9 @@ from torch import nn
 
 from gancross.models.initialization import Weighted, glorot, he, reset_uniform
 from gancross.models.layers import Normalization, normalize
+from gancross.models.network import Network
 
+IMAGE_SIZE = 64
 BOTTOM = 4
 GENERATOR_WIDTHS = (8, 8, 4, 2, 1)  # channels before and after each block, in units of width
 DISCRIMINATOR_WIDTHS = (1, 2, 4, 8, 8)
@@ -24,9 +26,10 @@ DISCRIMINATOR_WIDTHS = (1, 2, 4, 8, 8)
 class ResidualBlock(nn.Module):
     """shortcut(x) + branch(x): (N, inputs, H, W) → (N, outputs, 2H, 2W) or (N, outputs, H/2, W/2).
 
-    The branch is twice normalization, ReLU, 3×3 convolution, the first without a bias. `up` enlarges
-    before the first convolution, which then changes the width; `down` averages after the second, which
-    does. The shortcut's 1×1 convolution runs on the smaller map: with nearest up-sampling they commute.
+    The branch is twice normalization, ReLU, 3×3 convolution, the first without a bias. `up` enlarges the
+    map before the first convolution, which changes the width; `down` averages after the second, which
+    changes the width. The shortcut's 1×1 convolution runs on the smaller map: it commutes with nearest
+    up-sampling.
     """
 
     def __init__(
@@ -38,27 +41,27 @@ class ResidualBlock(nn.Module):
         first = nn.Conv2d(inputs, hidden, 3, padding=1, bias=False)
         second = nn.Conv2d(hidden, outputs, 3, padding=1)
         self.branch = nn.Sequential(
-            *normalize(inputs, normalization), nn.ReLU(), *enlarge(up), first,
-            *normalize(hidden, normalization), nn.ReLU(), second, *average(not up),
+            *normalize(inputs, normalization), nn.ReLU(), *upsampling(up), first,
+            *normalize(hidden, normalization), nn.ReLU(), second, *downsampling(not up),
         )  # fmt: skip
-        self.shortcut = nn.Sequential(*average(not up), nn.Conv2d(inputs, outputs, 1), *enlarge(up))
+        self.shortcut = nn.Sequential(*downsampling(not up), nn.Conv2d(inputs, outputs, 1), *upsampling(up))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """The sum of both ways."""
+        """The sum of shortcut and branch."""
         return cast(torch.Tensor, self.shortcut(features) + self.branch(features))
 
 
-def enlarge(wanted: bool) -> list[nn.Module]:
-    """Each pixel becomes 2×2, if wanted."""
-    return [nn.Upsample(scale_factor=2)] if wanted else []
+def upsampling(enabled: bool) -> list[nn.Module]:
+    """The layer that repeats each pixel 2×2, or no layer."""
+    return [nn.Upsample(scale_factor=2)] if enabled else []
 
 
-def average(wanted: bool) -> list[nn.Module]:
-    """Means of 2×2 pixels, if wanted."""
-    return [nn.AvgPool2d(2)] if wanted else []
+def downsampling(enabled: bool) -> list[nn.Module]:
+    """The layer of the means of 2×2 pixels, or no layer."""
+    return [nn.AvgPool2d(2)] if enabled else []
 
 
-class ResNetGenerator(nn.Sequential):
+class ResNetGenerator(Network, nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, 64, 64) in [−1, 1] through tanh.
 
     Linear to 8·width×4×4, four blocks up, normalization, ReLU, 3×3 convolution.
@@ -66,6 +69,8 @@ class ResNetGenerator(nn.Sequential):
     Raises:
         UsageError: no such normalization.
     """
+
+    architecture_name = "resnet-generator"
 
     def __init__(
         self, *, channels: int, width: int, latent_dim: int, normalization: Normalization = "batch"
@@ -80,18 +85,21 @@ class ResNetGenerator(nn.Sequential):
             nn.Conv2d(widths[-1], channels, 3, padding=1),
             nn.Tanh(),
         )
+        self.input_shape, self.output_shape = (latent_dim,), (channels, IMAGE_SIZE, IMAGE_SIZE)
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
         reset_uniform(self, generator, initial_std)
 
 
-class ResNetDiscriminator(nn.Sequential):
+class ResNetDiscriminator(Network, nn.Sequential):
     """Images (N, channels, 64, 64) → logits (N, 1): 3×3 convolution, four blocks down, linear.
 
     Raises:
         UsageError: no such normalization.
     """
+
+    architecture_name = "resnet-discriminator"
 
     def __init__(self, *, channels: int, width: int, normalization: Normalization = "batch") -> None:
         widths = [factor * width for factor in DISCRIMINATOR_WIDTHS]
@@ -101,6 +109,7 @@ class ResNetDiscriminator(nn.Sequential):
             nn.Flatten(),
             nn.Linear(widths[-1] * BOTTOM * BOTTOM, 1),
         )
+        self.input_shape, self.output_shape = (channels, IMAGE_SIZE, IMAGE_SIZE), (1,)
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
@@ -109,5 +118,5 @@ class ResNetDiscriminator(nn.Sequential):
 
 def initial_std(path: str, layer: Weighted) -> float:
     """Glorot for linear layers, shortcuts and a network's first layer, He for the rest."""
-    first = path == "0"
-    return glorot(layer) if isinstance(layer, nn.Linear) or first or ".shortcut." in path else he(layer)
+    is_glorot = isinstance(layer, nn.Linear) or path == "0" or ".shortcut." in path
+    return glorot(layer) if is_glorot else he(layer)

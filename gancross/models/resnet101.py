@@ -2,8 +2,8 @@
 
 Weights are uniform (`gancross.models.initialization`): Glorot in shortcuts, linear layers and the 1×1
 convolutions next to the image, He in all others; biases 0. Strided 3×3 convolutions are padded by one on
-each side, so that they are centred on the pixel which the strided shortcut takes; TensorFlow's "same"
-padding centres them one pixel further.
+each side, so that they are centred on the pixel that the strided shortcut takes; TensorFlow's "same" padding
+centres them one pixel further.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from torch import nn
 from gancross.errors import UsageError
 from gancross.models.initialization import Weighted, glorot, he, reset_uniform
 from gancross.models.layers import Normalization, Scale, normalize
+from gancross.models.network import Network
 
+IMAGE_SIZE = 64
 BOTTOM = 4
 WIDTHS = (0.5, 1, 2, 4, 8)  # channels at 64², 32², 16², 8², 4², in units of width
 BLOCKS = (5, 6, 6, 6, 6)  # blocks that keep size and width, at the same sizes
@@ -40,17 +42,17 @@ class BottleneckBlock(nn.Module):
         half_in, half_out = inputs // 2, outputs // 2
         self.branch = nn.Sequential(
             nn.ReLU(), nn.Conv2d(inputs, half_in, 1),
-            nn.ReLU(), middle(half_in, half_out, resample),
+            nn.ReLU(), spatial_convolution(half_in, half_out, resample),
             nn.ReLU(), nn.Conv2d(half_out, outputs, 1, bias=False), *normalize(outputs, normalization),
         )  # fmt: skip
         self.shortcut = shortcut(inputs, outputs, resample)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """The sum of both ways, the branch damped."""
+        """The sum of shortcut and damped branch."""
         return cast(torch.Tensor, self.shortcut(features) + BRANCH_FACTOR * self.branch(features))
 
 
-def middle(inputs: int, outputs: int, resample: Resample) -> nn.Module:
+def spatial_convolution(inputs: int, outputs: int, resample: Resample) -> nn.Module:
     """The 3×3 convolution of a branch."""
     if resample == "up":
         return nn.ConvTranspose2d(inputs, outputs, 3, 2, padding=1, output_padding=1)
@@ -58,21 +60,23 @@ def middle(inputs: int, outputs: int, resample: Resample) -> nn.Module:
 
 
 def shortcut(inputs: int, outputs: int, resample: Resample) -> nn.Sequential:
-    """The way around a branch."""
+    """The layers of a shortcut; none where size and width stay."""
     if resample == "up":
         return nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2))
     return nn.Sequential(*([nn.Conv2d(inputs, outputs, 1, 2)] if resample == "down" else []))
 
 
-class ResNet101Generator(nn.Sequential):
+class ResNet101Generator(Network, nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, 64, 64), tanh(h/5) in [−1, 1].
 
     Linear to 8·width×4×4; at 4², 8², 16² and 32² six blocks and one that halves the width and doubles
     the size; at 64² five blocks and a 1×1 convolution.
 
     Raises:
-        UsageError: width is no multiple of 4, or no such normalization.
+        UsageError: width is not a multiple of 4, or no such normalization.
     """
+
+    architecture_name = "resnet101-generator"
 
     def __init__(
         self, *, channels: int, width: int, latent_dim: int, normalization: Normalization = "batch"
@@ -91,18 +95,21 @@ class ResNet101Generator(nn.Sequential):
             Scale(OUTPUT_FACTOR),
             nn.Tanh(),
         )
+        self.input_shape, self.output_shape = (latent_dim,), (channels, IMAGE_SIZE, IMAGE_SIZE)
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
         reset_uniform(self, generator, initial_std)
 
 
-class ResNet101Discriminator(nn.Sequential):
+class ResNet101Discriminator(Network, nn.Sequential):
     """Images (N, channels, 64, 64) → logits (N, 1): the generator mirrored, h/5 at the end.
 
     Raises:
-        UsageError: width is no multiple of 4, or no such normalization.
+        UsageError: width is not a multiple of 4, or no such normalization.
     """
+
+    architecture_name = "resnet101-discriminator"
 
     def __init__(self, *, channels: int, width: int, normalization: Normalization = "batch") -> None:
         widths = stage_widths(width)
@@ -118,6 +125,7 @@ class ResNet101Discriminator(nn.Sequential):
             nn.Linear(widths[-1] * BOTTOM * BOTTOM, 1),
             Scale(OUTPUT_FACTOR),
         )
+        self.input_shape, self.output_shape = (channels, IMAGE_SIZE, IMAGE_SIZE), (1,)
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
@@ -128,10 +136,10 @@ def stage_widths(width: int) -> list[int]:
     """Channels at 64², 32², 16², 8² and 4².
 
     Raises:
-        UsageError: width is no multiple of 4, so that a quarter of it is no number of channels.
+        UsageError: width is not a multiple of 4, so that a quarter of it is not a number of channels.
     """
     if width % 4:
-        raise UsageError(f"width {width} must be a multiple of 4 in a ResNet-101")
+        raise UsageError(f"the width of a ResNet-101 must be a multiple of 4, got {width}")
     return [int(factor * width) for factor in WIDTHS]
 
 

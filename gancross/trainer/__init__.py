@@ -1,1 +1,1 @@
-"""The paper: GANs trained with and without the noise-induced gradient regularizer."""
+"""Training of f-GANs with and without the noise-induced gradient regularizer of Roth et al. 2017."""

@@ -1,4 +1,4 @@
-"""The f-GAN table under its public name; it lies in `gancross.divergences`, which the evaluator reads too."""
+"""Public name of the f-divergence table of `gancross.divergences`, which trainer and evaluator share."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Algorithm 1, from an empty folder or a checkpoint to the last step.
 
-Every random number is a function of the seed and a position (step, batch, sample), so a resumed run
-draws what an uninterrupted one would have drawn.
+Every random number is a function of the seed and a position (step, batch, sample), so a resumed run draws the
+same numbers as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ import torch
 
 from gancross import models
 from gancross.checkpoint import file as checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.data import catalogue
 from gancross.data.sets import to_network
 from gancross.errors import Interrupted, UsageError
 from gancross.machine.devices import only_deterministic, resolve_device
 from gancross.machine.distributed import Processes, current, joined
-from gancross.machine.memory import kept_memory
-from gancross.trainer.gradient.route import described, with_compiler
+from gancross.trainer.gradient.route import route_description, with_compiler
 from gancross.trainer.monitors import spread
-from gancross.trainer.objective.noise import check_divisible, distinct_samples
+from gancross.trainer.noise import check_divisible, distinct_samples
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.folder import Observer, RunFolder
 from gancross.trainer.run.interruption import stop_requests
-from gancross.trainer.run.log import draw, log
+from gancross.trainer.run.log import save_sample_picture, write_log
 from gancross.trainer.run.resume import Note
 from gancross.trainer.state import (
     DATA_RANGE,
@@ -40,9 +40,9 @@ from gancross.trainer.state import (
     restore,
     snapshot,
 )
-from gancross.trainer.step import Measured, discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.step import StepMetrics, discriminator_step, generator_step, simultaneous_step
 
-MILESTONES = 20  # numbered checkpoints of a run, unless told otherwise
+MILESTONES = 20  # numbered checkpoints of a run by default
 LOG_EVERY = 100
 LONGEST_UNSAVED = 600.0  # seconds of work that a crash may cost
 
@@ -67,39 +67,39 @@ def train(
     deterministic: bool = False,
     compile: bool = False,
 ) -> Path:
-    """Trains a GAN as the recipe says and returns the path of its last checkpoint.
+    """Trains a GAN and returns the path of its last checkpoint.
 
-    The same call again resumes; on a CPU, at the same thread count, the end is bit-identical to that of
-    an uninterrupted run. Under torchrun every process calls this alike: they divide each batch among
-    them, and the first one alone writes and calls `progress` and `observers`.
+    A second call with the same arguments resumes; on a CPU, at the same thread count, the result is
+    bit-identical to that of an uninterrupted run. Under torchrun every process makes the same call: each
+    batch is divided among them, and only rank 0 writes files and calls `progress`, `observers` and `note`.
 
     Args:
         recipe: what to train; see `gancross.trainer.recipes.recipe`.
         out: folder of the run.
-        resume: go on from the newest whole checkpoint, which is `out/last.pt` unless that is damaged,
-            missing, or older than the last numbered one; without it `out` must be empty.
-        progress: called after every step with (step, steps, figures), figures only when they are logged.
-        data_root, download: where named data lie, and whether to fetch them.
-        workers: processes that read large data sets; 0 reads in this one. They change no figure.
+        resume: continue from the newest valid checkpoint, which is `out/last.pt` unless that is damaged,
+            missing, or older than the last numbered one. If False, `out` must be empty.
+        progress: called after every step with (step, steps, figures); figures is None between log lines.
+        data_root, download: folder of named data sets, and whether to download missing ones.
+        workers: processes that read large data sets; 0: this process. They do not change results.
         checkpoint_every: steps between numbered checkpoints; a twentieth of the run by default.
-            `last.pt` is also written whenever ten minutes have gone by.
+            `last.pt` is also written every ten minutes.
         log_every: steps between lines of `log.jsonl`.
-        observers: are told of every line of the log and every picture.
-        note: is told in one line how the discriminator's gradient is found, and when a run goes on from
-            another checkpoint than `last.pt`.
-        deterministic: only operations that give the same bits again, on a GPU too; some are slower.
-        compile: compile the closed form of the regularizer's gradient, if there is one and a compiler;
-            figures differ from those without it in their last bits, so a run resumes bit by bit only with
-            the same choice.
+        observers: receive every line of the log and every picture.
+        note: called with one line of text: how the discriminator's gradient is computed, and from which
+            checkpoint the run resumes if that is not `last.pt`.
+        deterministic: use deterministic operations only, on a GPU too; some are slower.
+        compile: compile the closed form of the regularizer's gradient if there is one and a compiler works;
+            results differ in their last bits, so a run is bit-identical after resuming only with the same
+            choice.
 
     Raises:
         UsageError: recipe, data and folder do not fit together, or the batch cannot be divided evenly.
         CheckpointError: the folder's checkpoints are refused.
         DivergenceError: a loss, a weight or an optimizer's state is not finite; the last good checkpoint
             is kept.
-        ResourceError: data or disk are missing; another process is at work in the folder, or one of this
-            run died; an operation is not deterministic.
-        Interrupted: SIGINT, SIGTERM or SIGUSR1 came; everything up to the last whole step is saved.
+        ResourceError: data are missing or the disk is full; another process uses the folder; a worker died;
+            an operation is not deterministic.
+        Interrupted: SIGINT, SIGTERM or SIGUSR1 was received; the last complete step is saved.
     """
     every = max(1, math.ceil(recipe.steps / MILESTONES)) if checkpoint_every is None else checkpoint_every
     if every < 1 or log_every < 1:
@@ -108,101 +108,101 @@ def train(
     folder = RunFolder(Path(out), observers)
     target = processes.device(resolve_device(device))
     check_divisible(recipe, processes.size)
-    with processes.in_turn(download):
+    with processes.rank_zero_first(download):
         data = catalogue.load(
             recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
         )
     architectures = models.pair(
         recipe.network,
-        models.Shape(
-            sample=data.shape, latent_dim=recipe.latent_dim, width=recipe.width,
+        models.PairSettings(
+            sample_shape=data.shape, latent_dim=recipe.latent_dim, width=recipe.width,
             normalization=recipe.normalization, activation=recipe.activation,
         ),
     )  # fmt: skip
     with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
         players = make_players(recipe, architectures, target)
-        told = note if note is not None and processes.first else _silent
-        told(described(players.route, recipe))
+        notify = note if note is not None and processes.is_rank_zero else lambda message: None
+        notify(route_description(players.route, recipe))
         if compile:
-            route, how = with_compiler(players.route, players.discriminator, recipe)
+            route, message = with_compiler(players.route, players.discriminator, recipe)
             players = replace(players, route=route)
-            told(how)
+            notify(message)
         run = Run(
-            recipe=recipe, folder=folder, device=target, data=data, architectures=architectures,
-            players=players, average=make_average(recipe, players.generator), processes=processes,
+            recipe=recipe, device=target, data=data, architectures=architectures, players=players,
+            average=make_average(recipe, players.generator), processes=processes,
         )  # fmt: skip
-        start = 0 if resumed is None else restore(run, resumed)
-        shown = progress if processes.first else None
-        with only_deterministic(deterministic), kept_memory():
-            _loop(run, start, every=every, log_every=log_every, progress=shown)
+        start = 0 if resumed is None else restore(run, resumed, folder.last)
+        with only_deterministic(deterministic):
+            _loop(
+                run, folder, start, every=every, log_every=log_every,
+                progress=progress if processes.is_rank_zero else None,
+            )  # fmt: skip
     return folder.last
-
-
-def _silent(_: str) -> None:
-    """Tells nobody."""
 
 
 @contextmanager
 def _opened(
     folder: RunFolder, recipe: Recipe, processes: Processes, *, resume: bool, note: Note | None
-) -> Iterator[checkpoint.Checkpoint | None]:
-    """The checkpoint to go on from; the first process holds the folder and hands it to the others."""
-    if not processes.first:
-        content = processes.from_first(b"")
+) -> Iterator[Checkpoint | None]:
+    """The checkpoint to resume from; rank 0 locks the folder and sends it to the other processes."""
+    if not processes.is_rank_zero:
+        content = processes.broadcast_from_rank0(b"")
         yield checkpoint.from_bytes(content, folder.last) if content else None
         return
     with folder.opened(recipe, resume=resume, note=note) as resumed:
         if processes.size > 1:
-            processes.from_first(b"" if resumed is None else checkpoint.to_bytes(resumed))
+            processes.broadcast_from_rank0(b"" if resumed is None else checkpoint.to_bytes(resumed))
         yield resumed
 
 
-def _loop(run: Run, start: int, *, every: int, log_every: int, progress: Progress | None) -> None:
+def _loop(
+    run: Run, folder: RunFolder, start: int, *, every: int, log_every: int, progress: Progress | None
+) -> None:
     recipe = run.recipe
-    reals = _reals(run, start)
+    reals = _real_batches(run, start)
     saved_at = logged_at = time.monotonic()
     logged_step = start
     with stop_requests() as request:
         for step in range(start + 1, recipe.steps + 1):
             logging = step % log_every == 0 or step == recipe.steps
-            measured = algorithm_1(run, step, reals, measure=logging)
+            metrics = algorithm_1(run, step, reals, measure=logging)
             figures = None
             if logging:
                 now = time.monotonic()
                 rate = (step - logged_step) * recipe.batch_size / (now - logged_at)
-                figures = log(run, step, measured, samples_per_second=rate)
+                figures = write_log(run, folder, step, metrics, samples_per_second=rate)
                 logged_step, logged_at = step, now
             milestone = step % every == 0 or step == recipe.steps
             overdue = time.monotonic() - saved_at > LONGEST_UNSAVED
-            signal_number, due = run.processes.highest(request.signal_number or 0, overdue)
+            signal_number, due = run.processes.all_reduce_max(request.signal_number or 0, overdue)
             stopping = signal_number > 0 and step < recipe.steps
             if milestone or stopping or due:
-                run.share_buffers()
-                check_finite(run, step)
-                if run.processes.first:
-                    if milestone:  # drawn before it is saved: a run killed in between draws it again
-                        draw(run, step)
-                    run.folder.save(snapshot(run, step), milestone=milestone)
+                run.synchronize_buffers()
+                check_finite(run, step, folder.root)
+                if run.processes.is_rank_zero:
+                    if milestone:  # before the checkpoint: a run killed in between repeats the picture
+                        save_sample_picture(run, folder, step)
+                    folder.save(snapshot(run, step), milestone=milestone)
                 saved_at = time.monotonic()
             if progress is not None:
                 progress(step, recipe.steps, figures)
             if stopping:
                 raise Interrupted(
-                    f"stopped at step {step} of {recipe.steps}; the same command resumes from"
-                    f" {run.folder.last}",
+                    f"stopped at step {step} of {recipe.steps}; the same command resumes from {folder.last}",
                     signal_number=signal_number,
                 )
 
 
-def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: bool = False) -> Measured:
-    """Step t of Algorithm 1: n_φ discriminator updates, one generator update; or the recipe's change of it.
+def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: bool = False) -> StepMetrics:
+    """Step t of Algorithm 1: n_φ discriminator updates and one generator update, or one simultaneous update.
 
-    `measure` adds the gradient norms of the last discriminator update and of the generator's, and the
-    spread of the last real batch.
+    Args:
+        measure: also return the gradient norms of the last discriminator update and the generator update, and
+            the spread of the last real batch.
     """
     recipe, processes = run.recipe, run.processes
     gamma = recipe.gamma_at(step)
-    measured: Measured = {}
+    metrics: StepMetrics = {}
 
     def latents(player: str, update: int) -> torch.Tensor:
         batch_size = distinct_samples(recipe, player)
@@ -210,7 +210,7 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
 
     if recipe.update == "simultaneous":
         real = next(reals)
-        measured = simultaneous_step(
+        metrics = simultaneous_step(
             run.players, recipe, gamma=gamma, real=real, latents=latents("discriminator", step - 1),
             update=step - 1, measure=measure, processes=processes,
         )  # fmt: skip
@@ -218,20 +218,20 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
         for number in range(recipe.n_phi):
             update = (step - 1) * recipe.n_phi + number
             real = next(reals)
-            measured = discriminator_step(
+            metrics = discriminator_step(
                 run.players, recipe, gamma=gamma, real=real, latents=latents("discriminator", update),
                 update=update, measure=measure and number == recipe.n_phi - 1, processes=processes,
             )  # fmt: skip
-        measured |= generator_step(
+        metrics |= generator_step(
             run.players, recipe, gamma=recipe.generator_gamma_at(step),
             latents=latents("generator", step - 1), update=step - 1, measure=measure, processes=processes,
         )  # fmt: skip
     run.update_average()
-    return measured | {"spread_real": spread(real)} if measure else measured
+    return metrics | {"spread_real": spread(real)} if measure else metrics
 
 
-def _reals(run: Run, start: int) -> Iterator[torch.Tensor]:
-    """Real batches on the device, from the first one that step start+1 needs."""
+def _real_batches(run: Run, start: int) -> Iterator[torch.Tensor]:
+    """Real batches on the device, beginning with the first batch of step start + 1."""
     recipe = run.recipe
     if run.data.train is None:
         raise UsageError(f"data '{run.data.name}' has no training samples")

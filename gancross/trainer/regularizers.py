@@ -1,4 +1,4 @@
-"""The regularizers under their public name: Ω_JS (Eq. 20) and Ω_f (Eq. 19) of Roth et al. 2017."""
+"""Public name of the regularizers Ω_JS (Eq. 20) and Ω_f (Eq. 19) of Roth et al. 2017."""
 
 from __future__ import annotations
 

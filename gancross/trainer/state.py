@@ -1,16 +1,17 @@
-"""A run in memory: its networks, and how they go into a checkpoint and come back."""
+"""The state of a run in memory: initialisation, snapshot to a checkpoint, restoring from one."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from gancross import models
-from gancross.checkpoint.file import Checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.data.sets import WHOLE, DataSet, to_canonical
 from gancross.errors import CheckpointError, DivergenceError
 from gancross.machine.distributed import ALONE, Processes
@@ -18,8 +19,7 @@ from gancross.random_streams import Stream, latents
 from gancross.trainer.gradient.route import route_of
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.run.folder import RunFolder
-from gancross.trainer.step import Players, optimizer
+from gancross.trainer.step import Players, make_optimizer
 
 DATA_RANGE = (-1.0, 1.0)
 RAW, EMA = "raw", "ema"
@@ -27,10 +27,13 @@ RAW, EMA = "raw", "ema"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run as the loop sees it."""
+    """One run in memory.
+
+    Attributes:
+        average: the generator with the exponential average of its weights, if the recipe has `ema`.
+    """
 
     recipe: Recipe
-    folder: RunFolder
     device: torch.device
     data: DataSet
     architectures: tuple[models.Architecture, models.Architecture]
@@ -41,39 +44,39 @@ class Run:
     def latents(self, purpose: str, number: int, n: int, *, share: slice = WHOLE) -> torch.Tensor:
         """Batch `number` of n latents for one purpose, or a share of it."""
         stream = Stream(self.recipe.seed, "latents", purpose)
-        first, end, _ = share.indices(n)
-        drawn = latents(
-            stream, number * n + first, end - first, dim=self.recipe.latent_dim, prior=self.recipe.latent
+        start, end, _ = share.indices(n)
+        batch = latents(
+            stream, number * n + start, end - start, dim=self.recipe.latent_dim, prior=self.recipe.latent
         )
-        return drawn.to(self.device, non_blocking=True)
+        return batch.to(self.device, non_blocking=True)
 
     @property
-    def shown(self) -> nn.Module:
-        """The generator that is evaluated: the average of its weights where the recipe keeps one."""
+    def evaluated_generator(self) -> nn.Module:
+        """The average of the generator's weights if the recipe has `ema`, else the generator."""
         return self.players.generator if self.average is None else self.average
 
     def update_average(self) -> None:
-        """w̄ ← β w̄ + (1−β) w for every weight; batch norm's averages are taken over as they are."""
+        """w̄ ← β w̄ + (1−β) w for every weight; batch norm's averages are copied."""
         if self.average is None:
             return
         generator = self.players.generator
         with torch.no_grad():
-            for kept, weight in zip(self.average.parameters(), generator.parameters(), strict=True):
-                kept.lerp_(weight, 1 - self.recipe.ema)
-            for copied, buffer in zip(self.average.buffers(), generator.buffers(), strict=True):
-                copied.copy_(buffer)
+            for mean, weight in zip(self.average.parameters(), generator.parameters(), strict=True):
+                mean.lerp_(weight, 1 - self.recipe.ema)
+            for target, buffer in zip(self.average.buffers(), generator.buffers(), strict=True):
+                target.copy_(buffer)
 
-    def share_buffers(self) -> None:
-        """Batch norm's averages, which every process takes of its own part, become those of the first."""
+    def synchronize_buffers(self) -> None:
+        """Sets batch norm's averages, which each process computes from its part, to those of rank 0."""
         networks = (self.players.generator, self.players.discriminator, self.average)
-        held = [buffer for network in networks if network is not None for buffer in network.buffers()]
-        self.processes.copy_from_first(held)
+        buffers = [buffer for network in networks if network is not None for buffer in network.buffers()]
+        self.processes.copy_from_rank0(buffers)
 
 
 def make_players(
     recipe: Recipe, architectures: tuple[models.Architecture, models.Architecture], device: torch.device
 ) -> Players:
-    """Both networks with initial weights drawn from the seed, and their optimizers."""
+    """Both networks with initial weights from the seed, and their optimizers."""
     generator, discriminator = (
         models.initialised(architecture, Stream(recipe.seed, "weights", player).torch_generator())
         .to(device)
@@ -82,31 +85,33 @@ def make_players(
     )
     return Players(
         generator=generator, discriminator=discriminator,
-        generator_optimizer=optimizer(generator, recipe),
-        discriminator_optimizer=optimizer(discriminator, recipe, lazy=recipe.penalty_every),
+        generator_optimizer=make_optimizer(generator, recipe),
+        discriminator_optimizer=make_optimizer(discriminator, recipe, lazy=recipe.penalty_every),
         route=route_of(discriminator),
     )  # fmt: skip
 
 
 def make_average(recipe: Recipe, generator: nn.Module) -> nn.Module | None:
-    """A copy of the generator that will hold the exponential average of its weights; None if β = 0."""
+    """A copy of the generator for the exponential average of its weights; None if β = 0."""
     return copy.deepcopy(generator).requires_grad_(False) if recipe.ema > 0 else None
 
 
-def restore(run: Run, saved: Checkpoint) -> int:
-    """Puts a checkpoint's weights and optimizer states in place; returns its step.
+def restore(run: Run, saved: Checkpoint, path: Path) -> int:
+    """Loads a checkpoint's weights and optimizer states into the run; returns its step.
+
+    Args:
+        path: of the checkpoint, for messages.
 
     Raises:
-        CheckpointError: it belongs to another run, or lacks what resuming needs.
+        CheckpointError: it belongs to another recipe, or has no optimizer states.
     """
     weights = RAW if run.average is None else EMA
-    ours = (saved.generator, saved.discriminator) == run.architectures and saved.weights == weights
-    if not ours:
-        raise CheckpointError(f"{run.folder.last}: refused: not a checkpoint of this recipe")
+    same = (saved.generator, saved.discriminator) == run.architectures and saved.weights == weights
+    if not same:
+        raise CheckpointError(f"{path}: refused: not a checkpoint of this recipe")
     if not saved.training:
         raise CheckpointError(
-            f"{run.folder.last}: refused: holds no optimizer states, as exported checkpoints do not:"
-            " it cannot be resumed"
+            f"{path}: refused: has no optimizer states (an exported checkpoint?): it cannot be resumed"
         )
     players = run.players
     try:
@@ -118,26 +123,29 @@ def restore(run: Run, saved: Checkpoint) -> int:
         players.generator_optimizer.load_state_dict(saved.training["generator_optimizer"])
         players.discriminator_optimizer.load_state_dict(saved.training["discriminator_optimizer"])
     except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{run.folder.last}: refused: cannot be resumed: {error}") from None
+        raise CheckpointError(f"{path}: refused: cannot be resumed: {error}") from None
     return saved.step
 
 
-def generated(run: Run, purpose: str, n: int) -> torch.Tensor:
-    """n samples of the generator in evaluation mode, canonical form, at latents fixed by `purpose`."""
-    generator = run.shown.eval()
+def generated_samples(run: Run, purpose: str, n: int) -> torch.Tensor:
+    """n samples of the generator in evaluation mode, in canonical form; the latents depend on `purpose`."""
+    generator = run.evaluated_generator.eval()
     with torch.inference_mode():
         samples = to_canonical(generator(run.latents(purpose, 0, n)), DATA_RANGE)
     generator.train()
     return samples.cpu()
 
 
-def check_finite(run: Run, step: int) -> None:
-    """No checkpoint with NaN or infinity in it replaces a good one.
+def check_finite(run: Run, step: int, root: Path) -> None:
+    """Checks all weights and optimizer states for NaN and infinity before they are saved.
 
     An optimizer's mean square can overflow while the weights are still finite: its update is then 0.
 
+    Args:
+        root: folder of the run, for messages.
+
     Raises:
-        DivergenceError: something in the run is not finite.
+        DivergenceError: a weight or an optimizer's state is not finite.
     """
     players = run.players
     parts: dict[str, Iterable[object]] = {
@@ -154,7 +162,7 @@ def check_finite(run: Run, step: int) -> None:
         if finite and not bool(torch.stack(finite).all()):
             verb = "is" if what.endswith("state") else "are"
             raise DivergenceError(
-                f"{run.folder.root}: diverged: the {what} that {verb} not finite at step {step};"
+                f"{root}: diverged: the {what} that {verb} not finite at step {step};"
                 " the last good checkpoint is kept. Try a lower learning_rate or a larger gamma"
             )
 
@@ -165,20 +173,20 @@ def _optimizer_state(optimizer: torch.optim.Optimizer) -> Iterator[object]:
 
 
 def snapshot(run: Run, step: int) -> Checkpoint:
-    """The checkpoint of this moment; with an average, that is what its generator holds."""
+    """The checkpoint of the current state; its generator has the averaged weights if there are any."""
     recipe, players = run.recipe, run.players
     raw = {} if run.average is None else {"generator": players.generator.state_dict()}
     objective = OBJECTIVES[recipe.objective]
     return Checkpoint(
         recipe=recipe.to_dict(), method=recipe.method, step=step,
         generator=run.architectures[0], discriminator=run.architectures[1],
-        generator_state=run.shown.state_dict(),
+        generator_state=run.evaluated_generator.state_dict(),
         weights=RAW if run.average is None else EMA,
         discriminator_state=players.discriminator.state_dict(),
         sample_shape=run.data.shape, latent_dim=recipe.latent_dim, latent=recipe.latent,
         data_range=DATA_RANGE, score_kind=objective.score_kind, orientation="real_high",
         threshold=objective.threshold,
-        batch_size=recipe.batch_size // run.processes.size,  # what batch norm saw at a time
+        batch_size=recipe.batch_size // run.processes.size,  # the batch that batch norm normalised
         training={
             **raw,
             "generator_optimizer": players.generator_optimizer.state_dict(),

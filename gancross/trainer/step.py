@@ -1,4 +1,13 @@
-"""One update of the discriminator, one of the generator (the body of Algorithm 1), for every recipe."""
+"""The updates of Algorithm 1, for every recipe.
+
+    D step    minimise  L_D(D(x), D(G(z))) + γ/2·Ω(D; x, G(z))   over D    `discriminator_step`
+    G step    minimise  L_G(D(G(z))) [− γ/2·Ω(D; G(z))]          over G    `generator_step`
+    both      the same gradients, from one batch at the same weights       `simultaneous_step`
+
+L_D and L_G belong to the recipe's objective (`objective.objectives`), Ω to its regularizer
+(`objective.regularizers`): Ω_JS or Ω_f, λ times the gradient penalty for WGAN-GP in place of γ/2·Ω, and
+weight clipping after the D step for WGAN. `gradient.route` computes the gradient of the D step.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +20,11 @@ from torch import nn
 
 from gancross.machine.distributed import ALONE, Processes
 from gancross.models.batch_norm import frozen_averages
-from gancross.trainer.gradient.closed_form import Found, per_sample
+from gancross.trainer.gradient.closed_form import DiscriminatorPass, per_sample
 from gancross.trainer.gradient.route import Route, add_gradients, add_penalty_gradients
-from gancross.trainer.objective.noise import noisy
+from gancross.trainer.noise import noisy
 from gancross.trainer.objective.objectives import OBJECTIVES
-from gancross.trainer.objective.regularizers import clip_weights, noise_induced, scored
+from gancross.trainer.objective.regularizers import clip_weights, penalty_weights, scores_and_penalty
 from gancross.trainer.objective.weightings import UNREGULARIZED
 from gancross.trainer.recipes.recipe import Recipe
 
@@ -24,7 +33,7 @@ RMSPROP_DECAY = 0.9  # of the mean square, as in the authors' program
 
 @dataclass(frozen=True, kw_only=True)
 class Players:
-    """Both networks and their optimizers, in training mode; `route`: how D's gradients are found."""
+    """Both networks in training mode, their optimizers, and how D's gradient is computed."""
 
     generator: nn.Module
     discriminator: nn.Module
@@ -33,7 +42,7 @@ class Players:
     route: Route = field(default_factory=Route)
 
 
-Measured = dict[str, torch.Tensor]
+StepMetrics = dict[str, torch.Tensor]
 
 
 def discriminator_step(
@@ -46,24 +55,21 @@ def discriminator_step(
     update: int,
     measure: bool = False,
     processes: Processes = ALONE,
-) -> Measured:
-    """Minimises −F + γ/2·Ω over the discriminator, once; or what the recipe's objective has in its place.
-
-    `gancross.trainer.gradient.route` says how the gradient is found.
+) -> StepMetrics:
+    """One optimizer step of the discriminator down the gradient of L_D + γ/2·Ω.
 
     Args:
-        real: real samples as the network wants them, (N, …), N = `distinct_samples(recipe, …)`.
-        latents: for as many generated ones.
+        real: real samples in the networks' range, (N, …), N = `distinct_samples(recipe, …)`.
+        latents: (N, d), for as many generated samples.
         gamma: γ_t ≥ 0.
-        update: number of this update, from 0; noise, interpolation and whether a lazy penalty follows are
-            functions of it.
+        update: index of this update, from 0; noise, interpolation and lazy penalties depend on it.
         measure: also return `gradient_discriminator`, the L2 norm of the whole parameter gradient.
-        processes: among which the batch is divided; real samples and latents are this one's, gradients are
-            averaged.
+        processes: among which the batch is divided: `real` and `latents` are this process's part, gradients
+            are averaged.
 
     Returns:
-        Detached scalars: loss, mean scores, and penalty (Ω before γ/2, or WGAN-GP's before λ) where this
-        update took one. They stay on the device.
+        Detached scalars on the samples' device: loss, mean scores, and the penalty (Ω before γ/2, or
+        WGAN-GP's before λ) where this update computed one.
     """
     with torch.no_grad(), frozen_averages(players.generator):
         fake = players.generator(latents)
@@ -72,11 +78,53 @@ def discriminator_step(
         for kind, samples in (("real", real), ("fake", fake))
     )
     players.discriminator_optimizer.zero_grad(set_to_none=True)
-    found = add_gradients(
+    result = add_gradients(
         players.discriminator, players.route, recipe, real=real, fake=fake, gamma=gamma, update=update,
         processes=processes,
     )  # fmt: skip
-    return _descended(players, recipe, found, real, fake, gamma, update, measure, processes)
+    return _update_discriminator(players, recipe, result, real, fake, gamma, update, measure, processes)
+
+
+def generator_step(
+    players: Players,
+    recipe: Recipe,
+    *,
+    latents: torch.Tensor,
+    gamma: float,
+    update: int,
+    measure: bool = False,
+    processes: Processes = ALONE,
+) -> StepMetrics:
+    """One optimizer step of the generator down the gradient of L_G; the discriminator is frozen.
+
+    The discriminator normalises by batch statistics, and its running averages stay as they are. With
+    `regularize_generator` the loss is L_G − γ/2·Ω_Q, Ω_Q the term of Ω over generated samples: in
+    F_γ = F − γ/2·Ω (Eqs. 19 and 20), which D maximises and G minimises, the penalty has the same sign for
+    both, so the generator gains by moving to where the discriminator is steep (the incentive that §4.1
+    warns of). The non-saturating loss gets the same term.
+
+    Args:
+        latents: (N, d), N = `distinct_samples(recipe, "generator")`.
+        gamma: γ_t ≥ 0, used with `regularize_generator` only.
+        update: index of this update, from 0.
+        measure: also return `gradient_generator`, the L2 norm of the whole parameter gradient.
+        processes: as for the discriminator.
+
+    Returns:
+        Detached scalars: the loss, without the regularizer's term.
+    """
+    discriminator = players.discriminator
+    regularized = recipe.regularize_generator and gamma > 0.0
+    weights = penalty_weights(recipe.regularizer, recipe.objective) if regularized else UNREGULARIZED
+    with frozen_parameters(discriminator), frozen_averages(discriminator):
+        fake = players.generator(latents)
+        fake = noisy(fake, recipe, player="generator", kind="fake", update=update, processes=processes)
+        scores, penalty = scores_and_penalty(discriminator, fake, weights.fake)
+        loss = OBJECTIVES[recipe.objective].generator_losses[recipe.generator_loss](scores)
+        players.generator_optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss - gamma / 2 * penalty if regularized else loss)
+    norms = _apply_gradients(players.generator, players.generator_optimizer, "generator", measure, processes)
+    return {"loss_generator": loss.detach()} | norms
 
 
 def simultaneous_step(
@@ -89,12 +137,12 @@ def simultaneous_step(
     update: int,
     measure: bool = False,
     processes: Processes = ALONE,
-) -> Measured:
+) -> StepMetrics:
     """Both players' gradients from the same samples at the same weights (`update=simultaneous`).
 
-    A change of Algorithm 1, where the generator answers the discriminator that has just moved. Where D's
-    pass in closed form has found ∇ₓφ of each generated sample, the generator's gradient is
-    ∂ℓ_G/∂φ · ∇ₓφ carried back through the generator alone; elsewhere it takes a pass through D of its own.
+    In Algorithm 1 the generator responds to the updated discriminator; here it does not. Where D's pass in
+    closed form provides ∇ₓφ of each generated sample, the generator's gradient is ∂L_G/∂φ·∇ₓφ,
+    backpropagated through the generator alone; elsewhere it takes another pass through D.
 
     Args:
         real, latents, gamma, update, measure, processes: as for `discriminator_step`.
@@ -103,82 +151,42 @@ def simultaneous_step(
         What `discriminator_step` and `generator_step` return.
     """
     discriminator, generator = players.discriminator, players.generator
-    loss_of = OBJECTIVES[recipe.objective].generator_losses[recipe.generator_loss]
+    generator_loss = OBJECTIVES[recipe.objective].generator_losses[recipe.generator_loss]
     real, fake = (
         noisy(samples, recipe, player="discriminator", kind=kind, update=update, processes=processes)
         for kind, samples in (("real", real), ("fake", generator(latents)))
     )
-    seen = fake.detach()
+    detached = fake.detach()
     players.discriminator_optimizer.zero_grad(set_to_none=True)
     players.generator_optimizer.zero_grad(set_to_none=True)
-    found = add_gradients(
-        discriminator, players.route, recipe, real=real, fake=seen, gamma=gamma, update=update,
+    result = add_gradients(
+        discriminator, players.route, recipe, real=real, fake=detached, gamma=gamma, update=update,
         processes=processes,
     )  # fmt: skip
-    if found.gradient_fake is None:
+    if result.input_gradient_fake is None:
         with frozen_parameters(discriminator), frozen_averages(discriminator):
-            loss = loss_of(discriminator(fake).flatten())
+            loss = generator_loss(discriminator(fake).flatten())
             torch.autograd.backward(loss)
     else:
-        scores_N = found.fake.clone().requires_grad_(True)
-        loss = loss_of(scores_N)
+        scores_N = result.scores_fake.clone().requires_grad_(True)
+        loss = generator_loss(scores_N)
         (slope_N,) = torch.autograd.grad(loss, scores_N)
-        torch.autograd.backward(fake, per_sample(slope_N, fake) * found.gradient_fake)
-    measured = _descended(players, recipe, found, real, seen, gamma, update, measure, processes)
-    measured["loss_generator"] = loss.detach()
-    return measured | _updated(generator, players.generator_optimizer, "generator", measure, processes)
+        torch.autograd.backward(fake, per_sample(slope_N, fake) * result.input_gradient_fake)
+    metrics = _update_discriminator(
+        players, recipe, result, real, detached, gamma, update, measure, processes
+    )  # fmt: skip
+    metrics["loss_generator"] = loss.detach()
+    return metrics | _apply_gradients(
+        generator, players.generator_optimizer, "generator", measure, processes
+    )  # fmt: skip
 
 
-def generator_step(
-    players: Players,
-    recipe: Recipe,
-    *,
-    latents: torch.Tensor,
-    gamma: float,
-    update: int,
-    measure: bool = False,
-    processes: Processes = ALONE,
-) -> Measured:
-    """Minimises the generator's loss over the generator, once; the discriminator is frozen.
-
-    The discriminator normalises by batch statistics here too, but its running averages stay as its own
-    steps left them. With `regularize_generator` the generator descends on its loss − γ/2·Ω_Q, Ω_Q the term
-    of Ω over generated samples: F_γ = F − γ/2·Ω (Eqs. 19 and 20) is what the discriminator maximises and
-    the generator minimises, so the penalty has the same sign in F_γ for both and the generator gains by
-    moving to where the discriminator is steep (the incentive that §4.1 warns of). The non-saturating
-    loss replaces F's dependence on the generator and gets the same term.
-
-    Args:
-        latents: N = `distinct_samples(recipe, "generator")` of them.
-        gamma: γ_t ≥ 0, used with `regularize_generator` only.
-        update: number of this update, from 0.
-        measure: also return `gradient_generator`, the L2 norm of the whole parameter gradient.
-        processes: as for the discriminator.
-
-    Returns:
-        Detached scalars: the loss, without the regularizer's term.
-    """
-    discriminator = players.discriminator
-    regularized = recipe.regularize_generator and gamma > 0.0
-    weights = noise_induced(recipe.regularizer, recipe.objective) if regularized else UNREGULARIZED
-    with frozen_parameters(discriminator), frozen_averages(discriminator):
-        fake = players.generator(latents)
-        fake = noisy(fake, recipe, player="generator", kind="fake", update=update, processes=processes)
-        scores, penalty = scored(discriminator, fake, weights.fake)
-        loss = OBJECTIVES[recipe.objective].generator_losses[recipe.generator_loss](scores)
-        total = loss - gamma / 2 * penalty if regularized else loss
-        gradient = _descend(
-            total, players.generator, players.generator_optimizer, "generator", measure, processes
-        )
-    return {"loss_generator": loss.detach()} | gradient
-
-
-def optimizer(network: nn.Module, recipe: Recipe, *, lazy: int = 1) -> torch.optim.Optimizer:
+def make_optimizer(network: nn.Module, recipe: Recipe, *, lazy: int = 1) -> torch.optim.Optimizer:
     """The recipe's optimizer: Adam (ε 1e-8, fused), or RMSprop (decay 0.9, ε 1e-8, no momentum).
 
     Args:
-        lazy: k > 1: the penalty has an update of its own every k updates. Adam then takes k + 1 steps where
-            it took k, so its rate and the logarithms of its β are multiplied by k/(k+1).
+        lazy: k > 1: the penalty has its own optimizer step after every k-th update. Adam then takes k + 1
+            steps instead of k, so its rate and the logarithms of its β are multiplied by k/(k+1).
 
     Source: Karras et al. 2020, appendix B.
     """
@@ -190,64 +198,51 @@ def optimizer(network: nn.Module, recipe: Recipe, *, lazy: int = 1) -> torch.opt
     return torch.optim.Adam(parameters, lr=recipe.learning_rate * ratio, betas=betas, fused=True)
 
 
-def _descended(
-    players: Players, recipe: Recipe, found: Found, real: torch.Tensor, fake: torch.Tensor, gamma: float,
-    update: int, measure: bool, processes: Processes,
-) -> Measured:  # fmt: skip
-    """The discriminator's update by the gradients that are there, its lazy penalty's, and WGAN's clipping."""
-    discriminator, descent = players.discriminator, players.discriminator_optimizer
-    measured = {
-        "loss_discriminator": found.loss, "logit_real": found.real.mean(), "logit_fake": found.fake.mean(),
-        **_penalty_of(found, recipe),
-    } | _updated(discriminator, descent, "discriminator", measure, processes)  # fmt: skip
+def _update_discriminator(
+    players: Players, recipe: Recipe, result: DiscriminatorPass, real: torch.Tensor, fake: torch.Tensor,
+    gamma: float, update: int, measure: bool, processes: Processes,
+) -> StepMetrics:  # fmt: skip
+    """The discriminator's optimizer step, then its lazy penalty step or WGAN's weight clipping, if due."""
+    discriminator, optimizer = players.discriminator, players.discriminator_optimizer
+    metrics = {
+        "loss_discriminator": result.loss,
+        "logit_real": result.scores_real.mean(),
+        "logit_fake": result.scores_fake.mean(),
+    }
+    if result.penalty is not None:
+        metrics["penalty"] = result.penalty
+    elif recipe.penalty_every == 1:
+        metrics["penalty"] = torch.zeros_like(result.loss)
+    metrics |= _apply_gradients(discriminator, optimizer, "discriminator", measure, processes)
     if gamma > 0.0 and recipe.penalty_every > 1 and (update + 1) % recipe.penalty_every == 0:
-        descent.zero_grad(set_to_none=True)
-        measured["penalty"] = add_penalty_gradients(
+        optimizer.zero_grad(set_to_none=True)
+        metrics["penalty"] = add_penalty_gradients(
             discriminator, players.route, recipe, real=real, fake=fake, gamma=gamma
         )
-        _updated(discriminator, descent, "discriminator", False, processes)
+        _apply_gradients(discriminator, optimizer, "discriminator", False, processes)
     if recipe.objective == "wgan":
         clip_weights(discriminator, recipe.clip)
-    return measured
+    return metrics
 
 
-def _descend(
-    total: torch.Tensor, network: nn.Module, descent: torch.optim.Optimizer, player: str, measure: bool,
-    processes: Processes,
-) -> Measured:  # fmt: skip
-    """One step of the optimizer down the gradient of `total`; that gradient's norm if it is asked for."""
-    descent.zero_grad(set_to_none=True)
-    torch.autograd.backward(total)
-    return _updated(network, descent, player, measure, processes)
+def _apply_gradients(
+    network: nn.Module, optimizer: torch.optim.Optimizer, player: str, measure: bool, processes: Processes
+) -> StepMetrics:
+    """One optimizer step; returns the gradient's norm if it is measured.
 
-
-def _updated(
-    network: nn.Module, descent: torch.optim.Optimizer, player: str, measure: bool, processes: Processes
-) -> Measured:
-    """One step of the optimizer down the gradients that are there.
-
-    Every loss is a mean over the batch, so the mean gradient over equal parts is the whole batch's. It is
-    averaged here and not by DistributedDataParallel, which knows nothing of gradients of gradients.
+    Every loss is a mean over the batch, so the mean gradient over equal parts is the whole batch's.
+    DistributedDataParallel cannot average it, because it does not support gradients of gradients.
     """
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
     processes.average(gradients)
-    measured: Measured = {}
-    if measure:
-        measured[f"gradient_{player}"] = nn.utils.get_total_norm(gradients)
-    descent.step()
-    return measured
-
-
-def _penalty_of(found: Found, recipe: Recipe) -> Measured:
-    """Ω of this update: 0 without a regularizer, nothing where it has updates of its own."""
-    if found.penalty is not None:
-        return {"penalty": found.penalty}
-    return {} if recipe.penalty_every > 1 else {"penalty": torch.zeros_like(found.loss)}
+    norms = {f"gradient_{player}": nn.utils.get_total_norm(gradients)} if measure else {}
+    optimizer.step()
+    return norms
 
 
 @contextmanager
 def frozen_parameters(network: nn.Module) -> Iterator[None]:
-    """Inside, no gradients are computed for the network's parameters (only through it)."""
+    """Inside, autograd computes no gradients of the network's parameters, only through it."""
     network.requires_grad_(False)
     try:
         yield

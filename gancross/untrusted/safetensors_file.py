@@ -7,13 +7,14 @@ dtype, shape and place, and the tensors' bytes. The header's `__metadata__` hold
     text         JSON of everything that is no tensor
     text_sha256  SHA-256 of that text
     data_sha256  SHA-256 of the bytes after the header
+
+The safetensors library checks the table of tensors: sizes, overlaps, holes, a part that is missing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 from typing import Any
 
 import torch
@@ -21,23 +22,11 @@ from safetensors.torch import load as parsed_tensors
 from safetensors.torch import save as serialised
 
 from gancross.untrusted.strict_json import parsed
-from gancross.untrusted.values import RefusedArchive, plain_copy, reason, shown
+from gancross.untrusted.values import RefusedArchive, plain_copy, reason
 
-LARGEST_HEADER = 2 << 20  # the library's own limit is 100 MB; 800 tensors need a twentieth of ours
+LARGEST_HEADER = 2 << 20  # the library takes 100 MB, which Python's JSON would unfold to gigabytes
 ALIGNMENT = 8
 METADATA = "__metadata__"
-_BITS = {
-    "F64": 64,
-    "F32": 32,
-    "F16": 16,
-    "BF16": 16,
-    "I64": 64,
-    "I32": 32,
-    "I16": 16,
-    "I8": 8,
-    "U8": 8,
-    "BOOL": 8,
-}
 
 
 def to_bytes(format_name: str, values: dict[str, Any], tensors: dict[str, torch.Tensor]) -> bytes:
@@ -70,9 +59,7 @@ def load_tensors_file(content: bytes) -> tuple[str, object, dict[str, torch.Tens
     header = _json(text, "header")
     if not isinstance(header, dict):
         raise RefusedArchive("its header is no JSON object")
-    metadata = header.pop(METADATA, None)
-    _check_table(header, len(data))
-    format_name, values = _checked_metadata(metadata, data)
+    format_name, values = _checked_metadata(header.get(METADATA), data)
     try:
         tensors = parsed_tensors(content)
     except Exception as error:
@@ -84,17 +71,12 @@ def load_tensors_file(content: bytes) -> tuple[str, object, dict[str, torch.Tens
 
 def _parts(content: bytes) -> tuple[bytes, memoryview]:
     """Header and data."""
-    if not content:
-        raise RefusedArchive("the file is empty")
-    if content.startswith(b"PK\x03\x04"):
-        raise RefusedArchive("a zip archive that is named .safetensors")
     length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or (length > LARGEST_HEADER and content[8:9] != b"{"):
-        raise RefusedArchive("not a .safetensors file (no header)")
-    if length > LARGEST_HEADER:
-        raise RefusedArchive(f"its header is larger than {LARGEST_HEADER >> 20} MiB")
-    if length > len(content) - 8:
-        raise RefusedArchive("truncated, or not a .safetensors file: its header is cut off")
+    if len(content) < 8 or length > min(LARGEST_HEADER, len(content) - 8):
+        raise RefusedArchive(
+            "not a .safetensors file: its header is missing, cut off or larger than"
+            f" {LARGEST_HEADER >> 20} MiB"
+        )
     return content[8 : 8 + length], memoryview(content)[8 + length :]
 
 
@@ -112,33 +94,6 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _tuples(item) for key, item in value.items()}
     return value
-
-
-def _check_table(table: dict[str, Any], length: int) -> None:
-    """Every tensor is of an allowed dtype, and together they fill the data without hole or overlap."""
-    places = []
-    for name, entry in table.items():
-        if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-            raise RefusedArchive(f"tensor {shown(name)} has no dtype, shape and place")
-        dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-        if not isinstance(dtype, str) or dtype not in _BITS:
-            raise RefusedArchive(f"tensor {shown(name)} has dtype {shown(dtype)}, which no checkpoint needs")
-        if not _naturals(shape) or not _naturals(offsets) or len(offsets) != 2 or len(shape) > 8:
-            raise RefusedArchive(f"tensor {shown(name)} has no shape or place")
-        if math.prod(shape) * _BITS[dtype] != (offsets[1] - offsets[0]) * 8:
-            raise RefusedArchive(f"tensor {shown(name)} has another size than its shape {shown(shape)}")
-        places.append(offsets)
-    end = 0
-    for start, stop in sorted(places):
-        if start != end:
-            raise RefusedArchive("its tensors overlap or leave holes")
-        end = stop
-    if end != length:
-        raise RefusedArchive(f"truncated or too long: its tensors need {end:,} bytes, there are {length:,}")
-
-
-def _naturals(value: object) -> bool:
-    return isinstance(value, tuple) and all(type(number) is int and number >= 0 for number in value)
 
 
 def _checked_metadata(metadata: object, data: memoryview) -> tuple[str, object]:

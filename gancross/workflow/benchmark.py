@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -173,8 +174,8 @@ def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> lis
         finally:
             free.put(device)
 
-    with stop_requests() as request:
-        ended: list[Ended] = list(Parallel(n_jobs=jobs, backend="threading")(map(delayed(trained), runs)))
+    with stop_requests() as request, ThreadPoolExecutor(jobs) as pool:
+        ended = list(pool.map(trained, runs))
     if request.signal_number is not None:
         raise Interrupted(STOPPED, signal_number=request.signal_number)
     return ended

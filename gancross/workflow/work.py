@@ -44,8 +44,8 @@ def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
     """
     architectures = models.pair(
         recipe.network,
-        models.Shape(
-            sample=shape, latent_dim=recipe.latent_dim, width=recipe.width,
+        models.PairSettings(
+            sample_shape=shape, latent_dim=recipe.latent_dim, width=recipe.width,
             normalization=recipe.normalization, activation=recipe.activation,
         ),
     )  # fmt: skip
@@ -73,9 +73,9 @@ def _update(recipe: Recipe, route: Route) -> float:
         return 2 * PLAIN + INTERPOLATES
     if recipe.regularizer not in WEIGHTINGS:
         return 2 * PLAIN
-    weights = WEIGHTINGS[recipe.regularizer].of(recipe.objective)
+    weights = WEIGHTINGS[recipe.regularizer].weights(recipe.objective)
     terms = sum(weight is not None for weight in (weights.real, weights.fake))
-    each = PIECEWISE_LINEAR if route.closed_form and not route.curved else SMOOTH
+    each = PIECEWISE_LINEAR if route.closed_form and not route.smooth else SMOOTH
     share = 1.0 if route.coupled else recipe.penalty_fraction  # coupled batches are taken whole
     if recipe.penalty_every > 1:
         alone = terms if route.closed_form and not route.coupled else 2

@@ -31,7 +31,7 @@ from gancross import pictures
 from gancross.cli.train import chosen_recipe
 from gancross.cli.train import train as train_command
 from gancross.report.paper_figures import layouts as figures
-from gancross.trainer.objective.noise import check_divisible
+from gancross.trainer.noise import check_divisible
 from gancross.trainer.recipes.paper import recipe
 from gancross.workflow.benchmark import train_one
 from gancross.workflow.execution import Execution

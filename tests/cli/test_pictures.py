@@ -96,7 +96,7 @@ BAD = [
     ("sample missing.pt", 2, "no such file"),
     ("figure fig12", 2, "unknown figure 'fig12'"),
     ("figure fig1", 2, "give the folders"),
-    ("figure fig1 missing", 2, "no such folder"),
+    ("figure fig1 missing", 2, "does not exist"),
     ("figure fig1 MODEL", 2, "is a file"),
     ("figure fig5 --out x.jpg", 2, "ends in .png, .svg, .pdf"),
     ("figure fig5 --steps 1,x", 2, "numbers with commas"),

@@ -1,19 +1,25 @@
 """Folders of images: splits, sizes, channels; and the same result on demand as in memory."""
 
-import itertools
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from data_sets import as_rows, epoch, training_batches
+from numpy.typing import NDArray
 from PIL import Image
 
 from gancross.data import catalogue, folder
+from gancross.data.sets import DataSet
 from gancross.errors import DataError, UsageError
 
 RNG = np.random.default_rng(0)
 
 
-def write(path, *, size=(6, 6), grey=False):
+def write(path: Path, *, size: tuple[int, int] = (6, 6), grey: bool = False) -> NDArray[np.uint8]:
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = size if grey else (*size, 3)
     pixels = RNG.integers(0, 256, shape, dtype=np.uint8)
@@ -21,27 +27,19 @@ def write(path, *, size=(6, 6), grey=False):
     return pixels[None] if grey else pixels.transpose(2, 0, 1)
 
 
-def as_rows(images):
-    return [np.asarray(image).tobytes() for image in images]
-
-
-def epoch(data, n):
-    return torch.cat(list(itertools.islice(data.train.batches(seed=0, batch_size=1, start=0), n)))
-
-
 @pytest.fixture(params=["in memory", "on demand"])
-def path(request, monkeypatch):
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test runs on both paths; the limit decides which."""
     if request.param == "on demand":
-        monkeypatch.setattr(folder, "MOST_IN_MEMORY", 0)
+        monkeypatch.setattr(folder, "MAX_IMAGES_IN_MEMORY", 0)
 
 
-def load(root, **arguments):
+def load(root: Path, **arguments: Any) -> DataSet:
     return catalogue.load(f"folder:{root}", workers=0, **arguments)
 
 
 @pytest.mark.usefixtures("path")
-def test_train_and_test_folders_are_the_halves_with_or_without_classes(tmp_path):
+def test_train_and_test_folders_are_the_halves_with_or_without_classes(tmp_path: Path) -> None:
     train = [write(tmp_path / "train" / "cats" / f"{i}.png") for i in range(3)]
     train.append(write(tmp_path / "train" / "flat.PNG"))
     test = [write(tmp_path / "test" / kind / "0.png") for kind in ("cats", "dogs")]
@@ -52,7 +50,7 @@ def test_train_and_test_folders_are_the_halves_with_or_without_classes(tmp_path)
 
 
 @pytest.mark.usefixtures("path")
-def test_otherwise_a_fixed_tenth_is_held_out_and_never_trained_on(tmp_path):
+def test_otherwise_a_fixed_tenth_is_held_out_and_never_trained_on(tmp_path: Path) -> None:
     images = [write(tmp_path / "ab"[i % 2] / f"{i:02d}.png") for i in range(30)]
     (tmp_path / "notes.txt").write_text("no image")
     data = load(tmp_path)
@@ -62,30 +60,33 @@ def test_otherwise_a_fixed_tenth_is_held_out_and_never_trained_on(tmp_path):
     assert as_rows(load(tmp_path).held_out(1)) == held_out
 
 
-def test_in_memory_and_on_demand_give_the_same_batches(tmp_path, monkeypatch):
+def test_in_memory_and_on_demand_give_the_same_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for i in range(20):
         write(tmp_path / f"{i}.png", size=(5 + i % 3, 7), grey=i % 2 == 0)
     memory = load(tmp_path, image_size=4)
-    monkeypatch.setattr(folder, "LARGEST_IN_MEMORY", 100)
+    monkeypatch.setattr(folder, "MAX_BYTES_IN_MEMORY", 100)
     demand = load(tmp_path, image_size=4)
     assert torch.equal(memory.held_out(1), demand.held_out(1))
     assert (memory.shape, memory.split) == (demand.shape, demand.split)
-    order = {"seed": 5, "batch_size": 4, "start": 3}
-    pairs = zip(memory.train.batches(**order), demand.train.batches(**order), strict=True)
-    assert all(torch.equal(a, b) for a, b in itertools.islice(pairs, 10))
+    first, second = (training_batches(data, 10, seed=5, batch_size=4, start=3) for data in (memory, demand))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 @pytest.mark.parametrize(
     ("n", "image_size", "fits"), [(3, None, True), (4, None, False), (3, 8, False), (1, 6, True)]
 )
-def test_size_decides_what_stays_in_memory(tmp_path, monkeypatch, n, image_size, fits):
+def test_size_decides_what_stays_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int, image_size: int | None, fits: bool
+) -> None:
     write(tmp_path / "a.png")
-    monkeypatch.setattr(folder, "LARGEST_IN_MEMORY", 3 * 3 * 6 * 6)
+    monkeypatch.setattr(folder, "MAX_BYTES_IN_MEMORY", 3 * 3 * 6 * 6)
     assert folder.fits_in_memory([tmp_path / "a.png"] * n, image_size=image_size) == fits
 
 
 @pytest.mark.usefixtures("path")
-def test_several_sizes_need_image_size(tmp_path):
+def test_several_sizes_need_image_size(tmp_path: Path) -> None:
     write(tmp_path / "train" / "a.png", size=(6, 6))
     write(tmp_path / "train" / "b.png", size=(6, 8))
     write(tmp_path / "test" / "a.png", size=(9, 6))
@@ -97,7 +98,7 @@ def test_several_sizes_need_image_size(tmp_path):
 
 
 @pytest.mark.usefixtures("path")
-def test_grey_folders_have_one_channel_and_mixed_ones_three(tmp_path):
+def test_grey_folders_have_one_channel_and_mixed_ones_three(tmp_path: Path) -> None:
     grey = [write(tmp_path / half / "a.png", grey=True) for half in ("train", "test")]
     assert load(tmp_path).shape == (1, 6, 6)
     assert as_rows(load(tmp_path).held_out(1)) == as_rows(grey[1:])
@@ -108,7 +109,7 @@ def test_grey_folders_have_one_channel_and_mixed_ones_three(tmp_path):
 
 
 @pytest.mark.usefixtures("path")
-def test_a_file_that_is_no_image_is_named(tmp_path):
+def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
     write(tmp_path / "train" / "a.png")
     write(tmp_path / "test" / "a.png")
     (tmp_path / "test" / "b.jpg").write_bytes(b"no image")
@@ -116,18 +117,20 @@ def test_a_file_that_is_no_image_is_named(tmp_path):
         load(tmp_path)
 
 
-def test_a_file_that_changes_after_the_folder_was_opened_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "MOST_IN_MEMORY", 0)
+def test_a_file_that_changes_after_the_folder_was_opened_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "MAX_IMAGES_IN_MEMORY", 0)
     write(tmp_path / "train" / "a.png")
     write(tmp_path / "test" / "a.png")
     data = load(tmp_path)
     write(tmp_path / "test" / "a.png", size=(6, 7))
-    with pytest.raises(DataError, match=r"test/a\.png: shape \(3, 6, 7\), but the set has \(3, 6, 6\)"):
+    with pytest.raises(DataError, match=r"test/a\.png: shape \(3, 6, 7\), expected \(3, 6, 6\)"):
         data.held_out(1)
 
 
-def test_names_that_are_no_unicode_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "MOST_IN_MEMORY", 0)
+def test_names_that_are_no_unicode_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "MAX_IMAGES_IN_MEMORY", 0)
     try:
         for half in ("train", "test"):
             write(tmp_path / half / "a.png").copy()
@@ -138,22 +141,22 @@ def test_names_that_are_no_unicode_are_read(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
-        (["a.txt"], "no images"),
+        (["a.txt"], "the folder has no images"),
         (["a.png"], "one image cannot be split"),
-        (["train/a.png", "test/a.txt"], "test: no images"),
+        (["train/a.png", "test/a.txt"], "test: the folder has no images"),
     ],
 )
-def test_folders_that_cannot_be_used(tmp_path, names, said):
+def test_folders_that_cannot_be_used(tmp_path: Path, names: list[str], message: str) -> None:
     for name in names:
         write(tmp_path / "image.png")
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / "image.png").rename(tmp_path / name)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         load(tmp_path)
 
 
-def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(UsageError, match="no such folder"):
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the folder does not exist"):
         load(tmp_path / "nowhere")

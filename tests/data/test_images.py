@@ -1,5 +1,7 @@
 """One decoder for all images: what it takes, what it refuses, and that bytes and files agree."""
 
+from __future__ import annotations
+
 import contextlib
 import io
 import os
@@ -7,9 +9,11 @@ import struct
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from gancross.data.images import channels_first, decode_image, image_header, read_image
@@ -20,10 +24,10 @@ COLOUR = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
 GREY = RNG.integers(0, 256, (6, 8), dtype=np.uint8)
 
 
-def png_header(width, height, *, bits=8, kind=2):
+def png_header(width: int, height: int, *, bits: int = 8, kind: int = 2) -> bytes:
     """A PNG that claims a size and holds next to nothing."""
 
-    def chunk(name, content):
+    def chunk(name: bytes, content: bytes) -> bytes:
         body = name + content
         return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
 
@@ -33,12 +37,12 @@ def png_header(width, height, *, bits=8, kind=2):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.ppm", "a.tif"])
-def test_lossless_colour_comes_back_unchanged(tmp_path, name):
+def test_lossless_colour_comes_back_unchanged(tmp_path: Path, name: str) -> None:
     Image.fromarray(COLOUR).save(tmp_path / name)
     np.testing.assert_array_equal(read_image(tmp_path / name, image_size=None), COLOUR)
 
 
-def test_grey_stays_two_dimensional_and_is_repeated_on_demand(tmp_path):
+def test_grey_stays_two_dimensional_and_is_repeated_on_demand(tmp_path: Path) -> None:
     Image.fromarray(GREY).save(tmp_path / "a.png")
     grey = read_image(tmp_path / "a.png", image_size=None)
     np.testing.assert_array_equal(grey, GREY)
@@ -46,7 +50,7 @@ def test_grey_stays_two_dimensional_and_is_repeated_on_demand(tmp_path):
     np.testing.assert_array_equal(channels_first(grey, 3), [GREY] * 3)
 
 
-def test_palette_is_looked_up(tmp_path):
+def test_palette_is_looked_up(tmp_path: Path) -> None:
     palette = Image.fromarray(GREY % 4).convert("P")
     palette.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120])
     palette.save(tmp_path / "a.png")
@@ -54,7 +58,7 @@ def test_palette_is_looked_up(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.png", image_size=None), table[GREY % 4])
 
 
-def test_palette_whose_transparency_table_is_opaque(tmp_path):
+def test_palette_whose_transparency_table_is_opaque(tmp_path: Path) -> None:
     palette = Image.fromarray(GREY % 4).convert("P")
     palette.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120])
     palette.save(tmp_path / "a.png", transparency=b"\xff\xff\xff\xff")
@@ -62,7 +66,7 @@ def test_palette_whose_transparency_table_is_opaque(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.png", image_size=None), table[GREY % 4])
 
 
-def test_cmyk_becomes_rgb(tmp_path):
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
     ink = np.zeros((4, 4, 4), np.uint8)
     ink[..., 0] = 255  # cyan: no red, all green and blue
     Image.fromarray(ink, mode="CMYK").save(tmp_path / "a.tif")
@@ -70,25 +74,29 @@ def test_cmyk_becomes_rgb(tmp_path):
 
 
 @pytest.mark.parametrize(("mode", "plain"), [("RGBA", COLOUR), ("LA", GREY)])
-def test_opaque_alpha_is_dropped_and_transparent_alpha_refused(tmp_path, mode, plain):
+def test_opaque_alpha_is_dropped_and_transparent_alpha_refused(
+    tmp_path: Path, mode: str, plain: NDArray[np.uint8]
+) -> None:
     image = Image.fromarray(plain).convert(mode)
     image.save(tmp_path / "opaque.png")
     np.testing.assert_array_equal(read_image(tmp_path / "opaque.png", image_size=None), plain)
-    image.putpixel((3, 2), (*image.getpixel((3, 2))[:-1], 254))
+    alpha = image.getchannel("A")
+    alpha.putpixel((3, 2), 254)
+    image.putalpha(alpha)
     image.save(tmp_path / "clear.png")
     with pytest.raises(DataError, match=r"clear\.png: has transparent pixels"):
         read_image(tmp_path / "clear.png", image_size=None)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG"])
-def test_animations_are_refused(tmp_path, kind):
+def test_animations_are_refused(tmp_path: Path, kind: str) -> None:
     frames = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
     frames[0].save(tmp_path / "a.png", format=kind, save_all=True, append_images=frames[1:])
     with pytest.raises(DataError, match="an animation of 2 frames"):
         read_image(tmp_path / "a.png", image_size=None)
 
 
-def test_the_photograph_of_a_jpeg_with_a_preview_is_read(tmp_path):
+def test_the_photograph_of_a_jpeg_with_a_preview_is_read(tmp_path: Path) -> None:
     photo, preview = Image.fromarray(COLOUR), Image.fromarray(255 - COLOUR)
     photo.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[preview])
     photo.save(tmp_path / "b.jpg")
@@ -97,47 +105,47 @@ def test_the_photograph_of_a_jpeg_with_a_preview_is_read(tmp_path):
     )
 
 
-def test_16_bit_grey_is_refused(tmp_path):
+def test_16_bit_grey_is_refused(tmp_path: Path) -> None:
     Image.fromarray(GREY.astype(np.uint16) * 256).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match=r"a\.png: mode I;16.* is not 8-bit"):
+    with pytest.raises(DataError, match=r"a\.png: expected 8-bit grey or RGB, got mode I;16"):
         read_image(tmp_path / "a.png", image_size=None)
 
 
 @pytest.mark.parametrize(
     "content", [png_header(4, 4, bits=16), b"P6 2 1 65535\n" + bytes(12)], ids=["png", "ppm"]
 )
-def test_16_bit_colour_is_refused_though_pillow_would_take_it(content):
+def test_16_bit_colour_is_refused_though_pillow_would_take_it(content: bytes) -> None:
     assert Image.open(io.BytesIO(content)).mode == "RGB"
-    with pytest.raises(DataError, match="16 bits per channel"):
+    with pytest.raises(DataError, match="expected 8 bits per channel, got 16"):
         decode_image(content, "here", image_size=None)
 
 
 @pytest.mark.parametrize("side", [8_200, 10_000, 60_000])
-def test_decompression_bombs_are_refused_before_decoding(side):
-    with pytest.raises(DataError, match=r"^here: .*(too many|exceeds limit)"):
+def test_decompression_bombs_are_refused_before_decoding(side: int) -> None:
+    with pytest.raises(DataError, match=r"^here: .*(expected at most|exceeds limit)"):
         decode_image(png_header(side, side), "here", image_size=8)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif"])
-def test_truncated_files_are_refused(tmp_path, name):
+def test_truncated_files_are_refused(tmp_path: Path, name: str) -> None:
     Image.fromarray(np.tile(COLOUR, (20, 20, 1))).save(tmp_path / name)
     content = (tmp_path / name).read_bytes()
-    for share in (0.01, 0.3, 0.9):
-        (tmp_path / name).write_bytes(content[: int(len(content) * share)])
+    for fraction in (0.01, 0.3, 0.9):
+        (tmp_path / name).write_bytes(content[: int(len(content) * fraction)])
         with pytest.raises(DataError, match=rf"{name}: (not an image|cannot be read)"):
             read_image(tmp_path / name, image_size=4)
 
 
-def test_any_damaged_byte_gives_an_image_or_a_data_error(tmp_path):
+def test_any_damaged_byte_gives_an_image_or_a_data_error(tmp_path: Path) -> None:
     Image.fromarray(COLOUR).save(tmp_path / "a.png")
     content = (tmp_path / "a.png").read_bytes()
-    for place in range(len(content)):
-        damaged = content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
+    for index in range(len(content)):
+        damaged = content[:index] + bytes([content[index] ^ 0xFF]) + content[index + 1 :]
         with contextlib.suppress(DataError):
             assert decode_image(damaged, "here", image_size=None).dtype == np.uint8
 
 
-def test_text_missing_files_and_other_formats_are_refused(tmp_path):
+def test_text_missing_files_and_other_formats_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no image")
     with pytest.raises(DataError, match=r"a\.png: not an image"):
         read_image(tmp_path / "a.png", image_size=None)
@@ -149,7 +157,7 @@ def test_text_missing_files_and_other_formats_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("crop", "box"), [(None, (20, 0, 198, 178)), (108, (55, 35, 163, 143))])
-def test_the_square_is_cut_from_the_centre(crop, box):
+def test_the_square_is_cut_from_the_centre(crop: int | None, box: tuple[int, int, int, int]) -> None:
     """178×218 faces: the windows of the authors' and of the DCGAN program, (top, left, bottom, right)."""
     face = RNG.integers(0, 256, (218, 178, 3), dtype=np.uint8)
     content = io.BytesIO()
@@ -159,7 +167,7 @@ def test_the_square_is_cut_from_the_centre(crop, box):
     np.testing.assert_array_equal(got, face[box[0] : box[2], box[1] : box[3]])
 
 
-def test_resizing_averages_rather_than_skips():
+def test_resizing_averages_rather_than_skips() -> None:
     board = (np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)
     content = io.BytesIO()
     Image.fromarray(board).save(content, format="png")
@@ -167,13 +175,13 @@ def test_resizing_averages_rather_than_skips():
     assert np.abs(small.astype(int) - 127).max() <= 2
 
 
-def test_an_image_smaller_than_the_crop_is_refused(tmp_path):
+def test_an_image_smaller_than_the_crop_is_refused(tmp_path: Path) -> None:
     Image.fromarray(COLOUR).save(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"a\.png: 8×6 is smaller than the crop of 108×108"):
         read_image(tmp_path / "a.png", image_size=8, crop=108)
 
 
-def test_headers_and_bytes_agree_with_files(tmp_path):
+def test_headers_and_bytes_agree_with_files(tmp_path: Path) -> None:
     Image.fromarray(COLOUR).save(tmp_path / "colour.jpg")
     Image.fromarray(GREY).save(tmp_path / "grey.png")
     header = image_header(tmp_path / "grey.png")
@@ -185,7 +193,7 @@ def test_headers_and_bytes_agree_with_files(tmp_path):
     )
 
 
-def test_workers_need_no_torch():
+def test_workers_need_no_torch() -> None:
     code = (
         "import sys, gancross.data.workers, gancross.data.environments, gancross.data.catalogue;"
         "sys.exit('torch' in sys.modules)"

@@ -1,9 +1,10 @@
 """The submanifold mixture against the authors' numbers and its own definition."""
 
-import itertools
+from __future__ import annotations
 
 import numpy as np
 import torch
+from data_sets import training_batches
 
 from gancross.data import catalogue, mixture
 from gancross.random_streams import Stream
@@ -20,11 +21,11 @@ AUTHORS_MEANS = [
 ]
 
 
-def test_the_seven_means_are_the_authors():
+def test_the_seven_means_are_the_authors() -> None:
     np.testing.assert_allclose(mixture.means(), AUTHORS_MEANS, atol=1e-6, rtol=0)
 
 
-def test_samples_lie_around_the_means_in_equal_shares_and_in_the_plane():
+def test_samples_lie_around_the_means_in_equal_shares_and_in_the_plane() -> None:
     n = 70_000
     samples = mixture.samples(Stream(0, "test"), 0, n).double().numpy()
     distances = np.linalg.norm(samples[:, None] - mixture.means(), axis=2)
@@ -37,23 +38,23 @@ def test_samples_lie_around_the_means_in_equal_shares_and_in_the_plane():
     assert np.abs(off_plane).max() < 1e-6
 
 
-def test_sample_i_is_a_function_of_i():
+def test_sample_i_is_a_function_of_i() -> None:
     stream = Stream(4, "test")
     whole = mixture.samples(stream, 0, 100)
     assert torch.equal(mixture.samples(stream, 37, 20), whole[37:57])
 
 
-def test_held_out_samples_are_not_the_training_ones():
+def test_held_out_samples_are_not_the_training_ones() -> None:
     data = catalogue.load("mixture", test_seed=0)
-    train = torch.cat(list(itertools.islice(data.train.batches(seed=0, batch_size=512, start=0), 4)))
+    train = torch.cat(training_batches(data, 4, batch_size=512))
     held_out = data.held_out(2048)
     assert held_out.shape == train.shape == (2048, 3)
     assert not set(map(tuple, train.tolist())) & set(map(tuple, held_out.tolist()))
     assert not torch.equal(held_out, catalogue.load("mixture", test_seed=1).held_out(2048))
 
 
-def test_training_resumes_at_any_batch_and_never_repeats():
-    reals = catalogue.load("mixture").train
-    whole = list(itertools.islice(reals.batches(seed=3, batch_size=32, start=0), 6))
-    assert torch.equal(next(reals.batches(seed=3, batch_size=32, start=5)), whole[5])
-    assert len(torch.cat(whole).unique(dim=0)) == 6 * 32
+def test_training_resumes_at_any_batch_and_never_repeats() -> None:
+    data = catalogue.load("mixture")
+    whole = training_batches(data, 6, seed=3, batch_size=32)
+    assert torch.equal(training_batches(data, 1, seed=3, batch_size=32, start=5)[0], whole[5])
+    assert len(set(map(tuple, torch.cat(whole).tolist()))) == 6 * 32

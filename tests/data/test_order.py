@@ -1,6 +1,10 @@
 """The order of training: every image once an epoch, and a batch is a function of its number."""
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -12,48 +16,52 @@ from gancross.data.order import index_batches
 from gancross.data.sets import FiniteReals, finite
 from gancross.errors import UsageError
 
+T = TypeVar("T")
 
-def first(n, batches):
+
+def first(n: int, batches: Iterator[T]) -> list[T]:
     return list(itertools.islice(batches, n))
 
 
 @given(n=st.integers(1, 60), batch_size=st.integers(1, 60), seed=st.integers(0, 99), epoch=st.integers(0, 3))
-def test_an_epoch_shows_no_image_twice_and_drops_less_than_a_batch(n, batch_size, seed, epoch):
+def test_an_epoch_shows_no_image_twice_and_drops_less_than_a_batch(
+    n: int, batch_size: int, seed: int, epoch: int
+) -> None:
     if batch_size > n:
         with pytest.raises(UsageError, match=f"batch_size={n} or less"):
             next(index_batches(n, seed=seed, batch_size=batch_size, start=0))
         return
     per_epoch = n // batch_size
     batches = first(per_epoch, index_batches(n, seed=seed, batch_size=batch_size, start=epoch * per_epoch))
-    shown = np.concatenate(batches)
-    assert len(set(shown.tolist())) == per_epoch * batch_size > n - batch_size
-    assert set(shown.tolist()) <= set(range(n))
+    indices = np.concatenate(batches).tolist()
+    assert len(set(indices)) == per_epoch * batch_size > n - batch_size
+    assert set(indices) <= set(range(n))
 
 
 @given(start=st.integers(0, 40), batch_size=st.integers(1, 7))
-def test_starting_later_is_dropping_the_first(start, batch_size):
+def test_starting_later_is_dropping_the_first(start: int, batch_size: int) -> None:
     whole = first(start + 5, index_batches(20, seed=3, batch_size=batch_size, start=0))
     later = first(5, index_batches(20, seed=3, batch_size=batch_size, start=start))
     np.testing.assert_array_equal(np.array(whole[start:]), np.array(later))
 
 
-def test_epochs_and_seeds_have_orders_of_their_own():
-    def order(seed, start):
-        return next(index_batches(50, seed=seed, batch_size=50, start=start)).tolist()
+def test_epochs_and_seeds_have_orders_of_their_own() -> None:
+    def order(seed: int, start: int) -> tuple[int, ...]:
+        return tuple(next(index_batches(50, seed=seed, batch_size=50, start=start)).tolist())
 
-    assert len({tuple(order(seed, epoch)) for seed in range(3) for epoch in range(3)}) == 9
+    assert len({order(seed, epoch) for seed in range(3) for epoch in range(3)}) == 9
 
 
-def test_arrays_in_memory_follow_that_order():
+def test_arrays_in_memory_follow_that_order() -> None:
     images = torch.randint(0, 256, (30, 3, 4, 4), dtype=torch.uint8)
     got = first(9, FiniteReals(array=images).batches(seed=1, batch_size=7, start=2))
-    wanted = first(9, index_batches(30, seed=1, batch_size=7, start=2))
-    assert all(torch.equal(batch, images[index]) for batch, index in zip(got, wanted, strict=True))
+    expected = first(9, index_batches(30, seed=1, batch_size=7, start=2))
+    assert all(torch.equal(batch, images[index]) for batch, index in zip(got, expected, strict=True))
 
 
 @pytest.mark.parametrize(
     "array", [torch.zeros(0, 3, 4, 4, dtype=torch.uint8), torch.zeros(5, 3, 4, 4), torch.zeros(5, 3).double()]
 )
-def test_arrays_that_are_not_canonical_are_refused(array):
+def test_arrays_that_are_not_canonical_are_refused(array: torch.Tensor) -> None:
     with pytest.raises(UsageError, match="expected uint8 images"):
         finite("x", train=None, test=array, split="given")

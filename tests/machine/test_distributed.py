@@ -15,6 +15,7 @@ from failing import FATAL
 from gradients import CASES, every_case
 from paths import SUPPORT
 from processes import LIMIT, environment, launched, side_by_side, torchrun
+from run_folders import status
 from small_recipes import small
 
 from gancross.checkpoint import file as checkpoint
@@ -22,7 +23,7 @@ from gancross.data.sets import EndlessReals, FiniteReals
 from gancross.errors import UsageError
 from gancross.machine.distributed import ALONE, Processes, joined, process_count
 from gancross.trainer.loop import train
-from gancross.trainer.objective.noise import check_divisible
+from gancross.trainer.noise import check_divisible
 
 DEAD = "another process of this run died or hangs"
 
@@ -39,8 +40,9 @@ def test_one_process_needs_no_group() -> None:
     tensor = torch.ones(2)
     with joined():
         ALONE.average([tensor])
-    assert process_count() == 1 and ALONE.highest(3) == (3,) and ALONE.from_first(b"x") == b"x"
-    assert ALONE.gathered(tensor) is tensor and list(ALONE.from_others(tensor)) == []
+    assert process_count() == 1 and ALONE.all_reduce_max(3) == (3,)
+    assert ALONE.broadcast_from_rank0(b"x") == b"x"
+    assert ALONE.all_gather(tensor) is tensor and list(ALONE.rows_of_other_ranks(tensor)) == []
     program = (
         "import gancross.machine.distributed as d, sys\nwith d.joined(): assert 'torch' not in sys.modules"
     )
@@ -51,9 +53,10 @@ def test_processes_talk_and_fail_together() -> None:
     ended = side_by_side(3, [str(SUPPORT / "joining.py")])
     assert [one.code for one in ended] == [0, 0, 0], ended
     said = [one.out.splitlines() for one in ended]
-    for number in (0, 1):  # the error of one is everybody's, and is told there
+    for number in (0, 1):  # the process that failed prints its error, the others leave with it
         assert [lines[number] for lines in said] == [
-            f"{number} only here {rank != number}" for rank in range(3)
+            f"{number} only here False" if rank == number else f"{number} process {number}: only here True"
+            for rank in range(3)
         ]
     assert sorted(lines[2] for lines in said) == ["all False", "all True", "all True"]
 
@@ -157,7 +160,7 @@ def test_divergence_is_found_together(tmp_path: Path) -> None:
     )
     assert [one.code for one in ended] == [4, 4], ended
     (line,) = ended[0].errors + ended[1].errors
-    assert "diverged" in line
+    assert "diverged" in line and status(tmp_path) == "diverged"
 
 
 def crosstest(checkpoints: dict[str, Path], out: Path, n: int = 3000) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from torch import nn
 
@@ -10,26 +13,37 @@ from gancross.checkpoint.file import load_contestant
 from gancross.errors import UsageError
 from gancross.models.architectures import LARGEST_ARGUMENT
 from gancross.trainer.loop import train
+from gancross.trainer.recipes.fields import Plain
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
 
-IMAGES = {"image_size": 64, "channels": 3, "width": 4}
-BOTH = {"channels": 3, "width": 4}
-FITTING = {"sample": (3, 64, 64), "latent_dim": 4, "width": 4, "normalization": "batch", "activation": "relu"}
+IMAGES: dict[str, Any] = {"image_size": 64, "channels": 3, "width": 4}
+BOTH: dict[str, Any] = {"channels": 3, "width": 4}
+FITTING: dict[str, Any] = {
+    "sample_shape": (3, 64, 64), "latent_dim": 4, "width": 4, "normalization": "batch", "activation": "relu",
+}  # fmt: skip
 
 
-def test_checkpoints_from_before_these_networks_still_fit():
+def test_checkpoints_from_before_these_networks_still_fit() -> None:
     sizes = {"image_size": 32, "channels": 3, "width": 16, "normalization": "batch", "bottom": 2}
-    pair = models.pair("dcgan32", models.Shape(**FITTING | {"sample": (3, 32, 32), "width": 16}))
+    pair = models.pair("dcgan32", models.PairSettings(**FITTING | {"sample_shape": (3, 32, 32), "width": 16}))
     assert [architecture.arguments for architecture in pair] == [sizes | {"latent_dim": 4}, sizes]
     written = {key: value for key, value in recipe("cifar10-dcgan").to_dict().items() if key != "activation"}
     assert Recipe.from_dict(written) == recipe("cifar10-dcgan")
 
 
-def test_a_recipe_reaches_its_networks(tmp_path):
-    changes = {"width": 4, "steps": 2, "batch_size": 8, "normalization": "layer", "activation": "tanh"}
+def test_a_recipe_reaches_its_networks(tmp_path: Path) -> None:
+    changes: dict[str, Plain] = {
+        "width": 4,
+        "steps": 2,
+        "batch_size": 8,
+        "normalization": "layer",
+        "activation": "tanh",
+    }
     contestant = load_contestant(train(recipe("digits").with_changes(changes), tmp_path, device="cpu"))
-    kinds = [{type(m) for m in n.modules()} for n in (contestant.generator, contestant.discriminator)]
+    generator, discriminator = contestant.generator, contestant.discriminator
+    assert generator is not None and discriminator is not None
+    kinds = [{type(module) for module in network.modules()} for network in (generator, discriminator)]
     assert [nn.GroupNorm in kind for kind in kinds] == [False, True]
     assert not (kinds[0] | kinds[1]) & {nn.ReLU, nn.LeakyReLU}
 
@@ -62,7 +76,7 @@ def test_a_recipe_reaches_its_networks(tmp_path):
     ("resnet101-generator", BOTH | {"latent_dim": 4, "width": 6}, "width"),
     ("resnet101-discriminator", BOTH | {"normalization": "instance"}, "normalization"),
 ])  # fmt: skip
-def test_wrong_arguments_are_named(name, arguments, named):
+def test_wrong_arguments_are_named(name: str, arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         models.skeleton(models.Architecture(name=name, arguments=arguments))
 
@@ -72,9 +86,9 @@ BEYOND_64_BITS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [name for name in models.BUILDERS if name != "mlp"])
-def test_the_largest_arguments_cost_no_memory(name):
-    arguments = {"channels": LARGEST_ARGUMENT, "width": LARGEST_ARGUMENT}
+@pytest.mark.parametrize("name", [name for name in models.ARCHITECTURES if name != "mlp"])
+def test_the_largest_arguments_cost_no_memory(name: str) -> None:
+    arguments: dict[str, models.Argument] = {"channels": LARGEST_ARGUMENT, "width": LARGEST_ARGUMENT}
     if name.endswith("generator"):
         arguments |= {"latent_dim": LARGEST_ARGUMENT}
     if not name.startswith("resnet"):
@@ -89,12 +103,12 @@ def test_the_largest_arguments_cost_no_memory(name):
 
 @pytest.mark.parametrize(("network", "changes", "named"), [
     ("dcgan128", {}, "dcgan128"),
-    ("mlp", {}, "images"),
-    ("mlp", {"sample": (3,), "normalization": "batch"}, "normalization=none"),
-    ("dcgan64", {"sample": (3, 32, 32)}, "image_size=64"),
-    ("resnet64", {"sample": (3,)}, "image_size=64"),
-    ("mlp64", {"sample": (3, 64, 32)}, "image_size=64"),
-    ("constant-filters64", {"sample": (3, 32, 32)}, "image_size=64"),
+    ("mlp", {}, "choose another network"),
+    ("mlp", {"sample_shape": (3,), "normalization": "batch"}, "normalization=none"),
+    ("dcgan64", {"sample_shape": (3, 32, 32)}, "image_size=64"),
+    ("resnet64", {"sample_shape": (3,)}, "choose another network"),
+    ("mlp64", {"sample_shape": (3, 64, 32)}, "image_size=64"),
+    ("constant-filters64", {"sample_shape": (3, 32, 32)}, "image_size=64"),
     ("dcgan64", {"normalization": "instance"}, "normalization"),
     ("dcgan64", {"activation": "leaky-relu"}, "activation"),
     ("gated64", {"activation": "tanh"}, "activation=relu"),
@@ -102,6 +116,6 @@ def test_the_largest_arguments_cost_no_memory(name):
     ("resnet101-64", {"activation": "tanh"}, "activation=relu"),
     ("resnet101-64", {"width": 6}, "multiple of 4"),
 ])  # fmt: skip
-def test_shapes_that_do_not_fit_are_usage_errors(network, changes, named):
+def test_shapes_that_do_not_fit_are_usage_errors(network: str, changes: dict[str, Any], named: str) -> None:
     with pytest.raises(UsageError, match=named):
-        models.pair(network, models.Shape(**FITTING | changes))
+        models.pair(network, models.PairSettings(**FITTING | changes))

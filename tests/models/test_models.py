@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -12,25 +13,27 @@ from scipy import stats
 from torch import nn
 
 from gancross import models
-from gancross.models import layers
+from gancross.models import Architecture, Argument, Network, layers
 from gancross.models.layers import Gate, normalize
+
+Form = tuple[str, str, str]  # family, normalization, activation
 
 # Trainable parameters (generator, discriminator) of the authors' networks: width 64, 3 channels, counted
 # from the graph of their 64×64 program (128-d latent) and the layer sizes of their 32×32 one (100-d).
-AUTHORS_COUNTS = {
-    "resnet64": (8_540_483, 7_491_841),
-    "dcgan64": (5_364_739, 4_316_545),
-    "dcgan64 normalization=none": (5_362_819, 4_314_753),
-    "dcgan64 activation=tanh": (5_364_739, 4_316_545),
-    "dcgan32": (4_514_819, 4_310_401),
-    "constant-filters64": (444_291, 4_316_545),
-    "mlp64": (7_157_760, 4_316_545),
-    "gated64": (10_724_675, 8_624_897),
-    "resnet101-64": (9_189_587, 7_618_801),
+AUTHORS_COUNTS: dict[Form, tuple[int, int]] = {
+    ("resnet64", "batch", "relu"): (8_540_483, 7_491_841),
+    ("dcgan64", "batch", "relu"): (5_364_739, 4_316_545),
+    ("dcgan64", "none", "relu"): (5_362_819, 4_314_753),
+    ("dcgan64", "batch", "tanh"): (5_364_739, 4_316_545),
+    ("dcgan32", "batch", "relu"): (4_514_819, 4_310_401),
+    ("constant-filters64", "batch", "relu"): (444_291, 4_316_545),
+    ("mlp64", "batch", "relu"): (7_157_760, 4_316_545),
+    ("gated64", "batch", "relu"): (10_724_675, 8_624_897),
+    ("resnet101-64", "batch", "relu"): (9_189_587, 7_618_801),
 }
 
-# Every pair in every form it can take.
-FORMS = [
+# Every family in every form it can take.
+FORMS: list[Form] = [
     ("mlp", "none", "tanh"), ("mlp", "none", "relu"),
     *((network, normalization, activation)
       for network in ("dcgan8", "dcgan32", "dcgan64", "constant-filters64", "mlp64")
@@ -39,7 +42,7 @@ FORMS = [
       for network in ("gated64", "resnet64", "resnet101-64") for normalization in ("batch", "layer", "none")),
 ]  # fmt: skip
 # One form of every kind of network, for the slower tests.
-DERIVED = [
+DERIVED: list[Form] = [
     ("mlp", "none", "tanh"), ("dcgan32", "none", "tanh"), ("dcgan32", "batch", "relu"),
     ("dcgan64", "layer", "relu"), ("constant-filters64", "batch", "relu"), ("mlp64", "none", "relu"),
     ("gated64", "batch", "relu"), ("resnet64", "batch", "relu"), ("resnet64", "layer", "relu"),
@@ -51,74 +54,75 @@ WIDTH = 4
 WIDTHS = {"resnet101-64": 8}  # narrower, some of its branches are dead from the start
 
 
-def shape(
-    network, normalization="batch", activation="relu", *, width=None, channels=2, latent_dim=LATENT_DIM
-):
+def settings(
+    form: Form, *, width: int | None = None, channels: int = 2, latent_dim: int = LATENT_DIM
+) -> models.PairSettings:
+    network, normalization, activation = form
     size = SIZES.get(network, 64)
-    return models.Shape(
-        sample=(3,) if network == "mlp" else (channels, size, size), latent_dim=latent_dim,
-        width=width or WIDTHS.get(network, WIDTH),
-        normalization=normalization, activation=activation,
+    return models.PairSettings(
+        sample_shape=(3,) if network == "mlp" else (channels, size, size), latent_dim=latent_dim,
+        width=width or WIDTHS.get(network, WIDTH), normalization=normalization, activation=activation,
     )  # fmt: skip
 
 
-def seeded(seed=0):
+def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
 @functools.cache
-def architectures(form):
-    network, normalization, activation = form
-    return models.pair(network, shape(network, normalization, activation))
+def architectures(form: Form) -> tuple[Architecture, Architecture]:
+    return models.pair(form[0], settings(form))
 
 
 @functools.cache
-def skeletons(form):
+def skeletons(form: Form) -> list[Network]:
     return [models.skeleton(architecture) for architecture in architectures(form)]
 
 
-def networks(form, seed=0):
+def networks(form: Form, seed: int = 0) -> list[Network]:
     return [models.initialised(architecture, seeded(seed)) for architecture in architectures(form)]
 
 
-def test_parameter_counts_are_the_authors():
-    for name, authors in AUTHORS_COUNTS.items():
-        network, *setting = name.split()
-        chosen = dict(item.split("=") for item in setting)
-        latent_dim = 100 if network == "dcgan32" else 128
-        pair = models.pair(network, shape(network, **chosen, width=64, channels=3, latent_dim=latent_dim))
+def test_parameter_counts_are_the_authors() -> None:
+    for form, authors in AUTHORS_COUNTS.items():
+        latent_dim = 100 if form[0] == "dcgan32" else 128
+        pair = models.pair(form[0], settings(form, width=64, channels=3, latent_dim=latent_dim))
         counts = [sum(p.numel() for p in models.skeleton(a).parameters()) for a in pair]
-        assert tuple(counts) == authors, name
+        assert tuple(counts) == authors, form
 
 
-def test_every_pair_is_tested():
-    assert {network for network, _, _ in FORMS} == set(models.PAIRS)
-    assert {form[0] for form in DERIVED} >= set(models.PAIRS) - {"dcgan8"}
+def test_every_pair_is_tested() -> None:
+    assert {network for network, _, _ in FORMS} == set(models.FAMILIES)
+    assert {form[0] for form in DERIVED} >= set(models.FAMILIES) - {"dcgan8"}
 
 
 @pytest.mark.parametrize("form", FORMS, ids="-".join)
-def test_samples_fit_the_data_and_scores_are_one_column(form):
+def test_networks_take_and_make_what_they_declare(form: Form) -> None:
     generator, discriminator = networks(form)
-    samples = generator(torch.randn(3, LATENT_DIM, generator=seeded()))
-    assert samples.shape[1:] == shape(form[0]).sample
+    samples = generator(torch.randn(3, *generator.input_shape, generator=seeded()))
+    assert samples.shape[1:] == generator.output_shape == discriminator.input_shape
+    assert samples.shape[1:] == settings(form).sample_shape
     if form[0] != "mlp":
         assert samples.abs().max() < 1
-    assert discriminator(samples).shape == (3, 1)
-    assert discriminator(samples).isfinite().all()
+    scores = discriminator(samples)
+    assert scores.shape[1:] == discriminator.output_shape == (1,)
+    assert scores.isfinite().all()
 
 
-@pytest.mark.parametrize(("normalization", "of_generator", "of_discriminator"), [
+@pytest.mark.parametrize(("normalization", "in_generator", "in_discriminator"), [
     ("batch", nn.BatchNorm2d, nn.BatchNorm2d), ("layer", nn.BatchNorm2d, nn.GroupNorm), ("none", None, None),
 ])  # fmt: skip
-def test_normalization_is_where_it_was_asked_for(normalization, of_generator, of_discriminator):
+def test_normalization_follows_the_settings(
+    normalization: str, in_generator: type[nn.Module] | None, in_discriminator: type[nn.Module] | None
+) -> None:
     for form in FORMS:
         if form[1] == normalization and form[0] not in ("mlp", "constant-filters64", "mlp64"):
-            for network, expected in zip(skeletons(form), (of_generator, of_discriminator), strict=True):
+            for network, expected in zip(skeletons(form), (in_generator, in_discriminator), strict=True):
                 kinds = {type(m) for m in network.modules()} & {nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm}
                 assert kinds == ({expected} if expected else set()), form
 
 
-def test_activations_are_those_asked_for():
+def test_activations_follow_the_settings() -> None:
     kinds = {nn.ReLU, nn.LeakyReLU, nn.Tanh}
     for form in FORMS:
         generator, discriminator = (
@@ -130,7 +134,7 @@ def test_activations_are_those_asked_for():
             assert (generator - {nn.Tanh}, discriminator) == ({nn.ReLU}, {nn.LeakyReLU}), form
 
 
-def test_no_layer_hinders_a_second_derivative_or_loses_its_averages():
+def test_no_layer_hinders_a_second_derivative_or_loses_its_averages() -> None:
     for module in (m for form in FORMS for network in skeletons(form) for m in network.modules()):
         assert not getattr(module, "inplace", False)
         assert not module._forward_hooks
@@ -141,7 +145,7 @@ def test_no_layer_hinders_a_second_derivative_or_loses_its_averages():
             assert module.negative_slope == 0.2
 
 
-def uniform(variance):
+def uniform(variance: float) -> Any:
     """Uniform distribution around 0 of that variance."""
     bound = math.sqrt(3 * variance)
     return stats.uniform(-bound, 2 * bound)
@@ -174,15 +178,17 @@ def uniform(variance):
     ("resnet101-discriminator", {}, "13.shortcut.0", uniform(2 / (8 + 4))),
     ("resnet101-discriminator", {}, "20.branch.3", uniform(4 / (72 + 36))),
 ])  # fmt: skip
-def test_initial_weights_follow_the_authors_distribution(name, arguments, path, expected):
-    sizes = {} if name == "mlp" else {"channels": 3, "width": 8}
+def test_initial_weights_follow_the_authors_distribution(
+    name: str, arguments: dict[str, Argument], path: str, expected: Any
+) -> None:
+    sizes: dict[str, Argument] = {} if name == "mlp" else {"channels": 3, "width": 8}
     network = models.initialised(models.Architecture(name=name, arguments=arguments | sizes), seeded(1))
-    weights = network.get_submodule(path).weight.detach().flatten().numpy()
+    weights = network.get_parameter(f"{path}.weight").detach().flatten().numpy()
     assert stats.kstest(weights, expected.cdf).pvalue > 1e-3
     assert abs(weights).max() <= expected.ppf(1) * (1 + 1e-6)
 
 
-def test_biases_and_normalization_start_neutral():
+def test_biases_and_normalization_start_neutral() -> None:
     for network in (network for form in DERIVED for network in networks(form)):
         for path, value in network.state_dict().items():
             if path.endswith(("bias", "running_mean", "num_batches_tracked")):
@@ -191,14 +197,16 @@ def test_biases_and_normalization_start_neutral():
                 assert (value == 1).all(), path
 
 
-def test_reset_is_a_function_of_the_generators_state():
+def test_reset_is_a_function_of_the_generators_state() -> None:
     before = torch.random.get_rng_state()
     for form in DERIVED:
-        for network, again, other in zip(networks(form), networks(form), networks(form, seed=1), strict=True):
+        for network, same, different in zip(
+            networks(form), networks(form), networks(form, seed=1), strict=True
+        ):
             first = {path: value.clone() for path, value in network.state_dict().items()}
-            assert all(torch.equal(first[path], value) for path, value in again.state_dict().items())
+            assert all(torch.equal(first[path], value) for path, value in same.state_dict().items())
             for path, value in network.named_parameters():
-                assert torch.equal(value, other.get_parameter(path)) == (value.ndim == 1), path
+                assert torch.equal(value, different.get_parameter(path)) == (value.ndim == 1), path
             for value in network.state_dict().values():
                 value.fill_(7)
             network.reset(seeded())
@@ -207,7 +215,7 @@ def test_reset_is_a_function_of_the_generators_state():
 
 
 @pytest.mark.parametrize("form", DERIVED, ids="-".join)
-def test_every_parameter_gets_a_gradient(form):
+def test_every_parameter_gets_a_gradient(form: Form) -> None:
     generator, discriminator = networks(form)
     samples = generator(torch.randn(4, LATENT_DIM, generator=seeded()))
     discriminator(samples).square().sum().backward()
@@ -220,26 +228,26 @@ def test_every_parameter_gets_a_gradient(form):
 
 
 @pytest.mark.parametrize("form", DERIVED, ids="-".join)
-def test_squared_input_gradients_are_differentiable(form):
+def test_squared_input_gradients_are_differentiable(form: Form) -> None:
     """d/dθ Σ‖∇ₓ Σ network(x)²‖² along a random direction against a central difference in float64."""
     generator, discriminator = (network.double() for network in networks(form))
     latents = torch.randn(3, LATENT_DIM, generator=seeded(), dtype=torch.float64)
     for network, inputs in ((generator, latents), (discriminator, generator(latents).detach())):
         inputs.requires_grad_(True)
         parameters = list(network.parameters())
-        draw = seeded(2)
+        randoms = seeded(2)
         direction = [
-            torch.randn(p.shape, generator=draw, dtype=p.dtype) * p.detach().std(correction=0)
+            torch.randn(p.shape, generator=randoms, dtype=p.dtype) * p.detach().std(correction=0)
             for p in parameters
         ]
 
-        def penalty(network=network, inputs=inputs):
+        def penalty(network: nn.Module = network, inputs: torch.Tensor = inputs) -> torch.Tensor:
             outputs = network(inputs).square().sum()
             (gradient,) = torch.autograd.grad(outputs, inputs, create_graph=True)
             return gradient.square().sum()
 
         gradients = torch.autograd.grad(penalty(), parameters, allow_unused=True)
-        slope = sum((g * d).sum() for g, d in zip(gradients, direction, strict=True) if g is not None).item()
+        slope = sum(float((g * d).sum()) for g, d in zip(gradients, direction, strict=True) if g is not None)
         values = []
         for offset in (1e-9, -2e-9):  # so near that no ReLU changes sides
             torch._foreach_add_([p.data for p in parameters], direction, alpha=offset)
@@ -247,18 +255,19 @@ def test_squared_input_gradients_are_differentiable(form):
         assert slope == pytest.approx((values[0] - values[1]) / 2e-9, rel=1e-4)
 
 
-def test_layer_norm_is_its_formula():
+def test_layer_norm_is_its_formula() -> None:
     (layer,) = normalize(3, "layer")
-    layer = layer.double()
-    draw = seeded()
-    features = 5 * torch.randn(2, 3, 4, 2, generator=draw, dtype=torch.float64) + 1
-    nn.init.normal_(layer.weight, generator=draw)
-    nn.init.normal_(layer.bias, generator=draw)
-    slow = reference.layer_norm(features.tolist(), layer.weight.tolist(), layer.bias.tolist(), 1e-5)
-    torch.testing.assert_close(layer(features), torch.tensor(slow, dtype=torch.float64))
+    layer.double()
+    generator = seeded()
+    features = 5 * torch.randn(2, 3, 4, 2, generator=generator, dtype=torch.float64) + 1
+    weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+    for parameter in (weight, bias):
+        nn.init.normal_(parameter, generator=generator)
+    expected = reference.layer_norm(features.tolist(), weight.tolist(), bias.tolist(), 1e-5)
+    torch.testing.assert_close(layer(features), torch.tensor(expected, dtype=torch.float64))
 
 
-def test_gate_is_its_formula():
+def test_gate_is_its_formula() -> None:
     features = torch.randn(2, 6, 3, 2, generator=seeded(), dtype=torch.float64)
     torch.testing.assert_close(
         Gate()(features), torch.tensor(reference.gate(features.tolist()), dtype=torch.float64)
@@ -266,12 +275,10 @@ def test_gate_is_its_formula():
 
 
 @pytest.mark.parametrize("form", DERIVED, ids="-".join)
-def test_weights_go_through_a_skeleton_and_back(form):
+def test_weights_go_through_a_skeleton_and_back(form: Form) -> None:
     for architecture in architectures(form):
         original = models.initialised(architecture, seeded())
-        inputs = torch.randn(2, *next(original.parameters()).shape[1:2], generator=seeded())
-        if "discriminator" in architecture.name:
-            inputs = torch.randn(2, *shape(form[0]).sample, generator=seeded())
+        inputs = torch.randn(2, *original.input_shape, generator=seeded())
         original(inputs)  # moves the running averages
         copy = models.skeleton(architecture)
         assert {value.device.type for value in copy.state_dict().values()} == {"meta"}
@@ -279,7 +286,7 @@ def test_weights_go_through_a_skeleton_and_back(form):
         assert torch.equal(original.eval()(inputs), copy.eval()(inputs))
 
 
-def test_the_fast_tanh_is_tanh_and_can_be_differentiated_twice():
+def test_the_fast_tanh_is_tanh_and_can_be_differentiated_twice() -> None:
     inputs = torch.linspace(-12, 12, 97)
     assert (layers.Tanh()(inputs) - torch.tanh(inputs)).abs().max() <= 2 * torch.finfo(torch.float32).eps
     exact = torch.linspace(-4, 4, 9, dtype=torch.float64, requires_grad=True)

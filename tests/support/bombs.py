@@ -29,6 +29,20 @@ def colliding(count: int) -> bytes:
     return b"\x80\x02}(" + b"".join(b"\x8a\x10" + key + b"N" for key in keys) + b"u."
 
 
+ORDERED = b"ccollections\nOrderedDict\n"
+LARGE = b"}(" + b"".join(b"J" + struct.pack("<i", number) + b"N" for number in range(50_000)) + b"uq\x00"
+
+
+def copied_dictionary(times: int) -> bytes:
+    """A pickle that copies a dictionary of 50,000 keys."""
+    return b"\x80\x02(" + LARGE + (ORDERED + b"h\x00\x85R") * times + b"t."
+
+
+def copied_attributes(times: int) -> bytes:
+    """A pickle of objects that each get 50,000 attributes."""
+    return b"\x80\x02(" + LARGE + (ORDERED + b")Rh\x00b") * times + b"t."
+
+
 def laughing(depth: int) -> list[Any]:
     """10^depth values in a few hundred bytes."""
     laughs: list[Any] = ["ha"]

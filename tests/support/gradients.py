@@ -10,37 +10,34 @@ from torch import nn
 
 from gancross.machine.distributed import Processes, current, joined
 from gancross.trainer.gradient.route import Route, route_of
-from gancross.trainer.objective.noise import distinct_samples
+from gancross.trainer.noise import distinct_samples
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.weightings import WEIGHTINGS
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Measured, Players, discriminator_step, generator_step, optimizer
+from gancross.trainer.step import Players, StepMetrics, discriminator_step, generator_step, make_optimizer
 
 BASE = recipe("mixture").with_changes({"batch_size": 16, "gamma": 0.5})
-NOISE = {"regularizer": "none", "noise_variance": 0.25}
-CASES: dict[str, Recipe] = {
-    name: BASE.with_changes(changes)
-    for name, changes in {
-        "none": {"regularizer": "none"},
-        "saturating": {"regularizer": "none", "generator_loss": "saturating"},
-        "lazy": {"penalty_every": 3},
-        **{objective: {"objective": objective} for objective in OBJECTIVES},
-        **{
-            f"{objective}, both players": {"objective": objective, "regularize_generator": True}
-            for objective in OBJECTIVES
-            if BASE.with_changes({"objective": objective}).regularizer in WEIGHTINGS
-        },
-        **{
-            f"{noise}, nsr {nsr}, {players}": {
-                **NOISE, "noise": noise, "nsr": nsr, "noise_players": players,
-            }
-            for noise in ("gaussian", "laplacian") for nsr in (1, 4) for players in ("both", "discriminator")
-        },
-    }.items()
+NOISE: dict[str, Setting] = {"regularizer": "none", "noise_variance": 0.25}
+CHANGES: dict[str, dict[str, Setting]] = {
+    "none": {"regularizer": "none"},
+    "saturating": {"regularizer": "none", "generator_loss": "saturating"},
+    "lazy": {"penalty_every": 3},
+    **{objective: {"objective": objective} for objective in OBJECTIVES},
+    **{
+        f"{objective}, both players": {"objective": objective, "regularize_generator": True}
+        for objective in OBJECTIVES
+        if BASE.with_changes({"objective": objective}).regularizer in WEIGHTINGS
+    },
+    **{
+        f"{noise}, nsr {nsr}, {players}": {
+            **NOISE, "noise": noise, "nsr": nsr, "noise_players": players,
+        }
+        for noise in ("gaussian", "laplacian") for nsr in (1, 4) for players in ("both", "discriminator")
+    },
 }  # fmt: skip
-
-Gradients = dict[str, list[torch.Tensor]]
+CASES = {name: BASE.with_changes(changes) for name, changes in CHANGES.items()}
 
 
 def network(*sizes: int, seed: int) -> nn.Module:
@@ -48,10 +45,10 @@ def network(*sizes: int, seed: int) -> nn.Module:
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(sizes):
         layers += [nn.Linear(fan_in, fan_out), nn.Tanh()]
-    made = nn.Sequential(*layers[:-1]).double()
-    for parameter in made.parameters():
+    stack = nn.Sequential(*layers[:-1]).double()
+    for parameter in stack.parameters():
         nn.init.normal_(parameter, std=0.5, generator=generator)
-    return made
+    return stack
 
 
 def draw(*shape: int, seed: int) -> torch.Tensor:
@@ -60,35 +57,37 @@ def draw(*shape: int, seed: int) -> torch.Tensor:
 
 def gradients(
     chosen: Recipe, processes: Processes, *, closed_form: bool = False
-) -> tuple[Measured, Measured, list[torch.Tensor]]:
-    """What both steps measured, and both networks' gradients after them."""
+) -> tuple[StepMetrics, StepMetrics, list[torch.Tensor]]:
+    """The metrics of both steps, the gradients of both networks, and D's weights after its step."""
     generator, discriminator = network(2, 8, 3, seed=1), network(3, 8, 8, 1, seed=2)
     players = Players(
         generator=generator, discriminator=discriminator,
-        generator_optimizer=optimizer(generator, chosen),
-        discriminator_optimizer=optimizer(discriminator, chosen),
+        generator_optimizer=make_optimizer(generator, chosen),
+        discriminator_optimizer=make_optimizer(discriminator, chosen),
         route=route_of(discriminator) if closed_form else Route(),
     )  # fmt: skip
     share = processes.share(distinct_samples(chosen, "discriminator"))
-    said = discriminator_step(
+    metrics_d = discriminator_step(
         players, chosen, real=draw(16, 3, seed=3)[share], latents=draw(16, 2, seed=4)[share],
         gamma=chosen.gamma, update=5, measure=True, processes=processes,
     )  # fmt: skip
     share = processes.share(distinct_samples(chosen, "generator"))
-    found = [parameter.grad.clone() for parameter in discriminator.parameters() if parameter.grad is not None]
-    said_too = generator_step(
+    result = [
+        parameter.grad.clone() for parameter in discriminator.parameters() if parameter.grad is not None
+    ]
+    metrics_g = generator_step(
         players, chosen, latents=draw(16, 2, seed=6)[share], gamma=chosen.gamma, update=5, measure=True,
         processes=processes,
     )  # fmt: skip
-    found += [parameter.grad for parameter in generator.parameters() if parameter.grad is not None]
-    return said, said_too, [*found, *(weight.detach() for weight in discriminator.parameters())]
+    result += [parameter.grad for parameter in generator.parameters() if parameter.grad is not None]
+    return metrics_d, metrics_g, [*result, *(weight.detach() for weight in discriminator.parameters())]
 
 
 def every_case(processes: Processes) -> dict[str, list[torch.Tensor]]:
-    both = {False: "", True: ", closed form"}
+    suffixes = {False: "", True: ", closed form"}
     return {
-        name + words: gradients(chosen, processes, closed_form=closed_form)[2]
-        for name, chosen in CASES.items() for closed_form, words in both.items()
+        name + suffix: gradients(chosen, processes, closed_form=closed_form)[2]
+        for name, chosen in CASES.items() for closed_form, suffix in suffixes.items()
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bombs import bomb, colliding, cyclic, deep, laughing
+from bombs import bomb, colliding, copied_attributes, copied_dictionary, cyclic, deep, laughing
 
 
 class WritesAMarker:
@@ -37,19 +37,41 @@ def resaved(good: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
 
 def rezipped(
     good: bytes, *, compression: int = zipfile.ZIP_STORED, pickled: bytes | None = None,
-    extra: dict[str, bytes] | None = None,
+    extra: dict[str, bytes] | None = None, without: str | None = None,
 ) -> bytes:  # fmt: skip
-    """The same archive written again with another pickle, more members, or compressed."""
+    """The same archive written again with another pickle, more members or fewer, or compressed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(good)) as old, zipfile.ZipFile(buffer, "w", compression) as new:
         for member in old.infolist():
+            if member.filename == without:
+                continue
             content = old.read(member)
             if pickled is not None and member.filename.endswith("data.pkl"):
                 content = pickled
             new.writestr(member.filename, content, compression)
-        for name, content in (extra or {}).items():
-            new.writestr(name, content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a name that is there already
+            for name, content in (extra or {}).items():
+                new.writestr(name, content)
     return buffer.getvalue()
+
+
+def many_members(count: int) -> dict[str, bytes]:
+    return {f"archive/data/{number}": b"" for number in range(1000, 1000 + count)}
+
+
+def overlapping_members(good: bytes) -> bytes:
+    """The directory gives one storage the size of the whole file."""
+    archive = bytearray(rezipped(good))
+    entry = archive.rindex(b"archive/data/0") - 46
+    archive[entry + 20 : entry + 28] = struct.pack("<2L", len(archive), len(archive))
+    return bytes(archive)
+
+
+def distant_zip64_end(good: bytes) -> bytes:
+    """The locator before the end record names another place."""
+    place = good.rindex(b"PK\x06\x07") + 8
+    return good[:place] + bytes(8) + good[place + 8 :]
 
 
 def repickled(good: bytes, old: bytes, new: bytes, *, count: int = 1) -> bytes:
@@ -173,7 +195,7 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
         "whole module": (whole_module(), "which no checkpoint needs"),
         "TorchScript": (script(), "TorchScript"),
         "deflated": (rezipped(good, compression=zipfile.ZIP_DEFLATED), "compressed"),
-        "second pickle": (rezipped(good, extra={"archive/other.pkl": b"."}), "exactly one"),
+        "second pickle": (rezipped(good, extra={"archive/other.pkl": b"."}), "does not write"),
         "flipped byte": (flipped_byte(good), "checksum"),
         "empty zip": (b"PK\x05\x06" + bytes(18), "no zip header"),
         "not a dictionary": (resaved(good, lambda loaded: [1, 2]), "not a checkpoint of gancross"),
@@ -211,19 +233,23 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
         "shared lists of 10^12 values": (resaved(good, put("training", {"a": laughing(12)})), "unfold"),
         "list within itself": (resaved(good, put("training", {"a": cyclic()})), "deeply"),
         "three million lists": (rezipped(good, pickled=b"\x80\x02(" + b"]" * 3_000_000 + b"t."), "operations"),
-        "pickle of 9 MiB": (rezipped(good, pickled=b"\x80\x02" + b"N" * (9 << 20) + b"."), "larger than"),
+        "pickle of 9 MiB": (rezipped(good, pickled=b"\x80\x02" + b"N" * (9 << 20) + b"."), "at most 8 MiB"),
         "a thousand copies of a dictionary": (
             ahead(good, b"ccollections\nOrderedDict\n}(K\x01K\x02u\x85R"), "arguments that no checkpoint needs"),
         "storage of eight gigabytes": (
             ahead(good, b"ctorch\nFloatStorage\nJ\xff\xff\xff\x7f\x85R"), "arguments that no checkpoint needs"),
-        "keys that collide": (rezipped(good, pickled=colliding(100_000)), "too large a one"),
+        "a large dictionary copied ten thousand times": (rezipped(good, pickled=copied_dictionary(10_000)),
+            "arguments that no checkpoint needs"),
+        "a large dictionary of attributes ten thousand times": (
+            rezipped(good, pickled=copied_attributes(10_000)), "another kind"),
+        "keys that collide": (rezipped(good, pickled=colliding(100_000)), "an integer of up to 60 bits"),
         "tuples for keys": (resaved(good, put("training", {(1, 2): 3})), "a key of type tuple"),
         "memo at two billion": (
             rezipped(good, pickled=b"\x80\x02}r\xff\xff\xff\x7f."), "the tensors' storages"),
         "object with another state": (
             ahead(good, b"ccollections\nOrderedDict\n)R}X\x05\x00\x00\x00itemsNsb"), "another kind"),
         "storage that claims more than there is": (
-            repickled(good, b"K\x10tq", b"M\xe8\x03tq"), "not the whole of its storage"),
+            repickled(good, b"K\x10tq", b"M\xe8\x03tq"), "not those in the zip"),
         "part of a storage": (
             resaved(good, put("training", {"a": torch.zeros(3)[:2]})), "not the whole of its storage"),
         "integer of 600 digits": (resaved(good, put("step", 10**600)), "more than 60 bits"),
@@ -233,6 +259,8 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
         "text with half a surrogate": (resaved(good, put("method", "\ud800")), r"\ud800"),
         "key that clears the screen": (
             resaved(good, put("\x1b[2J", 1)), r"\x1b[2J"),
+        "class for a value": (
+            repickled(good, b"X\x04\x00\x00\x00tanh", b"ccollections\nOrderedDict\n"), "an object of type type"),
         "set": (resaved(good, put("training", {"a": {1}})), "set"),
         "bytes": (resaved(good, put("training", {"a": b"x"})), "encode"),
         "two weights in one place": (resaved(good, aliased), "share their memory"),
@@ -241,14 +269,19 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
         "bytes after the archive": (good + bytes(30), "does not end"),
         "comment": (good[:-2] + b"\x05\x00hello", "does not end"),
         "two ends": (two_ends(good), "something stands before"),
+        "zip64 end elsewhere": (distant_zip64_end(good), "two ends"),
+        "seventy thousand members more": (rezipped(good, extra=many_members(70_000)), "too many members"),
+        "member twice": (rezipped(good, extra={"archive/version": b"3\n"}), "same name"),
+        "member that overlaps the others": (overlapping_members(good), "overlap"),
+        "no pickle": (rezipped(good, without="archive/data.pkl"), "needs a data.pkl"),
         "members that differ in case": (
-            rezipped(good, extra={"archive/VERSION": b"3"}), "same name"),
+            rezipped(good, extra={"archive/VERSION": b"3"}), "does not write"),
         "member outside its folder": (rezipped(good, extra={"../../executed": b""}), "does not write"),
         "member with an absolute name": (rezipped(good, extra={"/tmp/executed": b""}), "does not write"),
         "storage that nothing needs": (rezipped(good, extra={"archive/data/999": b"x"}), "not those in the zip"),
         "member under another name in its own header": (
             good.replace(b"archive/data/0", b"archive/data/x", 1), "damaged"),
-        "exported program": (exported_program(), "exactly one"),
+        "exported program": (exported_program(), "does not write"),
         ".safetensors named .pt": ((8).to_bytes(8, "little") + b"{}      ", "no zip header"),
         "step that is text": (resaved(good, put("step", "many")), "'step' has the wrong type"),
         "true step": (resaved(good, put("step", True)), "'step' has the wrong type"),

@@ -1,36 +1,36 @@
-"""What the processes of a run tell each other; run in each of three, an AssertionError is a failure."""
+"""Communication between the processes of a run; run in each of three, an AssertionError is a failure."""
 
 from __future__ import annotations
 
 import torch
 
-from gancross.errors import UsageError
-from gancross.machine.distributed import current, joined, said_elsewhere
+from gancross.errors import GancrossError, UsageError
+from gancross.machine.distributed import current, is_reported_elsewhere, joined
 
 
 @joined()
 def talk() -> None:
-    me = current()
-    assert me.size == 3
+    processes = current()
+    assert processes.size == 3
     with joined():  # once more is the same group
-        assert current() is me
+        assert current() is processes
 
-    pair = [torch.full((2, 3), float(me.rank)), torch.tensor(10.0 * me.rank)]
-    me.average(pair)
+    pair = [torch.full((2, 3), float(processes.rank)), torch.tensor(10.0 * processes.rank)]
+    processes.average(pair)
     assert pair[0].eq(1.0).all() and float(pair[1]) == 10.0
-    assert me.highest(me.rank, -me.rank) == (2, 0)
+    assert processes.all_reduce_max(processes.rank, -processes.rank) == (2, 0)
 
-    rows = torch.arange(10.0)[me.share(10)]
-    assert torch.equal(me.gathered(rows), torch.arange(10.0))
-    nobody_but_first = torch.arange(4.0) if me.first else torch.empty(0)
-    assert torch.equal(me.gathered(nobody_but_first), torch.arange(4.0))
-    others = list(me.from_others(torch.full((me.rank, 2), float(me.rank))))
+    rows = torch.arange(10.0)[processes.share(10)]
+    assert torch.equal(processes.all_gather(rows), torch.arange(10.0))
+    only_rank_zero = torch.arange(4.0) if processes.is_rank_zero else torch.empty(0)
+    assert torch.equal(processes.all_gather(only_rank_zero), torch.arange(4.0))
+    others = list(processes.rows_of_other_ranks(torch.full((processes.rank, 2), float(processes.rank))))
     assert [part.tolist() for part in others] == [[[1.0, 1.0]], [[2.0, 2.0]] * 2]
 
-    assert me.from_first(b"word" if me.first else b"") == b"word"
-    assert me.from_first(b"") == b""
-    buffers = [torch.tensor(me.rank), torch.full((2,), float(me.rank))]
-    me.copy_from_first(buffers)
+    assert processes.broadcast_from_rank0(b"word" if processes.is_rank_zero else b"") == b"word"
+    assert processes.broadcast_from_rank0(b"") == b""
+    buffers = [torch.tensor(processes.rank), torch.full((2,), float(processes.rank))]
+    processes.copy_from_rank0(buffers)
     assert int(buffers[0]) == 0 and buffers[1].eq(0).all()
 
 
@@ -38,7 +38,7 @@ def talk() -> None:
 def fails(rank: int) -> None:
     if current().rank == rank:
         raise UsageError("only here")
-    current().highest(1)
+    current().all_reduce_max(1)
 
 
 @joined()
@@ -46,19 +46,20 @@ def fails_everywhere() -> None:
     raise UsageError("alike")
 
 
-def caught(call: object, *arguments: object) -> UsageError:
+def caught(call: object, *arguments: object) -> GancrossError:
     assert callable(call)
     try:
         call(*arguments)
-    except UsageError as error:
-        return error
-    raise AssertionError("nothing was raised")
+    except GancrossError as error:
+        raised = error
+    assert raised.exit_code == UsageError.exit_code
+    return raised
 
 
 if __name__ == "__main__":
     talk()
     for rank in (0, 1):
         error = caught(fails, rank)
-        print(rank, error, said_elsewhere(error))
-    print("all", said_elsewhere(caught(fails_everywhere)))
+        print(rank, error, is_reported_elsewhere(error))
+    print("all", is_reported_elsewhere(caught(fails_everywhere)))
     talk()  # what went before was left in order

@@ -6,5 +6,5 @@ from gancross.__main__ import main
 from gancross.data import folder
 
 if __name__ == "__main__":
-    folder.MOST_IN_MEMORY = 0
+    folder.MAX_IMAGES_IN_MEMORY = 0
     main()

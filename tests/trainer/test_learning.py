@@ -1,15 +1,19 @@
-"""Each objective learns, through the product's own steps, on one-dimensional Gaussians."""
+"""Every objective learns one-dimensional Gaussians by the updates of Algorithm 1."""
+
+from __future__ import annotations
 
 import pytest
 import torch
 from reference.gaussians import expectation
 from torch import nn
 
-from gancross.trainer.divergences import DIVERGENCES
-from gancross.trainer.objective.noise import distinct_samples
+from gancross.divergences import DIVERGENCES
+from gancross.trainer.noise import distinct_samples
 from gancross.trainer.objective.objectives import OBJECTIVES
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
-from gancross.trainer.step import Players, discriminator_step, generator_step, optimizer
+from gancross.trainer.recipes.recipe import Recipe
+from gancross.trainer.step import Players, discriminator_step, generator_step, make_optimizer
 
 BASE = recipe("mixture")
 
@@ -17,60 +21,61 @@ BASE = recipe("mixture")
 class Shift(nn.Module):
     """z → z + shift: a generator of N(shift, 1)."""
 
-    def __init__(self, shift):
+    def __init__(self, shift: float) -> None:
         super().__init__()
         self.shift = nn.Parameter(torch.tensor(shift, dtype=torch.float64))
 
-    def forward(self, latents):
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
         return latents + self.shift
 
 
 class Polynomial(nn.Module):
     """A discriminator that is linear in the first Hermite polynomials of x − centre: quick to train."""
 
-    def __init__(self, degree, centre):
+    def __init__(self, degree: int, centre: float) -> None:
         super().__init__()
         self.centre = centre
         self.linear = nn.Linear(degree, 1, dtype=torch.float64)
         nn.init.zeros_(self.linear.bias)
         nn.init.constant_(self.linear.weight, 0.1)
 
-    def forward(self, samples):
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
         x = samples - self.centre
         hermite = (x, (x**2 - 1) / 2**0.5, (x**3 - 3 * x) / 6**0.5, (x**4 - 6 * x**2 + 3) / 24**0.5)
-        return self.linear(torch.cat(hermite[: self.linear.in_features], dim=1))
+        scores: torch.Tensor = self.linear(torch.cat(hermite[: self.linear.in_features], dim=1))
+        return scores
 
 
-def players(chosen, discriminator, shift):
-    generator = Shift(shift)
+def players(chosen: Recipe, discriminator: nn.Module, generator: nn.Module) -> Players:
     return Players(
         generator=generator, discriminator=discriminator,
-        generator_optimizer=optimizer(generator, chosen),
-        discriminator_optimizer=optimizer(discriminator, chosen),
+        generator_optimizer=make_optimizer(generator, chosen),
+        discriminator_optimizer=make_optimizer(discriminator, chosen),
     )  # fmt: skip
 
 
-def quantiles(n):
+def quantiles(n: int) -> torch.Tensor:
     """N(0, 1) as n equally likely points: batches without sampling error."""
     probabilities = (torch.arange(n, dtype=torch.float64) + 0.5) / n
-    return torch.special.ndtri(probabilities)[:, None]
+    points: torch.Tensor = torch.special.ndtri(probabilities)
+    return points[:, None]
 
 
-def true_log_ratio(x):
+def true_log_ratio(x: torch.Tensor) -> torch.Tensor:
     """ln p/q of P = N(0, 1) and Q = N(0.5, 1)."""
     return 0.125 - 0.5 * x
 
 
 @pytest.mark.parametrize("name", ["js-logit", *DIVERGENCES])
-def test_discriminator_learns_the_log_ratio_and_the_divergence(name):
+def test_discriminator_learns_the_log_ratio_and_the_divergence(name: str) -> None:
     """ln p/q within 0.1 on the central 90 % of both, D_f within 5 %."""
     chosen = BASE.with_changes({"objective": name, "gamma": 0.0, "learning_rate": 0.01})
     # The optimal score is linear in ln p/q, which is linear in x, for all but Pearson's.
     discriminator = Polynomial(4 if name == "pearson" else 2, centre=0.25)
-    made = players(chosen, discriminator, shift=0.5)
+    pair = players(chosen, discriminator, Shift(0.5))
     batch = quantiles(1000)
     for update in range(500):
-        discriminator_step(made, chosen, real=batch, latents=batch, gamma=0.0, update=update)
+        discriminator_step(pair, chosen, real=batch, latents=batch, gamma=0.0, update=update)
     entry = DIVERGENCES["gan" if name == "js-logit" else name]
     x = torch.linspace(-1.645, 0.5 + 1.645, 101, dtype=torch.float64)[:, None]
     fine = quantiles(100_000)
@@ -84,7 +89,7 @@ def test_discriminator_learns_the_log_ratio_and_the_divergence(name):
     assert -float(loss) + constant == pytest.approx(true + constant, rel=0.05)
 
 
-CASES = {
+CASES: dict[str, dict[str, Setting]] = {
     **{name: {"objective": name, "gamma": 0.3} for name in ("js-logit", *DIVERGENCES)},
     **{f"{name}, saturating": {"objective": name, "gamma": 0.3, "generator_loss": "saturating"}
        for name in ("js-logit", *DIVERGENCES)},
@@ -101,20 +106,21 @@ TARGET = 1.5
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_generator_moves_to_the_data(case):
+def test_generator_moves_to_the_data(case: str) -> None:
     """From mean 0 to the data's 1.5, and stays: mean of the last fifty steps within 0.1."""
-    chosen = BASE.with_changes({"batch_size": 256, "learning_rate": 0.02} | CASES[case])
-    made = players(chosen, Polynomial(2, centre=TARGET / 2), shift=0.0)
+    chosen = BASE.with_changes({"batch_size": 256, "learning_rate": 0.02, **CASES[case]})
+    generator = Shift(0.0)
+    pair = players(chosen, Polynomial(2, centre=TARGET / 2), generator)
     for_discriminator = quantiles(distinct_samples(chosen, "discriminator"))
     for_generator = quantiles(distinct_samples(chosen, "generator"))
     path = []
     for step in range(250):
         for update in range(chosen.n_phi):
             discriminator_step(
-                made, chosen, real=for_discriminator + TARGET, latents=for_discriminator, gamma=chosen.gamma,
+                pair, chosen, real=for_discriminator + TARGET, latents=for_discriminator, gamma=chosen.gamma,
                 update=step * chosen.n_phi + update,
             )  # fmt: skip
-        generator_step(made, chosen, latents=for_generator, gamma=chosen.gamma, update=step)
-        path.append(made.generator.shift.item())
+        generator_step(pair, chosen, latents=for_generator, gamma=chosen.gamma, update=step)
+        path.append(generator.shift.item())
     assert sum(path[-50:]) / 50 == pytest.approx(TARGET, abs=0.1)
     assert max(abs(shift - TARGET) for shift in path[-50:]) < 0.3

@@ -1,21 +1,36 @@
-"""One update of each player: what is minimised, what is touched, what is paid for."""
+"""One update of each player: gradients, passes, noise, batch norm, clipping, optimizers."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
+from discriminators import gradients
 from torch import nn
 
 from gancross import models
 from gancross.models.batch_norm import frozen_averages
 from gancross.trainer.gradient.route import Route
+from gancross.trainer.noise import distinct_samples
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import f_divergence, gradient_penalty, jensen_shannon
 from gancross.trainer.objective.weightings import WEIGHTINGS
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.state import make_players
-from gancross.trainer.step import Players, discriminator_step, generator_step, optimizer, simultaneous_step
+from gancross.trainer.step import (
+    Players,
+    StepMetrics,
+    discriminator_step,
+    generator_step,
+    make_optimizer,
+    simultaneous_step,
+)
 
 BASE = recipe("mixture").with_changes({"batch_size": 16, "gamma": 0.5, "learning_rate": 1e-3})
 EVERY = pytest.mark.parametrize("objective", OBJECTIVES)
@@ -24,79 +39,77 @@ REGULARIZED = [
 ]
 
 
-def rule(objective="js-logit", **changes):
-    return BASE.with_changes({"objective": objective} | changes)
+def variant(objective: str = "js-logit", **changes: Setting) -> Recipe:
+    return BASE.with_changes({"objective": objective, **changes})
 
 
-def network(*sizes, norm=False, seed=0):
+def network(*sizes: int, norm: bool = False, seed: int = 0) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
-    layers = []
+    layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(sizes):
         layers += [nn.Linear(fan_in, fan_out), *([nn.BatchNorm1d(fan_out)] if norm else []), nn.Tanh()]
-    made = nn.Sequential(*layers[:-1], nn.Linear(sizes[-1], sizes[-1])).double()
-    for parameter in made.parameters():
+    stack = nn.Sequential(*layers[:-1], nn.Linear(sizes[-1], sizes[-1])).double()
+    for parameter in stack.parameters():
         nn.init.normal_(parameter, std=0.5, generator=generator)
-    return made
+    return stack
 
 
-def players(chosen, *, norm=False):
+def players(chosen: Recipe, *, norm: bool = False) -> Players:
     generator, discriminator = network(2, 8, 3, norm=norm, seed=1), network(3, 8, 1, norm=norm, seed=2)
     return Players(
         generator=generator, discriminator=discriminator,
-        generator_optimizer=optimizer(generator, chosen),
-        discriminator_optimizer=optimizer(discriminator, chosen),
+        generator_optimizer=make_optimizer(generator, chosen),
+        discriminator_optimizer=make_optimizer(discriminator, chosen),
     )  # fmt: skip
 
 
-def draw(*shape, seed):
+def normal(*shape: int, seed: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-REAL, LATENTS = draw(16, 3, seed=3), draw(16, 2, seed=4)
+REAL, LATENTS = normal(16, 3, seed=3), normal(16, 2, seed=4)
 
 
-def step_d(made, chosen, *, gamma=None, update=0, measure=False, n=16):
+def step_d(pair: Players, chosen: Recipe, *, gamma: float | None = None, update: int = 0) -> StepMetrics:
+    n = distinct_samples(chosen, "discriminator")
     gamma = chosen.gamma if gamma is None else gamma
-    return discriminator_step(
-        made, chosen, real=REAL[:n], latents=LATENTS[:n], gamma=gamma, update=update, measure=measure
-    )
+    return discriminator_step(pair, chosen, real=REAL[:n], latents=LATENTS[:n], gamma=gamma, update=update)
 
 
-def step_g(made, chosen, *, update=0, measure=False, n=16):
-    return generator_step(
-        made, chosen, latents=LATENTS[:n], gamma=chosen.gamma, update=update, measure=measure
-    )
+def step_g(pair: Players, chosen: Recipe) -> StepMetrics:
+    latents = LATENTS[: distinct_samples(chosen, "generator")]
+    return generator_step(pair, chosen, latents=latents, gamma=chosen.gamma, update=0)
 
 
-def gradients(module):
-    return [parameter.grad for parameter in module.parameters()]
-
-
-def count_calls(monkeypatch, module=None):
-    """How often `torch.autograd.grad` is called, and a module's forward."""
-    counts = {"grad": 0, "forward": 0}
+def input_gradients(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Records every call of `torch.autograd.grad` from here on."""
+    calls: list[str] = []
     original = torch.autograd.grad
 
-    def counted(*arguments, **options):
-        counts["grad"] += 1
-        return original(*arguments, **options)
+    def recorded(*arguments: Any, **options: Any) -> tuple[torch.Tensor, ...]:
+        calls.append("grad")
+        gradients: tuple[torch.Tensor, ...] = original(*arguments, **options)
+        return gradients
 
-    def forward(*_):
-        counts["forward"] += 1
+    monkeypatch.setattr(torch.autograd, "grad", recorded)
+    return calls
 
-    monkeypatch.setattr(torch.autograd, "grad", counted)
-    module.register_forward_hook(forward)
-    return counts
+
+def record_inputs(module: nn.Module) -> list[torch.Tensor]:
+    """Records the inputs of every forward pass of a module from here on."""
+    inputs: list[torch.Tensor] = []
+    module.register_forward_hook(lambda module, arguments, result: inputs.append(arguments[0].detach()))
+    return inputs
 
 
 @EVERY
-def test_discriminator_descends_on_loss_plus_penalty(objective):
+def test_discriminator_descends_on_loss_plus_penalty(objective: str) -> None:
     """The step's gradient is that of the public functions put together by hand."""
-    chosen = rule(objective)
-    made = players(chosen)
-    discriminator = made.discriminator
+    chosen = variant(objective)
+    pair = players(chosen)
+    discriminator = pair.discriminator
     with torch.no_grad():
-        fake = made.generator(LATENTS)
+        fake = pair.generator(LATENTS)
     total = OBJECTIVES[objective].discriminator_loss(
         real=discriminator(REAL).flatten(), fake=discriminator(fake).flatten()
     )
@@ -105,202 +118,198 @@ def test_discriminator_descends_on_loss_plus_penalty(objective):
     elif chosen.regularizer == "f-divergence":
         total = total + 0.25 * f_divergence(discriminator, fake, objective)
     elif objective == "wgan-gp":
-        seen = interpolates(made, chosen)
-        epsilon = ((seen - fake) / (REAL - fake)).mean(1)
+        inputs = record_inputs((copy := players(chosen)).discriminator)
+        step_d(copy, chosen)
+        epsilon = ((inputs[2] - fake) / (REAL - fake)).mean(1)
         total = total + 10 * gradient_penalty(discriminator, REAL, fake, epsilon)
     expected = torch.autograd.grad(total, list(discriminator.parameters()), allow_unused=True)
-    step_d(made, chosen)
-    for got, wanted in zip(gradients(discriminator), expected, strict=True):
-        torch.testing.assert_close(got, wanted if wanted is not None else torch.zeros_like(got))
-
-
-def interpolates(made, chosen):
-    """Where a fresh copy of the step puts its third batch."""
-    seen = []
-    copy = players(chosen)
-    handle = copy.discriminator.register_forward_hook(lambda module, inputs, result: seen.append(inputs[0]))
-    step_d(copy, chosen)
-    handle.remove()
-    assert len(seen) == 3
-    return seen[2].detach()
+    step_d(pair, chosen)
+    for parameter, gradient in zip(discriminator.parameters(), expected, strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(
+            parameter.grad, torch.zeros_like(parameter) if gradient is None else gradient
+        )
 
 
 @EVERY
 @pytest.mark.parametrize("generator_loss", ["non-saturating", "saturating"])
-def test_generator_descends_on_its_loss(objective, generator_loss):
-    chosen = rule(objective)
+def test_generator_descends_on_its_loss(objective: str, generator_loss: str) -> None:
+    chosen = variant(objective)
     if objective in ("lsgan", "wgan", "wgan-gp") and generator_loss == "saturating":
         return
     chosen = chosen.with_changes({"generator_loss": generator_loss})
-    made = players(chosen)
-    before = [parameter.detach().clone() for parameter in made.discriminator.parameters()]
-    loss = OBJECTIVES[objective].generator_losses[generator_loss](made.discriminator(made.generator(LATENTS)))
-    expected = torch.autograd.grad(loss, list(made.generator.parameters()))
-    measured = step_g(made, chosen)
+    pair = players(chosen)
+    before = [parameter.detach().clone() for parameter in pair.discriminator.parameters()]
+    loss = OBJECTIVES[objective].generator_losses[generator_loss](pair.discriminator(pair.generator(LATENTS)))
+    expected = torch.autograd.grad(loss, list(pair.generator.parameters()))
+    measured = step_g(pair, chosen)
     assert measured["loss_generator"].item() == pytest.approx(loss.item())
-    for got, wanted in zip(gradients(made.generator), expected, strict=True):
-        torch.testing.assert_close(got, wanted)
-    assert gradients(made.discriminator) == [None] * len(before)
-    assert all(torch.equal(a, b) for a, b in zip(before, made.discriminator.parameters(), strict=True))
-    assert all(parameter.requires_grad for parameter in made.discriminator.parameters())
+    torch.testing.assert_close(gradients(pair.generator), list(expected))
+    assert gradients(pair.discriminator) == []
+    assert all(torch.equal(a, b) for a, b in zip(before, pair.discriminator.parameters(), strict=True))
+    assert all(parameter.requires_grad for parameter in pair.discriminator.parameters())
 
 
 @pytest.mark.parametrize("objective", REGULARIZED)
 @pytest.mark.parametrize("generator_loss", ["non-saturating", "saturating"])
-def test_regularized_generator_descends_on_f_gamma(objective, generator_loss):
+def test_regularized_generator_descends_on_f_gamma(objective: str, generator_loss: str) -> None:
     """By finite differences of loss − γ/2·Ω_Q in the generator's weights (Eqs. 19, 20)."""
-    chosen = rule(objective, generator_loss=generator_loss, regularize_generator=True)
-    made = players(chosen)
-    discriminator, generator = made.discriminator, made.generator
+    chosen = variant(objective, generator_loss=generator_loss, regularize_generator=True)
+    pair = players(chosen)
+    discriminator, generator = pair.discriminator, pair.generator
     loss_of = OBJECTIVES[objective].generator_losses[generator_loss]
 
-    def minimised():
+    def minimised() -> float:
         fake = generator(LATENTS)
-        empty = jensen_shannon_of_reals(discriminator)
         omega = (
-            jensen_shannon(discriminator, REAL, fake) - empty if objective == "js-logit"
-            else f_divergence(discriminator, fake, objective)
+            jensen_shannon(discriminator, REAL, fake) - jensen_shannon_of_reals(discriminator)
+            if objective == "js-logit" else f_divergence(discriminator, fake, objective)
         )  # fmt: skip
-        return (loss_of(discriminator(fake)) - 0.25 * omega).item()
+        return float((loss_of(discriminator(fake)) - 0.25 * omega).detach())
 
-    direction = [draw(*p.shape, seed=9) for p in generator.parameters()]
+    direction = [normal(*parameter.shape, seed=9) for parameter in generator.parameters()]
     move(generator, direction, 1e-6)
     above = minimised()
     move(generator, direction, -2e-6)
     below = minimised()
     move(generator, direction, 1e-6)
-    step_g(made, chosen)
-    along = sum((g * d).sum().item() for g, d in zip(gradients(generator), direction, strict=True))
-    assert along == pytest.approx((above - below) / 2e-6, rel=1e-5)
+    step_g(pair, chosen)
+    slope = sum((g * d).sum().item() for g, d in zip(gradients(generator), direction, strict=True))
+    assert slope == pytest.approx((above - below) / 2e-6, rel=1e-5)
     plain = players(chosen)
     step_g(plain, chosen.with_changes({"regularize_generator": False}))
     assert not torch.allclose(gradients(generator)[0], gradients(plain.generator)[0], rtol=1e-3)
 
 
-def jensen_shannon_of_reals(discriminator):
+def jensen_shannon_of_reals(discriminator: nn.Module) -> torch.Tensor:
     """The part of Ω_JS that does not depend on the generator."""
     inputs = REAL.clone().requires_grad_(True)
     logits = discriminator(inputs).flatten()
     (gradient,) = torch.autograd.grad(logits.sum(), inputs)
-    return (torch.sigmoid(-logits) ** 2 * (gradient**2).sum(1)).mean().detach()
+    penalty: torch.Tensor = (torch.sigmoid(-logits) ** 2 * (gradient**2).sum(1)).mean().detach()
+    return penalty
 
 
-def move(module, direction, step):
+def move(module: nn.Module, direction: Sequence[torch.Tensor], step: float) -> None:
     with torch.no_grad():
         for parameter, d in zip(module.parameters(), direction, strict=True):
             parameter.add_(d, alpha=step)
 
 
 @EVERY
-def test_step_without_penalty_takes_no_input_gradient(objective, monkeypatch):
-    chosen = rule(objective, **({} if objective == "wgan-gp" else {"gamma": 0.0}))
-    made = players(chosen)
-    counts = count_calls(monkeypatch, made.discriminator)
-    step_d(made, chosen)
-    assert counts == ({"grad": 1, "forward": 3} if objective == "wgan-gp" else {"grad": 0, "forward": 2})
+def test_step_without_penalty_takes_no_input_gradient(
+    objective: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = variant(objective, **({} if objective == "wgan-gp" else {"gamma": 0.0}))
+    pair = players(chosen)
+    inputs, calls = record_inputs(pair.discriminator), input_gradients(monkeypatch)
+    step_d(pair, chosen)
+    assert (len(calls), len(inputs)) == ((1, 3) if objective == "wgan-gp" else (0, 2))
 
 
 @pytest.mark.parametrize("objective", REGULARIZED)
-def test_penalty_shares_the_forward_pass(objective, monkeypatch):
-    made = players(rule(objective))
-    counts = count_calls(monkeypatch, made.discriminator)
-    step_d(made, rule(objective))
-    assert counts == {"grad": 2 if objective == "js-logit" else 1, "forward": 2}
+def test_penalty_shares_the_forward_pass(objective: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = players(variant(objective))
+    inputs, calls = record_inputs(pair.discriminator), input_gradients(monkeypatch)
+    step_d(pair, variant(objective))
+    assert (len(calls), len(inputs)) == (2 if objective == "js-logit" else 1, 2)
 
 
 @pytest.mark.parametrize("objective", REGULARIZED)
-def test_zero_gamma_is_the_unregularized_step(objective):
+def test_zero_gamma_is_the_unregularized_step(objective: str) -> None:
     """Also in the last steps of an annealing, should γ_t ever underflow."""
-    regularized, plain = rule(objective), rule(objective, regularizer="none")
+    regularized, plain = variant(objective), variant(objective, regularizer="none")
     a, b = players(regularized), players(plain)
-    first, second = step_d(a, regularized, gamma=0.0), step_d(b, plain)
-    assert {key: value.item() for key, value in first.items()} == {k: v.item() for k, v in second.items()}
-    for one, other in zip(a.discriminator.parameters(), b.discriminator.parameters(), strict=True):
-        assert torch.equal(one, other)
+    assert step_d(a, regularized, gamma=0.0) == step_d(b, plain)
+    for weight, expected in zip(a.discriminator.parameters(), b.discriminator.parameters(), strict=True):
+        assert torch.equal(weight, expected)
 
 
 @EVERY
-def test_batch_norm_averages_move_in_their_own_networks_steps_only(objective):
-    chosen = rule(objective)
-    made = players(chosen, norm=True)
+def test_batch_norm_averages_move_in_their_own_networks_steps_only(objective: str) -> None:
+    chosen = variant(objective)
+    pair = players(chosen, norm=True)
 
-    def counts():
+    def counts() -> list[int]:
         return [
-            int(module.num_batches_tracked) for net in (made.generator, made.discriminator)
-            for module in net if isinstance(module, nn.BatchNorm1d)
+            int(buffer) for player in (pair.generator, pair.discriminator)
+            for name, buffer in player.named_buffers() if name.endswith("num_batches_tracked")
         ]  # fmt: skip
 
-    step_d(made, chosen)
+    step_d(pair, chosen)
     assert counts() == [0, 0, 2, 2]  # real and fake, not WGAN-GP's interpolates
-    step_g(made, chosen)
+    step_g(pair, chosen)
     assert counts() == [1, 1, 2, 2]
-    with frozen_averages(made.discriminator):
-        made.discriminator(REAL)
+    with frozen_averages(pair.discriminator):
+        pair.discriminator(REAL)
     assert counts() == [1, 1, 2, 2]
 
 
 @EVERY
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_gradient_norms_are_measured_when_asked_for(objective, dtype):
-    chosen = rule(objective)
-    made = players(chosen)
-    made.generator.to(dtype)
-    made.discriminator.to(dtype)
-    options = {"latents": LATENTS.to(dtype), "gamma": chosen.gamma, "update": 0}
-    assert "gradient_discriminator" not in discriminator_step(made, chosen, real=REAL.to(dtype), **options)
-    assert "gradient_generator" not in generator_step(made, chosen, **options)
-    measured = discriminator_step(made, chosen, real=REAL.to(dtype), measure=True, **options)
-    measured |= generator_step(made, chosen, measure=True, **options)
-    for player in ("discriminator", "generator"):
-        flat = torch.cat([g.flatten() for g in gradients(getattr(made, player)) if g is not None])
-        torch.testing.assert_close(measured[f"gradient_{player}"], flat.norm())
-        assert measured[f"gradient_{player}"].dtype == dtype
-    assert not any(value.requires_grad for value in measured.values())
+def test_gradient_norms_are_measured_when_asked_for(objective: str, dtype: torch.dtype) -> None:
+    chosen = variant(objective)
+    pair = players(chosen)
+    pair.generator.to(dtype)
+    pair.discriminator.to(dtype)
+    real, latents, gamma = REAL.to(dtype), LATENTS.to(dtype), chosen.gamma
+
+    def step(*, measure: bool) -> StepMetrics:
+        metrics = discriminator_step(
+            pair, chosen, real=real, latents=latents, gamma=gamma, update=0, measure=measure
+        )
+        return metrics | generator_step(pair, chosen, latents=latents, gamma=gamma, update=0, measure=measure)
+
+    assert not {"gradient_discriminator", "gradient_generator"} & step(measure=False).keys()
+    metrics = step(measure=True)
+    for player, module in (("discriminator", pair.discriminator), ("generator", pair.generator)):
+        flat = torch.cat([gradient.flatten() for gradient in gradients(module)])
+        torch.testing.assert_close(metrics[f"gradient_{player}"], flat.norm())
+        assert metrics[f"gradient_{player}"].dtype == dtype
+    assert not any(value.requires_grad for value in metrics.values())
 
 
-def test_noise_enters_both_batches_of_the_discriminator_and_follows_the_update():
-    chosen = rule(regularizer="none", noise="gaussian", noise_variance=0.5, nsr=4)
-    seen = []
-    made = players(chosen)
-    made.discriminator.register_forward_hook(lambda module, inputs, result: seen.append(inputs[0].detach()))
+def test_noise_enters_both_batches_of_the_discriminator_and_follows_the_update() -> None:
+    chosen = variant(regularizer="none", noise="gaussian", noise_variance=0.5, nsr=4)
+    pair = players(chosen)
+    inputs = record_inputs(pair.discriminator)
     for update in (0, 0, 1):
-        step_d(made, chosen, update=update, n=4)
-    step_g(made, chosen, n=4)
-    real_0, _, real_again, _, real_1, fake_1, fake_g = seen
-    assert {tuple(batch.shape) for batch in seen} == {(16, 3)}
-    assert torch.equal(real_0, real_again)
+        step_d(pair, chosen, update=update)
+    step_g(pair, chosen)
+    real_0, _, repeated, _, real_1, fake_1, fake_g = inputs
+    assert {tuple(batch.shape) for batch in inputs} == {(16, 3)}
+    assert torch.equal(real_0, repeated)
     assert not torch.equal(real_0, real_1)
     assert not torch.equal(fake_1, fake_g)
     assert torch.equal(real_0.reshape(4, 4, 3).std(1) > 0, torch.ones(4, 3, dtype=torch.bool))
 
 
-def test_noise_for_the_discriminator_only():
-    chosen = rule(
+def test_noise_for_the_discriminator_only() -> None:
+    chosen = variant(
         regularizer="none", noise="gaussian", noise_variance=0.5, nsr=4, noise_players="discriminator"
     )
-    seen = []
-    made = players(chosen)
-    clean = made.generator(LATENTS).detach()
-    made.discriminator.register_forward_hook(lambda module, inputs, result: seen.append(inputs[0].detach()))
-    step_g(made, chosen)
-    assert torch.equal(seen[0], clean)
+    pair = players(chosen)
+    clean = pair.generator(LATENTS).detach()
+    inputs = record_inputs(pair.discriminator)
+    step_g(pair, chosen)
+    assert torch.equal(inputs[0], clean)
 
 
-def test_critic_weights_are_clipped_after_the_update():
-    chosen = rule("wgan", clip=0.02, optimizer="rmsprop")
-    made = players(chosen)
-    step_d(made, chosen)
-    largest = max(parameter.detach().abs().max().item() for parameter in made.discriminator.parameters())
+def test_critic_weights_are_clipped_after_the_update() -> None:
+    chosen = variant("wgan", clip=0.02, optimizer="rmsprop")
+    pair = players(chosen)
+    step_d(pair, chosen)
+    largest = max(parameter.detach().abs().max().item() for parameter in pair.discriminator.parameters())
     assert largest == pytest.approx(0.02)
 
 
-def test_optimizers_are_those_of_the_recipe():
+def test_optimizers_are_those_of_the_recipe() -> None:
     module = network(2, 3)
-    adam = optimizer(module, rule(beta1=0.0, beta2=0.9, learning_rate=2e-4))
+    adam = make_optimizer(module, variant(beta1=0.0, beta2=0.9, learning_rate=2e-4))
     assert isinstance(adam, torch.optim.Adam)
     assert adam.defaults["betas"] == (0.0, 0.9)
     assert adam.defaults["lr"] == 2e-4
-    rmsprop = optimizer(module, rule("wgan", optimizer="rmsprop", learning_rate=5e-5))
+    rmsprop = make_optimizer(module, variant("wgan", optimizer="rmsprop", learning_rate=5e-5))
     assert isinstance(rmsprop, torch.optim.RMSprop)
     assert rmsprop.defaults["lr"] == 5e-5
     assert rmsprop.defaults["alpha"] == 0.9
@@ -318,35 +327,37 @@ def test_optimizers_are_those_of_the_recipe():
         ("digits", {"width": 4}, (1, 8, 8)),
     ],
 )  # fmt: skip
-def test_how_samples_lie_in_memory_moves_no_weight(name, changes, shape):
-    """Images that were read as rows of pixels are channels last; fused optimizers do not look at strides."""
+def test_memory_format_of_samples_changes_no_weight(
+    name: str, changes: dict[str, Setting], shape: tuple[int, ...]
+) -> None:
+    """Images decoded from files are channels last; fused optimizers ignore strides."""
     chosen = recipe(name).with_changes(changes | {"batch_size": 8})
-    network = models.Shape(
-        sample=shape, latent_dim=chosen.latent_dim, width=chosen.width, normalization=chosen.normalization,
-        activation=chosen.activation,
+    network = models.PairSettings(
+        sample_shape=shape, latent_dim=chosen.latent_dim, width=chosen.width,
+        normalization=chosen.normalization, activation=chosen.activation,
     )  # fmt: skip
-    real = torch.tanh(draw(8, *shape, seed=5))
+    real = torch.tanh(normal(8, *shape, seed=5))
     ends = []
     for layout in (torch.contiguous_format, torch.channels_last):
         for by_double_backward in (False, True):
-            made = make_players(chosen, models.pair(chosen.network, network), torch.device("cpu"))
-            made.generator.double()
-            made.discriminator.double()
+            pair = make_players(chosen, models.pair(chosen.network, network), torch.device("cpu"))
+            pair.generator.double()
+            pair.discriminator.double()
             if by_double_backward:
-                made = replace(made, route=Route())
+                pair = replace(pair, route=Route())
             for update in range(2):
                 step = simultaneous_step if chosen.update == "simultaneous" else discriminator_step
                 step(
-                    made, chosen, real=real.contiguous(memory_format=layout), gamma=chosen.gamma,
-                    latents=draw(8, chosen.latent_dim, seed=6 + update), update=update,
+                    pair, chosen, real=real.contiguous(memory_format=layout), gamma=chosen.gamma,
+                    latents=normal(8, chosen.latent_dim, seed=6 + update), update=update,
                 )  # fmt: skip
             weights = [
-                value for player in (made.discriminator, made.generator) for value in player.parameters()
+                value for player in (pair.discriminator, pair.generator) for value in player.parameters()
             ]
-            assert all(one.grad is None or one.grad.stride() == one.stride() for one in weights)
+            assert all(weight.grad is None or weight.grad.stride() == weight.stride() for weight in weights)
             ends.append(torch.cat([value.detach().flatten() for value in weights]))
     before = make_players(chosen, models.pair(chosen.network, network), torch.device("cpu"))
     start = torch.cat([value.detach().double().flatten() for value in before.discriminator.parameters()])
-    assert (ends[0][: len(start)] - start).norm() > 1e-3  # something was learnt
+    assert (ends[0][: len(start)] - start).norm() > 1e-3  # the weights have changed
     for end in ends[1:]:
         torch.testing.assert_close(end, ends[0], rtol=0, atol=1e-6)  # a step is 2e-4

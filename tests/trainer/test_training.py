@@ -16,10 +16,13 @@ from small_recipes import small
 
 from gancross import models
 from gancross.checkpoint import file as checkpoint
-from gancross.errors import CheckpointError, DivergenceError, Interrupted, UsageError
+from gancross.data.mixture import means
+from gancross.data.sets import FiniteReals
+from gancross.errors import CheckpointError, Interrupted, UsageError
 from gancross.random_streams import Stream
 from gancross.trainer.loop import train
-from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.monitors import collapsed, mixture_figures, spread
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
 
 
@@ -37,7 +40,7 @@ from gancross.trainer.recipes.paper import recipe
     ],
 )
 def test_a_stopped_run_ends_bit_identical(
-    tmp_path: Path, name: str, changes: dict[str, Plain], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, name: str, changes: dict[str, Setting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = small(name, **changes)
     straight = train(chosen, tmp_path / "straight", device="cpu", log_every=1, checkpoint_every=6)
@@ -84,19 +87,19 @@ def test_more_steps_continue_a_finished_run(tmp_path: Path) -> None:
     train(small("mixture", steps=3), tmp_path / "a", device="cpu")
     longer = train(small("mixture", steps=5), tmp_path / "a", device="cpu")
     assert identical(longer, train(small("mixture", steps=5), tmp_path / "b", device="cpu"))
-    again = longer.stat().st_mtime_ns
+    modified = longer.stat().st_mtime_ns
     train(small("mixture", steps=5), tmp_path / "a", device="cpu")
-    assert longer.stat().st_mtime_ns == again
+    assert longer.stat().st_mtime_ns == modified
     before = {path: path.read_bytes() for path in (tmp_path / "a").glob("*.*")}
-    with pytest.raises(UsageError, match="is at step 5 already, past the 4 asked for"):
+    with pytest.raises(UsageError, match="is at step 5 already, past the 4 requested"):
         train(small("mixture", steps=4), tmp_path / "a", device="cpu")
     assert before == {path: path.read_bytes() for path in before}
 
 
 def test_the_generators_regularizer_is_switched_on_at_its_step(tmp_path: Path) -> None:
     """Up to there the run is the one without it; from the first step on it is the default's."""
-    late: dict[str, Plain] = {"regularize_generator": True, "regularize_generator_from": 4}
-    runs: dict[str, dict[str, Plain]] = {"plain": {}, "late": late, "whole": {"regularize_generator": True}}
+    late: dict[str, Setting] = {"regularize_generator": True, "regularize_generator_from": 4}
+    runs: dict[str, dict[str, Setting]] = {"plain": {}, "late": late, "whole": {"regularize_generator": True}}
     for name, changes in runs.items():
         train(small("mixture", **changes), tmp_path / name, device="cpu", checkpoint_every=1)
 
@@ -123,7 +126,7 @@ def test_the_generators_regularizer_is_switched_on_at_its_step(tmp_path: Path) -
     ],
 )
 def test_another_recipe_is_not_resumed(
-    tmp_path: Path, first: dict[str, Plain], second: dict[str, Plain], complaint: str
+    tmp_path: Path, first: dict[str, Setting], second: dict[str, Setting], complaint: str
 ) -> None:
     train(small("mixture", **first), tmp_path, device="cpu")
     before = (tmp_path / "last.pt").read_bytes()
@@ -148,29 +151,11 @@ def test_a_checkpoint_of_another_run_is_not_resumed(tmp_path: Path, checkpoints:
         train(small("mixture", steps=9), tmp_path, device="cpu")
 
 
-def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gancross.trainer import loop
-
-    honest = loop.generator_step
-
-    def poisoned(players, recipe, **arguments):  # type: ignore[no-untyped-def]
-        measured = honest(players, recipe, **arguments)
-        if len(list((tmp_path / "checkpoints").glob("*.pt"))) == 3:
-            with torch.no_grad():
-                next(players.generator.parameters()).fill_(float("nan"))
-        return measured
-
-    monkeypatch.setattr(loop, "generator_step", poisoned)
-    with pytest.raises(DivergenceError, match="last good checkpoint is kept"):
-        train(small("mixture"), tmp_path, device="cpu", checkpoint_every=1)
-    assert checkpoint.load(tmp_path / "last.pt").step == 3
-
-
-def test_the_run_folder_holds_what_the_design_says(tmp_path: Path) -> None:
+def test_files_of_the_run_folder(tmp_path: Path) -> None:
     train(small("digits"), tmp_path, device="cpu", checkpoint_every=2, log_every=2)
-    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     steps = ("0000000002", "0000000004", "0000000006")
-    assert found == {"recipe.json", "status.json", "log.jsonl", "last.pt", ".lock"} | {
+    assert files == {"recipe.json", "status.json", "log.jsonl", "last.pt", ".lock"} | {
         name for step in steps for name in (f"checkpoints/step-{step}.pt", f"samples/step-{step}.png")
     }
     assert [line["step"] for line in log(tmp_path)] == [2, 4, 6]
@@ -179,8 +164,6 @@ def test_the_run_folder_holds_what_the_design_says(tmp_path: Path) -> None:
 
 
 def test_the_data_order_is_a_function_of_seed_and_epoch(tmp_path: Path) -> None:
-    from gancross.data.sets import FiniteReals
-
     reals = FiniteReals(array=torch.arange(10, dtype=torch.uint8).reshape(10, 1, 1, 1))
     batches = reals.batches(seed=1, batch_size=3, start=0)
     first = [next(batches).flatten().tolist() for _ in range(9)]
@@ -204,6 +187,7 @@ def test_the_average_of_the_weights_is_what_is_evaluated(tmp_path: Path) -> None
     assert loaded.weights == "ema" and checkpoint.load(tmp_path / "raw" / "last.pt").weights == "raw"
     last = loaded.training["generator"]
     initial = Stream(0, "weights", "generator").torch_generator()
+    assert loaded.generator is not None
     first = models.initialised(loaded.generator, initial).state_dict()
     for key, value in loaded.generator_state.items():
         assert torch.equal(last[key], states[-1][key])  # the raw run goes on beneath
@@ -216,10 +200,7 @@ def test_the_average_of_the_weights_is_what_is_evaluated(tmp_path: Path) -> None
         assert torch.allclose(value, expected, atol=1e-6)
 
 
-def test_collapse_is_seen() -> None:
-    from gancross.data.mixture import means
-    from gancross.trainer.monitors import collapsed, mixture_figures, spread
-
+def test_collapse_is_detected() -> None:
     generator = torch.Generator().manual_seed(0)
     centres = torch.from_numpy(means()).float()
     real = centres[torch.randint(7, (500,), generator=generator)]

@@ -101,7 +101,9 @@ def test_bombs_need_no_memory(good: dict[str, bytes], tmp_path: Path) -> None:
     """A process of its own, whose peak is that of importing the package and little more."""
     names = (
         "real zip bomb", "shared lists of 10^12 values", "storage of eight gigabytes", "memo at two billion",
-        "three million lists", "monstrous width", "a trillion numbers in four bytes",
+        "three million lists", "monstrous width", "bytearray of a terabyte",
+        "a trillion numbers in four bytes",
+        "a large dictionary copied ten thousand times", "a large dictionary of attributes ten thousand times",
     )  # fmt: skip
     cases = hostile.cases(good[".pt"], tmp_path / "executed")
     for number, name in enumerate(names):

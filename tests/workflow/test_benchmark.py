@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from gancross.evaluator.result.result import load_result
 from paths import ROOT
 from PIL import Image
 from processes import LIMIT, environment, running
@@ -22,7 +23,6 @@ from gancross.checkpoint.file import load
 from gancross.cli.main import main
 from gancross.data import catalogue
 from gancross.errors import DataError, GancrossError, ResourceError, UsageError
-from gancross.evaluator.result.result import load_result
 from gancross.machine.devices import shared_devices
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.paper import RECIPES, recipe
@@ -124,8 +124,8 @@ def test_work_is_what_the_networks_do() -> None:
             models.skeleton(architecture)
             for architecture in models.pair(
                 one.network,
-                models.Shape(
-                    sample=(3, 32, 32), latent_dim=one.latent_dim, width=one.width,
+                models.PairSettings(
+                    sample_shape=(3, 32, 32), latent_dim=one.latent_dim, width=one.width,
                     normalization=one.normalization, activation=one.activation,
                 ),
             )
@@ -270,7 +270,7 @@ def test_what_the_cross_test_needs_is_looked_for_before_training(
 
 
 def test_a_second_benchmark_in_a_folder_is_turned_away(tmp_path: Path) -> None:
-    with locked(tmp_path), pytest.raises(ResourceError, match="another run is at work here"):
+    with locked(tmp_path), pytest.raises(ResourceError, match="in use by another run"):
         run_benchmark(parse_spec(TINY), tmp_path, execution=Execution(jobs=1, device="cpu"))
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
@@ -310,6 +310,7 @@ from gancross.workflow import benchmark as runner
 from gancross.workflow import processes
 from gancross.workflow.execution import Ended, Execution
 from gancross.workflow.benchmark import train_all
+from gancross.workflow.execution import Execution
 from gancross.workflow.spec import parse_spec
 
 if __name__ == "__main__":

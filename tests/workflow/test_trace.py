@@ -22,7 +22,7 @@ from gancross.evaluator.judging.samples import canonical_samples
 from gancross.report.paper_figures.saved_runs import saved_run
 from gancross.trainer.loop import train
 from gancross.trainer.monitors import mixture_figures
-from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.recipes.fields import Setting
 from gancross.workflow.trace import Asked, trace
 
 N = 700  # a whole chunk and part of another
@@ -33,7 +33,7 @@ CPU = torch.device("cpu")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Three saved steps of each."""
     root = tmp_path_factory.mktemp("traced")
-    variants: dict[str, tuple[str, dict[str, Plain]]] = {
+    variants: dict[str, tuple[str, dict[str, Setting]]] = {
         "mixture": ("mixture", {"anneal": True}),
         "digits": ("digits", {}),
         "critic": ("mixture", {"objective": "wgan-gp"}),
@@ -49,7 +49,7 @@ def asked(**settings: object) -> Asked:
     return Asked(num_samples=N, data_root=catalogue.DEFAULT_ROOT, device=CPU, **settings)  # type: ignore[arg-type]
 
 
-def as_crosstested(folder: Path, data: str) -> Plain:
+def as_crosstested(folder: Path, data: str) -> Setting:
     """The same checkpoints as contestants of one cross-test."""
     paths = sorted((folder / "checkpoints").glob("*.pt"))
     models = [load_contestant(path, name=f"step-{checkpoint.load(path).step}") for path in paths]
@@ -114,7 +114,7 @@ def test_a_critic_has_scores_but_no_rates(runs: dict[str, Path]) -> None:
 def test_what_cannot_be_traced_is_said_in_one_line(runs: dict[str, Path]) -> None:
     with pytest.raises(UsageError, match="step 5 was not saved; saved steps: 2, 4, 6"):
         trace(saved_run(runs["digits"]), asked(steps=[5]))
-    with pytest.raises(UsageError, match="no such folder"):
+    with pytest.raises(UsageError, match="does not exist"):
         saved_run(runs["digits"] / "nothing")
 
 

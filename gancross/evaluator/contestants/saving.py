@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from gancross.checkpoint import file as checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint, State
 from gancross.checkpoint.contestant import Contestant
-from gancross.checkpoint.file import Checkpoint, State
 from gancross.data.sets import to_canonical
 from gancross.errors import CheckpointError, UsageError
 from gancross.evaluator.judging.sampling import generated

@@ -18,8 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import nn
 
+from gancross.checkpoint.checkpoint import State
 from gancross.checkpoint.contestant import Contestant, Origin
-from gancross.checkpoint.file import FORMAT, LARGEST_FILE, State, contestant_from_bytes
+from gancross.checkpoint.file import FORMAT, LARGEST_FILE, contestant_from_bytes
 from gancross.checkpoint.validation import check_finite
 from gancross.errors import CheckpointError, UsageError, first_line
 from gancross.evaluator.contestants.factories import Factory, called, takes_weights

@@ -87,7 +87,7 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
             plan, extractor, counts=counts, data_sha256=array_sha256(test), statistics=statistics
         )
         # Caches may differ from machine to machine, or from one moment to the next.
-        needs_data = current().from_first(b"1" if fidelity.needs_data else b"0") == b"1"
+        needs_data = current().broadcast_from_rank0(b"1" if fidelity.needs_data else b"0") == b"1"
         return cls(fidelity=fidelity, save_to=files.save_statistics, needs_data=needs_data)
 
     def __enter__(self) -> Self:
@@ -115,7 +115,7 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
         if self._latest is None:
             return
         (label, rows), self._latest = self._latest, None
-        if current().first:
+        if current().is_rank_zero:
             self.fidelity.take(label, rows)
         else:
             self._held.append(rows.cpu())
@@ -127,8 +127,8 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
         self._settle()
         rows = torch.cat(self._held) if self._held else torch.empty(0, self.fidelity.width)
         self._held.clear()
-        for part in current().from_others(rows):
-            if current().first:
+        for part in current().rows_of_other_ranks(rows):
+            if current().is_rank_zero:
                 for chunk in torch.split(part, CHUNK):
                     self.fidelity.take(label, chunk)
 
@@ -138,7 +138,7 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
 
     def finish(self) -> MeasuredFidelity | None:
         """What was measured; inside the context, after all chunks. The first process alone knows it."""
-        if self.fidelity is None or not current().first:
+        if self.fidelity is None or not current().is_rank_zero:
             return None
         measured: MeasuredFidelity = self.fidelity.finish()
         if self.save_to is not None:

@@ -91,7 +91,7 @@ def score_all(
             if progress is not None:
                 progress(title(source.label), source.n * place // len(numbers), source.n)
         for (judge, mode), scoring_pass in zip(modes, passes, strict=True):
-            whole = processes.gathered(scoring_pass.finish().double().cpu())
+            whole = processes.all_gather(scoring_pass.finish().double().cpu())
             raw[mode].setdefault(judge.name, {})[source.label] = whole
         if observer is not None:
             observer.finish_source(source.label)

@@ -28,7 +28,7 @@ from gancross.report import formatting
 from gancross.report.browser.samples import Sample
 from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, charts
 from gancross.report.command import command, obstacles
-from gancross.report.sections import SECTIONS
+from gancross.report.text.sections import SECTIONS
 from gancross.version import __version__
 
 GEOMETRY = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}

@@ -1,1 +1,1 @@
-"""The figures of the paper from run folders."""
+"""The paper's figures from run folders."""

@@ -1,4 +1,4 @@
-"""Words and order of runs in figures, after the paper's captions."""
+"""Labels and order of runs in figures, as in the paper's captions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMPARATORS: dict[str, str] = {"wgan": "WGAN", "wgan-gp": "WGAN-GP", "lsgan": "L
 
 
 def regularization(recipe: Recipe) -> str:
-    """What keeps a run stable: explicit noise, another objective, or γ."""
+    """The stabilisation of a run: explicit noise, another objective, or γ."""
     if recipe.noise != "none":
         return noise(recipe)
     if recipe.regularizer in WEIGHTINGS:
@@ -32,21 +32,21 @@ def regularization(recipe: Recipe) -> str:
 
 
 def noise(recipe: Recipe) -> str:
-    """Explicit noise: its variance, its ratio to the signal, and who is given it where that is not both."""
+    """Explicit noise: its variance, its NSR, and the player that sees it if that is not both."""
     kind = "Laplacian noise" if recipe.noise == "laplacian" else "noise"
     players = "" if recipe.noise_players == "both" else ", D only"
     return f"{kind} {recipe.noise_variance:g}, NSR {recipe.nsr}{players}"
 
 
 def architecture(recipe: Recipe) -> str:
-    """The networks: family, normalization where there is none, tanh."""
+    """The networks: family, a missing normalization, tanh."""
     without = " without normalization" if recipe.normalization == "none" else ""
     tanh = " with tanh" if recipe.activation == "tanh" else ""
     return NETWORKS.get(recipe.network, recipe.network) + without + tanh
 
 
 def labels(runs: Sequence[SavedRun], describe: Callable[[Recipe], str]) -> list[str]:
-    """The user's own labels, else descriptions, with the seed or the folder where these are alike."""
+    """The users' labels or descriptions; equal descriptions get the seed, or the folder, appended."""
     texts = [run.label or describe(run.recipe) for run in runs]
     for details in ([f"seed {run.recipe.seed}" for run in runs], [str(run.folder) for run in runs]):
         counts = Counter(texts)
@@ -60,7 +60,7 @@ def labels(runs: Sequence[SavedRun], describe: Callable[[Recipe], str]) -> list[
 def by_strength(runs: Sequence[SavedRun]) -> list[SavedRun]:
     """Unregularized runs first, then explicit noise, regularizers by rising γ, other objectives."""
 
-    def place(run: SavedRun) -> tuple[int, float, int, bool]:
+    def rank(run: SavedRun) -> tuple[int, float, int, bool]:
         recipe = run.recipe
         if recipe.noise != "none":
             return 1, recipe.noise_variance, recipe.nsr, recipe.noise_players != "both"
@@ -68,16 +68,16 @@ def by_strength(runs: Sequence[SavedRun]) -> list[SavedRun]:
             return 2, recipe.gamma, 0, recipe.anneal
         return (3 if recipe.objective in COMPARATORS else 0), 0.0, 0, False
 
-    return sorted(runs, key=place)
+    return sorted(runs, key=rank)
 
 
 def by_caption(runs: Sequence[SavedRun]) -> list[SavedRun]:
-    """In the order of the captions of Figs. 2 and 7: families, each first as it is, then its variants."""
-    order = {network: place for place, network in enumerate(NETWORKS)}
+    """In the order of the captions of Figs. 2 and 7: by family, its variants last."""
+    order = {network: rank for rank, network in enumerate(NETWORKS)}
 
-    def place(run: SavedRun) -> tuple[int, bool, bool]:
+    def rank(run: SavedRun) -> tuple[int, bool, bool]:
         recipe = run.recipe
         variants = recipe.activation == "tanh", recipe.normalization == "none"
         return order.get(recipe.network, len(order)), *variants
 
-    return sorted(runs, key=place)
+    return sorted(runs, key=rank)

@@ -1,4 +1,4 @@
-"""The paper's figures laid out from run folders: each layout makes a sheet of panels."""
+"""The layout of each of the paper's figures: run folders → sheet of panels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from gancross.data import mixture
 from gancross.errors import UsageError, unknown_name
-from gancross.pictures import tiled
+from gancross.pictures import grid_pixels
 from gancross.random_streams import Stream
 from gancross.report.paper_figures.labels import (
     architecture,
@@ -27,8 +27,8 @@ from gancross.trainer.recipes.recipe import Recipe
 POINTS = 5120
 IMAGES = 64
 LARGE_GRID, LARGE_COLUMNS = 128, 16
-IN_A_ROW = 4
-FIG5_SPREAD = 10.0  # times the standard deviation, for the eye
+ROW_LENGTH = 4
+FIG5_SPREAD = 10.0  # times the standard deviation, so that the modes are visible
 FIG5_SIDE = 480
 KDE_NOTE = "coloured by density (Gaussian KDE, Scott's rule)"
 
@@ -37,12 +37,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What was asked for.
+    """The inputs of a figure.
 
     Attributes:
-        steps: None: the figure's own choice among the saved ones.
-        num_samples: of each panel; None: the figure's own number.
-        seed: of the latents, and of the target's samples.
+        steps: steps to show; None: the figure's default.
+        num_samples: samples per panel; None: the figure's default.
+        seed: of the latents, and of the samples of fig5.
         progress: called after every panel with (panels done, panels in all).
     """
 
@@ -59,22 +59,22 @@ class Request:
         return run.samples(step, num_samples=self.num_samples or default, seed=self.seed, device=self.device)
 
     def advance(self, done: int, panels: int) -> None:
-        """Tells how many panels are drawn."""
+        """Reports the number of finished panels."""
         if self.progress is not None:
             self.progress(done, panels)
 
 
 def figure(request: Request) -> Sheet:
-    """The figure that was asked for.
+    """The requested figure as a sheet.
 
     Raises:
-        UsageError: no such figure, runs or steps that do not fit it.
+        UsageError: unknown figure; runs or steps do not fit it.
         CheckpointError: a checkpoint is refused.
     """
     if request.name not in LAYOUTS:
         raise unknown_name("figure", request.name, LAYOUTS)
     if request.num_samples is not None and request.num_samples < 1:
-        raise UsageError(f"the number of samples must be at least 1, is {request.num_samples}")
+        raise UsageError(f"the number of samples must be at least 1, got {request.num_samples}")
     if request.name != "fig5" and not request.runs:
         raise UsageError(f"{request.name} shows {FIGURES[request.name]}: give the folders of runs")
     return LAYOUTS[request.name](request)
@@ -84,9 +84,9 @@ def over_steps(request: Request) -> Sheet:
     """Figs. 1 and 6: a row for every run, a column for every step."""
     for run in request.runs:
         _require(request, run, run.vectors, "makes images: this figure shows the mixture")
-        wanted = (run.recipe.n_phi == 1) == (request.name == "fig1")
-        other = "fig6" if request.name == "fig1" else "fig1"
-        _require(request, run, wanted, f"has n_phi={run.recipe.n_phi}: {other} shows such runs")
+        fits = (run.recipe.n_phi == 1) == (request.name == "fig1")
+        alternative = "fig6" if request.name == "fig1" else "fig1"
+        _require(request, run, fits, f"has n_phi={run.recipe.n_phi}: {alternative} shows such runs")
     runs = by_strength(request.runs)
     steps = common_steps(runs, request.steps)
     updates = sorted({run.recipe.n_phi for run in runs})
@@ -123,9 +123,9 @@ def by_architecture(request: Request) -> Sheet:
     """Figs. 2 and 7: a grid for every architecture, regularized (2) or not (7)."""
     for run in request.runs:
         regularized = run.recipe.regularizer != "none"
-        other = "fig7" if request.name == "fig2" else "fig2"
-        found = f"is {regularization(run.recipe)}: {other} shows such runs"
-        _require(request, run, regularized == (request.name == "fig2"), found)
+        alternative = "fig7" if request.name == "fig2" else "fig2"
+        problem = f"is {regularization(run.recipe)}: {alternative} shows such runs"
+        _require(request, run, regularized == (request.name == "fig2"), problem)
     runs = by_caption(request.runs)
     kinds = {regularization(run.recipe) for run in runs}
     if len(kinds) == 1:
@@ -138,8 +138,8 @@ def by_architecture(request: Request) -> Sheet:
 
 def by_regularization(request: Request) -> Sheet:
     """Figs. 3 and 4: a grid for every level of γ or of noise, unregularized first."""
-    what = "the level of regularization" if request.name == "fig3" else "regularization and noise"
-    return _side_by_side(request, by_strength(request.runs), regularization, what)
+    topic = "the level of regularization" if request.name == "fig3" else "regularization and noise"
+    return _side_by_side(request, by_strength(request.runs), regularization, topic)
 
 
 def large_grid(request: Request) -> Sheet:
@@ -152,7 +152,7 @@ def large_grid(request: Request) -> Sheet:
     samples = request.samples(run, step, LARGE_GRID)
     request.advance(1, 1)
     label = run.label or f"{architecture(run.recipe)}, {regularization(run.recipe)}"
-    grid = tiled(samples, columns=LARGE_COLUMNS)
+    grid = grid_pixels(samples, columns=LARGE_COLUMNS)
     return Sheet(
         title=f"{_heading(request)}: {label}",
         note=_grids_note(request.runs, step, len(samples)),
@@ -161,36 +161,36 @@ def large_grid(request: Request) -> Sheet:
 
 
 def by_noise(request: Request) -> Sheet:
-    """Fig. 9: a row for every level of noise and for who is given it, a column for every NSR."""
+    """Fig. 9: a row for every level of noise and the players that see it, a column for every NSR."""
     cells: dict[tuple[tuple[str, float, str], int], SavedRun] = {}
     for run in request.runs:
         recipe = run.recipe
         _require_images(request, run)
         _require(request, run, recipe.noise != "none", "has no explicit noise")
-        place = ((recipe.noise_players, recipe.noise_variance, recipe.noise), recipe.nsr)
-        if place in cells:
+        key = ((recipe.noise_players, recipe.noise_variance, recipe.noise), recipe.nsr)
+        if key in cells:
             raise UsageError(
-                f"{request.name}: {cells[place].folder} and {run.folder} are both {noise(recipe)}:"
+                f"{request.name}: {cells[key].folder} and {run.folder} are both {noise(recipe)}:"
                 " leave one out"
             )
-        cells[place] = run
+        cells[key] = run
     (step,) = common_steps(request.runs, _single_step(request), most=1)
     ratios = sorted({ratio for _, ratio in cells})
     rows, done = [], 0
     for kind in sorted({kind for kind, _ in cells}):
         panels: list[Panel | None] = []
         for ratio in ratios:
-            found = cells.get((kind, ratio))
+            cell = cells.get((kind, ratio))
             panels.append(None)
-            if found is not None:
-                drawing = tiled(request.samples(found, step, IMAGES))
-                panels[-1] = Panel(label=found.label or f"NSR {ratio}", drawing=drawing)
+            if cell is not None:
+                drawing = grid_pixels(request.samples(cell, step, IMAGES))
+                panels[-1] = Panel(label=cell.label or f"NSR {ratio}", drawing=drawing)
                 done += 1
                 request.advance(done, len(cells))
         players, variance, distribution = kind
-        given = "both" if players == "both" else "D only"
+        audience = "both" if players == "both" else "D only"
         laplacian = "Laplacian, " if distribution == "laplacian" else ""
-        rows.append(Row(label=f"γ = {variance:g}, {laplacian}{given}", panels=panels))
+        rows.append(Row(label=f"γ = {variance:g}, {laplacian}{audience}", panels=panels))
     return Sheet(
         title=f"{_heading(request)}: explicit noise of variance γ for both players, or for D only",
         note=_grids_note(request.runs, step, request.num_samples or IMAGES),
@@ -214,27 +214,27 @@ LAYOUTS: dict[str, Callable[[Request], Sheet]] = {
 def _side_by_side(
     request: Request, runs: Sequence[SavedRun], describe: Callable[[Recipe], str], topic: str
 ) -> Sheet:
-    """A labelled grid for every run, four in a row."""
+    """A labelled grid for every run, four per row."""
     for run in runs:
         _require_images(request, run)
     (step,) = common_steps(runs, _single_step(request), most=1)
     panels: list[Panel] = []
     for run, label in zip(runs, labels(runs, describe), strict=True):
-        panels.append(Panel(label=label, drawing=tiled(request.samples(run, step, IMAGES))))
+        panels.append(Panel(label=label, drawing=grid_pixels(request.samples(run, step, IMAGES))))
         request.advance(len(panels), len(runs))
     return Sheet(
         title=f"{_heading(request)}: {topic}",
         note=_grids_note(runs, step, request.num_samples or IMAGES),
         rows=[
-            Row(label="", panels=panels[start : start + IN_A_ROW])
-            for start in range(0, len(panels), IN_A_ROW)
+            Row(label="", panels=panels[start : start + ROW_LENGTH])
+            for start in range(0, len(panels), ROW_LENGTH)
         ],
     )  # fmt: skip
 
 
-def _require(request: Request, run: SavedRun, fits: bool, found: str) -> None:
+def _require(request: Request, run: SavedRun, fits: bool, problem: str) -> None:
     if not fits:
-        raise UsageError(f"{run.folder}: does not fit {request.name}: it {found}")
+        raise UsageError(f"{run.folder}: does not fit {request.name}: it {problem}")
 
 
 def _require_images(request: Request, run: SavedRun) -> None:
@@ -242,9 +242,9 @@ def _require_images(request: Request, run: SavedRun) -> None:
 
 
 def _single_step(request: Request) -> Sequence[int] | None:
-    """The one step that a figure of grids shows."""
+    """The step that a figure of grids shows; None: the default."""
     if request.steps is not None and len(request.steps) != 1:
-        raise UsageError(f"{request.name} shows one step, --steps names {len(request.steps)}")
+        raise UsageError(f"{request.name} shows one step, got {len(request.steps)} in --steps")
     return request.steps
 
 

@@ -1,4 +1,4 @@
-"""The paper's figures by name; nothing is imported, so that `gancross figure --help` answers at once."""
+"""The paper's figures by name; no imports, so that `gancross figure --help` starts fast."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ FIGURES: dict[str, str] = {
     "fig6": "the mixture: as fig1, runs with n_phi above 1",
     "fig7": "images: unregularized runs of several architectures side by side",
     "fig8": "images: one run, one large grid at full resolution",
-    "fig9": "images: explicit noise; rows are noise γ and who is given it, columns are NSR",
+    "fig9": "images: explicit noise; rows are noise γ and the players that see it, columns are NSR",
 }

@@ -1,6 +1,6 @@
-"""A sheet of panels, grids of images or scatters of points, with labels, as PNG, SVG or PDF.
+"""A sheet of labelled panels, image grids or scatter plots, as PNG, SVG or PDF.
 
-All lengths are pixels at 100 dots per inch; a grid of images takes exactly its own pixels.
+All lengths are in pixels at 100 dots per inch; an image grid is drawn pixel by pixel.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Drawing = NDArray[np.uint8] | torch.Tensor  # the pixels of a grid, or points (N
 
 DPI = 100
 VECTOR_DPI = 200  # of the dots within SVG and PDF
-LONGEST_SIDE = 1 << 16  # pixels; Agg draws nothing longer
-POINTS_SIDE = 260  # of a scatter's panel
+LONGEST_SIDE = 1 << 16  # pixels, the limit of Agg
+POINTS_SIDE = 260  # of a scatter plot
 MARGIN, GAP = 16, 14
 LABEL, TITLE_LINE, NOTE_LINE = 24, 24, 18
 CHARACTER, TITLE_CHARACTER, NOTE_CHARACTER = 8.2, 10.0, 7.2  # mean widths at the font sizes below
@@ -42,7 +42,7 @@ FORMATS: dict[str, dict[str, None]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One drawing with the label above it; `points_side` is that of a scatter."""
+    """One drawing and the label above it; `points_side` is the size of a scatter plot."""
 
     label: str
     drawing: Drawing
@@ -57,13 +57,13 @@ class Panel:
 
     @property
     def column_width(self) -> int:
-        """Room for a few words of label, too, where the images are few and small."""
+        """Width of the column: the drawing's, or the label's up to a limit if that is wider."""
         return max(self.size[0], min(int(len(self.label) * CHARACTER), WIDEST_LABEL))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Panels side by side, None leaves a place empty; the label stands upright at the left."""
+    """Panels side by side, None for an empty one; the label is at the left, rotated."""
 
     label: str
     panels: Sequence[Panel | None]
@@ -76,7 +76,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """A figure before it is drawn; the note is the small print under the title."""
+    """Content of a figure; the note is printed small under the title."""
 
     title: str
     note: str
@@ -87,11 +87,11 @@ def render(sheet: Sheet, file_format: str) -> bytes:
     """The sheet as a file of the format `png`, `svg` or `pdf`.
 
     Raises:
-        UsageError: it is longer than a picture can be.
+        UsageError: the sheet exceeds the largest picture.
     """
     import matplotlib
 
-    figure = drawn(sheet)
+    figure = to_figure(sheet)
     buffer = io.BytesIO()
     dpi = DPI if file_format == "png" else VECTOR_DPI
     with matplotlib.rc_context({"svg.hashsalt": "gancross"}):
@@ -99,42 +99,46 @@ def render(sheet: Sheet, file_format: str) -> bytes:
     return buffer.getvalue()
 
 
-def drawn(sheet: Sheet) -> Figure:
+def to_figure(sheet: Sheet) -> Figure:
     """The sheet as a matplotlib figure."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    places = _Places.of(sheet)
-    if max(places.width, places.height) >= LONGEST_SIDE:
+    geometry = _Geometry.of(sheet)
+    if max(geometry.width, geometry.height) >= LONGEST_SIDE:
         raise UsageError(
-            f"the figure would be {places.width}×{places.height} pixels: give a smaller -n or fewer runs"
+            f"the figure would be {geometry.width}×{geometry.height} pixels: give a smaller -n or fewer runs"
         )
-    figure = Figure(figsize=(places.width / DPI, places.height / DPI), dpi=DPI, facecolor="white")
+    figure = Figure(figsize=(geometry.width / DPI, geometry.height / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    places.texts(figure, sheet)
-    top = places.top
-    for row, height in zip(sheet.rows, places.heights, strict=True):
+    geometry.draw_heading(figure)
+    top = geometry.top
+    for row, height in zip(sheet.rows, geometry.heights, strict=True):
         labelled = LABEL if row.labelled else 0
         if row.label:
-            places.text(
-                figure, MARGIN + LABEL / 2, top + labelled + height / 2, _cut(row.label, height),
+            geometry.draw_text(
+                figure, MARGIN + LABEL / 2, top + labelled + height / 2, _shortened(row.label, height),
                 size=LABEL_FONT, rotation=90, va="center",
             )  # fmt: skip
-        left = places.left
-        for panel, width in zip(row.panels, places.widths, strict=False):
+        left = geometry.left
+        for panel, width in zip(row.panels, geometry.widths, strict=False):
             if panel is not None:
-                places.text(
-                    figure, left + width / 2, top + labelled - 5, _cut(panel.label, width), size=LABEL_FONT
+                geometry.draw_text(
+                    figure,
+                    left + width / 2,
+                    top + labelled - 5,
+                    _shortened(panel.label, width),
+                    size=LABEL_FONT,
                 )
-                places.draw(figure, panel, left=left, top=top + labelled, width=width)
+                geometry.draw_panel(figure, panel, left=left, top=top + labelled, width=width)
             left += width + GAP
         top += labelled + height + GAP
     return figure
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Places:
-    """Where everything goes, from the top left."""
+class _Geometry:
+    """Sizes and positions, from the top left."""
 
     width: int
     height: int
@@ -146,7 +150,7 @@ class _Places:
     note: list[str]
 
     @classmethod
-    def of(cls, sheet: Sheet) -> _Places:
+    def of(cls, sheet: Sheet) -> _Geometry:
         """Measures a sheet: a column is as wide as its widest panel, a row as high as its highest."""
         columns = max(len(row.panels) for row in sheet.rows)
         widths = [
@@ -169,33 +173,33 @@ class _Places:
             widths=widths, heights=heights, title=title, note=note,
         )  # fmt: skip
 
-    def texts(self, figure: Figure, sheet: Sheet) -> None:
-        """Title and note."""
+    def draw_heading(self, figure: Figure) -> None:
+        """Draws title and note."""
         middle, top = self.width / 2, MARGIN
         for line in self.title:
             top += TITLE_LINE
-            self.text(figure, middle, top - 6, line, size=TITLE_FONT)
+            self.draw_text(figure, middle, top - 6, line, size=TITLE_FONT)
         for line in self.note:
             top += NOTE_LINE
-            self.text(figure, middle, top - 6, line, size=NOTE_FONT)
+            self.draw_text(figure, middle, top - 6, line, size=NOTE_FONT)
 
-    def text(
+    def draw_text(
         self, figure: Figure, x: float, y: float, text: str, *, size: int, rotation: int = 0,
         va: str = "baseline",
     ) -> None:  # fmt: skip
-        """A line of text centred at x; dollar signs are dollar signs."""
+        """Draws a line of text centred at x, without mathtext."""
         figure.text(
             x / self.width, 1 - y / self.height, text, fontsize=size, rotation=rotation, ha="center", va=va,
             parse_math=False,
         )  # fmt: skip
 
-    def draw(self, figure: Figure, panel: Panel, *, left: int, top: int, width: int) -> None:
-        """One drawing in the middle of its column."""
-        own_width, own_height = panel.size
-        left += (width - own_width) // 2
+    def draw_panel(self, figure: Figure, panel: Panel, *, left: int, top: int, width: int) -> None:
+        """Draws one panel in the middle of its column."""
+        panel_width, panel_height = panel.size
+        left += (width - panel_width) // 2
         box = (
-            left / self.width, 1 - (top + own_height) / self.height, own_width / self.width,
-            own_height / self.height,
+            left / self.width, 1 - (top + panel_height) / self.height, panel_width / self.width,
+            panel_height / self.height,
         )  # fmt: skip
         if isinstance(panel.drawing, torch.Tensor):
             axes: Any = figure.add_axes(box, projection="3d")
@@ -208,7 +212,7 @@ class _Places:
         axes.set_axis_off()
 
 
-def _cut(text: str, length: int) -> str:
-    """As much of a text as fits."""
+def _shortened(text: str, length: int) -> str:
+    """The text, shortened to a length in pixels."""
     most = max(int(length / CHARACTER), 4)
     return text if len(text) <= most else text[: most - 1] + "…"

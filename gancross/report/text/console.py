@@ -7,7 +7,7 @@ from rich.text import Text
 
 from gancross.evaluator.result.types import Result
 from gancross.report import formatting
-from gancross.report.sections import SECTIONS
+from gancross.report.text.sections import SECTIONS
 
 MOST_IN_FULL = 4  # contestants whose every pair is told in words
 

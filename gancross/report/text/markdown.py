@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gancross.evaluator.result.types import Result
 from gancross.report import formatting
-from gancross.report.sections import SECTIONS
 from gancross.report.text.markdown_tables import escaped
+from gancross.report.text.sections import SECTIONS
 
 
 def markdown_report(result: Result) -> str:

@@ -1,1 +1,1 @@
-"""The exact gradient of the discriminator's loss, with or without double backward."""
+"""The exact gradient of the discriminator's loss: closed form or double backward."""

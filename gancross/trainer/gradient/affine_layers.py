@@ -1,4 +1,4 @@
-"""Layers that are affine within a linear region, each as the passes of `pieces.StraightPiece`.
+"""Layers that are affine within a linear region, each with the passes of `passes.AffineLayerPasses`.
 
 Legend: h input, y output, g = ∂φ/∂y, t = ḣ, q = ∂L/∂y, z as in `closed_form`.
 """
@@ -11,41 +11,44 @@ import torch
 from torch import nn
 
 from gancross.errors import UsageError
-from gancross.models.image_convolutions import enlarged, helps
+from gancross.models.image_convolutions import conv_transpose, fast_path_applies
+from gancross.models.layers import Scale
 
 aten = torch.ops.aten
-THIN = 16  # inputs up to which matrix products are several times faster with the operands turned about
+FEW_INPUTS = 16  # up to which matrix products are several times faster with transposed operands
 GRADIENT_OF_INPUT, GRADIENT_OF_WEIGHT = [True, False, False], [False, True, False]
 
 
-class Straight:
-    """What all layers of this file have in common."""
+class AffineLayer:
+    """Common base: neither smooth nor coupled."""
 
-    curved = False
+    smooth = False
     coupled = False
 
 
-class Convolution(Straight):
+class Convolution(AffineLayer):
     """`nn.Conv2d` with zero padding."""
 
     def __init__(self, layer: nn.Conv2d) -> None:
         if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
-            raise UsageError(f"closed form: Conv2d with padding {layer.padding!r}, {layer.padding_mode}")
+            raise UsageError(
+                f"closed form: unsupported Conv2d padding {layer.padding!r}, {layer.padding_mode}"
+            )  # fmt: skip
         self._layer = layer
         self._geometry = (layer.stride, layer.padding, layer.dilation, False, (0, 0), layer.groups)
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         self._h = h
-        return self._convolved(h, self._layer.bias)
+        return self._convolve(h, self._layer.bias)
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         self._g = g
         return cast(torch.Tensor, self._gradients(g, self._h, GRADIENT_OF_INPUT)[0])
 
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+    def masked_forward(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
         bias = self._layer.bias
         accumulate(self._layer.weight, self._gradients(self._g, z, GRADIENT_OF_WEIGHT)[1])
-        out = self._convolved(z, None)
+        out = self._convolve(z, None)
         if bias is not None:
             accumulate(bias, c_N @ self._g.sum((2, 3)))
             out += (c_N[:, None] * bias)[:, :, None, None]
@@ -53,43 +56,45 @@ class Convolution(Straight):
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
         self._t = t
-        return self._convolved(t, None)
+        return self._convolve(t, None)
 
     def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
         weight, bias = self._layer.weight, self._layer.bias
-        onward, gradient, of_bias = self._gradients(q, self._h, [not first, True, bias is not None])
-        gradient += self._gradients(self._g, self._t, GRADIENT_OF_WEIGHT)[1]
-        accumulate(weight, gradient)
+        grad_input, grad_weight, grad_bias = self._gradients(
+            q, self._h, [not first, True, bias is not None]
+        )  # fmt: skip
+        grad_weight += self._gradients(self._g, self._t, GRADIENT_OF_WEIGHT)[1]
+        accumulate(weight, grad_weight)
         if bias is not None:
-            accumulate(bias, of_bias)
-        return q if first else onward
+            accumulate(bias, grad_bias)
+        return q if first else grad_input
 
-    def _convolved(self, inputs: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    def _convolve(self, inputs: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         return cast(torch.Tensor, aten.convolution(inputs, self._layer.weight, bias, *self._geometry))
 
-    def _gradients(self, gradient: torch.Tensor, inputs: torch.Tensor, wanted: list[bool]) -> Any:
+    def _gradients(self, gradient: torch.Tensor, inputs: torch.Tensor, output_mask: list[bool]) -> Any:
         weight = self._layer.weight
-        sizes = [len(weight)] if wanted[2] else None
-        return aten.convolution_backward(gradient, inputs, weight, sizes, *self._geometry, wanted)
+        sizes = [len(weight)] if output_mask[2] else None
+        return aten.convolution_backward(gradient, inputs, weight, sizes, *self._geometry, output_mask)
 
 
 class ImageConvolution(Convolution):
-    """`ImageConv2d`: back to the images by its own way."""
+    """`ImageConv2d`, with its faster gradient of the images."""
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         even = not (self._h.shape[-1] % 2 or self._h.shape[-2] % 2)
-        if not even or not helps(g, self._layer.in_channels):
+        if not even or not fast_path_applies(g, self._layer.in_channels):
             return super().backward(g)
         self._g = g
-        return enlarged(g, self._layer.weight)
+        return conv_transpose(g, self._layer.weight)
 
 
-class Linear(Straight):
+class Linear(AffineLayer):
     """`nn.Linear` on vectors."""
 
     def __init__(self, layer: nn.Linear) -> None:
         self._layer = layer
-        self._thin = layer.in_features <= THIN
+        self._few_inputs = layer.in_features <= FEW_INPUTS
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         self._h = h
@@ -99,7 +104,7 @@ class Linear(Straight):
         self._g = g
         return self._back(g)
 
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+    def masked_forward(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
         weight, bias = self._layer.weight, self._layer.bias
         accumulate(weight, self._outer(self._g, z))
         if bias is None:
@@ -119,15 +124,31 @@ class Linear(Straight):
 
     def _back(self, g: torch.Tensor) -> torch.Tensor:
         weight = self._layer.weight
-        return nn.functional.linear(g, weight.t().contiguous()) if self._thin else g @ weight
+        return nn.functional.linear(g, weight.t().contiguous()) if self._few_inputs else g @ weight
 
     def _outer(self, g: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
         """Σ g ⊗ h over the samples."""
-        return (h.t() @ g).t().contiguous() if self._thin else g.t() @ h
+        return (h.t() @ g).t().contiguous() if self._few_inputs else g.t() @ h
 
 
-class Rectifier(Straight):
-    """`nn.ReLU` and `nn.LeakyReLU`: multiplication by 1 or the slope, as the sign of h says."""
+class ParameterFree(AffineLayer):
+    """A layer without parameters: linear in its input once h has set the mask."""
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+    def masked_forward(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+        return self.tangent(z)
+
+    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
+        return self.backward(q)
+
+
+class Rectifier(ParameterFree):
+    """`nn.ReLU` and `nn.LeakyReLU`: multiplication by 1 where h > 0, by the slope elsewhere."""
 
     def __init__(self, layer: nn.ReLU | nn.LeakyReLU) -> None:
         self._slope = layer.negative_slope if isinstance(layer, nn.LeakyReLU) else 0.0
@@ -137,81 +158,60 @@ class Rectifier(Straight):
         return nn.functional.leaky_relu(h, self._slope) if self._slope else torch.relu(h)
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
-        return self._masked(g)
-
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        return self._masked(z)
+        if self._slope:
+            return cast(torch.Tensor, aten.leaky_relu_backward(g, self._h, self._slope, False))
+        return cast(torch.Tensor, aten.threshold_backward(g, self._h, 0))
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        return self._masked(t)
-
-    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
-        return self._masked(q)
-
-    def _masked(self, values: torch.Tensor) -> torch.Tensor:
-        if self._slope:
-            return cast(torch.Tensor, aten.leaky_relu_backward(values, self._h, self._slope, False))
-        return cast(torch.Tensor, aten.threshold_backward(values, self._h, 0))
+        return self.backward(t)
 
 
-class AveragePool(Straight):
+class AveragePool(ParameterFree):
     """`nn.AvgPool2d`."""
 
     def __init__(self, layer: nn.AvgPool2d) -> None:
         self._layer = layer
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
-        self._input = h
+        self._h = h
         return cast(torch.Tensor, self._layer(h))
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         pool = self._layer
         geometry = (pool.kernel_size, pool.stride, pool.padding)
         square = [[size, size] if isinstance(size, int) else size for size in geometry]
-        rest = (pool.ceil_mode, pool.count_include_pad, pool.divisor_override)
-        return cast(torch.Tensor, aten.avg_pool2d_backward(g, self._input, *square, *rest))
-
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        return cast(torch.Tensor, self._layer(z))
+        options = (pool.ceil_mode, pool.count_include_pad, pool.divisor_override)
+        return cast(torch.Tensor, aten.avg_pool2d_backward(g, self._h, *square, *options))
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
         return cast(torch.Tensor, self._layer(t))
 
-    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
-        return self.backward(q)
 
-
-class MaxPool(Straight):
-    """`nn.MaxPool2d`: the places of h's maxima are its mask."""
+class MaxPool(ParameterFree):
+    """`nn.MaxPool2d`: the indices of h's maxima are its mask."""
 
     def __init__(self, layer: nn.MaxPool2d) -> None:
         if layer.return_indices:
-            raise UsageError("closed form: MaxPool2d that returns indices")
+            raise UsageError("closed form: unsupported MaxPool2d(return_indices=True)")
         self._layer = layer
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         pool = self._layer
         self._shape = h.shape
-        out, self._places = nn.functional.max_pool2d(
+        out, self._indices = nn.functional.max_pool2d(
             h, pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode, True
         )
         return out
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         zeros = g.new_zeros(self._shape).flatten(2)
-        return zeros.scatter_add_(2, self._places.flatten(2), g.flatten(2)).reshape(self._shape)
-
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        return self.tangent(z)
+        return zeros.scatter_add_(2, self._indices.flatten(2), g.flatten(2)).reshape(self._shape)
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        return t.flatten(2).gather(2, self._places.flatten(2)).reshape(self._places.shape)
-
-    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
-        return self.backward(q)
+        return t.flatten(2).gather(2, self._indices.flatten(2)).reshape(self._indices.shape)
 
 
-class Reshape(Straight):
+class Reshape(ParameterFree):
     """`nn.Flatten` and `nn.Unflatten`."""
 
     def __init__(self, layer: nn.Flatten | nn.Unflatten) -> None:
@@ -224,20 +224,14 @@ class Reshape(Straight):
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         return g.reshape(self._shape)
 
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        return cast(torch.Tensor, self._layer(z))
-
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
         return cast(torch.Tensor, self._layer(t))
 
-    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
-        return q.reshape(self._shape)
 
-
-class Multiple(Straight):
+class Scaling(ParameterFree):
     """`Scale`: multiplication by a constant."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Scale) -> None:
         self._factor: float = layer.factor
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
@@ -246,26 +240,20 @@ class Multiple(Straight):
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         return self._factor * g
 
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        return self._factor * z
-
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
         return self._factor * t
 
-    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
-        return self._factor * q
-
 
 def accumulate(parameter: torch.Tensor, gradient: torch.Tensor) -> None:
-    """Adds to a parameter's `grad`, as a backward pass does; frozen parameters keep none.
+    """Adds to a parameter's `grad`, as a backward pass does; frozen parameters get none.
 
-    As in a backward pass `grad` has the parameter's strides. Fused optimizers walk both in the order of
-    memory: a gradient of channels-last samples, lying as they do, would update other weights than its own.
+    `grad` gets the parameter's strides, as autograd does it: fused optimizers traverse both in memory order,
+    so that a channels-last gradient would update the wrong weights.
     """
     if not parameter.requires_grad:
         return
     if parameter.grad is None:
-        alike = gradient.stride() == parameter.stride()
-        parameter.grad = gradient if alike else torch.empty_like(parameter).copy_(gradient)
+        same_layout = gradient.stride() == parameter.stride()
+        parameter.grad = gradient if same_layout else torch.empty_like(parameter).copy_(gradient)
     else:
         parameter.grad.add_(gradient)

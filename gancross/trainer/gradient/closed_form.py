@@ -1,34 +1,34 @@
-"""The exact gradient of the regularized loss without double backward, for networks of known layers.
+"""The exact gradient of the regularized loss without double backward, for networks of supported layers.
 
     L = 1/n Σ [ ℓ(φ(x)) + γ/2 · w(φ(x)) ‖∇ₓφ(x)‖² ]
 
-One forward pass, then one backward pass to the input, of the sum of all scores:
+A forward pass, then a backward pass to the input, of the sum of all scores, give
 
     g_l = ∂φ/∂h_l            for every layer, and ∇ₓφ
-    c   = ∂L/∂φ              per sample, ‖∇ₓφ‖² held still
-    t   = γ/n · w · ∇ₓφ      so that ∂L/∂θ = ∂(c·φ + φ̇)/∂θ, φ̇ = (∂φ/∂x)·t, with c and t held still
+    c   = ∂L/∂φ              per sample, ‖∇ₓφ‖² held constant
+    t   = γ/n · w · ∇ₓφ      so that ∂L/∂θ = ∂(c·φ + φ̇)/∂θ, φ̇ = (∂φ/∂x)·t, with c and t held constant
 
 **Piecewise-linear networks.** Within a linear region φ is affine in x. With the masks of the activations
-frozen, one more forward pass gives all weights' gradients:
+frozen, one more forward pass gives the gradients of all weights:
 
     z₀ = c·x + t,   z_l = mask_l·(W_l z_{l−1} + c·b_l)
     ∂L/∂W_l = Σ g_l ⊗ z_{l−1},   ∂L/∂b_l = Σ c·g_l
 
-Forward, backward to the input, masked forward, weight gradients: four passes' worth of work where the
+Forward, backward to the input, masked forward, weight gradients: the work of four passes, where the
 unregularized loss takes three and double backward with a shared forward pass six.
 
-**Networks with smooth layers** (tanh, batch norm) bend: t runs forward through the layers' Jacobians
-(ḣ_l, the tangent pass), then the derivative of c·φ + φ̇ by each layer's output runs back (q_l, the adjoint
-pass), with the layer's own second derivative added on the way:
+**Networks with smooth layers** (tanh, batch norm): t is propagated forward through the layers' Jacobians
+(ḣ_l, the tangent pass), then the derivative of c·φ + φ̇ by each layer's output is propagated back (q_l, the
+adjoint pass), each layer adding the term of its own second derivative:
 
     ∂L/∂W_l = Σ q_l ⊗ h_{l−1} + g_l ⊗ ḣ_{l−1},   ∂L/∂b_l = Σ q_l
 
 That is the work of double backward, six passes, without its graph.
 
-Where no layer couples samples, real and generated ones share one batch; batch norm sees them apart.
+Where no layer couples samples, real and generated ones share one batch; batch norm gets them separately.
 
 Shape suffix: N samples, real ones first.
-Source: Roth et al. 2017, Eqs. 19 and 20 for L; the second form is Pearlmutter 1994's product.
+Source: Roth et al. 2017, Eqs. 19 and 20 for L; the second form is the product of Pearlmutter 1994.
 """
 
 from __future__ import annotations
@@ -41,93 +41,100 @@ import torch
 from torch import nn
 
 from gancross.errors import UsageError
-from gancross.trainer.gradient.passes import Piece, StraightPiece, piece
+from gancross.trainer.gradient.passes import AffineLayerPasses, LayerPasses, layer_passes
 from gancross.trainer.objective.objectives import DiscriminatorLoss
-from gancross.trainer.objective.weightings import NoiseInduced
+from gancross.trainer.objective.weightings import PenaltyWeights
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """What one update of the discriminator came by on its way; all detached.
+class DiscriminatorPass:
+    """What one gradient computation of the discriminator returns besides the gradient; all detached.
 
     Attributes:
         loss: scalar, without the penalty.
-        real, fake: scores of each batch, (N,).
-        penalty: scalar Ω ≥ 0, before γ/2 (of WGAN-GP: before λ); None where none was taken.
-        gradient_fake: ∇ₓφ of the generated samples, shaped like them; None where it was not found, or not
-            for each sample apart from the others.
+        scores_real, scores_fake: scores of each batch, (N,).
+        penalty: scalar Ω ≥ 0, before γ/2 (of WGAN-GP: before λ); None where it was not computed.
+        input_gradient_fake: ∇ₓφ of the generated samples, shaped like them; None where it was not computed,
+            or where samples are coupled.
     """
 
     loss: torch.Tensor
-    real: torch.Tensor
-    fake: torch.Tensor
+    scores_real: torch.Tensor
+    scores_fake: torch.Tensor
     penalty: torch.Tensor | None = None
-    gradient_fake: torch.Tensor | None = None
+    input_gradient_fake: torch.Tensor | None = None
 
 
-def known(network: nn.Module) -> Piece | None:
-    """A network as the closed form sees it; None if a layer is not on its list (`pieces.PIECES`)."""
+def supported_passes(network: nn.Module) -> LayerPasses | None:
+    """The passes of a network; None if a layer is not in `passes.LAYER_PASSES`."""
     try:
-        return piece(network)
+        return layer_passes(network)
     except UsageError:
         return None
 
 
-def add_gradients(
+def add_regularized_gradients(
     discriminator: nn.Module,
     *,
     real: torch.Tensor,
     fake: torch.Tensor,
     loss: DiscriminatorLoss | None,
-    weights: NoiseInduced,
+    weights: PenaltyWeights,
     gamma: float,
-    counted: tuple[int, int] | None = None,
-) -> Found:
+    num_penalized: tuple[int, int] | None = None,
+) -> DiscriminatorPass:
     """Adds ∂(loss + γ/2·Ω)/∂θ to the `grad` of the discriminator's parameters.
 
-    Samples without a part in Ω take the three passes of the unregularized loss: the reals of an f-GAN, and
-    those that are not `counted` where no layer couples samples.
+    Samples without a term in Ω take the three passes of the unregularized loss: the real samples of an
+    f-GAN, and those beyond `num_penalized` where no layer couples samples.
 
     Args:
-        discriminator: of known layers; returns scores (N,) or (N, 1).
-        real, fake: samples (N, …); both batches may differ in length.
-        loss: of the objective, to be minimised; None for Ω's gradient alone.
+        discriminator: of supported layers; returns scores (N,) or (N, 1).
+        real, fake: samples (N, …); the batches may differ in length.
+        loss: of the objective, to be minimised; None for the gradient of γ/2·Ω alone.
         weights: of ‖∇ₓφ‖² as functions of the score.
         gamma: γ ≥ 0.
-        counted: Ω is the mean over the first so many real and so many generated samples; all by default.
+        num_penalized: Ω is the mean over the first so many real and generated samples; default all.
 
     Raises:
-        UsageError: a layer that the closed form does not know.
+        UsageError: a layer is not supported.
     """
-    coupled = piece(discriminator).coupled
-    wanted = counted or (len(real), len(fake))
-    counts = [0 if w is None else n for w, n in zip((weights.real, weights.fake), wanted, strict=True)]
+    coupled = layer_passes(discriminator).coupled
+    counts = [
+        0 if weight is None else n
+        for weight, n in zip(
+            (weights.real, weights.fake), num_penalized or (len(real), len(fake)), strict=True
+        )
+    ]
     ends = [len(x) if coupled and n else n for x, n in zip((real, fake), counts, strict=True)]
-    taken = [x[:end] for x, end in zip((real, fake), ends, strict=True)]
-    batches = [x for x in taken if len(x)] if coupled else [torch.cat(taken)]
+    heads = [x[:end] for x, end in zip((real, fake), ends, strict=True)]
+    batches = [x for x in heads if len(x)] if coupled else [torch.cat(heads)]
     with torch.no_grad():
-        there = there_and_back(discriminator, batches)
-    # c and w come from the scores alone, so autograd may find them: N numbers, whatever the objective.
-    leaves = [part.requires_grad_(True) for part in torch.split(there.scores_N, ends)]
-    penalty, w_N = penalty_of(weights, leaves, torch.split(there.norms_N, ends), counts)
+        state = forward_and_input_gradient(discriminator, batches)
+    # c and w depend on the scores alone, so autograd may compute them: N numbers, whatever the objective.
+    leaves = [part.requires_grad_(True) for part in torch.split(state.scores_N, ends)]
+    penalty, w_N = weighted_penalty(weights, leaves, torch.split(state.squared_norms_N, ends), counts)
     scores, value = leaves, penalty.new_zeros(())
     if loss is not None:
-        others = plain_scores(discriminator, [real[ends[0] :], fake[ends[1] :]], coupled=coupled)
-        scores = [torch.cat(both) if len(both[1]) else both[0] for both in zip(leaves, others, strict=True)]
+        tails = batch_scores(discriminator, [real[ends[0] :], fake[ends[1] :]], coupled=coupled)
+        scores = [
+            torch.cat([head, tail]) if len(tail) else head for head, tail in zip(leaves, tails, strict=True)
+        ]
         value = loss(real=scores[0], fake=scores[1])
     total = torch.add(value, penalty, alpha=gamma / 2)
     if total.requires_grad:  # not if Ω stands alone and its weights are constant
-        torch.autograd.backward(total)  # into the leaves, and into the weights behind the other samples
+        torch.autograd.backward(total)  # into the leaves, and into the weights behind the tails' scores
     with torch.no_grad():
         c_N = torch.cat([torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves])
-        add_from(there, c_N, gamma * w_N)
-    return Found(
-        loss=value.detach(), penalty=penalty.detach(), real=scores[0].detach(), fake=scores[1].detach(),
-        gradient_fake=None if coupled or ends[1] < len(fake) else there.gradients[0][ends[0] :],
+        add_parameter_gradients(state, c_N, gamma * w_N)
+    return DiscriminatorPass(
+        loss=value.detach(), penalty=penalty.detach(),
+        scores_real=scores[0].detach(), scores_fake=scores[1].detach(),
+        input_gradient_fake=None if coupled or ends[1] < len(fake) else state.gradients[0][ends[0] :],
     )  # fmt: skip
 
 
-def plain_scores(
+def batch_scores(
     discriminator: nn.Module, samples: list[torch.Tensor], *, coupled: bool
 ) -> Sequence[torch.Tensor]:
     """Scores (N,) of real and of generated samples, in one pass where no layer couples them."""
@@ -137,73 +144,75 @@ def plain_scores(
     return torch.split(discriminator(torch.cat(samples)).flatten(), lengths)
 
 
-def penalty_of(
-    weights: NoiseInduced, scores: Sequence[torch.Tensor], norms: Sequence[torch.Tensor],
+def weighted_penalty(
+    weights: PenaltyWeights, scores: Sequence[torch.Tensor], squared_norms: Sequence[torch.Tensor],
     counts: Sequence[int],
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Ω and what every ‖∇ₓφ‖² is multiplied by in it: w(φ)/counted, zeros for those that are not counted.
+    """Ω and the factor of every ‖∇ₓφ‖² in it: w(φ)/count for the first `count` samples, 0 for the rest.
 
     Args:
-        scores, norms: of real and of generated samples, N each.
-        counts: how many of each are counted.
+        scores, squared_norms: of real and of generated samples, (N,) each.
+        counts: how many of each have a term in Ω.
 
     Returns:
-        (scalar, (N,)); the second without its graph.
+        (scalar, (N,)); the second is detached.
     """
     penalty, factors = scores[0].new_zeros(()), []
-    for weight, scores_N, norms_N, counted in zip(
-        (weights.real, weights.fake), scores, norms, counts, strict=True
+    for weight, scores_N, squared_norms_N, count in zip(
+        (weights.real, weights.fake), scores, squared_norms, counts, strict=True
     ):
-        if weight is None or counted == 0:
-            factors.append(torch.zeros_like(norms_N))
+        if weight is None or count == 0:
+            factors.append(torch.zeros_like(squared_norms_N))
             continue
-        w_N = weight(scores_N[:counted]) / counted
-        penalty = penalty + w_N @ norms_N[:counted]
-        factors.append(nn.functional.pad(w_N.detach(), (0, len(norms_N) - counted)))
+        w_N = weight(scores_N[:count]) / count
+        penalty = penalty + w_N @ squared_norms_N[:count]
+        factors.append(nn.functional.pad(w_N.detach(), (0, len(squared_norms_N) - count)))
     return penalty, torch.cat(factors)
 
 
 @dataclass(frozen=True, kw_only=True)
-class There:
+class ForwardState:
     """The discriminator after its forward passes and its backward passes to the input, batch by batch.
 
     Attributes:
         scores_N: of all samples.
-        norms_N: ‖∇ₓφ‖² of all samples.
+        squared_norms_N: ‖∇ₓφ‖² of all samples.
         gradients: ∇ₓφ of each batch.
     """
 
-    passes: list[Piece]
+    passes: list[LayerPasses]
     batches: list[torch.Tensor]
     scores_N: torch.Tensor
-    norms_N: torch.Tensor
+    squared_norms_N: torch.Tensor
     gradients: list[torch.Tensor]
 
 
-def there_and_back(discriminator: nn.Module, batches: list[torch.Tensor]) -> There:
-    """The first two passes of every batch; each batch has its own."""
-    passes = [piece(discriminator) for _ in batches]
-    scores = [one.forward(batch) for one, batch in zip(passes, batches, strict=True)]
-    gradients = [one.backward(torch.ones_like(part)) for one, part in zip(passes, scores, strict=True)]
-    return There(
+def forward_and_input_gradient(discriminator: nn.Module, batches: list[torch.Tensor]) -> ForwardState:
+    """The forward pass of every batch and its backward pass to the input."""
+    passes = [layer_passes(discriminator) for _ in batches]
+    scores = [network.forward(batch) for network, batch in zip(passes, batches, strict=True)]
+    gradients = [
+        network.backward(torch.ones_like(part)) for network, part in zip(passes, scores, strict=True)
+    ]
+    return ForwardState(
         passes=passes, batches=batches, gradients=gradients,
         scores_N=torch.cat([part.flatten() for part in scores]),
-        norms_N=torch.cat([part.flatten(1).square().sum(1) for part in gradients]),
+        squared_norms_N=torch.cat([part.flatten(1).square().sum(1) for part in gradients]),
     )  # fmt: skip
 
 
-def add_from(there: There, c_N: torch.Tensor, scale_N: torch.Tensor) -> None:
+def add_parameter_gradients(state: ForwardState, c_N: torch.Tensor, scale_N: torch.Tensor) -> None:
     """Adds ∂(c·φ + φ̇)/∂θ to the parameters' `grad`, for t = scale·∇ₓφ."""
-    sizes = [len(batch) for batch in there.batches]
+    sizes = [len(batch) for batch in state.batches]
     for passes, x, gradient, c, scale in zip(
-        there.passes, there.batches, there.gradients, torch.split(c_N, sizes),
+        state.passes, state.batches, state.gradients, torch.split(c_N, sizes),
         torch.split(scale_N, sizes), strict=True,
     ):  # fmt: skip
         t = gradient * per_sample(scale, x)
-        if passes.curved:
+        if passes.smooth:
             passes.adjoint(c.reshape(passes.tangent(t).shape), first=True)
         else:
-            cast(StraightPiece, passes).again(torch.addcmul(t, x, per_sample(c, x)), c)
+            cast(AffineLayerPasses, passes).masked_forward(torch.addcmul(t, x, per_sample(c, x)), c)
 
 
 def per_sample(values_N: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

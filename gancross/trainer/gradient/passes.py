@@ -1,6 +1,6 @@
-"""Networks as passes that are written out by hand (see `closed_form`): protocol, list, how layers join.
+"""The passes of `closed_form` through a network: protocol, composition, table of supported layers.
 
-The list at the end is strict: a layer of any other type, a subclass included, or one that carries hooks,
+The table at the end matches exact types: a layer of any other type, subclasses included, or one with hooks
 is refused, because it might compute something else.
 """
 
@@ -19,145 +19,146 @@ from gancross.models.layers import Scale, Tanh
 from gancross.models.mlp import MLP
 from gancross.models.resnet import ResidualBlock, ResNetDiscriminator
 from gancross.models.resnet101 import BRANCH_FACTOR, BottleneckBlock, ResNet101Discriminator
-from gancross.trainer.gradient import affine_layers as straight_pieces
-from gancross.trainer.gradient import smooth_layers as curved_pieces
+from gancross.trainer.gradient import affine_layers, smooth_layers
 
 
-class Piece(Protocol):
-    """One layer between the passes of one update. φ is the sum of the network's scores, h its input.
+class LayerPasses(Protocol):
+    """The passes of one layer in one update. φ is the sum of the network's scores, h the layer's input.
 
     Attributes:
-        curved: whether the layer is smooth and not piecewise linear, so that its Jacobian moves with h.
-        coupled: whether a sample's output depends on the others of its batch.
+        smooth: whether the layer is smooth and not piecewise linear, so that its Jacobian depends on h.
+        coupled: whether a sample's output depends on other samples of its batch.
     """
 
-    curved: bool
+    smooth: bool
     coupled: bool
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
-        """The layer's output y; keeps what the other passes need."""
+        """h → y; stores what the other passes need."""
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         """∂φ/∂y → ∂φ/∂h."""
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        """ḣ → ẏ = (∂y/∂h)·ḣ: how the output moves when the input does."""
+        """ḣ → ẏ = (∂y/∂h)·ḣ."""
 
     def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
-        """∂L/∂y → ∂L/∂h where L is a function of the scores plus φ̇; adds to the weights' `grad`.
+        """∂L/∂y → ∂L/∂h where L is a function of the scores plus φ̇; adds to the parameters' `grad`.
 
-        The derivative of φ̇ by ẏ is what `backward` was given. The `first` layer's result is not used.
+        ∂φ̇/∂ẏ is the argument of `backward`. The `first` layer's result is not used.
         """
 
 
-class StraightPiece(Piece, Protocol):
-    """A layer that is affine within a linear region."""
+class AffineLayerPasses(LayerPasses, Protocol):
+    """The passes of a layer that is affine within a linear region."""
 
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        """The forward pass of z with the masks of h and biases times c; adds to the weights' `grad`."""
+    def masked_forward(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+        """The forward pass of z with the masks of h and biases times c; adds to the parameters' `grad`."""
 
 
-class Chain:
-    """`nn.Sequential`, and the discriminators that are one."""
+class Sequential:
+    """`nn.Sequential`, and the discriminators derived from it."""
 
     def __init__(self, layer: nn.Sequential) -> None:
-        self._pieces = [piece(part) for part in layer]
-        self.curved = any(one.curved for one in self._pieces)
-        self.coupled = any(one.coupled for one in self._pieces)
+        self._layers = [layer_passes(child) for child in layer]
+        self.smooth = any(child.smooth for child in self._layers)
+        self.coupled = any(child.coupled for child in self._layers)
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
-        for one in self._pieces:
-            h = one.forward(h)
+        for child in self._layers:
+            h = child.forward(h)
         return h
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
-        for one in reversed(self._pieces):
-            g = one.backward(g)
+        for child in reversed(self._layers):
+            g = child.backward(g)
         return g
 
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        for one in self._pieces:
-            z = cast(StraightPiece, one).again(z, c_N)
+    def masked_forward(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+        for child in self._layers:
+            z = cast(AffineLayerPasses, child).masked_forward(z, c_N)
         return z
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        for one in self._pieces:
-            t = one.tangent(t)
+        for child in self._layers:
+            t = child.tangent(t)
         return t
 
     def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
-        for one in reversed(self._pieces):
-            q = one.adjoint(q, first=first and one is self._pieces[0])
+        for child in reversed(self._layers):
+            q = child.adjoint(q, first=first and child is self._layers[0])
         return q
 
 
-class Sum:
-    """The residual blocks: shortcut(x) + factor·branch(x)."""
+class Residual:
+    """Residual blocks: shortcut(x) + factor·branch(x)."""
 
     def __init__(self, layer: ResidualBlock | BottleneckBlock) -> None:
-        self._shortcut, self._branch = piece(layer.shortcut), piece(layer.branch)
+        self._shortcut, self._branch = layer_passes(layer.shortcut), layer_passes(layer.branch)
         self._factor = BRANCH_FACTOR if isinstance(layer, BottleneckBlock) else 1.0
-        self.curved = self._shortcut.curved or self._branch.curved
+        self.smooth = self._shortcut.smooth or self._branch.smooth
         self.coupled = self._shortcut.coupled or self._branch.coupled
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
-        return self._joined(self._shortcut.forward(h), self._branch.forward(h))
+        return self._sum(self._shortcut.forward(h), self._branch.forward(h))
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
-        return self._shortcut.backward(g) + self._branch.backward(self._damped(g))
+        return self._shortcut.backward(g) + self._branch.backward(self._scaled(g))
 
-    def again(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
-        ways = [cast(StraightPiece, way).again(z, c_N) for way in (self._shortcut, self._branch)]
-        return self._joined(*ways)
+    def masked_forward(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+        shortcut, branch = (
+            cast(AffineLayerPasses, path).masked_forward(z, c_N) for path in (self._shortcut, self._branch)
+        )
+        return self._sum(shortcut, branch)
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        return self._joined(self._shortcut.tangent(t), self._branch.tangent(t))
+        return self._sum(self._shortcut.tangent(t), self._branch.tangent(t))
 
     def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
         shortcut = self._shortcut.adjoint(q, first=first)
-        branch = self._branch.adjoint(self._damped(q), first=first)
+        branch = self._branch.adjoint(self._scaled(q), first=first)
         return q if first else shortcut + branch
 
-    def _joined(self, shortcut: torch.Tensor, branch: torch.Tensor) -> torch.Tensor:
+    def _sum(self, shortcut: torch.Tensor, branch: torch.Tensor) -> torch.Tensor:
         return torch.add(shortcut, branch, alpha=self._factor)
 
-    def _damped(self, gradient: torch.Tensor) -> torch.Tensor:
+    def _scaled(self, gradient: torch.Tensor) -> torch.Tensor:
         return gradient if self._factor == 1.0 else self._factor * gradient
 
 
-PIECES: dict[type[nn.Module], Callable[[Any], Piece]] = {
-    nn.Conv2d: straight_pieces.Convolution,
-    ImageConv2d: straight_pieces.ImageConvolution,
-    nn.Linear: straight_pieces.Linear,
-    nn.ReLU: straight_pieces.Rectifier,
-    nn.LeakyReLU: straight_pieces.Rectifier,
-    nn.AvgPool2d: straight_pieces.AveragePool,
-    nn.MaxPool2d: straight_pieces.MaxPool,
-    nn.Flatten: straight_pieces.Reshape,
-    nn.Unflatten: straight_pieces.Reshape,
-    Scale: straight_pieces.Multiple,
-    nn.Tanh: curved_pieces.HyperbolicTangent,
-    Tanh: curved_pieces.HyperbolicTangent,
-    nn.BatchNorm1d: curved_pieces.BatchNorm,
-    nn.BatchNorm2d: curved_pieces.BatchNorm,
-    ResidualBlock: Sum,
-    BottleneckBlock: Sum,
-    nn.Sequential: Chain,
-    DCGANDiscriminator: Chain,
-    ResNetDiscriminator: Chain,
-    ResNet101Discriminator: Chain,
-    MLP: Chain,
+LAYER_PASSES: dict[type[nn.Module], Callable[[Any], LayerPasses]] = {
+    nn.Conv2d: affine_layers.Convolution,
+    ImageConv2d: affine_layers.ImageConvolution,
+    nn.Linear: affine_layers.Linear,
+    nn.ReLU: affine_layers.Rectifier,
+    nn.LeakyReLU: affine_layers.Rectifier,
+    nn.AvgPool2d: affine_layers.AveragePool,
+    nn.MaxPool2d: affine_layers.MaxPool,
+    nn.Flatten: affine_layers.Reshape,
+    nn.Unflatten: affine_layers.Reshape,
+    Scale: affine_layers.Scaling,
+    nn.Tanh: smooth_layers.HyperbolicTangent,
+    Tanh: smooth_layers.HyperbolicTangent,
+    nn.BatchNorm1d: smooth_layers.BatchNorm,
+    nn.BatchNorm2d: smooth_layers.BatchNorm,
+    ResidualBlock: Residual,
+    BottleneckBlock: Residual,
+    nn.Sequential: Sequential,
+    DCGANDiscriminator: Sequential,
+    ResNetDiscriminator: Sequential,
+    ResNet101Discriminator: Sequential,
+    MLP: Sequential,
 }
 
 
-def piece(layer: nn.Module) -> Piece:
-    """The piece that stands for a layer.
+def layer_passes(layer: nn.Module) -> LayerPasses:
+    """The passes of a layer.
 
     Raises:
-        UsageError: the layer is not on the list, or has hooks.
+        UsageError: the layer is not in `LAYER_PASSES`, or has hooks.
     """
-    if type(layer) not in PIECES:
-        raise UsageError(f"closed form: {type(layer).__name__} is not a layer on its list")
+    if type(layer) not in LAYER_PASSES:
+        raise UsageError(f"closed form: unsupported layer {type(layer).__name__}")
     if layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks:
-        raise UsageError(f"closed form: {type(layer).__name__} has hooks")
-    return PIECES[type(layer)](layer)
+        raise UsageError(f"closed form: unsupported hooks on {type(layer).__name__}")
+    return LAYER_PASSES[type(layer)](layer)

@@ -1,7 +1,7 @@
-"""Smooth layers, each as the passes of `pieces.Piece`: their Jacobians move with the input.
+"""Smooth layers, each with the passes of `passes.LayerPasses`: their Jacobians depend on the input.
 
-Legend: h input, y output, u = ∂φ/∂y, v = ∂φ/∂h, t = ḣ, q = ∂L/∂y; C channels. The term that piecewise-linear
-layers lack is ∂(u·ẏ)/∂h, with u held still.
+Legend: h input, y output, u = ∂φ/∂y, v = ∂φ/∂h, t = ḣ, q = ∂L/∂y; C channels. Piecewise-linear
+layers lack the term ∂(u·ẏ)/∂h, with u held constant.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ aten = torch.ops.aten
 class HyperbolicTangent:
     """tanh: y' = 1 − y², so ∂(u·ẏ)/∂h = −2y·v·ḣ."""
 
-    curved = True
+    smooth = True
     coupled = False
 
     def __init__(self, layer: nn.Module) -> None:
@@ -55,18 +55,22 @@ class BatchNorm:
         ∂(u·ẏ)/∂h = −(r/m) [ w(u·s) x̂ + (x̂·ḣ) v + (x̂·u) ẏ ],   ∂(u·ẏ)/∂w = u·s
     """
 
-    curved = True
+    smooth = True
     coupled = True
 
     def __init__(self, layer: _BatchNorm) -> None:
         if not layer.affine or layer.momentum is None or not layer.training:
-            raise UsageError("closed form: batch norm without scale, momentum or batch statistics")
+            raise UsageError(
+                "closed form: unsupported batch norm without scale, momentum or batch statistics"
+            )  # fmt: skip
         self._layer = layer
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         layer = self._layer
         if h.numel() == h.shape[1]:
-            raise UsageError("batch norm needs more than one value per channel: use a larger batch_size")
+            raise UsageError(
+                "batch norm needs more than one value per channel, got one: use a larger batch_size"
+            )
         self._h = h
         averages: tuple[torch.Tensor | None, ...] = (None, None)
         if layer.track_running_stats:
@@ -81,32 +85,34 @@ class BatchNorm:
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         self._u = g
         self._v: torch.Tensor
-        self._v, self._x_u, _ = self._through(g, self._layer.weight, [True, True, False])
+        self._v, self._x_u, _ = self._apply_jacobian(g, self._layer.weight, [True, True, False])
         return self._v
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        s, self._x_t, _ = self._through(t, None, [True, True, False])
-        over = [dim for dim in range(t.ndim) if dim != 1]
-        self._u_s = (self._u * s).sum(over)
+        s, self._x_t, _ = self._apply_jacobian(t, None, [True, True, False])
+        dims = [dim for dim in range(t.ndim) if dim != 1]
+        self._u_s = (self._u * s).sum(dims)
         self._dy = cast(torch.Tensor, s.mul_(self._per_channel(self._layer.weight)))
         return self._dy
 
     def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
         layer, r = self._layer, self._r
-        onward, of_weight, of_bias = self._through(q, layer.weight, [True, True, True])
-        accumulate(layer.weight, of_weight + self._u_s)
-        accumulate(layer.bias, of_bias)
-        each = -r / (self._h.numel() // self._h.shape[1])
-        along_x = each * r * layer.weight * self._u_s  # of h − μ
-        onward.addcmul_(self._per_channel(each * self._x_t), self._v)
-        onward.addcmul_(self._per_channel(each * self._x_u), self._dy)
-        onward.addcmul_(self._per_channel(along_x), self._h)
-        return cast(torch.Tensor, onward.sub_(self._per_channel(along_x * self._mean)))
+        grad_input, grad_weight, grad_bias = self._apply_jacobian(q, layer.weight, [True, True, True])
+        accumulate(layer.weight, grad_weight + self._u_s)
+        accumulate(layer.bias, grad_bias)
+        factor = -r / (self._h.numel() // self._h.shape[1])
+        along_x = factor * r * layer.weight * self._u_s  # of h − μ
+        grad_input.addcmul_(self._per_channel(factor * self._x_t), self._v)
+        grad_input.addcmul_(self._per_channel(factor * self._x_u), self._dy)
+        grad_input.addcmul_(self._per_channel(along_x), self._h)
+        return cast(torch.Tensor, grad_input.sub_(self._per_channel(along_x * self._mean)))
 
-    def _through(self, values: torch.Tensor, weight: torch.Tensor | None, wanted: list[bool]) -> Any:
-        """weight·r·P·values, x̂·values and Σ values, as far as they are wanted."""
+    def _apply_jacobian(
+        self, values: torch.Tensor, weight: torch.Tensor | None, output_mask: list[bool]
+    ) -> Any:  # fmt: skip
+        """weight·r·P·values, x̂·values and Σ values, those that the mask selects."""
         return aten.native_batch_norm_backward(
-            values, self._h, weight, None, None, self._mean, self._r, True, self._layer.eps, wanted
+            values, self._h, weight, None, None, self._mean, self._r, True, self._layer.eps, output_mask
         )
 
     def _per_channel(self, values_C: torch.Tensor) -> torch.Tensor:

@@ -1,1 +1,1 @@
-"""What each player minimises: objectives, regularizers, explicit noise."""
+"""What each player minimises: objectives and regularizers."""

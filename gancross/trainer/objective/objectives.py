@@ -1,12 +1,12 @@
-"""The objectives: what each player minimises, and how the discriminator's score reads afterwards.
+"""The objectives: what each player minimises, and how the evaluator reads the discriminator's score.
 
-v is the raw score that the discriminator returns; every mean runs over the batch.
+v is the raw score that the discriminator returns; every mean is over the batch.
 
 | objective     | discriminator minimises                   | generator, non-saturating | saturating       |
 |---------------|-------------------------------------------|---------------------------|------------------|
 | js-logit      | −mean ln σ(v_real) − mean ln(1−σ(v_fake)) | −mean ln σ(v)             | mean ln(1−σ(v))  |
 | an f-GAN      | −mean g_f(v_real) + mean f*(g_f(v_fake))  | −mean g_f(v)              | −mean f*(g_f(v)) |
-| lsgan         | ½ mean (v_real−1)² + ½ mean v_fake²       | mean (v−1)²               | there is none    |
+| lsgan         | ½ mean (v_real−1)² + ½ mean v_fake²       | mean (v−1)²               | none             |
 | wgan, wgan-gp | −mean v_real + mean v_fake                | −mean v                   | the same         |
 
 Shape suffix: N samples; scores may have shape (N,) or (N, 1).
@@ -35,13 +35,13 @@ class DiscriminatorLoss(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """One way to set the two players against each other.
+    """The losses of both players, and the meaning of the score.
 
     Attributes:
         discriminator_loss: takes scores as `real=` and `fake=`.
         generator_losses: by the recipe's `generator_loss`, from the scores of generated samples.
-        score_kind: what the evaluator is told of the scores; see `gancross.checkpoint.contestant`.
-        threshold: τ on v above which a sample is called real; None where scores only rank.
+        score_kind: stored for the evaluator; see `gancross.checkpoint.contestant`.
+        threshold: τ; samples with v > τ are classified as real; None where scores only rank.
     """
 
     discriminator_loss: DiscriminatorLoss

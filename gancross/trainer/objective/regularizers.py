@@ -1,8 +1,8 @@
-"""What keeps the discriminator smooth: the noise-induced regularizers, and WGAN's two ways.
+"""Regularizers of the discriminator: the noise-induced Ω_JS and Ω_f, WGAN-GP's penalty, WGAN's clipping.
 
 v is the discriminator's score (φ where it is a logit), ∇ₓv its gradient with respect to the input, ‖·‖²
-the sum over all input dimensions of one sample. Where batch norm couples the samples of a batch, the
-cross terms are in the gradient, as they are in the authors' program. Shape suffix: N samples.
+the sum over all input dimensions of one sample. Where batch norm couples the samples of a batch, the gradient
+includes the cross terms, as in the authors' program. Shape suffix: N samples.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from torch import nn
 
 from gancross import divergences
 from gancross.divergences import Function
-from gancross.trainer.objective.weightings import JENSEN_SHANNON, UNREGULARIZED, WEIGHTINGS, NoiseInduced
+from gancross.trainer.objective.weightings import JENSEN_SHANNON, UNREGULARIZED, WEIGHTINGS, PenaltyWeights
 
 
-def noise_induced(regularizer: str, objective: str) -> NoiseInduced:
-    """The weights of a recipe's regularizer; `UNREGULARIZED` if it weighs no gradient."""
-    return WEIGHTINGS[regularizer].of(objective) if regularizer in WEIGHTINGS else UNREGULARIZED
+def penalty_weights(regularizer: str, objective: str) -> PenaltyWeights:
+    """The weights of a noise-induced regularizer; `UNREGULARIZED` for any other name."""
+    return WEIGHTINGS[regularizer].weights(objective) if regularizer in WEIGHTINGS else UNREGULARIZED
 
 
 def jensen_shannon(discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
@@ -33,8 +33,8 @@ def jensen_shannon(discriminator: nn.Module, real: torch.Tensor, fake: torch.Ten
 
     Source: Roth et al. 2017, Eqs. 20 and 28.
     """
-    part_real = scored(discriminator, real.detach(), JENSEN_SHANNON.real)[1]
-    return part_real + scored(discriminator, fake.detach(), JENSEN_SHANNON.fake)[1]
+    part_real = scores_and_penalty(discriminator, real.detach(), JENSEN_SHANNON.real)[1]
+    return part_real + scores_and_penalty(discriminator, fake.detach(), JENSEN_SHANNON.fake)[1]
 
 
 def f_divergence(discriminator: nn.Module, fake: torch.Tensor, divergence: str) -> torch.Tensor:
@@ -53,7 +53,7 @@ def f_divergence(discriminator: nn.Module, fake: torch.Tensor, divergence: str) 
 
     Source: Roth et al. 2017, Eq. 19.
     """
-    return scored(discriminator, fake.detach(), divergences.divergence(divergence).weight)[1]
+    return scores_and_penalty(discriminator, fake.detach(), divergences.divergence(divergence).weight)[1]
 
 
 def gradient_penalty(
@@ -79,38 +79,33 @@ def gradient_penalty(
     return (norms_N - 1).square().mean()
 
 
-def scored(
-    discriminator: nn.Module, samples: torch.Tensor, weight: Function | None, *, counted: int | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
+def scores_and_penalty(
+    discriminator: nn.Module, samples: torch.Tensor, weight: Function | None, *,
+    num_penalized: int | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Scores of a batch and mean weight(v)‖∇ₓv‖² from one forward pass: (scores_N, scalar).
 
-    Without a weight the second is 0 and costs nothing. Samples that carry a graph keep it, so that the
-    penalty can be followed into a generator. The mean runs over the first `counted` samples; all by default.
+    Without a weight the penalty is 0 and no gradient is computed. Samples that require a gradient stay in the
+    graph, so that the penalty can be backpropagated into a generator. The mean is over the first
+    `num_penalized` samples, by default all.
     """
     if weight is None:
         scores_N = discriminator(samples).flatten()
         return scores_N, scores_N.new_zeros(())
-    scores_N, norms_N = scored_with_gradient(discriminator, samples)
-    return scores_N, (weight(scores_N) * norms_N)[:counted].mean()
-
-
-def scored_with_gradient(
-    discriminator: nn.Module, samples: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """One forward pass and its input gradient, kept differentiable: (scores_N, ‖∇ₓscore‖²_N)."""
     inputs = samples if samples.requires_grad else samples.detach().requires_grad_(True)
     scores_N = discriminator(inputs).flatten()
-    return scores_N, input_gradient(scores_N, inputs).flatten(1).square().sum(1)
+    squared_norms_N = input_gradient(scores_N, inputs).flatten(1).square().sum(1)
+    return scores_N, (weight(scores_N) * squared_norms_N)[:num_penalized].mean()
 
 
 def input_gradient(scores: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-    """Gradient of the sum of the scores with respect to the inputs, itself differentiable."""
+    """Gradient of the sum of the scores with respect to the inputs, differentiable itself."""
     (gradient,) = torch.autograd.grad(scores.sum(), inputs, create_graph=True)
     return gradient
 
 
 def clip_weights(network: nn.Module, bound: float) -> None:
-    """Every parameter into [−bound, bound], in place (Arjovsky et al. 2017)."""
+    """Clips every parameter to [−bound, bound], in place (Arjovsky et al. 2017)."""
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.clamp_(-bound, bound)

@@ -1,1 +1,1 @@
-"""Recipes: everything that decides a training run, and the paper's by name."""
+"""Recipes: everything that decides a training run; the named ones as a table."""

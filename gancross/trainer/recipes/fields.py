@@ -1,4 +1,4 @@
-"""Checked dataclass fields: intervals, types, and texts of the command line."""
+"""Dataclass fields with ranges: checking values, parsing them from the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Literal
 from gancross.errors import UsageError, unknown_name
 
 LARGEST_FLOAT = int(sys.float_info.max)
-Plain = bool | int | float | str | None
+Setting = bool | int | float | str | None
 
 
 def within(interval: str) -> Any:
@@ -23,12 +23,12 @@ def within(interval: str) -> Any:
 
 
 def one_of(names: Iterable[str]) -> Any:
-    """A required dataclass field whose text is one of these names."""
+    """A required dataclass field whose value is one of these names."""
     return field(metadata={"names": tuple(names)})
 
 
 def contains(interval: str, value: float) -> bool:
-    """Whether a finite value lies in an interval written as mathematicians do; NaN never does."""
+    """Whether a finite value lies in an interval such as "[0, 1)"; False for NaN."""
     low, high = (float(end) for end in interval[1:-1].split(","))
     above = value >= low if interval[0] == "[" else value > low
     below = value <= high if interval[-1] == "]" else value < high
@@ -36,10 +36,10 @@ def contains(interval: str, value: float) -> bool:
 
 
 def check(name: str, value: object, hint: Any, metadata: Any) -> None:
-    """One field against its annotation and range; NaN and infinities never pass.
+    """Checks one value against its field's annotation and range; NaN and infinities are refused.
 
     Raises:
-        UsageError: saying what was expected and what was got.
+        UsageError: the value has another type or lies outside the range.
     """
     kinds = _kinds(hint)
     if value is None and type(None) in kinds:
@@ -53,17 +53,17 @@ def check(name: str, value: object, hint: Any, metadata: Any) -> None:
     if kind is float and type(value) is int:
         value = float(value) if abs(value) < LARGEST_FLOAT else math.inf
     if type(value) is not kind:
-        raise UsageError(f"{name} must be {_article(kind)}, got {reprlib.repr(value)}")
+        raise UsageError(f"{name} must be {_noun(kind)}, got {reprlib.repr(value)}")
     interval = metadata.get("interval")
     if interval and isinstance(value, int | float) and not contains(interval, value):
         raise UsageError(f"{name} must be a number in {interval}, got {reprlib.repr(value)}")
 
 
-def parse(key: str, text: str, hint: Any) -> Plain:
-    """The value that a text stands for in a field of this type.
+def parse(key: str, text: str, hint: Any) -> Setting:
+    """The value of a field of this type from its text.
 
     Raises:
-        UsageError: it is of another type.
+        UsageError: the text does not parse.
     """
     kinds = _kinds(hint)
     if text.lower() == "none" and type(None) in kinds:
@@ -77,7 +77,7 @@ def parse(key: str, text: str, hint: Any) -> Plain:
             return float(text)
     except (ValueError, KeyError):
         kind = next(kind for kind in kinds if kind is not type(None))
-        raise UsageError(f"--set {key}={text}: {key} must be {_article(kind)}") from None
+        raise UsageError(f"--set {key}={text}: {key} must be {_noun(kind)}") from None
     return text
 
 
@@ -85,5 +85,5 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
 
 
-def _article(kind: type) -> str:
-    return {int: "an integer", float: "a number", bool: "true or false", str: "a text"}[kind]
+def _noun(kind: type) -> str:
+    return {int: "an integer", float: "a number", bool: "true or false", str: "a string"}[kind]

@@ -1,39 +1,36 @@
-"""Recipes: everything that decides a training run. The paper's are named in `experiments`.
+"""A recipe: everything that decides a training run.
 
-No torch here, so that `gancross recipes` and `--help` answer at once.
+Modules of this package do not import torch, so that `gancross recipes` and `--help` start fast.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from gancross.divergences import DIVERGENCES, TOTAL_VARIATION, no_total_variation
 from gancross.errors import UsageError, has_unprintable, printable, unknown_name
 from gancross.trainer.objective.weightings import WEIGHTINGS
 from gancross.trainer.recipes import fields
-from gancross.trainer.recipes.fields import Plain, one_of, within
+from gancross.trainer.recipes.experiments import BETAS, CLIP, EXPERIMENTS, GAMMA_DECAY, GRADIENT_PENALTY, ROOT
+from gancross.trainer.recipes.fields import Setting, one_of, within
 
-GRADIENT_PENALIZED = "wgan-gp"
-OBJECTIVES = ("js-logit", *DIVERGENCES, "lsgan", "wgan", GRADIENT_PENALIZED)
+OBJECTIVES = ("js-logit", *DIVERGENCES, "lsgan", "wgan", "wgan-gp")
 REGULARIZERS = (*WEIGHTINGS, "gradient-penalty", "none")
-ONE_GENERATOR_LOSS = ("lsgan", "wgan", "wgan-gp")
-OF_THE_REGULARIZER = (
+SINGLE_GENERATOR_LOSS = ("lsgan", "wgan", "wgan-gp")
+REGULARIZER_FIELDS = (
     "regularizer", "anneal", "regularize_generator", "regularize_generator_from", "penalty_every",
     "penalty_fraction",
 )  # fmt: skip
-CLIP = 0.01  # Arjovsky et al. 2017
-GRADIENT_PENALTY = 10.0  # Gulrajani et al. 2017
-GAMMA_DECAY = 0.01  # Algorithm 1's α
-BETAS = (0.5, 0.999)  # of Adam, Radford et al. 2016
 
 
-def own_regularizers(objective: str) -> tuple[str, ...]:
-    """The regularizers that fit an objective; the first is its own. wgan-gp cannot do without."""
-    if objective == GRADIENT_PENALIZED:
+def matching_regularizers(objective: str) -> tuple[str, ...]:
+    """The regularizers that an objective can be trained with; the first is its default."""
+    if objective == "wgan-gp":
         return ("gradient-penalty",)
     fitting = (name for name, weighting in WEIGHTINGS.items() if objective in weighting.objectives)
     return (*fitting, "none")
@@ -41,12 +38,12 @@ def own_regularizers(objective: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One training run, complete: the same recipe on the same machine gives the same weights.
+    """Everything that decides a training run: the same recipe on the same machine gives the same weights.
 
     Attributes:
-        name: the recipe this one was made from.
+        name: the recipe from which this one derives.
         data: a data set's name (`gancross datasets`), or `folder:PATH`.
-        image_size: side in pixels to which images are resized; None takes them as they are.
+        image_size: side in pixels to which images are resized; None: not resized.
         batch_size: real and generated samples of one update, each (m of Algorithm 1).
         network: family of the generator–discriminator pair.
         width: unit of width of that family; the paper's is 128 (mlp) and 64 (images).
@@ -57,35 +54,35 @@ class Recipe:
         objective: `js-logit` (Eqs. 2, 20), an f-GAN by its divergence (Eqs. 7, 19), `lsgan`, `wgan`,
             `wgan-gp`; the formulas stand in `objectives`.
         regularizer: `jensen-shannon` (Ω_JS of Eq. 20, for js-logit), `f-divergence` (Ω_f of Eq. 19, for
-            the f-GANs), `gradient-penalty` (wgan-gp's own) or `none`.
+            the f-GANs), `gradient-penalty` (wgan-gp only) or `none`.
         gamma: γ, variance of the virtual noise; γ₀ under annealing.
         anneal: γ_t = γ₀·α^(t/T) (Algorithm 1) instead of a constant γ.
         gamma_decay: α of the annealing.
         gradient_penalty: λ of wgan-gp.
         clip: bound on every weight of wgan's critic.
         n_phi: discriminator updates per generator update (n_φ).
-        update: `alternating`, Algorithm 1; `simultaneous`: both players' gradients at the same weights and of
-            the same samples (a change of the algorithm; then n_phi is 1).
-        penalty_every: k > 1: the noise-induced penalty, k times as heavy, has an update of its own in every
-            k-th update of the discriminator (lazy regularization; Adam's rate and β are adjusted).
-        penalty_fraction: share of each batch, its first samples (rounded up), over which Ω is averaged.
-        generator_loss: `non-saturating` or `saturating`; the other objectives have only one.
-        regularize_generator: the generator, too, minimises the regularized objective (§4.1).
-        regularize_generator_from: the first step at which it does; the run up to there is the one without.
+        update: `alternating`, Algorithm 1; `simultaneous`: both players' gradients at the same weights and
+            the same samples (a change of the algorithm; requires n_phi = 1).
+        penalty_every: k > 1: the noise-induced penalty, weighted by k, gets a separate optimizer step after
+            every k-th discriminator update (lazy regularization; Adam's rate and β are adjusted).
+        penalty_fraction: fraction of each batch, its first samples (rounded up), over which Ω is averaged.
+        generator_loss: `non-saturating` or `saturating`; lsgan, wgan and wgan-gp have only one.
+        regularize_generator: the generator minimises the regularized objective, too (§4.1).
+        regularize_generator_from: first step at which it does; earlier steps equal those of a run without.
         noise: explicit noise on the discriminator's inputs: `gaussian`, `laplacian` or `none` (§5.4).
         noise_variance: of that noise, per dimension.
-        nsr: noise vectors per distinct sample (noise-to-signal ratio); a batch has batch_size/nsr of these.
-        noise_players: noise in `both` players' updates, or only in the `discriminator`'s.
+        nsr: noise vectors per distinct sample (noise-to-signal ratio); a batch has batch_size/nsr samples.
+        noise_players: noise in the updates of `both` players or of the `discriminator` only.
         optimizer: `adam` or `rmsprop`, for both networks.
         learning_rate: for both networks.
         beta1, beta2: Adam's decay rates of the moments.
-        ema: β of an exponential average of the generator's weights, which is then what checkpoints
-            and pictures hold; 0 keeps none, as in the paper.
+        ema: β of an exponential average of the generator's weights, which checkpoints and pictures then
+            use; 0: no average, as in the paper.
         steps: generator updates (T).
         seed: of initial weights, latents, noise and data order.
 
-    What a setting cannot influence is put to its neutral value, so that one run has one spelling:
-    γ = 0 and `regularizer=none` are the same recipe.
+    A field that has no effect is set to its neutral value, so that equal runs have equal recipes: γ = 0 and
+    `regularizer=none` give the same one.
     """
 
     name: str
@@ -133,24 +130,23 @@ class Recipe:
         if has_unprintable(self.data):
             raise UsageError(
                 f"data '{printable(self.data)}': rename the folder; a name with control characters, or"
-                " that is not UTF-8, cannot be kept in a checkpoint"
+                " that is not UTF-8, cannot be stored in a checkpoint"
             )
         self._check_together()
         if self.regularizer in WEIGHTINGS and self.gamma == 0.0:
             object.__setattr__(self, "regularizer", "none")
-        for name, neutral, _ in self._without_influence():
+        for name, neutral, _ in self._neutral_fields():
             object.__setattr__(self, name, neutral)
 
-    def with_changes(self, changes: dict[str, Plain]) -> Recipe:
+    def with_changes(self, changes: Mapping[str, Setting]) -> Recipe:
         """A copy with some fields replaced.
 
-        Another `objective` brings its own regularizer unless one is named here: Ω_JS for js-logit, Ω_f for
-        an f-GAN, the gradient penalty for wgan-gp, none for lsgan and wgan. γ and all else stay, so an
-        unregularized js-logit becomes an unregularized f-GAN.
+        A new `objective` sets its default regularizer unless `changes` names one: Ω_JS for js-logit, Ω_f for
+        an f-GAN, the gradient penalty for wgan-gp, none for lsgan and wgan. γ and all other fields stay, so
+        an unregularized js-logit becomes an unregularized f-GAN.
 
         Raises:
-            UsageError: a key that is no field (the nearest one is named), a bad value, or a value that
-                would have no influence.
+            UsageError: unknown key (the nearest field is suggested), bad value, or value without effect.
         """
         names = [spec.name for spec in dataclasses.fields(Recipe)]
         for key in changes:
@@ -159,35 +155,32 @@ class Recipe:
         complete = typing.cast(dict[str, Any], dict(changes))
         objective = complete.get("objective", self.objective)
         if objective != self.objective and objective in OBJECTIVES:
-            complete = {"regularizer": own_regularizers(objective)[0]} | complete
-        made = dataclasses.replace(self, **complete)
-        made._check_influence(changes)
-        return made
+            complete = {"regularizer": matching_regularizers(objective)[0]} | complete
+        changed = dataclasses.replace(self, **complete)
+        changed._check_effective(changes)
+        return changed
 
-    def to_dict(self) -> dict[str, Plain]:
+    def to_dict(self) -> dict[str, Setting]:
         """All fields as plain values, as `recipe.json` and checkpoints hold them."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Plain]) -> Recipe:
-        """The inverse of `to_dict`; fields that an older version did not have are the named recipe's.
+    def from_dict(cls, values: Mapping[str, Setting]) -> Recipe:
+        """The inverse of `to_dict`; the named recipe supplies fields that an older version did not have.
 
         Raises:
             UsageError: unknown keys or bad values.
         """
-        from gancross.trainer.recipes.paper import RECIPES
-
-        return RECIPES.get(str(values.get("name")), RECIPES["mixture"]).with_changes(values)
+        name = str(values.get("name"))
+        return experiment(name if name in EXPERIMENTS else ROOT).with_changes(values)
 
     @property
     def method(self) -> str:
         """Name and overrides without the seed: what runs of one method have in common."""
-        from gancross.trainer.recipes.paper import RECIPES
-
-        base = RECIPES.get(self.name)
-        if base is None:
+        if self.name not in EXPERIMENTS:
             return self.name
-        implied = {name for name, _, _ in self._without_influence()}
+        base = experiment(self.name)
+        implied = {name for name, _, _ in self._neutral_fields()}
         changed = {
             key: value
             for key, value in self.to_dict().items()
@@ -196,16 +189,16 @@ class Recipe:
         return " ".join([self.name, *(f"{key}={value}" for key, value in changed.items())])
 
     def gamma_at(self, step: int) -> float:
-        """γ_t of Algorithm 1 for step t = 1..T: γ₀·α^(t/T), or γ when it is not annealed."""
+        """γ_t of Algorithm 1 for step t = 1..T: γ₀·α^(t/T) under annealing, else γ."""
         return self.gamma * self.gamma_decay ** (step / self.steps) if self.anneal else self.gamma
 
     def generator_gamma_at(self, step: int) -> float:
-        """γ_t of the generator's own regularized objective; 0 where the generator has none."""
+        """γ_t of the generator's regularized objective; 0 where the generator's loss is not regularized."""
         regularized = self.regularize_generator and step >= self.regularize_generator_from
         return self.gamma_at(step) if regularized else 0.0
 
     def _check_together(self) -> None:
-        allowed = own_regularizers(self.objective)
+        allowed = matching_regularizers(self.objective)
         if self.regularizer not in allowed:
             raise UsageError(
                 f"regularizer={self.regularizer} does not fit objective={self.objective}: use regularizer="
@@ -222,7 +215,7 @@ class Recipe:
 
     def _check_simultaneous(self) -> None:
         if self.n_phi != 1:
-            raise UsageError(f"update=simultaneous needs n_phi=1, is {self.n_phi}")
+            raise UsageError(f"update=simultaneous needs n_phi=1, got {self.n_phi}")
         if self.regularize_generator:
             raise UsageError("update=simultaneous has no regularize_generator: use update=alternating")
         if self.noise != "none" and self.noise_players != "both":
@@ -230,8 +223,8 @@ class Recipe:
                 "update=simultaneous needs noise_players=both: both players see the same samples"
             )
 
-    def _without_influence(self) -> Iterator[tuple[str, Plain, str]]:
-        """Fields that decide nothing in this recipe, their neutral values, and why."""
+    def _neutral_fields(self) -> Iterator[tuple[str, Setting, str]]:
+        """(field, neutral value, reason) for every field that has no effect in this recipe."""
         if self.regularizer not in WEIGHTINGS:
             why = f"objective={self.objective} with regularizer={self.regularizer} has no γ"
             yield from (("gamma", 0.0, why), ("anneal", False, why), ("regularize_generator", False, why))
@@ -239,7 +232,7 @@ class Recipe:
         if not self.regularize_generator or self.regularizer not in WEIGHTINGS:
             why = "set regularize_generator=true"
             yield "regularize_generator_from", 1, why
-        if self.objective in ONE_GENERATOR_LOSS:
+        if self.objective in SINGLE_GENERATOR_LOSS:
             why = f"objective={self.objective} has only one generator loss"
             yield "generator_loss", "non-saturating", why
         if not self.anneal or self.regularizer not in WEIGHTINGS:
@@ -255,22 +248,22 @@ class Recipe:
         if self.objective != "wgan-gp":
             yield "gradient_penalty", GRADIENT_PENALTY, "only objective=wgan-gp has a gradient penalty"
 
-    def _check_influence(self, changes: dict[str, Plain]) -> None:
-        """Nothing that was asked for has been put to a neutral value. γ = 0 asks for no regularizer."""
+    def _check_effective(self, changes: Mapping[str, Setting]) -> None:
+        """Refuses changes to fields that have no effect; γ = 0 means no regularizer."""
         if changes.get("gamma") == 0.0 and self.regularizer == "none":
-            changes = {key: value for key, value in changes.items() if key not in OF_THE_REGULARIZER}
+            changes = {key: value for key, value in changes.items() if key not in REGULARIZER_FIELDS}
         if changes.get("regularizer", self.regularizer) != self.regularizer:
             raise UsageError(f"regularizer={changes['regularizer']} needs gamma above 0")
-        for key, neutral, why in self._without_influence():
+        for key, neutral, why in self._neutral_fields():
             if changes.get(key, neutral) != neutral:
                 raise UsageError(f"{key}={changes[key]} would do nothing: {why}")
 
 
-def parse_setting(text: str) -> tuple[str, Plain]:
-    """`key=value` of the command line, the value in the type of the recipe's field.
+def parse_setting(text: str) -> tuple[str, Setting]:
+    """`key=value` of the command line as (key, value), the value in the type of the recipe's field.
 
     Raises:
-        UsageError: no `=`, an unknown key, or a value of another type.
+        UsageError: no `=`, an unknown key, or a value that does not parse.
     """
     key, separator, value = text.partition("=")
     if not separator:
@@ -279,3 +272,13 @@ def parse_setting(text: str) -> tuple[str, Plain]:
     if key not in hints:
         raise unknown_name("recipe key", key, hints)
     return key, fields.parse(key, value, hints[key])
+
+
+@cache
+def experiment(name: str) -> Recipe:
+    """The recipe of one line of `EXPERIMENTS`: its parent's with the differences."""
+    entry = EXPERIMENTS[name]
+    changes = {"name": name, **entry.differences}
+    if entry.parent is None:
+        return Recipe(**typing.cast(dict[str, Any], changes))
+    return experiment(entry.parent).with_changes(changes)

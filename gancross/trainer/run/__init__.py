@@ -1,1 +1,1 @@
-"""The folder of a training run: what it holds, how a run resumes, who is at work in it."""
+"""The folder of a training run: its files, lock, status, log, and resuming."""

@@ -1,4 +1,4 @@
-"""The folder of one training run: recipe, log, checkpoints, pictures; and how a run resumes."""
+"""The folder of one training run: recipe, log, checkpoints, pictures."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gancross.checkpoint import file as checkpoint
-from gancross.checkpoint.file import Checkpoint
-from gancross.errors import ResourceError, UsageError
+from gancross.checkpoint.checkpoint import Checkpoint
+from gancross.errors import ResourceError, UsageError, printable
 from gancross.machine.files import read_bytes, unfinished, write_atomically
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.lock import LOCK, locked
 from gancross.trainer.run.resume import Note, newest_checkpoint
 from gancross.trainer.run.status import RUNNING, reported, write_status
+from gancross.trainer.run.step_files import CHECKPOINTS, PICTURES, STEM, checkpoint_path, picture_path
 from gancross.untrusted.strict_json import parsed
 
 LARGEST_RECIPE = 1 << 20
 LARGEST_LOG = 4 << 30
-WRITTEN = re.compile(r"recipe\.json|status\.json|log\.jsonl|last\.pt|step-\d{10}\.(pt|png)")
+RECIPE = "recipe.json"
+WRITTEN = re.compile(rf"recipe\.json|status\.json|log\.jsonl|last\.pt|{STEM}\.(pt|png)")
 
 
 class Observer(Protocol):
-    """Is told what a run writes for people."""
+    """Receives the log and the pictures of a run."""
 
     def resumed(self, step: int) -> None:
-        """The run goes on after this step, 0 at the start; what was told of later steps is void."""
+        """The run continues after this step, 0 at the start; earlier calls for later steps are void."""
 
     def figures(self, step: int, figures: Mapping[str, float]) -> None:
         """A line of the log."""
@@ -62,49 +64,47 @@ class RunFolder:
     def opened(
         self, recipe: Recipe, *, resume: bool, note: Note | None = None
     ) -> Iterator[Checkpoint | None]:
-        """Makes or reopens the folder, for this process alone, and keeps its `status.json`.
+        """Creates or reopens the folder, locks it for this process, and updates its `status.json`.
 
-        Gives the checkpoint to go on from, None at the start.
+        Yields the checkpoint to resume from, None at the start.
 
         Args:
-            note: is told in one line if that is not simply `last.pt`.
+            note: called with one line of text if that is not `last.pt`.
 
         Raises:
-            UsageError: the folder holds something else, another recipe, a run that is past its last step, or
-                anything without `resume`.
-            CheckpointError: no checkpoint of the folder is good, or one is of a newer format.
-            ResourceError: the folder cannot be written, or another process is at work in it.
+            UsageError: the folder is not a run's, holds another recipe or a later step, or is not empty and
+                `resume` is False.
+            CheckpointError: the folder has checkpoints, but no valid one, or one of a newer format.
+            ResourceError: the folder cannot be written, or another process uses it.
         """
-        self._check(recipe, resume=resume)  # a folder of something else is not even locked
+        self._check(recipe, resume=resume)  # before locking: other folders are not touched
         with locked(self.root):
             self._check(recipe, resume=resume)
             self._remove_unfinished()
-            resumed = newest_checkpoint(self.last, self.root / "checkpoints", note=note)
+            resumed = newest_checkpoint(self.last, self.root, note=note)
             step = 0 if resumed is None else resumed.step
-            if step > recipe.steps:  # else its last checkpoint would pass for one of so many steps
+            if step > recipe.steps:  # else `last.pt` would not be the checkpoint of step `steps`
                 raise UsageError(
-                    f"{self.root}: is at step {step:,} already, past the {recipe.steps:,} asked for; give"
-                    " another --out, or take one of its numbered checkpoints"
+                    f"{self.root}: is at step {step:,} already, past the {recipe.steps:,} requested; give"
+                    " another --out, or use one of its numbered checkpoints"
                 )
-            write_atomically(
-                self.root / "recipe.json", (json.dumps(recipe.to_dict(), indent=2) + "\n").encode()
-            )
+            write_atomically(self.root / RECIPE, (json.dumps(recipe.to_dict(), indent=2) + "\n").encode())
             with reported(self.root, step=step, steps=recipe.steps):
-                self._forget_log_after(step)
+                self._drop_log_after(step)
                 for observer in self.observers:
                     observer.resumed(step)
                 yield resumed
 
     def save(self, state: Checkpoint, *, milestone: bool) -> None:
-        """Writes `last.pt`, and a numbered checkpoint before it at a milestone."""
+        """Writes `last.pt`; at a milestone first the numbered checkpoint."""
         content = checkpoint.to_bytes(state)
         if milestone:
-            write_atomically(self.root / "checkpoints" / f"step-{state.step:010d}.pt", content)
+            write_atomically(checkpoint_path(self.root, state.step), content)
         write_atomically(self.last, content)
         write_status(self.root, RUNNING, step=state.step, steps=state.recipe["steps"])
 
     def append_log(self, figures: dict[str, Any]) -> None:
-        """One line of JSON; numbers that are not finite become null."""
+        """Appends one line of JSON to the log and passes it to the observers."""
         try:
             with self.log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(figures, allow_nan=False) + "\n")
@@ -116,67 +116,73 @@ class RunFolder:
             observer.figures(figures["step"], {key: value for key, value in figures.items() if key != "step"})
 
     def save_picture(self, step: int, png: bytes) -> None:
-        """A picture of samples."""
-        write_atomically(self.root / "samples" / f"step-{step:010d}.png", png)
+        """Writes a picture of samples and passes it to the observers."""
+        write_atomically(picture_path(self.root, step), png)
         for observer in self.observers:
             observer.picture(step, png)
 
     def _check(self, recipe: Recipe, *, resume: bool) -> None:
         if self.root.exists() and not self.root.is_dir():
             raise UsageError(f"{self.root}: is a file, expected the folder of a run")
-        recipe_path = self.root / "recipe.json"
         if not self._occupied():
             return
         if not resume:
             raise UsageError(f"{self.root}: not empty; give another --out, or resume it")
-        if not recipe_path.is_file():
+        if not (self.root / RECIPE).is_file():
             raise UsageError(f"{self.root}: not empty and not the folder of a run; give another --out")
-        _check_same(_read_recipe(recipe_path), recipe, self.root)
+        _check_same(read_recipe(self.root), recipe, self.root)
 
     def _occupied(self) -> bool:
-        """Whether there is more than a run leaves that was killed before it began."""
-        begun = {path for path, name in unfinished(self.root) if WRITTEN.fullmatch(name)}
-        begun.add(self.root / LOCK)
-        return self.root.is_dir() and any(path not in begun for path in self.root.iterdir())
+        """Whether there are files beyond those of a run that was killed before its first complete file."""
+        ignored = {path for path, name in unfinished(self.root) if WRITTEN.fullmatch(name)}
+        ignored.add(self.root / LOCK)
+        return self.root.is_dir() and any(path not in ignored for path in self.root.iterdir())
 
     def _remove_unfinished(self) -> None:
-        """Only what runs write: somebody else may be saving a figure here at this moment."""
-        for folder in (self.root, self.root / "checkpoints", self.root / "samples"):
+        """Removes unfinished files of killed runs; other programs may be saving files here at this moment."""
+        for folder in (self.root, self.root / CHECKPOINTS, self.root / PICTURES):
             for path, name in unfinished(folder):
                 if WRITTEN.fullmatch(name):
                     with contextlib.suppress(OSError):
                         path.unlink()
 
-    def _forget_log_after(self, step: int) -> None:
-        """Drops log lines of steps that will be done again, and lines that were cut off."""
+    def _drop_log_after(self, step: int) -> None:
+        """Drops log lines of steps that will be repeated, and damaged lines."""
         if not self.log.exists():
             return
         lines = read_bytes(self.log, limit=LARGEST_LOG).splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith(b"\n") and _logged_step(line) <= step]
-        write_atomically(self.log, b"".join(kept))
+        valid = [line for line in lines if line.endswith(b"\n") and _logged_step(line) <= step]
+        write_atomically(self.log, b"".join(valid))
 
 
 def _logged_step(line: bytes) -> float:
-    """The step of a line of the log; infinite for a damaged one, which every step is before."""
+    """The step of a line of the log; infinite for a damaged line."""
     try:
         return int(parsed(line)["step"])
     except (ValueError, KeyError, TypeError, OverflowError):
         return math.inf
 
 
-def _read_recipe(path: Path) -> Recipe:
+def read_recipe(root: Path) -> Recipe:
+    """The recipe of the run in a folder.
+
+    Raises:
+        UsageError: `recipe.json` is no valid recipe.
+        ResourceError: it cannot be read.
+    """
+    path = root / RECIPE
     try:
         return Recipe.from_dict(parsed(read_bytes(path, limit=LARGEST_RECIPE)))
     except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: not a recipe: {error}; give another --out") from None
+        raise UsageError(f"{path}: not a recipe: {printable(str(error), limit=300)}") from None
 
 
 def _check_same(old: Recipe, new: Recipe, root: Path) -> None:
-    """Only `steps` may change on resuming, and not under annealing, where γ_t depends on it."""
+    """Refuses to resume another recipe; `steps` may differ unless γ is annealed, where γ_t depends on it."""
     before, after = old.to_dict(), new.to_dict()
     changed = [key for key in before if before[key] != after[key]]
     if changed == ["steps"] and not new.anneal:
         return
     if changed:
         listed = ", ".join(f"{key} ({before[key]} → {after[key]})" for key in changed)
-        raise UsageError(f"{root}: holds a run with another recipe: {listed}; give another --out")
+        raise UsageError(f"{root}: has a run with another recipe: {listed}; give another --out")

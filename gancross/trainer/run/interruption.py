@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop: it finishes its step, saves and leaves."""
+"""Signals that stop a run: it finishes its step, saves and exits."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# Slurm sends SIGUSR1 where it is asked to warn before preemption; Windows has none.
+# Slurm can send SIGUSR1 before preemption; Windows has none.
 STOPPING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
 ]  # fmt: skip
 
 
 class StopRequest:
-    """Which signal came, if any."""
+    """The signal that was received, if any."""
 
     signal_number: int | None = None
 
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Inside, the first SIGINT, SIGTERM or SIGUSR1 is noted; a second one acts as it did before.
+    """Inside, the first SIGINT, SIGTERM or SIGUSR1 is recorded; a second one has its previous effect.
 
-    Outside the main thread, where Python allows no handlers, nothing is changed.
+    Outside the main thread, where Python allows no handlers, this has no effect.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -33,7 +33,7 @@ def stop_requests() -> Iterator[StopRequest]:
 
     previous = {number: signal.getsignal(number) for number in STOPPING}
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def record(number: int, frame: FrameType | None) -> None:
         request.signal_number = number
         restore()
 
@@ -42,7 +42,7 @@ def stop_requests() -> Iterator[StopRequest]:
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
     for number in previous:
-        signal.signal(number, note)
+        signal.signal(number, record)
     try:
         yield request
     finally:

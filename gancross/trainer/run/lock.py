@@ -1,4 +1,4 @@
-"""One process at a time in the folder of a run."""
+"""The lock on the folder of a run: one process at a time."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """The folder, made where there is none, for this process alone.
+    """Locks the folder for this process and creates it if needed.
 
-    The operating system holds the lock and frees it however the process ends: what `status.json` says of
-    a process that was killed never keeps the next one out.
+    The operating system releases the lock however the process ends, so the `status.json` of a killed process
+    never blocks the next one.
 
     Raises:
-        ResourceError: another process is at work in it, or it cannot be written.
+        ResourceError: another process uses the folder, or it cannot be written.
     """
     lock = FileLock(root / LOCK)
     try:
@@ -31,7 +31,7 @@ def locked(root: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise ResourceError(
-            f"{root}: another run is at work here{_holder(root)}; wait for its end, or give another --out"
+            f"{root}: in use by another run{_holder(root)}; wait for its end, or give another --out"
         ) from None
     except NotImplementedError:
         raise ResourceError(f"{root}: cannot be locked: this file system has no locks") from None
@@ -44,7 +44,7 @@ def locked(root: Path) -> Iterator[None]:
 
 
 def _holder(root: Path) -> str:
-    """Who holds the lock, as far as its status tells: it is written a moment after the lock is taken."""
+    """The process that holds the lock, if `status.json` names it (it is written just after locking)."""
     status = read_status(root)
     if status is None or status.status != RUNNING:
         return ""

@@ -1,4 +1,4 @@
-"""What a run tells of itself: lines of the log, pictures."""
+"""The log and the pictures of a run."""
 
 from __future__ import annotations
 
@@ -11,44 +11,48 @@ from gancross.data.sets import to_network
 from gancross.errors import DivergenceError
 from gancross.pictures import picture
 from gancross.trainer.monitors import collapsed, mixture_figures, spread
-from gancross.trainer.state import DATA_RANGE, Run, generated
-from gancross.trainer.step import Measured
+from gancross.trainer.run.folder import RunFolder
+from gancross.trainer.state import DATA_RANGE, Run, generated_samples
+from gancross.trainer.step import StepMetrics
 
-MONITORED = 500  # samples of the generator that are looked at when a line is logged
+MONITORED = 500  # generated samples per line of the log
 TINY = 1e-12
 PICTURE_IMAGES = 64
-PICTURE_POINTS = 5120  # ten batches of 512, as the paper's pictures of the mixture hold
+PICTURE_POINTS = 5120  # ten batches of 512, as in the paper's pictures of the mixture
 
 
-def log(run: Run, step: int, measured: Measured, *, samples_per_second: float) -> dict[str, float]:
-    """Brings the figures of a step to the host, means over all processes, and checks them.
+def write_log(
+    run: Run, folder: RunFolder, step: int, metrics: StepMetrics, *, samples_per_second: float
+) -> dict[str, float]:
+    """Averages a step's metrics over all processes and checks them; rank 0 adds monitors and writes the line.
 
-    The first process adds what it sees in samples, and writes them.
+    Raises:
+        DivergenceError: a metric is not finite.
     """
-    means = torch.stack([value.double() for value in measured.values()])
+    means = torch.stack([value.double() for value in metrics.values()])
     run.processes.average([means])
-    figures = dict(zip(measured, means.tolist(), strict=True))
+    figures = dict(zip(metrics, means.tolist(), strict=True))
     for name, value in figures.items():
         if not math.isfinite(value):
             raise DivergenceError(
-                f"{run.folder.root}: diverged: {name} is {value} at step {step}; the last good checkpoint"
+                f"{folder.root}: diverged: {name} is {value} at step {step}; the last good checkpoint"
                 " is kept. Try a lower learning_rate or a larger gamma"
             )
-    if not run.processes.first:
+    if not run.processes.is_rank_zero:
         return figures
-    made = generated(run, "monitor", MONITORED)
-    figures["spread"] = float(spread(to_network(made, DATA_RANGE))) / max(figures.pop("spread_real"), TINY)
+    samples = generated_samples(run, "monitor", MONITORED)
+    figures["spread"] = float(spread(to_network(samples, DATA_RANGE))) / max(figures.pop("spread_real"), TINY)
     if run.data.name == "mixture":
-        figures |= mixture_figures(made)
+        figures |= mixture_figures(samples)
     figures["collapsed"] = float(collapsed(figures))
     record: dict[str, Any] = {"step": step, "gamma": run.recipe.gamma_at(step), **figures}
-    run.folder.append_log(record | {"samples_per_second": round(samples_per_second, 1)})
+    folder.append_log(record | {"samples_per_second": round(samples_per_second, 1)})
     return figures
 
 
-def draw(run: Run, step: int) -> None:
-    """A picture of samples at fixed latents, for people who watch the run."""
+def save_sample_picture(run: Run, folder: RunFolder, step: int) -> None:
+    """Saves a picture of samples at fixed latents; none for data that cannot be drawn."""
     count = PICTURE_POINTS if len(run.data.shape) == 1 else PICTURE_IMAGES
-    drawn = picture(generated(run, "pictures", count), title=f"step {step:,}")
-    if drawn is not None:
-        run.folder.save_picture(step, drawn)
+    png = picture(generated_samples(run, "pictures", count), title=f"step {step:,}")
+    if png is not None:
+        folder.save_picture(step, png)

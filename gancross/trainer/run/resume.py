@@ -1,37 +1,37 @@
-"""Which checkpoint a run goes on from: the newest one that is whole."""
+"""The checkpoint from which a run resumes: the newest valid one."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
 from gancross.checkpoint import file as checkpoint
-from gancross.checkpoint.file import FORMAT, LARGEST_FILE, Checkpoint
+from gancross.checkpoint.checkpoint import Checkpoint
+from gancross.checkpoint.file import FORMAT, LARGEST_FILE
 from gancross.errors import CheckpointError, ResourceError
 from gancross.machine.files import read_bytes, write_atomically
+from gancross.trainer.run.step_files import CHECKPOINTS, numbered_checkpoints
 from gancross.untrusted.pt_file import load_archive
 from gancross.untrusted.values import RefusedArchive
-
-NUMBERED = re.compile(r"step-(\d{10})\.pt")
 
 Note = Callable[[str], None]
 
 
-def newest_checkpoint(last: Path, numbered: Path, *, note: Note | None) -> Checkpoint | None:
-    """The newest good checkpoint of a run, which is `last` afterwards; None where there is none at all.
+def newest_checkpoint(last: Path, root: Path, *, note: Note | None) -> Checkpoint | None:
+    """The newest valid checkpoint of a run; None if the run has no checkpoint yet.
 
-    A numbered one takes the place of a `last` that is damaged, that is missing, or that is older because
-    the run was killed between the two. A damaged `last` is kept beside under another name.
+    A numbered checkpoint replaces `last` if that is damaged, missing, or older because the run was killed
+    between writing the two. A damaged `last` is renamed.
 
     Args:
-        numbered: folder of the numbered checkpoints.
-        note: is told in one line when it is not simply `last`.
+        last: path of the run's `last.pt`.
+        root: folder of the run.
+        note: called with one line of text if `last` is replaced.
 
     Raises:
-        CheckpointError: checkpoints are there, but no good one; or one is of another format.
+        CheckpointError: there are checkpoints, but no valid one; or one has another format.
         ResourceError: the folder cannot be read or written.
     """
     refusal: CheckpointError | None = None
@@ -40,71 +40,64 @@ def newest_checkpoint(last: Path, numbered: Path, *, note: Note | None) -> Check
         try:
             newest = checkpoint.load(last)
         except CheckpointError as error:
-            if _of_another_format(last):
+            if _has_other_format(last):
                 raise
             refusal = error
-    for path in _newest_first(numbered):
-        if newest is not None and _step(path) <= newest.step:
+    folder = root / CHECKPOINTS
+    try:
+        numbered = numbered_checkpoints(root)
+    except OSError as error:
+        raise ResourceError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    for step, path in reversed(numbered.items()):
+        if newest is not None and step <= newest.step:
             return newest
         try:
             content = read_bytes(path, limit=LARGEST_FILE)
-            found = checkpoint.from_bytes(content, path)
+            loaded = checkpoint.from_bytes(content, path)
         except CheckpointError as error:
-            if _of_another_format(path):
+            if _has_other_format(path):
                 raise
             refusal = refusal or error
             continue
-        told = _make_last(last, content, newest, refusal)
+        reason = _replace_last(last, content, newest, refusal)
         if note is not None:
-            note(f"{told}; goes on from {path}")
-        return found
+            note(f"{reason}; resumes from {path}")
+        return loaded
     if newest is None and refusal is not None:
-        raise CheckpointError(f"{refusal}; no numbered checkpoint in {numbered} can take its place")
+        raise CheckpointError(f"{refusal}; no numbered checkpoint in {folder} can replace it")
     return newest
 
 
-def _make_last(last: Path, content: bytes, older: Checkpoint | None, refusal: CheckpointError | None) -> str:
-    """Puts a numbered checkpoint's content into `last`; says why."""
+def _replace_last(
+    last: Path, content: bytes, older: Checkpoint | None, refusal: CheckpointError | None
+) -> str:
+    """Writes a numbered checkpoint's content to `last`; returns the reason for it."""
     if not last.exists():
-        told = f"{last}: missing"
+        reason = f"{last}: missing"
     elif older is not None:
-        told = f"{last}: older than the last numbered checkpoint"
+        reason = f"{last}: older than the last numbered checkpoint"
     else:
-        kept = _kept_as(last)
+        target = _unused_name(last)
         try:
-            os.replace(last, kept)
+            os.replace(last, target)
         except OSError as error:
-            raise ResourceError(f"{kept}: cannot be written: {error.strerror or error}") from error
-        told = f"{refusal}; kept as {kept.name}"
+            raise ResourceError(f"{target}: cannot be written: {error.strerror or error}") from error
+        reason = f"{refusal}; renamed to {target.name}"
     write_atomically(last, content)
-    return told
+    return reason
 
 
-def _kept_as(refused: Path) -> Path:
-    """A name that is free: nothing that was refused before is lost."""
-    first = refused.with_name(f"{refused.name}.refused")
-    others = (first.with_name(f"{first.name}-{number}") for number in count(2))
-    return first if not first.exists() else next(path for path in others if not path.exists())
+def _unused_name(refused: Path) -> Path:
+    """`last.pt.refused`, or with a number behind it if that exists: refused files are never overwritten."""
+    target = refused.with_name(f"{refused.name}.refused")
+    numbered = (target.with_name(f"{target.name}-{number}") for number in count(2))
+    return target if not target.exists() else next(path for path in numbered if not path.exists())
 
 
-def _of_another_format(refused: Path) -> bool:
-    """Whether it is whole, but newer or of another kind: no damage, and going back behind it loses work."""
+def _has_other_format(refused: Path) -> bool:
+    """Whether the file is valid but of another format: not damaged, so resuming before it would lose work."""
     try:
         loaded = load_archive(read_bytes(refused, limit=LARGEST_FILE))
     except RefusedArchive:
         return False
     return isinstance(loaded, dict) and loaded.get("format", FORMAT) != FORMAT
-
-
-def _newest_first(folder: Path) -> list[Path]:
-    try:
-        found = [path for path in folder.iterdir() if NUMBERED.fullmatch(path.name)]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise ResourceError(f"{folder}: cannot be read: {error.strerror or error}") from error
-    return sorted(found, key=_step, reverse=True)
-
-
-def _step(path: Path) -> int:
-    return int(path.stem.removeprefix("step-"))

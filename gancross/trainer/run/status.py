@@ -1,4 +1,4 @@
-"""`status.json` in the folder of a run: where it stands, and who said so."""
+"""`status.json` in the folder of a run: its progress, and the process that reports it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ LARGEST = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """How a run stands.
+    """The status of a run.
 
     Attributes:
         status: `running`, `preempted` (SIGTERM, SIGUSR1), `interrupted` (SIGINT), `diverged`, `failed` or
-            `done`. A process that was killed leaves `running` behind.
+            `done`. A killed process leaves `running` behind.
         step: of the last checkpoint, 0 before the first.
         steps: of the whole run.
         pid, host: of the process that wrote this.
@@ -44,7 +44,7 @@ class Status:
 
 
 def write_status(root: Path, status: str, *, step: int, steps: int) -> None:
-    """Says where the run in `root` stands.
+    """Writes `status.json` of the run in `root`.
 
     Raises:
         ResourceError: the file cannot be written.
@@ -57,7 +57,7 @@ def write_status(root: Path, status: str, *, step: int, steps: int) -> None:
 
 
 def read_status(root: Path) -> Status | None:
-    """What `status.json` says; None where there is none, or it is damaged."""
+    """Reads `status.json`; None if it is missing or damaged."""
     try:
         return Status(**parsed(read_bytes(root / STATUS, limit=LARGEST)))
     except (GancrossError, ValueError, TypeError):
@@ -66,17 +66,17 @@ def read_status(root: Path) -> Status | None:
 
 @contextmanager
 def reported(root: Path, *, step: int, steps: int) -> Iterator[None]:
-    """`status.json` says that the work inside is running, and then how it ended.
+    """Writes the status `running` on entry, and on exit how the run ended.
 
     Args:
-        step: of the checkpoint that the work goes on from.
+        step: of the checkpoint from which the run resumes.
     """
     write_status(root, RUNNING, step=step, steps=steps)
     try:
         yield
     except BaseException as error:
         now = read_status(root)
-        with contextlib.suppress(GancrossError):  # the work's own error says more than a full disk's
+        with contextlib.suppress(GancrossError):  # the original error matters more than a full disk
             write_status(root, _ending(error), step=step if now is None else now.step, steps=steps)
         raise
     write_status(root, "done", step=steps, steps=steps)
@@ -87,4 +87,6 @@ def _ending(error: BaseException) -> str:
         return "interrupted" if error.signal_number == signal.SIGINT else "preempted"
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
-    return "diverged" if isinstance(error, DivergenceError) else "failed"
+    # The error may be another process's, which has only its exit code in common with it.
+    diverged = getattr(error, "exit_code", None) == DivergenceError.exit_code
+    return "diverged" if diverged else "failed"

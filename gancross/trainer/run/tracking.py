@@ -1,7 +1,7 @@
-"""A run's log and pictures as TensorBoard events, beside `log.jsonl`.
+"""A run's log and pictures as TensorBoard events, in addition to `log.jsonl`.
 
-Events go straight to the file. torch's SummaryWriter hands them to a thread, where a full disk ends in a
-traceback and, at the next flush, in a wait without end.
+Events are written to the file directly. torch's SummaryWriter passes them to a thread, where a full disk ends
+in a traceback and the next flush blocks forever.
 """
 
 from __future__ import annotations
@@ -19,15 +19,14 @@ import numpy as np
 from PIL import Image
 
 from gancross.errors import ResourceError
-
-PICTURES = "samples"
+from gancross.trainer.run.step_files import PICTURES
 
 
 class TensorBoard:
-    """An observer of a run folder that writes events; use it as a context.
+    """An observer of a run folder that writes events; use it as a context manager.
 
     Args:
-        folder: of the event files; made with the first event.
+        folder: of the event files; created with the first event.
 
     Raises:
         ResourceError: tensorboard is not installed.
@@ -48,7 +47,7 @@ class TensorBoard:
             self._file.close()
 
     def resumed(self, step: int) -> None:
-        """Events of later steps will come again: readers drop the old ones."""
+        """Later steps will be repeated: readers drop their old events."""
         self._start = step
 
     def figures(self, step: int, figures: Mapping[str, float]) -> None:
@@ -73,7 +72,7 @@ class TensorBoard:
         self._write(step, [image(PICTURES, pixels, dataformats="HWC")])  # type: ignore[no-untyped-call]
 
     def _write(self, step: int, summaries: list[Any]) -> None:
-        """All the way to the system: what a kill would lose, a resumed run would not write again."""
+        """Writes unbuffered: a resumed run would not repeat events that a kill had lost."""
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
         from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -84,15 +83,15 @@ class TensorBoard:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 name = f"events.out.tfevents.{time.time_ns()}.{platform.node()}.{os.getpid()}"
                 self._file = (self._folder / name).open("xb", buffering=0)
-                begun = SessionLog(status=SessionLog.START)
+                session = SessionLog(status=SessionLog.START)
                 events.insert(0, Event(wall_time=now, file_version="brain.Event:2"))
-                events.insert(1, Event(wall_time=now, step=self._start + 1, session_log=begun))
+                events.insert(1, Event(wall_time=now, step=self._start + 1, session_log=session))
             records = io.BytesIO()
             writer = RecordWriter(records)
             for event in events:
                 writer.write(event.SerializeToString())
-            left = memoryview(records.getvalue())
-            while left:
-                left = left[self._file.write(left) :]
+            remaining = memoryview(records.getvalue())
+            while remaining:
+                remaining = remaining[self._file.write(remaining) :]
         except OSError as error:
             raise ResourceError(f"{self._folder}: cannot be written: {error.strerror or error}") from error

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gancross.evaluator.result.result import Result
 
 from gancross.checkpoint.file import load_contestant
 from gancross.cli.gate import tolerance
 from gancross.cli.main import main
 from gancross.errors import UsageError
 from gancross.evaluator.crosstest import crosstest
+from gancross.evaluator.estimates import Proportion
 from gancross.evaluator.gate.comparison import gate
 from gancross.evaluator.gate.figures import METRICS
-from gancross.evaluator.result.result import Result
-from gancross.evaluator.estimates import Proportion
 from gancross.evaluator.statistics.proportions import difference, wilson_interval
 
 Plain = dict[str, Any]

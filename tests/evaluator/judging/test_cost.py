@@ -24,7 +24,8 @@ from gancross.evaluator.judging.memory_layout import has_onednn, is_channels_las
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scoring import evaluating
 from gancross.models.architectures import initialised
-from gancross.models.pairs import PAIRS, Shape, pair
+from gancross.models.families import FAMILIES
+from gancross.models.pairs import PairSettings, pair
 from gancross.random_streams import Stream
 
 CPU = torch.device("cpu")
@@ -36,10 +37,12 @@ PROBE = 2  # samples of each generator that are looked at before long work
 
 def networks(number: int) -> tuple[nn.Module, nn.Module]:
     """An untrained pair of gancross' own, with batch norm."""
-    shape = Shape(sample=SAMPLE, latent_dim=LATENT, width=2, normalization="batch", activation="relu")
+    settings = PairSettings(
+        sample_shape=SAMPLE, latent_dim=LATENT, width=2, normalization="batch", activation="relu"
+    )
     generator, judge = (
         initialised(architecture, Stream(number, architecture.name).torch_generator())
-        for architecture in pair("dcgan8", shape)
+        for architecture in pair("dcgan8", settings)
     )
     return generator, judge
 
@@ -226,13 +229,15 @@ def test_own_networks_lie_channels_last_inside_and_are_the_very_same_tensors_aft
     assert after == before
 
 
-@pytest.mark.parametrize("family", [name for name in PAIRS if name != "mlp"])
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "mlp"])
 def test_own_networks_only_read_their_input(family: str) -> None:
     """So that they may share one."""
     side = int(re.findall(r"\d+", family)[-1])
-    shape = Shape(sample=(3, side, side), latent_dim=4, width=4, normalization="batch", activation="relu")
-    judge = initialised(pair(family, shape)[1], Stream(0).torch_generator()).eval()
-    samples = torch.rand(2, *shape.sample)
+    settings = PairSettings(
+        sample_shape=(3, side, side), latent_dim=4, width=4, normalization="batch", activation="relu"
+    )
+    judge = initialised(pair(family, settings)[1], Stream(0).torch_generator()).eval()
+    samples = torch.rand(2, *settings.sample_shape)
     before = samples.clone()
     with torch.inference_mode():
         judge(samples)

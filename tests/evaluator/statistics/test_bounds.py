@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
+from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.statistics.bounds import (
     generalisation_gap,
     jensen_shannon_bound,
@@ -17,7 +18,6 @@ from gancross.evaluator.statistics.bounds import (
     total_variation_bound,
     transfer_gap,
 )
-from gancross.evaluator.estimates import Estimate, Missing, Proportion
 
 # f*(t) and g_f(v) of Nowozin et al. 2016, written anew, for the derivative by autograd.
 F_GANS = {

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy.stats import norm
 
+from gancross.evaluator.estimates import Proportion
 from gancross.evaluator.statistics.auc import auc
 from gancross.evaluator.statistics.confusion import Confusion, false_negatives, false_positives, paper_rate
-from gancross.evaluator.estimates import Proportion
 from gancross.evaluator.statistics.proportions import wilson_interval
 from gancross.evaluator.verdict.paper import Standing, paper_verdict
 from gancross.report.text.console import confusion_table

@@ -12,9 +12,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks import simulations
+from gancross.evaluator.estimates import Proportion, Z
 from gancross.evaluator.statistics.auc import auc, auc_difference, auc_interval
 from gancross.evaluator.statistics.confusion import PairedDecisions, paired_false_negatives
-from gancross.evaluator.estimates import Proportion, Z
 from gancross.evaluator.statistics.proportions import (
     difference,
     fisher_p,

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import simulations
+from gancross.evaluator.estimates import Estimate, Proportion
 from gancross.evaluator.statistics.confusion import (
     Confusion,
     PairedDecisions,
     false_negatives,
     false_positives,
 )
-from gancross.evaluator.estimates import Estimate, Proportion
 from gancross.evaluator.verdict.pairs import Side, pair_tests
 from gancross.evaluator.verdict.paper import SCOPE, Standing, paper_verdict
 from gancross.evaluator.verdict.strict import Evidence, NormCheck, strict_steps, strict_verdict

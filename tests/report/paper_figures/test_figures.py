@@ -17,15 +17,16 @@ from gancross import pictures
 from gancross.checkpoint.file import load_contestant
 from gancross.errors import CheckpointError, UsageError
 from gancross.evaluator.judging.samples import canonical_samples
-from gancross.pictures import tiled
+from gancross.pictures import grid_pixels
 from gancross.report.paper_figures.labels import by_caption, by_strength, labels, regularization
 from gancross.report.paper_figures.layouts import LAYOUTS, Request, figure
 from gancross.report.paper_figures.names import FIGURES
 from gancross.report.paper_figures.saved_runs import SavedRun, common_steps, saved_run
-from gancross.report.paper_figures.sheet import Panel, Row, Sheet, drawn, render
+from gancross.report.paper_figures.sheet import Panel, Row, Sheet, render, to_figure
 from gancross.trainer.loop import train
-from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.run.step_files import checkpoint_path
 
 CPU = torch.device("cpu")
 
@@ -34,7 +35,7 @@ CPU = torch.device("cpu")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Runs of six steps, all even steps saved."""
     root = tmp_path_factory.mktemp("runs")
-    variants: dict[str, tuple[str, dict[str, Plain]]] = {
+    variants: dict[str, tuple[str, dict[str, Setting]]] = {
         "mixture": ("mixture", {"gamma": 1.0}),
         "mixture-none": ("mixture", {"regularizer": "none"}),
         "mixture-nphi5": ("mixture", {"n_phi": 5, "anneal": True}),
@@ -52,16 +53,16 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def request(name: str, *runs: Path, **settings: object) -> Request:
-    asked = Request(name=name, runs=[saved_run(run) for run in runs], device=CPU, num_samples=12)
-    return dataclasses.replace(asked, **settings)  # type: ignore[arg-type]
+    default = Request(name=name, runs=[saved_run(run) for run in runs], device=CPU, num_samples=12)
+    return dataclasses.replace(default, **settings)  # type: ignore[arg-type]
 
 
 def texts(sheet: Sheet) -> list[str]:
     return [panel.label for row in sheet.rows for panel in row.panels if panel is not None]
 
 
-def pretended(folder: Path, **changes: Plain) -> SavedRun:
-    """A run with another recipe than its own, for labels, order and layout."""
+def with_recipe(folder: Path, **changes: Setting) -> SavedRun:
+    """A run whose recipe has these changes, for labels, order and layout."""
     run = saved_run(folder)
     return dataclasses.replace(run, recipe=run.recipe.with_changes(changes))
 
@@ -71,27 +72,29 @@ def test_names_and_layouts_agree() -> None:
 
 
 def test_fig1_has_a_row_for_each_run_and_a_column_for_each_step(folders: dict[str, Path]) -> None:
-    seen: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     sheet = figure(
-        request("fig1", folders["mixture"], folders["mixture-none"], progress=lambda *done: seen.append(done))
+        request(
+            "fig1", folders["mixture"], folders["mixture-none"], progress=lambda *done: calls.append(done)
+        )
     )
     assert [row.label for row in sheet.rows] == ["unregularized", "γ = 1"]
     assert texts(sheet) == ["step 2", "step 4", "step 6", "", "", ""]
     assert "n_φ = 1" in sheet.title and "12 samples" in sheet.note
-    assert seen == [(done, 6) for done in range(1, 7)]
-    made = drawn(sheet)
-    assert len(made.axes) == 6
-    views = {(axes.get_xlim(), axes.get_zlim(), axes.elev, axes.azim) for axes in made.axes}  # type: ignore[attr-defined]
+    assert calls == [(done, 6) for done in range(1, 7)]
+    plot = to_figure(sheet)
+    assert len(plot.axes) == 6
+    views = {(axes.get_xlim(), axes.get_zlim(), axes.elev, axes.azim) for axes in plot.axes}  # type: ignore[attr-defined]
     assert len(views) == 1
-    assert {len(axes.get_position().bounds) for axes in made.axes} == {4}
-    written = {text.get_text() for text in made.texts}
+    assert {len(axes.get_position().bounds) for axes in plot.axes} == {4}
+    written = {text.get_text() for text in plot.texts}
     assert {"unregularized", "γ = 1", "step 2", "step 4", "step 6"} <= written
 
 
 def test_steps_of_a_run_show_the_same_latents(folders: dict[str, Path]) -> None:
     sheet = figure(request("fig1", folders["mixture"], steps=[2, 6]))
     for panel, step in zip(sheet.rows[0].panels, (2, 6), strict=True):
-        path = folders["mixture"] / "checkpoints" / f"step-{step:010d}.pt"
+        path = checkpoint_path(folders["mixture"], step)
         expected = canonical_samples(
             load_contestant(path, name="mixture"), num_samples=12, purpose="figure", device=CPU
         )
@@ -105,7 +108,7 @@ def test_fig6_takes_runs_with_more_discriminator_updates(folders: dict[str, Path
 
 def test_fig5_needs_no_run(folders: dict[str, Path]) -> None:
     sheet = figure(request("fig5"))
-    assert len(drawn(sheet).axes) == 1 and "10 times" in sheet.note
+    assert len(to_figure(sheet).axes) == 1 and "10 times" in sheet.note
     with pytest.raises(UsageError, match="takes no run"):
         figure(request("fig5", folders["mixture"]))
 
@@ -143,17 +146,17 @@ def test_fig8_shows_every_pixel_of_one_run(folders: dict[str, Path]) -> None:
 def test_fig9_puts_noise_in_rows_and_ratios_in_columns(folders: dict[str, Path]) -> None:
     noisy = folders["digits-noise"]
     runs = [
-        pretended(noisy, nsr=8, noise_variance=0.1),
-        pretended(noisy, nsr=1, noise_variance=0.1),
-        pretended(noisy, nsr=1, noise_variance=0.01),
-        pretended(noisy, nsr=2, noise_variance=0.1, noise_players="discriminator"),
+        with_recipe(noisy, nsr=8, noise_variance=0.1),
+        with_recipe(noisy, nsr=1, noise_variance=0.1),
+        with_recipe(noisy, nsr=1, noise_variance=0.01),
+        with_recipe(noisy, nsr=2, noise_variance=0.1, noise_players="discriminator"),
     ]
     sheet = figure(dataclasses.replace(request("fig9"), runs=runs))
     assert [row.label for row in sheet.rows] == ["γ = 0.01, both", "γ = 0.1, both", "γ = 0.1, D only"]
     assert [[panel and panel.label for panel in row.panels] for row in sheet.rows] == [
         ["NSR 1", None, None], ["NSR 1", None, "NSR 8"], [None, "NSR 2", None],
     ]  # fmt: skip
-    assert len(drawn(sheet).axes) == 4
+    assert len(to_figure(sheet).axes) == 4
     with pytest.raises(UsageError, match="leave one out"):
         figure(dataclasses.replace(request("fig9"), runs=[runs[0], runs[0]]))
     with pytest.raises(UsageError, match="no explicit noise"):
@@ -182,7 +185,7 @@ def test_runs_that_do_not_fit(folders: dict[str, Path], name: str, run: str, com
 def test_requests_that_do_not_fit(folders: dict[str, Path]) -> None:
     with pytest.raises(UsageError, match=r"step 3 was not saved; saved by all runs: 2, 4, 6"):
         figure(request("fig1", folders["mixture"], steps=[2, 3]))
-    with pytest.raises(UsageError, match="one step, --steps names 2"):
+    with pytest.raises(UsageError, match="one step, got 2 in --steps"):
         figure(request("fig4", folders["digits"], steps=[2, 4]))
     with pytest.raises(UsageError, match="give the folders of runs"):
         figure(request("fig1"))
@@ -210,7 +213,7 @@ def test_columns_are_spread_evenly_over_common_steps() -> None:
 
 
 def test_labels_tell_alike_runs_apart(folders: dict[str, Path]) -> None:
-    alike = [pretended(folders["digits"], seed=seed) for seed in (0, 1)]
+    alike = [with_recipe(folders["digits"], seed=seed) for seed in (0, 1)]
     assert labels(alike, regularization) == ["γ = 0.1, seed 0", "γ = 0.1, seed 1"]
     same = [saved_run(folders["digits"]), saved_run(folders["digits"], "mine")]
     assert labels(same, regularization) == ["γ = 0.1", "mine"]
@@ -218,7 +221,7 @@ def test_labels_tell_alike_runs_apart(folders: dict[str, Path]) -> None:
 
 
 def test_the_order_is_that_of_the_paper() -> None:
-    def run(name: str, **changes: Plain) -> SavedRun:
+    def run(name: str, **changes: Setting) -> SavedRun:
         return dataclasses.replace(run_with([1]), recipe=recipe(name).with_changes(changes))
 
     names = ["lsun-dcgan-tanh", "lsun-dcgan-no-normalization", "lsun-dcgan", "lsun-resnet"]
@@ -232,7 +235,7 @@ def test_the_order_is_that_of_the_paper() -> None:
 
 def test_folders_that_are_no_runs(tmp_path: Path, folders: dict[str, Path]) -> None:
     for path, complaint in [
-        (tmp_path / "nothing", "no such folder"), (tmp_path, "no recipe.json"),
+        (tmp_path / "nothing", "does not exist"), (tmp_path, "no recipe.json"),
         (folders["digits"] / "last.pt", "is a file"),
     ]:  # fmt: skip
         with pytest.raises(UsageError, match=complaint):
@@ -245,7 +248,7 @@ def test_folders_that_are_no_runs(tmp_path: Path, folders: dict[str, Path]) -> N
     shutil.copy(folders["mixture"] / "recipe.json", broken)
     with pytest.raises(UsageError, match="does not belong to the recipe"):
         figure(request("fig1", broken))
-    (broken / "checkpoints" / "step-0000000006.pt").write_text("no checkpoint")
+    checkpoint_path(broken, 6).write_text("no checkpoint")
     with pytest.raises(CheckpointError):
         figure(request("fig1", broken, steps=[6]))
     shutil.rmtree(broken / "checkpoints")
@@ -255,7 +258,7 @@ def test_folders_that_are_no_runs(tmp_path: Path, folders: dict[str, Path]) -> N
 
 @pytest.mark.parametrize(("file_format", "begin"), [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])
 def test_files_are_what_they_are_called_and_repeat(file_format: str, begin: bytes) -> None:
-    grid = tiled(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
+    grid = grid_pixels(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
     panels = [Panel(label="$ [red] é", drawing=grid), Panel(label="x" * 300, drawing=torch.zeros(9, 3))]
     sheet = Sheet(title="a title " * 30, note="", rows=[Row(label="γ₀", panels=panels)])
     first = render(sheet, file_format)

@@ -1,12 +1,10 @@
-"""Expectations under one-dimensional Gaussians, by a trapezoid rule so fine that it is exact in float64."""
+"""Expectations under one-dimensional Gaussians, by a trapezoid rule that is exact in float64."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
-Function = Callable[[torch.Tensor], torch.Tensor]
+from gancross.divergences import Function
 
 
 def expectation(h: Function, mean: float, variance: float = 1.0) -> float:

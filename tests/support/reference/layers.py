@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-Features = Sequence[Sequence[Sequence[Sequence[float]]]]
-Nested = list[list[list[list[float]]]]
+Images = list[list[list[list[float]]]]  # [N][C][H][W]
 
 
-def layer_norm(features: Features, scale: Sequence[float], bias: Sequence[float], epsilon: float) -> Nested:
+def layer_norm(features: Images, scale: list[float], bias: list[float], epsilon: float) -> Images:
     """Nested lists [N][C][H][W]: (x − mean)/√(var + ε) over all of a sample, then channel by channel."""
     normalized = []
     for sample in features:
@@ -25,7 +23,7 @@ def layer_norm(features: Features, scale: Sequence[float], bias: Sequence[float]
     return normalized
 
 
-def gate(features: Features) -> Nested:
+def gate(features: Images) -> Images:
     """Nested lists [N][2C][H][W] → [N][C][H][W]: σ of channel 2c times tanh of channel 2c+1."""
     return [
         [

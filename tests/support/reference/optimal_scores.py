@@ -1,12 +1,12 @@
-"""The score v at which each f-GAN is optimal for a known log-ratio: g_f⁻¹(f'(p/q)), worked out by hand."""
+"""The optimal score v of each f-GAN for a given log-ratio: g_f⁻¹(f'(p/q)), derived by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
-OPTIMAL_SCORE: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+from gancross.divergences import Function
+
+OPTIMAL_SCORE: dict[str, Function] = {
     "gan": lambda log_ratio: log_ratio,
     "jensen-shannon": lambda log_ratio: log_ratio,
     "kl": lambda log_ratio: 1 + log_ratio,

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
+from discriminators import (
+    BASE,
+    NETWORKS,
+    assert_close_gradients,
+    gradients,
+    network_and_samples,
+    route_gradients,
+)
 from small_recipes import small
-from test_closed_form import NETWORKS, assert_equal, made
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -14,55 +25,58 @@ from gancross.divergences import DIVERGENCES
 from gancross.errors import UsageError
 from gancross.machine.distributed import ALONE
 from gancross.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gancross.models.layers import Normalization
 from gancross.models.mlp import MLP
 from gancross.trainer.gradient.route import Route, add_gradients, add_penalty_gradients, route_of
+from gancross.trainer.loop import train
 from gancross.trainer.objective.regularizers import f_divergence, jensen_shannon
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
-from gancross.trainer.step import Players, discriminator_step, generator_step, optimizer, simultaneous_step
-
-BASE = recipe("mixture").with_changes({"batch_size": 8, "gamma": 0.5})
-
-
-def found(network, route, chosen, real, fake, gamma=None):
-    network.zero_grad()
-    gamma = chosen.gamma if gamma is None else gamma
-    said = add_gradients(network, route, chosen, real=real, fake=fake, gamma=gamma, update=0, processes=ALONE)
-    return said, [parameter.grad.clone() for parameter in network.parameters()]
+from gancross.trainer.recipes.recipe import Recipe
+from gancross.trainer.step import (
+    Players,
+    discriminator_step,
+    generator_step,
+    make_optimizer,
+    simultaneous_step,
+)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("fraction", [1.0, 0.5, 0.1])
-def test_a_penalty_on_part_of_the_batch_is_double_backwards_by_either_way(name, fraction):
-    network, real, fake = made(name, n_real=6, n_fake=6)
+def test_a_penalty_on_part_of_the_batch_has_the_gradients_of_double_backward(
+    name: str, fraction: float
+) -> None:
+    network, real, fake = network_and_samples(name, n_real=6, n_fake=6)
     chosen = BASE.with_changes({"penalty_fraction": fraction})
-    known, expected = found(network, Route(), chosen, real, fake)
-    said, gradients = found(network, route_of(network), chosen, real, fake)
-    assert_equal(gradients, expected)
-    assert said.penalty.item() == pytest.approx(known.penalty.item(), rel=1e-12)
-    torch.testing.assert_close(said.real, known.real)
-    torch.testing.assert_close(said.fake, known.fake)
+    reference, expected = route_gradients(network, Route(), chosen, real, fake)
+    result, actual = route_gradients(network, route_of(network), chosen, real, fake)
+    assert_close_gradients(actual, expected)
+    torch.testing.assert_close(result.penalty, reference.penalty, rtol=1e-12, atol=0)
+    torch.testing.assert_close(result.scores_real, reference.scores_real)
+    torch.testing.assert_close(result.scores_fake, reference.scores_fake)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_unregularized_batches_share_a_pass_only_where_nothing_couples_them(name):
-    network, real, fake = made(name)
+def test_unregularized_batches_share_a_pass_only_if_no_layer_couples_samples(name: str) -> None:
+    network, real, fake = network_and_samples(name)
     chosen = BASE.with_changes({"regularizer": "none"})
-    known, expected = found(network, Route(), chosen, real, fake)
-    said, gradients = found(network, route_of(network), chosen, real, fake)
-    assert_equal(gradients, expected)
-    assert said.penalty is None and known.penalty is None
+    reference, expected = route_gradients(network, Route(), chosen, real, fake)
+    result, actual = route_gradients(network, route_of(network), chosen, real, fake)
+    assert_close_gradients(actual, expected)
+    assert result.penalty is None and reference.penalty is None
     assert route_of(network).coupled == name.startswith("batch norm")
 
 
 @pytest.mark.parametrize("name", ["dcgan", "tanh mlp", "batch norm"])
 @pytest.mark.parametrize("closed", [True, False])
 @pytest.mark.parametrize("objective", ["js-logit", *DIVERGENCES])
-def test_the_lazy_penalty_is_k_times_as_heavy_and_alone(name, closed, objective):
-    network, real, fake = made(name)
+def test_the_lazy_penalty_is_k_times_as_heavy_and_alone(name: str, closed: bool, objective: str) -> None:
+    network, real, fake = network_and_samples(name)
     chosen = BASE.with_changes({"objective": objective, "penalty_every": 4})
     route = route_of(network) if closed else Route()
 
-    def omega_of():
+    def omega_of() -> torch.Tensor:
         if objective == "js-logit":
             return jensen_shannon(network, real, fake)
         return f_divergence(network, fake, objective)
@@ -70,91 +84,91 @@ def test_the_lazy_penalty_is_k_times_as_heavy_and_alone(name, closed, objective)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(0.5)  # exponentials of large scores would leave no digits to compare
-    expected = torch.autograd.grad(
-        4 * chosen.gamma / 2 * omega_of(), list(network.parameters()), allow_unused=True
-    )
+    parameters = list(network.parameters())
+    expected = torch.autograd.grad(4 * chosen.gamma / 2 * omega_of(), parameters, allow_unused=True)
     network.zero_grad()
     averages = {key: value.clone() for key, value in network.named_buffers()}
     omega = add_penalty_gradients(network, route, chosen, real=real, fake=fake, gamma=chosen.gamma)
     assert omega.item() == pytest.approx(omega_of().item())
-    got = [parameter.grad for parameter in network.parameters()]
-    zeros = [torch.zeros_like(parameter) for parameter in network.parameters()]
-    assert_equal(
-        [one if one is not None else zero for one, zero in zip(got, zeros, strict=True)],
-        [one if one is not None else zero for one, zero in zip(expected, zeros, strict=True)],
+    assert_close_gradients(
+        [parameter.new_zeros(()) if parameter.grad is None else parameter.grad for parameter in parameters],
+        [torch.zeros(()).double() if gradient is None else gradient for gradient in expected],
     )
-    if name == "batch norm":  # Ω by itself, above, moved them, the penalty's own passes did not
+    if name == "batch norm":  # omega_of() has updated them; the penalty's passes do not
         network.load_state_dict(network.state_dict() | averages)
         add_penalty_gradients(network, route, chosen, real=real, fake=fake, gamma=chosen.gamma)
         assert all(torch.equal(value, averages[key]) for key, value in network.named_buffers())
 
 
-def test_adam_is_adjusted_to_lazy_penalties():
-    plain = optimizer(nn.Linear(1, 1), BASE)
-    lazy = optimizer(nn.Linear(1, 1), BASE, lazy=4)
+def test_adam_is_adjusted_to_lazy_penalties() -> None:
+    plain = make_optimizer(nn.Linear(1, 1), BASE)
+    lazy = make_optimizer(nn.Linear(1, 1), BASE, lazy=4)
     assert lazy.defaults["lr"] == pytest.approx(0.8 * plain.defaults["lr"])
     assert lazy.defaults["betas"] == pytest.approx([beta**0.8 for beta in plain.defaults["betas"]])
 
 
-def test_lazy_penalties_come_every_kth_update():
+def test_lazy_penalties_come_every_kth_update() -> None:
     chosen = BASE.with_changes({"penalty_every": 3})
-    players = pair("mlp", chosen)
-    taken = [
+    pair = players(None, chosen)
+    penalized = [
         "penalty" in discriminator_step(
-            players, chosen, real=draw(8, 3), latents=draw(8, 2), gamma=0.5, update=update
+            pair, chosen, real=normal(8, 3), latents=normal(8, 2), gamma=0.5, update=update
         )
         for update in range(7)
     ]  # fmt: skip
-    assert taken == [False, False, True, False, False, True, False]
+    assert penalized == [False, False, True, False, False, True, False]
 
 
-def draw(*shape):
+def normal(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
 
 
-def pair(kind, chosen, generator_norm="batch"):
+def players(normalization: Normalization | None, chosen: Recipe) -> Players:
+    """Two multilayer perceptrons, or two DCGANs with this normalization in D."""
     torch.manual_seed(1)
-    generator, discriminator = (
-        (MLP((2, 8, 3)), MLP((3, 8, 8, 1))) if kind == "mlp" else
-        (
-            DCGANGenerator(image_size=8, channels=1, width=4, latent_dim=2, normalization=generator_norm),
-            DCGANDiscriminator(image_size=8, channels=1, width=4, normalization=kind),
-        )
-    )  # fmt: skip
+    generator: nn.Module
+    discriminator: nn.Module
+    if normalization is None:
+        generator, discriminator = MLP((2, 8, 3)), MLP((3, 8, 8, 1))
+    else:
+        generator = DCGANGenerator(image_size=8, channels=1, width=4, latent_dim=2)
+        discriminator = DCGANDiscriminator(image_size=8, channels=1, width=4, normalization=normalization)
     for network in (generator.double(), discriminator.double()):
         for parameter in network.parameters():
             nn.init.normal_(parameter, std=0.3)
     return Players(
         generator=generator, discriminator=discriminator, route=route_of(discriminator),
-        generator_optimizer=optimizer(generator, chosen),
-        discriminator_optimizer=optimizer(discriminator, chosen, lazy=chosen.penalty_every),
+        generator_optimizer=make_optimizer(generator, chosen),
+        discriminator_optimizer=make_optimizer(discriminator, chosen, lazy=chosen.penalty_every),
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["mlp", "none", "batch", "layer"])
+@pytest.mark.parametrize("normalization", [None, "none", "batch", "layer"])
 @pytest.mark.parametrize("changes", [{}, {"gamma": 0.0}, {"penalty_every": 2}, {"penalty_fraction": 0.5},
                                      {"generator_loss": "saturating"}, {"objective": "kl"}])  # fmt: skip
-def test_simultaneous_gradients_are_those_of_two_passes_at_the_same_weights(kind, changes):
+def test_simultaneous_gradients_are_those_of_two_passes_at_the_same_weights(
+    normalization: Normalization | None, changes: dict[str, Setting]
+) -> None:
     chosen = BASE.with_changes({"update": "simultaneous", **changes})
     plain = chosen.with_changes({"update": "alternating", "penalty_every": 1})
-    shape = (8, 3) if kind == "mlp" else (8, 1, 8, 8)
-    together, apart = pair(kind, chosen), pair(kind, plain)
-    options = {"latents": draw(8, 2), "gamma": chosen.gamma, "measure": True}
-    said_g = generator_step(apart, plain, update=0, **options)
-    gradient_g = [parameter.grad.clone() for parameter in apart.generator.parameters()]
-    apart = pair(kind, plain)  # neither player has moved
-    update = 0
-    gamma_d = 0.0 if "penalty_every" in changes else chosen.gamma  # between two lazy penalties
-    said_d = discriminator_step(
-        apart, plain, real=draw(*shape), update=update, **options | {"gamma": gamma_d}
+    real, latents = normal(*((8, 3) if normalization is None else (8, 1, 8, 8))), normal(8, 2)
+    separate = players(normalization, plain)
+    expected = generator_step(separate, plain, latents=latents, gamma=chosen.gamma, update=0, measure=True)
+    gradients_g = gradients(separate.generator)
+    separate = players(normalization, plain)  # neither player has moved
+    gamma = 0.0 if "penalty_every" in changes else chosen.gamma  # between two lazy penalties
+    expected |= discriminator_step(
+        separate, plain, real=real, latents=latents, gamma=gamma, update=0, measure=True
     )
-    gradient_d = [parameter.grad.clone() for parameter in apart.discriminator.parameters()]
-    said = simultaneous_step(together, chosen, real=draw(*shape), update=update, **options)
-    assert_equal([parameter.grad for parameter in together.generator.parameters()], gradient_g)
-    assert_equal([parameter.grad for parameter in together.discriminator.parameters()], gradient_d)
-    assert ("penalty" in said) != ("penalty_every" in changes)
-    for key, value in said.items():
-        torch.testing.assert_close(value, (said_g | said_d)[key])
+    together = players(normalization, chosen)
+    metrics = simultaneous_step(
+        together, chosen, real=real, latents=latents, gamma=chosen.gamma, update=0, measure=True
+    )
+    assert_close_gradients(gradients(together.generator), gradients_g)
+    assert_close_gradients(gradients(together.discriminator), gradients(separate.discriminator))
+    assert ("penalty" in metrics) != ("penalty_every" in changes)
+    for key, value in metrics.items():
+        torch.testing.assert_close(value, expected[key])
 
 
 @pytest.mark.parametrize(
@@ -169,47 +183,53 @@ def test_simultaneous_gradients_are_those_of_two_passes_at_the_same_weights(kind
         ({"penalty_fraction": 0.5, "objective": "wgan-gp"}, "penalty_fraction=0.5 would do nothing"),
     ],
 )  # fmt: skip
-def test_variants_of_the_algorithm_that_make_no_sense_are_refused(changes, complaint):
+def test_variants_of_the_algorithm_that_do_not_fit_are_refused(
+    changes: dict[str, Setting], complaint: str
+) -> None:
     with pytest.raises(UsageError, match=complaint):
         BASE.with_changes(changes)
 
 
-class Counter(TorchDispatchMode):
-    """Counts floating-point operations of convolutions and matrix products; torch's own uses hooks."""
+class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts operations of convolutions and matrix products; torch's own counter would add hooks."""
 
-    total = 0
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         out = func(*args, **(kwargs or {}))
         if func._overloadpacket in flop_registry:
             self.total += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=out)
         return out
 
 
-# Work, in passes of one batch through the discriminator: a forward pass is 1. No machine, no noise.
-WIDE = {
+# Work, in passes of one batch through the discriminator: a forward pass is 1. Counted, so free of noise.
+WIDE: dict[str, Callable[[], nn.Module]] = {
     "none": lambda: DCGANDiscriminator(image_size=32, channels=1, width=16, normalization="none"),
     "batch": lambda: DCGANDiscriminator(image_size=32, channels=1, width=16),
     "tanh mlp": lambda: MLP((1, 64, 64, 64, 1)),
 }
 
 
-def passes(kind, route, gamma, **changes):
-    """Floating-point operations of one update's gradient, over those of one forward pass of one batch."""
+def passes(kind: str, route: Route, gamma: float, **changes: Setting) -> float:
+    """Floating-point operations of one update's gradient, divided by those of one batch's forward pass."""
     network = WIDE[kind]()
     shape = (16, 1) if kind == "tanh mlp" else (16, 1, 32, 32)
     real, fake = torch.randn(shape), torch.randn(shape)
     chosen = BASE.with_changes(changes)
-    with Counter() as forward, torch.no_grad():
+    with FlopCounter() as forward, torch.no_grad():
         network(real)
-    with Counter() as whole:
+    with FlopCounter() as update:
         add_gradients(network, route, chosen, real=real, fake=fake, gamma=gamma, update=0, processes=ALONE)
-    return whole.total / forward.total
+    return float(update.total / forward.total)
 
 
 @pytest.mark.parametrize(("kind", "closed"), [("none", 8), ("batch", 12), ("tanh mlp", 12)])
-def test_work_of_each_way_in_passes(kind, closed):
-    """Both batches together; a first layer's share of a pass makes the difference to whole numbers."""
+def test_passes_of_each_method(kind: str, closed: float) -> None:
+    """Of both batches together; not whole numbers, since the first layer's part of a pass differs."""
     route = route_of(WIDE[kind]())
     unregularized, ours, double = (
         passes(kind, route, 0.0),
@@ -219,7 +239,7 @@ def test_work_of_each_way_in_passes(kind, closed):
     assert unregularized == pytest.approx(6, rel=0.02)
     assert passes(kind, Route(), 0.0) == unregularized
     assert ours == pytest.approx(closed, rel=0.02)
-    assert double >= 0.99 * 12  # what the closed form is to be held against
+    assert double >= 0.99 * 12
     assert passes(kind, route, 0.5, penalty_every=4) == unregularized
     f_gan = passes(kind, route, 0.5, objective="kl")  # no term over the reals
     assert f_gan == pytest.approx(3 + closed / 2, rel=0.03)
@@ -229,48 +249,46 @@ def test_work_of_each_way_in_passes(kind, closed):
         assert part == pytest.approx(0.25 * ours + 0.75 * unregularized, rel=0.01)
 
 
-def test_a_whole_regularized_step_is_at_most_a_quarter_more_work_and_less_than_none_if_simultaneous():
-    """dcgan32 without normalization: 4g + 10d against 4g + 8d, and 3g + 8d."""
+def test_work_of_a_regularized_step() -> None:
+    """dcgan32 without normalization: 4g + 10d against 4g + 8d unregularized, simultaneous 3g + 8d."""
 
-    def step(**changes):
+    def work(**changes: Setting) -> float:
         chosen = recipe("cifar10-dcgan").with_changes(
             {"width": 8, "batch_size": 4, "normalization": "none", **changes}
         )
         generator = DCGANGenerator(image_size=32, channels=3, width=8, latent_dim=8, normalization="none")
         discriminator = DCGANDiscriminator(image_size=32, channels=3, width=8, normalization="none")
-        players = Players(
+        pair = Players(
             generator=generator, discriminator=discriminator, route=route_of(discriminator),
-            generator_optimizer=optimizer(generator, chosen),
-            discriminator_optimizer=optimizer(discriminator, chosen),
+            generator_optimizer=make_optimizer(generator, chosen),
+            discriminator_optimizer=make_optimizer(discriminator, chosen),
         )  # fmt: skip
-        options = {"latents": torch.randn(4, 8), "gamma": chosen.gamma, "update": 0}
-        with Counter() as counter:
+        real, latents, gamma = torch.randn(4, 3, 32, 32), torch.randn(4, 8), chosen.gamma
+        with FlopCounter() as counter:
             if chosen.update == "simultaneous":
-                simultaneous_step(players, chosen, real=torch.randn(4, 3, 32, 32), **options)
+                simultaneous_step(pair, chosen, real=real, latents=latents, gamma=gamma, update=0)
             else:
-                discriminator_step(players, chosen, real=torch.randn(4, 3, 32, 32), **options)
-                generator_step(players, chosen, **options)
-        return counter.total
+                discriminator_step(pair, chosen, real=real, latents=latents, gamma=gamma, update=0)
+                generator_step(pair, chosen, latents=latents, gamma=gamma, update=0)
+        return float(counter.total)
 
-    plain = step(regularizer="none")
-    assert step() / plain == pytest.approx(14 / 12, rel=0.1) and step() / plain <= 1.25
-    assert (
-        step(update="simultaneous") / plain == pytest.approx(11 / 12, rel=0.1)
-        and step(update="simultaneous") < plain
-    )
+    plain = work(regularizer="none")
+    assert work() / plain == pytest.approx(14 / 12, rel=0.1) and work() / plain <= 1.25
+    simultaneous = work(update="simultaneous")
+    assert simultaneous / plain == pytest.approx(11 / 12, rel=0.1) and simultaneous < plain
 
 
-def test_the_way_is_told_in_words(tmp_path):
-    from gancross.trainer.loop import train
-
-    for changes, words in {
-        (("normalization", "none"),): "closed form: four passes",
-        (): "closed form: six passes",
-        (("normalization", "layer"),): "double backward",
-        (("regularizer", "none"),): "one backward pass",
-        (("objective", "wgan-gp"),): "through interpolates",
-    }.items():
-        told: list[str] = []
-        chosen = small("digits", steps=1, **dict(changes))
-        train(chosen, tmp_path / words.replace(" ", "-"), device="cpu", note=told.append)
-        assert any(words in line for line in told), told
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"normalization": "none"}, "closed form: four passes"),
+        ({}, "closed form: six passes"),
+        ({"normalization": "layer"}, "double backward"),
+        ({"regularizer": "none"}, "one backward pass"),
+        ({"objective": "wgan-gp"}, "through interpolates"),
+    ],
+)
+def test_training_reports_the_method(tmp_path: Path, changes: dict[str, Setting], words: str) -> None:
+    notes: list[str] = []
+    train(small("digits", steps=1, **changes), tmp_path, device="cpu", note=notes.append)
+    assert any(words in line for line in notes), notes

@@ -1,13 +1,16 @@
-"""Ω_JS and Ω_f against the authors' figures and finite differences; the two ways of WGAN."""
+"""Ω_JS and Ω_f against the authors' figures and finite differences; WGAN's penalty and clipping."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
+from gancross.divergences import DIVERGENCES, Function
 from gancross.errors import UsageError
-from gancross.trainer.divergences import DIVERGENCES
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import (
     clip_weights,
@@ -33,10 +36,10 @@ AUTHORS_GRAD_FIRST = [
 AUTHORS_TP, AUTHORS_FP = 0.625, 0.71875
 
 
-def authors_discriminator():
+def authors_discriminator() -> nn.Module:
     """y = x @ W + b with W_k[a,b] = 0.9 sin(1 + k + 0.7a + 1.3b), b_k[j] = 0.2 cos(k + 0.9j)."""
     sizes = (3, 16, 16, 1)
-    layers = []
+    layers: list[nn.Module] = []
     for k, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         layer = nn.Linear(fan_in, fan_out, dtype=torch.float64)
         a, b = torch.arange(fan_in, dtype=torch.float64), torch.arange(fan_out, dtype=torch.float64)
@@ -47,12 +50,12 @@ def authors_discriminator():
     return nn.Sequential(*layers[:-1])
 
 
-def authors_points(k):
+def authors_points(k: int) -> torch.Tensor:
     i, j = torch.arange(32, dtype=torch.float64), torch.arange(3, dtype=torch.float64)
     return torch.sin(0.37 * k + 0.61 * i[:, None] + 1.7 * j[None, :])
 
 
-def test_authors_figures():
+def test_authors_figures() -> None:
     discriminator = authors_discriminator()
     real, fake = authors_points(1), 0.8 * authors_points(2) + 0.1
     objective = OBJECTIVES["js-logit"]
@@ -60,13 +63,13 @@ def test_authors_figures():
     logits_real, logits_fake = discriminator(real), discriminator(fake)
     loss = objective.discriminator_loss(real=logits_real, fake=logits_fake)
     total = loss + 0.1 / 2 * omega
-    got = [omega, loss, total, *(f(logits_fake) for f in objective.generator_losses.values())]
+    figures = [omega, loss, total, *(f(logits_fake) for f in objective.generator_losses.values())]
     expected = [
         AUTHORS_REGULARIZER, AUTHORS_DISC_LOSS, AUTHORS_TOTAL,
         AUTHORS_GEN_NONSATURATING, AUTHORS_GEN_SATURATING,
     ]  # fmt: skip
     assert list(objective.generator_losses) == ["non-saturating", "saturating"]
-    assert [value.item() for value in got] == pytest.approx(expected, abs=1e-9, rel=0)
+    assert [value.item() for value in figures] == pytest.approx(expected, abs=1e-9, rel=0)
     gradients = torch.autograd.grad(total, list(discriminator.parameters()))
     assert [float(g.norm()) for g in gradients] == pytest.approx(AUTHORS_GRAD_L2, abs=1e-9, rel=0)
     assert [float(g.flatten()[0]) for g in gradients] == pytest.approx(AUTHORS_GRAD_FIRST, abs=1e-9, rel=0)
@@ -74,9 +77,9 @@ def test_authors_figures():
     assert float((logits_fake > objective.threshold).double().mean()) == AUTHORS_FP
 
 
-def small_discriminator(*, norm=False):
+def small_discriminator(*, norm: bool = False) -> nn.Module:
     generator = torch.Generator().manual_seed(1)
-    layers = [nn.Conv2d(1, 3, 3, 2, padding=1), nn.Tanh(), nn.Conv2d(3, 4, 3, 2, padding=1)]
+    layers: list[nn.Module] = [nn.Conv2d(1, 3, 3, 2, padding=1), nn.Tanh(), nn.Conv2d(3, 4, 3, 2, padding=1)]
     layers += [nn.BatchNorm2d(4)] if norm else []
     network = nn.Sequential(*layers, nn.Softplus(), nn.Flatten(), nn.Linear(16, 1)).double()
     for parameter in network.parameters():
@@ -84,11 +87,13 @@ def small_discriminator(*, norm=False):
     return network
 
 
-def images(seed):
+def images(seed: int) -> torch.Tensor:
     return torch.randn(5, 1, 6, 6, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def squared_norms_by_differences(discriminator, samples, step=1e-5):
+def squared_norms_by_differences(
+    discriminator: nn.Module, samples: torch.Tensor, step: float = 1e-5
+) -> torch.Tensor:
     """‖∇ₓ Σ v‖² of every sample, one input dimension at a time."""
     norms = torch.zeros(len(samples), dtype=torch.float64)
     for position in range(samples.numel()):
@@ -101,33 +106,34 @@ def squared_norms_by_differences(discriminator, samples, step=1e-5):
 
 
 @torch.no_grad()
-def omega_js_by_differences(discriminator, real, fake):
+def omega_js_by_differences(discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     real_probability = torch.sigmoid(discriminator(real).flatten())
     fake_probability = torch.sigmoid(discriminator(fake).flatten())
-    part_real = (1 - real_probability) ** 2 * squared_norms_by_differences(discriminator, real)
-    return (part_real + fake_probability**2 * squared_norms_by_differences(discriminator, fake)).mean()
+    term_real = (1 - real_probability) ** 2 * squared_norms_by_differences(discriminator, real)
+    term_fake = fake_probability**2 * squared_norms_by_differences(discriminator, fake)
+    return torch.as_tensor((term_real + term_fake).mean())
 
 
 @torch.no_grad()
-def omega_f_by_differences(discriminator, fake, name):
+def omega_f_by_differences(discriminator: nn.Module, fake: torch.Tensor, name: str) -> torch.Tensor:
     """Through ψ, not v: f*''(ψ)‖∇ψ‖² with ψ differentiated as a whole."""
     entry = DIVERGENCES[name]
     psi = nn.Sequential(discriminator, Activation(entry.activation))
     norms = squared_norms_by_differences(psi, fake)
-    return (entry.conjugate_second(psi(fake).flatten()) * norms).mean()
+    return torch.as_tensor((entry.conjugate_second(psi(fake).flatten()) * norms).mean())
 
 
 class Activation(nn.Module):
-    def __init__(self, function):
+    def __init__(self, function: Function) -> None:
         super().__init__()
         self.function = function
 
-    def forward(self, scores):
+    def forward(self, scores: torch.Tensor) -> torch.Tensor:
         return self.function(scores)
 
 
 @pytest.mark.parametrize("norm", [False, True], ids=["plain", "batch-norm"])
-def test_omega_js_by_finite_differences(norm):
+def test_omega_js_by_finite_differences(norm: bool) -> None:
     discriminator, real, fake = small_discriminator(norm=norm), images(2), images(3)
     expected = omega_js_by_differences(discriminator, real, fake)
     torch.testing.assert_close(
@@ -136,23 +142,31 @@ def test_omega_js_by_finite_differences(norm):
 
 
 @pytest.mark.parametrize("name", DIVERGENCES)
-def test_omega_f_by_finite_differences(name):
+def test_omega_f_by_finite_differences(name: str) -> None:
     discriminator, fake = small_discriminator(), images(3)
     expected = omega_f_by_differences(discriminator, fake, name)
     torch.testing.assert_close(f_divergence(discriminator, fake, name).detach(), expected, rtol=1e-7, atol=0)
 
 
-PENALTIES = {"js": jensen_shannon} | {
-    name: lambda d, real, fake, name=name: f_divergence(d, fake, name) for name in DIVERGENCES
+Penalty = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def f_penalty(name: str) -> Penalty:
+    return lambda d, real, fake: f_divergence(d, fake, name)
+
+
+PENALTIES: dict[str, Penalty] = {
+    "js": jensen_shannon,
+    **{name: f_penalty(name) for name in DIVERGENCES},
+    "wgan-gp": lambda d, real, fake: gradient_penalty(
+        d, real, fake, torch.linspace(0, 1, len(real), dtype=real.dtype)
+    ),
 }
-PENALTIES["wgan-gp"] = lambda d, real, fake: gradient_penalty(
-    d, real, fake, torch.linspace(0, 1, len(real), dtype=real.dtype)
-)
 
 
 @pytest.mark.parametrize("norm", [False, True], ids=["plain", "batch-norm"])
 @pytest.mark.parametrize("name", PENALTIES)
-def test_parameter_gradient_by_finite_differences(name, norm):
+def test_parameter_gradient_by_finite_differences(name: str, norm: bool) -> None:
     """Along a random direction in all parameters: the gradient flows through norm and weight alike."""
     discriminator, real, fake = small_discriminator(norm=norm), images(2), images(3)
     penalty = PENALTIES[name]
@@ -160,9 +174,9 @@ def test_parameter_gradient_by_finite_differences(name, norm):
     gradients = torch.autograd.grad(penalty(discriminator, real, fake), parameters, allow_unused=True)
     generator = torch.Generator().manual_seed(4)
     direction = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in parameters]
-    along = sum((g * d).sum().item() for g, d in zip(gradients, direction, strict=True) if g is not None)
+    slope = sum((g * d).sum().item() for g, d in zip(gradients, direction, strict=True) if g is not None)
 
-    def moved(step):
+    def moved(step: float) -> float:
         with torch.no_grad():
             for parameter, d in zip(parameters, direction, strict=True):
                 parameter.add_(d, alpha=step)
@@ -172,32 +186,32 @@ def test_parameter_gradient_by_finite_differences(name, norm):
                 parameter.sub_(d, alpha=step)
         return value
 
-    assert along == pytest.approx((moved(1e-6) - moved(-1e-6)) / 2e-6, rel=1e-6)
+    assert slope == pytest.approx((moved(1e-6) - moved(-1e-6)) / 2e-6, rel=1e-6)
 
 
-def test_gan_and_jensen_shannon_penalise_alike():
+def test_gan_and_jensen_shannon_penalise_alike() -> None:
     discriminator, fake = small_discriminator(), images(3)
     gan, js = (f_divergence(discriminator, fake, name) for name in ("gan", "jensen-shannon"))
     torch.testing.assert_close(gan, js)
 
 
-def test_total_variation_is_refused():
+def test_total_variation_is_refused() -> None:
     with pytest.raises(UsageError, match=r"f\*'' = 0"):
         f_divergence(small_discriminator(), images(3), "total-variation")
 
 
-def test_penalties_do_not_reach_into_what_made_the_samples():
+def test_penalties_have_no_gradient_in_the_samples_origin() -> None:
     source = images(3).requires_grad_(True)
     discriminator = small_discriminator()
     for value in (
         jensen_shannon(discriminator, source * 2, source * 3),
         f_divergence(discriminator, source * 2, "kl"),
     ):
-        value.backward()
+        torch.autograd.backward(value)
     assert source.grad is None
 
 
-def test_gradient_penalty_of_a_linear_critic():
+def test_gradient_penalty_of_a_linear_critic() -> None:
     critic = nn.Linear(4, 1, dtype=torch.float64)
     with torch.no_grad():
         critic.weight.copy_(torch.tensor([[1.0, 2.0, 2.0, 4.0]]))
@@ -206,23 +220,23 @@ def test_gradient_penalty_of_a_linear_critic():
     assert penalty.item() == (5 - 1) ** 2
 
 
-def test_gradient_penalty_looks_between_the_pairs():
-    seen = []
+def test_gradient_penalty_is_taken_between_the_pairs() -> None:
+    inputs: list[torch.Tensor] = []
     critic = nn.Linear(1, 1, dtype=torch.float64)
-    critic.register_forward_hook(lambda module, arguments, result: seen.append(arguments[0].detach()))
+    critic.register_forward_hook(lambda module, arguments, result: inputs.append(arguments[0].detach()))
     real, fake = torch.tensor([[1.0], [1.0], [1.0]]).double(), torch.tensor([[3.0], [3.0], [3.0]]).double()
     gradient_penalty(critic, real, fake, torch.tensor([0.0, 0.25, 1.0], dtype=torch.float64))
-    assert seen[0].flatten().tolist() == [3.0, 2.5, 1.0]
+    assert inputs[0].flatten().tolist() == [3.0, 2.5, 1.0]
 
 
-def test_gradient_penalty_of_a_flat_critic_has_a_finite_gradient():
+def test_gradient_penalty_of_a_flat_critic_has_a_finite_gradient() -> None:
     critic = nn.Linear(2, 1)
     nn.init.zeros_(critic.weight)
-    gradient_penalty(critic, torch.zeros(2, 2), torch.ones(2, 2), torch.rand(2)).backward()
-    assert bool(critic.weight.grad.isfinite().all())
+    torch.autograd.backward(gradient_penalty(critic, torch.zeros(2, 2), torch.ones(2, 2), torch.rand(2)))
+    assert critic.weight.grad is not None and bool(critic.weight.grad.isfinite().all())
 
 
-def test_clipping_bounds_every_weight_and_keeps_the_small_ones():
+def test_clipping_bounds_every_weight_and_keeps_the_small_ones() -> None:
     critic = small_discriminator(norm=True)
     before = [parameter.detach().clone() for parameter in critic.parameters()]
     clip_weights(critic, 0.01)

@@ -12,7 +12,7 @@ from processes import gancross
 from gancross import load_contestant
 from gancross.checkpoint import file as checkpoint
 from gancross.trainer.loop import train
-from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import RECIPES, SOURCES, recipe
 
 WIDTH = 4  # resnet101-64 wants a multiple of 4
@@ -34,7 +34,7 @@ def test_three_steps(name: str, data_root: Path, tmp_path: Path, monkeypatch: py
     if RECIPES[name].data == "cifar10":
         write_cifar10(tmp_path, monkeypatch)
         root = tmp_path
-    small: dict[str, Plain] = {"width": WIDTH, "batch_size": BATCH, "steps": 3}
+    small: dict[str, Setting] = {"width": WIDTH, "batch_size": BATCH, "steps": 3}
     said: list[dict[str, float]] = []
     last = train(
         recipe(name).with_changes(small), tmp_path / "run", device="cpu", data_root=root, workers=0,

@@ -1,4 +1,4 @@
-"""What happens to long runs: numbers that overflow, dead workers, no memory, kills."""
+"""Failures of long runs: overflow, dead workers, out of memory, kills."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,6 +27,8 @@ from gancross.cli.main import explanation
 from gancross.errors import DivergenceError, ResourceError
 from gancross.trainer import loop
 from gancross.trainer.loop import train
+from gancross.trainer.recipes.recipe import Recipe
+from gancross.trainer.step import Players, StepMetrics, generator_step
 
 RECIPE = small("digits")  # six steps
 
@@ -34,11 +38,15 @@ def trained(folder: Path, **options: object) -> Path:
     return train(RECIPE, folder, **arguments)  # type: ignore[arg-type]
 
 
-def poison_weight(players: loop.Players) -> None:  # type: ignore[name-defined]
+def poison_discriminator(players: Players) -> None:
     next(players.discriminator.parameters()).fill_(torch.nan)
 
 
-def poison_optimizer(players: loop.Players) -> None:  # type: ignore[name-defined]
+def poison_generator(players: Players) -> None:
+    next(players.generator.parameters()).fill_(torch.nan)
+
+
+def poison_optimizer(players: Players) -> None:
     """The mean square overflows: the updates are 0 from here on, every loss and weight stays finite."""
     state = next(iter(players.generator_optimizer.state.values()))
     state["exp_avg_sq"].fill_(torch.inf)
@@ -46,20 +54,23 @@ def poison_optimizer(players: loop.Players) -> None:  # type: ignore[name-define
 
 @pytest.mark.parametrize(
     ("poison", "complaint"),
-    [(poison_weight, "has weights that are"), (poison_optimizer, "optimizer has a state that is")],
+    [
+        (poison_discriminator, "discriminator has weights that are"),
+        (poison_generator, "generator has weights that are"),
+        (poison_optimizer, "generator's optimizer has a state that is"),
+    ],
 )
-def test_what_is_not_finite_never_reaches_a_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison, complaint: str
-) -> None:  # type: ignore[no-untyped-def]
-    """It appears in step 3; the log has no line before the checkpoint of step 4."""
-    honest = loop.generator_step
+def test_values_that_are_not_finite_are_not_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: Callable[[Players], None], complaint: str
+) -> None:
+    """They appear in step 4, of which the log has no line."""
 
-    def poisoned(players, recipe, *, update, **arguments):  # type: ignore[no-untyped-def]
-        measured = honest(players, recipe, update=update, **arguments)
+    def poisoned(players: Players, recipe: Recipe, *, update: int, **arguments: Any) -> StepMetrics:
+        metrics = generator_step(players, recipe, update=update, **arguments)
         if update == 3:
             with torch.no_grad():
                 poison(players)
-        return measured
+        return metrics
 
     monkeypatch.setattr(loop, "generator_step", poisoned)
     with pytest.raises(DivergenceError, match=complaint) as caught:
@@ -75,7 +86,7 @@ def folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "images").mkdir()
     for number in range(40):
         Image.new("L", (8, 8), number).save(tmp_path / "images" / f"{number}.png")
-    monkeypatch.setattr("gancross.data.folder.MOST_IN_MEMORY", 0)
+    monkeypatch.setattr("gancross.data.folder.MAX_IMAGES_IN_MEMORY", 0)
     return f"folder:{tmp_path / 'images'}"
 
 
@@ -134,9 +145,9 @@ def test_every_way_to_say_out_of_memory(error: Exception) -> None:
 
 def test_what_helps_where_a_device_lacks_memory_is_another_device() -> None:
     """Samples go through a network in chunks of one size: fewer of them need as much."""
-    told = {command: explanation(torch.OutOfMemoryError("CUDA out of memory"), command)[1]
+    messages = {command: explanation(torch.OutOfMemoryError("CUDA out of memory"), command)[1]
             for command in ("crosstest", "train")}  # fmt: skip
-    assert "--device cpu" in told["crosstest"] and "width" in told["train"]
+    assert "--device cpu" in messages["crosstest"] and "width" in messages["train"]
     assert explanation(MemoryError(), "crosstest")[1].endswith("lower -n")
 
 

@@ -80,7 +80,7 @@ def test_a_second_run_is_turned_away_and_a_killed_one_is_not_in_the_way(
     try:
         assert holder.stdout is not None and holder.stdout.readline() == "at work\n"
         before = (tmp_path / "last.pt").read_bytes()
-        with pytest.raises(ResourceError, match=rf"at work here \(process {holder.pid}\)"):
+        with pytest.raises(ResourceError, match=rf"in use by another run \(process {holder.pid}\)"):
             trained(tmp_path)
         assert (tmp_path / "last.pt").read_bytes() == before
     finally:
@@ -99,7 +99,7 @@ def test_a_holder_on_another_machine_is_named(stopped: Path) -> None:
         trained(stopped)
     for damaged in ("", "{", "[]", '{"status": "running"}'):
         (stopped / "status.json").write_text(damaged)
-        with locked(stopped), pytest.raises(ResourceError, match="at work here; wait"):
+        with locked(stopped), pytest.raises(ResourceError, match="in use by another run; wait"):
             trained(stopped)
     trained(stopped)
 
@@ -270,7 +270,7 @@ def test_the_command_says_where_it_goes_on_from(
         main([*arguments, "--device", "cpu", "--out", str(stopped), *(["-q"] if quiet else [])])
     said = " ".join(capfd.readouterr().err.split())
     assert not left.value.code
-    assert ("goes on from" in said) != quiet and (not quiet or said == "")
+    assert ("resumes from" in said) != quiet and (not quiet or said == "")
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,29 @@
-"""Explicit noise: distribution, NSR structure, addressing by update."""
+"""Explicit noise: distribution, repetition by NSR, dependence on seed, player, kind and update."""
+
+from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from run_folders import identical
 
+from gancross.data.mixture import plane_normal, plane_point
 from gancross.data.mixture import samples as mixture_samples
 from gancross.errors import UsageError
 from gancross.random_streams import Stream
 from gancross.trainer.loop import train
-from gancross.trainer.objective.noise import distinct_samples, noisy, sees_noise, standard_noise, uniforms
+from gancross.trainer.noise import distinct_samples, noisy, sees_noise, standard_noise, uniforms
 from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.recipe import Recipe
 
 BASE = recipe("mixture")
 
 
-def noise_recipe(kind="gaussian", variance=0.25, nsr=4, players="both", batch_size=512):
+def noise_recipe(
+    kind: str = "gaussian", variance: float = 0.25, nsr: int = 4, players: str = "both", batch_size: int = 512
+) -> Recipe:
     return BASE.with_changes(
         {
             "regularizer": "none", "noise": kind, "noise_variance": variance, "nsr": nsr,
@@ -25,7 +33,7 @@ def noise_recipe(kind="gaussian", variance=0.25, nsr=4, players="both", batch_si
 
 
 @pytest.mark.parametrize(("kind", "fourth"), [("gaussian", 3.0), ("laplacian", 6.0)])
-def test_noise_has_the_variance_and_shape_of_its_kind(kind, fourth):
+def test_noise_has_the_variance_and_shape_of_its_kind(kind: str, fourth: float) -> None:
     """Mean 0, variance γ per dimension, kurtosis 3 or 6; dimensions uncorrelated."""
     chosen = noise_recipe(kind, variance=0.25, nsr=1)
     added = noisy(torch.zeros(200_000, 3).double(), chosen, player="discriminator", kind="real", update=0)
@@ -37,7 +45,7 @@ def test_noise_has_the_variance_and_shape_of_its_kind(kind, fourth):
     assert float(correlation.abs().max()) < 0.012
 
 
-def test_laplacian_quantiles():
+def test_laplacian_quantiles() -> None:
     """P(|ξ| > t) = exp(−√2 t) for variance 1: the tail that a Gaussian does not have."""
     drawn = standard_noise(torch.empty(400_000), "laplacian", Stream(0, "quantiles")).abs()
     for t in (0.5, 1.0, 3.0):
@@ -45,7 +53,7 @@ def test_laplacian_quantiles():
     assert bool(drawn.isfinite().all())
 
 
-def test_each_sample_appears_nsr_times_in_a_row_with_other_noise_each_time():
+def test_each_sample_appears_nsr_times_in_a_row_with_other_noise_each_time() -> None:
     chosen = noise_recipe(nsr=4, variance=1e-4, batch_size=64)
     assert distinct_samples(chosen, "discriminator") == 16
     clean = 10 * torch.arange(16.0)[:, None].expand(16, 3)
@@ -55,29 +63,29 @@ def test_each_sample_appears_nsr_times_in_a_row_with_other_noise_each_time():
     assert len(torch.unique(seen - clean.repeat_interleave(4, dim=0))) > 180  # of 192, rounding apart
 
 
-def test_noise_is_a_function_of_player_kind_and_update():
+def test_noise_is_a_function_of_player_kind_and_update() -> None:
     chosen, clean = noise_recipe(nsr=1), torch.zeros(8, 3)
 
-    def draw(player, kind, update):
+    def draw(player: str, kind: str, update: int) -> torch.Tensor:
         return noisy(clean, chosen, player=player, kind=kind, update=update)
 
     first = draw("discriminator", "real", 7)
     assert torch.equal(first, draw("discriminator", "real", 7))
-    for other in (
+    for different in (
         draw("discriminator", "real", 8), draw("discriminator", "fake", 7), draw("generator", "fake", 7),
         noisy(clean, chosen.with_changes({"seed": 1}), player="discriminator", kind="real", update=7),
     ):  # fmt: skip
-        assert not torch.equal(first, other)
+        assert not torch.equal(first, different)
 
 
-def test_noise_draws_nothing_from_the_global_generator():
+def test_noise_draws_nothing_from_the_global_generator() -> None:
     before = torch.get_rng_state()
     noisy(torch.zeros(8, 3), noise_recipe(), player="discriminator", kind="real", update=0)
     uniforms(torch.zeros(1), 8, Stream(0, "x"))
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_discriminator_only_leaves_the_generator_clean_and_its_batch_whole():
+def test_discriminator_only_leaves_the_generator_clean_and_its_batch_whole() -> None:
     chosen = noise_recipe(nsr=4, players="discriminator", batch_size=64)
     assert sees_noise(chosen, "discriminator")
     assert not sees_noise(chosen, "generator")
@@ -86,13 +94,13 @@ def test_discriminator_only_leaves_the_generator_clean_and_its_batch_whole():
     assert noisy(clean, chosen, player="generator", kind="fake", update=0) is clean
 
 
-def test_without_noise_samples_pass_untouched():
+def test_without_noise_samples_pass_untouched() -> None:
     clean = torch.zeros(4, 3)
     assert noisy(clean, BASE, player="discriminator", kind="real", update=0) is clean
     assert distinct_samples(BASE, "discriminator") == BASE.batch_size
 
 
-def test_noise_keeps_dtype_and_lets_gradients_through():
+def test_noise_keeps_dtype_and_lets_gradients_through() -> None:
     clean = torch.zeros(4, 3, dtype=torch.float64, requires_grad=True)
     seen = noisy(clean, noise_recipe(nsr=2), player="generator", kind="fake", update=0)
     assert seen.dtype == torch.float64
@@ -100,10 +108,8 @@ def test_noise_keeps_dtype_and_lets_gradients_through():
     assert torch.equal(gradient, torch.full((4, 3), 2.0, dtype=torch.float64))
 
 
-def test_noise_convolves_the_mixture():
+def test_noise_convolves_the_mixture() -> None:
     """Second moments add (Eq. 8): the variance off the mixture's plane is γ, where it was 0."""
-    from gancross.data.mixture import plane_normal, plane_point
-
     clean = mixture_samples(Stream(0, "real"), 0, 20_000).double()
     chosen = noise_recipe(variance=0.04, nsr=1)
     seen = noisy(clean, chosen, player="discriminator", kind="real", update=0)
@@ -111,18 +117,15 @@ def test_noise_convolves_the_mixture():
     assert float(off_plane.var()) == pytest.approx(0.04, rel=0.05)
 
 
-def test_indivisible_batch_is_refused():
+def test_indivisible_batch_is_refused() -> None:
     with pytest.raises(UsageError, match="batch_size=512 is not divisible by nsr=3"):
         noise_recipe(nsr=3)
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "laplacian"])
-def test_resumed_run_is_bit_identical(tmp_path, kind):
+def test_resumed_run_is_bit_identical(tmp_path: Path, kind: str) -> None:
     chosen = recipe("digits-noise0.1-nsr4").with_changes({"noise": kind, "width": 4, "n_phi": 2, "steps": 4})
     whole = train(chosen, tmp_path / "whole", device="cpu", checkpoint_every=4)
     train(chosen.with_changes({"steps": 2}), tmp_path / "resumed", device="cpu", checkpoint_every=4)
     resumed = train(chosen, tmp_path / "resumed", device="cpu", checkpoint_every=4)
-    states = [torch.load(path, weights_only=True) for path in (whole, resumed)]
-    for network in ("generator_state", "discriminator_state"):
-        for key, value in states[0][network].items():
-            assert torch.equal(value, states[1][network][key])
+    assert identical(whole, resumed)

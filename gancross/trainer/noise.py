@@ -1,10 +1,10 @@
 """Explicit noise on the discriminator's inputs, the alternative that §5.4 compares the regularizer with.
 
-A batch of m inputs holds m/NSR distinct samples, each under NSR independent noise vectors. The noise of
-an update is a function of (seed, player, kind of samples, update) alone, so a resumed run draws what an
-uninterrupted one would have drawn and no random state is stored. It is drawn where the samples are, by
-torch's own generator seeded anew from a `Stream`: the same numbers again on the same kind of device,
-other numbers on another kind. (Drawing them from the `Stream` itself would cost seven times as much.)
+A batch of m inputs holds m/NSR distinct samples, each with NSR independent noise vectors. The noise of an
+update is a function of (seed, player, kind of samples, update) alone, so a resumed run draws the same noise
+and stores no random state. A torch generator on the samples' device, seeded from a `Stream`, draws it: the
+same numbers on the same kind of device, other numbers on another. (Drawing from the `Stream` itself would
+take seven times as long.)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gancross.machine.distributed import ALONE, Processes
 from gancross.random_streams import Stream
 from gancross.trainer.recipes.recipe import Recipe
 
-_LARGEST = 1.0 - 2.0**-24  # the largest float32 below 1
+_BELOW_ONE = 1.0 - 2.0**-24  # the largest float32 below 1
 
 
 def distinct_samples(recipe: Recipe, player: str) -> int:
@@ -28,10 +28,10 @@ def distinct_samples(recipe: Recipe, player: str) -> int:
 
 
 def check_divisible(recipe: Recipe, processes: int) -> None:
-    """Every process gets an equal part of each batch, whole groups of noise vectors included.
+    """Checks that every process gets an equal part of each batch, noise groups undivided.
 
     Raises:
-        UsageError: a batch, or its distinct samples, cannot be divided evenly.
+        UsageError: the number of distinct samples of a batch is not a multiple of `processes`.
     """
     for player in ("discriminator", "generator"):
         n = distinct_samples(recipe, player)
@@ -53,18 +53,18 @@ def noisy(
     samples: torch.Tensor, recipe: Recipe, *, player: str, kind: str, update: int,
     processes: Processes = ALONE,
 ) -> torch.Tensor:  # fmt: skip
-    """Each sample `nsr` times in a row, each time plus fresh noise; differentiable in the samples.
+    """Repeats each sample `nsr` times in a row and adds independent noise; differentiable in the samples.
 
     Args:
-        samples: (N, …), as the discriminator wants them.
-        player: whose update it is, `generator` or `discriminator`.
+        samples: (N, …), in the discriminator's range.
+        player: the player that is updated, `generator` or `discriminator`.
         kind: `real` or `fake`.
-        update: number of that player's update, from 0.
-        processes: among which the batch is divided, the samples being this one's. Each draws the whole
-            batch's noise and takes its part, so that the noise does not depend on how many there are.
+        update: index of that player's update, from 0.
+        processes: among which the batch is divided; `samples` is this process's part. Each process draws the
+            whole batch's noise and takes its part, so that the noise does not depend on their number.
 
     Returns:
-        (N·nsr, …), or the samples themselves where this player sees no noise.
+        (N·nsr, …), or the samples themselves if this player's inputs have no noise.
     """
     if not sees_noise(recipe, player):
         return samples
@@ -81,14 +81,14 @@ def standard_noise(like: torch.Tensor, noise: str, stream: Stream) -> torch.Tens
 
     Args:
         noise: `gaussian` or `laplacian`.
-        stream: seeds the draw; the same stream gives the same numbers.
+        stream: seed; the same stream gives the same numbers.
     """
     generator = stream.torch_generator(like.device)
     if noise == "gaussian":
         return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
     # Quantile function of the Laplacian with scale 1/√2; ±1 would be its infinite ends.
     uniform = 2 * torch.rand(like.shape, generator=generator, dtype=like.dtype, device=like.device) - 1
-    return torch.log1p(-uniform.abs().clamp_max(_LARGEST)).mul_(uniform.sign_()).mul_(-(0.5**0.5))
+    return torch.log1p(-uniform.abs().clamp_max(_BELOW_ONE)).mul_(uniform.sign_()).mul_(-(0.5**0.5))
 
 
 def uniforms(like: torch.Tensor, n: int, stream: Stream) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The sections of every report, as a table: a section is one entry, in the order in which reports show it."""
+"""The sections of every report as a table, in the order in which reports show them."""
 
 from __future__ import annotations
 

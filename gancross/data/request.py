@@ -1,0 +1,18 @@
+"""What a reader of a data set is asked for. No torch here, see `catalogue`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The arguments of `gancross.data.catalogue.load`, defaults filled in."""
+
+    name: str
+    root: Path
+    image_size: int | None
+    download: bool
+    test_seed: int
+    workers: int

@@ -1,0 +1,60 @@
+"""What a network and a family of networks declare. `gancross.models.families` lists the families."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+Argument = int | str | tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """A network's name in `ARCHITECTURES` and its arguments: all that is needed to build it again."""
+
+    name: str
+    arguments: dict[str, Argument]
+
+
+class Network(nn.Module):
+    """Base of the networks that a checkpoint can name.
+
+    A checkpoint stores the constructor's arguments as plain values, so each has the type `int`, `str` (or
+    a `Literal` of texts) or `tuple[int, ...]`.
+
+    Attributes:
+        architecture_name: its name in checkpoints, unique.
+        input_shape, output_shape: of one sample, without the batch axis; set by the constructor. A
+            generator maps (latent_dim,) to the shape of a sample, a discriminator that shape to (1,).
+        architecture: what `skeleton` built the network from; None if it was built otherwise.
+    """
+
+    architecture_name: ClassVar[str]
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    architecture: Architecture | None = None
+
+    def reset(self, generator: torch.Generator) -> None:
+        """Draws the initial weights from `generator`, a function of its state alone."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """A generator and a discriminator that a recipe's `network` names together.
+
+    A constructor's parameter gets the value of its name in `gancross.models.pairs.arguments_by_name`.
+
+    Attributes:
+        generator, discriminator: their classes.
+        generator_arguments, discriminator_arguments: values that this family fixes.
+    """
+
+    generator: type[Network]
+    discriminator: type[Network]
+    generator_arguments: Mapping[str, Argument] = field(default_factory=dict)
+    discriminator_arguments: Mapping[str, Argument] = field(default_factory=dict)

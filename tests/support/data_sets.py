@@ -1,0 +1,37 @@
+"""Training batches of data sets, and images in a form that can be compared."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gancross.data.sets import DataSet, FiniteReals
+
+
+def training_batches(
+    data: DataSet, n: int, *, batch_size: int, seed: int = 0, start: int = 0
+) -> list[torch.Tensor]:
+    """Batches start…start+n−1."""
+    assert data.train is not None
+    return list(itertools.islice(data.train.batches(seed=seed, batch_size=batch_size, start=start), n))
+
+
+def training_array(data: DataSet) -> torch.Tensor:
+    """All training samples of a set in memory, in their order."""
+    assert isinstance(data.train, FiniteReals)
+    return data.train.array
+
+
+def epoch(data: DataSet, n: int, *, batch_size: int = 1) -> torch.Tensor:
+    """The first n samples of training."""
+    return torch.cat(training_batches(data, n // batch_size, batch_size=batch_size))
+
+
+def as_rows(images: Iterable[torch.Tensor | NDArray[Any]]) -> list[bytes]:
+    """The bytes of each image."""
+    return [np.asarray(image).tobytes() for image in images]
