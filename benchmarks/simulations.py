@@ -171,7 +171,7 @@ def newcombe_paired(draws: int) -> Iterator[Finding]:
 def power(draws: int) -> Iterator[Finding]:
     """Exact power of the Fisher step alone: a double sum over all counts within seven deviations."""
     rates = (0.01, 0.0143)
-    near = [np.arange(*binom.ppf([1e-10, 1 - 1e-10], N, p).astype(int)) for p in rates]
+    near = [np.arange(*np.asarray(binom.ppf([1e-10, 1 - 1e-10], N, p)).astype(int)) for p in rates]
     weight = [binom.pmf(counts, N, p) for counts, p in zip(near, rates, strict=True)]
     total = 0.0
     for (i, first), (j, second) in product(enumerate(near[0]), enumerate(near[1])):

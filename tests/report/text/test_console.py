@@ -3,20 +3,51 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 from grey_models import REALS, BlackOrWhite, Brightness, model
+from paper_counts import PAPER
 from rich.console import Console
 
 from gancross import Result, crosstest
 from gancross.evaluator.estimates import Missing, Proportion
-from gancross.evaluator.statistics.confusion import paper_rate
+from gancross.evaluator.statistics.confusion import Confusion, paper_rate
+from gancross.evaluator.verdict.matrix import ConfusionMatrix
 from gancross.report.text.console import print_result
+from gancross.report.text.console_tables import confusion_table
 
 
 def printed(result: Result, *, width: int) -> str:
     stream = io.StringIO()
     print_result(result, Console(file=stream, width=width))
     return stream.getvalue()
+
+
+def test_the_papers_tables_print_as_in_the_paper() -> None:
+    models = [model(name, BlackOrWhite(0.5), Brightness(0.0)) for name in PAPER]
+    result = crosstest(models, data=REALS, num_samples=10)
+    matrices, cross_fp = {}, {}
+    for name, judgement in PAPER.items():
+        assert judgement.fn and judgement.own_fp and judgement.cross_fp
+        cross_fp[name] = judgement.cross_fp
+        table = Confusion(fn=judgement.fn, fp=judgement.own_fp)
+        matrices[name] = ConfusionMatrix(counts=table.counts(), rates=table.rates(), fn=table.fn, fp=table.fp)
+    cells = [cell if cell.is_own else replace(cell, fp=cross_fp[cell.judge]) for cell in result.cross]
+    result = replace(result, confusion=matrices, cross=tuple(cells))
+    lines = {}
+    for name in PAPER:
+        console = Console(file=io.StringIO(), width=80)
+        with console.capture() as capture:
+            console.print(confusion_table(name, result))
+        lines[name] = " ".join(capture.get().split())
+    assert lines["regularized"] == (
+        "regularized True condition Positive Negative Predicted Positive 0.9688 0.0002"
+        " Negative 0.0312 0.9998 Cross-testing: FP: 0.0"
+    )
+    assert lines["unregularized"] == (
+        "unregularized True condition Positive Negative Predicted Positive 1.0 0.0013"
+        " Negative 0.0 0.9987 Cross-testing: FP: 1.0"
+    )
 
 
 def test_rankings_and_claims_of_methods_are_printed() -> None:
