@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from changed_results import matrix_of
 from grey_models import REALS, BlackOrWhite, Brightness, ConstantGrey, ConstantScore, greys, model
 from torch import nn
 
@@ -16,13 +17,6 @@ from gancross import Contestant, Result, crosstest, load_contestant, load_result
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.codec.fields import JsonObject
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
-from gancross.evaluator.verdict.matrix import ConfusionMatrix
-
-
-def matrix_of(result: Result, name: str) -> ConfusionMatrix:
-    matrix = result.confusion[name]
-    assert not isinstance(matrix, Missing)
-    return matrix
 
 
 def test_judges_of_known_fp_and_fn_give_exactly_those() -> None:
