@@ -35,7 +35,9 @@ def measure(
 ) -> tuple[MeasuredFidelity, Fidelity]:  # fmt: skip
     """Fidelity of every array in `fakes`, and what measured it; `seen` is called with all features."""
     shape = tuple(data.shape[1:])
-    arrays: dict[str | None, torch.Tensor] = {None: data, **fakes}
+    arrays: dict[str | None, torch.Tensor] = {None: data}
+    for name, samples in fakes.items():
+        arrays[name] = samples
     counts = {label: len(samples) for label, samples in arrays.items()}
     plan = check(
         metrics, shape=shape, counts=counts, weights=weights, statistics=statistics,
@@ -55,7 +57,7 @@ def measure(
         plan, extractor, counts=counts, data_sha256=sha256(data), statistics=statistics
     ) as fidelity:
         for label, samples in arrays.items():
-            for part in samples.split(chunk):
+            for part in torch.split(samples, chunk):
                 fidelity.add(label, part, len(part))
         return fidelity.finish(), fidelity
 
