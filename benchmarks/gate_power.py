@@ -25,11 +25,11 @@ from unittest import mock
 
 import numpy as np
 import torch
+from gancross.evaluator.result.result import Result, load_result
 
 from gancross.checkpoint import file as checkpoint
 from gancross.evaluator.crosstest import crosstest
 from gancross.evaluator.gate.comparison import Gate, gate
-from gancross.evaluator.result.result import Result, load_result
 from gancross.trainer.loop import train
 from gancross.trainer.objective import weightings
 from gancross.untrusted.strict_json import parsed

@@ -10,6 +10,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from gancross.evaluator.result.result import load_result
+
 from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.file import load_contestant
 from gancross.data import catalogue
@@ -17,7 +19,6 @@ from gancross.data.sets import DataSet
 from gancross.evaluator.crosstest import crosstest, load_reals
 from gancross.evaluator.judging.batch_norm_passes import has_batch_norm
 from gancross.evaluator.protocol import Norm
-from gancross.evaluator.result.result import load_result
 from gancross.report.paper_figures.saved_runs import common_steps, saved_run
 from gancross.workflow.benchmark import common_data, common_size, contestant_of
 from gancross.workflow.plan import run_folder

@@ -1,8 +1,7 @@
 """What a cross-test costs beside its forward passes: two width-16 `dcgan32`, 10,000 samples each.
 
 Networks are freshly initialised and the test images are 10,000 of random bytes in memory: neither moves a
-time. The bare loop has latents and reals ready, in the memory layout that the cross-test gives the networks,
-hands each batch straight to the judges and keeps nothing.
+time. The bare loop has latents and reals ready, hands each batch straight to the judges and keeps nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import torch
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.crosstest import crosstest
-from gancross.evaluator.judging.memory_layout import turned
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scoring import evaluating
 from gancross.models.architectures import initialised
@@ -64,7 +62,7 @@ def product(models: Sequence[Contestant], reals: torch.Tensor, n: int) -> Callab
 def bare(models: Sequence[Contestant], reals: torch.Tensor, n: int) -> Callable[[], object]:
     """The same forward passes alone: each generator once, each judge on all of them and the data."""
     latents = torch.rand((CHUNK, LATENT), generator=torch.Generator().manual_seed(0))
-    images = turned(reals[:CHUNK] / 127.5 - 1)
+    images = reals[:CHUNK] / 127.5 - 1
     pairs = [(model.generator, model.discriminator) for model in models]
     modules = [network for networks in pairs for network in networks if network is not None]
 

@@ -12,7 +12,21 @@ from gancross.cli.options import common, notes_console, tables_console
 from gancross.errors import GateFailed, UsageError
 
 
-@click.command()
+class GateCommand(click.Command):
+    """Lists the metrics below the options; their table is imported when help is asked for."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Name, direction and meaning of every metric."""
+        from gancross.evaluator.gate.figures import METRICS
+
+        with formatter.section("Metrics (fidelity where both results have it)"):
+            formatter.write_dl([
+                (f"{name} {'↑' if metric.higher_is_better else '↓'}", metric.meaning)
+                for name, metric in METRICS.items()
+            ])  # fmt: skip
+
+
+@click.command(cls=GateCommand)
 @click.argument("result", metavar="RESULT.json", type=click.Path(path_type=Path))
 @click.option(
     "--baseline", metavar="OLD.json", required=True, type=click.Path(path_type=Path),
@@ -29,8 +43,7 @@ from gancross.errors import GateFailed, UsageError
 def gate(result: Path, baseline: Path, allowed: tuple[str, ...], record: bool, json_out: bool) -> None:
     """Let CI decide: is a result worse than its baseline, beyond noise and beyond what is allowed?
 
-    Metrics: fn, auc, cross-fp, cross-auc, fooled, detected-auc; fid, kid, is, precision, recall where
-    both results have them. Exit code 0, or 6 if the gate fails, or 2 if the results cannot be compared.
+    Exit code 0, or 6 if the gate fails, or 2 if the results cannot be compared.
     """
     from gancross.evaluator.gate.comparison import gate as compare
     from gancross.evaluator.result.reading import load_result

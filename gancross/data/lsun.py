@@ -13,7 +13,7 @@ from gancross.random_streams import Stream
 
 NAME = "lsun-bedroom"
 HELD_OUT = 10_000
-LARGEST_SHARE = 10  # at most one training image in ten is held out
+TRAIN_PER_HELD_OUT = 10  # at most one training image in ten is held out
 
 
 def load(request: Request) -> DataSet:
@@ -41,14 +41,14 @@ def load(request: Request) -> DataSet:
         environments.LmdbReader(environment=path, shape=shape) for path in (train_path, val_path)
     )
     train_keys, val_keys = environments.keys(train_path), environments.keys(val_path)
-    more = max(0, min(HELD_OUT - len(val_keys), len(train_keys) // LARGEST_SHARE))
-    held_out = np.sort(Stream(0, "split", NAME).permutation(len(train_keys))[:more])
+    extra = max(0, min(HELD_OUT - len(val_keys), len(train_keys) // TRAIN_PER_HELD_OUT))
+    held_out = np.sort(Stream(0, "split", NAME).permutation(len(train_keys))[:extra])
     return lazy(
         NAME, train=Part(items=np.delete(train_keys, held_out), reader=train_reader),
         test=[
             Part(items=val_keys, reader=val_reader), Part(items=train_keys[held_out], reader=train_reader)
         ],
-        split=f"{len(val_keys):,} official validation images and {more:,} training images, chosen at random"
+        split=f"{len(val_keys):,} official validation images and {extra:,} training images, chosen at random"
         " once and for all, held out",
         image_size=image_size, workers=request.workers,
     )  # fmt: skip

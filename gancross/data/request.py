@@ -1,4 +1,4 @@
-"""What a reader of a data set is asked for. No torch here, see `catalogue`."""
+"""The request for a data set that a reader gets. No torch here, see `catalogue`."""
 
 from __future__ import annotations
 

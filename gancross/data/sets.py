@@ -35,7 +35,7 @@ class Reals(Protocol):
         """Batches start, start+1, … in canonical form, without end; each depends on its number alone.
 
         Args:
-            share: the samples of each batch to make, where several processes divide a batch.
+            share: the samples of each batch to return, where several processes divide a batch.
         """
         ...
 
@@ -65,7 +65,7 @@ class FiniteReals:
 
 @dataclass(frozen=True, kw_only=True)
 class EndlessReals:
-    """Samples made on demand: `draw(stream, start, n)` gives samples start..start+n−1 of a stream."""
+    """Samples generated on demand: `draw(stream, start, n)` gives samples start..start+n−1 of a stream."""
 
     draw: Callable[[Stream, int, int], torch.Tensor]
 

@@ -38,9 +38,9 @@ class Protocol:
     norm: Norm = "eval"
     norm_check: bool = True
     quantize: bool = True
-    controls: Annotated[bool, Recorded(kept=False)] = True
-    metrics: Annotated[tuple[str, ...], Recorded(kept=False)] = ()
-    kid_subset_size: Annotated[int, Recorded(kept=False)] = 1000
+    controls: Annotated[bool, Recorded(skipped=True)] = True
+    metrics: Annotated[tuple[str, ...], Recorded(skipped=True)] = ()
+    kid_subset_size: Annotated[int, Recorded(skipped=True)] = 1000
 
     def __post_init__(self) -> None:
         if self.num_samples < 1:

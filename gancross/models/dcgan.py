@@ -12,6 +12,7 @@ filters keeps the He rule. Biases 0.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Literal
@@ -35,20 +36,10 @@ def reset_normal(network: nn.Module, generator: torch.Generator) -> None:
     reset_layers(network, lambda _, layer: nn.init.normal_(layer.weight, std=WEIGHT_STD, generator=generator))
 
 
-def reset_narrow(network: nn.Module, generator: torch.Generator) -> None:
-    """Weights uniform with standard deviation 0.02."""
-    reset_uniform(network, generator, lambda _path, _layer: WEIGHT_STD)
-
-
-def reset_he(network: nn.Module, generator: torch.Generator) -> None:
-    """Weights uniform, He for convolutions, Glorot for linear layers."""
-    reset_uniform(network, generator, he_convolutions)
-
-
 INITIALIZATIONS: dict[str, Callable[[nn.Module, torch.Generator], None]] = {
     "normal": reset_normal,
-    "uniform": reset_narrow,
-    "he-uniform": reset_he,
+    "uniform": functools.partial(reset_uniform, std=lambda path, layer: WEIGHT_STD),
+    "he-uniform": functools.partial(reset_uniform, std=he_convolutions),
 }
 
 

@@ -9,37 +9,25 @@ from gancross.models.network import Argument, Family, Network
 from gancross.models.resnet import ResNetDiscriminator, ResNetGenerator
 from gancross.models.resnet101 import ResNet101Discriminator, ResNet101Generator
 
-_DCGAN8: dict[str, Argument] = {"image_size": 8, "bottom": 2}
-_DCGAN32: dict[str, Argument] = {"image_size": 32, "bottom": 2}
 _DCGAN64: dict[str, Argument] = {"image_size": 64, "bottom": 4, "initialization": "uniform"}
-_GATED64: dict[str, Argument] = {"image_size": 64, "bottom": 4}
 
 FAMILIES: dict[str, Family] = {
     # Two hidden layers of `width` units each (§7.3; 128 tanh units in the paper).
     "mlp": Family(generator=MLP, discriminator=MLP),
     # The DCGAN at three sizes; `width` is 64 in the paper.
     "dcgan8": Family(
-        generator=DCGANGenerator, generator_arguments=_DCGAN8,
-        discriminator=DCGANDiscriminator, discriminator_arguments=_DCGAN8,
+        generator=DCGANGenerator, discriminator=DCGANDiscriminator, arguments={"image_size": 8, "bottom": 2}
     ),
     "dcgan32": Family(
-        generator=DCGANGenerator, generator_arguments=_DCGAN32,
-        discriminator=DCGANDiscriminator, discriminator_arguments=_DCGAN32,
+        generator=DCGANGenerator, discriminator=DCGANDiscriminator, arguments={"image_size": 32, "bottom": 2}
     ),
-    "dcgan64": Family(
-        generator=DCGANGenerator, generator_arguments=_DCGAN64,
-        discriminator=DCGANDiscriminator, discriminator_arguments=_DCGAN64,
-    ),
+    "dcgan64": Family(generator=DCGANGenerator, discriminator=DCGANDiscriminator, arguments=_DCGAN64),
     # Four residual blocks in both.
     "resnet64": Family(generator=ResNetGenerator, discriminator=ResNetDiscriminator),
     # A generator of `width` channels throughout; only the discriminator, the DCGAN's, is normalized.
     "constant-filters64": Family(
-        generator=DCGANGenerator,
-        generator_arguments={
-            "image_size": 64, "bottom": 4, "normalization": "none", "filters": "constant",
-            "initialization": "he-uniform",
-        },
-        discriminator=DCGANDiscriminator, discriminator_arguments=_DCGAN64,
+        generator=DCGANGenerator, discriminator=DCGANDiscriminator, arguments=_DCGAN64,
+        generator_arguments={"normalization": "none", "filters": "constant", "initialization": "he-uniform"},
     ),
     # A fully connected generator; only the discriminator, the DCGAN's, is normalized.
     "mlp64": Family(
@@ -48,8 +36,7 @@ FAMILIES: dict[str, Family] = {
     ),
     # The DCGAN with gates in place of (leaky) ReLU.
     "gated64": Family(
-        generator=GatedGenerator, generator_arguments=_GATED64,
-        discriminator=GatedDiscriminator, discriminator_arguments=_GATED64,
+        generator=GatedGenerator, discriminator=GatedDiscriminator, arguments={"image_size": 64, "bottom": 4}
     ),
     # Residual networks of 101 layers; `width` is a multiple of 4.
     "resnet101-64": Family(generator=ResNet101Generator, discriminator=ResNet101Discriminator),

@@ -6,11 +6,10 @@ weights here, the linear layers Glorot ones (`gancross.models.initialization`).
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from gancross.models.dcgan import stage_widths
-from gancross.models.initialization import he_convolutions, reset_uniform
+from gancross.models.initialization import he_convolutions
 from gancross.models.layers import Gate, Normalization, normalize
 from gancross.models.network import Network
 
@@ -23,6 +22,7 @@ class GatedGenerator(Network, nn.Sequential):
     """
 
     architecture_name = "gated-generator"
+    initial_std = staticmethod(he_convolutions)
 
     def __init__(
         self, *, image_size: int, channels: int, width: int, latent_dim: int,
@@ -39,10 +39,6 @@ class GatedGenerator(Network, nn.Sequential):
         super().__init__(*layers, nn.Tanh())
         self.input_shape, self.output_shape = (latent_dim,), (channels, image_size, image_size)
 
-    def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        reset_uniform(self, generator, he_convolutions)
-
 
 class GatedDiscriminator(Network, nn.Sequential):
     """Images (N, channels, image_size, image_size) → logits (N, 1); no normalization in the first layer.
@@ -52,6 +48,7 @@ class GatedDiscriminator(Network, nn.Sequential):
     """
 
     architecture_name = "gated-discriminator"
+    initial_std = staticmethod(he_convolutions)
 
     def __init__(
         self, *, image_size: int, channels: int, width: int,
@@ -66,7 +63,3 @@ class GatedDiscriminator(Network, nn.Sequential):
             layers.append(Gate())
         super().__init__(*layers, nn.Flatten(), nn.Linear(widths[-1] * bottom * bottom, 1))
         self.input_shape, self.output_shape = (channels, image_size, image_size), (1,)
-
-    def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        reset_uniform(self, generator, he_convolutions)

@@ -66,6 +66,6 @@ def glorot(layer: Weighted) -> float:
     return math.sqrt(2 / sum(fans(layer)))
 
 
-def he_convolutions(_: str, layer: Weighted) -> float:
+def he_convolutions(path: str, layer: Weighted) -> float:
     """The program's default: Glorot for linear layers, He for convolutions."""
     return glorot(layer) if isinstance(layer, nn.Linear) else he(layer)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gancross.errors import UsageError
-from gancross.models.initialization import Weighted, glorot, he, reset_layers, reset_uniform
+from gancross.models.initialization import Weighted, glorot, he, reset_layers
 from gancross.models.layers import Activation, activate
 from gancross.models.network import Network
 
@@ -77,7 +77,7 @@ class MLPGenerator(Network, nn.Sequential):
         super().__init__(*layers, nn.Unflatten(1, image_shape), nn.Tanh())
         self.input_shape, self.output_shape = (latent_dim,), image_shape
 
-    def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        last = str(2 * HIDDEN_LAYERS)
-        reset_uniform(self, generator, lambda path, layer: glorot(layer) if path == last else he(layer))
+    @staticmethod
+    def initial_std(path: str, layer: Weighted) -> float:
+        """Glorot for the last layer, He for the others."""
+        return glorot(layer) if path == str(2 * HIDDEN_LAYERS) else he(layer)

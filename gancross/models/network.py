@@ -9,6 +9,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from gancross.models.initialization import Weighted, glorot, reset_uniform
+
 Argument = int | str | tuple[int, ...]
 
 
@@ -39,8 +41,16 @@ class Network(nn.Module):
     architecture: Architecture | None = None
 
     def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        raise NotImplementedError
+        """Draws the initial weights from `generator`, a function of its state alone.
+
+        By default weights are uniform with the standard deviation `initial_std`, and biases 0.
+        """
+        reset_uniform(self, generator, self.initial_std)
+
+    @staticmethod
+    def initial_std(path: str, layer: Weighted) -> float:
+        """Standard deviation of a layer's initial weights: Glorot's by default."""
+        return glorot(layer)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +61,12 @@ class Family:
 
     Attributes:
         generator, discriminator: their classes.
-        generator_arguments, discriminator_arguments: values that this family fixes.
+        arguments, generator_arguments, discriminator_arguments: values that this family fixes for both or
+            for one of them.
     """
 
     generator: type[Network]
     discriminator: type[Network]
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
     generator_arguments: Mapping[str, Argument] = field(default_factory=dict)
     discriminator_arguments: Mapping[str, Argument] = field(default_factory=dict)

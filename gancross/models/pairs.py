@@ -52,9 +52,14 @@ def pair(network: str, settings: PairSettings) -> Pair:
     if settings.activation not in ACTIVATIONS:
         raise unknown_name("activation", settings.activation, ACTIVATIONS)
     family = FAMILIES[network]
-    generator = _architecture(family.generator, family.generator_arguments, "generator", settings)
+    generator = _architecture(
+        family.generator, {**family.arguments, **family.generator_arguments}, "generator", settings
+    )
     discriminator = _architecture(
-        family.discriminator, family.discriminator_arguments, "discriminator", settings
+        family.discriminator,
+        {**family.arguments, **family.discriminator_arguments},
+        "discriminator",
+        settings,
     )
     sample_shape = settings.sample_shape
     try:
@@ -117,7 +122,7 @@ def _parameters(network: type[Network]) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(network).parameters
 
 
-def _size_message(made: tuple[int, ...], needed: tuple[int, ...]) -> str:
-    message = f"its samples have shape {made}, the data have shape {needed}: choose another network"
-    images = len(made) == len(needed) == 3 and made[1] == made[2]
-    return f"{message} or set image_size={made[1]}" if images else message
+def _size_message(shape: tuple[int, ...], needed: tuple[int, ...]) -> str:
+    message = f"its samples have shape {shape}, the data have shape {needed}: choose another network"
+    images = len(shape) == len(needed) == 3 and shape[1] == shape[2]
+    return f"{message} or set image_size={shape[1]}" if images else message

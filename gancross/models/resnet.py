@@ -13,7 +13,7 @@ from typing import Literal, cast
 import torch
 from torch import nn
 
-from gancross.models.initialization import Weighted, glorot, he, reset_uniform
+from gancross.models.initialization import Weighted, glorot, he
 from gancross.models.layers import Normalization, normalize
 from gancross.models.network import Network
 
@@ -61,6 +61,12 @@ def downsampling(enabled: bool) -> list[nn.Module]:
     return [nn.AvgPool2d(2)] if enabled else []
 
 
+def initial_std(path: str, layer: Weighted) -> float:
+    """Glorot for linear layers, shortcuts and a network's first layer, He for the rest."""
+    is_glorot = isinstance(layer, nn.Linear) or path == "0" or ".shortcut." in path
+    return glorot(layer) if is_glorot else he(layer)
+
+
 class ResNetGenerator(Network, nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, 64, 64) in [−1, 1] through tanh.
 
@@ -71,6 +77,7 @@ class ResNetGenerator(Network, nn.Sequential):
     """
 
     architecture_name = "resnet-generator"
+    initial_std = staticmethod(initial_std)
 
     def __init__(
         self, *, channels: int, width: int, latent_dim: int, normalization: Normalization = "batch"
@@ -87,10 +94,6 @@ class ResNetGenerator(Network, nn.Sequential):
         )
         self.input_shape, self.output_shape = (latent_dim,), (channels, IMAGE_SIZE, IMAGE_SIZE)
 
-    def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        reset_uniform(self, generator, initial_std)
-
 
 class ResNetDiscriminator(Network, nn.Sequential):
     """Images (N, channels, 64, 64) → logits (N, 1): 3×3 convolution, four blocks down, linear.
@@ -100,6 +103,7 @@ class ResNetDiscriminator(Network, nn.Sequential):
     """
 
     architecture_name = "resnet-discriminator"
+    initial_std = staticmethod(initial_std)
 
     def __init__(self, *, channels: int, width: int, normalization: Normalization = "batch") -> None:
         widths = [factor * width for factor in DISCRIMINATOR_WIDTHS]
@@ -110,13 +114,3 @@ class ResNetDiscriminator(Network, nn.Sequential):
             nn.Linear(widths[-1] * BOTTOM * BOTTOM, 1),
         )
         self.input_shape, self.output_shape = (channels, IMAGE_SIZE, IMAGE_SIZE), (1,)
-
-    def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        reset_uniform(self, generator, initial_std)
-
-
-def initial_std(path: str, layer: Weighted) -> float:
-    """Glorot for linear layers, shortcuts and a network's first layer, He for the rest."""
-    is_glorot = isinstance(layer, nn.Linear) or path == "0" or ".shortcut." in path
-    return glorot(layer) if is_glorot else he(layer)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from gancross.errors import UsageError
-from gancross.models.initialization import Weighted, glorot, he, reset_uniform
+from gancross.models.initialization import Weighted, glorot, he
 from gancross.models.layers import Normalization, Scale, normalize
 from gancross.models.network import Network
 
@@ -66,6 +66,11 @@ def shortcut(inputs: int, outputs: int, resample: Resample) -> nn.Sequential:
     return nn.Sequential(*([nn.Conv2d(inputs, outputs, 1, 2)] if resample == "down" else []))
 
 
+def initial_std(path: str, layer: Weighted) -> float:
+    """He for the convolutions of the branches, Glorot for the rest."""
+    return he(layer) if ".branch." in path else glorot(layer)
+
+
 class ResNet101Generator(Network, nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, 64, 64), tanh(h/5) in [−1, 1].
 
@@ -77,6 +82,7 @@ class ResNet101Generator(Network, nn.Sequential):
     """
 
     architecture_name = "resnet101-generator"
+    initial_std = staticmethod(initial_std)
 
     def __init__(
         self, *, channels: int, width: int, latent_dim: int, normalization: Normalization = "batch"
@@ -97,10 +103,6 @@ class ResNet101Generator(Network, nn.Sequential):
         )
         self.input_shape, self.output_shape = (latent_dim,), (channels, IMAGE_SIZE, IMAGE_SIZE)
 
-    def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        reset_uniform(self, generator, initial_std)
-
 
 class ResNet101Discriminator(Network, nn.Sequential):
     """Images (N, channels, 64, 64) → logits (N, 1): the generator mirrored, h/5 at the end.
@@ -110,6 +112,7 @@ class ResNet101Discriminator(Network, nn.Sequential):
     """
 
     architecture_name = "resnet101-discriminator"
+    initial_std = staticmethod(initial_std)
 
     def __init__(self, *, channels: int, width: int, normalization: Normalization = "batch") -> None:
         widths = stage_widths(width)
@@ -127,10 +130,6 @@ class ResNet101Discriminator(Network, nn.Sequential):
         )
         self.input_shape, self.output_shape = (channels, IMAGE_SIZE, IMAGE_SIZE), (1,)
 
-    def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        reset_uniform(self, generator, initial_std)
-
 
 def stage_widths(width: int) -> list[int]:
     """Channels at 64², 32², 16², 8² and 4².
@@ -141,8 +140,3 @@ def stage_widths(width: int) -> list[int]:
     if width % 4:
         raise UsageError(f"the width of a ResNet-101 must be a multiple of 4, got {width}")
     return [int(factor * width) for factor in WIDTHS]
-
-
-def initial_std(path: str, layer: Weighted) -> float:
-    """He for the convolutions of the branches, Glorot for the rest."""
-    return he(layer) if ".branch." in path else glorot(layer)

@@ -43,7 +43,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmarked:
-    """What a benchmark found, and where it lies: record, reports, the last checkpoint of every run."""
+    """A benchmark's result and its files: record, reports, the last checkpoint of every run."""
 
     result: Result
     record: Path
@@ -82,15 +82,17 @@ def run_benchmark(
     _check_metrics(spec, reals.shape)
     with locked(out):
         train_all(spec.runs, out, execution=execution, progress=progress)
-        return _judged(spec, out, reals, device=execution.device, progress=progress)
+        return _crosstested(spec, out, reals, device=execution.device, progress=progress)
 
 
-def _judged(spec: Spec, out: Path, reals: DataSet, *, device: str, progress: Progress | None) -> Benchmarked:
+def _crosstested(
+    spec: Spec, out: Path, reals: DataSet, *, device: str, progress: Progress | None
+) -> Benchmarked:
     """Cross-tests the runs and writes record and reports."""
     protocol = spec.protocol
     contestants = [contestant_of(out, run) for run in spec.runs]
     result = run_crosstest(contestants, reals, protocol, train=reals.train, device=device, progress=progress)
-    made = Benchmarked(
+    benchmarked = Benchmarked(
         result=result, record=out / "result.json", html=out / "report.html", markdown=out / "report.md",
         checkpoints={run.name: run_folder(out, run) / "last.pt" for run in spec.runs},
     )  # fmt: skip
@@ -98,11 +100,11 @@ def _judged(spec: Spec, out: Path, reals: DataSet, *, device: str, progress: Pro
         contestants, reals, num_samples=protocol.num_samples, seed=protocol.seed,
         device=resolve_device(device),
     )  # fmt: skip
-    result.save(made.record)
-    write_samples(made.record, pictures)
-    write_atomically(made.html, html_report(result, pictures).encode())
-    write_atomically(made.markdown, markdown_report(result).encode())
-    return made
+    result.save(benchmarked.record)
+    write_samples(benchmarked.record, pictures)
+    write_atomically(benchmarked.html, html_report(result, pictures).encode())
+    write_atomically(benchmarked.markdown, markdown_report(result).encode())
+    return benchmarked
 
 
 def _check_metrics(spec: Spec, shape: tuple[int, ...]) -> None:

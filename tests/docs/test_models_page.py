@@ -1,4 +1,4 @@
-"""docs/models.md: its commands and its Python run, one after another, in a folder that has nothing else."""
+"""docs/models.md: its commands and its Python run, one after another, in an empty folder."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ def test_everything_on_the_page_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path[:])
     environment = os.environ | {"PYTHONPATH": str(DOCS.parent)}
-    ran = []
+    commands = []
     for language, block in BLOCKS:
         if language == "python" and "import gancross" in block:
             exec(compile(block, "models.md", "exec"), {})
         for line in block.splitlines() if language == "sh" else []:
             program, *arguments = shlex.split(line, comments=True)
-            ran.append(" ".join(arguments[:1]))
+            commands.append(" ".join(arguments[:1]))
             if program == "python":
                 subprocess.run([sys.executable, *arguments], check=True, env=environment)
                 continue
-            with pytest.raises(SystemExit) as left:
+            with pytest.raises(SystemExit) as exit_info:
                 main([*arguments, "--device", "cpu"])
-            assert not left.value.code, capsys.readouterr().err
-    assert ran.count("crosstest") == 6 and ran.count("sample") == 1
+            assert not exit_info.value.code, capsys.readouterr().err
+    assert commands.count("crosstest") == 6 and commands.count("sample") == 1
     assert (tmp_path / "grid.png").stat().st_size > 0
 
 
 def test_the_factory_on_the_page_is_that_of_the_example() -> None:
-    (shown,) = (block for language, block in BLOCKS if "def contestant" in block)
+    (factory,) = (block for language, block in BLOCKS if "def contestant" in block)
     example = (DOCS / "examples" / "dcgan.py").read_text(encoding="utf-8")
-    said = dict(re.findall(r"(\w+)=([\w\"]+)", shown))
-    assert said.items() <= dict(re.findall(r"(\w+)=([\w\"]+)", example)).items() | {("name", '"dcgan"')}
+    arguments = dict(re.findall(r"(\w+)=([\w\"]+)", factory))
+    assert arguments.items() <= dict(re.findall(r"(\w+)=([\w\"]+)", example)).items() | {("name", '"dcgan"')}

@@ -12,8 +12,9 @@ from gancross import models
 from gancross.checkpoint.file import load_contestant
 from gancross.errors import UsageError
 from gancross.models.architectures import LARGEST_ARGUMENT
+from gancross.models.network import Network
 from gancross.trainer.loop import train
-from gancross.trainer.recipes.fields import Plain
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
 
@@ -33,7 +34,7 @@ def test_checkpoints_from_before_these_networks_still_fit() -> None:
 
 
 def test_a_recipe_reaches_its_networks(tmp_path: Path) -> None:
-    changes: dict[str, Plain] = {
+    changes: dict[str, Setting] = {
         "width": 4,
         "steps": 2,
         "batch_size": 8,
@@ -119,3 +120,34 @@ def test_the_largest_arguments_cost_no_memory(name: str) -> None:
 def test_shapes_that_do_not_fit_are_usage_errors(network: str, changes: dict[str, Any], named: str) -> None:
     with pytest.raises(UsageError, match=named):
         models.pair(network, models.PairSettings(**FITTING | changes))
+
+
+class Declared(Network, nn.Sequential):
+    """A network that declares what its arguments say."""
+
+    architecture_name = "declared"
+
+    def __init__(
+        self, *, sample_shape: tuple[int, ...], latent_dim: int = 4, factor: float = 1.0, paths: Any = None
+    ) -> None:
+        super().__init__(nn.Linear(1, 1))
+        self.input_shape, self.output_shape = (latent_dim,), sample_shape
+
+
+@pytest.mark.parametrize(("fixed", "message"), [
+    ({}, r"its discriminator 'declared' maps \(4,\) to \(3, 5, 7\), expected \(3, 5, 7\) to \(1,\)"),
+    ({"sample_shape": (3, 9, 9)}, r"samples have shape \(3, 9, 9\), the data have .* set image_size=9"),
+    ({"latent_dim": 3}, r"its generator 'declared' maps \(3,\) to .*, expected \(4,\) to"),
+    ({"factor": 2}, "argument 'factor': a constructor takes int, str or tuple"),
+    ({"paths": (1,)}, "argument 'paths': a constructor takes int, str or tuple"),
+    ({"depth": 2}, "unexpected keyword argument 'depth'"),
+])  # fmt: skip
+def test_a_family_that_does_not_fit_is_one_usage_error(
+    monkeypatch: pytest.MonkeyPatch, fixed: dict[str, models.Argument], message: str
+) -> None:
+    family = models.Family(generator=Declared, discriminator=Declared, generator_arguments=fixed)
+    monkeypatch.setitem(models.FAMILIES, "new", family)
+    monkeypatch.setitem(models.ARCHITECTURES, "declared", Declared)
+    changes = {"sample_shape": (3, 5, 7), "normalization": "none"}
+    with pytest.raises(UsageError, match=f"^network 'new': .*{message}"):
+        models.pair("new", models.PairSettings(**FITTING | changes))

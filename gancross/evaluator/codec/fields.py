@@ -3,7 +3,7 @@
     class Ranking:
         generators: tuple[RankedGenerator, ...] | Missing              # null, generators_reason beside it
         methods: Annotated[Mapping[str, str], Recorded(inline=True)]   # its keys stand among the parent's
-        cache: Annotated[Array | None, Recorded(kept=False)] = None    # in memory alone
+        cache: Annotated[Array | None, Recorded(skipped=True)] = None    # in memory alone
         share: Annotated[float, Range(0, 1)]                           # a narrower type
 
 A field without a word stands under its own name.
@@ -15,10 +15,11 @@ import dataclasses
 import types
 import typing
 from dataclasses import dataclass
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, TypeVar, Union
 
 from gancross.evaluator.estimates import Missing
 
+T = TypeVar("T")
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 JsonObject = dict[str, JsonValue]
 
@@ -33,7 +34,7 @@ class Recorded:
         inline: the entries of its own object stand among those of its parent.
         nulls: keys of an object, or of an entry of a mapping, that is `Missing`: null, each with the reason.
         absent: whether None leaves the key out; null otherwise.
-        kept: whether it is recorded at all.
+        skipped: whether it is in memory alone.
         description: for the JSON Schema.
     """
 
@@ -42,7 +43,7 @@ class Recorded:
     inline: bool = False
     nulls: tuple[str, ...] = ()
     absent: bool = False
-    kept: bool = True
+    skipped: bool = False
     description: str = ""
 
 
@@ -69,7 +70,6 @@ class Items:
     most: int | None = None
 
 
-Limit = Range | Pattern | Items
 Size = Annotated[int, Range(1)]
 Count = Annotated[int, Range(0)]
 UnitFloat = Annotated[float, Range(0, 1)]
@@ -102,9 +102,16 @@ def specs(kind: type[Any]) -> tuple[Spec, ...]:
     """The recorded fields of a dataclass, in their order."""
     if kind not in _SPECS:
         hints = typing.get_type_hints(kind, include_extras=True)
-        declared = [_spec(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
-        _SPECS[kind] = tuple(spec for spec in declared if spec.how.kept)
+        every = [_spec(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
+        _SPECS[kind] = tuple(spec for spec in every if not spec.how.skipped)
     return _SPECS[kind]
+
+
+def declared(kind: type[Any], note: type[T]) -> dict[str, T]:
+    """The annotations of one class on a dataclass's fields, by the names of the fields: a table."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    notes = {field.name: annotation(hints[field.name], note) for field in dataclasses.fields(kind)}
+    return {name: entry for name, entry in notes.items() if entry is not None}
 
 
 def annotation(hint: Any, kind: type[Any]) -> Any:

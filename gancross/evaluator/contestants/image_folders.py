@@ -9,7 +9,7 @@ from gancross.data.catalogue import FOLDER
 from gancross.data.folder import common_shape, fits_in_memory, list_images, read_images
 from gancross.data.sets import array_sha256
 from gancross.errors import UsageError
-from gancross.evaluator.judging.sampling import chosen
+from gancross.evaluator.judging.sampling import sample_choice
 
 NOTHING_RESIZED = "a generator's images must have one size, nothing is resized"
 
@@ -29,7 +29,7 @@ def folder_contestant(
     if not folder.is_dir():
         raise UsageError(f"contestant '{name}': folder:{folder}: no such folder")
     paths = list_images(folder)
-    index = chosen(len(paths), num_samples, name=name, seed=seed, purpose=purpose)
+    index = sample_choice(len(paths), num_samples, name=name, seed=seed, purpose=purpose)
     used = [paths[i] for i in index]
     if not fits_in_memory(used, image_size=None):
         raise UsageError(f"contestant '{name}': {len(used):,} images are more than fit in memory: lower -n")

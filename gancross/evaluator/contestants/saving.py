@@ -12,10 +12,9 @@ from gancross.checkpoint.checkpoint import Checkpoint, State
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import to_canonical
 from gancross.errors import CheckpointError, UsageError
-from gancross.evaluator.judging.sampling import generated
+from gancross.evaluator.judging.sampling import probe_samples
 from gancross.evaluator.judging.scoring import evaluating
 from gancross.models import Architecture, architecture_of, skeleton
-from gancross.random_streams import Stream, latents
 
 CPU = torch.device("cpu")
 
@@ -97,11 +96,7 @@ def _state(network: nn.Module, here: str) -> State:
 
 def _sample_shape(contestant: Contestant) -> tuple[int, ...]:
     """Shape of one sample, from two that are made and thrown away."""
-    assert contestant.generator is not None and contestant.latent_dim is not None
-    few = latents(
-        Stream(0, "probe"), 0, 2, dim=contestant.latent_dim, prior=contestant.latent,
-        shape=contestant.latent_shape,
-    )  # fmt: skip
+    assert contestant.generator is not None
     with evaluating([contestant.generator], CPU):
-        samples = generated(contestant, few)
+        samples = probe_samples(contestant, CPU)
     return tuple(to_canonical(samples, contestant.data_range).shape[1:])

@@ -30,7 +30,7 @@ class ClassifierScore:
         for split in range(SPLITS):
             self._split_of[order[bounds[split] : bounds[split + 1]]] = split
         self._sizes = np.diff(bounds)
-        self._seen = 0
+        self._count = 0
         self._probabilities = np.zeros((SPLITS, classes))
         self._negentropy = np.zeros(SPLITS)
 
@@ -39,11 +39,11 @@ class ClassifierScore:
         log_probabilities = logits.double().log_softmax(dim=1).numpy()
         probabilities = np.exp(log_probabilities)
         negentropy = (probabilities * log_probabilities).sum(axis=1)
-        splits = self._split_of[self._seen : self._seen + len(logits)]
+        splits = self._split_of[self._count : self._count + len(logits)]
         for split in np.unique(splits):
             self._probabilities[split] += probabilities[splits == split].sum(axis=0)
             self._negentropy[split] += negentropy[splits == split].sum()
-        self._seen += len(logits)
+        self._count += len(logits)
 
     def mean_and_deviation(self) -> tuple[float, float]:
         """Over the ten splits (divisor 10); from 1 to the number of classes, higher is better."""

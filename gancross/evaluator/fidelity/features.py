@@ -36,7 +36,7 @@ class Collected:
     ) -> None:
         self._who = who
         self._n = n
-        self._seen = 0
+        self._count = 0
         self._shape = (n, dimension)
         self._file = file
         self._moments = Moments(dimension) if moments else None
@@ -52,7 +52,7 @@ class Collected:
         rows = features.numpy()
         if not np.isfinite(rows).all() or not (logits is None or np.isfinite(logits.numpy()).all()):
             raise DivergenceError(f"{self._who}: features of its samples are NaN or infinite")
-        self._seen += len(features)
+        self._count += len(features)
         if self._moments is not None:
             self._moments.add(rows)
         if self._score is not None:
@@ -68,8 +68,8 @@ class Collected:
 
     def check_complete(self) -> None:
         """Every figure assumes that all announced samples came, and no more."""
-        if self._seen != self._n:
-            raise ValueError(f"{self._who}: {self._n} samples were announced, {self._seen} were added")
+        if self._count != self._n:
+            raise ValueError(f"{self._who}: {self._n} samples were announced, {self._count} were added")
 
     def statistics(self) -> Statistics:
         """Mean and covariance of all features."""

@@ -20,6 +20,10 @@ class FidelityFigures:
     n: Size
     figures: Annotated[Mapping[str, float | Missing], Recorded(inline=True)]
 
+    def of(self, key: str) -> float | Missing:
+        """The figure of a key that other contestants have."""
+        return self.figures.get(key, Missing("not measured"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class FidelityProtocol:

@@ -88,9 +88,9 @@ def covariance_factor(covariance: Array) -> Array:
     largest = max(float(eigenvalues[-1]), 0.0)
     if eigenvalues[0] < -1e-5 * largest or (largest == 0.0 and eigenvalues[0] < 0):
         raise ValueError(f"not a covariance: it has the negative eigenvalue {eigenvalues[0]:g}")
-    kept = eigenvalues > largest * len(covariance) * np.finfo(np.float64).eps
-    factor: Array = vectors[:, kept] * np.sqrt(eigenvalues[kept])
-    if not kept.all():
+    significant = eigenvalues > largest * len(covariance) * np.finfo(np.float64).eps
+    factor: Array = vectors[:, significant] * np.sqrt(eigenvalues[significant])
+    if not significant.all():
         return factor
     # Hᵀ = QR, so H Hᵀ = RᵀR; eigenvectors lose fewer digits than Cholesky's factorisation of Σ itself.
     upper: Array = np.asarray(np.linalg.qr(factor.T, mode="r"))

@@ -31,13 +31,13 @@ def weights_path(given: Path | None) -> Path:
     Raises:
         ResourceError: it is not there; says where it was looked for and where to get it.
     """
-    own = Path(torch.hub.get_dir()) / "checkpoints" / URL_INCEPTION_V3.rsplit("/", 1)[1]
-    path = own if given is None else given
+    default = Path(torch.hub.get_dir()) / "checkpoints" / URL_INCEPTION_V3.rsplit("/", 1)[1]
+    path = given or default
     if not path.is_file():
         wrong = "is not a file" if path.exists() else "no such file"
         raise ResourceError(
             f"{path}: {wrong}; FID, IS, KID and precision/recall of images need torch-fidelity's Inception"
-            f" weights (95 MB): download {URL_INCEPTION_V3} to {own}, or name the file with"
+            f" weights (95 MB): download {URL_INCEPTION_V3} to {default}, or name the file with"
             " --feature-extractor-weights-path; gancross never downloads them"
         )
     return path

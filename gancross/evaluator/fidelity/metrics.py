@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gancross.evaluator.fidelity.classifier_score import SPLITS
 from gancross.evaluator.fidelity.extractor import INCEPTION
+from gancross.evaluator.fidelity.features import Collected
 from gancross.evaluator.fidelity.frechet import Array, Statistics, frechet_distance
 
 KID_SUBSET_SIZE = 1000
@@ -23,19 +24,6 @@ FEWEST_FOR_NEIGHBOURS = 4  # a third neighbour must exist
 
 Need = Literal["statistics", "features", "classes"]
 Better = Literal["higher", "lower"] | None
-
-
-class SampleSet(Protocol):
-    """What was collected of one contestant's samples, as far as a metric needs it."""
-
-    def statistics(self) -> Statistics:
-        """Mean and covariance of the features."""
-
-    def features(self) -> NDArray[np.float32]:
-        """All features, (N, D)."""
-
-    def score(self) -> tuple[float, float]:
-        """Mean and deviation of the classifier score."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +48,7 @@ class MetricInput:
         device: where distances are computed.
     """
 
-    fake: SampleSet
+    fake: Collected
     real: RealData
     dimension: int
     kid_subset_size: int

@@ -14,7 +14,7 @@ from gancross.evaluator.fidelity.metrics import KID_SUBSET_SIZE, METRICS
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What `check` found possible: metrics in the order of `METRICS`, the extractor's name and weights."""
+    """Metrics in the order of `METRICS`, the extractor's name and weights."""
 
     metrics: tuple[str, ...]
     extractor: str
@@ -66,8 +66,8 @@ def check(
         who = "the data" if label is None else f"contestant '{label}'"
         for name in chosen:
             metric, fewest = METRICS[name], METRICS[name].fewest(kid_subset_size)
-            known = metric.needs == "classes" or (metric.needs == "statistics" and statistics is not None)
-            if n < fewest and not (label is None and known):
+            available = metric.needs == "classes" or (metric.needs == "statistics" and statistics is not None)
+            if n < fewest and not (label is None and available):
                 raise UsageError(f"{who}: {n} samples, metric '{name}' needs at least {fewest}{metric.hint}")
     if statistics is not None and "fid" not in chosen:
         raise UsageError("statistics of the real data were given, but the metric 'fid' was not asked for")

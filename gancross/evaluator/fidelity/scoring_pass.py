@@ -14,14 +14,11 @@ import torch
 from gancross.data.sets import array_sha256
 from gancross.errors import UsageError
 from gancross.evaluator.fidelity.figures import MeasuredFidelity
-from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.fidelity.plan import check
 from gancross.evaluator.judging.sampling import CHUNK, Label, Source
 from gancross.evaluator.protocol import Protocol
 from gancross.machine.distributed import current
 from gancross.machine.files import check_target
-
-NOT_ASKED = f"no metrics asked for ({', '.join(METRICS)})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +43,7 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
     fidelity: Any = None  # a `Fidelity`, whose libraries are imported only when metrics are asked for
     save_to: Path | None = None
     needs_data: bool = False
-    _held: list[torch.Tensor] = field(default_factory=list)
+    _rows: list[torch.Tensor] = field(default_factory=list)
     _latest: tuple[Label, torch.Tensor] | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
@@ -111,22 +108,22 @@ class FidelityPass(AbstractContextManager["FidelityPass"]):
         self._latest = (label, rows)
 
     def _settle(self) -> None:
-        """Takes the features of the chunk before, while the device is busy with those of the latest."""
+        """Takes the features of the chunk before, while the device computes those of the latest."""
         if self._latest is None:
             return
         (label, rows), self._latest = self._latest, None
         if current().is_rank_zero:
             self.fidelity.take(label, rows)
         else:
-            self._held.append(rows.cpu())
+            self._rows.append(rows.cpu())
 
     def finish_source(self, label: Label) -> None:
-        """The first process takes in what the others have extracted, in the order of the samples."""
+        """Rank 0 takes in the features of the other processes, in the order of the samples."""
         if not self.wants(label):
             return
         self._settle()
-        rows = torch.cat(self._held) if self._held else torch.empty(0, self.fidelity.width)
-        self._held.clear()
+        rows = torch.cat(self._rows) if self._rows else torch.empty(0, self.fidelity.width)
+        self._rows.clear()
         for part in current().rows_of_other_ranks(rows):
             if current().is_rank_zero:
                 for chunk in torch.split(part, CHUNK):

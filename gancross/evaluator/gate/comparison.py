@@ -117,9 +117,9 @@ def check_comparable(new: Result, old: Result, *, fidelity: bool) -> None:
     facts, old_facts = (_facts(result, fidelity=fidelity) for result in (new, old))
     for key in [key for key in facts if key in old_facts]:
         if facts[key] != old_facts[key]:
-            ours, theirs = _short(facts[key]), _short(old_facts[key])
             raise UsageError(
-                f"gate: not comparable: protocol.{key} is {ours}, in the baseline {theirs};"
+                f"gate: not comparable: protocol.{key} is {_short(facts[key])}, in the baseline"
+                f" {_short(old_facts[key])};"
                 " cross-test again alike, or record a new baseline with --record"
             )
 
@@ -160,12 +160,12 @@ def _groups_of_both(new: Result, old: Result) -> tuple[Groups, Groups]:
             f"gate: not comparable: '{missing[0]}' of the baseline is not in the result, which has"
             f" {', '.join(map(repr, sorted(now))) or 'none'}"
         )
-    few = [name for name, runs in before.items() if unit == "method" and len(runs) < FEWEST_BASELINE_RUNS]
-    if few:
-        raise UsageError(
-            f"gate: not comparable: the baseline has {len(before[few[0]])} runs of method '{few[0]}', and to"
-            f" know the noise between runs takes at least {FEWEST_BASELINE_RUNS}"
-        )
+    for name, runs in before.items():
+        if unit == "method" and len(runs) < FEWEST_BASELINE_RUNS:
+            raise UsageError(
+                f"gate: not comparable: the baseline has {len(runs)} runs of method '{name}', and to"
+                f" know the noise between runs takes at least {FEWEST_BASELINE_RUNS}"
+            )
     return before, {name: now[name] for name in before}
 
 

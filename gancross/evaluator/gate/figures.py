@@ -12,7 +12,7 @@ from gancross.evaluator.estimates import Estimate, Figure, Interval, Missing, Pr
 from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
 from gancross.evaluator.fidelity.metrics import FidelityFigure
 from gancross.evaluator.result.types import Result
-from gancross.evaluator.verdict.figures import CELL_FIGURES, CellFigure, GateName, Role
+from gancross.evaluator.verdict.figures import CELL_FIGURES, CellFigure, Role
 
 Opponents = Collection[str]
 Read = Callable[[Result, str, Opponents], "Reading | None"]
@@ -52,16 +52,16 @@ def reading(figures: Sequence[Figure], *, pooled: bool = False) -> Reading | Non
         pooled: add up the counts of proportions on independent samples. Otherwise the mean, with the mean of
             the limits: right if the figures move as one, as those on the same samples do.
     """
-    known = [figure for figure in figures if not isinstance(figure, Missing)]
-    if not known:
+    measured = [figure for figure in figures if not isinstance(figure, Missing)]
+    if not measured:
         return None
-    proportions = [figure for figure in known if isinstance(figure, Proportion)]
+    proportions = [figure for figure in measured if isinstance(figure, Proportion)]
     if pooled and len(proportions) > 1:
-        whole = Proportion(count=sum(p.count for p in proportions), n=sum(p.n for p in proportions))
-        return Reading(value=whole.rate, interval=whole.ci95)
-    n = len(known)
-    low, high = (sum(figure.ci95[end] for figure in known) / n for end in (0, 1))
-    return Reading(value=sum(map(value, known)) / n, interval=(low, high))
+        pool = Proportion(count=sum(p.count for p in proportions), n=sum(p.n for p in proportions))
+        return Reading(value=pool.rate, interval=pool.ci95)
+    n = len(measured)
+    low, high = (sum(figure.ci95[end] for figure in measured) / n for end in (0, 1))
+    return Reading(value=sum(map(value, measured)) / n, interval=(low, high))
 
 
 def value(figure: Proportion | Estimate) -> float:
@@ -74,23 +74,25 @@ def _fn(result: Result, name: str, opponents: Opponents) -> Reading | None:
     return None if isinstance(matrix, Missing) else Reading(value=matrix.fn.rate, interval=matrix.fn.ci95)
 
 
-def _cell_metric(key: str, figure: CellFigure, gate: GateName) -> GateMetric:
+WHOSE: Mapping[Role, str] = {
+    "own": "its discriminator on its own generator's samples",
+    "judging": "its discriminator on opponents' samples",
+    "judged": "opponents' discriminators on its samples",
+}
+
+
+def _cell_metric(key: str, figure: CellFigure, role: Role) -> GateMetric:
     def read(result: Result, name: str, opponents: Opponents) -> Reading | None:
-        others = [other for other in result.names if other in opponents]
-        places = [_place(name, other, gate.role) for other in ([name] if gate.role == "own" else others)]
+        others = [name] if role == "own" else [other for other in result.names if other in opponents]
+        places = [(other, name) if role == "judged" else (name, other) for other in others]
         figures = [result.cells[place].of(key) for place in places if place in result.cells]
-        return reading(figures, pooled=gate.pooled)
+        # Before one judge the opponents' samples are independent of each other.
+        return reading(figures, pooled=role == "judging")
 
-    good_for_judge = figure.better == "higher"
     return GateMetric(
-        higher_is_better=good_for_judge != (gate.role == "judged"), meaning=gate.meaning, read=read,
-        before_opponents=gate.role != "own",
+        higher_is_better=(figure.better == "higher") != (role == "judged"),
+        meaning=f"{figure.label} of {WHOSE[role]}", read=read, before_opponents=role != "own",
     )  # fmt: skip
-
-
-def _place(name: str, opponent: str, role: Role) -> tuple[str, str]:
-    """(judge, generator) of the cell that shows a contestant in that role."""
-    return {"own": (name, name), "judging": (name, opponent), "judged": (opponent, name)}[role]
 
 
 def _fidelity_metric(figure: FidelityFigure) -> GateMetric:
@@ -106,28 +108,22 @@ def _fidelity_metric(figure: FidelityFigure) -> GateMetric:
     )
 
 
-def gate_names(key: str, figure: CellFigure) -> tuple[GateName, ...]:
-    """The names of a cell figure: those of its entry, or its own and its own with a prefix."""
+def gate_names(key: str, figure: CellFigure) -> Mapping[Role, str]:
+    """The names of a cell figure by role: those of its entry, or its own and its own with a prefix."""
     if figure.gate is not None:
         return figure.gate
     name = key.replace("_", "-")
-    return (
-        GateName(name=name, role="own", meaning=f"{figure.meaning}, its own generator's"),
-        GateName(name=f"cross-{name}", role="judging", meaning=f"{figure.meaning}, opponents' samples"),
-        GateName(name=f"detected-{name}", role="judged", meaning=f"{figure.meaning}, opponents judging"),
-    )
+    return {"own": name, "judging": f"cross-{name}", "judged": f"detected-{name}"}
 
 
 def _metrics() -> Iterator[tuple[str, GateMetric]]:
     """FN; cell figures by the role of the contestant; fidelity."""
-    meaning = "share of test data that its discriminator calls fake"
-    yield "fn", GateMetric(higher_is_better=False, meaning=meaning, read=_fn)
-    roles: tuple[Role, ...] = ("own", "judging", "judged")
-    for role in roles:
+    yield "fn", GateMetric(higher_is_better=False, meaning="FN of its discriminator", read=_fn)
+    for role in WHOSE:
         for key, figure in CELL_FIGURES.items():
-            for gate in gate_names(key, figure):
-                if gate.role == role:
-                    yield gate.name, _cell_metric(key, figure, gate)
+            names = gate_names(key, figure)
+            if role in names:
+                yield names[role], _cell_metric(key, figure, role)
     for metric in FIDELITY_METRICS.values():
         for fidelity in metric.figures:
             if fidelity.gate:

@@ -43,8 +43,10 @@ def run_figures(
         key: np.array([[math.nan if entry is None else entry.value for entry in row] for row in rows])
         for key, rows in readings.items()
     }
-    known = {key: ~np.isnan(block) for key, block in blocks.items()}
-    blocks = {key: block[:, known[key].any(axis=0)] for key, block in blocks.items() if known[key].any()}
+    measured = {key: ~np.isnan(block) for key, block in blocks.items()}
+    blocks = {
+        key: block[:, measured[key].any(axis=0)] for key, block in blocks.items() if measured[key].any()
+    }
     if not blocks:
         return {}
     whole_M = np.all([~np.isnan(block).any(axis=1) for block in blocks.values()], axis=0)

@@ -20,27 +20,27 @@ class RunningPass:
 
     Args:
         n: samples of the source.
-        own: chunks whose scores are wanted, numbers first … last − 1.
+        scored: numbers of the chunks whose scores are wanted.
         chunk: samples in one.
     """
 
-    def __init__(self, judge: Contestant, n: int, *, own: range, chunk: int) -> None:
-        self._judge, self._own = judge, own
-        self._count = max(0, min(own.stop * chunk, n) - own.start * chunk)
+    def __init__(self, judge: Contestant, n: int, *, scored: range, chunk: int) -> None:
+        self._judge, self._scored = judge, scored
+        self._count = max(0, min(scored.stop * chunk, n) - scored.start * chunk)
         self._scores: list[torch.Tensor] = []
 
     def needed(self) -> set[int]:
         """The numbers of the chunks that it must see."""
-        return set(self._own)
+        return set(self._scored)
 
-    def add(self, number: int, chunk: torch.Tensor, ready: torch.Tensor | None = None) -> None:
-        """Takes chunk `number`, in rising order; scores it if it is wanted. `ready` as in `raw_scores`."""
-        if number in self._own:
-            self._scores.append(raw_scores(self._judge, chunk, ready=ready))
+    def add(self, number: int, chunk: torch.Tensor) -> None:
+        """Takes chunk `number`, in rising order; scores it if it is wanted."""
+        if number in self._scored:
+            self._scores.append(raw_scores(self._judge, chunk))
 
     def finish(self) -> torch.Tensor:
         """The scores of the wanted chunks' samples, in their order, on the device."""
-        return _all_of(self._scores)[: self._count]
+        return _concatenated(self._scores)[: self._count]
 
 
 class BatchPass:
@@ -50,9 +50,9 @@ class BatchPass:
     processes make up one, and the chunks into which the last of them reaches are needed too.
     """
 
-    def __init__(self, judge: Contestant, n: int, *, own: range, chunk: int) -> None:
+    def __init__(self, judge: Contestant, n: int, *, scored: range, chunk: int) -> None:
         self._judge, self._n, self._size, self._chunk = judge, n, judge.batch_size, chunk
-        first, last = (-(-min(bound * chunk, n) // self._size) for bound in (own.start, own.stop))
+        first, last = (-(-min(bound * chunk, n) // self._size) for bound in (scored.start, scored.stop))
         self._next, self._end = first * self._size, last * self._size  # positions; the end may be beyond n
         self._fill = max(0, self._end - n) if last > first else 0  # samples that wrap around
         self._scores: list[torch.Tensor] = []
@@ -63,22 +63,19 @@ class BatchPass:
         """The numbers of the chunks that it must see."""
         if self._next == self._end:
             return set()
-        seen = range(self._next // self._chunk, -(-min(self._end, self._n) // self._chunk))
-        return {*seen, *range(-(-min(self._fill, self._n) // self._chunk))}
+        new = range(self._next // self._chunk, -(-min(self._end, self._n) // self._chunk))
+        return {*new, *range(-(-min(self._fill, self._n) // self._chunk))}
 
-    def add(self, number: int, chunk: torch.Tensor, ready: torch.Tensor | None = None) -> None:
-        """Takes chunk `number`, in rising order, without its padding; scores the groups that are complete.
-
-        `ready` is of no use to groups that straddle chunks.
-        """
+    def add(self, number: int, chunk: torch.Tensor) -> None:
+        """Takes chunk `number`, in rising order, without its padding; scores the groups that are complete."""
         if self._next == self._end:
             return
         begin = number * self._chunk
         new = chunk[: self._n - begin]
         if begin < self._fill:
-            self._first = _joined(self._first, new)[: self._fill].clone()
-        held = 0 if self._waiting is None else len(self._waiting)
-        self._waiting = _joined(self._waiting, new[max(0, self._next + held - begin) :])
+            self._first = _appended(self._first, new)[: self._fill].clone()
+        waiting = 0 if self._waiting is None else len(self._waiting)
+        self._waiting = _appended(self._waiting, new[max(0, self._next + waiting - begin) :])
         while self._next < self._end and len(self._waiting) >= self._size:
             self._score(self._waiting[: self._size], count=self._size)
             self._waiting = self._waiting[self._size :]
@@ -88,10 +85,10 @@ class BatchPass:
         """The scores of the groups that begin in the wanted chunks, in their order, on the device."""
         if self._next < self._end:
             assert self._first is not None and self._waiting is not None
-            again = torch.arange(self._fill, device=self._first.device)
-            fill = self._first[again % len(self._first)]
+            index = torch.arange(self._fill, device=self._first.device)
+            fill = self._first[index % len(self._first)]
             self._score(torch.cat([self._waiting, fill]), count=len(self._waiting))
-        return _all_of(self._scores)
+        return _concatenated(self._scores)
 
     def _score(self, group: torch.Tensor, *, count: int) -> None:
         assert self._judge.discriminator is not None
@@ -115,22 +112,15 @@ def norms(judge: Contestant, protocol: Protocol) -> tuple[Norm, ...]:
     return NORMS if protocol.norm_check else (protocol.norm,)
 
 
-def raw_scores(
-    judge: Contestant, chunk: torch.Tensor, *, ready: torch.Tensor | None = None
-) -> torch.Tensor:  # fmt: skip
+def raw_scores(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
     """v of each sample of a canonical chunk, in the value range of the judge's own training data.
-
-    Args:
-        ready: the chunk in that range already, for networks that are known not to write into their input.
 
     Raises:
         UsageError: the discriminator fails on such samples, or does not return one score for each.
     """
     assert judge.discriminator is not None
-    samples = ready
-    if samples is None:
-        # Vectors are judged as they are, and a judge that works in place would change what the next one sees.
-        samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
+    # A copy of vectors, too: a judge that works in place would change what the next one sees.
+    samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
     try:
         scores = judge.discriminator(samples)
     except NETWORK_FAILURES as error:
@@ -150,9 +140,9 @@ def raw_scores(
     return scores.flatten()
 
 
-def _all_of(scores: list[torch.Tensor]) -> torch.Tensor:
+def _concatenated(scores: list[torch.Tensor]) -> torch.Tensor:
     return torch.cat(scores) if scores else torch.empty(0)
 
 
-def _joined(held: torch.Tensor | None, new: torch.Tensor) -> torch.Tensor:
-    return new if held is None else torch.cat([held, new])
+def _appended(before: torch.Tensor | None, new: torch.Tensor) -> torch.Tensor:
+    return new if before is None else torch.cat([before, new])

@@ -5,15 +5,14 @@ A judge that calls more than half of the uniform noise real is *blind*: fooling 
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 import torch
 
-from gancross.evaluator.codec.fields import annotation
+from gancross.evaluator.codec.fields import declared
 from gancross.evaluator.estimates import Missing, Proportion
 from gancross.random_streams import Stream
 
@@ -103,13 +102,7 @@ class ControlRates:
         return rate
 
 
-def _controls() -> Mapping[str, Control]:
-    hints = typing.get_type_hints(ControlRates, include_extras=True)
-    declared = {field.name: annotation(hints[field.name], Control) for field in fields(ControlRates)}
-    return {name: control for name, control in declared.items() if control is not None}
-
-
-CONTROLS: Mapping[str, Control] = _controls()
+CONTROLS: Mapping[str, Control] = declared(ControlRates, Control)
 NOISE = CONTROLS["noise"]
 
 

@@ -39,10 +39,10 @@ def canonical_samples(
         raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
     source = fake_source(contestant, num_samples=num_samples, seed=seed, purpose=purpose)
     modules = [] if contestant.generator is None else [contestant.generator]
-    drawn: list[torch.Tensor] = []
+    parts: list[torch.Tensor] = []
     with evaluating(modules, device):
         for chunk in chunks(source, seed=seed, shape=None, device=device, group=1, purpose=purpose):
-            drawn.append(chunk.cpu().contiguous())
+            parts.append(chunk.cpu().contiguous())
             if progress is not None:
-                progress(min(len(drawn) * CHUNK, source.n), source.n)
-    return torch.cat(drawn)[: source.n]
+                progress(min(len(parts) * CHUNK, source.n), source.n)
+    return torch.cat(parts)[: source.n]

@@ -1,7 +1,7 @@
 """Samples of every contestant and of the data, in the fixed chunks of the protocol.
 
-Networks see exactly `CHUNK` samples at a time, the last chunk padded, because their outputs move in the
-last bits with the length of a batch. Whatever is grouped around a chunk changes no figure.
+Networks see exactly `CHUNK` samples at a time, the last chunk padded, because their outputs change in the
+last bits with the length of a batch. How many chunks are moved to the device at a time changes no figure.
 """
 
 from __future__ import annotations
@@ -55,18 +55,19 @@ def fake_source(
         return Source(label=contestant.name, n=num_samples, contestant=contestant)
     array = contestant.samples
     if len(array) > num_samples:
-        array = array[chosen(len(array), num_samples, name=contestant.name, seed=seed, purpose=purpose)]
+        index = sample_choice(len(array), num_samples, name=contestant.name, seed=seed, purpose=purpose)
+        array = array[index]
     return Source(label=contestant.name, n=len(array), array=array)
 
 
-def chosen(have: int, n: int, *, name: str, seed: int, purpose: str) -> NDArray[np.int64]:
-    """Which n of a contestant's `have` given samples are used, rising: a function of these arguments alone.
+def sample_choice(total: int, n: int, *, name: str, seed: int, purpose: str) -> NDArray[np.int64]:
+    """Which n of a contestant's given samples are used, rising: a function of these arguments alone.
 
-    Given samples may be in any order, of their classes for example, so the first n would be a biased choice.
+    Given samples may be sorted, by class for example, so that the first n would be a biased choice.
     """
-    if n >= have:
-        return np.arange(have)
-    return np.sort(Stream(seed, "samples", name, purpose).permutation(have)[:n])
+    if n >= total:
+        return np.arange(total)
+    return np.sort(Stream(seed, "samples", name, purpose).permutation(total)[:n])
 
 
 def chunks(
@@ -93,27 +94,21 @@ def chunks(
         UsageError: the samples have another shape than the data.
         DivergenceError: a generator made NaN or infinite values.
     """
-    wanted = list(source.chunks if numbers is None else numbers)
-    groups = [wanted[first : first + group] for first in range(0, len(wanted), group)]
+    chosen = list(source.chunks if numbers is None else numbers)
+    groups = [chosen[first : first + group] for first in range(0, len(chosen), group)]
     if source.array is not None:
         _check_shape(source.label, tuple(source.array.shape[1:]), shape)
-        for these in groups:
-            part = _rows(source.array, these)
-            yield from torch.split(part.to(device, non_blocking=True), CHUNK)
+        for part in groups:
+            rows = _rows(source.array, part)
+            yield from torch.split(rows.to(device, non_blocking=True), CHUNK)
         return
     contestant = source.contestant
     assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
     stream = Stream(seed, "latents", contestant.name, purpose)
     finite = torch.ones((), dtype=torch.bool, device=device)
-    for these in groups:
-        drawn = [
-            latents(
-                stream, number * CHUNK, CHUNK, dim=contestant.latent_dim, prior=contestant.latent,
-                shape=contestant.latent_shape,
-            )
-            for number in these
-        ]  # fmt: skip
-        latents_ND = torch.cat(drawn).to(device, non_blocking=True)
+    for part in groups:
+        parts = [_latents(contestant, stream, number * CHUNK, CHUNK) for number in part]
+        latents_ND = torch.cat(parts).to(device, non_blocking=True)
         for chunk in torch.split(latents_ND, CHUNK):
             samples = generated(contestant, chunk)
             _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
@@ -136,17 +131,17 @@ def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], devi
         if contestant.samples is not None:
             _check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
             continue
-        assert contestant.latent_dim is not None
-        few = latents(
-            Stream(0, "probe"), 0, 2, dim=contestant.latent_dim, prior=contestant.latent,
-            shape=contestant.latent_shape,
-        ).to(device)  # fmt: skip
-        samples = generated(contestant, few)
+        samples = probe_samples(contestant, device)
         _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
 
 
+def probe_samples(contestant: Contestant, device: torch.device) -> torch.Tensor:
+    """Two samples of a generator, to look at and throw away."""
+    return generated(contestant, _latents(contestant, Stream(0, "probe"), 0, 2).to(device))
+
+
 def generated(contestant: Contestant, latents_ND: torch.Tensor) -> torch.Tensor:
-    """What the contestant's generator makes of latents.
+    """The samples that a contestant's generator makes of latents.
 
     Raises:
         UsageError: it fails on such latents, or does not return a tensor with one sample for each.
@@ -166,13 +161,19 @@ def generated(contestant: Contestant, latents_ND: torch.Tensor) -> torch.Tensor:
             f"contestant '{contestant.name}': its generator must return a tensor,"
             f" got {type(samples).__name__}"
         )
-    made = len(samples) if samples.ndim else 1
-    if made != len(latents_ND):
+    n = len(samples) if samples.ndim else 1
+    if n != len(latents_ND):
         raise UsageError(
-            f"contestant '{contestant.name}': its generator made {made} samples from"
-            f" {len(latents_ND)} latents"
+            f"contestant '{contestant.name}': its generator made {n} samples from {len(latents_ND)} latents"
         )
     return samples
+
+
+def _latents(contestant: Contestant, stream: Stream, start: int, n: int) -> torch.Tensor:
+    assert contestant.latent_dim is not None
+    return latents(
+        stream, start, n, dim=contestant.latent_dim, prior=contestant.latent, shape=contestant.latent_shape
+    )
 
 
 def _rows(array: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ from torch import nn
 from gancross.checkpoint.contestant import Contestant
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.batch_norm_passes import PASSES, has_batch_norm, norms
-from gancross.evaluator.judging.memory_layout import ChunkLayouts, is_channels_last, laid_out
 from gancross.evaluator.judging.sampling import CHUNK, Label, Source, chunks, title
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource
 from gancross.evaluator.protocol import Norm, Protocol
@@ -64,35 +63,27 @@ def score_all(
     """
     group = -(-batch_size // CHUNK)
     modes = [(judge, mode) for judge in judges for mode in norms(judge, protocol)]
-    channels_last = [
-        judge.discriminator is not None and is_channels_last(judge.discriminator, device)
-        for judge, _ in modes
-    ]
     raw: RawScores = {mode: {} for mode in PASSES}
     processes = current()
     for source in sources:
-        own = source.chunks[processes.share(len(source.chunks))]
-        passes = [PASSES[mode](judge, source.n, own=own, chunk=CHUNK) for judge, mode in modes]
-        numbers = sorted(set(own).union(*(scoring_pass.needed() for scoring_pass in passes)))
+        own_chunks = source.chunks[processes.share(len(source.chunks))]
+        passes = [PASSES[mode](judge, source.n, scored=own_chunks, chunk=CHUNK) for judge, mode in modes]
+        numbers = sorted(set(own_chunks).union(*(scoring_pass.needed() for scoring_pass in passes)))
         stream = chunks(
             source, seed=protocol.seed, shape=shape, device=device, group=group, quantize=protocol.quantize,
             numbers=numbers,
         )  # fmt: skip
-        for place, (number, chunk) in enumerate(zip(numbers, stream, strict=True), start=1):
-            layouts = ChunkLayouts(chunk)
-            for (judge, mode), scoring_pass, last in zip(modes, passes, channels_last, strict=True):
-                if last:
-                    ready = layouts.ready(judge.data_range) if mode == "eval" else None
-                    scoring_pass.add(number, layouts.channels_last, ready)
-                else:
-                    scoring_pass.add(number, layouts.contiguous)
-            if observer is not None and number in own and observer.wants(source.label):
-                observer.add(source.label, layouts.contiguous, min(CHUNK, source.n - number * CHUNK))
+        for count, (number, chunk) in enumerate(zip(numbers, stream, strict=True), start=1):
+            samples = chunk.contiguous()  # a judge may call `view`
+            for scoring_pass in passes:
+                scoring_pass.add(number, samples)
+            if observer is not None and number in own_chunks and observer.wants(source.label):
+                observer.add(source.label, samples, min(CHUNK, source.n - number * CHUNK))
             if progress is not None:
-                progress(title(source.label), source.n * place // len(numbers), source.n)
+                progress(title(source.label), source.n * count // len(numbers), source.n)
         for (judge, mode), scoring_pass in zip(modes, passes, strict=True):
-            whole = processes.all_gather(scoring_pass.finish().double().cpu())
-            raw[mode].setdefault(judge.name, {})[source.label] = whole
+            scores = processes.all_gather(scoring_pass.finish().double().cpu())
+            raw[mode].setdefault(judge.name, {})[source.label] = scores
         if observer is not None:
             observer.finish_source(source.label)
     normalised = frozenset(judge.name for judge in judges if has_batch_norm(judge))
@@ -109,20 +100,17 @@ def real_high(scores: Array, judge: Contestant) -> Array:
 
 @contextmanager
 def evaluating(modules: list[nn.Module], device: torch.device) -> Iterator[None]:
-    """Inside, the modules are on `device` in evaluation mode, laid out for it; afterwards as they were."""
+    """Inside, the modules are on `device` in evaluation mode; afterwards as they were."""
     modes = [(part, part.training) for module in modules for part in module.modules()]
-    homes = [next((tensor.device for tensor in module.parameters()), device) for module in modules]
+    devices = [next((tensor.device for tensor in module.parameters()), device) for module in modules]
     for module in modules:
         module.to(device).eval()
     try:
-        with ExitStack() as layouts:
-            for module in modules:
-                layouts.enter_context(laid_out(module, device))
-            with torch.inference_mode():
-                yield
+        with torch.inference_mode():
+            yield
     finally:
-        for module, home in zip(modules, homes, strict=True):
-            module.to(home)
+        for module, its_device in zip(modules, devices, strict=True):
+            module.to(its_device)
         for part, training in modes:
             part.training = training
 

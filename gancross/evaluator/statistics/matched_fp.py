@@ -30,7 +30,7 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Half:
-    """One half of the test reals: their indices (H,), and how often each resample drew each, (H, R)."""
+    """One half of the test reals: their indices (H,), and how often each resample holds each, (H, R)."""
 
     index: NDArray[np.int64]
     times: NDArray[np.uint8]
@@ -52,7 +52,7 @@ class MatchedFp(Estimate):
 
     fn: Annotated[UnitFloat, Recorded(description="share of reals called fake that did not set τ")]
     thresholds: Annotated[tuple[float | None, ...], Recorded(description="null is −∞")]
-    replicates: Annotated[Replicates, Recorded(kept=False)] = field(default=None, repr=False, compare=False)
+    replicates: Annotated[Replicates, Recorded(skipped=True)] = field(default=None, repr=False, compare=False)
 
     @property
     def is_unmatched(self) -> bool:
@@ -180,10 +180,10 @@ def _resampled(index: NDArray[np.int64], random: np.random.Generator, resamples:
     h = len(index)
     times_HR = np.empty((h, resamples), dtype=np.uint8)
     for start in range(0, resamples, _BLOCK):
-        drawn_BH = random.integers(0, h, (min(_BLOCK, resamples - start), h))
-        size = len(drawn_BH)
-        drawn_BH += np.arange(size)[:, None] * h  # so that one count does for all
-        counts_BH = np.bincount(drawn_BH.ravel(), minlength=size * h).reshape(size, h)
+        index_BH = random.integers(0, h, (min(_BLOCK, resamples - start), h))
+        size = len(index_BH)
+        index_BH += np.arange(size)[:, None] * h  # so that one count does for all
+        counts_BH = np.bincount(index_BH.ravel(), minlength=size * h).reshape(size, h)
         times_HR[:, start : start + size] = counts_BH.T
     return Half(index=index, times=times_HR)
 
@@ -198,14 +198,14 @@ def _resampled_thresholds(scores: Scores, times: NDArray[np.uint8]) -> Scores:
     ordered = scores[order]
     lowest = min(h, allowed + 8 * math.isqrt(allowed) + 20)
     while True:
-        drawn = np.cumsum(times[order[:lowest]], axis=0, dtype=np.int32)
-        if drawn[-1].min() > allowed:
+        counts = np.cumsum(times[order[:lowest]], axis=0, dtype=np.int32)
+        if counts[-1].min() > allowed:
             break
         lowest = min(h, 2 * lowest)
-    bound = ordered[(drawn <= allowed).sum(axis=0)]  # the lowest score that may not be called fake
+    bound = ordered[(counts <= allowed).sum(axis=0)]  # the lowest score that may not be called fake
     below = np.searchsorted(ordered, bound, side="left")  # how many originals lie below it
-    used = np.where(below > 0, drawn[np.maximum(below - 1, 0), np.arange(drawn.shape[1])], 0)
-    last = (drawn < used).sum(axis=0)  # the highest of those that the resample holds
+    used = np.where(below > 0, counts[np.maximum(below - 1, 0), np.arange(counts.shape[1])], 0)
+    last = (counts < used).sum(axis=0)  # the highest of those that the resample holds
     return np.where(used > 0, ordered[last], -np.inf)
 
 
@@ -220,8 +220,8 @@ def _resampled_fp(
     m = len(ordered)
     above_both = m - np.searchsorted(ordered, np.maximum(first, second), side="right")
     above_one = m - np.searchsorted(ordered, np.minimum(first, second), side="right")
-    drawn_both = random.binomial(m, above_both / m)
+    count_both = random.binomial(m, above_both / m)
     rest = np.maximum(m - above_both, 1)
-    drawn_between = random.binomial(m - drawn_both, (above_one - above_both) / rest)
-    fp: NDArray[np.float64] = (2 * drawn_both + drawn_between) / (2 * m)
+    count_between = random.binomial(m - count_both, (above_one - above_both) / rest)
+    fp: NDArray[np.float64] = (2 * count_both + count_between) / (2 * m)
     return fp

@@ -36,7 +36,7 @@ def duality_gaps(
     Source: Grnarova et al. 2019, whose optimisation over all functions is here a search of the pool.
     """
     gaps = _gaps(_accuracy(table.fn, table.fp))
-    replicates = np.stack([_gaps(drawn) for drawn in _resampled(table, seed, resamples)])
+    replicates = np.stack([_gaps(accuracy) for accuracy in _resampled(table, seed, resamples)])
     bias = np.subtract(replicates.mean(axis=0), gaps, where=table.decides, out=np.zeros_like(gaps))
     return {
         name: DualityGap(value=float(gaps[i]), bias=float(bias[i]))
@@ -52,10 +52,9 @@ def _accuracy(fn: NDArray[np.float64], fp: NDArray[np.float64]) -> NDArray[np.fl
 
 
 def _gaps(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N,); NaN, which is no decision, never is the best or the worst."""
-    known = ~np.isnan(accuracy)
-    best = np.where(known, accuracy, -np.inf).max(axis=1)
-    worst = np.where(known, accuracy, np.inf).min(axis=0)
+    """(N,); NaN means no decisions and is neither best nor worst."""
+    best = np.nan_to_num(accuracy, nan=-np.inf).max(axis=1)
+    worst = np.nan_to_num(accuracy, nan=np.inf).min(axis=0)
     gaps: NDArray[np.float64] = best - worst
     return gaps
 
@@ -63,7 +62,7 @@ def _gaps(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
 def _resampled(table: CrossTable, seed: int, resamples: int) -> NDArray[np.float64]:
     """A of every resample, (R, N, N). Each cell has a stream of its own, so nobody's depends on the rest."""
     n = len(table.names)
-    drawn = np.full((resamples, n, n), np.nan)
+    accuracies = np.full((resamples, n, n), np.nan)
     for j in np.flatnonzero(table.decides):
         judge = table.names[j]
         fn = _rates(int(table.called_fake[j]), int(table.num_real[j]), (seed, judge, ""), resamples)
@@ -71,8 +70,8 @@ def _resampled(table: CrossTable, seed: int, resamples: int) -> NDArray[np.float
             fp = _rates(
                 int(table.called_real[i, j]), int(table.num_fake[i]), (seed, judge, generator), resamples
             )
-            drawn[:, i, j] = _accuracy(fn, fp)
-    return drawn
+            accuracies[:, i, j] = _accuracy(fn, fp)
+    return accuracies
 
 
 def _rates(count: int, n: int, key: tuple[int, str, str], resamples: int) -> NDArray[np.float64]:

@@ -73,8 +73,8 @@ def method_claims(table: CrossTable, methods: Mapping[str, str], *, seed: int) -
     adjusted = holm([claim.p for claim in compared])
     claims = [replace(claim, holm_p=p) for claim, p in zip(compared, adjusted, strict=True)]
     # Holm rejects the smallest p first, times the number of claims, or none at all.
-    least = len(claims) * min((smallest_p(*claim.runs) for claim in claims), default=0.0)
-    return [_judged(claim, least, len(claims)) for claim in claims]
+    smallest = len(claims) * min((smallest_p(*claim.runs) for claim in claims), default=0.0)
+    return [_concluded(claim, smallest, len(claims)) for claim in claims]
 
 
 def cross_difference(fp: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
@@ -87,11 +87,11 @@ def cross_difference(fp: NDArray[np.float64], labels: Labels) -> NDArray[np.floa
     Returns:
         (L,); negative where a's discriminators are fooled less by b's generators than the other way round.
     """
-    others = 1 - labels
-    pairs = labels[0].sum() * others[0].sum()
-    ours = ((others @ fp) * labels).sum(axis=1)
-    theirs = ((labels @ fp) * others).sum(axis=1)
-    difference: NDArray[np.float64] = (ours - theirs) / pairs
+    b = 1 - labels
+    pairs = labels[0].sum() * b[0].sum()
+    of_a = ((b @ fp) * labels).sum(axis=1)
+    of_b = ((labels @ fp) * b).sum(axis=1)
+    difference: NDArray[np.float64] = (of_a - of_b) / pairs
     return difference
 
 
@@ -152,22 +152,22 @@ def smallest_p(a: int, b: int) -> float:
 def _bootstrap(fp: NDArray[np.float64], label: Labels, random: np.random.Generator) -> tuple[float, float]:
     """Runs drawn with replacement within each side; a drawn run brings its row and its column."""
     a, b = np.flatnonzero(label == 1), np.flatnonzero(label == 0)
-    drawn_a, drawn_b = (random.choice(side, (BOOTSTRAP, len(side))) for side in (a, b))
-    ours = fp[drawn_b[:, :, None], drawn_a[:, None, :]].mean(axis=(1, 2))
-    theirs = fp[drawn_a[:, :, None], drawn_b[:, None, :]].mean(axis=(1, 2))
-    return percentile_interval(ours - theirs)
+    index_a, index_b = (random.choice(side, (BOOTSTRAP, len(side))) for side in (a, b))
+    of_a = fp[index_b[:, :, None], index_a[:, None, :]].mean(axis=(1, 2))
+    of_b = fp[index_a[:, :, None], index_b[:, None, :]].mean(axis=(1, 2))
+    return percentile_interval(of_a - of_b)
 
 
-def _judged(claim: MethodClaim, least: float, claims: int) -> MethodClaim:
+def _concluded(claim: MethodClaim, smallest: float, claims: int) -> MethodClaim:
     if min(claim.runs) < FEWEST_RUNS:
         return replace(claim, reason=TOO_FEW_RUNS)
-    if least >= ALPHA:
-        pairs = f"{claims} pairs of methods: no p after Holm can be below {least:.2g}"
+    if smallest >= ALPHA:
+        pairs = f"{claims} pairs of methods: no p after Holm can be below {smallest:.2g}"
         return replace(claim, reason=f"too few runs for {pairs}, however far apart they are")
-    said = (
+    evidence = (
         f"mean cross-testing FP of '{claim.a}' − that of '{claim.b}' is {claim.difference.value:+.4f} over"
         f" {claim.runs[0]} and {claim.runs[1]} runs, permutation p {claim.holm_p:.2g} after Holm"
     )
     if claim.holm_p >= ALPHA:
-        return replace(claim, reason=f"the methods do not differ beyond chance: {said}")
-    return replace(claim, winner=claim.a if claim.difference.value < 0 else claim.b, reason=said)
+        return replace(claim, reason=f"the methods do not differ beyond chance: {evidence}")
+    return replace(claim, winner=claim.a if claim.difference.value < 0 else claim.b, reason=evidence)

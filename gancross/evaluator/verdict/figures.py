@@ -7,13 +7,12 @@ better for the judge, and under which names a gate compares it.
 from __future__ import annotations
 
 import math
-import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 from gancross.checkpoint.contestant import Contestant
-from gancross.evaluator.codec.fields import Recorded, annotation
+from gancross.evaluator.codec.fields import Recorded, declared
 from gancross.evaluator.estimates import Estimate, Figure, Missing, Proportion
 from gancross.evaluator.judging.scores import NO_THRESHOLD, Array, ScoresBySource, confusion
 from gancross.evaluator.statistics.auc import auc_interval
@@ -60,22 +59,6 @@ def cell_scores(
 
 
 @dataclass(frozen=True, kw_only=True)
-class GateName:
-    """A name under which a gate compares a figure.
-
-    Attributes:
-        role: of the contestant: `own`, its discriminator on its own generator; `judging`, its discriminator
-            on opponents' samples; `judged`, opponents' discriminators on its samples.
-        pooled: whether counts are added up over opponents; the mean otherwise.
-    """
-
-    name: str
-    role: Role
-    meaning: str
-    pooled: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class CellFigure:
     """One figure of one judge on one generator.
 
@@ -89,7 +72,9 @@ class CellFigure:
         unit: beside the label.
         everywhere: whether the short tables of terminals and pull requests have a column for it too.
         in_matrix: whether it has the matrix of all judges and generators for itself, and no column.
-        gate: names for gates; by default its own, `cross-` and `detected-` before it.
+        gate: names under which gates compare it, by role of the contestant: `own`, its discriminator on its
+            own generator; `judging`, its discriminator on opponents' samples; `judged`, opponents'
+            discriminators on its samples. By default the field's name, with `cross-` and `detected-`.
     """
 
     compute: Callable[[CellScores], Figure]
@@ -102,7 +87,7 @@ class CellFigure:
     unit: str = ""
     everywhere: bool = True
     in_matrix: bool = False
-    gate: tuple[GateName, ...] | None = None
+    gate: Mapping[Role, str] | None = field(default=None, hash=False)
 
     @property
     def arrow(self) -> str:
@@ -167,16 +152,7 @@ class Cell:
         CellFigure(
             compute=false_positive_rate, label="FP", range=(0, 1), better="lower", in_matrix=True,
             meaning="share of the generator's samples that the judge calls real",
-            gate=(
-                GateName(
-                    name="cross-fp", role="judging", pooled=True,
-                    meaning="share of opponents' samples that its discriminator calls real",
-                ),
-                GateName(
-                    name="fooled", role="judged",
-                    meaning="share of its samples that opponents' discriminators call real",
-                ),
-            ),
+            gate={"judging": "cross-fp", "judged": "fooled"},
         ),
     ]  # fmt: skip
     auc: Annotated[
@@ -184,34 +160,21 @@ class Cell:
         CellFigure(
             compute=area_under_roc, label="AUC", range=(0, 1), better="higher",
             meaning="area under the ROC curve, test data against the generator's samples",
-            gate=(
-                GateName(
-                    name="auc", role="own",
-                    meaning="AUC of its discriminator on test data against its own generator's samples",
-                ),
-                GateName(
-                    name="cross-auc", role="judging",
-                    meaning="AUC of its discriminator on test data against opponents' samples",
-                ),
-                GateName(
-                    name="detected-auc", role="judged",
-                    meaning="AUC of opponents' discriminators on test data against its samples",
-                ),
-            ),
+            gate={"own": "auc", "judging": "cross-auc", "judged": "detected-auc"},
         ),
     ]  # fmt: skip
     fp_at_fn5: Annotated[
         MatchedFp | Missing,
         CellFigure(
             compute=fp_at_matched_fn, label="FP at 5 % FN", short="FP@FN5%", range=(0, 1), better="lower",
-            meaning="FP where the threshold calls 5 % of the test data fake", gate=(),
+            meaning="FP where the threshold calls 5 % of the test data fake", gate={},
         ),
     ]  # fmt: skip
     j: Annotated[
         Estimate | Missing,
         CellFigure(
             compute=youden_j, label="TV", range=(-1, 1), better="higher", is_bound=True,
-            meaning="1−FN−FP, a lower bound on the total variation", gate=(),
+            meaning="1−FN−FP, a lower bound on the total variation", gate={},
         ),
         Recorded(description="1−FN−FP, a lower bound on the total variation"),
     ]  # fmt: skip
@@ -219,14 +182,14 @@ class Cell:
         Estimate | Missing,
         CellFigure(
             compute=jsd_bound, label="JSD", unit="nats", range=(-math.inf, math.log(2)), better="higher",
-            is_bound=True, meaning="a lower bound on the Jensen–Shannon divergence", gate=(),
+            is_bound=True, meaning="a lower bound on the Jensen–Shannon divergence", gate={},
         ),
     ]  # fmt: skip
     transfer_gap: Annotated[
         Estimate | Missing,
         CellFigure(
             compute=gap_to_own_generator, label="Transfer gap", range=(-1, 1), better="lower",
-            everywhere=False, meaning="FP here − FP on the judge's own generator", gate=(),
+            everywhere=False, meaning="FP here − FP on the judge's own generator", gate={},
         ),
         Recorded(description="FP here − FP on its own generator"),
     ]  # fmt: skip
@@ -242,18 +205,10 @@ class Cell:
         return self.judge == self.generator
 
 
-def _cell_figures() -> Mapping[str, CellFigure]:
-    hints = typing.get_type_hints(Cell, include_extras=True)
-    declared = {field.name: annotation(hints[field.name], CellFigure) for field in fields(Cell)}
-    return {name: figure for name, figure in declared.items() if figure is not None}
-
-
-CELL_FIGURES: Mapping[str, CellFigure] = _cell_figures()
+CELL_FIGURES: Mapping[str, CellFigure] = declared(Cell, CellFigure)
 
 
 def computed_cell(scores: CellScores) -> Cell:
     """Every figure of one cell."""
-    figures: Mapping[str, typing.Any] = {
-        name: figure.compute(scores) for name, figure in CELL_FIGURES.items()
-    }
+    figures: Mapping[str, Any] = {name: figure.compute(scores) for name, figure in CELL_FIGURES.items()}
     return Cell(judge=scores.judge.name, generator=scores.generator, **figures)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.evaluator.codec.fields import Count, Recorded, Text, UnitFloat, annotation
+from gancross.evaluator.codec.fields import Count, Recorded, Text, UnitFloat, declared
 from gancross.evaluator.estimates import Estimate, Interval, Missing, Proportion
 from gancross.evaluator.statistics.auc import auc_difference
 from gancross.evaluator.statistics.confusion import PairedDecisions, paired_false_negatives
@@ -60,7 +59,7 @@ class Judgement:
         return self.cross_fp is not None and self.fn is not None
 
 
-Unrecorded = Annotated[Judgement, Recorded(kept=False)]
+Unrecorded = Annotated[Judgement, Recorded(skipped=True)]
 IN_TESTS = Recorded(within="tests")
 PValue = Annotated[UnitFloat | Missing, IN_TESTS]
 Difference = Annotated[Estimate | Missing, IN_TESTS]
@@ -147,13 +146,7 @@ class Pair:
         return self if a.rate < b.rate else self.swapped()
 
 
-def _pair_tests() -> Mapping[str, str]:
-    hints = typing.get_type_hints(Pair, include_extras=True)
-    labels = {field.name: annotation(hints[field.name], Label) for field in fields(Pair)}
-    return {name: label.text for name, label in labels.items() if label is not None}
-
-
-PAIR_TESTS: Mapping[str, str] = _pair_tests()
+PAIR_TESTS: Mapping[str, str] = {name: label.text for name, label in declared(Pair, Label).items()}
 
 
 def compared(pairs: Sequence[tuple[tuple[str, Judgement], tuple[str, Judgement]]]) -> list[Pair]:

@@ -58,11 +58,13 @@ def sample_pictures(
     if limits is None and test.ndim == 2:
         spread = float(test.max() - test.min()) / 10 or 1.0
         limits = float(test.min()) - spread, float(test.max()) + spread
-    made = [(REAL, test)]
-    for one in contestants:
-        drawn = canonical_samples(one, num_samples=count, seed=seed, purpose="crosstest", device=device)
-        made.append((one.name, drawn))
-    return [_sample(label, samples, limits) for label, samples in made]
+    pictures = [_sample(REAL, test, limits)]
+    for contestant in contestants:
+        samples = canonical_samples(
+            contestant, num_samples=count, seed=seed, purpose="crosstest", device=device
+        )
+        pictures.append(_sample(contestant.name, samples, limits))
+    return pictures
 
 
 def samples_folder(record: Path) -> Path:
@@ -86,7 +88,7 @@ def read_samples(record: Path, names: Sequence[str]) -> list[Sample]:
     Args:
         names: the contestants in the order of the record.
     """
-    found = []
+    pictures = []
     for number, label in enumerate([REAL, *names]):
         path = samples_folder(record) / file_name(number, label)
         try:
@@ -95,8 +97,8 @@ def read_samples(record: Path, names: Sequence[str]) -> list[Sample]:
             continue
         size = png_size(content)
         if size is not None:
-            found.append(Sample(label=label, content=content, width=size[0], height=size[1]))
-    return found
+            pictures.append(Sample(label=label, content=content, width=size[0], height=size[1]))
+    return pictures
 
 
 def file_name(number: int, label: str) -> str:

@@ -37,7 +37,7 @@ class SavedRun:
     def vectors(self) -> bool:
         """Whether its samples are vectors rather than images."""
         entry = DATASETS.get(self.recipe.data)
-        return entry is not None and entry.image_size is None
+        return entry is not None and len(entry.shape) == 1
 
     def samples(self, step: int, *, num_samples: int, seed: int, device: torch.device) -> torch.Tensor:
         """Canonical samples at a saved step; the same latents at every step.

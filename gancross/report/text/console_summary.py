@@ -60,7 +60,7 @@ def fidelity_by_contestant(result: Result) -> list[RenderableType]:
         table.add_column(escape(f"{figure_label(key)} {figure_arrow(key)}"), justify="right")
     for number, name in enumerate(result.names, start=1):
         measured = result.fidelity[name]
-        texts = [fidelity_figure(measured.figures[key]) for key in keys]
+        texts = [fidelity_figure(measured.of(key)) for key in keys]
         table.add_row(str(number), f"{measured.n:,}", *texts)
     return [_titled("Fidelity", table), ""]
 

@@ -109,7 +109,7 @@ def fidelity_table(result: Result) -> list[RenderableType]:
         table.add_column(escape(name), justify="right")
     table.add_row("n ", *(f"{measured.n:,}" for measured in result.fidelity.values()))
     for key in formatting.fidelity_keys(result):
-        values = [measured.figures[key] for measured in result.fidelity.values()]
+        values = [measured.of(key) for measured in result.fidelity.values()]
         table.add_row(escape(f"{key} {figure_arrow(key)}"), *map(fidelity_figure, values))
     return [table, ""]
 

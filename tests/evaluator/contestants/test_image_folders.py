@@ -18,7 +18,7 @@ from gancross import Contestant, crosstest
 from gancross.errors import UsageError
 from gancross.evaluator.contestants.image_folders import folder_contestant
 from gancross.evaluator.judging.samples import canonical_samples
-from gancross.evaluator.judging.sampling import chosen, fake_source
+from gancross.evaluator.judging.sampling import fake_source, sample_choice
 
 CPU = torch.device("cpu")
 
@@ -34,21 +34,21 @@ def images(folder: Path, n: int, *, colour: tuple[int, ...] = (), side: int = 8)
 
 @given(have=st.integers(1, 300), n=st.integers(1, 300), seed=st.integers(0, 3))
 def test_the_choice_is_a_sorted_subset_that_grows(have: int, n: int, seed: int) -> None:
-    index = chosen(have, n, name="a", seed=seed, purpose="crosstest")
+    index = sample_choice(have, n, name="a", seed=seed, purpose="crosstest")
     assert len(index) == min(have, n) and (np.diff(index) > 0).all() and 0 <= index[0] <= index[-1] < have
-    fewer = chosen(have, max(1, n // 2), name="a", seed=seed, purpose="crosstest")
+    fewer = sample_choice(have, max(1, n // 2), name="a", seed=seed, purpose="crosstest")
     assert set(fewer) <= set(index)
 
 
 def test_the_choice_is_uniform_and_depends_on_its_words() -> None:
     counts = np.zeros(10)
     for seed in range(2000):
-        counts[chosen(10, 3, name="a", seed=seed, purpose="crosstest")] += 1
+        counts[sample_choice(10, 3, name="a", seed=seed, purpose="crosstest")] += 1
     assert abs(counts - 600).max() < 5 * np.sqrt(2000 * 0.3 * 0.7)
-    one = chosen(1000, 10, name="a", seed=0, purpose="crosstest")
+    one = sample_choice(1000, 10, name="a", seed=0, purpose="crosstest")
     for words in ({"name": "b", "seed": 0}, {"name": "a", "seed": 1}):
-        assert not np.array_equal(one, chosen(1000, 10, purpose="crosstest", **words))  # type: ignore[arg-type]
-    assert not np.array_equal(one, chosen(1000, 10, name="a", seed=0, purpose="sample"))
+        assert not np.array_equal(one, sample_choice(1000, 10, purpose="crosstest", **words))  # type: ignore[arg-type]
+    assert not np.array_equal(one, sample_choice(1000, 10, name="a", seed=0, purpose="sample"))
 
 
 def test_given_samples_are_chosen_from_all_of_them() -> None:
