@@ -1,4 +1,4 @@
-"""Laws of every entry of the tables: cell figures, fidelity metrics, controls, gate metrics."""
+"""Laws of every entry of the tables: cell figures, fidelity metrics, controls."""
 
 from __future__ import annotations
 
@@ -10,24 +10,20 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
-from grey_models import REALS, BlackOrWhite, Brightness, ConstantGrey, ConstantScore, model
+from grey_models import REALS, BlackOrWhite, Brightness, ConstantScore, model
 from hypothesis import given
 from hypothesis import strategies as st
-from measuring import measure, vectors
+from measuring import digits_of, measure, vectors
 from numpy.typing import NDArray
 from torch import nn
 
 from gancross import Contestant, Result, crosstest
-from gancross.data import digits
 from gancross.errors import UsageError
 from gancross.evaluator.estimates import Estimate, Figure, Missing, Proportion
 from gancross.evaluator.fidelity.digits_cnn import CLASSES
 from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
 from gancross.evaluator.fidelity.plan import check
-from gancross.evaluator.gate.comparison import Decision, gate
-from gancross.evaluator.gate.figures import METRICS as GATE_METRICS
-from gancross.evaluator.gate.figures import gate_names
-from gancross.evaluator.judging.controls import CONTROLS, uniform_noise
+from gancross.evaluator.judging.controls import CONTROLS
 from gancross.evaluator.judging.scores import ScoresBySource
 from gancross.evaluator.statistics.matched_fp import calibration, draw_halves
 from gancross.evaluator.verdict.figures import CELL_FIGURES, Cell, cell_scores, computed_cell
@@ -166,12 +162,6 @@ RANGES = {
 }  # fmt: skip
 
 
-def digits_of(kind: str, n: int = 400) -> torch.Tensor:
-    """Held-out digits, training digits, or noise in their form."""
-    train, test = digits.images()
-    return {"test": test, "train": train[:n], "noise": uniform_noise(test, n, seed=0)}[kind]
-
-
 SETS = {
     "vectors": (vectors(0, n=200), vectors(0, n=400)[200:], vectors(1, n=200) + 8),
     "digits": (digits_of("test"), digits_of("train"), digits_of("noise")),
@@ -259,65 +249,3 @@ def test_a_control_is_drawn_from_its_seed_and_real_only_where_it_is_the_test_dat
         first, again = entry.draw(REALS, 30, 0), entry.draw(REALS, 30, 0)
         assert first is not None and again is not None and torch.equal(first, again)
         assert first.dtype == REALS.dtype and first.shape[1:] == REALS.shape[1:]
-
-
-# Gate metrics
-
-
-class Darkness(nn.Module):
-    """A judge of the mean grey level; digits are dark, their negatives are bright."""
-
-    def __init__(self, sign: float = 1.0) -> None:
-        super().__init__()
-        self.sign = sign
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.sign * (-0.2 - images.flatten(1).mean(1))
-
-
-@cache
-def crosstested(samples: str, judge: float) -> Result:
-    """Contestant "a" with those samples and a judge of that sign, beside an opponent that never changes."""
-    negatives = 255 - digits_of("train")
-    of_a = negatives if samples == "negatives" else digits_of(samples)
-    models = [
-        Contestant(name="a", samples=of_a, discriminator=Darkness(judge)),
-        Contestant(name="opponent", samples=negatives, discriminator=Darkness()),
-    ]
-    return crosstest(
-        models, data=digits_of("test"), num_samples=400, metrics=tuple(FIDELITY_METRICS), kid_subset_size=100
-    )
-
-
-def decision(metric: str, new: Result, baseline: Result) -> Decision:
-    """Of contestant "a"; the tolerance decides for figures without an interval."""
-    changes = gate(new, baseline, tolerances={metric: 1e-6}).comparisons
-    (change,) = (change for change in changes if change.name == "a")
-    return change.decision
-
-
-@pytest.mark.parametrize("metric", GATE_METRICS)
-def test_a_worse_discriminator_or_a_worse_generator_is_a_regression(metric: str) -> None:
-    """What a discriminator turned upside down does not move, noise in place of digits does."""
-    sides = crosstested("negatives", -1.0), crosstested("negatives", 1.0)
-    if decision(metric, *sides) == "within noise":
-        sides = crosstested("noise", 1.0), crosstested("train", 1.0)
-    assert decision(metric, *sides) == "regression"
-    assert decision(metric, *reversed(sides)) == "improvement"
-
-
-def test_every_gate_metric_says_what_it_is() -> None:
-    meanings = [metric.meaning for metric in GATE_METRICS.values()]
-    assert all(meanings) and len(set(meanings)) == len(meanings)
-
-
-def test_gate_names_of_cell_figures_are_metrics_once() -> None:
-    names = [name for key, figure in CELL_FIGURES.items() for name in gate_names(key, figure).values()]
-    names += [figure.gate for metric in FIDELITY_METRICS.values() for figure in metric.figures if figure.gate]
-    assert sorted([*names, "fn"]) == sorted(GATE_METRICS)
-
-
-def test_what_needs_opponents_or_fidelity_is_not_read_without_them() -> None:
-    result = crosstest([model("x", ConstantGrey(0.0), Brightness(0.0))], data=REALS, num_samples=20)
-    readings = {name: metric.read(result, "x", ()) for name, metric in GATE_METRICS.items()}
-    assert {name for name, reading in readings.items() if reading is not None} == {"fn", "auc"}

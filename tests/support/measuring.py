@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from gancross.data import digits
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.extractors import load_extractor
 from gancross.evaluator.fidelity.figures import MeasuredFidelity
@@ -16,12 +17,19 @@ from gancross.evaluator.fidelity.frechet import Statistics
 from gancross.evaluator.fidelity.measurement import Fidelity
 from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.fidelity.plan import check
+from gancross.evaluator.judging.controls import uniform_noise
 
 CPU = torch.device("cpu")
 
 
 def vectors(seed: int, n: int = 120, d: int = 5) -> torch.Tensor:
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed)) + 0.2 * seed
+
+
+def digits_of(kind: str, n: int = 400) -> torch.Tensor:
+    """Held-out digits, training digits, or noise in their form."""
+    train, test = digits.images()
+    return {"test": test, "train": train[:n], "noise": uniform_noise(test, n, seed=0)}[kind]
 
 
 def sha256(data: torch.Tensor) -> str:
