@@ -54,7 +54,7 @@ def crosstested_in_all_modes(spec: Spec, out: Path) -> Plain:
 
 
 def _told(document: Plain, spec: Spec, out: Path) -> Plain:
-    runs = [records.identity(run, out)[0] for run in records.begun(spec, out)]
+    runs = [records.identity(run, out)[0] for run in records.started_runs(spec, out)]
     judgement = _judgement(document, runs)
     between = _between(document, {one["name"]: one["variant"] for one in runs})
     return {
@@ -92,7 +92,7 @@ def ranked(spec: Spec, out: Path) -> Plain:
     discriminators = {one["name"]: one["mean_j"] for one in ranking["discriminators"] or ()}
     strengths = (ranking["bradley_terry"] or {}).get("generators", {})
     runs = []
-    for run in records.begun(spec, out):
+    for run in records.started_runs(spec, out):
         known, name = records.identity(run, out)[0], run.name
         decides = name in crossed["judges"]
         runs.append(
@@ -137,7 +137,7 @@ def snapshots(spec: Spec, out: Path) -> Plain:
     Returns:
         `variants` and `steps` of the rows (generators) and columns (judges), and `fp`.
     """
-    first = records.first_runs(records.begun(spec, out))
+    first = records.first_runs(records.started_runs(spec, out))
     runs = {variant: saved_run(run_folder(out, run)) for variant, run in first.items()}
     steps = common_steps(list(runs.values()), None, most=HEAT_STEPS)
     places = [(variant, step) for variant in runs for step in steps]
@@ -166,7 +166,7 @@ def cross_fp(document: Plain) -> Plain:
 
 
 def _contestants(spec: Spec, out: Path) -> list[Contestant]:
-    return [contestant_of(out, run) for run in records.begun(spec, out)]
+    return [contestant_of(out, run) for run in records.started_runs(spec, out)]
 
 
 def reals_of(spec: Spec) -> DataSet:
