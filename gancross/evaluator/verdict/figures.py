@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.codec.fields import Recorded, declared
 from gancross.evaluator.estimates import Estimate, Figure, Missing, Proportion
 from gancross.evaluator.judging.scores import NO_THRESHOLD, Array, ScoresBySource, confusion
@@ -19,6 +18,9 @@ from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.bounds import jensen_shannon_bound, total_variation_bound, transfer_gap
 from gancross.evaluator.statistics.confusion import Confusion
 from gancross.evaluator.statistics.matched_fp import Calibration, MatchedFp, matched_fp
+
+if TYPE_CHECKING:
+    from gancross.checkpoint.contestant import Contestant
 
 OWN_GENERATOR = "its own generator"
 NO_HALVES = "fewer than two test samples cannot be halved"
