@@ -20,7 +20,7 @@ from small_recipes import small
 from gancross import Contestant, crosstest, load_result
 from gancross.data import folder
 from gancross.errors import DataError, GancrossError, UsageError, printable
-from gancross.evaluator.result.result import FORMAT
+from gancross.evaluator.result.types import FORMAT
 from gancross.report.paper_figures.saved_runs import saved_run
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.untrusted.strict_json import parsed
@@ -85,7 +85,7 @@ def check_record(path: Path, content: bytes) -> None:
     except DataError as error:
         said = str(error)
     else:
-        assert parsed(loaded.to_json()) == loaded.document
+        assert parsed(loaded.to_json()) == loaded.to_dict()
         return
     assert said.startswith(f"{path}: ") and len(printable(said)) < 600
 
