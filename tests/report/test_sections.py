@@ -141,7 +141,7 @@ def matrix(kind: str, medium: str) -> dict[str, Row]:
     raise AssertionError("no matrix")
 
 
-@pytest.mark.parametrize("medium", ["console", "Markdown", "HTML"])
+@pytest.mark.parametrize("medium", MEDIA)
 @pytest.mark.parametrize("kind", ["two", "critics", "not compared", "vectors"])
 def test_every_control_stands_under_its_judge(kind: str, medium: str) -> None:
     result = documents()[kind]

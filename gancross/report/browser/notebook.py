@@ -33,6 +33,7 @@ def notebook_html(result: Result) -> str:
         [_text(name), *(_figure(result.cells[judge, name].fp) for judge in result.judges)]
         for name in result.names
     ]
+    rows += [[_text(control.title), *map(_figure, rates)] for control, rates in formatting.controls(result)]
     parts.append(_table(CAPTION, ["samples of", *map(_text, result.judges)], rows))
     parts.append(_figure_table(result))
     parts.append(_fidelity_table(result))
