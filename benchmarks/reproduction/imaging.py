@@ -26,7 +26,7 @@ from gancross.report.paper_figures.saved_runs import SavedRun, common_steps, sav
 from gancross.trainer.monitors import COLLAPSED_SPREAD
 from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import PlannedRun, Spec
-from gancross.workflow.trace import Asked, trace
+from gancross.workflow.trace import TraceRequest, trace
 from reproduction import crossing, histories, records
 from reproduction.crossing import reals_of
 
@@ -147,10 +147,10 @@ def _looked_at(run: PlannedRun, out: Path, reals: DataSet, sticks: dict[str, Yar
     known, lines = records.identity(run, out)
     saved = saved_run(run_folder(out, run))
     steps = common_steps([saved], None, most=MOST_STEPS)
-    asked = Asked(
+    request = TraceRequest(
         steps=steps, num_samples=SAMPLES, data=reals, data_root=catalogue.DEFAULT_ROOT, device=records.CPU
     )
-    along = records.columns(trace(saved, asked)["snapshots"])
+    along = records.columns(trace(saved, request).snapshots)
     seen = [distances(saved, step, sticks) for step in steps]
     along |= {name: [one[name] for one in seen] for name in sticks}
     return known | {

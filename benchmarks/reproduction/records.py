@@ -14,13 +14,14 @@ from speed.timing import cpu_model
 import gancross
 from gancross.data import catalogue
 from gancross.errors import UsageError
+from gancross.evaluator.estimates import Figure, Missing, Proportion
 from gancross.report.paper_figures.labels import regularization
 from gancross.report.paper_figures.saved_runs import saved_run
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.status import read_status
 from gancross.workflow.plan import run_folder
 from gancross.workflow.spec import PlannedRun, Spec
-from gancross.workflow.trace import Asked, trace
+from gancross.workflow.trace import Snapshot, Trace, TraceRequest, trace
 from reproduction import histories
 from reproduction.permutation import permutation_p
 from reproduction.tables import by
@@ -117,29 +118,37 @@ def stability(spec: Spec, out: Path) -> Plain:
     made = []
     for run in begun(spec, out):
         known, lines = identity(run, out)
-        snapshots = traced(out, run)["snapshots"]
         made.append(
             known
             | {"history": histories.history(lines), "late": histories.late(lines)}
-            | {"curves": histories.curves(lines, WATCHED), "trace": columns(snapshots)}
+            | {"curves": histories.curves(lines, WATCHED), "trace": columns(traced(out, run).snapshots)}
         )
     return {"runs": made}
 
 
-def traced(out: Path, run: PlannedRun) -> Plain:
+def traced(out: Path, run: PlannedRun) -> Trace:
     """`gancross trace` of a run, at all of its saved steps."""
-    asked = Asked(num_samples=SAMPLES, data_root=catalogue.DEFAULT_ROOT, device=CPU)
-    return trace(saved_run(run_folder(out, run)), asked)
+    request = TraceRequest(num_samples=SAMPLES, data_root=catalogue.DEFAULT_ROOT, device=CPU)
+    return trace(saved_run(run_folder(out, run)), request)
 
 
-def columns(snapshots: Sequence[Plain]) -> Plain:
+def columns(snapshots: Sequence[Snapshot]) -> Plain:
     """Snapshots as one list for each figure; rates without their counts, of 10,000 samples all."""
-    known = [key for key in TRACED if key in snapshots[0]]
-    return {key: [_figure(one[key]) for one in snapshots] for key in known}
+    rows = [_row(snapshot) for snapshot in snapshots]
+    return {key: [row[key] for row in rows] for key in TRACED if key in rows[0]}
 
 
-def _figure(value: Any) -> Any:
-    return value["rate"] if isinstance(value, dict) else value
+def _row(snapshot: Snapshot) -> Plain:
+    return {
+        "step": snapshot.step, "gamma": snapshot.gamma, "fn": _value(snapshot.fn), "fp": _value(snapshot.fp),
+        "margin": snapshot.margin, **snapshot.samples,
+    }  # fmt: skip
+
+
+def _value(figure: Figure) -> float | None:
+    if isinstance(figure, Missing):
+        return None
+    return figure.rate if isinstance(figure, Proportion) else figure.value
 
 
 def overfitted(spec: Spec, out: Path) -> Plain:
@@ -147,15 +156,17 @@ def overfitted(spec: Spec, out: Path) -> Plain:
     made = []
     for run in begun(spec, out):
         known, _ = identity(run, out)
-        snapshots = traced(out, run)["snapshots"]
+        snapshots = traced(out, run).snapshots
         along = {
-            "step": [one["step"] for one in snapshots],
-            "gap": [one["generalisation_gap"]["value"] for one in snapshots],
-            "auc": [one["training_auc"]["value"] for one in snapshots],
-            "fn": [one["fn"]["rate"] for one in snapshots],
+            "step": [snapshot.step for snapshot in snapshots],
+            "gap": [_value(snapshot.generalisation_gap) for snapshot in snapshots],
+            "auc": [_value(snapshot.training_auc) for snapshot in snapshots],
+            "fn": [_value(snapshot.fn) for snapshot in snapshots],
         }
-        last = snapshots[-1]["generalisation_gap"]
-        known |= {"gap": last["value"], "gap_ci95": last["ci95"], "auc": along["auc"][-1]}
+        last = snapshots[-1]
+        gap = last.generalisation_gap
+        assert not isinstance(gap, Missing)
+        known |= {"gap": gap.value, "gap_ci95": list(gap.ci95), "auc": _value(last.training_auc)}
         made.append(known | {"along": along})
     return {"runs": made, "p": _p_of(made, "gap"), "auc_p": _p_of(made, "auc")}
 
