@@ -31,7 +31,9 @@ settings.load_profile("unhurried")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Checkpoints of briefly trained networks: two mixtures, two digits."""
     root = tmp_path_factory.mktemp("checkpoints")
-    variants: dict[str, dict[str, Setting]] = {"plain": {"regularizer": "none"}, "regularized": {"gamma": 0.1}}
+    variants: dict[str, dict[str, Setting]] = {
+        "plain": {"regularizer": "none"}, "regularized": {"gamma": 0.1},
+    }  # fmt: skip
     return {
         f"{name}-{label}": train(
             small(name, **changes), root / f"{name}-{label}", device="cpu", checkpoint_every=6
