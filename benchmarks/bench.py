@@ -1,7 +1,7 @@
-"""Runs the speed questions, each in a process of its own, and renews the table of README.md.
+"""Runs the speed questions, each in a separate process, and updates the table of README.md.
 
 python benchmarks/bench.py                     all of them: `make bench`
-python benchmarks/bench.py startup frechet     some
+python benchmarks/bench.py startup frechet     these two
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_
 
 
 def questions() -> list[str]:
-    """The modules of speed/ that record something, by their names with hyphens."""
+    """The modules of speed/ that write a record, with hyphens in their names."""
     modules = {path.stem for path in (HERE / "speed").glob("[!_]*.py")} - {"timing", "steps"}
     return [module.replace("_", "-") for module in sorted(modules)]
 
@@ -29,10 +29,10 @@ def questions() -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help=", ".join(questions()))
-    asked = parser.parse_args().questions or questions()
-    for unknown in set(asked) - set(questions()):
+    questions_to_run = parser.parse_args().questions or questions()
+    for unknown in set(questions_to_run) - set(questions()):
         parser.error(f"no question '{unknown}': choose from {', '.join(questions())}")
-    for question in asked:
+    for question in questions_to_run:
         started = time.perf_counter()
         module = f"speed.{question.replace('-', '_')}"
         subprocess.run([sys.executable, "-m", module], cwd=HERE, env=KEPT_MEMORY | os.environ, check=True)

@@ -1,7 +1,6 @@
 """A run that kills itself inside a save, for `kill_and_resume.py`.
 
-Only the process that sets a trap is changed: it wraps the steps of
-`gancross.machine.files.write_atomically`.
+The trap wraps the steps of `gancross.machine.files.write_atomically` in its own process only.
 """
 
 from __future__ import annotations
@@ -35,23 +34,23 @@ class Plan:
     save: int = 0
 
 
-class Teller:
-    """Tells the parent, by a pipe that outlives a kill, what happens; an observer of the run's folder."""
+class Reporter:
+    """Reports progress to the parent process by a pipe, which survives a kill; an observer of the run."""
 
-    def __init__(self, wire: int) -> None:
-        self._wire = wire
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
 
-    def tell(self, what: str, step: int) -> None:
-        os.write(self._wire, f"{what} {step}\n".encode())
+    def report(self, event: str, step: int) -> None:
+        os.write(self._descriptor, f"{event} {step}\n".encode())
 
     def resumed(self, step: int) -> None:
-        self.tell("resumed", step)
+        self.report("resumed", step)
 
     def figures(self, step: int, figures: Mapping[str, float]) -> None:
-        self.tell("logged", step)
+        self.report("logged", step)
 
     def picture(self, step: int, png: bytes) -> None:
-        """Nothing to tell."""
+        """Not reported."""
 
 
 class HalfWritten:
@@ -73,16 +72,16 @@ class HalfWritten:
 
 
 class Trap:
-    """Tells of every save of this process, and kills it where the plan says."""
+    """Reports every save of this process, and kills it at the planned point."""
 
-    def __init__(self, plan: Plan, teller: Teller) -> None:
-        self._plan, self._teller = plan, teller
+    def __init__(self, plan: Plan, reporter: Reporter) -> None:
+        self._plan, self._reporter = plan, reporter
         self._times: Counter[str] = Counter()
         self._open, self._replace, self._fsync, self._save = Path.open, os.replace, os.fsync, RunFolder.save
         self._file, self._sprung, self._step = "", False, 0
 
     def set(self) -> None:
-        """In this process only, which ends with the run."""
+        """Installs the trap in this process, which ends with the run."""
         trap = self
 
         def opened(path: Path, mode: str = "r", *arguments: Any, **named: Any) -> Any:
@@ -90,9 +89,9 @@ class Trap:
 
         def save(folder: RunFolder, state: Checkpoint, *, milestone: bool) -> None:
             trap._step = state.step
-            trap._teller.tell("saving", state.step)
+            trap._reporter.report("saving", state.step)
             trap._save(folder, state, milestone=milestone)
-            trap._teller.tell("saved", state.step)
+            trap._reporter.report("saved", state.step)
 
         Path.open, RunFolder.save = opened, save  # type: ignore[method-assign,assignment]
         os.replace, os.fsync = self.replace, self.fsync  # type: ignore[assignment]
@@ -119,12 +118,12 @@ class Trap:
             die()
         self._replace(source, target)
         if self._file in ("step", "last.pt"):
-            self._teller.tell("whole", self._step)
+            self._reporter.report("whole", self._step)
         if self._sprung and self._plan.point == NAMED:
             die()
 
 
 def die() -> NoReturn:
-    """At once, with nothing flushed and nothing tidied up."""
+    """Kills this process without flushing or cleaning up."""
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError

@@ -1,4 +1,4 @@
-"""How much work the paper's experiments are at full size, and the commands for several GPUs.
+"""The work of the paper's experiments at full size, and the commands for several GPUs.
 
 python benchmarks/full_scale.py        writes results/full-scale.json and full/COMMANDS.md
 """

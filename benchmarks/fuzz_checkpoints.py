@@ -2,11 +2,11 @@
 
     python benchmarks/fuzz_checkpoints.py                   20,000 of them, about half an hour
     python benchmarks/fuzz_checkpoints.py --count 500       a quick look
-    python benchmarks/fuzz_checkpoints.py --only 1234       one of them, with what it says
+    python benchmarks/fuzz_checkpoints.py --only 1234       one of them, with its message
 
 A worker process loads each file with `load_contestant`, which builds both networks. Its address space is
-limited; its peak of resident memory and its processor time are read after each file. A worker that says
-nothing for long is killed.
+limited; its peak of resident memory and its processor time are read after each file. A worker
+that does not answer for long is killed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import sys
 import tempfile
@@ -23,12 +22,12 @@ import time
 import warnings
 from collections import Counter
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
+from environment import machine, versions
 from mutations import KINDS, MARKER, bases, mutation
 
 from gancross.checkpoint.file import load_contestant
@@ -36,9 +35,9 @@ from gancross.errors import CheckpointError, UsageError, printable
 
 COUNT = 20_000
 TIME_LIMIT = 5.0  # seconds of processor time for one file
-PATIENCE = 120.0  # seconds until a worker is given up, which on a busy machine may only wait
+PATIENCE = 120.0  # seconds until a worker is killed; on a busy machine it may only be waiting
 MEMORY_LIMIT = 2 << 30  # bytes of resident memory
-ADDRESS_LIMIT = 8 << 30  # bytes of address space beyond what a worker has at its start
+ADDRESS_LIMIT = 8 << 30  # bytes of address space beyond a worker's at its start
 LONGEST_MESSAGE = 400
 GOOD = ("loaded", "refused")
 LIBRARIES = ("torch", "safetensors", "numpy")
@@ -47,7 +46,7 @@ OUT = Path(__file__).parent / "results" / "fuzz-checkpoints.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What became of one file: `loaded`, `refused`, or one of the bad outcomes.
+    """The outcome for one file: `loaded`, `refused`, or one of the bad outcomes.
 
     Bad: `error: TYPE` (another exception, or a warning), `message` (not one short printable line), `marker`
     (something in the file was executed), `memory`, `hang`, `crash`.
@@ -58,28 +57,28 @@ class Verdict:
     outcome: str
     seconds: float
     peak: int
-    said: str
+    message: str
 
 
-def judged(seed: int, number: int, good: dict[str, dict[str, bytes]]) -> Verdict:
-    """Makes mutation `number` in the current folder, loads it, and says what happened."""
-    made = mutation(seed, number, good)
-    path = Path(f"stranger{made.suffix}")
-    path.write_bytes(made.content)
-    said, started = "", time.process_time()
+def load_mutation(seed: int, number: int, good: dict[str, dict[str, bytes]]) -> Verdict:
+    """Writes mutation `number` to the current folder and loads it."""
+    sample = mutation(seed, number, good)
+    path = Path(f"stranger{sample.suffix}")
+    path.write_bytes(sample.content)
+    message, started = "", time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
             load_contestant(path)
             outcome = "loaded"
         except (CheckpointError, UsageError) as error:  # the latter: networks of other code
-            said = str(error)
-            fine = said == printable(said) and len(said) <= LONGEST_MESSAGE
-            outcome = "refused" if fine else "message"
+            message = str(error)
+            printable_message = message == printable(message) and len(message) <= LONGEST_MESSAGE
+            outcome = "refused" if printable_message else "message"
         except MemoryError:
             outcome = "memory"
         except Exception as error:
-            outcome, said = f"error: {type(error).__name__}", str(error)[:LONGEST_MESSAGE]
+            outcome, message = f"error: {type(error).__name__}", str(error)[:LONGEST_MESSAGE]
     seconds = time.process_time() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if Path(MARKER).exists():
@@ -88,11 +87,13 @@ def judged(seed: int, number: int, good: dict[str, dict[str, bytes]]) -> Verdict
         outcome = "memory"
     elif seconds > TIME_LIMIT:
         outcome = "hang"
-    return Verdict(number=number, kind=made.kind, outcome=outcome, seconds=seconds, peak=peak, said=said)
+    return Verdict(
+        number=number, kind=sample.kind, outcome=outcome, seconds=seconds, peak=peak, message=message
+    )
 
 
 def _work(seed: int, folder: str, numbers: Connection) -> None:
-    """A worker: takes numbers, gives verdicts."""
+    """The worker process: receives numbers, sends verdicts."""
     os.chdir(folder)
     torch.set_num_threads(1)
     good = bases()
@@ -103,7 +104,7 @@ def _work(seed: int, folder: str, numbers: Connection) -> None:
         number = numbers.recv()
         if number is None:
             return
-        numbers.send(judged(seed, number, good))
+        numbers.send(load_mutation(seed, number, good))
 
 
 class _Worker:
@@ -112,12 +113,12 @@ class _Worker:
     def __init__(self, seed: int) -> None:
         self.folder = tempfile.TemporaryDirectory()
         context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
+        self.pipe, child_pipe = context.Pipe()
         self.process: BaseProcess = context.Process(
-            target=_work, args=(seed, self.folder.name, theirs), daemon=True
+            target=_work, args=(seed, self.folder.name, child_pipe), daemon=True
         )
         self.process.start()
-        theirs.close()
+        child_pipe.close()
         self.number: int | None = None
         self.since = time.perf_counter()
         self.ready = False
@@ -141,13 +142,13 @@ def fuzz(seed: int, count: int, workers: int) -> list[Verdict]:
     try:
         while len(verdicts) < count:
             wait([worker.pipe for worker in pool], timeout=1.0)
-            for place, worker in enumerate(pool):
+            for index, worker in enumerate(pool):
                 verdict = _collect(worker)
                 if verdict is not None:
                     verdicts.append(verdict)
                 if verdict is not None and verdict.outcome in ("hang", "crash", "memory"):
                     worker.stop()  # also after `memory`, since peaks are of a whole process
-                    pool[place] = _Worker(seed)
+                    pool[index] = _Worker(seed)
                 elif worker.ready and worker.number is None:
                     number = next(waiting, None)
                     if number is not None:
@@ -159,7 +160,7 @@ def fuzz(seed: int, count: int, workers: int) -> list[Verdict]:
 
 
 def _collect(worker: _Worker) -> Verdict | None:
-    """What a worker has to say, or what has to be said of it."""
+    """A worker's verdict, or the verdict on a worker that hangs or has died; None while it works."""
     elapsed = time.perf_counter() - worker.since
     number = worker.number
     try:
@@ -167,19 +168,19 @@ def _collect(worker: _Worker) -> Verdict | None:
             verdict: Verdict | None = worker.pipe.recv()
             worker.ready, worker.number = True, None
             return verdict
-        lost = "hang" if number is not None and elapsed > PATIENCE else None
+        failure = "hang" if number is not None and elapsed > PATIENCE else None
     except (EOFError, OSError):
-        lost = "crash"
+        failure = "crash"
         if number is None:
             raise RuntimeError("a worker could not start") from None
-    if lost is None or number is None:
+    if failure is None or number is None:
         return None
     kind = " ".join(KINDS[number % len(KINDS)])
-    return Verdict(number=number, kind=kind, outcome=lost, seconds=elapsed, peak=0, said="")
+    return Verdict(number=number, kind=kind, outcome=failure, seconds=elapsed, peak=0, message="")
 
 
 def report(seed: int, verdicts: list[Verdict], seconds: float) -> dict[str, object]:
-    """The JSON: counts by kind of mutation and outcome, extremes, what was bad."""
+    """The record: counts by kind of mutation and outcome, extremes, bad outcomes."""
     kinds = [f"{suffix} {kind}" for suffix, kind in KINDS]
     counts = {kind: dict(Counter(v.outcome for v in verdicts if v.kind == kind)) for kind in kinds}
     slowest = max(verdicts, key=lambda verdict: verdict.seconds)
@@ -193,13 +194,13 @@ def report(seed: int, verdicts: list[Verdict], seconds: float) -> dict[str, obje
         "slowest": {"number": slowest.number, "kind": slowest.kind, "seconds": round(slowest.seconds, 3)},
         "limits": {"processor_seconds": TIME_LIMIT, "seconds": PATIENCE, "memory_mib": MEMORY_LIMIT >> 20},
         "seconds": round(seconds, 1),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
-        "machine": {"cpu": platform.machine(), "cores": os.cpu_count()},
+        "versions": versions(*LIBRARIES),
+        "machine": machine(),
     }
 
 
 def bad(verdicts: list[Verdict]) -> list[Verdict]:
-    """Those that were neither loaded nor refused as they should be."""
+    """The files that were neither loaded nor properly refused."""
     return [verdict for verdict in verdicts if verdict.outcome not in GOOD]
 
 
@@ -215,16 +216,16 @@ def main() -> int:
     if arguments.only is not None:
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
-            print(judged(arguments.seed, arguments.only, bases()))
+            print(load_mutation(arguments.seed, arguments.only, bases()))
         return 0
     started = time.perf_counter()
     verdicts = fuzz(arguments.seed, arguments.count, arguments.workers)
-    found = report(arguments.seed, verdicts, time.perf_counter() - started)
+    record = report(arguments.seed, verdicts, time.perf_counter() - started)
     for verdict in bad(verdicts):
         print(verdict)
-    print(json.dumps({key: found[key] for key in ("outcomes", "peak_memory_mib", "slowest", "seconds")}))
+    print(json.dumps({key: record[key] for key in ("outcomes", "peak_memory_mib", "slowest", "seconds")}))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    arguments.out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return 1 if bad(verdicts) else 0
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
 import shutil
 import signal
@@ -27,20 +26,20 @@ import tempfile
 import time
 import traceback
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
+from unittest import mock
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
 import torch._dynamo  # optimizers import it at their first step, which takes seconds
-from deadly_saves import BETWEEN, POINTS, Plan, Teller, Trap
+from deadly_saves import BETWEEN, POINTS, Plan, Reporter, Trap
+from environment import machine, versions
 
 from gancross.checkpoint.file import load
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.paper import recipe
-from gancross.trainer.run import log as watching
 
 STEPS, EVERY = 40, 4
 RECIPE = recipe("mixture").with_changes({"width": 8, "batch_size": 32, "steps": STEPS})
@@ -50,8 +49,8 @@ OUT = Path(__file__).parent / "results" / "kill-and-resume.json"
 
 
 @dataclass(kw_only=True)
-class Told:
-    """What a run told before its end: steps logged, saves begun and ended, checkpoints whole on disk."""
+class Progress:
+    """Last steps that a run reported: logged, saves begun and ended, checkpoints complete on disk."""
 
     resumed: int = 0
     logged: int = 0
@@ -62,7 +61,7 @@ class Told:
 
 @dataclass(kw_only=True)
 class Tally:
-    """What came of all kills."""
+    """The outcomes of all kills."""
 
     kills: int = 0
     at_random: int = 0
@@ -75,33 +74,38 @@ class Tally:
     identical_at_the_end: int = 0
 
 
-def run(folder: Path, plan: Plan) -> tuple[int, Told]:
-    """One run in a process of its own; its wait status, and what it told."""
+def run(folder: Path, plan: Plan) -> tuple[int, Progress]:
+    """One run in a separate process: its wait status and its reported progress."""
     threads = len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1
     assert threads == 1, f"{threads} threads: a fork would copy one of them"
-    ears, wire = os.pipe()
+    read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
-        _train_and_leave(folder, plan, Teller(wire))
-    os.close(wire)
+        _train_and_exit(folder, plan, Reporter(write_end))
+    os.close(write_end)
     if plan.delay is not None:
         time.sleep(plan.delay)
         os.kill(child, signal.SIGKILL)  # not yet waited for: the number is still the child's
-    with os.fdopen(ears) as heard:
-        words = [line.split() for line in heard]
-    told = Told(**{what: max(int(step) for key, step in words if key == what) for what, _ in words})
-    return os.waitpid(child, 0)[1], told
+    with os.fdopen(read_end) as messages:
+        events = [line.split() for line in messages]
+    progress = Progress(**{name: max(int(step) for key, step in events if key == name) for name, _ in events})
+    return os.waitpid(child, 0)[1], progress
 
 
-def _train_and_leave(folder: Path, plan: Plan, teller: Teller) -> NoReturn:
+def raw_points(samples: torch.Tensor, *, title: str) -> bytes:
+    """In place of a picture."""
+    return bytes(samples.numpy().tobytes())
+
+
+def _train_and_exit(folder: Path, plan: Plan, reporter: Reporter) -> NoReturn:
     code = 1
     try:
         torch.set_num_threads(1)
-        watching.picture = lambda samples, *, title: samples.numpy().tobytes()
-        Trap(plan, teller).set()
-        train(
-            RECIPE, folder, device="cpu", checkpoint_every=EVERY, log_every=1, observers=[teller]
-        )  # fmt: skip
+        with mock.patch("gancross.trainer.run.log.picture", raw_points):
+            Trap(plan, reporter).set()
+            train(
+                RECIPE, folder, device="cpu", checkpoint_every=EVERY, log_every=1, observers=[reporter]
+            )  # fmt: skip
         code = 0
     except BaseException:
         traceback.print_exc()
@@ -110,7 +114,7 @@ def _train_and_leave(folder: Path, plan: Plan, teller: Teller) -> NoReturn:
 
 
 def plain(value: Any) -> object:
-    """A checkpoint as bytes and containers, which compare bit by bit."""
+    """A checkpoint as bytes and containers, for comparison bit by bit."""
     if isinstance(value, torch.Tensor):
         return str(value.dtype), tuple(value.shape), value.numpy().tobytes()
     if isinstance(value, dict):
@@ -119,7 +123,7 @@ def plain(value: Any) -> object:
 
 
 def content(folder: Path) -> dict[str, object]:
-    """Every file of a run by its name, as what must be the same again: no timings."""
+    """Every file of a run by its name, without timings, for comparison with the reference."""
     files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return {
@@ -134,12 +138,12 @@ def content(folder: Path) -> dict[str, object]:
 
 
 def one_kill(folder: Path, plan: Plan, reference: dict[str, object], tally: Tally) -> bool:
-    """Kills a run and lets it go on; False if it had ended before the kill came."""
-    status, told = run(folder, plan)
+    """Kills a run and resumes it; False if it ended before the kill."""
+    status, progress = run(folder, plan)
     if not os.WIFSIGNALED(status):
         assert plan.delay is not None, f"never killed: {plan}"
         return False
-    inside = told.saving > told.saved
+    inside = progress.saving > progress.saved
     tally.kills += 1
     if plan.delay is None:
         assert inside, f"not inside a save: {plan}"
@@ -147,28 +151,28 @@ def one_kill(folder: Path, plan: Plan, reference: dict[str, object], tally: Tall
     else:
         tally.at_random += 1
         tally.at_random_inside_a_save += inside
-    tally.before_the_first_checkpoint += told.whole == 0
+    tally.before_the_first_checkpoint += progress.whole == 0
     tally.with_an_unfinished_file_left += any(folder.rglob("*.tmp"))
     status, after = run(folder, Plan())
     assert status == 0, f"not resumed: {plan}"
-    # A checkpoint can be whole and the process dead before it has told so.
-    most = told.whole if plan.delay is None else max(told.whole, told.saving)
-    tally.resumed_at_the_newest_whole_checkpoint += told.whole <= after.resumed <= most
-    tally.most_steps_done_again = max(tally.most_steps_done_again, told.logged - after.resumed)
+    # The process can die between completing a checkpoint and reporting it.
+    latest = progress.whole if plan.delay is None else max(progress.whole, progress.saving)
+    tally.resumed_at_the_newest_whole_checkpoint += progress.whole <= after.resumed <= latest
+    tally.most_steps_done_again = max(tally.most_steps_done_again, progress.logged - after.resumed)
     tally.identical_at_the_end += content(folder) == reference
     return True
 
 
 def plans(kills: int, seed: int, duration: float) -> list[Plan]:
     """Alternately inside a save, the points in turn, and at a random moment."""
-    drawn = random.Random(seed)
-    made = []
+    rng = random.Random(seed)
+    result = []
     for number in range(kills):
         point = POINTS[number // 2 % len(POINTS)]
-        file = "last.pt" if point == BETWEEN else drawn.choice(["step", "last.pt"])
-        inside = Plan(point=point, file=file, save=drawn.randint(1, STEPS // EVERY))
-        made.append(inside if number % 2 == 0 else Plan(delay=drawn.uniform(0, duration)))
-    return made
+        file = "last.pt" if point == BETWEEN else rng.choice(["step", "last.pt"])
+        inside = Plan(point=point, file=file, save=rng.randint(1, STEPS // EVERY))
+        result.append(inside if number % 2 == 0 else Plan(delay=rng.uniform(0, duration)))
+    return result
 
 
 def measure(kills: int, seed: int, root: Path) -> Tally:
@@ -179,12 +183,12 @@ def measure(kills: int, seed: int, root: Path) -> Tally:
     reference = content(root / "reference")
     tally = Tally()
     for plan in plans(kills, seed, duration):
-        tried = plan
-        while not one_kill(root / "run", tried, reference, tally):
+        attempt = plan
+        while not one_kill(root / "run", attempt, reference, tally):
             assert plan.delay is not None
             shutil.rmtree(root / "run")
-            duration = (tried.delay or duration) * 0.9  # the machine was faster: come earlier
-            tried = Plan(delay=duration)
+            duration = (attempt.delay or duration) * 0.9  # the run was faster: kill earlier
+            attempt = Plan(delay=duration)
         shutil.rmtree(root / "run")
         if tally.kills % 20 == 0:
             print(f"{tally.kills} kills, {tally.identical_at_the_end} ended identical", file=sys.stderr)
@@ -192,7 +196,7 @@ def measure(kills: int, seed: int, root: Path) -> Tally:
 
 
 def main() -> int:
-    """Measures, prints and keeps what came of it; 1 if a run lost more than the law allows."""
+    """Measures, prints and writes the record; 1 if a run lost more than it may."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
@@ -205,14 +209,14 @@ def main() -> int:
         "run": {"recipe": RECIPE.method, "checkpoint_every": EVERY, "log_every": 1},
         "seed": arguments.seed,
         "seconds": round(time.perf_counter() - started, 1),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
-        "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "system": platform.system()},
+        "versions": versions(*LIBRARIES),
+        "machine": machine(),
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(record, indent=1) + "\n")
     print(json.dumps(record, indent=1))
-    good = tally.resumed_at_the_newest_whole_checkpoint == tally.identical_at_the_end == arguments.kills
-    return 0 if good and tally.most_steps_done_again <= EVERY else 1
+    passed = tally.resumed_at_the_newest_whole_checkpoint == tally.identical_at_the_end == arguments.kills
+    return 0 if passed and tally.most_steps_done_again <= EVERY else 1
 
 
 if __name__ == "__main__":

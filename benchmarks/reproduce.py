@@ -4,7 +4,7 @@
     python benchmarks/reproduce.py fig1                           # their record and pictures, and the page
     python benchmarks/reproduce.py                                # the page alone, from the records there are
 
-Runs need not be finished: whatever checkpoints there are is analysed, and the record says how far they got.
+Runs may be unfinished: the existing checkpoints are analysed, and the record states their progress.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def analyse(section: Section, *, spec_path: Path, out: Path | None, results: Pat
 
 
 def main() -> int:
-    """Analyses what is named, then writes the page."""
+    """Analyses the named sections, then writes the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "section", nargs="*", choices=[*SECTIONS, []], help="which; none writes the page alone"

@@ -17,7 +17,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
-from gancross.evaluator.estimates import Estimate, Proportion
+from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.statistics.auc import auc_difference, auc_interval
 from gancross.evaluator.statistics.confusion import PairedDecisions, false_negatives, false_positives
 from gancross.evaluator.statistics.matched_fp import (
@@ -36,10 +36,9 @@ from gancross.evaluator.statistics.matched_fp import (
     matched_difference,
     matched_fp,
 )
-from gancross.evaluator.statistics.proportions import fisher_p, paired_difference, wilson_interval
+from gancross.evaluator.statistics.proportions import fisher_p, paired_difference
 from gancross.evaluator.tournament.methods import permutation_p
-from gancross.evaluator.verdict.pairs import Side, pair_tests
-from gancross.evaluator.verdict.paper import Standing
+from gancross.evaluator.verdict.pairs import Judgement, compared
 from gancross.evaluator.verdict.strict import ALPHA, strict_verdict
 from gancross.random_streams import Stream
 
@@ -79,7 +78,7 @@ def wilson(draws: int) -> Iterator[Finding]:
     Coverage jumps with p; the worst p of a fine grid stands for all where n·min(p, 1−p) ≥ 20.
     """
     for n in (100, 1_000, N):
-        limits = np.array([wilson_interval(Proportion(count=k, n=n)) for k in range(n + 1)])
+        limits = np.array([Proportion(count=k, n=n).ci95 for k in range(n + 1)])
 
         def coverage(p: float, n: int = n, limits: Scores = limits) -> float:
             covered = (limits[:, 0] <= p) & (p <= limits[:, 1])
@@ -144,7 +143,7 @@ def matched(draws: int) -> Iterator[Finding]:
                 )
                 for k in range(2)
             ]  # fmt: skip
-            single += _holds(cells[0].fp, truth[0])
+            single += _holds(cells[0], truth[0])
             paired += _holds(matched_difference(cells[0], cells[1]), truth[0] - truth[1])
         gated = N * fp >= 20
         yield _coverage("FP at matched FN", f"n={N}, FP={fp}", single, draws, gated=gated)
@@ -172,7 +171,7 @@ def newcombe_paired(draws: int) -> Iterator[Finding]:
 def power(draws: int) -> Iterator[Finding]:
     """Exact power of the Fisher step alone: a double sum over all counts within seven deviations."""
     rates = (0.01, 0.0143)
-    near = [np.arange(*binom.ppf([1e-10, 1 - 1e-10], N, p).astype(int)) for p in rates]
+    near = [np.arange(*np.asarray(binom.ppf([1e-10, 1 - 1e-10], N, p)).astype(int)) for p in rates]
     weight = [binom.pmf(counts, N, p) for counts, p in zip(near, rates, strict=True)]
     total = 0.0
     for (i, first), (j, second) in product(enumerate(near[0]), enumerate(near[1])):
@@ -229,28 +228,30 @@ def _strict_winner(
     real = _shared_reals(random, a, b)
     fake = [(_normal(random), _normal(random)) for _ in range(2)]
     thresholds = [d + norm.ppf(NATIVE_FN) for d in (a, b)]
-    standings = [
-        Standing(
-            name=name, cross_fp=false_positives(cross, tau), fn=false_negatives(scores, tau),
+    counts = [
+        Judgement(
+            cross_fp=false_positives(cross, tau), fn=false_negatives(scores, tau),
             own_fp=false_positives(own, tau),
         )
-        for name, scores, (cross, own), tau in zip("ab", real, fake, thresholds, strict=True)
+        for scores, (cross, own), tau in zip(real, fake, thresholds, strict=True)
     ]  # fmt: skip
-    counts = pair_tests([(Side(standing=standings[0]), Side(standing=standings[1]))])[0]
-    assert counts.holm_p is not None
-    if counts.holm_p >= ALPHA:
-        return strict_verdict(counts.evidence()).winner
-    sides = [
-        Side(
-            standing=standing, threshold=tau, real=scores, cross_fake=cross,
+    (pair,) = compared([(("a", counts[0]), ("b", counts[1]))])
+    assert not isinstance(pair.holm_p, Missing)
+    if pair.holm_p >= ALPHA:
+        return strict_verdict(pair).winner
+    first, second = (
+        replace(
+            judgement, threshold=tau, real=scores, cross_fake=cross,
             matched_fp=matched_fp(
-                fake=cross, calibrated=calibration(scores, halves), seed=seed, judge=standing.name,
-                generator="",
+                fake=cross, calibrated=calibration(scores, halves), seed=seed, judge=name, generator=""
             ),
         )
-        for standing, tau, scores, (cross, _) in zip(standings, thresholds, real, fake, strict=True)
-    ]  # fmt: skip
-    return strict_verdict(pair_tests([(sides[0], sides[1])])[0].evidence()).winner
+        for name, judgement, tau, scores, (cross, _) in zip(
+            "ab", counts, thresholds, real, fake, strict=True
+        )
+    )  # fmt: skip
+    (pair,) = compared([(("a", first), ("b", second))])
+    return strict_verdict(pair).winner
 
 
 def _random(*words: object) -> np.random.Generator:

@@ -20,21 +20,23 @@ def table(records: Iterable[dict[str, Any]]) -> str:
     """One line per row of every record, in the order of the questions' names."""
     head = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}\n"
     return head + "".join(
-        _line(row) for record in sorted(records, key=lambda one: one["question"]) for row in record["rows"]
+        _line(row)
+        for record in sorted(records, key=lambda record: record["question"])
+        for row in record["rows"]
     )
 
 
 def records() -> list[dict[str, Any]]:
-    """All that were kept."""
+    """The records in results/."""
     paths = sorted((HERE / "results").glob("speed-*.json"))
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
-def with_table(text: str, made: str) -> str:
-    """The text with another table between its marks."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{made}{END}{after}"
+def with_table(text: str, table_text: str) -> str:
+    """The text with the table between its marks replaced."""
+    before, _, remainder = text.partition(BEGIN)
+    _, _, after = remainder.partition(END)
+    return f"{before}{BEGIN}{table_text}{END}{after}"
 
 
 def _line(row: dict[str, Any]) -> str:

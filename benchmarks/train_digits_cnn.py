@@ -3,7 +3,7 @@
     python benchmarks/train_digits_cnn.py [OUT.safetensors]
 
 Half a minute on one CPU core; the same torch on the same machine writes the same bytes. The held-out digits
-serve only to measure the accuracy that is noted in the file.
+are used only for the accuracy in the file's metadata.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WEIGHT_DECAY = 1e-2
 
 
 def shifted(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Each image moved by −1, 0 or 1 pixels both ways, zeros following."""
+    """Each image shifted by −1, 0 or 1 pixels in both directions, padded with zeros."""
     padded = pad(images, (1, 1, 1, 1))
     windows = padded.unfold(2, 8, 1).unfold(3, 8, 1)  # (N, 1, 3, 3, 8, 8)
     rows, columns = torch.randint(0, 3, (2, len(images)), generator=generator)
@@ -45,12 +45,12 @@ def trained() -> DigitsCNN:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     for step in range(steps):
         if step % (len(images) // BATCH) == 0:
-            order = torch.randperm(len(images), generator=generator).split(BATCH)
+            order = torch.split(torch.randperm(len(images), generator=generator), BATCH)
         batch = order[step % (len(images) // BATCH)]
         _, logits = network(shifted(images[batch], generator))
         loss = cross_entropy(logits, labels[batch], label_smoothing=0.05)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
     return network.eval()
@@ -70,9 +70,9 @@ def main() -> None:
         "script": "benchmarks/train_digits_cnn.py",
         "torch": torch.__version__,
     }
-    # under one key, for safetensors writes several in random order
+    # under one key, since safetensors writes several in random order
     write_atomically(out, save(network.state_dict(), metadata={"notes": json.dumps(notes)}))
-    print(f"{out}: {accuracy:.4f} of the 596 held-out digits right")
+    print(f"{out}: {accuracy:.4f} of the 596 held-out digits classified correctly")
 
 
 if __name__ == "__main__":

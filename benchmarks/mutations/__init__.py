@@ -1,7 +1,7 @@
 """Mutated checkpoints: mutation i is a function of (seed, i) alone.
 
-Some mutations know nothing of the format, some rebuild what surrounds the change, checksums included, so
-that it reaches the code behind them.
+Some mutations ignore the format, some rebuild the structure around the change, checksums included, so
+that the code behind the checksums sees it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Mutation:
 
 def mutation(seed: int, number: int, good: dict[str, dict[str, bytes]]) -> Mutation:
     """Mutation `number` of a seed."""
-    drawn = random.Random(f"{seed}/{number}")
+    rng = random.Random(f"{seed}/{number}")
     suffix, kind = KINDS[number % len(KINDS)]
-    base = drawn.choice(list(BASES))
+    base = rng.choice(list(BASES))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's, of kinds of tensors that it will give up
-        content = MUTATIONS[suffix][kind](drawn, good[suffix][base])
+        warnings.simplefilter("ignore")  # torch's, of deprecated types of tensors
+        content = MUTATIONS[suffix][kind](rng, good[suffix][base])
     return Mutation(kind=f"{suffix} {kind}", base=base, suffix=suffix, content=content)

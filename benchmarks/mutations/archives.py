@@ -43,9 +43,9 @@ def _with_pickle(good: bytes, change: Callable[[bytes], bytes]) -> bytes:
     )
 
 
-def pickle_bytes(drawn: random.Random, good: bytes) -> bytes:
-    change = drawn.choice(list(BYTEWISE.values()))
-    return _with_pickle(good, lambda pickled: change(drawn, pickled))
+def pickle_bytes(rng: random.Random, good: bytes) -> bytes:
+    change = rng.choice(list(BYTEWISE.values()))
+    return _with_pickle(good, lambda pickled: change(rng, pickled))
 
 
 ODD_OPERATIONS = (
@@ -60,15 +60,15 @@ ODD_OPERATIONS = (
 )  # fmt: skip
 
 
-def pickle_operations(drawn: random.Random, good: bytes) -> bytes:
+def pickle_operations(rng: random.Random, good: bytes) -> bytes:
     """Operations replaced, removed, doubled or added, between whole operations."""
 
     def change(pickled: bytes) -> bytes:
         parts = _operations(pickled)
-        for _ in range(drawn.choice((1, 1, 2, 5))):
-            place = drawn.randrange(len(parts))
-            odd = drawn.choice((*ODD_OPERATIONS, drawn.choice(parts)))
-            parts[place : place + drawn.choice((0, 1, 1, 2))] = drawn.choice(
+        for _ in range(rng.choice((1, 1, 2, 5))):
+            position = rng.randrange(len(parts))
+            odd = rng.choice((*ODD_OPERATIONS, rng.choice(parts)))
+            parts[position : position + rng.choice((0, 1, 1, 2))] = rng.choice(
                 ([odd], [odd], [], [odd] * 2, [odd, b"0"], [odd] * 3000)
             )
             parts = parts or [b"."]
@@ -78,8 +78,10 @@ def pickle_operations(drawn: random.Random, good: bytes) -> bytes:
 
 
 def _operations(pickled: bytes) -> list[bytes]:
-    places = [place for _, _, place in pickletools.genops(pickled) if place is not None]
-    return [pickled[start:stop] for start, stop in zip(places, [*places[1:], len(pickled)], strict=True)]
+    positions = [position for _, _, position in pickletools.genops(pickled) if position is not None]
+    return [
+        pickled[start:stop] for start, stop in zip(positions, [*positions[1:], len(pickled)], strict=True)
+    ]
 
 
 def _payloads() -> tuple[bytes, ...]:
@@ -104,47 +106,47 @@ def _payloads() -> tuple[bytes, ...]:
     )
 
 
-def payload(drawn: random.Random, good: bytes) -> bytes:
+def payload(rng: random.Random, good: bytes) -> bytes:
     """Code to be executed, between whole operations of a good pickle or as the whole of it."""
-    evil = drawn.choice(_payloads())
+    evil = rng.choice(_payloads())
 
     def change(pickled: bytes) -> bytes:
         parts = _operations(pickled)
-        place = drawn.randrange(1, len(parts))
-        if drawn.random() < 0.2:
+        position = rng.randrange(1, len(parts))
+        if rng.random() < 0.2:
             return b"\x80\x02" + evil + b"."
-        return b"".join([*parts[:place], evil, b"0", *parts[place:]])
+        return b"".join([*parts[:position], evil, b"0", *parts[position:]])
 
     return _with_pickle(good, change)
 
 
-def directory(drawn: random.Random, good: bytes) -> bytes:
+def directory(rng: random.Random, good: bytes) -> bytes:
     """Fields of local headers, the directory and its end records; sizes and places become odd numbers."""
-    if drawn.random() < 0.5:
+    if rng.random() < 0.5:
         good = _zipped(_members(good))
     signatures = [
-        place
+        position
         for signature in (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07", b"PK\x03\x04")
-        for place in _occurrences(good, signature)
+        for position in _occurrences(good, signature)
     ]
     changed = bytearray(good)
-    for _ in range(drawn.choice((1, 1, 2, 4))):
-        place, width = drawn.choice(signatures) + 4 + drawn.randrange(44), drawn.choice((1, 2, 4, 8))
-        odd = drawn.choice(
-            (0, 1, 8, 255, 65535, 2**31 - 1, 2**32 - 1, 2**63 - 1, len(good), drawn.getrandbits(64))
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        position, width = rng.choice(signatures) + 4 + rng.randrange(44), rng.choice((1, 2, 4, 8))
+        odd = rng.choice(
+            (0, 1, 8, 255, 65535, 2**31 - 1, 2**32 - 1, 2**63 - 1, len(good), rng.getrandbits(64))
         )
-        changed[place : place + width] = (odd % 2 ** (8 * width)).to_bytes(width, "little")
-    if drawn.random() < 0.2:
-        changed += drawn.choice((bytes(22), good[-22:], good, b"comment"))
+        changed[position : position + width] = (odd % 2 ** (8 * width)).to_bytes(width, "little")
+    if rng.random() < 0.2:
+        changed += rng.choice((bytes(22), good[-22:], good, b"comment"))
     return bytes(changed)
 
 
 def _occurrences(content: bytes, signature: bytes) -> list[int]:
-    places, place = [], content.find(signature)
-    while place >= 0:
-        places.append(place)
-        place = content.find(signature, place + 1)
-    return places
+    positions, position = [], content.find(signature)
+    while position >= 0:
+        positions.append(position)
+        position = content.find(signature, position + 1)
+    return positions
 
 
 ODD_NAMES = (
@@ -154,41 +156,39 @@ ODD_NAMES = (
 )  # fmt: skip
 
 
-def member(drawn: random.Random, good: bytes) -> bytes:
+def member(rng: random.Random, good: bytes) -> bytes:
     """Members renamed, doubled, dropped, reordered, changed or compressed; checksums are right."""
     members = _members(good)
-    for _ in range(drawn.choice((1, 1, 2, 4))):
-        place = drawn.randrange(len(members))
-        name, content = members[place]
-        action = drawn.randrange(6)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        position = rng.randrange(len(members))
+        name, content = members[position]
+        action = rng.randrange(6)
         if action == 0:
-            members[place] = (drawn.choice(ODD_NAMES), content)
+            members[position] = (rng.choice(ODD_NAMES), content)
         elif action == 1:
-            members.insert(drawn.randrange(len(members)), (drawn.choice((name, *ODD_NAMES)), content))
+            members.insert(rng.randrange(len(members)), (rng.choice((name, *ODD_NAMES)), content))
         elif action == 2 and len(members) > 1:
-            del members[place]
+            del members[position]
         elif action == 3:
-            drawn.shuffle(members)
+            rng.shuffle(members)
         elif action == 4:
-            changed = drawn.choice((flipped, truncated, inserted))(drawn, content or b"0")
-            members[place] = (name, changed)
+            changed = rng.choice((flipped, truncated, inserted))(rng, content or b"0")
+            members[position] = (name, changed)
         else:
-            members[place] = (name, drawn.choice((b"", b"big", b"little", b"99999999999", bytes(10**6))))
-    return _zipped(
-        members, drawn.choice((zipfile.ZIP_STORED,) * 4 + (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
-    )
+            members[position] = (name, rng.choice((b"", b"big", b"little", b"99999999999", bytes(10**6))))
+    return _zipped(members, rng.choice((zipfile.ZIP_STORED,) * 4 + (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)))
 
 
-def values(drawn: random.Random, good: bytes) -> bytes:
+def values(rng: random.Random, good: bytes) -> bytes:
     """Odd values in the loaded dictionary, saved again as torch does."""
     changed = torch.load(io.BytesIO(good), weights_only=True)
-    for _ in range(drawn.choice((1, 1, 2, 4))):
-        changed = changed_inside(drawn, changed, any_value)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        changed = changed_inside(rng, changed, any_value)
     buffer = io.BytesIO()
     try:
         torch.save(changed, buffer)
     except (RecursionError, NotImplementedError, pickle.PicklingError, RuntimeError):
-        return values(drawn, good)
+        return values(rng, good)
     return buffer.getvalue()
 
 

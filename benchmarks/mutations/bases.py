@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from gancross import models
 from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.checkpoint.file import WRITERS
 from gancross.trainer.recipes.paper import recipe
-from gancross.trainer.state import make_players
+from gancross.trainer.state import architectures, make_players
 
 BASES = {
     "mixture": ((3,), {"width": 8}),
@@ -20,21 +19,15 @@ BASES = {
 
 def bases() -> dict[str, dict[str, bytes]]:
     """Suffix → name → content of small good checkpoints with optimizer states."""
-    made = {name: _checkpoint(name) for name in BASES}
-    return {suffix: {name: writer(made[name]) for name in BASES} for suffix, writer in WRITERS.items()}
+    checkpoints = {name: _checkpoint(name) for name in BASES}
+    return {suffix: {name: writer(checkpoints[name]) for name in BASES} for suffix, writer in WRITERS.items()}
 
 
 def _checkpoint(name: str) -> Checkpoint:
     sample, changes = BASES[name]
     chosen = recipe(name).with_changes(dict(changes))
-    architectures = models.pair(
-        chosen.network,
-        models.PairSettings(
-            sample_shape=sample, latent_dim=chosen.latent_dim, width=chosen.width,
-            normalization=chosen.normalization, activation=chosen.activation,
-        ),
-    )  # fmt: skip
-    players = make_players(chosen, architectures, torch.device("cpu"))
+    generator, discriminator = architectures(chosen, sample)
+    players = make_players(chosen, (generator, discriminator), torch.device("cpu"))
     for network in (players.generator, players.discriminator):
         for parameter in network.parameters():
             parameter.grad = torch.ones_like(parameter)
@@ -43,7 +36,7 @@ def _checkpoint(name: str) -> Checkpoint:
     averaged = {key: value.clone() for key, value in players.generator.state_dict().items()}
     return Checkpoint(
         recipe=chosen.to_dict(), method=chosen.method, step=1,
-        generator=architectures[0], discriminator=architectures[1],
+        generator=generator, discriminator=discriminator,
         generator_state=averaged, weights="ema",
         discriminator_state=players.discriminator.state_dict(),
         sample_shape=sample, latent_dim=chosen.latent_dim, latent=chosen.latent, data_range=(-1.0, 1.0),

@@ -1,4 +1,4 @@
-"""Mutations of bytes, whatever they mean."""
+"""Mutations of bytes, regardless of the format."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from collections.abc import Callable
 Mutate = Callable[[random.Random, bytes], bytes]
 
 
-def flipped(drawn: random.Random, good: bytes) -> bytes:
+def flipped(rng: random.Random, good: bytes) -> bytes:
     changed = bytearray(good)
-    for _ in range(drawn.choice((1, 1, 2, 8, 64))):
-        changed[_place(drawn, len(good))] ^= 1 << drawn.randrange(8)
+    for _ in range(rng.choice((1, 1, 2, 8, 64))):
+        changed[_position(rng, len(good))] ^= 1 << rng.randrange(8)
     return bytes(changed)
 
 
-def truncated(drawn: random.Random, good: bytes) -> bytes:
-    return good[: _place(drawn, len(good))]
+def truncated(rng: random.Random, good: bytes) -> bytes:
+    return good[: _position(rng, len(good))]
 
 
-def inserted(drawn: random.Random, good: bytes) -> bytes:
-    place, length = _place(drawn, len(good) + 1), drawn.choice((1, 2, 4, 22, 64, 1000))
-    more = drawn.choice((drawn.randbytes(length), bytes(length), b"\xff" * length, good[:length]))
-    return good[:place] + more + good[place:]
+def inserted(rng: random.Random, good: bytes) -> bytes:
+    position, length = _position(rng, len(good) + 1), rng.choice((1, 2, 4, 22, 64, 1000))
+    insertion = rng.choice((rng.randbytes(length), bytes(length), b"\xff" * length, good[:length]))
+    return good[:position] + insertion + good[position:]
 
 
-def spliced(drawn: random.Random, good: bytes) -> bytes:
+def spliced(rng: random.Random, good: bytes) -> bytes:
     """A part of the file over, or between, other parts of it."""
-    start, stop = sorted((_place(drawn, len(good)), _place(drawn, len(good))))
-    place = _place(drawn, len(good))
+    start, stop = sorted((_position(rng, len(good)), _position(rng, len(good))))
+    position = _position(rng, len(good))
     part = good[start:stop]
-    return good[:place] + part + good[place + drawn.choice((0, len(part))) :]
+    return good[:position] + part + good[position + rng.choice((0, len(part))) :]
 
 
-def _place(drawn: random.Random, length: int) -> int:
-    """Anywhere, but often near an end, where the formats keep their tables."""
-    near = min(length, drawn.choice((64, 512, 4096, length)))
-    place = drawn.randrange(max(1, near))
-    return max(0, length - 1 - place) if drawn.random() < 0.5 else place
+def _position(rng: random.Random, length: int) -> int:
+    """A random position, often near an end, where the formats have their tables."""
+    span = min(length, rng.choice((64, 512, 4096, length)))
+    distance = rng.randrange(max(1, span))
+    return max(0, length - 1 - distance) if rng.random() < 0.5 else distance
 
 
 BYTEWISE: dict[str, Mutate] = {

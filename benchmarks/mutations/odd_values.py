@@ -1,5 +1,5 @@
 # ruff: noqa: E501  # tables of oddities read better in long lines
-"""Odd values, and where to put them."""
+"""Odd values, and containers with an odd value inside."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ def _deep(depth: int) -> list[Any]:
     return nested
 
 
-def plain_value(drawn: random.Random) -> Any:
-    """A value of a kind that JSON knows."""
-    return drawn.choice((
+def plain_value(rng: random.Random) -> Any:
+    """A value of a type that JSON has."""
+    return rng.choice((
         None, True, False, 0, 1, -1, 2, 63, 64, 65535, 65536, 65537, 2**31, 2**53, 2**63 - 1, 2**64, 10**40, -(10**18),
         0.0, -0.0, 0.5, 1e308, -1.0, 1e-320, "", "x", "é", "\x1b[2J\x07", "\n", "\u202e", "../../etc/passwd",
         "folder:/etc", "http://127.0.0.1:1/x", "os.system", "mlp", "resnet101-generator", "digits", "batch", "tanh",
         "x" * 100_000, [], [1], [1, 2, 3], (), (1,), (3, 64, 64), (-1.0, 1.0), (1, 65536, 65536, 1), {}, {"": 1},
-        {"name": "mlp", "arguments": {"sizes": (2, 3)}}, (65536,) * 64, _deep(12), _deep(100), drawn.random(),
-        drawn.getrandbits(62),
+        {"name": "mlp", "arguments": {"sizes": (2, 3)}}, (65536,) * 64, _deep(12), _deep(100), rng.random(),
+        rng.getrandbits(62),
     ))  # fmt: skip
 
 
-def any_value(drawn: random.Random) -> Any:
-    """A value of any kind that a pickle can hold."""
-    if drawn.random() < 0.5:
-        return plain_value(drawn)
-    return drawn.choice((
+def any_value(rng: random.Random) -> Any:
+    """A value of any type that a pickle can hold."""
+    if rng.random() < 0.5:
+        return plain_value(rng)
+    return rng.choice((
         lambda: float("nan"), lambda: float("inf"), lambda: b"bytes", lambda: {1, 2}, lambda: 1j, lambda: "\ud800",
         lambda: 10**600, _cyclic, lambda: _laughing(9), lambda: _deep(400), lambda: {(1, 2): 3},
         lambda: {(2**61 - 1) * k: 0 for k in range(50)}, lambda: torch.float32, lambda: torch.Size((2, 3)),
@@ -59,26 +59,26 @@ def any_value(drawn: random.Random) -> Any:
     ))()  # fmt: skip
 
 
-def changed_inside(drawn: random.Random, container: Any, odd: Callable[[random.Random], Any]) -> Any:
-    """The container with something in it, at a random depth, replaced, dropped, added or moved."""
+def changed_inside(rng: random.Random, container: Any, odd: Callable[[random.Random], Any]) -> Any:
+    """The container with an entry at a random depth replaced, removed, added or moved."""
     keys = list(container) if isinstance(container, dict) else list(range(len(container)))
-    action = drawn.random()
+    action = rng.random()
     if not keys or action < 0.1:
-        key = drawn.choice((*keys, "extra", 7)) if isinstance(container, dict) else None
+        key = rng.choice((*keys, "extra", 7)) if isinstance(container, dict) else None
         if key is None:
-            return _like(container, [*container, odd(drawn)])
-        return {**container, key: odd(drawn)}
-    key = drawn.choice(keys)
+            return _like(container, [*container, odd(rng)])
+        return {**container, key: odd(rng)}
+    key = rng.choice(keys)
     inner = container[key]
     if isinstance(inner, dict | list | tuple) and action < 0.75:
-        new = changed_inside(drawn, inner, odd)
+        new = changed_inside(rng, inner, odd)
     elif isinstance(inner, torch.Tensor) and action < 0.6:
-        new = _odd_tensor(drawn, inner)
+        new = _odd_tensor(rng, inner)
     else:
-        new = container[drawn.choice(keys)] if action > 0.9 else odd(drawn)
+        new = container[rng.choice(keys)] if action > 0.9 else odd(rng)
     if isinstance(container, dict):
         return {k: v for k, v in container.items() if k != key} if action > 0.96 else {**container, key: new}
-    return _like(container, [new if place == key else one for place, one in enumerate(container)])
+    return _like(container, [new if position == key else item for position, item in enumerate(container)])
 
 
 def _like(container: list[Any] | tuple[Any, ...], items: list[Any]) -> Any:
@@ -86,8 +86,8 @@ def _like(container: list[Any] | tuple[Any, ...], items: list[Any]) -> Any:
     return items if isinstance(container, list) else tuple(items)
 
 
-def _odd_tensor(drawn: random.Random, good: torch.Tensor) -> torch.Tensor:
-    return drawn.choice((
+def _odd_tensor(rng: random.Random, good: torch.Tensor) -> torch.Tensor:
+    return rng.choice((
         good.double, good.half, good.int, good.flatten, lambda: good[None],
         lambda: good.clone().fill_(float("nan") if good.is_floating_point() else -1),
         lambda: good.clone().fill_(float("-inf") if good.is_floating_point() else 2**40),

@@ -34,41 +34,41 @@ def _rehashed(header: dict[str, Any], text: str, data: bytes) -> None:
     }  # fmt: skip
 
 
-def header_values(drawn: random.Random, good: bytes) -> bytes:
+def header_values(rng: random.Random, good: bytes) -> bytes:
     header, data = _taken_apart(good)
-    for _ in range(drawn.choice((1, 1, 2, 4))):
-        header = changed_inside(drawn, header, plain_value)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        header = changed_inside(rng, header, plain_value)
     return _put_together(header, data)
 
 
-def header_bytes(drawn: random.Random, good: bytes) -> bytes:
+def header_bytes(rng: random.Random, good: bytes) -> bytes:
     header, data = _taken_apart(good)
-    text = drawn.choice(list(BYTEWISE.values()))(drawn, json.dumps(header).encode())
+    text = rng.choice(list(BYTEWISE.values()))(rng, json.dumps(header).encode())
     return _headed(text, data)
 
 
-def text_values(drawn: random.Random, good: bytes) -> bytes:
+def text_values(rng: random.Random, good: bytes) -> bytes:
     header, data = _taken_apart(good)
     changed = json.loads(header["__metadata__"]["text"])
-    for _ in range(drawn.choice((1, 1, 2, 4))):
-        changed = changed_inside(drawn, changed, plain_value)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        changed = changed_inside(rng, changed, plain_value)
     _rehashed(header, json.dumps(changed), data)
     return _put_together(header, data)
 
 
-def text_bytes(drawn: random.Random, good: bytes) -> bytes:
+def text_bytes(rng: random.Random, good: bytes) -> bytes:
     header, data = _taken_apart(good)
     text = header["__metadata__"]["text"].encode()
-    changed = drawn.choice(list(BYTEWISE.values()))(drawn, text).decode(errors="surrogateescape")
-    odd = drawn.choice(("NaN", "1e999", "9" * 100_000, "[" * 100_000, '{"a":1,"a":2}', "null", "[]", '"x"'))
-    _rehashed(header, drawn.choice((changed, changed, changed, odd)), data)
+    changed = rng.choice(list(BYTEWISE.values()))(rng, text).decode(errors="surrogateescape")
+    odd = rng.choice(("NaN", "1e999", "9" * 100_000, "[" * 100_000, '{"a":1,"a":2}', "null", "[]", '"x"'))
+    _rehashed(header, rng.choice((changed, changed, changed, odd)), data)
     return _put_together(header, data)
 
 
-def data_bytes(drawn: random.Random, good: bytes) -> bytes:
-    """Other numbers, perhaps NaN; the hash is right."""
+def data_bytes(rng: random.Random, good: bytes) -> bytes:
+    """Other numbers, possibly NaN; the hash is correct."""
     header, data = _taken_apart(good)
-    changed = drawn.choice(list(BYTEWISE.values()))(drawn, data)
+    changed = rng.choice(list(BYTEWISE.values()))(rng, data)
     _rehashed(header, header["__metadata__"]["text"], changed)
     return _put_together(header, changed)
 

@@ -1,4 +1,4 @@
-"""What the page's pictures are drawn with, and how they are written."""
+"""Drawing and writing the pictures of the page."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from PIL import Image
 
 from gancross.machine.files import write_atomically
 from gancross.report.charts.plots import COLOURS, MAP
+from reproduction.record import Record
 
-Plain = dict[str, Any]
 PALETTE = 128
 WIDTHS = (1600, 1300, 1050, 850)
 LARGEST = 300_000
@@ -24,13 +24,13 @@ DPI = 90
 
 def canvas(width: float, height: float) -> Figure:
     """An empty figure, in inches."""
-    drawn = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(drawn)
-    return drawn
+    picture = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(picture)
+    return picture
 
 
 def shares(axes: Any, rows: Sequence[Sequence[float]]) -> None:
-    """A heat map of shares with each written in its cell; NaN stays empty."""
+    """Draws a heat map of rates with the number in each cell; NaN stays empty."""
     axes.imshow(rows, cmap=MAP, vmin=0, vmax=1, aspect="auto")
     for y, row in enumerate(rows):
         for x, value in enumerate(row):
@@ -39,42 +39,42 @@ def shares(axes: Any, rows: Sequence[Sequence[float]]) -> None:
                           color="white" if value > 0.55 else "black")  # fmt: skip
 
 
-def coloured(runs: Sequence[Plain]) -> list[tuple[Plain, str, str | None]]:
-    """Every run with the colour of its method, and the method's label where it comes first."""
-    texts = list(dict.fromkeys(one["label"] for one in runs))
-    seen: set[str] = set()
-    made = []
-    for one in runs:
-        text = one["label"]
-        made.append((one, COLOURS[texts.index(text) % len(COLOURS)], None if text in seen else text))
-        seen.add(text)
-    return made
+def coloured(runs: Sequence[Record]) -> list[tuple[Record, str, str | None]]:
+    """Every run with the colour of its method, and the method's label at its first run, else None."""
+    texts = list(dict.fromkeys(run["label"] for run in runs))
+    labelled: set[str] = set()
+    entries = []
+    for run in runs:
+        text = run["label"]
+        entries.append((run, COLOURS[texts.index(text) % len(COLOURS)], None if text in labelled else text))
+        labelled.add(text)
+    return entries
 
 
 def stacked(rows: int, *, width: float, height: float) -> tuple[Figure, list[Any]]:
-    drawn = canvas(width, height)
-    return drawn, list(drawn.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
+    picture = canvas(width, height)
+    return picture, list(picture.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
 
 
-def finish(drawn: Figure, axes: Any, target: Path) -> None:
+def finish(picture: Figure, axes: Any, target: Path) -> None:
     axes.legend(fontsize=8, ncols=2)
-    save(drawn, target)
+    save(picture, target)
 
 
-def save(drawn: Figure, target: Path) -> None:
+def save(picture: Figure, target: Path) -> None:
     buffer = io.BytesIO()
-    drawn.savefig(buffer, format="png")
+    picture.savefig(buffer, format="png")
     write(target, buffer.getvalue())
 
 
 def write(target: Path, content: bytes) -> None:
-    """With a palette, and as wide as a repository can bear."""
+    """Writes a picture with a palette, at the largest width that keeps the file small."""
     image = Image.open(io.BytesIO(content)).convert("RGB")
     for width in WIDTHS:
         size = min(width, image.width)
-        shown = image.resize((size, round(image.height * size / image.width)), Image.Resampling.LANCZOS)
+        resized = image.resize((size, round(image.height * size / image.width)), Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
-        shown.quantize(PALETTE, dither=Image.Dither.NONE).save(buffer, format="png", optimize=True)
+        resized.quantize(PALETTE, dither=Image.Dither.NONE).save(buffer, format="png", optimize=True)
         if buffer.tell() <= LARGEST:
             break
     write_atomically(target, buffer.getvalue())

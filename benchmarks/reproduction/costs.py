@@ -1,4 +1,4 @@
-"""§5.3: what a step costs, and how soon good samples come."""
+"""§5.3: the cost of a step, and the time until samples are good."""
 
 from __future__ import annotations
 
@@ -7,27 +7,25 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.workflow.spec import Spec
 from reproduction import records
+from reproduction.record import Record
 
 ROUNDS = 3
 STEPS = 300
 
-Plain = dict[str, Any]
 
-
-def timed(spec: Spec, out: Path, *, steps: int = STEPS) -> Plain:
-    """Runs as `records.stability` has them, and the measured cost of a step of each method."""
+def timed(spec: Spec, out: Path, *, steps: int = STEPS) -> Record:
+    """The record of `records.stability`, with the measured cost of a step of each method."""
     recipes = {variant: run.recipe for variant, run in records.first_runs(spec.runs).items()}
     rounds = [{name: step_seconds(recipe, steps) for name, recipe in recipes.items()} for _ in range(ROUNDS)]
     costs = {
         name: {
-            "label": records.label(recipe), "milliseconds": [1e3 * one[name] for one in rounds],
-            "ratio": [one[name] / one["unregularized"] for one in rounds],
+            "label": records.label(recipe), "milliseconds": [1e3 * round[name] for round in rounds],
+            "ratio": [round[name] / round["unregularized"] for round in rounds],
         }
         for name, recipe in recipes.items()
     }  # fmt: skip
@@ -42,5 +40,5 @@ def step_seconds(recipe: Recipe, steps: int) -> float:
             recipe.with_changes({"steps": steps}), Path(folder) / "run", device="cpu", log_every=steps,
             checkpoint_every=steps, progress=lambda step, of, figures: stamps.append(time.perf_counter()),
         )  # fmt: skip
-    taken = [after - before for before, after in itertools.pairwise(stamps)]
-    return statistics.median(taken[:-1])  # the last one logs and saves
+    durations = [after - before for before, after in itertools.pairwise(stamps)]
+    return statistics.median(durations[:-1])  # the last one logs and saves

@@ -1,4 +1,4 @@
-"""Pictures of who takes whose samples for real, from records alone."""
+"""Heat maps of cross-testing FP, from records."""
 
 from __future__ import annotations
 
@@ -9,36 +9,35 @@ from statistics import fmean
 from typing import Any
 
 from reproduction.canvas import canvas, save, shares
+from reproduction.record import Record
 
-Plain = dict[str, Any]
 
-
-def heat_map(record: Plain, target: Path) -> None:
+def heat_map(record: Record, target: Path) -> None:
     """FP of every shown step's samples (rows) under every shown step's discriminator (columns)."""
-    shown = record["snapshots"]
-    n = len(shown["steps"])
-    drawn = canvas(2.6 + 0.76 * n, 1.4 + 0.5 * n)
-    axes: Any = drawn.add_subplot(1, 1, 1)
-    shares(axes, shown["fp"])
-    for place, (one, other) in enumerate(itertools.pairwise(shown["variants"])):
-        if one != other:
-            axes.axhline(place + 0.5, color="black", linewidth=1.5)
-            axes.axvline(place + 0.5, color="black", linewidth=1.5)
+    snapshots = record["snapshots"]
+    n = len(snapshots["steps"])
+    picture = canvas(2.6 + 0.76 * n, 1.4 + 0.5 * n)
+    axes: Any = picture.add_subplot(1, 1, 1)
+    shares(axes, snapshots["fp"])
+    for row, (variant, following) in enumerate(itertools.pairwise(snapshots["variants"])):
+        if variant != following:
+            axes.axhline(row + 0.5, color="black", linewidth=1.5)
+            axes.axvline(row + 0.5, color="black", linewidth=1.5)
     ticks = [
         f"{variant}\n{step / 1000:g}k"
-        for variant, step in zip(shown["variants"], shown["steps"], strict=True)
+        for variant, step in zip(snapshots["variants"], snapshots["steps"], strict=True)
     ]
     axes.set_xticks(range(n), ticks, fontsize=7)
     axes.set_yticks(range(n), [tick.replace("\n", " ") for tick in ticks], fontsize=7)
     axes.set(xlabel="discriminator of method at step", ylabel="generator of method at step")
     axes.set_title("share of samples called real", fontsize=10)
-    save(drawn, target)
+    save(picture, target)
 
 
-def method_map(record: Plain, target: Path) -> None:
+def method_map(record: Record, target: Path) -> None:
     """Mean FP of every method's samples (rows) under every method's discriminators (columns)."""
     crossed = record["cross_fp"]
-    methods = {one["name"]: one["label"] for one in record["runs"]}
+    methods = {run["name"]: run["label"] for run in record["runs"]}
     cells: dict[tuple[str, str], list[float]] = {}
     for generator, row in zip(crossed["names"], crossed["fp"], strict=True):
         for judge, value in zip(crossed["judges"], row, strict=True):
@@ -46,8 +45,8 @@ def method_map(record: Plain, target: Path) -> None:
                 cells.setdefault((methods[generator], methods[judge]), []).append(value)
     rows = list(dict.fromkeys(methods.values()))
     columns = list(dict.fromkeys(methods[judge] for judge in crossed["judges"]))
-    drawn = canvas(4.2 + 0.55 * len(columns), 2.6 + 0.42 * len(rows))
-    axes: Any = drawn.add_subplot(1, 1, 1)
+    picture = canvas(4.2 + 0.55 * len(columns), 2.6 + 0.42 * len(rows))
+    axes: Any = picture.add_subplot(1, 1, 1)
     means = [
         [fmean(cells[row, column]) if (row, column) in cells else nan for column in columns] for row in rows
     ]
@@ -56,4 +55,4 @@ def method_map(record: Plain, target: Path) -> None:
     axes.set_yticks(range(len(rows)), rows, fontsize=8)
     axes.set(xlabel="discriminators of", ylabel="samples of")
     axes.set_title("share of samples called real, mean over runs", fontsize=10)
-    save(drawn, target)
+    save(picture, target)

@@ -1,16 +1,15 @@
-"""On what cross-testing FP depends: what generators and judges are, taken apart by factor."""
+"""Analysis of variance of cross-testing FP by properties of generator and judge."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reproduction.record import Record
 from reproduction.tables import NORMS, ROUNDED, by, share, spread, table, whole
 
-Plain = dict[str, Any]
 Factor = tuple[int, ...]  # axes whose means it is made of; a run is one of its method, so it has both
 REST = "the rest"
 METHODS = {"the generator's method": (0,), "the judge's method": (2,), "which methods meet": (0, 2)}
@@ -25,7 +24,7 @@ MODES: dict[str, Factor] = {
 }  # fmt: skip
 
 
-def along_training(snapshots: Plain) -> list[str]:
+def along_training(snapshots: Record) -> list[str]:
     """One run of each method: shares of the variance by method and saved step, and means."""
     methods = list(dict.fromkeys(snapshots["variants"]))
     steps = list(dict.fromkeys(snapshots["steps"]))
@@ -34,30 +33,30 @@ def along_training(snapshots: Plain) -> list[str]:
     return _table(fp_MSMS, ALONG, texts)
 
 
-def relatives(snapshots: Plain) -> list[str]:
-    """One run of each method: FP by whose samples are judged, made before or after the judge's step."""
-    places = list(zip(snapshots["variants"], snapshots["steps"], strict=True))
-    found: dict[tuple[str, str], list[float]] = {
+def relatives(snapshots: Record) -> list[str]:
+    """One run of each method: FP by the samples' method and step relative to the judge's."""
+    checkpoints = list(zip(snapshots["variants"], snapshots["steps"], strict=True))
+    rates_by_relation: dict[tuple[str, str], list[float]] = {
         (whose, when): []
         for whose in ("its own", "the other")
         for when in ("the same step", "before", "after")
     }
-    for (maker, made), row in zip(places, snapshots["fp"], strict=True):
-        for (judge, judged), fp in zip(places, row, strict=True):
-            when = "the same step" if made == judged else "before" if made < judged else "after"
-            found["its own" if maker == judge else "the other", when].append(fp)
-    rows = [(*relation, spread(rates)) for relation, rates in found.items() if rates]
+    for (maker, step_made), row in zip(checkpoints, snapshots["fp"], strict=True):
+        for (judge, judged), fp in zip(checkpoints, row, strict=True):
+            when = "the same step" if step_made == judged else "before" if step_made < judged else "after"
+            rates_by_relation["its own" if maker == judge else "the other", when].append(fp)
+    rows = [(*relation, spread(rates)) for relation, rates in rates_by_relation.items() if rates]
     return table(("samples of which generator", "from when, seen from the judge", "mean FP"), rows, left=2)
 
 
-def at_the_end(record: Plain) -> list[str]:
-    """All runs at their last step: by method, by run, and where it was judged in several, by mode.
+def at_the_end(record: Record) -> list[str]:
+    """All runs at their last step: by method, by run, and by mode if there are several.
 
     Empty unless both methods have as many runs, which all judge.
     """
     runs = by(record["runs"], "variant")
     modes = record.get("modes") or [record["protocol"] | {"cross_fp": record["cross_fp"]}]
-    sizes = {len(some) for some in runs.values()}
+    sizes = {len(group) for group in runs.values()}
     if len(runs) != 2 or len(sizes) != 1 or modes[0]["cross_fp"]["judges"] != modes[0]["cross_fp"]["names"]:
         return []
     norms = list(dict.fromkeys(mode["norm"] for mode in modes))
@@ -68,7 +67,7 @@ def at_the_end(record: Plain) -> list[str]:
     )
     fp_MRMRNQ = np.moveaxis(stacked, (0, 1), (4, 5))
     texts = [
-        list(runs), [], list(runs), [], [NORMS[norm] for norm in norms], [ROUNDED[how] for how in roundings],
+        list(runs), [], list(runs), [], [NORMS[norm] for norm in norms], [ROUNDED[key] for key in roundings],
     ]  # fmt: skip
     factors = AT_THE_END | {
         name: axes for name, axes in MODES.items() if all(fp_MRMRNQ.shape[axis] > 1 for axis in axes)
@@ -86,13 +85,13 @@ def explained(fp: NDArray[np.float64], factors: dict[str, Factor]) -> dict[str, 
         fp: one axis for each property of the generator, the judge, or the mode.
         factors: those of fewer axes first.
     """
-    away = fp - fp.mean()
-    total = float((away**2).sum())
+    deviations = fp - fp.mean()
+    total = float((deviations**2).sum())
 
     def of(axes: Factor) -> float:
-        others = tuple(axis for axis in range(fp.ndim) if axis not in axes)
-        means = away.mean(axis=others, keepdims=True)
-        return float((np.broadcast_to(means, away.shape) ** 2).sum()) / total if total else 0.0
+        remaining = tuple(axis for axis in range(fp.ndim) if axis not in axes)
+        means = deviations.mean(axis=remaining, keepdims=True)
+        return float((np.broadcast_to(means, deviations.shape) ** 2).sum()) / total if total else 0.0
 
     shares: dict[str, float] = {}
     for name, axes in factors.items():

@@ -1,14 +1,14 @@
-"""The paper at its own size: specs for GPUs, counted work, estimated hours, and the commands."""
+"""The paper's experiments at full size: specs for GPUs, counted work, estimated hours, commands."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from gancross.trainer.noise import distinct_samples
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.workflow.plan import PlannedVariant, planned_variants
 from gancross.workflow.spec import PlannedRun, Spec, load_spec
+from reproduction.record import Record
 from reproduction.tables import table, whole
 
 SPECS = Path(__file__).parents[1] / "full"
@@ -25,23 +25,21 @@ HEADINGS = {
     "lsun": "§5.2, Figs. 2, 7 and 8, LSUN bedrooms",
 }
 
-Plain = dict[str, Any]
 
-
-def counted() -> Plain:
-    """The record: counted work of every variant, and hours on each card at two shares of its peak."""
+def counted() -> Record:
+    """The record: counted work of every variant, and hours on each card at two fractions of its peak."""
     return {
         "cards": CARDS, "shares": SHARES,
         "specs": {key: _spec(load_spec(SPECS / f"{key}.toml")) for key in HEADINGS},
     }  # fmt: skip
 
 
-def _spec(spec: Spec) -> Plain:
+def _spec(spec: Spec) -> Record:
     recipes = {run.variant: run.recipe for run in spec.runs}
     planned = planned_variants(spec, Path("runs") / spec.name)
-    variants = [_variant(one, recipes[one.name]) for one in planned]
-    pflop = sum(one["runs"] * one["pflop"] for one in variants)
-    images = sum(one["runs"] * one["images"] for one in variants)
+    variants = [_variant(variant, recipes[variant.name]) for variant in planned]
+    pflop = sum(variant["runs"] * variant["pflop"] for variant in variants)
+    images = sum(variant["runs"] * variant["images"] for variant in variants)
     hours = {card: [pflop * 1e3 / (peak * share) / 3600 for share in reversed(SHARES)]
              for card, peak in CARDS.items()}  # fmt: skip
     return {
@@ -49,7 +47,7 @@ def _spec(spec: Spec) -> Plain:
     }  # fmt: skip
 
 
-def _variant(planned: PlannedVariant, recipe: Recipe) -> Plain:
+def _variant(planned: PlannedVariant, recipe: Recipe) -> Record:
     assert planned.work is not None, planned.name
     return {
         "name": planned.name, "runs": planned.runs, "steps": planned.steps,
@@ -58,15 +56,15 @@ def _variant(planned: PlannedVariant, recipe: Recipe) -> Plain:
     }  # fmt: skip
 
 
-def section(record: Plain) -> list[str]:
-    """What the page says of it."""
+def section(record: Record) -> list[str]:
+    """The section of the page."""
     rows = [
         (
-            HEADINGS[key], f"`gancross benchmark benchmarks/full/{key}.toml --device cuda`", str(one["runs"]),
-            whole(one["pflop"]), whole(one["images"] / 1e6),
-            *("–".join(map(_hours, one["gpu_hours"][card])) for card in record["cards"]),
+            HEADINGS[key], f"`gancross benchmark benchmarks/full/{key}.toml --device cuda`",
+            str(spec["runs"]), whole(spec["pflop"]), whole(spec["images"] / 1e6),
+            *("–".join(map(_hours, spec["gpu_hours"][card])) for card in record["cards"]),
         )
-        for key, one in record["specs"].items()
+        for key, spec in record["specs"].items()
     ]  # fmt: skip
     header = (
         "experiment", "command", "runs", "PFLOP", "million images read",
@@ -97,7 +95,7 @@ def section(record: Plain) -> list[str]:
 
 
 def commands() -> str:
-    """full/COMMANDS.md, whole."""
+    """The text of full/COMMANDS.md."""
     lines = [
         "# One run on several GPUs",
         "",

@@ -1,14 +1,14 @@
-"""The log of a run on the mixture: when its samples became good, and whether they stayed so."""
+"""The log of a run on the mixture: when its samples became good, and whether they stayed good."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from gancross.data import mixture
 from gancross.untrusted.strict_json import parsed
+from reproduction.record import Record
 
 GOOD = 0.8  # share of samples within 0.1 of a mode
 BAD = 0.5
@@ -17,8 +17,7 @@ LASTING = 5  # lines of the log in a row
 LATE = 0.4  # the last part of a run
 POINTS = 80  # of a picture's curves
 
-Plain = dict[str, Any]
-Lines = Sequence[Plain]
+Lines = Sequence[Record]
 
 RULE = (
     f"A line of the log (100 steps apart, 500 samples) is *good* if at least {GOOD:.0%} of the samples lie"
@@ -34,8 +33,8 @@ RULE = (
 )
 
 
-def read_log(folder: Path) -> list[Plain]:
-    """The whole lines of a run's log; none where it has not begun."""
+def read_log(folder: Path) -> list[Record]:
+    """The complete lines of a run's log; empty if it has not started."""
     try:
         text = (folder / "log.jsonl").read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -52,37 +51,40 @@ def seconds(lines: Lines, batch_size: int) -> float:
     ))  # fmt: skip
 
 
-def margin(line: Plain) -> float:
+def margin(line: Record) -> float:
     """Mean score of the training batch − that of the generated one."""
     return float(line["logit_real"] - line["logit_fake"])
 
 
-def is_good(line: Plain) -> bool:
-    """Most modes are covered, and most samples lie at one."""
+def is_good(line: Record) -> bool:
+    """Whether most modes are covered and most samples lie at a mode."""
     return bool(line["modes"] >= MOST and line["within_0.1"] >= GOOD)
 
 
-def is_bad(line: Plain) -> bool:
-    """Half of the modes are missing, or half of the samples lie nowhere."""
+def is_bad(line: Record) -> bool:
+    """Whether half of the modes are missing, or half of the samples lie at no mode."""
     return bool(line["modes"] < MOST or line["within_0.1"] < BAD)
 
 
-def is_whole(line: Plain) -> bool:
-    """Good, and no mode is missing."""
+def is_whole(line: Record) -> bool:
+    """Whether it is good and no mode is missing."""
     return is_good(line) and bool(line["modes"] == mixture.COMPONENTS)
 
 
-def history(lines: Lines) -> Plain:
-    """Steps at which a run became good, whole, dipped, broke, recovered, collapsed; None where it did not.
+def history(lines: Lines) -> Record:
+    """Steps at which a run became good or whole, dipped, broke, recovered, collapsed; None if it did not.
 
     `lost_from` is the first step after the last good line of a run that ends in a row of bad ones;
     `bad_share` is that of bad lines since the first good one; `collapsed_at` is the log's own judgement: at
     most two modes, or hardly any spread.
     """
-    first = next((number for number, line in enumerate(lines) if is_good(line)), len(lines))
-    since = lines[first:]
+    start = next((number for number, line in enumerate(lines) if is_good(line)), len(lines))
+    since = lines[start:]
     bad = [is_bad(line) for line in since]
-    broken = next((at for at in range(len(bad) - LASTING + 1) if all(bad[at : at + LASTING])), None)
+    broken = next(
+        (position for position in range(len(bad) - LASTING + 1) if all(bad[position : position + LASTING])),
+        None,
+    )
     after = [] if broken is None else since[broken:]
     last = max((number for number, line in enumerate(since) if is_good(line)), default=-1)
     lost = len(bad) > LASTING and all(bad[-LASTING:])
@@ -98,7 +100,7 @@ def history(lines: Lines) -> Plain:
     }
 
 
-def late(lines: Lines) -> Plain:
+def late(lines: Lines) -> Record:
     """Means over the last part of a run."""
     start = (1 - LATE) * lines[-1]["step"]
     last = [line for line in lines if line["step"] > start]
@@ -113,7 +115,7 @@ def late(lines: Lines) -> Plain:
 
 
 def curves(lines: Lines, keys: Sequence[str]) -> dict[str, list[float]]:
-    """The log in at most 80 stretches: the last step of each, its mean margin and its mean of some keys."""
+    """The log in at most 80 intervals: last step, mean margin, and means of some keys."""
     size = -(-len(lines) // POINTS)
     parts = [lines[start : start + size] for start in range(0, len(lines), size)]
     return {

@@ -1,11 +1,11 @@
-"""Tables of the sections on images, in Markdown, from records alone."""
+"""Markdown tables of the sections on images, from records."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from reproduction.image_verdicts import fate
+from reproduction.record import Record
 from reproduction.tables import (
     DASH,
     NORMS,
@@ -21,10 +21,8 @@ from reproduction.tables import (
     whole,
 )
 
-Plain = dict[str, Any]
 
-
-def modes(record: Plain) -> list[str]:
+def modes(record: Record) -> list[str]:
     """§5.5 under both uses of batch norm, with and without rounding to 8 bits."""
     header = (
         "batch norm", "samples", "method", "FN", "FP", "cross-testing FP", "paper rule",
@@ -33,19 +31,19 @@ def modes(record: Plain) -> list[str]:
     rows = []
     for mode in record["modes"]:
         variants = by(mode["runs"], "variant")
-        for variant, some in variants.items():
+        for variant, group in variants.items():
             crossed = cross_rates(mode, judge=variant)
             wins = (mode["verdicts"][rule].get(variant, 0) for rule in ("paper", "strict"))
             pairs = mode["verdicts"]["paper"]["pairs"]
             rows.append((
                 NORMS[mode["norm"]], ROUNDED[mode["quantize"]], variant,
-                *(spread([one[key] for one in some]) for key in ("fn", "fp")), spread(crossed),
+                *(spread([run[key] for run in group]) for key in ("fn", "fp")), spread(crossed),
                 *(f"{count} of {pairs}" for count in wins),
             ))  # fmt: skip
     return table(header, rows, left=3)
 
 
-def ranking(record: Plain) -> list[str]:
+def ranking(record: Record) -> list[str]:
     """One row for each method of an N-way cross-test, means over its runs."""
     kinds = qualities(record)
     header = (
@@ -53,32 +51,32 @@ def ranking(record: Plain) -> list[str]:
         "advantage", "strength", "mean J", "blind", *(QUALITY[kind] for kind in kinds),
     )  # fmt: skip
     rows = []
-    for text, some in by(record["runs"], "label").items():
+    for text, group in by(record["runs"], "label").items():
         rows.append((
-            text, str(len(some)), *(spread([one[key] for one in some]) for key in ("fn", "fp")),
-            *(spread([one[key] for one in some]) for key in ("taken_in", "fooled")),
-            *(spread([one[key] for one in some], small) for key in ("advantage", "strength", "mean_j")),
-            str(sum(one["blind"] for one in some)) if some[0]["fp"] is not None else DASH,
-            *(spread([one["fidelity"][kind] for one in some], small) for kind in kinds),
+            text, str(len(group)), *(spread([run[key] for run in group]) for key in ("fn", "fp")),
+            *(spread([run[key] for run in group]) for key in ("taken_in", "fooled")),
+            *(spread([run[key] for run in group], small) for key in ("advantage", "strength", "mean_j")),
+            str(sum(run["blind"] for run in group)) if group[0]["fp"] is not None else DASH,
+            *(spread([run["fidelity"][kind] for run in group], small) for kind in kinds),
         ))  # fmt: skip
     return table(header, rows)
 
 
-def along(runs: Sequence[Plain], protocol: Plain) -> list[str]:
-    """One row for each run: alive or why not, distances at the saved steps, the discriminator at the end."""
+def along(runs: Sequence[Record], protocol: Record) -> list[str]:
+    """One row for each run: its fate, distances at the saved steps, the discriminator at the end."""
     steps = runs[0]["trace"]["step"]
     header = ("method", "alive", *(f"coarse, step {whole(step)}" for step in steps), "texture", "spread",
               "FN", "FP", "margin")  # fmt: skip
     rows = []
-    for one in runs:
-        found = one["trace"]
-        coarse = found["coarse"]
-        shown = [small(value) for value in coarse] if found["step"] == steps else [
-            *[DASH] * (len(steps) - 1), f"{small(coarse[-1])} at {whole(found['step'][-1])}"]  # fmt: skip
+    for run in runs:
+        trace = run["trace"]
+        coarse = trace["coarse"]
+        distances = [small(value) for value in coarse] if trace["step"] == steps else [
+            *[DASH] * (len(steps) - 1), f"{small(coarse[-1])} at {whole(trace['step'][-1])}"]  # fmt: skip
         rows.append((
-            f"{one['facet']}, {one['label']}", fate(one, protocol), *shown,
-            *(small(found[key][-1]) for key in ("texture", "spread")),
-            *(share(found[key][-1]) if key in found else DASH for key in ("fn", "fp")),
-            small(found["margin"][-1]),
+            f"{run['facet']}, {run['label']}", fate(run, protocol), *distances,
+            *(small(trace[key][-1]) for key in ("texture", "spread")),
+            *(share(trace[key][-1]) if key in trace else DASH for key in ("fn", "fp")),
+            small(trace["margin"][-1]),
         ))  # fmt: skip
     return table(header, rows)

@@ -1,21 +1,20 @@
-"""benchmarks/REPRODUCTION.md, whole, from the records: nobody edits it by hand."""
+"""benchmarks/REPRODUCTION.md, generated from the records; do not edit it by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from gancross.data import mixture
 from gancross.untrusted.strict_json import parsed
 from reproduction import cross_verdicts, full_scale, image_tables, image_verdicts, tables, verdicts
 from reproduction.dependence import along_training, at_the_end, relatives
 from reproduction.histories import RULE
+from reproduction.record import Record
 from reproduction.sections import RESULTS, SECTIONS, Section
 
-Plain = dict[str, Any]
 PAGE = Path(__file__).parents[1] / "REPRODUCTION.md"
-Body = Callable[[Plain], list[str]]
+Body = Callable[[Record], list[str]]
 TERMS = (
     "Real is positive: *FN* is the share of test data called generated, *FP* that of generated samples called"
     " real. The *margin* is the mean score of reals less that of generated samples. A mode of the mixture is"
@@ -27,8 +26,8 @@ TERMS = (
 
 def page(results: Path = RESULTS) -> str:
     """The page for the records in a folder; a section without a record is left out."""
-    found = {key: parsed((results / one.record).read_bytes()) for key, one in SECTIONS.items()
-             if (results / one.record).is_file()}  # fmt: skip
+    records = {key: parsed((results / section.record).read_bytes()) for key, section in SECTIONS.items()
+             if (results / section.record).is_file()}  # fmt: skip
     lines = [
         "# What of the paper is reproduced",
         "",
@@ -44,9 +43,9 @@ def page(results: Path = RESULTS) -> str:
         *tables.table(
             ("section", "runs", "analysis", ""),
             [
-                (one.heading, f"`{one.command}`", f"`{one.analysis_command}`",
-                 "below" if key in found else "not run yet")
-                for key, one in SECTIONS.items()
+                (section.heading, f"`{section.command}`", f"`{section.analysis_command}`",
+                 "below" if key in records else "not run yet")
+                for key, section in SECTIONS.items()
             ],
             left=4,
         ),
@@ -55,34 +54,34 @@ def page(results: Path = RESULTS) -> str:
         "",
         RULE,
     ]  # fmt: skip
-    for key, record in found.items():
+    for key, record in records.items():
         section = SECTIONS[key]
         if section.beside:
             record["beside"] = parsed((results / section.beside).read_bytes())
         lines += ["", *_section(section, record, results)]
-    both = [found[key] for key in ("fig1", "generator-objective") if key in found]
-    if any("annealed" in one["label"] for record in both for one in record["runs"]):
-        lines += ["", *_annealing(both)]
+    gamma_records = [records[key] for key in ("fig1", "generator-objective") if key in records]
+    if any("annealed" in section["label"] for record in gamma_records for section in record["runs"]):
+        lines += ["", *_annealing(gamma_records)]
     if (results / full_scale.RECORD).is_file():
         lines += ["", *full_scale.section(parsed((results / full_scale.RECORD).read_bytes()))]
     return "\n".join(lines) + "\n"
 
 
-def _section(section: Section, record: Plain, results: Path) -> list[str]:
+def _section(section: Section, record: Record, results: Path) -> list[str]:
     body, verdict = BODIES[section.key]
     machine, versions = record["machine"], record["versions"]
     remark = ["", section.remark] if section.remark else []
     missing = f" Not begun: {', '.join(record['missing'])}." if record["missing"] else ""
-    lost = ", ".join(one["name"] for one in record.get("lost", []))
-    missing += f" Diverged before a step was saved: {lost}." if lost else ""
+    lost_runs = ", ".join(run["name"] for run in record.get("lost", []))
+    missing += f" Diverged before a step was saved: {lost_runs}." if lost_runs else ""
     unfinished = _is_unfinished(record)
-    said = _so_far(verdict(record)) if unfinished else verdict(record)
+    verdict_text = _so_far(verdict(record)) if unfinished else verdict(record)
     return [
         f"## {section.heading}",
         "",
         f"**The paper:** {section.claim}",
         "",
-        f"**Verdict:** {said}",
+        f"**Verdict:** {verdict_text}",
         *remark,
         "",
         "```sh",
@@ -104,16 +103,16 @@ def _section(section: Section, record: Plain, results: Path) -> list[str]:
     ]
 
 
-def _is_unfinished(record: Plain) -> bool:
+def _is_unfinished(record: Record) -> bool:
     return bool(record["missing"]) or any(map(tables.is_unfinished, record["runs"]))
 
 
 def _so_far(verdict: str) -> str:
-    """A verdict that unfinished runs may still turn round: none, and what it would be."""
+    """The verdict so far, which unfinished runs may still change."""
     return f"{verdicts.UNDECIDED} Runs are unfinished. So far: {verdict.replace('**', '')}"
 
 
-def _stability(record: Plain) -> list[str]:
+def _stability(record: Record) -> list[str]:
     runs = record["runs"]
     return [
         "By method:", "", *tables.methods(runs), "",
@@ -131,7 +130,7 @@ FROM_AFAR = (
 )
 
 
-def _crosstest(record: Plain) -> list[str]:
+def _crosstest(record: Record) -> list[str]:
     protocol = record["protocol"]
     real, fake = protocol["num_real"], protocol["num_fake"]
     return [
@@ -145,12 +144,12 @@ def _crosstest(record: Plain) -> list[str]:
     ]  # fmt: skip
 
 
-def _depends(record: Plain) -> list[str]:
-    found = at_the_end(record)
-    return ["On what FP depends at the last step, own samples included:", "", *found, ""] if found else []
+def _depends(record: Record) -> list[str]:
+    table = at_the_end(record)
+    return ["On what FP depends at the last step, own samples included:", "", *table, ""] if table else []
 
 
-def _crosstest_in_all_modes(record: Plain) -> list[str]:
+def _crosstest_in_all_modes(record: Record) -> list[str]:
     return [
         *_crosstest(record), "",
         "The same checkpoints under both uses of batch norm (one only where there is none), with generated"
@@ -158,7 +157,7 @@ def _crosstest_in_all_modes(record: Plain) -> list[str]:
     ]  # fmt: skip
 
 
-def _ranked(record: Plain) -> list[str]:
+def _ranked(record: Record) -> list[str]:
     protocol = record["protocol"]
     return [
         f"One cross-test of all runs: {protocol['num_real']:,} test samples, {protocol['num_fake']:,} of each"
@@ -171,11 +170,11 @@ def _ranked(record: Plain) -> list[str]:
     ]  # fmt: skip
 
 
-def _explained(record: Plain) -> list[str]:
+def _explained(record: Record) -> list[str]:
     return [FROM_AFAR, ""] if "coarse" in tables.qualities(record) else []
 
 
-def _images(record: Plain) -> list[str]:
+def _images(record: Record) -> list[str]:
     protocol = record["protocol"]
     size = f", resized to {protocol['image_size']}×{protocol['image_size']}" if protocol["image_size"] else ""
     return [
@@ -190,7 +189,7 @@ def _images(record: Plain) -> list[str]:
     ]  # fmt: skip
 
 
-def _training_time(record: Plain) -> list[str]:
+def _training_time(record: Record) -> list[str]:
     timed = f"A step's cost is the median of {record['timed_steps']:,}, the methods measured in turns."
     return [
         timed, "", *tables.costs(record), "",
@@ -201,10 +200,10 @@ def _training_time(record: Plain) -> list[str]:
     ]  # fmt: skip
 
 
-def _annealing(records: list[Plain]) -> list[str]:
-    runs = [one for record in records for one in record["runs"] if one["label"].startswith("γ")]
-    plain = [one for one in runs if "generator too" not in one["label"]]
-    lengths = [one | {"label": f"{one['label']}, {one['steps']:,} steps"} for one in plain]
+def _annealing(records: list[Record]) -> list[str]:
+    runs = [run for record in records for run in record["runs"] if run["label"].startswith("γ")]
+    plain = [run for run in runs if "generator too" not in run["label"]]
+    lengths = [run | {"label": f"{run['label']}, {run['steps']:,} steps"} for run in plain]
     verdict = verdicts.annealing(records)
     return [
         "## §4.2: constant γ against annealing",
@@ -220,8 +219,8 @@ def _annealing(records: list[Plain]) -> list[str]:
     ]
 
 
-STABLE: tuple[Body, Callable[[Plain], str]] = (_stability, verdicts.stability)
-BODIES: dict[str, tuple[Body, Callable[[Plain], str]]] = {
+STABLE: tuple[Body, Callable[[Record], str]] = (_stability, verdicts.stability)
+BODIES: dict[str, tuple[Body, Callable[[Record], str]]] = {
     "fig1": STABLE,
     "fig6": STABLE,
     "latent15": STABLE,

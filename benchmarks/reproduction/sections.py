@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gancross.workflow.spec import Spec
 from reproduction import costs, cross_drawings, crossing, drawings, imaging, records
+from reproduction.record import Record
 
-Plain = dict[str, Any]
 RESULTS = Path(__file__).parents[1] / "results"
 SPECS = Path(__file__).parents[1] / "paper"
 
-Analysis = Callable[[Spec, Path], Plain]
-Drawing = Callable[[Plain, Path], None]
+Analysis = Callable[[Spec, Path], Record]
+Drawing = Callable[[Record, Path], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +61,10 @@ class Section:
     @property
     def pictures(self) -> dict[str, str]:
         """Files in `benchmarks/results`, with a text for those who do not see them."""
-        found = {f"paper-{self.key}.png": f"{self.heading}: along training"}
+        pictures = {f"paper-{self.key}.png": f"{self.heading}: along training"}
         for sheet in self.sheets:
-            found[self.sheet_file(sheet)] = f"{self.heading}: samples"
-        return found
+            pictures[self.sheet_file(sheet)] = f"{self.heading}: samples"
+        return pictures
 
     def sheet_file(self, sheet: str) -> str:
         """The file of one of the paper's figures."""

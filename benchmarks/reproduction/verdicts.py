@@ -8,27 +8,33 @@ from typing import Any
 
 from gancross.evaluator.tournament.methods import ALPHA
 from reproduction.histories import LATE
+from reproduction.record import Record
 from reproduction.tables import broke, by, middle, seconds_until_good, share, small, spread, whole
 
-Plain = dict[str, Any]
 YES, PARTLY, NO = "**Reproduced.**", "**Partly reproduced.**", "**Not reproduced.**"
 UNDECIDED = "**Undecided.**"
 FACTOR = (1.2, 1.6)  # about the paper's "roughly 1.4"
 
 
-def stability(record: Plain) -> str:
+def stability(record: Record) -> str:
     """Reproduced if every unregularized run failed and no regularized one did; to fail: `tables.broke`."""
-    free = [one for one in record["runs"] if one["label"].startswith("unregularized")]
-    held = [one for one in record["runs"] if one not in free]
-    counts = [sum(map(broke, some)) for some in (free, held)]
+    unregularized = [run for run in record["runs"] if run["label"].startswith("unregularized")]
+    regularized = [run for run in record["runs"] if run not in unregularized]
+    counts = [sum(map(broke, group)) for group in (unregularized, regularized)]
     word = UNDECIDED
-    if free and held:
-        rates = [count / len(some) for count, some in zip(counts, (free, held), strict=True)]
+    if unregularized and regularized:
+        rates = [
+            count / len(group) for count, group in zip(counts, (unregularized, regularized), strict=True)
+        ]
         word = YES if rates == [1.0, 0.0] else PARTLY if rates[0] > rates[1] else NO
-    kinds = [(kind, runs) for kind, runs in (("unregularized", free), ("regularized", held)) if runs]
+    kinds = [
+        (kind, runs)
+        for kind, runs in (("unregularized", unregularized), ("regularized", regularized))
+        if runs
+    ]
     margins = " and ".join(f"{_margins(runs)} in the {kind}" for kind, runs in kinds)
     modes = " and ".join(
-        f"{spread([one['late']['modes'] for one in runs], small)} in the {kind}" for kind, runs in kinds
+        f"{spread([run['late']['modes'] for run in runs], small)} in the {kind}" for kind, runs in kinds
     )
     return " ".join((
         word, *(_fates(kind, runs) for kind, runs in kinds),
@@ -38,53 +44,54 @@ def stability(record: Plain) -> str:
     ))  # fmt: skip
 
 
-def _fates(kind: str, runs: Sequence[Plain]) -> str:
+def _fates(kind: str, runs: Sequence[Record]) -> str:
     """`2 of 6 unregularized runs broke, at steps …; 1 never was good.`"""
-    past = [one["history"] for one in runs]
-    broken = sorted(one["broken_at"] for one in past if one["broken_at"] is not None)
-    recovered = sum(one["recovered_at"] is not None for one in past)
-    said = f"{len(broken)} of {len(runs)} {kind} runs broke"
+    past = [run["history"] for run in runs]
+    broken = sorted(run["broken_at"] for run in past if run["broken_at"] is not None)
+    recovered = sum(run["recovered_at"] is not None for run in past)
+    text = f"{len(broken)} of {len(runs)} {kind} runs broke"
     if broken:
-        said += f", at step {', '.join(map(whole, broken))}; {recovered} of these recovered"
-    if lost := sorted(one["lost_from"] for one in past if one["lost_from"] is not None):
-        said += f"; {len(lost)} were lost in the end, from step {', '.join(map(whole, lost))}"
-    never = sum(one["good_from"] is None for one in past)
-    longest = max((one["reached"] for one in runs if not broke(one)), default=None)
-    said += f"; {never} never became good" if never else ""
+        text += f", at step {', '.join(map(whole, broken))}; {recovered} of these recovered"
+    if lost_steps := sorted(run["lost_from"] for run in past if run["lost_from"] is not None):
+        text += f"; {len(lost_steps)} were lost in the end, from step {', '.join(map(whole, lost_steps))}"
+    never = sum(run["good_from"] is None for run in past)
+    longest = max((run["reached"] for run in runs if not broke(run)), default=None)
+    text += f"; {never} never became good" if never else ""
     return (
-        said + ("" if longest is None else f"; the longest unbroken one went to step {whole(longest)}") + "."
+        text + ("" if longest is None else f"; the longest unbroken one went to step {whole(longest)}") + "."
     )
 
 
-def _margins(runs: Sequence[Plain]) -> str:
-    ends = [[one["trace"]["margin"][place] for one in runs] for place in (0, -1)]
+def _margins(runs: Sequence[Record]) -> str:
+    ends = [[run["trace"]["margin"][position] for run in runs] for position in (0, -1)]
     first, last = (spread(values, small) for values in ends)
     return f"from {first} to {last}"
 
 
-def generator_objective(record: Plain) -> str:
+def generator_objective(record: Record) -> str:
     """Early: good samples sooner in every run; late: fewer samples at the modes in every run, which all fail.
 
     Of pairs of runs of one seed, in which the other run does not fail; to fail: `tables.broke`.
     """
     runs = {
-        variant: {one["seed"]: one for one in some} for variant, some in by(record["runs"], "variant").items()
+        variant: {run["seed"]: run for run in group}
+        for variant, group in by(record["runs"], "variant").items()
     }
     sooner, early = _compared(
         runs, (("plain", "regularized"), ("plain-annealed", "regularized-annealed")),
-        figure=lambda one: one["history"]["good_from"] or 10 * one["steps"],
+        figure=lambda run: run["history"]["good_from"] or 10 * run["steps"],
     )  # fmt: skip
     changes = (
         ("plain", "regularized"), ("plain", "regularized-late"), ("plain-annealed", "regularized-annealed")
     )  # fmt: skip
-    worse, late = _compared(runs, changes, figure=lambda one: one["late"]["within_3_std"])
-    failed, _ = _compared(runs, changes, figure=lambda one: not broke(one))
+    worse, late = _compared(runs, changes, figure=lambda run: run["late"]["within_3_std"])
+    failed, _ = _compared(runs, changes, figure=lambda run: not broke(run))
     unstable = _of(worse, late)
     if unstable == YES and failed < late:
         unstable = PARTLY
     fates = "; ".join(
-        f"{some[0]['label']}: {sum(map(broke, some))} of {len(some)} broke or never were good"
-        for some in by(record["runs"], "variant").values()
+        f"{group[0]['label']}: {sum(map(broke, group))} of {len(group)} broke or never were good"
+        for group in by(record["runs"], "variant").values()
     )
     return (
         f"*Speeds up early training:* {_of(sooner, early)} With the regularizer in its objective the"
@@ -97,107 +104,110 @@ def generator_objective(record: Plain) -> str:
     )
 
 
-def _compared(runs: Plain, pairs: Sequence[tuple[str, str]], *, figure: Any) -> tuple[int, int]:
+def _compared(runs: Record, pairs: Sequence[tuple[str, str]], *, figure: Any) -> tuple[int, int]:
     """In how many pairs of runs of one seed the second variant's figure is the lower one."""
-    found = [
+    lower = [
         figure(changed) < figure(runs[without][seed])
         for without, with_it in pairs
         for seed, changed in runs.get(with_it, {}).items()
         if seed in runs.get(without, {})
     ]
-    return sum(found), len(found)
+    return sum(lower), len(lower)
 
 
 def _of(count: int, n: int) -> str:
     return YES if n and count == n else PARTLY if 2 * count > n else NO
 
 
-def annealing(records: Sequence[Plain]) -> str:
+def annealing(records: Sequence[Record]) -> str:
     """Reproduced if no annealed run broke, and none of the constant levels did better at the end."""
-    runs = [one for record in records for one in record["runs"] if _comparable(one)]
-    annealed = {text: some for text, some in by(runs, "label").items() if "annealed" in text}
-    constant = {text: some for text, some in by(runs, "label").items() if "annealed" not in text}
+    runs = [run for record in records for run in record["runs"] if _comparable(run)]
+    annealed = {text: group for text, group in by(runs, "label").items() if "annealed" in text}
+    constant = {text: group for text, group in by(runs, "label").items() if "annealed" not in text}
     best = {
         kind: max(
-            (fmean([one["late"]["within_3_std"] for one in some]), text) for text, some in found.items()
+            (fmean([run["late"]["within_3_std"] for run in group]), text) for text, group in groups.items()
         )
-        for kind, found in (("annealed", annealed), ("constant", constant)) if found
+        for kind, groups in (("annealed", annealed), ("constant", constant)) if groups
     }  # fmt: skip
-    broken = sum(broke(one) for some in annealed.values() for one in some)
+    broken = sum(broke(run) for group in annealed.values() for run in group)
     total = sum(map(len, annealed.values()))
     if len(best) < 2:
         return f"{broken} of {total} annealed runs broke or never were good."
     word = {2: YES, 1: PARTLY, 0: NO}[(not broken) + (best["annealed"] >= best["constant"])]
-    first, second = annealed[best["annealed"][1]], constant[best["constant"][1]]
+    best_annealed, best_constant = annealed[best["annealed"][1]], constant[best["constant"][1]]
     return (
         f"{word} {broken} of {total} annealed runs broke or never were good. Over the last {LATE:.0%} of"
         f" training the best annealed schedule, {best['annealed'][1]}"
-        f" ({_lengths(first)}), had {share(best['annealed'][0])} of its samples"
+        f" ({_lengths(best_annealed)}), had {share(best['annealed'][0])} of its samples"
         " within 3 standard deviations of a mode, the best constant one,"
-        f" {best['constant'][1]} ({_lengths(second)}), {share(best['constant'][0])}."
-        f"{_at_one_step(first, second)}"
+        f" {best['constant'][1]} ({_lengths(best_constant)}), {share(best['constant'][0])}."
+        f"{_at_one_step(best_annealed, best_constant)}"
     )
 
 
-def _at_one_step(annealed: Sequence[Plain], constant: Sequence[Plain]) -> str:
+def _at_one_step(annealed: Sequence[Record], constant: Sequence[Record]) -> str:
     """That share of both at the last step that all of them saved: they were trained for different lengths."""
     runs = [*annealed, *constant]
-    common = set.intersection(*(set(one["trace"]["step"]) for one in runs))
-    if not common or len({one["reached"] for one in runs}) == 1:
+    common = set.intersection(*(set(run["trace"]["step"]) for run in runs))
+    if not common or len({run["reached"] for run in runs}) == 1:
         return ""
     step = max(common)
-    first, second = (
-        fmean([one["trace"]["within_3_std"][one["trace"]["step"].index(step)] for one in some])
-        for some in (annealed, constant)
+    share_annealed, share_constant = (
+        fmean([run["trace"]["within_3_std"][run["trace"]["step"].index(step)] for run in group])
+        for group in (annealed, constant)
     )
-    return f" At step {whole(step)}, the last that both saved: {share(first)} against {share(second)}."
+    return (
+        f" At step {whole(step)}, the last that both saved: {share(share_annealed)} against"
+        f" {share(share_constant)}."
+    )
 
 
-def _lengths(runs: Sequence[Plain]) -> str:
-    return f"{', '.join(sorted({whole(one['reached']) for one in runs}))} steps"
+def _lengths(runs: Sequence[Record]) -> str:
+    return f"{', '.join(sorted({whole(run['reached']) for run in runs}))} steps"
 
 
-def _comparable(run: Plain) -> bool:
+def _comparable(run: Record) -> bool:
     return run["label"].startswith("γ") and "generator too" not in run["label"]
 
 
-def overfitting(record: Plain) -> str:
+def overfitting(record: Record) -> str:
     """Reproduced if the regularized runs' gap and AUC are smaller, both beyond chance."""
     methods = by(record["runs"], "variant")
-    said, smaller = [], []
-    for key, p, what, shown in (
+    sentences, smaller = [], []
+    for key, p, figure, fmt in (
         ("gap", record["p"], "TPR on training − on test reals", small),
         ("auc", record["auc_p"], "AUC of training against test reals", share),
     ):
-        figures = {variant: [one[key] for one in some] for variant, some in methods.items()}
-        listed = ", ".join(f"{variant} {spread(values, shown)}" for variant, values in figures.items())
-        said.append(f"{what}: {listed}" + ("" if p is None else f"; permutation p {small(p)}"))
+        figures = {variant: [run[key] for run in group] for variant, group in methods.items()}
+        listed = ", ".join(f"{variant} {spread(values, fmt)}" for variant, values in figures.items())
+        sentences.append(f"{figure}: {listed}" + ("" if p is None else f"; permutation p {small(p)}"))
         if p is not None:
             less = fmean(figures["regularized"]) < fmean(figures["unregularized"])
             smaller.append(less and p < ALPHA)
     word = YES if smaller and all(smaller) else PARTLY if any(smaller) else NO
-    return f"{word} {'. '.join(said)}. Mean [lowest, highest] over runs."
+    return f"{word} {'. '.join(sentences)}. Mean [lowest, highest] over runs."
 
 
-def training_time(record: Plain) -> str:
+def training_time(record: Record) -> str:
     """The factor, and who made good samples first."""
     factor = middle(record["costs"]["regularized"]["ratio"])
-    near = YES if FACTOR[0] <= factor <= FACTOR[1] else NO
+    cost = YES if FACTOR[0] <= factor <= FACTOR[1] else NO
     waits = {
         variant: [float("inf") if wait is None else wait for wait in seconds_until_good(record, variant)]
         for variant in record["costs"]
     }
-    ours = [wait for name in ("unregularized", "regularized") for wait in waits[name]]
-    theirs = [wait for name, found in waits.items() if name.startswith("wgan") for wait in found]
+    waits_gan = [wait for name in ("unregularized", "regularized") for wait in waits[name]]
+    waits_wgan = [wait for name, times in waits.items() if name.startswith("wgan") for wait in times]
     sooner = (
         YES
-        if ours and theirs and max(ours) < min(theirs)
+        if waits_gan and waits_wgan and max(waits_gan) < min(waits_wgan)
         else PARTLY
-        if ours and theirs and fmean(ours) < fmean(theirs)
+        if waits_gan and waits_wgan and fmean(waits_gan) < fmean(waits_wgan)
         else NO
     )
     return (
-        f"*Cost:* {near} On this machine a regularized step on the mixture costs {factor:.2f} times an"
+        f"*Cost:* {cost} On this machine a regularized step on the mixture costs {factor:.2f} times an"
         " unregularized one, where the paper has roughly 1.4, of which it says that it comes from the second"
         " backward pass; gancross has its gradient in closed form, without one. *Sooner than WGAN:*"
         f" {sooner}"

@@ -11,13 +11,13 @@ from gancross.trainer.recipes.recipe import Recipe
 from speed.steps import Steps, dcgan, mixture, on_route
 from speed.timing import Row, interleaved, record
 
-# Of double backward with a shared forward pass, and with forward passes of its own.
+# Ratios to double backward with a shared forward pass, and with separate forward passes.
 LINEAR, SMOOTH = (8 / 12, 8 / 18), (12 / 12, 12 / 18)
 GOALS = (0.70, 0.50)
 
 
 class Separately(Steps):
-    """Double backward as two terms that are put together: the loss, and Ω with forward passes of its own."""
+    """Double backward with separate forward passes for the loss and for Ω."""
 
     def gradient(self) -> None:
         """D's gradient."""
@@ -32,32 +32,32 @@ class Separately(Steps):
 
 def rows() -> list[Row]:
     """Networks at one thread."""
-    found: list[Row] = []
+    result: list[Row] = []
     for name, chosen, predicted, goals, rounds, calls in (
         ("`dcgan32` without normalization, width 64", dcgan(64, "none"), LINEAR, GOALS, 5, 1),
         ("`dcgan32` without normalization, width 16", dcgan(16, "none"), LINEAR, GOALS, 15, 4),
         ("`dcgan32` with batch norm, width 16", dcgan(16, "batch"), SMOOTH, (None, None), 15, 4),
         ("mixture MLP (tanh)", mixture(), SMOOTH, (None, None), 25, 20),
     ):  # fmt: skip
-        found += compared(name, chosen, predicted, goals, rounds, calls)
-    return found
+        result += compared(name, chosen, predicted, goals, rounds, calls)
+    return result
 
 
 def compared(
     name: str, chosen: Recipe, predicted: tuple[float, float], goals: tuple[float | None, float | None],
     rounds: int, calls: int,
 ) -> list[Row]:  # fmt: skip
-    """D's gradient by the closed form over each of the other two."""
-    ways = {
+    """Ratios of D's gradient in closed form to both kinds of double backward."""
+    variants = {
         "closed": Steps(chosen).gradient,
         "shared": on_route(chosen, Route()).gradient,
         "separate": Separately(chosen).gradient,
     }
-    times = interleaved(ways, rounds=rounds, threads=1, calls=calls)
+    times = interleaved(variants, rounds=rounds, threads=1, calls=calls)
     return [
-        times.row(f"{name}: D's gradient, closed form / double backward, {words}", "closed", other,
+        times.row(f"{name}: D's gradient, closed form / double backward, {words}", "closed", baseline,
                   predicted=count, goal=goal)
-        for other, words, count, goal in (
+        for baseline, words, count, goal in (
             ("shared", "shared forward pass", predicted[0], goals[0]),
             ("separate", "separate forward passes", predicted[1], goals[1]),
         )

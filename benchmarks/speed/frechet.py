@@ -1,4 +1,4 @@
-"""The Fréchet distance beside torch-fidelity's own function, on the same statistics of 2048 dimensions.
+"""The Fréchet distance against torch-fidelity's function, on the same statistics of 2048 dimensions.
 
 Features are random with a covariance that falls off as Inception's does; the real half, its factor, is known
 as it is from the cache.
@@ -37,14 +37,14 @@ def rows() -> list[Row]:
     """At one thread; the two figures agree."""
     fake, real = statistics(1), statistics(2)
     factor = covariance_factor(real.covariance)
-    ours = partial(frechet_distance, fake=fake, real=real, real_factor=factor)
+    own = partial(frechet_distance, fake=fake, real=real, real_factor=factor)
     sides = [{"mu": side.mean, "sigma": side.covariance} for side in (fake, real)]
-    theirs = partial(fid_statistics_to_metric, *sides, verbose=False)
-    found = (ours(), float(theirs()["frechet_inception_distance"]))
-    np.testing.assert_allclose(*found, rtol=AGREE)
-    times = interleaved({"ours": ours, "torch-fidelity": theirs}, rounds=ROUNDS, threads=1, warmup=0)
+    reference = partial(fid_statistics_to_metric, *sides, verbose=False)
+    distances = (own(), float(reference()["frechet_inception_distance"]))
+    np.testing.assert_allclose(*distances, rtol=AGREE)
+    times = interleaved({"ours": own, "torch-fidelity": reference}, rounds=ROUNDS, threads=1, warmup=0)
     work = "Fréchet distance at 2048 dimensions, real half cached / torch-fidelity's function"
-    return [times.row(work, "ours", "torch-fidelity", goal=0.25, figures=found)]
+    return [times.row(work, "ours", "torch-fidelity", goal=0.25, figures=distances)]
 
 
 if __name__ == "__main__":

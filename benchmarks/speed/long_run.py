@@ -1,4 +1,4 @@
-"""Does a run slow down or grow: steps and memory around step 1,000 and around step 20,000 of one real run."""
+"""Step time and memory of a run around step 1,000 and around step 20,000."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EARLY, LATE, AROUND = 1_000, 20_000, 500  # a window of 2·AROUND steps
 
 
 def rows() -> list[Row]:
-    """One run of the small mixture, whose own work is so little that a leak or a slowing loop would show."""
+    """One run of a small mixture recipe, with so little work that a leak or a slower loop is visible."""
     chosen = recipe("mixture").with_changes({"width": 32, "batch_size": 64, "steps": LATE + AROUND})
     seconds: dict[int, list[float]] = {EARLY: [], LATE: []}
     memory: dict[int, float] = {}
@@ -25,17 +25,17 @@ def rows() -> list[Row]:
 
     def progress(step: int, steps: int, figures: object) -> None:
         now = time.process_time()
-        for at, spent in seconds.items():
-            if at - AROUND < step <= at + AROUND:
+        for center, spent in seconds.items():
+            if center - AROUND < step <= center + AROUND:
                 spent.append(now - before[0])
-            if step == at:
-                memory[at] = resident()
+            if step == center:
+                memory[center] = resident()
         before[0] = time.process_time()
 
     with pinned(1), tempfile.TemporaryDirectory() as folder:
         # The first checkpoint and picture, whose libraries stay in memory, come before the first look.
         train(chosen, Path(folder) / "run", device="cpu", progress=progress, checkpoint_every=EARLY // 2)
-    early, late = (Spread.of(seconds[at]) for at in (EARLY, LATE))
+    early, late = (Spread.of(seconds[center]) for center in (EARLY, LATE))
     ratio = Spread(
         median=late.median / early.median, low=late.low / early.median, high=late.high / early.median
     )
@@ -49,7 +49,7 @@ def rows() -> list[Row]:
 
 
 def resident() -> float:
-    """Bytes in memory now; elsewhere than on Linux the peak."""
+    """Resident memory in bytes; not on Linux: its peak."""
     pages = Path("/proc/self/statm")
     if pages.exists():
         return int(pages.read_text(encoding="utf-8").split()[1]) * resource.getpagesize()

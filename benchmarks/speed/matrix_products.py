@@ -22,18 +22,18 @@ def products(batch: int, sizes: tuple[int, ...], passes: int) -> list[tuple[torc
 
 
 def rows() -> list[Row]:
-    """Whole step over `torch.mm` of the same shapes in the same run."""
+    """Ratio of a whole step to `torch.mm` of the same shapes in the same run."""
     chosen = mixture()
     width, batch = chosen.width, chosen.batch_size
     operands = products(batch, (chosen.latent_dim, width, width, 3), GENERATOR)
     operands += products(batch, (3, width, width, 1), DISCRIMINATOR)
 
     def multiplied() -> None:
-        for left, right in operands:
-            torch.mm(left, right)
+        for a, b in operands:
+            torch.mm(a, b)
 
     steps = {"step": Steps(chosen), "compiled": with_compiled_gradient(Steps(chosen))}
-    variants: dict[str, Callable[[], object]] = {name: one.whole for name, one in steps.items()}
+    variants: dict[str, Callable[[], object]] = {name: variant.whole for name, variant in steps.items()}
     times = interleaved(variants | {"products": multiplied}, rounds=15, threads=1, calls=20)
     return [
         times.row(

@@ -1,4 +1,4 @@
-"""What the regularizer adds to a whole training step and to its parts, and what changed algorithms take."""
+"""The cost of the regularizer in a whole training step, its parts, and variants of the algorithm."""
 
 from __future__ import annotations
 
@@ -16,54 +16,54 @@ NAMES = {"none": "without normalization", "batch": "with batch norm"}
 
 def rows() -> list[Row]:
     """Networks × threads."""
-    found: list[Row] = []
+    result: list[Row] = []
     for width, rounds in ((64, 5), (16, 9)):
         for normalization in ("none", "batch"):
             base = dcgan(width, normalization)
             name = f"`dcgan32` {NAMES[normalization]}, width {width}, batch {base.batch_size}"
-            found += ratios(name, base, normalization, rounds=rounds, calls=1 if width == 64 else 4)
-    return [*found, *ratios("mixture MLP (tanh), batch 512", mixture(), "mixture", rounds=15, calls=20)]
+            result += ratios(name, base, normalization, rounds=rounds, calls=1 if width == 64 else 4)
+    return [*result, *ratios("mixture MLP (tanh), batch 512", mixture(), "mixture", rounds=15, calls=20)]
 
 
 def ratios(name: str, base: Recipe, kind: str, *, rounds: int, calls: int) -> list[Row]:
     """Regularized / unregularized, at one thread and at two; and the variants, at one."""
-    made = {
+    variants = {
         "unregularized": Steps(base.with_changes({"regularizer": "none"})),
         "regularized": Steps(base),
         "simultaneous": Steps(base.with_changes({"update": "simultaneous"})),
         "quarter": Steps(base.with_changes({"penalty_fraction": 0.25})),
     }
     if calls % LAZY == 0:  # so that every figure has its share of penalties
-        made["lazy"] = Steps(base.with_changes({"penalty_every": LAZY}))
+        variants["lazy"] = Steps(base.with_changes({"penalty_every": LAZY}))
     if kind == "mixture":
-        made["compiled"] = with_compiled_gradient(Steps(base))
-    found: list[Row] = []
+        variants["compiled"] = with_compiled_gradient(Steps(base))
+    result: list[Row] = []
     for threads in THREADS:
-        shown = made if threads == 1 else {label: made[label] for label in ("unregularized", "regularized")}
-        variants = {label: steps.whole for label, steps in shown.items()}
-        for steps in made.values():
+        labels = list(variants) if threads == 1 else ["unregularized", "regularized"]
+        functions = {label: variants[label].whole for label in labels}
+        for steps in variants.values():
             steps.whole()
-        times = interleaved(variants, rounds=rounds, threads=threads, calls=calls)
-        parts = _parts(made["unregularized"], made["regularized"], threads, rounds, calls)
+        times = interleaved(functions, rounds=rounds, threads=threads, calls=calls)
+        parts = _parts(variants["unregularized"], variants["regularized"], threads, rounds, calls)
         rate = [base.batch_size / seconds for seconds in times.seconds["unregularized"]]
         parts["samples_per_second_unregularized"] = vars(Spread.of(rate))
-        found.append(times.row(
+        result.append(times.row(
             f"{name}: regularized / unregularized step", "regularized", "unregularized",
             predicted=PREDICTED[kind], goal=GOALS[kind], **parts,
         ))  # fmt: skip
         if threads == 1:
-            found += [
+            result += [
                 times.row(f"{name}: {words} / unregularized step", label, "unregularized", **more)
                 for label, words, more in _variants(kind)
-                if label in made
+                if label in variants
             ]
-    return found
+    return result
 
 
 def _variants(kind: str) -> list[tuple[str, str, dict[str, float]]]:
-    free = {"goal": 1.0, "predicted": 11 / 12} if kind == "none" else {}
+    expected = {"goal": 1.0, "predicted": 11 / 12} if kind == "none" else {}
     return [
-        ("simultaneous", "regularized `update=simultaneous`", free),
+        ("simultaneous", "regularized `update=simultaneous`", expected),
         ("lazy", f"`penalty_every={LAZY}`", {}),
         ("quarter", "`penalty_fraction=0.25`", {}),
         (
@@ -75,7 +75,7 @@ def _variants(kind: str) -> list[tuple[str, str, dict[str, float]]]:
 
 
 def _parts(plain: Steps, regularized: Steps, threads: int, rounds: int, calls: int) -> dict[str, object]:
-    """D's update, G's and the optimizers by themselves, so that none of them hides in a ratio."""
+    """Seconds of D's update, G's update and the optimizers, each alone."""
     times = interleaved(
         {
             "discriminator, unregularized": plain.discriminator,

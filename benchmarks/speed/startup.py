@@ -1,4 +1,4 @@
-"""What the front door costs: `gancross --help` beside bare Python, each a process of its own."""
+"""Startup time: `gancross --help` against bare Python, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GOAL = 0.3  # seconds
 
 
 def started(*arguments: str) -> Callable[[], object]:
-    """A Python process that does this and nothing else."""
+    """A function that runs a Python process with these arguments."""
     return lambda: subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -28,7 +28,7 @@ def rows() -> list[Row]:
     return [
         Row(
             work="`gancross --help` − bare `python`",
-            measured=Spread.of([ours - bare for ours, bare in pairs]),
+            measured=Spread.of([seconds - bare for seconds, bare in pairs]),
             unit="s",
             threads=1,
             goal=GOAL,

@@ -1,4 +1,4 @@
-"""What the questions about training measure: steps of real recipes, on stand-in samples of their shape."""
+"""Steps of real recipes on random samples of their shape, for the questions about training."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import torch
 
-from gancross import models
 from gancross.machine.distributed import ALONE
 from gancross.random_streams import Stream, latents
 from gancross.trainer.gradient.route import Route, add_gradients, with_compiler
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.state import make_players
+from gancross.trainer.state import architectures, make_players
 from gancross.trainer.step import Players, discriminator_step, generator_step, simultaneous_step
 
 SHAPES = {"cifar10": (3, 32, 32), "mixture": (3,)}
@@ -23,28 +22,24 @@ Step = Callable[[], None]
 
 def players(chosen: Recipe) -> Players:
     """Both networks of a recipe, and their optimizers, on the CPU."""
-    shape = models.PairSettings(
-        sample_shape=SHAPES[chosen.data], latent_dim=chosen.latent_dim, width=chosen.width,
-        normalization=chosen.normalization, activation=chosen.activation,
-    )  # fmt: skip
-    return make_players(chosen, models.pair(chosen.network, shape), torch.device("cpu"))
+    return make_players(chosen, architectures(chosen, SHAPES[chosen.data]), torch.device("cpu"))
 
 
 class Steps:
-    """One run's updates, each on fresh latents and the same reals."""
+    """The updates of one run, with fresh latents and the same real samples."""
 
-    def __init__(self, chosen: Recipe, made: Players | None = None) -> None:
-        self.recipe, self.players = chosen, made or players(chosen)
+    def __init__(self, chosen: Recipe, pair: Players | None = None) -> None:
+        self.recipe, self.players = chosen, pair or players(chosen)
         self.real = torch.randn(
             chosen.batch_size, *SHAPES[chosen.data], generator=torch.Generator().manual_seed(0)
         )
-        self._drawn = self._update = 0
+        self._batches = self._update = 0
         self._fakes: torch.Tensor | None = None
 
     def _latents(self) -> torch.Tensor:
-        self._drawn += 1
+        self._batches += 1
         n, dim = self.recipe.batch_size, self.recipe.latent_dim
-        return latents(Stream(0, "speed"), self._drawn * n, n, dim=dim, prior=self.recipe.latent)
+        return latents(Stream(0, "speed"), self._batches * n, n, dim=dim, prior=self.recipe.latent)
 
     def discriminator(self) -> None:
         """D's update, its optimizer included."""
@@ -63,7 +58,7 @@ class Steps:
         )  # fmt: skip
 
     def fakes(self) -> torch.Tensor:
-        """Generated samples; always the same, so that they cost nothing."""
+        """Generated samples; always the same, so that their generation is not measured."""
         if self._fakes is None:
             with torch.no_grad():
                 self._fakes = self.players.generator(self._latents())
@@ -88,7 +83,7 @@ class Steps:
         self.generator()
 
     def optimizers(self) -> None:
-        """Both optimizers alone, on the gradients that are there."""
+        """Both optimizers alone, with the current gradients."""
         self.players.discriminator_optimizer.step()
         self.players.generator_optimizer.step()
 
@@ -106,13 +101,13 @@ def mixture(changes: Mapping[str, Setting] | None = None) -> Recipe:
 
 
 def on_route(chosen: Recipe, route: Route) -> Steps:
-    """The steps of a recipe with its discriminator's gradient found another way than by itself."""
+    """The steps of a recipe with the discriminator's gradient by this route."""
     return Steps(chosen, replace(players(chosen), route=route))
 
 
 def with_compiled_gradient(steps: Steps) -> Steps:
     """The same networks, D's gradient compiled."""
-    made = steps.players
-    route, told = with_compiler(made.route, made.discriminator, steps.recipe)
-    print(told, flush=True)
-    return Steps(steps.recipe, replace(made, route=route))
+    pair = steps.players
+    route, message = with_compiler(pair.route, pair.discriminator, steps.recipe)
+    print(message, flush=True)
+    return Steps(steps.recipe, replace(pair, route=route))

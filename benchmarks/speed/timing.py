@@ -1,4 +1,4 @@
-"""Interleaved timing, and the record of what was measured.
+"""Interleaved timing, and the records of its results.
 
 A question is a module of this folder that ends in one call of `record`:
 
@@ -21,18 +21,17 @@ from __future__ import annotations
 import gc
 import json
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from environment import machine, versions
 from threadpoolctl import threadpool_limits
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -102,14 +101,14 @@ class Times:
     ) -> Row:  # fmt: skip
         """The ratio of two variants as a line of the table.
 
-        On one thread it is the ratio of processor time: what others do on a busy machine is nobody's cost.
-        The parts have both ratios, and all variants' seconds on the clock.
+        On one thread it is the ratio of processor time, which other load on the machine does not change. The
+        parts have both ratios, and all variants' seconds on the clock.
         """
         clock, cpu = (_ratio(times, numerator, denominator) for times in (self.seconds, self.cpu))
-        both = {"clock_ratio": vars(clock), "cpu_ratio": vars(cpu)}
+        ratios = {"clock_ratio": vars(clock), "cpu_ratio": vars(cpu)}
         return Row(
             work=work, measured=cpu if self.threads == 1 else clock, threads=self.threads,
-            predicted=predicted, goal=goal, parts={"seconds": self.spreads(), **both, **parts},
+            predicted=predicted, goal=goal, parts={"seconds": self.spreads(), **ratios, **parts},
         )  # fmt: skip
 
     def spreads(self) -> dict[str, Any]:
@@ -132,12 +131,12 @@ def interleaved(variants: Variants, *, rounds: int, threads: int, calls: int = 1
     cpu: dict[str, list[float]] = {name: [] for name in names}
     with pinned(threads):
         for number in range(-warmup, rounds):
-            for place in range(len(names)):
-                name = names[(number + place) % len(names)]
-                on_the_clock, of_processors = _spent(variants[name], calls)
+            for offset in range(len(names)):
+                name = names[(number + offset) % len(names)]
+                clock_seconds, cpu_seconds = _spent(variants[name], calls)
                 if number >= 0:
-                    seconds[name].append(on_the_clock)
-                    cpu[name].append(of_processors)
+                    seconds[name].append(clock_seconds)
+                    cpu[name].append(cpu_seconds)
     return Times(seconds=seconds, cpu=cpu, threads=threads)
 
 
@@ -160,27 +159,17 @@ def record(question: str, measure: Callable[[], Sequence[Row]], *, folder: Path 
     document = {
         "question": question,
         "rows": [row.plain() for row in rows],
-        "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "system": platform.system()},
+        "machine": machine(),
         "load": {"before": before, "after": _load()},
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "versions": versions(*LIBRARIES),
         "date": datetime.now(UTC).date().isoformat(),
     }
     for row in rows:
-        found = f"{row.measured.median:.3f} [{row.measured.low:.3f}, {row.measured.high:.3f}] {row.unit}"
-        print(f"{row.work}, threads {row.threads}: {found}, goal {row.goal}", flush=True)
+        measured = f"{row.measured.median:.3f} [{row.measured.low:.3f}, {row.measured.high:.3f}] {row.unit}"
+        print(f"{row.work}, threads {row.threads}: {measured}, goal {row.goal}", flush=True)
     path = folder / f"speed-{question}.json"
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
-
-
-def cpu_model() -> str:
-    """As Linux names it, else as Python does."""
-    listing = Path("/proc/cpuinfo")
-    if listing.exists():
-        for line in listing.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _load() -> list[float]:
@@ -194,7 +183,7 @@ def _ratio(figures: Mapping[str, Sequence[float]], numerator: str, denominator: 
 
 
 def _spent(variant: Callable[[], object], calls: int) -> tuple[float, float]:
-    gc.collect()  # what another variant left behind is not this one's cost
+    gc.collect()  # garbage of the previous variant is not this one's cost
     started, cpu = time.perf_counter(), time.process_time()
     for _ in range(calls):
         variant()

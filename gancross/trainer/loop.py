@@ -15,7 +15,6 @@ from pathlib import Path
 
 import torch
 
-from gancross import models
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.data import catalogue
@@ -34,6 +33,7 @@ from gancross.trainer.run.resume import Note
 from gancross.trainer.state import (
     DATA_RANGE,
     Run,
+    architectures,
     check_finite,
     make_average,
     make_players,
@@ -112,15 +112,9 @@ def train(
         data = catalogue.load(
             recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
         )
-    architectures = models.pair(
-        recipe.network,
-        models.PairSettings(
-            sample_shape=data.shape, latent_dim=recipe.latent_dim, width=recipe.width,
-            normalization=recipe.normalization, activation=recipe.activation,
-        ),
-    )  # fmt: skip
+    networks = architectures(recipe, data.shape)
     with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
-        players = make_players(recipe, architectures, target)
+        players = make_players(recipe, networks, target)
         notify = note if note is not None and processes.is_rank_zero else lambda message: None
         notify(route_description(players.route, recipe))
         if compile:
@@ -128,7 +122,7 @@ def train(
             players = replace(players, route=route)
             notify(message)
         run = Run(
-            recipe=recipe, device=target, data=data, architectures=architectures, players=players,
+            recipe=recipe, device=target, data=data, architectures=networks, players=players,
             average=make_average(recipe, players.generator), processes=processes,
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed, folder.last)

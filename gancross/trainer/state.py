@@ -73,15 +73,32 @@ class Run:
         self.processes.copy_from_rank0(buffers)
 
 
+def architectures(
+    recipe: Recipe, sample_shape: tuple[int, ...]
+) -> tuple[models.Architecture, models.Architecture]:
+    """Generator and discriminator of a recipe for samples of this shape.
+
+    Raises:
+        UsageError: the network family does not fit the shape.
+    """
+    return models.pair(
+        recipe.network,
+        models.PairSettings(
+            sample_shape=sample_shape, latent_dim=recipe.latent_dim, width=recipe.width,
+            normalization=recipe.normalization, activation=recipe.activation,
+        ),
+    )  # fmt: skip
+
+
 def make_players(
-    recipe: Recipe, architectures: tuple[models.Architecture, models.Architecture], device: torch.device
+    recipe: Recipe, networks: tuple[models.Architecture, models.Architecture], device: torch.device
 ) -> Players:
     """Both networks with initial weights from the seed, and their optimizers."""
     generator, discriminator = (
         models.initialised(architecture, Stream(recipe.seed, "weights", player).torch_generator())
         .to(device)
         .train()
-        for architecture, player in zip(architectures, ("generator", "discriminator"), strict=True)
+        for architecture, player in zip(networks, ("generator", "discriminator"), strict=True)
     )
     return Players(
         generator=generator, discriminator=discriminator,
@@ -149,21 +166,19 @@ def check_finite(run: Run, step: int, root: Path) -> None:
     """
     players = run.players
     parts: dict[str, Iterable[object]] = {
-        "generator has weights": players.generator.state_dict().values(),
-        "discriminator has weights": players.discriminator.state_dict().values(),
-        "generator's average has weights": [] if run.average is None else run.average.state_dict().values(),
-        "generator's optimizer has a state": _optimizer_state(players.generator_optimizer),
-        "discriminator's optimizer has a state": _optimizer_state(players.discriminator_optimizer),
+        "generator weights": players.generator.state_dict().values(),
+        "discriminator weights": players.discriminator.state_dict().values(),
+        "averaged generator weights": [] if run.average is None else run.average.state_dict().values(),
+        "generator optimizer states": _optimizer_state(players.generator_optimizer),
+        "discriminator optimizer states": _optimizer_state(players.discriminator_optimizer),
     }
-    for what, values in parts.items():
-        finite = [
-            value.isfinite().all().to(run.device) for value in values if isinstance(value, torch.Tensor)
-        ]
+    for name, values in parts.items():
+        tensors = [value for value in values if isinstance(value, torch.Tensor)]
+        finite = [tensor.isfinite().all().to(run.device) for tensor in tensors]
         if finite and not bool(torch.stack(finite).all()):
-            verb = "is" if what.endswith("state") else "are"
             raise DivergenceError(
-                f"{root}: diverged: the {what} that {verb} not finite at step {step};"
-                " the last good checkpoint is kept. Try a lower learning_rate or a larger gamma"
+                f"{root}: diverged: {name} are not finite at step {step}; the last good checkpoint"
+                " is kept. Try a lower learning_rate or a larger gamma"
             )
 
 

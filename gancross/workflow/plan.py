@@ -9,6 +9,7 @@ from pathlib import Path
 from gancross.data import catalogue
 from gancross.errors import UsageError
 from gancross.trainer.recipes.recipe import Recipe
+from gancross.trainer.run.step_files import checkpoint_path
 from gancross.untrusted.strict_json import parsed
 from gancross.workflow.spec import PlannedRun, Spec
 from gancross.workflow.work import Work, estimated_work
@@ -73,7 +74,7 @@ def steps_done(folder: Path) -> int:
 
 def is_finished(run: PlannedRun, folder: Path) -> bool:
     """Whether a run's last step is logged and its last checkpoint written."""
-    milestone = folder / "checkpoints" / f"step-{run.recipe.steps:010d}.pt"
+    milestone = checkpoint_path(folder, run.recipe.steps)
     return milestone.is_file() and (folder / "last.pt").is_file() and _same_recipe(run, folder)
 
 

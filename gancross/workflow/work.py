@@ -11,6 +11,7 @@ from gancross import models
 from gancross.trainer.gradient.route import Route, route_of
 from gancross.trainer.objective.weightings import WEIGHTINGS
 from gancross.trainer.recipes.recipe import Recipe
+from gancross.trainer.state import architectures
 
 # Passes of one batch through a network: a forward pass counts 1, a backward pass 2, a backward pass to the
 # input alone 1. A batch with a term in the regularizer takes four passes in closed form if D is piecewise
@@ -42,14 +43,7 @@ def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
     Raises:
         UsageError: network and data do not fit together.
     """
-    architectures = models.pair(
-        recipe.network,
-        models.PairSettings(
-            sample_shape=shape, latent_dim=recipe.latent_dim, width=recipe.width,
-            normalization=recipe.normalization, activation=recipe.activation,
-        ),
-    )  # fmt: skip
-    generator, discriminator = (models.skeleton(architecture) for architecture in architectures)
+    generator, discriminator = map(models.skeleton, architectures(recipe, shape))
     n = recipe.batch_size
     g = _forward_flop(generator, (n, recipe.latent_dim))
     d = _forward_flop(discriminator, (n, *shape))

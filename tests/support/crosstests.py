@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from gancross import crosstest, load_contestant
+from gancross import Result, crosstest, load_contestant
+from gancross.evaluator.codec.fields import JsonObject
 from gancross.machine.distributed import current, joined
 
 # 1,250 fakes and 596 reals: the last chunks are partial, groups of 16 straddle chunks and wrap around.
@@ -20,20 +21,23 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def figures(paths: Mapping[str, str], setting: str, **options: Any) -> dict[str, Any]:
-    """The record without its provenance."""
+def crosstested(paths: Mapping[str, str], setting: str, **options: Any) -> Result:
+    """The cross-test of checkpoints by name on digits."""
     contestants = [load_contestant(path, name=name) for name, path in paths.items()]
     fixed: dict[str, Any] = {"data": "digits", "num_samples": 1250, "device": "cpu"}
-    record = crosstest(contestants, **fixed, **SETTINGS[setting], **options).to_dict()
-    del record["provenance"]
-    return record
+    return crosstest(contestants, **fixed, **SETTINGS[setting], **options)
+
+
+def figures(result: Result) -> JsonObject:
+    """The record without its provenance."""
+    return {key: value for key, value in result.to_dict().items() if key != "provenance"}
 
 
 @joined()
 def main(out: str, *arguments: str) -> None:
     paths = dict(argument.split("=", 1) for argument in arguments)
     for setting in SETTINGS:
-        Path(f"{out}.{setting}.{current().rank}").write_text(json.dumps(figures(paths, setting)))
+        Path(f"{out}.{setting}.{current().rank}").write_text(json.dumps(figures(crosstested(paths, setting))))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import torch
 from torch_fidelity import FeatureExtractorInceptionV3
 
 
-class _Blank(FeatureExtractorInceptionV3):  # type: ignore[misc]  # torch-fidelity has no types
-    def load_state_dict(self, state: dict[str, Any], strict: bool = True, assign: bool = False) -> None:
+class _Blank(FeatureExtractorInceptionV3):  # type: ignore[misc]
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True, assign: bool = False) -> None:
         """Keeps the random initial weights."""
 
 

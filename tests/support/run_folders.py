@@ -1,4 +1,4 @@
-"""What a run left behind, in a form that can be compared; and a run of a benchmark in this process."""
+"""Files of a run in comparable form; a run of a benchmark in this process."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def log(folder: Path) -> list[dict[str, float]]:
 
 
 def status(folder: Path) -> str:
-    """How the last process left the run."""
+    """The status that the last process wrote."""
     return str(json.loads((folder / "status.json").read_text())["status"])
 
 
 def whole(folder: Path) -> bool:
-    """Whether every checkpoint loads and nothing unfinished lies about."""
+    """Whether every checkpoint loads and no unfinished files are left."""
     for path in folder.rglob("*.pt"):
         checkpoint.load(path)
     return not list(folder.rglob("*.tmp"))
 
 
 def trained_here(run: PlannedRun, folder: Path, execution: Execution, request: object) -> Ended:
-    """In place of a process for each run of a benchmark, which test_benchmark.py starts."""
+    """Replaces a process for each run of a benchmark; test_benchmark.py tests those."""
     return train_one(run, folder, execution)

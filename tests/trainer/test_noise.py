@@ -47,20 +47,22 @@ def test_noise_has_the_variance_and_shape_of_its_kind(kind: str, fourth: float) 
 
 def test_laplacian_quantiles() -> None:
     """P(|ξ| > t) = exp(−√2 t) for variance 1: the tail that a Gaussian does not have."""
-    drawn = standard_noise(torch.empty(400_000), "laplacian", Stream(0, "quantiles")).abs()
+    noise = standard_noise(torch.empty(400_000), "laplacian", Stream(0, "quantiles")).abs()
     for t in (0.5, 1.0, 3.0):
-        assert float((drawn > t).float().mean()) == pytest.approx(math.exp(-(2**0.5) * t), rel=0.04)
-    assert bool(drawn.isfinite().all())
+        assert float((noise > t).float().mean()) == pytest.approx(math.exp(-(2**0.5) * t), rel=0.04)
+    assert bool(noise.isfinite().all())
 
 
 def test_each_sample_appears_nsr_times_in_a_row_with_other_noise_each_time() -> None:
     chosen = noise_recipe(nsr=4, variance=1e-4, batch_size=64)
     assert distinct_samples(chosen, "discriminator") == 16
     clean = 10 * torch.arange(16.0)[:, None].expand(16, 3)
-    seen = noisy(clean, chosen, player="discriminator", kind="real", update=0)
-    assert seen.shape == (64, 3)
-    assert torch.equal((seen / 10).round(), (clean / 10).repeat_interleave(4, dim=0))
-    assert len(torch.unique(seen - clean.repeat_interleave(4, dim=0))) > 180  # of 192, rounding apart
+    noisy_samples = noisy(clean, chosen, player="discriminator", kind="real", update=0)
+    assert noisy_samples.shape == (64, 3)
+    assert torch.equal((noisy_samples / 10).round(), (clean / 10).repeat_interleave(4, dim=0))
+    assert (
+        len(torch.unique(noisy_samples - clean.repeat_interleave(4, dim=0))) > 180
+    )  # of 192, rounding apart
 
 
 def test_noise_is_a_function_of_player_kind_and_update() -> None:
@@ -102,9 +104,9 @@ def test_without_noise_samples_pass_untouched() -> None:
 
 def test_noise_keeps_dtype_and_lets_gradients_through() -> None:
     clean = torch.zeros(4, 3, dtype=torch.float64, requires_grad=True)
-    seen = noisy(clean, noise_recipe(nsr=2), player="generator", kind="fake", update=0)
-    assert seen.dtype == torch.float64
-    (gradient,) = torch.autograd.grad(seen.sum(), clean)
+    noisy_samples = noisy(clean, noise_recipe(nsr=2), player="generator", kind="fake", update=0)
+    assert noisy_samples.dtype == torch.float64
+    (gradient,) = torch.autograd.grad(noisy_samples.sum(), clean)
     assert torch.equal(gradient, torch.full((4, 3), 2.0, dtype=torch.float64))
 
 
@@ -112,8 +114,8 @@ def test_noise_convolves_the_mixture() -> None:
     """Second moments add (Eq. 8): the variance off the mixture's plane is γ, where it was 0."""
     clean = mixture_samples(Stream(0, "real"), 0, 20_000).double()
     chosen = noise_recipe(variance=0.04, nsr=1)
-    seen = noisy(clean, chosen, player="discriminator", kind="real", update=0)
-    off_plane = (seen - torch.from_numpy(plane_point())) @ torch.from_numpy(plane_normal())
+    noisy_samples = noisy(clean, chosen, player="discriminator", kind="real", update=0)
+    off_plane = (noisy_samples - torch.from_numpy(plane_point())) @ torch.from_numpy(plane_normal())
     assert float(off_plane.var()) == pytest.approx(0.04, rel=0.05)
 
 

@@ -12,7 +12,6 @@ import torch
 from discriminators import gradients
 from torch import nn
 
-from gancross import models
 from gancross.models.batch_norm import frozen_averages
 from gancross.trainer.gradient.route import Route
 from gancross.trainer.noise import distinct_samples
@@ -22,7 +21,7 @@ from gancross.trainer.objective.weightings import WEIGHTINGS
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.state import make_players
+from gancross.trainer.state import architectures, make_players
 from gancross.trainer.step import (
     Players,
     StepMetrics,
@@ -332,15 +331,12 @@ def test_memory_format_of_samples_changes_no_weight(
 ) -> None:
     """Images decoded from files are channels last; fused optimizers ignore strides."""
     chosen = recipe(name).with_changes(changes | {"batch_size": 8})
-    network = models.PairSettings(
-        sample_shape=shape, latent_dim=chosen.latent_dim, width=chosen.width,
-        normalization=chosen.normalization, activation=chosen.activation,
-    )  # fmt: skip
+    networks = architectures(chosen, shape)
     real = torch.tanh(normal(8, *shape, seed=5))
     ends = []
     for layout in (torch.contiguous_format, torch.channels_last):
         for by_double_backward in (False, True):
-            pair = make_players(chosen, models.pair(chosen.network, network), torch.device("cpu"))
+            pair = make_players(chosen, networks, torch.device("cpu"))
             pair.generator.double()
             pair.discriminator.double()
             if by_double_backward:
@@ -356,7 +352,7 @@ def test_memory_format_of_samples_changes_no_weight(
             ]
             assert all(weight.grad is None or weight.grad.stride() == weight.stride() for weight in weights)
             ends.append(torch.cat([value.detach().flatten() for value in weights]))
-    before = make_players(chosen, models.pair(chosen.network, network), torch.device("cpu"))
+    before = make_players(chosen, networks, torch.device("cpu"))
     start = torch.cat([value.detach().double().flatten() for value in before.discriminator.parameters()])
     assert (ends[0][: len(start)] - start).norm() > 1e-3  # the weights have changed
     for end in ends[1:]:

@@ -24,6 +24,7 @@ from gancross.trainer.loop import train
 from gancross.trainer.monitors import collapsed, mixture_figures, spread
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.run.step_files import checkpoint_path, numbered_checkpoints
 
 
 @pytest.mark.parametrize("name", ["mixture", "digits"])
@@ -104,7 +105,7 @@ def test_the_generators_regularizer_is_switched_on_at_its_step(tmp_path: Path) -
         train(small("mixture", **changes), tmp_path / name, device="cpu", checkpoint_every=1)
 
     def weights(name: str, step: int) -> dict[str, torch.Tensor]:
-        return checkpoint.load(tmp_path / name / "checkpoints" / f"step-{step:010d}.pt").generator_state
+        return checkpoint.load(checkpoint_path(tmp_path / name, step)).generator_state
 
     for step in (1, 3, 4):
         equal = [
@@ -181,8 +182,8 @@ def test_the_average_of_the_weights_is_what_is_evaluated(tmp_path: Path) -> None
     beta = 0.75
     train(small("digits"), tmp_path / "raw", device="cpu", checkpoint_every=1)
     averaged = train(small("digits", ema=beta), tmp_path / "ema", device="cpu")
-    steps = sorted((tmp_path / "raw" / "checkpoints").glob("*.pt"))
-    states = [checkpoint.load(path).generator_state for path in steps]
+    paths = numbered_checkpoints(tmp_path / "raw").values()
+    states = [checkpoint.load(path).generator_state for path in paths]
     loaded = checkpoint.load(averaged)
     assert loaded.weights == "ema" and checkpoint.load(tmp_path / "raw" / "last.pt").weights == "raw"
     last = loaded.training["generator"]

@@ -4,7 +4,7 @@ A figure is one field of `Cell`. Its `CellFigure` says how it is computed, what 
 better for the judge, and under which names a gate compares it.
 """
 
-from __future__ import annotations
+# Annotations are evaluated here, so that their functions see this module.
 
 import math
 from collections.abc import Callable, Mapping
@@ -12,16 +12,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from gancross.checkpoint.contestant import Contestant
-from gancross.evaluator.codec.fields import Recorded, declared
+from gancross.evaluator.codec.fields import declared
 from gancross.evaluator.estimates import Estimate, Figure, Missing, Proportion
 from gancross.evaluator.judging.scores import NO_THRESHOLD, Array, ScoresBySource, confusion
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.bounds import jensen_shannon_bound, total_variation_bound, transfer_gap
 from gancross.evaluator.statistics.confusion import Confusion
 from gancross.evaluator.statistics.matched_fp import Calibration, MatchedFp, matched_fp
-
-OWN_GENERATOR = "its own generator"
-NO_HALVES = "fewer than two test samples cannot be halved"
 
 Better = Literal["higher", "lower"] | None
 Role = Literal["own", "judging", "judged"]
@@ -100,45 +97,27 @@ class CellFigure:
         return f"{label} {self.arrow}".strip() + (f", {self.unit}" if self.unit and not short else "")
 
 
-def false_positive_rate(cell: CellScores) -> Figure:
-    """The share of the generator's samples that the judge calls real."""
-    return Missing(NO_THRESHOLD) if cell.confusion is None else cell.confusion.fp
-
-
-def area_under_roc(cell: CellScores) -> Figure:
-    """Test data against the generator's samples."""
-    return auc_interval(real=cell.real, fake=cell.fake)
+def decided(cell: CellScores, figure: Callable[[Confusion], Figure]) -> Figure:
+    """A figure of the decisions; missing without a threshold."""
+    return Missing(NO_THRESHOLD) if cell.confusion is None else figure(cell.confusion)
 
 
 def fp_at_matched_fn(cell: CellScores) -> Figure:
     """FP with the threshold set where 5 % of the test data are called fake."""
     if cell.calibration is None:
-        return Missing(NO_HALVES)
+        return Missing("fewer than two test samples cannot be halved")
     return matched_fp(
         fake=cell.fake, calibrated=cell.calibration, seed=cell.seed, judge=cell.judge.name,
         generator=cell.generator,
     )  # fmt: skip
 
 
-def youden_j(cell: CellScores) -> Figure:
-    """1 − FN − FP."""
-    if cell.confusion is None:
-        return Missing(NO_THRESHOLD)
-    return total_variation_bound(fn=cell.confusion.fn, fp=cell.confusion.fp)
-
-
-def jsd_bound(cell: CellScores) -> Figure:
-    """A bound on the Jensen–Shannon divergence from the judge's log-ratio."""
-    return jensen_shannon_bound(real=cell.real, fake=cell.fake, score_kind=cell.judge.score_kind)
-
-
 def gap_to_own_generator(cell: CellScores) -> Figure:
     """FP here − FP on the judge's own generator."""
-    if cell.generator == cell.judge.name:
-        return Missing(OWN_GENERATOR)
-    if cell.confusion is None or cell.own_confusion is None:
-        return Missing(NO_THRESHOLD)
-    return transfer_gap(cross_fp=cell.confusion.fp, own_fp=cell.own_confusion.fp)
+    own = cell.own_confusion
+    if cell.generator == cell.judge.name or own is None:
+        return Missing("its own generator" if cell.generator == cell.judge.name else NO_THRESHOLD)
+    return decided(cell, lambda table: transfer_gap(cross_fp=table.fp, own_fp=own.fp))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,52 +126,36 @@ class Cell:
 
     judge: str
     generator: str
-    fp: Annotated[
-        Proportion | Missing,
-        CellFigure(
-            compute=false_positive_rate, label="FP", range=(0, 1), better="lower", in_matrix=True,
-            meaning="share of the generator's samples that the judge calls real",
-            gate={"judging": "cross-fp", "judged": "fooled"},
+    fp: Annotated[Proportion | Missing, CellFigure(
+        compute=lambda cell: decided(cell, lambda table: table.fp), label="FP", range=(0, 1), better="lower",
+        meaning="share of the generator's samples that the judge calls real", in_matrix=True,
+        gate={"judging": "cross-fp", "judged": "fooled"},
+    )]  # fmt: skip
+    auc: Annotated[Estimate | Missing, CellFigure(
+        compute=lambda cell: auc_interval(real=cell.real, fake=cell.fake), label="AUC", range=(0, 1),
+        better="higher", meaning="area under the ROC curve, test data against the generator's samples",
+        gate={"own": "auc", "judging": "cross-auc", "judged": "detected-auc"},
+    )]  # fmt: skip
+    fp_at_fn5: Annotated[MatchedFp | Missing, CellFigure(
+        compute=fp_at_matched_fn, label="FP at 5 % FN", short="FP@FN5%", range=(0, 1), better="lower",
+        meaning="FP where the threshold calls 5 % of the test data fake", gate={},
+    )]  # fmt: skip
+    j: Annotated[Estimate | Missing, CellFigure(
+        compute=lambda cell: decided(cell, lambda t: total_variation_bound(fn=t.fn, fp=t.fp)), label="TV",
+        range=(-1, 1), better="higher", is_bound=True, gate={},
+        meaning="1−FN−FP, a lower bound on the total variation",
+    )]  # fmt: skip
+    jsd_bound_nats: Annotated[Estimate | Missing, CellFigure(
+        compute=lambda cell: jensen_shannon_bound(
+            real=cell.real, fake=cell.fake, score_kind=cell.judge.score_kind
         ),
-    ]  # fmt: skip
-    auc: Annotated[
-        Estimate | Missing,
-        CellFigure(
-            compute=area_under_roc, label="AUC", range=(0, 1), better="higher",
-            meaning="area under the ROC curve, test data against the generator's samples",
-            gate={"own": "auc", "judging": "cross-auc", "judged": "detected-auc"},
-        ),
-    ]  # fmt: skip
-    fp_at_fn5: Annotated[
-        MatchedFp | Missing,
-        CellFigure(
-            compute=fp_at_matched_fn, label="FP at 5 % FN", short="FP@FN5%", range=(0, 1), better="lower",
-            meaning="FP where the threshold calls 5 % of the test data fake", gate={},
-        ),
-    ]  # fmt: skip
-    j: Annotated[
-        Estimate | Missing,
-        CellFigure(
-            compute=youden_j, label="TV", range=(-1, 1), better="higher", is_bound=True,
-            meaning="1−FN−FP, a lower bound on the total variation", gate={},
-        ),
-        Recorded(description="1−FN−FP, a lower bound on the total variation"),
-    ]  # fmt: skip
-    jsd_bound_nats: Annotated[
-        Estimate | Missing,
-        CellFigure(
-            compute=jsd_bound, label="JSD", unit="nats", range=(-math.inf, math.log(2)), better="higher",
-            is_bound=True, meaning="a lower bound on the Jensen–Shannon divergence", gate={},
-        ),
-    ]  # fmt: skip
-    transfer_gap: Annotated[
-        Estimate | Missing,
-        CellFigure(
-            compute=gap_to_own_generator, label="Transfer gap", range=(-1, 1), better="lower",
-            everywhere=False, meaning="FP here − FP on the judge's own generator", gate={},
-        ),
-        Recorded(description="FP here − FP on its own generator"),
-    ]  # fmt: skip
+        label="JSD", unit="nats", range=(-math.inf, math.log(2)), better="higher", is_bound=True, gate={},
+        meaning="a lower bound on the Jensen–Shannon divergence",
+    )]  # fmt: skip
+    transfer_gap: Annotated[Estimate | Missing, CellFigure(
+        compute=gap_to_own_generator, label="Transfer gap", range=(-1, 1), better="lower", everywhere=False,
+        meaning="FP here − FP on the judge's own generator", gate={},
+    )]  # fmt: skip
 
     def of(self, figure: str) -> Figure:
         """The figure of a key of `CELL_FIGURES`."""

@@ -31,9 +31,7 @@ class Convolution(AffineLayer):
 
     def __init__(self, layer: nn.Conv2d) -> None:
         if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
-            raise UsageError(
-                f"closed form: unsupported Conv2d padding {layer.padding!r}, {layer.padding_mode}"
-            )  # fmt: skip
+            raise UsageError(f"closed form: unsupported padding {layer.padding!r}, {layer.padding_mode}")
         self._layer = layer
         self._geometry = (layer.stride, layer.padding, layer.dilation, False, (0, 0), layer.groups)
 
@@ -60,9 +58,8 @@ class Convolution(AffineLayer):
 
     def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
         weight, bias = self._layer.weight, self._layer.bias
-        grad_input, grad_weight, grad_bias = self._gradients(
-            q, self._h, [not first, True, bias is not None]
-        )  # fmt: skip
+        mask = [not first, True, bias is not None]
+        grad_input, grad_weight, grad_bias = self._gradients(q, self._h, mask)
         grad_weight += self._gradients(self._g, self._t, GRADIENT_OF_WEIGHT)[1]
         accumulate(weight, grad_weight)
         if bias is not None:

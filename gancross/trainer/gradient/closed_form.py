@@ -100,12 +100,8 @@ def add_regularized_gradients(
         UsageError: a layer is not supported.
     """
     coupled = layer_passes(discriminator).coupled
-    counts = [
-        0 if weight is None else n
-        for weight, n in zip(
-            (weights.real, weights.fake), num_penalized or (len(real), len(fake)), strict=True
-        )
-    ]
+    numbers = num_penalized or (len(real), len(fake))
+    counts = [0 if w is None else n for w, n in zip((weights.real, weights.fake), numbers, strict=True)]
     ends = [len(x) if coupled and n else n for x, n in zip((real, fake), counts, strict=True)]
     heads = [x[:end] for x, end in zip((real, fake), ends, strict=True)]
     batches = [x for x in heads if len(x)] if coupled else [torch.cat(heads)]
@@ -117,9 +113,8 @@ def add_regularized_gradients(
     scores, value = leaves, penalty.new_zeros(())
     if loss is not None:
         tails = batch_scores(discriminator, [real[ends[0] :], fake[ends[1] :]], coupled=coupled)
-        scores = [
-            torch.cat([head, tail]) if len(tail) else head for head, tail in zip(leaves, tails, strict=True)
-        ]
+        pairs = zip(leaves, tails, strict=True)
+        scores = [torch.cat([head, tail]) if len(tail) else head for head, tail in pairs]
         value = loss(real=scores[0], fake=scores[1])
     total = torch.add(value, penalty, alpha=gamma / 2)
     if total.requires_grad:  # not if Ω stands alone and its weights are constant
@@ -190,10 +185,8 @@ class ForwardState:
 def forward_and_input_gradient(discriminator: nn.Module, batches: list[torch.Tensor]) -> ForwardState:
     """The forward pass of every batch and its backward pass to the input."""
     passes = [layer_passes(discriminator) for _ in batches]
-    scores = [network.forward(batch) for network, batch in zip(passes, batches, strict=True)]
-    gradients = [
-        network.backward(torch.ones_like(part)) for network, part in zip(passes, scores, strict=True)
-    ]
+    scores = [layers.forward(batch) for layers, batch in zip(passes, batches, strict=True)]
+    gradients = [layers.backward(torch.ones_like(y)) for layers, y in zip(passes, scores, strict=True)]
     return ForwardState(
         passes=passes, batches=batches, gradients=gradients,
         scores_N=torch.cat([part.flatten() for part in scores]),

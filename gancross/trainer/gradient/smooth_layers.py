@@ -60,9 +60,7 @@ class BatchNorm:
 
     def __init__(self, layer: _BatchNorm) -> None:
         if not layer.affine or layer.momentum is None or not layer.training:
-            raise UsageError(
-                "closed form: unsupported batch norm without scale, momentum or batch statistics"
-            )  # fmt: skip
+            raise UsageError("closed form: unsupported batch norm: no scale, momentum or batch statistics")
         self._layer = layer
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
@@ -107,12 +105,10 @@ class BatchNorm:
         grad_input.addcmul_(self._per_channel(along_x), self._h)
         return cast(torch.Tensor, grad_input.sub_(self._per_channel(along_x * self._mean)))
 
-    def _apply_jacobian(
-        self, values: torch.Tensor, weight: torch.Tensor | None, output_mask: list[bool]
-    ) -> Any:  # fmt: skip
+    def _apply_jacobian(self, values: torch.Tensor, weight: torch.Tensor | None, mask: list[bool]) -> Any:
         """weight·r·P·values, x̂·values and Σ values, those that the mask selects."""
         return aten.native_batch_norm_backward(
-            values, self._h, weight, None, None, self._mean, self._r, True, self._layer.eps, output_mask
+            values, self._h, weight, None, None, self._mean, self._r, True, self._layer.eps, mask
         )
 
     def _per_channel(self, values_C: torch.Tensor) -> torch.Tensor:

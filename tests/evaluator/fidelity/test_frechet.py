@@ -1,9 +1,12 @@
 """The Fréchet distance against scipy's matrix root, torch-fidelity and closed forms."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from reference import fidelity as reference
 from torch_fidelity.metric_fid import fid_statistics_to_metric
 
@@ -15,28 +18,29 @@ from gancross.evaluator.fidelity.frechet import (
     shortage,
 )
 
+Features = NDArray[np.float32]
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def gaussian_features(seed, n=200, d=16):
+def gaussian_features(seed: int, n: int = 200, d: int = 16) -> Features:
     generator = np.random.default_rng(seed)
     mixing = generator.normal(size=(d, d))
     return (generator.normal(size=(n, d)) @ mixing + generator.normal(size=d)).astype(np.float32)
 
 
-def statistics_of(features):
+def statistics_of(features: Features) -> Statistics:
     covariance = np.cov(features.astype(np.float64), rowvar=False)
     return Statistics(n=len(features), mean=features.mean(axis=0, dtype=np.float64), covariance=covariance)
 
 
-def moments_of(*chunks):
+def moments_of(*chunks: Features) -> Statistics:
     moments = Moments(chunks[0].shape[1])
     for chunk in chunks:
         moments.add(chunk)
     return moments.statistics()
 
 
-def test_it_is_scipys_and_torch_fidelitys_figure():
+def test_it_is_scipys_and_torch_fidelitys_figure() -> None:
     fake, real = statistics_of(gaussian_features(1)), statistics_of(gaussian_features(2))
     got = frechet_distance(fake=fake, real=real)
     slow = reference.frechet_distance(fake.mean, fake.covariance, real.mean, real.covariance)
@@ -46,7 +50,7 @@ def test_it_is_scipys_and_torch_fidelitys_figure():
 
 
 @given(seed=SEEDS, d=st.integers(1, 8))
-def test_independent_gaussians_have_a_closed_form(seed, d):
+def test_independent_gaussians_have_a_closed_form(seed: int, d: int) -> None:
     generator = np.random.default_rng(seed)
     means, deviations = generator.normal(size=(2, d)), generator.uniform(0.1, 3, size=(2, d))
     fake, real = (
@@ -59,7 +63,7 @@ def test_independent_gaussians_have_a_closed_form(seed, d):
 
 @given(seed=SEEDS, n=st.sampled_from([5, 40]))
 @settings(deadline=None, max_examples=30)
-def test_symmetric_and_zero_at_equality_even_where_singular(seed, n):
+def test_symmetric_and_zero_at_equality_even_where_singular(seed: int, n: int) -> None:
     a, b = statistics_of(gaussian_features(seed, n=n)), statistics_of(gaussian_features(seed + 1, n=n))
     forth, back = frechet_distance(fake=a, real=b), frechet_distance(fake=b, real=a)
     assert forth == pytest.approx(back, rel=1e-9)
@@ -68,7 +72,7 @@ def test_symmetric_and_zero_at_equality_even_where_singular(seed, n):
     assert known == forth
 
 
-def test_few_samples_in_many_dimensions_have_the_exact_figure():
+def test_few_samples_in_many_dimensions_have_the_exact_figure() -> None:
     fake, real = gaussian_features(3, n=20, d=64), gaussian_features(4, n=20, d=64)
     got = frechet_distance(fake=statistics_of(fake), real=statistics_of(real))
     assert got == pytest.approx(reference.frechet_distance_of_features(fake, real), rel=1e-7)
@@ -76,7 +80,7 @@ def test_few_samples_in_many_dimensions_have_the_exact_figure():
 
 @given(seed=SEEDS, cuts=st.lists(st.integers(0, 200), max_size=6))
 @settings(deadline=None, max_examples=50)
-def test_however_the_features_are_cut_the_statistics_are_numpys(seed, cuts):
+def test_however_the_features_are_cut_the_statistics_are_numpys(seed: int, cuts: list[int]) -> None:
     features = gaussian_features(seed)
     got, expected = moments_of(*np.split(features, sorted(cuts))), statistics_of(features)
     scale = np.abs(expected.covariance).max()
@@ -84,25 +88,27 @@ def test_however_the_features_are_cut_the_statistics_are_numpys(seed, cuts):
     np.testing.assert_allclose(got.covariance, expected.covariance, rtol=0, atol=1e-12 * scale)
 
 
-def test_a_mean_far_beyond_the_spread_loses_no_digits():
+def test_a_mean_far_beyond_the_spread_loses_no_digits() -> None:
     features = np.random.default_rng(0).integers(-3, 4, size=(3000, 4)).astype(np.float32)
     far = moments_of(*np.split(features + np.float32(2**21), 6))
     np.testing.assert_allclose(far.covariance, np.cov(features.T, dtype=np.float64), rtol=1e-9, atol=1e-9)
 
 
-def test_a_negative_eigenvalue_is_no_covariance():
+def test_a_negative_eigenvalue_is_no_covariance() -> None:
     with pytest.raises(ValueError, match="negative eigenvalue"):
         covariance_factor(np.array([[1.0, 2.0], [2.0, 1.0]]))
 
 
-def test_too_few_samples_are_said():
+def test_too_few_samples_are_said() -> None:
     assert "500 samples are fewer than the 2,048" in str(shortage(500, dimension=2048, who="'a'"))
     assert shortage(2048, dimension=2048, who="'a'") is None
     assert shortage(None, dimension=2048, who="the data") is None
 
 
 @pytest.mark.parametrize(("n", "rank"), [(200, 16), (9, 8)])
-def test_a_factor_of_full_rank_is_triangular_and_any_factor_makes_the_covariance_again(n, rank):
+def test_a_factor_of_full_rank_is_triangular_and_any_factor_makes_the_covariance_again(
+    n: int, rank: int
+) -> None:
     covariance = statistics_of(gaussian_features(5, n=n)).covariance
     factor = covariance_factor(covariance)
     assert factor.shape == (16, rank)

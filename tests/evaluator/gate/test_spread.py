@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from gancross.evaluator.result.result import Result
+from changed_results import with_contestants
+from grey_models import REALS, Brightness, ConstantGrey, model
 from numpy.typing import NDArray
 from scipy.stats import t
 
+from gancross import Result, crosstest
+from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.gate.comparison import gate
 from gancross.evaluator.gate.figures import METRICS
-from gancross.evaluator.gate.spread import mean_figure, run_figures, spread_interval
+from gancross.evaluator.gate.spread import Figures, mean_figure, run_figures, spread_interval
 
 Block = NDArray[np.float64]
 LEVEL = 0.95
 
 
-def drawn(
+def sampled(
     random: np.random.Generator, runs: int, opponents: int, spread: tuple[float, float, float]
 ) -> Block:
     """x_ij = a_i + b_j + e_ij."""
@@ -35,10 +40,10 @@ def test_whatever_varies_the_interval_covers_zero_as_often_as_promised(
     random = np.random.default_rng(0)
     trials, covered = 1000, 0
     for _ in range(trials):
-        old = {"other": drawn(random, 10, 10, spread)}
-        found = spread_interval(old, {"other": drawn(random, *new, spread)}, level=LEVEL)
-        assert found is not None
-        covered += found[0] <= 0 <= found[1]
+        old: Figures = {"other": sampled(random, 10, 10, spread)}
+        interval = spread_interval(old, {"other": sampled(random, *new, spread)}, level=LEVEL)
+        assert interval is not None
+        covered += interval[0] <= 0 <= interval[1]
     # Satterthwaite's degrees of freedom are an approximation; three binomial standard deviations are 0.02.
     assert 0.925 <= covered / trials <= 0.995
 
@@ -51,52 +56,51 @@ def test_without_opponents_it_is_student_s_interval_for_new_runs() -> None:
 
 
 def test_opponents_methods_count_alike_however_many_runs_they_have() -> None:
-    figures = {"a": np.full((2, 9), 1.0), "b": np.full((2, 1), 0.0)}
+    figures: Figures = {"a": np.full((2, 9), 1.0), "b": np.full((2, 1), 0.0)}
     assert mean_figure(figures) == 0.5
 
 
 def test_nothing_is_known_of_a_spread_from_one_run() -> None:
-    one, many = np.zeros((1, 5)), np.zeros((5, 5))
-    assert spread_interval({"b": one}, {"b": many}, level=LEVEL) is None
-    assert spread_interval({"b": one.T}, {"b": many}, level=LEVEL) is None
+    single, many = np.zeros((1, 5)), np.zeros((5, 5))
+    assert spread_interval({"b": single}, {"b": many}, level=LEVEL) is None
+    assert spread_interval({"b": single.T}, {"b": many}, level=LEVEL) is None
 
 
-def crossed(fp: Block, methods: dict[str, list[str]]) -> Result:
-    """A result with the FP of each judge (row) on each generator (column)."""
-    names = [name for runs in methods.values() for name in runs]
+@pytest.fixture(scope="module")
+def template() -> Result:
+    """A real result, of which protocol and data are taken."""
+    return crosstest([model("x", ConstantGrey(0.0), Brightness(0.0))], data=REALS, num_samples=20)
+
+
+def crossed(template: Result, fp: Block, methods: dict[str, list[str]], n: int = 10_000) -> Result:
+    """A result with the FP of each judge (row) on each generator (column), of n samples."""
+    result = with_contestants(template, methods)
     cells = [
-        {
-            "judge": judge, "generator": generator, "auc": None,
-            "fp": {"count": 0, "n": 1000, "rate": float(fp[i, j]), "ci95": [0.0, 1.0]},
-        }
-        for i, judge in enumerate(names) for j, generator in enumerate(names)
+        replace(
+            template.cross[0], judge=judge, generator=generator, auc=Missing("none"),
+            fp=Proportion(count=round(n * float(fp[i, j])), n=n),
+        )
+        for i, judge in enumerate(result.names) for j, generator in enumerate(result.names)
     ]  # fmt: skip
-    data = {"name": "d", "sha256": "0", "num_real": 9}
-    owners = [(method, name) for method, runs in methods.items() for name in runs]
-    return Result({
-        "contestants": [{"name": name, "method": method} for method, name in owners],
-        "confusion": {name: {"fn": None} for name in names},
-        "cross": cells, "fidelity": None,
-        "protocol": {"data": data, "num_fake": 1000, "norm": "eval", "quantize": True, "chunk": 500},
-    })  # fmt: skip
+    return replace(result, cross=tuple(cells))
 
 
 def methods_of(count: int, *names: str) -> dict[str, list[str]]:
     return {name: [f"{name}{i}" for i in range(count)] for name in names}
 
 
-def test_figures_are_read_run_by_opponent() -> None:
-    result = crossed(np.arange(36).reshape(6, 6) / 36, methods_of(3, "a", "b"))
+def test_figures_are_read_run_by_opponent(template: Result) -> None:
+    result = crossed(template, np.arange(36).reshape(6, 6) / 36, methods_of(3, "a", "b"), n=36)
     groups = methods_of(3, "a", "b")
-    judging = run_figures(METRICS["cross-fp"], result.document, groups, "a")
-    judged = run_figures(METRICS["fooled"], result.document, groups, "b")
+    judging = run_figures(METRICS["cross-fp"], result, groups, "a")
+    judged = run_figures(METRICS["fooled"], result, groups, "b")
     assert list(judging) == ["b"] and list(judged) == ["a"]
     assert judging["b"].tolist() == (np.arange(36).reshape(6, 6)[:3, 3:] / 36).tolist()
     assert judged["a"].tolist() == judging["b"].T.tolist()
-    assert run_figures(METRICS["cross-auc"], result.document, groups, "a") == {}
+    assert run_figures(METRICS["cross-auc"], result, groups, "a") == {}
 
 
-def test_unlucky_opponents_are_no_regression_of_their_judge() -> None:
+def test_unlucky_opponents_are_no_regression_of_their_judge(template: Result) -> None:
     """All of a method's judges move together where the opponents of the new result happen to be hard."""
     random = np.random.default_rng(1)
     alarms, trials = 0, 100
@@ -104,16 +108,16 @@ def test_unlucky_opponents_are_no_regression_of_their_judge() -> None:
         results = []
         for count in (8, 2):
             fp = np.full((2 * count, 2 * count), 0.5) + 0.1 * random.normal(size=(1, 2 * count))
-            results.append(crossed(fp, methods_of(count, "a", "b")))
+            results.append(crossed(template, fp, methods_of(count, "a", "b")))
         alarms += bool(gate(results[1], results[0], tolerances={"cross-fp": 0.0}).regressions)
     assert alarms / trials < 0.08
 
 
-def test_a_method_that_the_baseline_has_not_changes_nothing() -> None:
+def test_a_method_that_the_baseline_has_not_changes_nothing(template: Result) -> None:
     random = np.random.default_rng(2)
-    baseline = crossed(random.uniform(size=(12, 12)), methods_of(6, "a", "b"))
+    baseline = crossed(template, random.uniform(size=(12, 12)), methods_of(6, "a", "b"))
     fp = random.uniform(size=(6, 6))
-    with_more = crossed(fp, methods_of(2, "a", "b", "new"))
-    without = crossed(fp[:4, :4], methods_of(2, "a", "b"))
-    asked = {"cross-fp": 0.0, "fooled": 0.0}
-    assert gate(with_more, baseline, tolerances=asked) == gate(without, baseline, tolerances=asked)
+    with_more = crossed(template, fp, methods_of(2, "a", "b", "new"))
+    without = crossed(template, fp[:4, :4], methods_of(2, "a", "b"))
+    tolerances = {"cross-fp": 0.0, "fooled": 0.0}
+    assert gate(with_more, baseline, tolerances=tolerances) == gate(without, baseline, tolerances=tolerances)

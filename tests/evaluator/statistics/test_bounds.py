@@ -1,12 +1,16 @@
 """Lower bounds on distances, and gaps."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.stats import norm
 
@@ -20,7 +24,8 @@ from gancross.evaluator.statistics.bounds import (
 )
 
 # f*(t) and g_f(v) of Nowozin et al. 2016, written anew, for the derivative by autograd.
-F_GANS = {
+Function = Callable[[torch.Tensor], torch.Tensor]
+F_GANS: dict[str, tuple[Function, Function]] = {
     "gan": (lambda t: -torch.log(-torch.expm1(t)), torch.nn.functional.logsigmoid),
     "jensen-shannon": (
         lambda t: -torch.log(2 - t.exp()),
@@ -35,36 +40,43 @@ F_GANS = {
 
 
 @pytest.mark.parametrize("name", F_GANS)
-def test_log_ratio_is_the_logarithm_of_the_conjugates_derivative(name):
+def test_log_ratio_is_the_logarithm_of_the_conjugates_derivative(name: str) -> None:
     conjugate, activation = F_GANS[name]
     v = torch.linspace(-1.5, 3, 19, dtype=torch.float64)
     t = activation(v).detach().requires_grad_()
     (slope,) = torch.autograd.grad(conjugate(t).sum(), t)
-    assert log_ratio(v.numpy(), f"f-gan:{name}") == pytest.approx(slope.log().numpy(), abs=1e-12)
+    ratio = log_ratio(v.numpy(), f"f-gan:{name}")
+    assert ratio == pytest.approx(slope.log().numpy(), abs=1e-12)
 
 
-def test_the_best_judge_reaches_both_divergences_and_no_judge_exceeds_them():
+def jsd(real: NDArray[np.float64], fake: NDArray[np.float64]) -> Estimate:
+    bound = jensen_shannon_bound(real=real, fake=fake, score_kind="logit")
+    assert isinstance(bound, Estimate)
+    return bound
+
+
+def test_the_best_judge_reaches_both_divergences_and_no_judge_exceeds_them() -> None:
     random = np.random.default_rng(0)
     real, fake = random.normal(1, 1, 40_000), random.normal(-1, 1, 40_000)
 
-    def density(x):
+    def density(x: float) -> float:
         p, q = norm.pdf(x, 1), norm.pdf(x, -1)
-        return (p * np.log(2 * p / (p + q)) + q * np.log(2 * q / (p + q))) / 2
+        return float(p * np.log(2 * p / (p + q)) + q * np.log(2 * q / (p + q))) / 2
 
     divergence = quad(density, -8, 8)[0]
     # ln p/q = 2x
-    best = jensen_shannon_bound(real=2 * real, fake=2 * fake, score_kind="logit")
+    best = jsd(2 * real, 2 * fake)
     assert best.low <= divergence <= best.high
     for scale in (0.3, 5.0):
-        worse = jensen_shannon_bound(real=scale * real, fake=scale * fake, score_kind="logit")
+        worse = jsd(scale * real, scale * fake)
         assert worse.high < divergence
-    shares = [Proportion(count=int(count), n=40_000) for count in ((real <= 0).sum(), (fake > 0).sum())]
-    variation = total_variation_bound(fn=shares[0], fp=shares[1])
+    fn, fp = (Proportion(count=int(count), n=40_000) for count in ((real <= 0).sum(), (fake > 0).sum()))
+    variation = total_variation_bound(fn=fn, fp=fp)
     assert variation.low <= 1 - 2 * norm.cdf(-1) <= variation.high
 
 
-def test_a_judge_that_knows_nothing_proves_nothing():
-    blank = jensen_shannon_bound(real=np.zeros(50), fake=np.zeros(60), score_kind="logit")
+def test_a_judge_that_knows_nothing_proves_nothing() -> None:
+    blank = jsd(np.zeros(50), np.zeros(60))
     assert blank.value == pytest.approx(0, abs=1e-15)
     assert blank.low <= 0
     always_real = total_variation_bound(fn=Proportion(count=0, n=100), fp=Proportion(count=100, n=100))
@@ -72,11 +84,11 @@ def test_a_judge_that_knows_nothing_proves_nothing():
     assert always_real.low < 0
 
 
-def test_critics_have_no_log_ratio():
+def test_critics_have_no_log_ratio() -> None:
     assert isinstance(jensen_shannon_bound(real=np.ones(3), fake=np.ones(3), score_kind="critic"), Missing)
 
 
-def test_pearson_scores_below_its_pole_cost_a_bound_only_on_reals():
+def test_pearson_scores_below_its_pole_cost_a_bound_only_on_reals() -> None:
     inside, beyond = np.linspace(-1, 3, 20), np.array([-5.0, -2.0, 0.0])
     kept = jensen_shannon_bound(real=inside, fake=beyond, score_kind="f-gan:pearson")
     assert isinstance(kept, Estimate)
@@ -86,7 +98,7 @@ def test_pearson_scores_below_its_pole_cost_a_bound_only_on_reals():
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
-def test_gaps_have_the_sign_that_their_names_promise(k, m):
+def test_gaps_have_the_sign_that_their_names_promise(k: int, m: int) -> None:
     low, high = Proportion(count=min(k, m), n=50), Proportion(count=max(k, m), n=50)
     assert transfer_gap(cross_fp=high, own_fp=low).value >= 0
     assert generalisation_gap(train_fn=low, test_fn=high).value >= 0

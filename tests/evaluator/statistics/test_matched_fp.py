@@ -1,61 +1,74 @@
 """FP at matched FN: calibration, halves, bootstrap."""
 
+from __future__ import annotations
+
 import time
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from reference import statistics as reference
 
 from benchmarks import simulations
 from gancross.evaluator.statistics.matched_fp import (
     FEW_REALS,
+    Halves,
+    MatchedFp,
     calibration,
     draw_halves,
+    has_few_reals,
     matched_difference,
     matched_fp,
     matched_threshold,
     percentile_interval,
 )
 
+Scores = NDArray[np.float64]
 
-def judged(real, fake, *, halves=None, seed=0, judge="a", generator="b"):
+
+def judged(
+    real: Scores, fake: Scores, *, halves: Halves | None = None, seed: int = 0, judge: str = "a",
+    generator: str = "b",
+) -> MatchedFp:  # fmt: skip
     halves = halves or draw_halves(len(real), seed=0, resamples=199)
     calibrated = calibration(real, halves)
     return matched_fp(fake=fake, calibrated=calibrated, seed=seed, judge=judge, generator=generator)
 
 
 @pytest.fixture
-def scores():
+def scores() -> tuple[Scores, Scores]:
     random = np.random.default_rng(5)
     return random.normal(2.5, 1, 1_001), random.normal(0, 1, 700)
 
 
 @given(st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=80))
-def test_threshold_is_the_largest_score_within_5_percent(scores):
+def test_threshold_is_the_largest_score_within_5_percent(scores: list[float]) -> None:
     assert matched_threshold(np.array(scores)) == reference.matched_threshold(scores, 0.05)
 
 
-def test_value_is_measured_with_the_other_half_and_averaged(scores):
+def test_value_is_measured_with_the_other_half_and_averaged(scores: tuple[Scores, Scores]) -> None:
     real, fake = scores
     halves = draw_halves(len(real), seed=0, resamples=9)
     first, second = (real[half.index].tolist() for half in halves)
     assert sorted(first + second) == sorted(real.tolist())
     taus = [reference.matched_threshold(half, 0.05) for half in (first, second)]
-    found = judged(real, fake, halves=halves)
-    assert found.thresholds == tuple(taus)
-    assert found.fn == pytest.approx(
+    figure = judged(real, fake, halves=halves)
+    assert figure.thresholds == tuple(taus)
+    assert figure.fn == pytest.approx(
         (np.mean([score <= taus[0] for score in second]) + np.mean([score <= taus[1] for score in first])) / 2
     )
-    assert found.fp.value == pytest.approx(
-        np.mean([(score > tau) for tau in taus for score in fake.tolist()])
-    )
-    assert found.few_reals is (len(real) // 2 < FEW_REALS)
+    assert figure.value == pytest.approx(np.mean([(score > tau) for tau in taus for score in fake.tolist()]))
+
+
+@pytest.mark.parametrize(("n", "few"), [(2 * FEW_REALS - 1, True), (2 * FEW_REALS, False)])
+def test_fewer_than_1000_reals_a_half_are_few(n: int, few: bool) -> None:
+    assert has_few_reals(draw_halves(n, seed=0, resamples=1)) is few
 
 
 @pytest.mark.parametrize("rounding", [8, 1, 0])
-def test_every_resample_repeats_the_calibration(scores, rounding):
+def test_every_resample_repeats_the_calibration(scores: tuple[Scores, Scores], rounding: int) -> None:
     # So many fakes at every score of a real that their own resampling hardly moves a share.
     real = np.round(scores[0], rounding)
     halves = draw_halves(len(real), seed=3, resamples=20)
@@ -69,59 +82,61 @@ def test_every_resample_repeats_the_calibration(scores, rounding):
     values = np.unique(real)
     fake = np.repeat(values, 1_000_000 // len(values))
     expected = [np.mean([(values > tau).mean() for tau in pair]) for pair in zip(*taus, strict=True)]
-    found = judged(real, fake, halves=halves)
+    figure = judged(real, fake, halves=halves)
     noise = 0.5 / np.sqrt(len(fake))
-    assert np.abs(found.replicates - expected).max() < 5 * noise
+    assert figure.replicates is not None
+    assert np.abs(figure.replicates - expected).max() < 5 * noise
 
 
-def test_where_no_score_qualifies_everything_is_real_and_flagged():
+def test_where_no_score_qualifies_everything_is_real_and_flagged() -> None:
     tied = judged(np.zeros(400), np.linspace(-1, 1, 300))
-    assert tied.thresholds == (-np.inf, -np.inf)
-    assert (tied.unmatched, tied.fn, tied.fp.value, tied.fp.high) == (True, 0.0, 1.0, 1.0)
-    assert tied.fp.low == 1 - 3 / 300
+    assert tied.thresholds == (None, None)
+    assert (tied.is_unmatched, tied.fn, tied.value, tied.high) == (True, 0.0, 1.0, 1.0)
+    assert tied.low == 1 - 3 / 300
     few = judged(np.arange(30.0), np.arange(30.0))
-    assert few.unmatched  # 5 % of 15 reals is less than one
+    assert few.is_unmatched  # 5 % of 15 reals is less than one
 
 
-def test_a_perfect_judge_still_has_an_upper_limit():
-    found = judged(np.linspace(5, 6, 400), np.linspace(0, 1, 300))
-    assert (found.fp.value, found.fp.low, found.fp.high) == (0.0, 0.0, 3 / 300)
+def test_a_perfect_judge_still_has_an_upper_limit() -> None:
+    figure = judged(np.linspace(5, 6, 400), np.linspace(0, 1, 300))
+    assert (figure.value, figure.low, figure.high) == (0.0, 0.0, 3 / 300)
 
 
-def test_figures_depend_on_names_and_seed_alone(scores):
+def test_figures_depend_on_names_and_seed_alone(scores: tuple[Scores, Scores]) -> None:
     real, fake = scores
     assert judged(real, fake) == judged(real, fake)
-    assert judged(real, fake).fp.value == judged(real, fake, judge="c").fp.value
-    assert judged(real, fake).fp != judged(real, fake, judge="c").fp
-    assert judged(real, fake).fp != judged(real, fake, seed=1).fp
+    assert judged(real, fake).value == judged(real, fake, judge="c").value
+    assert judged(real, fake).ci95 != judged(real, fake, judge="c").ci95
+    assert judged(real, fake).ci95 != judged(real, fake, seed=1).ci95
 
 
-def test_scale_of_the_scores_does_not_matter(scores):
+def test_scale_of_the_scores_does_not_matter(scores: tuple[Scores, Scores]) -> None:
     real, fake = scores
     plain, stretched = judged(real, fake), judged(np.exp(real), np.exp(fake))
-    assert (plain.fp, plain.fn) == (stretched.fp, stretched.fn)
+    assert (plain.value, plain.ci95, plain.fn) == (stretched.value, stretched.ci95, stretched.fn)
 
 
-def test_difference_is_antisymmetric_and_narrower_than_unpaired(scores):
+def test_difference_is_antisymmetric_and_narrower_than_unpaired(scores: tuple[Scores, Scores]) -> None:
     real, fake = scores
     first, second = judged(real, fake), judged(real + 0.01 * np.sin(real), fake, judge="c")
     gap = matched_difference(first, second)
     assert matched_difference(second, first) == -gap
+    assert first.replicates is not None and second.replicates is not None
     apart = np.random.default_rng(0).permutation(second.replicates)
     low, high = percentile_interval(first.replicates - apart)
     assert gap.high - gap.low < 0.8 * (high - low)
 
 
-def test_percentiles_are_order_statistics():
+def test_percentiles_are_order_statistics() -> None:
     assert percentile_interval(np.arange(1999.0)[::-1]) == (49.0, 1949.0)
 
 
-def test_one_test_image_cannot_be_halved():
+def test_one_test_image_cannot_be_halved() -> None:
     with pytest.raises(ValueError, match="halved"):
         draw_halves(1, seed=0)
 
 
-def test_a_pair_costs_less_than_a_second_of_one_core():
+def test_a_pair_costs_less_than_a_second_of_one_core() -> None:
     random = np.random.default_rng(0)
     started = time.process_time()
     halves = draw_halves(10_000, seed=0)
@@ -133,6 +148,6 @@ def test_a_pair_costs_less_than_a_second_of_one_core():
     assert time.process_time() - started < 1.5  # half as much again for a busy machine
 
 
-def test_simulated_coverage_is_what_is_promised():
+def test_simulated_coverage_is_what_is_promised() -> None:
     for finding in simulations.matched(60):
         assert finding.met(errors=3) is not False, finding

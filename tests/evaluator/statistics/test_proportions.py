@@ -1,11 +1,15 @@
-"""Intervals and tests of shares and of AUC."""
+"""Intervals and tests of proportions and of AUC."""
+
+from __future__ import annotations
 
 import math
+from statistics import variance as variance_of
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from reference import statistics as reference
 from scipy.stats import fisher_exact
 from statsmodels.stats.contingency_tables import mcnemar
@@ -22,32 +26,33 @@ from gancross.evaluator.statistics.proportions import (
     mcnemar_p,
     paired_difference,
     rule_of_three,
-    wilson_interval,
 )
+
+Scores = NDArray[np.float64]
 
 few_scores = st.lists(st.integers(-3, 3).map(float), min_size=2, max_size=12).map(np.array)
 
 
 @st.composite
-def shares(draw, largest=60):
+def proportions(draw: st.DrawFn, largest: int = 60) -> Proportion:
     n = draw(st.integers(1, largest))
     return Proportion(count=draw(st.integers(0, n)), n=n)
 
 
 @st.composite
-def paired(draw):
+def paired(draw: st.DrawFn) -> PairedDecisions:
     cells = draw(st.tuples(*[st.integers(0, 30)] * 4).filter(any))
     return PairedDecisions(both=cells[0], only_first=cells[1], only_second=cells[2], neither=cells[3])
 
 
-@given(shares())
-def test_wilson_is_that_of_statsmodels(share):
-    assert wilson_interval(share) == pytest.approx(
-        proportion_confint(share.count, share.n, method="wilson"), abs=1e-12
+@given(proportions())
+def test_wilson_is_that_of_statsmodels(proportion: Proportion) -> None:
+    assert proportion.ci95 == pytest.approx(
+        proportion_confint(proportion.count, proportion.n, method="wilson"), abs=1e-12
     )
 
 
-def test_newcombe_gives_his_published_intervals():
+def test_newcombe_gives_his_published_intervals() -> None:
     # Newcombe 1998, Statistics in Medicine 17:873–890, Table II, method 10, rows (a) and (d).
     first = difference(Proportion(count=56, n=70), Proportion(count=48, n=80))
     assert (first.low, first.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
@@ -56,24 +61,24 @@ def test_newcombe_gives_his_published_intervals():
     assert (second.low, second.high) == pytest.approx((0.0569, 0.3404), abs=5e-5)
 
 
-@given(shares(), shares())
-def test_unpaired_difference_is_antisymmetric_and_holds_its_value(a, b):
-    there, back = difference(a, b), difference(b, a)
-    assert (there.value, there.low, there.high) == pytest.approx(
+@given(proportions(), proportions())
+def test_unpaired_difference_is_antisymmetric_and_holds_its_value(a: Proportion, b: Proportion) -> None:
+    forth, back = difference(a, b), difference(b, a)
+    assert (forth.value, forth.low, forth.high) == pytest.approx(
         (-back.value, -back.high, -back.low), abs=1e-12
     )
-    assert -1 <= there.low <= there.value <= there.high <= 1
+    assert -1 <= forth.low <= forth.value <= forth.high <= 1
 
 
 @given(paired())
-def test_paired_difference_is_antisymmetric_and_holds_its_value(decisions):
-    there, back = paired_difference(decisions), -paired_difference(decisions.swapped())
-    assert (there.value, there.low, there.high) == (back.value, back.low, back.high)
-    assert -1 <= there.low <= there.value <= there.high <= 1
-    assert there.value == pytest.approx(decisions.first.rate - decisions.second.rate)
+def test_paired_difference_is_antisymmetric_and_holds_its_value(decisions: PairedDecisions) -> None:
+    forth, back = paired_difference(decisions), -paired_difference(decisions.swapped())
+    assert (forth.value, forth.low, forth.high) == (back.value, back.low, back.high)
+    assert -1 <= forth.low <= forth.value <= forth.high <= 1
+    assert forth.value == pytest.approx(decisions.first.rate - decisions.second.rate)
 
 
-def test_pairing_narrows_the_interval_where_judges_agree():
+def test_pairing_narrows_the_interval_where_judges_agree() -> None:
     decisions = PairedDecisions(both=400, only_first=60, only_second=40, neither=9500)
     alone = difference(decisions.first, decisions.second)
     assert paired_difference(decisions).high - paired_difference(decisions).low < 0.5 * (
@@ -81,49 +86,49 @@ def test_pairing_narrows_the_interval_where_judges_agree():
     )
 
 
-@given(shares(), shares())
-def test_fisher_is_the_sum_over_tables(a, b):
+@given(proportions(), proportions())
+def test_fisher_is_the_sum_over_tables(a: Proportion, b: Proportion) -> None:
     assert fisher_p(a, b) == pytest.approx(reference.fisher(a.count, a.n, b.count, b.n), rel=1e-9)
 
 
 @pytest.mark.parametrize("counts", [(100, 143), (0, 10_000), (2, 13), (9_990, 9_960), (5_000, 5_100)])
-def test_fisher_is_that_of_scipy_at_the_size_of_a_cross_test(counts):
-    table = [[counts[0], 10_000 - counts[0]], [counts[1], 10_000 - counts[1]]]
-    shares = [Proportion(count=count, n=10_000) for count in counts]
-    assert fisher_p(*shares) == pytest.approx(fisher_exact(table).pvalue, rel=1e-7, abs=1e-300)
+def test_fisher_is_that_of_scipy_at_the_size_of_a_cross_test(counts: tuple[int, int]) -> None:
+    table = np.array([[count, 10_000 - count] for count in counts])
+    first, second = (Proportion(count=count, n=10_000) for count in counts)
+    assert fisher_p(first, second) == pytest.approx(fisher_exact(table).pvalue, rel=1e-7, abs=1e-300)
 
 
 @given(paired())
-def test_mcnemar_is_that_of_statsmodels(decisions):
+def test_mcnemar_is_that_of_statsmodels(decisions: PairedDecisions) -> None:
     table = [[decisions.both, decisions.only_first], [decisions.only_second, decisions.neither]]
     assert mcnemar_p(decisions) == pytest.approx(mcnemar(table, exact=True).pvalue)
 
 
-def test_holm_multiplies_the_smallest_by_the_number_of_tests_and_keeps_the_order():
+def test_holm_multiplies_the_smallest_by_the_number_of_tests_and_keeps_the_order() -> None:
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([0.02]) == [0.02]
     assert holm([]) == []
 
 
-def test_decisions_on_the_same_images_are_counted_together_and_ties_are_fake():
+def test_decisions_on_the_same_images_are_counted_together_and_ties_are_fake() -> None:
     first, second = np.array([0.0, 1.0, 2.0, -1.0]), np.array([5.0, 1.0, 0.5, 0.0])
     decisions = paired_false_negatives(first=first, second=second, first_threshold=0.0, second_threshold=1.0)
     assert decisions == PairedDecisions(both=1, only_first=1, only_second=2, neither=0)
 
 
 @given(few_scores, few_scores)
-def test_auc_interval_is_delongs_definition_on_the_logit_scale(real, fake):
+def test_auc_interval_is_delongs_definition_on_the_logit_scale(real: Scores, fake: Scores) -> None:
     area, variance, _, _ = reference.delong(real, fake)
-    found = auc_interval(real=real, fake=fake)
-    assert found.value == pytest.approx(area)
-    assert found.value == auc(real=real, fake=fake)
+    interval = auc_interval(real=real, fake=fake)
+    assert interval.value == pytest.approx(area)
+    assert interval.value == auc(real=real, fake=fake)
     if variance > 1e-12:
         reach = Z * math.sqrt(variance) / (area * (1 - area))
         odds = [area / (1 - area) * math.exp(side * reach) for side in (-1, 1)]
-        assert (found.low, found.high) == pytest.approx(tuple(odd / (1 + odd) for odd in odds))
+        assert (interval.low, interval.high) == pytest.approx(tuple(odd / (1 + odd) for odd in odds))
 
 
-def test_auc_of_a_perfect_judge_has_a_one_sided_limit():
+def test_auc_of_a_perfect_judge_has_a_one_sided_limit() -> None:
     ordered = np.arange(500.0)
     perfect = auc_interval(real=ordered + 500, fake=ordered)
     assert (perfect.value, perfect.low, perfect.high) == (1.0, 1 - 3 / 500, 1.0)
@@ -132,7 +137,7 @@ def test_auc_of_a_perfect_judge_has_a_one_sided_limit():
     assert (1 - rule_of_three(500)) ** 500 == pytest.approx(0.05, abs=0.001)
 
 
-def test_auc_where_all_scores_are_equal_is_chance_and_not_certain():
+def test_auc_where_all_scores_are_equal_is_chance_and_not_certain() -> None:
     blank = auc_interval(real=np.zeros(300), fake=np.zeros(200))
     assert blank.value == 0.5
     assert blank.low < 0.5 < blank.high
@@ -141,26 +146,28 @@ def test_auc_where_all_scores_are_equal_is_chance_and_not_certain():
 
 
 @given(few_scores, few_scores, st.data())
-def test_auc_difference_pairs_the_reals_and_not_the_fakes(real, fake, data):
+def test_auc_difference_pairs_the_reals_and_not_the_fakes(
+    real: Scores, fake: Scores, data: st.DataObject
+) -> None:
     second_real = data.draw(st.lists(st.integers(-3, 3).map(float), min_size=len(real), max_size=len(real)))
     second_fake = data.draw(few_scores)
     area_1, _, reals_1, fakes_1 = reference.delong(real, fake)
     area_2, _, reals_2, fakes_2 = reference.delong(second_real, second_fake)
     variance = (
-        reference.variance([a - b for a, b in zip(reals_1, reals_2, strict=True)]) / len(real)
-        + reference.variance(fakes_1) / len(fake)
-        + reference.variance(fakes_2) / len(second_fake)
+        variance_of([a - b for a, b in zip(reals_1, reals_2, strict=True)]) / len(real)
+        + variance_of(fakes_1) / len(fake)
+        + variance_of(fakes_2) / len(second_fake)
     )
-    found = auc_difference(
+    gap = auc_difference(
         first_real=real, first_fake=fake, second_real=np.array(second_real), second_fake=second_fake
     )
-    assert found.value == pytest.approx(area_1 - area_2)
+    assert gap.value == pytest.approx(area_1 - area_2)
     if variance > 1e-12:
-        assert found.high == pytest.approx(min(1, found.value + Z * math.sqrt(variance)))
-        assert found.low == pytest.approx(max(-1, found.value - Z * math.sqrt(variance)))
+        assert gap.high == pytest.approx(min(1, gap.value + Z * math.sqrt(variance)))
+        assert gap.low == pytest.approx(max(-1, gap.value - Z * math.sqrt(variance)))
 
 
-def test_judges_of_different_reals_are_refused():
+def test_judges_of_different_reals_are_refused() -> None:
     with pytest.raises(ValueError, match="3 and 2 reals"):
         auc_difference(
             first_real=np.zeros(3), first_fake=np.zeros(2), second_real=np.zeros(2), second_fake=np.zeros(2)
@@ -169,24 +176,24 @@ def test_judges_of_different_reals_are_refused():
 
 @settings(max_examples=30)
 @given(few_scores, few_scores)
-def test_auc_does_not_see_a_rising_change_of_scale(real, fake):
+def test_auc_does_not_see_a_rising_change_of_scale(real: Scores, fake: Scores) -> None:
     plain = auc_interval(real=real, fake=fake)
     assert plain == auc_interval(real=np.exp(real), fake=np.exp(fake))
 
 
 @pytest.mark.parametrize("claim", ["delong", "delong-paired", "newcombe-paired"])
-def test_simulated_coverage_is_what_is_promised(claim):
+def test_simulated_coverage_is_what_is_promised(claim: str) -> None:
     function, draws = simulations.CLAIMS[claim]
     for finding in function(max(100, draws // 50)):
         assert finding.met(errors=3) is not False, finding
 
 
-def test_exact_coverage_of_wilson_where_counts_are_not_small(monkeypatch):
+def test_exact_coverage_of_wilson_where_counts_are_not_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulations, "GRID", 101)
     monkeypatch.setattr(simulations, "N", 1_500)
     assert all(finding.met() is not False for finding in simulations.wilson(1))
 
 
 @pytest.mark.slow
-def test_power_of_the_fisher_step():
+def test_power_of_the_fisher_step() -> None:
     assert all(finding.met() for finding in simulations.power(1))

@@ -1,12 +1,20 @@
 """Slow, obvious forms of the evaluator's statistics: definitions written as loops."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from itertools import combinations
 from statistics import variance
 
+import numpy as np
+from numpy.typing import NDArray
 
-def delong(real, fake):
-    """AUC and its variance from all N·M pairs, as DeLong et al. 1988 define them."""
+Scores = Sequence[float] | NDArray[np.float64]
+
+
+def delong(real: Scores, fake: Scores) -> tuple[float, float, list[float], list[float]]:
+    """AUC and its variance from all N·M pairs, as DeLong et al. 1988 define them; their components."""
     kernel = [[1.0 if r > f else 0.5 if r == f else 0.0 for f in fake] for r in real]
     of_real = [sum(row) / len(fake) for row in kernel]
     of_fake = [sum(row[k] for row in kernel) / len(real) for k in range(len(fake))]
@@ -14,7 +22,7 @@ def delong(real, fake):
     return area, variance(of_real) / len(real) + variance(of_fake) / len(fake), of_real, of_fake
 
 
-def matched_threshold(scores, level):
+def matched_threshold(scores: Sequence[float], level: float) -> float:
     """The largest score with share(score ≤ τ) ≤ level, −∞ if there is none."""
     fitting = [
         tau
@@ -24,7 +32,7 @@ def matched_threshold(scores, level):
     return max(fitting, default=-math.inf)
 
 
-def fisher(k1, n1, k2, n2):
+def fisher(k1: int, n1: int, k2: int, n2: int) -> float:
     """Two-sided p in whole numbers: the tables that are no likelier than the observed one."""
     both = k1 + k2
     ways = {
@@ -34,10 +42,10 @@ def fisher(k1, n1, k2, n2):
     return sum(way for way in ways.values() if way <= ways[k1]) / sum(ways.values())
 
 
-def permutation_p(fp, label):
+def permutation_p(fp: Sequence[Sequence[float]], label: Sequence[float]) -> float:
     """Two-sided p of the difference of cross FPs over all labellings."""
 
-    def difference(ours):
+    def difference(ours: Sequence[int]) -> float:
         theirs = [i for i in range(len(fp)) if i not in ours]
         fooled = [fp[i][j] for i in theirs for j in ours]
         fools = [fp[i][j] for i in ours for j in theirs]

@@ -15,7 +15,7 @@ from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import RECIPES, SOURCES, recipe
 
-WIDTH = 4  # resnet101-64 wants a multiple of 4
+WIDTH = 4  # resnet101-64 needs a multiple of 4
 BATCH = 8
 
 
@@ -35,19 +35,19 @@ def test_three_steps(name: str, data_root: Path, tmp_path: Path, monkeypatch: py
         write_cifar10(tmp_path, monkeypatch)
         root = tmp_path
     small: dict[str, Setting] = {"width": WIDTH, "batch_size": BATCH, "steps": 3}
-    said: list[dict[str, float]] = []
+    logged: list[dict[str, float]] = []
     last = train(
         recipe(name).with_changes(small), tmp_path / "run", device="cpu", data_root=root, workers=0,
-        checkpoint_every=3, log_every=1, progress=lambda step, steps, figures: said.append(figures or {}),
+        checkpoint_every=3, log_every=1, progress=lambda step, steps, figures: logged.append(figures or {}),
     )  # fmt: skip
-    assert len(said) == 3 and all(math.isfinite(value) for figures in said for value in figures.values())
+    assert len(logged) == 3 and all(math.isfinite(value) for figures in logged for value in figures.values())
     loaded = checkpoint.load(last)
     chosen = RECIPES[name]
     assert loaded.step == 3 and loaded.recipe["objective"] == chosen.objective
     assert (loaded.threshold is None) == (chosen.objective in ("wgan", "wgan-gp"))
     assert load_contestant(last).method is not None
     if chosen.gamma > 0:
-        assert all(figures["penalty"] > 0 for figures in said)
+        assert all(figures["penalty"] > 0 for figures in logged)
 
 
 def test_every_recipe_has_its_figure_or_section() -> None:
@@ -56,7 +56,7 @@ def test_every_recipe_has_its_figure_or_section() -> None:
 
 
 def test_lsun_resnet_trains_from_the_command_line(data_root: Path, tmp_path: Path) -> None:
-    """With reading processes, as a user would have them."""
+    """With worker processes, as a user would run it."""
     arguments = ["lsun-resnet", "--set", f"width={WIDTH}", "--set", f"batch_size={BATCH}", "--steps", "4"]
     arguments += ["--data-root", str(data_root), "--device", "cpu", "--workers", "1"]
     done = gancross("train", *arguments, "--out", tmp_path / "run")

@@ -28,10 +28,10 @@ def test_named_recipe_has_a_source_and_survives_json(name: str) -> None:
 
 
 def test_recipes_are_distinct_except_the_declared_synonym() -> None:
-    seen: dict[str, str] = {}
+    names: dict[str, str] = {}
     for name, chosen in RECIPES.items():
         key = json.dumps(chosen.to_dict() | {"name": ""})
-        assert seen.setdefault(key, name) == ("cifar10-dcgan" if name == "cifar10-dcgan-gamma0.1" else name)
+        assert names.setdefault(key, name) == ("cifar10-dcgan" if name == "cifar10-dcgan-gamma0.1" else name)
 
 
 def test_sources_and_recipes_go_together() -> None:

@@ -55,9 +55,9 @@ def poison_optimizer(players: Players) -> None:
 @pytest.mark.parametrize(
     ("poison", "complaint"),
     [
-        (poison_discriminator, "discriminator has weights that are"),
-        (poison_generator, "generator has weights that are"),
-        (poison_optimizer, "generator's optimizer has a state that is"),
+        (poison_discriminator, "discriminator weights are not finite"),
+        (poison_generator, "generator weights are not finite"),
+        (poison_optimizer, "generator optimizer states are not finite"),
     ],
 )
 def test_values_that_are_not_finite_are_not_saved(

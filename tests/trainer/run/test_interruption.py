@@ -1,4 +1,4 @@
-"""Ctrl-C and a scheduler's signals, sent to real processes: one line, one code, nothing left behind."""
+"""Ctrl-C and a scheduler's signals to real processes: one line, the exit code, no leftovers."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ from small_recipes import small
 
 from gancross.trainer.loop import train
 
-PATIENCE = 120.0  # seconds until something must have happened on a busy machine
+PATIENCE = 120.0  # seconds to wait on a busy machine
 MARK = "GANCROSS_TEST_OF_INTERRUPTIONS"
 GANCROSS = ("-m", "gancross")
 WITH_WORKERS = (str(ROOT / "tests" / "support" / "with_workers.py"),)
-# Seconds of processor time: from the first imports, which take about two, into the work, where one moment
-# is like another.
+# Seconds of processor time: from the first imports, which take about two, into the work.
 DELAYS = (0.1, 0.4, 0.8, 1.2, 2.0, 4.0)
 COMMANDS = {
     "train": "train mixture --set width=8 --steps 1000000 --checkpoint-every 50 --out run -q",
@@ -43,7 +42,7 @@ SHORT = ("recipes", "datasets")
 
 @dataclass(frozen=True)
 class Process:
-    """A command at work, and the mark by which its descendants are found."""
+    """A running command, and the environment mark of its descendants."""
 
     process: Forked | subprocess.Popen[bytes]
     mark: str
@@ -51,25 +50,25 @@ class Process:
     begun: float
 
     def until(self, happened: Callable[[], bool]) -> None:
-        """Waits for it."""
+        """Waits until a condition holds."""
         deadline = time.monotonic() + PATIENCE
         while not happened() and self.process.poll() is None:
-            assert time.monotonic() < deadline, "it does not happen"
+            assert time.monotonic() < deadline, "timed out"
             time.sleep(0.005)
 
     def listens(self) -> bool:
-        """Whether gancross has come to set its handlers; before, Python alone decides what Ctrl-C prints."""
+        """Whether gancross has set its handlers; before, Python decides what Ctrl-C prints."""
         caught = Path(f"/proc/{self.process.pid}/status").read_text().split("SigCgt:")[1].split()[0]
         return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
     def worked(self, seconds: float) -> bool:
-        """Whether it has, on a busy machine too; one that waits for others cannot, and has had its time."""
+        """Whether it has used so much processor time, or four times as much has passed on the clock."""
         used = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
         late = time.monotonic() > self.begun + 4 * seconds
         return late or sum(map(int, used)) >= seconds * os.sysconf("SC_CLK_TCK")
 
     def end(self) -> tuple[int, list[str]]:
-        """Exit code and lines on standard error, once it and all its descendants are gone."""
+        """Exit code and lines on standard error after it and all its descendants have ended."""
         code = self.process.wait(PATIENCE)
         deadline = time.monotonic() + PATIENCE
         while self.descendants():
@@ -78,15 +77,15 @@ class Process:
         return code, self.complaints.read_text().splitlines()
 
     def descendants(self) -> list[str]:
-        """Command lines of the processes that still carry the mark, which those get that it executed."""
-        found = []
+        """Command lines of the processes that have the mark in their environment."""
+        commands = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 if self.mark.encode() in (folder / "environ").read_bytes():
-                    found.append((folder / "cmdline").read_text())
+                    commands.append((folder / "cmdline").read_text())
             except OSError:  # it ended meanwhile
                 continue
-        return found
+        return commands
 
 
 def start(
@@ -108,7 +107,7 @@ def arguments_of(command: str, checkpoints: dict[str, Path]) -> list[str]:
 
 
 def interrupted_after(delays: list[float], command: str, folder: Path, arguments: list[str]) -> None:
-    """Starts the command once for every delay; Ctrl-C comes once it listens and has worked so long."""
+    """Runs the command once per delay and sends Ctrl-C after so much processor time."""
     for number, delay in enumerate(delays):
         (folder / str(number)).mkdir()
         started = start(folder / str(number), *arguments, fork=False)
@@ -116,7 +115,7 @@ def interrupted_after(delays: list[float], command: str, folder: Path, arguments
         started.until(partial(started.worked, delay))
         started.process.send_signal(signal.SIGINT)
         code, lines = started.end()
-        if command in SHORT and code == 0:  # it was faster
+        if command in SHORT and code == 0:  # it had ended before
             assert lines == []
             continue
         assert (code, len(lines)) == (130, 1), lines

@@ -1,4 +1,4 @@
-"""The folder of a run: one process at a time, its status, and resuming when files are damaged."""
+"""The folder of a run: its lock, its status, and resuming from damaged files."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ train(small("digits"), sys.argv[1], device="cpu", checkpoint_every=2, log_every=
 
 
 def trained(folder: Path, notes: list[str] | None = None) -> Path:
-    """Notes are of where the run goes on from; how the gradient is found is told at every start."""
+    """`notes` receives the messages about resuming, not those about the gradient."""
 
-    def said(text: str) -> None:
+    def record(text: str) -> None:
         if notes is not None and not text.startswith("the regularizer"):
             notes.append(text)
 
-    return train(RECIPE, folder, device="cpu", checkpoint_every=2, log_every=1, note=said)
+    return train(RECIPE, folder, device="cpu", checkpoint_every=2, log_every=1, note=record)
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +72,7 @@ def stopped(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_second_run_is_turned_away_and_a_killed_one_is_not_in_the_way(
-    tmp_path: Path, straight: Path
-) -> None:
+def test_a_second_run_is_refused_and_a_killed_one_does_not_block(tmp_path: Path, straight: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path), str(SUPPORT)]
     holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -86,7 +84,7 @@ def test_a_second_run_is_turned_away_and_a_killed_one_is_not_in_the_way(
     finally:
         holder.kill()
         holder.communicate()
-    assert status(tmp_path) == "running"  # the dead cannot say otherwise
+    assert status(tmp_path) == "running"  # a killed process cannot change it
     assert identical(trained(tmp_path), straight / "last.pt")
     assert log(tmp_path) == log(straight) and status(tmp_path) == "done"
 
@@ -105,7 +103,7 @@ def test_a_holder_on_another_machine_is_named(stopped: Path) -> None:
 
 
 def nothing() -> None:
-    """Ends by itself."""
+    """The run ends normally."""
 
 
 def fails() -> None:
@@ -129,7 +127,7 @@ def interrupted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "said", "code"),
+    ("event", "expected", "code"),
     [
         (nothing, "done", None),
         (fails, "failed", None),
@@ -139,28 +137,30 @@ def interrupted() -> None:
         (interrupted, "interrupted", 130),
     ],
 )
-def test_every_end_is_said_and_frees_the_folder(
-    tmp_path: Path, straight: Path, event: Callable[[], None], said: str, code: int | None
+def test_every_end_is_reported_and_releases_the_lock(
+    tmp_path: Path, straight: Path, event: Callable[[], None], expected: str, code: int | None
 ) -> None:
     def happen(step: int, steps: int, figures: dict[str, float] | None) -> None:
         if step == 3:
             assert status(tmp_path) == "running"
             event()
 
-    context = contextlib.nullcontext() if said == "done" else pytest.raises((RuntimeError, GancrossError))
+    context = contextlib.nullcontext() if expected == "done" else pytest.raises((RuntimeError, GancrossError))
     with context as caught:
         train(RECIPE, tmp_path, device="cpu", checkpoint_every=2, log_every=1, progress=happen)
     if code is not None:
         assert caught is not None and caught.value.exit_code == code  # type: ignore[attr-defined]
     record = json.loads((tmp_path / "status.json").read_text())
-    assert record["status"] == said and (record["pid"], record["host"]) == (os.getpid(), platform.node())
+    assert record["status"] == expected and (record["pid"], record["host"]) == (os.getpid(), platform.node())
     assert record["step"] == checkpoint.load(tmp_path / "last.pt").step and record["steps"] == 6
     with locked(tmp_path):
         pass
     assert identical(trained(tmp_path), straight / "last.pt") and log(tmp_path) == log(straight)
 
 
-def test_what_a_kill_before_the_first_file_leaves_is_an_empty_folder(tmp_path: Path, straight: Path) -> None:
+def test_leftovers_of_a_kill_before_the_first_file_count_as_an_empty_folder(
+    tmp_path: Path, straight: Path
+) -> None:
     (tmp_path / ".lock").touch()
     (tmp_path / ".recipe.json.17-0123abcd.tmp").write_text("{")
     assert identical(
@@ -169,14 +169,14 @@ def test_what_a_kill_before_the_first_file_leaves_is_an_empty_folder(tmp_path: P
     assert whole(tmp_path)
 
 
-def test_unfinished_files_of_dead_runs_go_and_others_stay(stopped: Path, straight: Path) -> None:
-    ours = [".last.pt.17-0123abcd.tmp", "checkpoints/.step-0000000004.pt.17-0123abcd.tmp"]
-    others = ["samples/.step-0000000004-samples.png.17-0123abcd.tmp", ".mine.tmp", "figure.png.tmp"]
-    for name in ours + others:
+def test_unfinished_files_of_killed_runs_are_removed_and_others_stay(stopped: Path, straight: Path) -> None:
+    of_the_run = [".last.pt.17-0123abcd.tmp", "checkpoints/.step-0000000004.pt.17-0123abcd.tmp"]
+    of_others = ["samples/.step-0000000004-samples.png.17-0123abcd.tmp", ".mine.tmp", "figure.png.tmp"]
+    for name in of_the_run + of_others:
         (stopped / name).write_text("half")
     trained(stopped)
-    assert not any((stopped / name).exists() for name in ours)
-    assert all((stopped / name).exists() for name in others)
+    assert not any((stopped / name).exists() for name in of_the_run)
+    assert all((stopped / name).exists() for name in of_others)
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -192,7 +192,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
 @pytest.mark.parametrize("numbered_too", [False, True])
-def test_a_damaged_checkpoint_costs_steps_and_no_more(
+def test_a_damaged_checkpoint_costs_only_steps(
     stopped: Path, straight: Path, damage: Callable[[bytes], bytes], numbered_too: bool
 ) -> None:
     damaged = [stopped / "last.pt"]
@@ -211,16 +211,20 @@ def test_a_damaged_checkpoint_costs_steps_and_no_more(
     assert whole(stopped)
 
 
-def test_refused_files_are_kept_one_beside_the_other(stopped: Path) -> None:
+def test_refused_files_are_never_overwritten(stopped: Path) -> None:
     for text in ("first", "second", "third"):
         (stopped / "last.pt").write_text(text)
         trained(stopped)
-    kept = {path.name: path.read_text() for path in stopped.glob("last.pt.refused*")}
-    assert kept == {"last.pt.refused": "first", "last.pt.refused-2": "second", "last.pt.refused-3": "third"}
-    assert checkpoint.load(stopped / "last.pt").step == 6  # of a finished run, too, it is there again
+    renamed = {path.name: path.read_text() for path in stopped.glob("last.pt.refused*")}
+    assert renamed == {
+        "last.pt.refused": "first",
+        "last.pt.refused-2": "second",
+        "last.pt.refused-3": "third",
+    }
+    assert checkpoint.load(stopped / "last.pt").step == 6  # restored for a finished run, too
 
 
-def test_a_missing_or_older_last_checkpoint_gives_way_to_a_numbered_one(
+def test_a_missing_or_older_last_checkpoint_is_replaced_by_a_numbered_one(
     stopped: Path, straight: Path
 ) -> None:
     last, notes = stopped / "last.pt", list[str]()
@@ -248,7 +252,7 @@ def test_without_any_good_checkpoint_nothing_is_touched(stopped: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["last.pt", "checkpoints/step-0000000004.pt"])
-def test_a_newer_format_is_no_damage(stopped: Path, name: str) -> None:
+def test_a_newer_format_is_refused_and_left_alone(stopped: Path, name: str) -> None:
     newer = hostile.resaved(
         (stopped / name).read_bytes(), lambda loaded: loaded.update(format="gancross.checkpoint/99")
     )
@@ -261,22 +265,22 @@ def test_a_newer_format_is_no_damage(stopped: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("quiet", [False, True])
-def test_the_command_says_where_it_goes_on_from(
+def test_the_command_names_the_checkpoint_from_which_it_resumes(
     stopped: Path, quiet: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (stopped / "last.pt").write_text("damaged")
     arguments = ["train", "digits", "--set", "width=4", "--set", "batch_size=16", "--steps", "6"]
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main([*arguments, "--device", "cpu", "--out", str(stopped), *(["-q"] if quiet else [])])
-    said = " ".join(capfd.readouterr().err.split())
-    assert not left.value.code
-    assert ("resumes from" in said) != quiet and (not quiet or said == "")
+    stderr = " ".join(capfd.readouterr().err.split())
+    assert not exit_info.value.code
+    assert ("resumes from" in stderr) != quiet and (not quiet or stderr == "")
 
 
 @pytest.mark.parametrize(
     "tail", [b'{"step": 6, "gam', b"\x00" * 50, b"\xff\xfe\n", b"17\n", b'{"step": Infinity}\n']
 )
-def test_a_damaged_line_of_the_log_is_healed(stopped: Path, straight: Path, tail: bytes) -> None:
+def test_damaged_lines_of_the_log_are_removed(stopped: Path, straight: Path, tail: bytes) -> None:
     lines = (stopped / "log.jsonl").read_bytes().splitlines(keepends=True)
     (stopped / "log.jsonl").write_bytes(b"".join([*lines[:2], b'{"half\n', *lines[2:], tail]))
     trained(stopped)

@@ -1,0 +1,82 @@
+"""Laws of every metric of the gate."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from grey_models import REALS, Brightness, ConstantGrey, model
+from measuring import digits_of
+from torch import nn
+
+from gancross import Contestant, Result, crosstest
+from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
+from gancross.evaluator.gate.comparison import Decision, gate
+from gancross.evaluator.gate.figures import METRICS, gate_names
+from gancross.evaluator.verdict.figures import CELL_FIGURES
+
+
+@pytest.fixture(autouse=True)
+def _private_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
+
+
+class Darkness(nn.Module):
+    """A judge of the mean grey level; digits are dark, their negatives are bright."""
+
+    def __init__(self, sign: float = 1.0) -> None:
+        super().__init__()
+        self.sign = sign
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.sign * (-0.2 - images.flatten(1).mean(1))
+
+
+@cache
+def crosstested(samples: str, judge: float) -> Result:
+    """Contestant "a" with those samples and a judge of that sign, beside an opponent that never changes."""
+    negatives = 255 - digits_of("train")
+    of_a = negatives if samples == "negatives" else digits_of(samples)
+    models = [
+        Contestant(name="a", samples=of_a, discriminator=Darkness(judge)),
+        Contestant(name="opponent", samples=negatives, discriminator=Darkness()),
+    ]
+    return crosstest(
+        models, data=digits_of("test"), num_samples=400, metrics=tuple(FIDELITY_METRICS), kid_subset_size=100
+    )
+
+
+def decision(metric: str, new: Result, baseline: Result) -> Decision:
+    """Of contestant "a"; the tolerance decides for figures without an interval."""
+    changes = gate(new, baseline, tolerances={metric: 1e-6}).comparisons
+    (change,) = (change for change in changes if change.name == "a")
+    return change.decision
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_worse_discriminator_or_a_worse_generator_is_a_regression(metric: str) -> None:
+    """What a discriminator turned upside down does not move, noise in place of digits does."""
+    sides = crosstested("negatives", -1.0), crosstested("negatives", 1.0)
+    if decision(metric, *sides) == "within noise":
+        sides = crosstested("noise", 1.0), crosstested("train", 1.0)
+    assert decision(metric, *sides) == "regression"
+    assert decision(metric, *reversed(sides)) == "improvement"
+
+
+def test_every_gate_metric_says_what_it_is() -> None:
+    meanings = [metric.meaning for metric in METRICS.values()]
+    assert all(meanings) and len(set(meanings)) == len(meanings)
+
+
+def test_gate_names_of_cell_figures_are_metrics_once() -> None:
+    names = [name for key, figure in CELL_FIGURES.items() for name in gate_names(key, figure).values()]
+    names += [figure.gate for metric in FIDELITY_METRICS.values() for figure in metric.figures if figure.gate]
+    assert sorted([*names, "fn"]) == sorted(METRICS)
+
+
+def test_what_needs_opponents_or_fidelity_is_not_read_without_them() -> None:
+    result = crosstest([model("x", ConstantGrey(0.0), Brightness(0.0))], data=REALS, num_samples=20)
+    readings = {name: metric.read(result, "x", ()) for name, metric in METRICS.items()}
+    assert {name for name, reading in readings.items() if reading is not None} == {"fn", "auc"}
