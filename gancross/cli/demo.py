@@ -28,7 +28,7 @@ the protocol works, not that regularization wins or loses.
 def demo(out: Path) -> None:
     """Train two small GANs on digits side by side and cross-test them, in about a minute."""
     from gancross.report.text.console import print_result
-    from gancross.workflow.demonstration import demo_spec, demonstrate
+    from gancross.workflow.benchmark import demo_spec, demonstrate
 
     steps = demo_spec().runs[0].recipe.steps
     notes = notes_console()

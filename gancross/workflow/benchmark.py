@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -29,11 +31,9 @@ from gancross.report.text.markdown import markdown_report
 from gancross.trainer.loop import train
 from gancross.trainer.run.interruption import stop_requests
 from gancross.trainer.run.lock import locked
-from gancross.workflow.clusters import CLUSTERS
-from gancross.workflow.execution import Ended, Execution
+from gancross.workflow.execution import CLUSTERS, Ended, Execution, run_as_process
 from gancross.workflow.plan import is_finished, run_folder, steps_done
-from gancross.workflow.processes import run_as_process
-from gancross.workflow.spec import PlannedRun, Spec
+from gancross.workflow.spec import PlannedRun, Spec, parse_spec
 
 STOPPED = "stopped; the same command goes on from here"
 POLL = 0.5  # seconds between looks at the logs
@@ -79,7 +79,10 @@ def run_benchmark(
         spec.data or common_data(spec), data_root=execution.data_root, image_size=common_size(spec),
         seed=spec.protocol.seed, download=execution.download,
     )  # fmt: skip
-    _check_metrics(spec, reals.shape)
+    protocol = spec.protocol
+    if protocol.metrics:  # what they need is checked before days of training, not after
+        counts: dict[str | None, int] = dict.fromkeys((run.name for run in spec.runs), protocol.num_samples)
+        check(protocol.metrics, shape=reals.shape, counts=counts, kid_subset_size=protocol.kid_subset_size)
     with locked(out):
         train_all(spec.runs, out, execution=execution, progress=progress)
         return _crosstested(spec, out, reals, device=execution.device, progress=progress)
@@ -105,14 +108,6 @@ def _crosstested(
     write_atomically(benchmarked.html, html_report(result, pictures).encode())
     write_atomically(benchmarked.markdown, markdown_report(result).encode())
     return benchmarked
-
-
-def _check_metrics(spec: Spec, shape: tuple[int, ...]) -> None:
-    """Whether the cross-test will have what its metrics need: known before days of training, not after."""
-    protocol = spec.protocol
-    if protocol.metrics:
-        counts: dict[str | None, int] = dict.fromkeys((run.name for run in spec.runs), protocol.num_samples)
-        check(protocol.metrics, shape=shape, counts=counts, kid_subset_size=protocol.kid_subset_size)
 
 
 def contestant_of(out: Path, run: PlannedRun) -> Contestant:
@@ -153,9 +148,15 @@ def train_all(
     at_work = _locally if execution.backend == "local" else _on_cluster
     with _watching(runs, out, progress):
         ended = at_work(waiting, out, execution)
-    failed = [one for one in ended if one.exit_code]
+    failed = [run for run in ended if run.exit_code]
+    for run in failed:
+        if run.exit_code > 128:
+            raise Interrupted(STOPPED, signal_number=run.exit_code - 128)
     if failed:
-        raise _failure(failed, len(runs))
+        more = f"; {len(failed)} of {len(runs)} runs failed" if len(failed) > 1 else ""
+        failure = GancrossError(f"run '{failed[0].name}': {failed[0].message}{more}")
+        failure.exit_code = failed[0].exit_code
+        raise failure
 
 
 def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> list[Ended]:
@@ -204,17 +205,6 @@ def train_one(run: PlannedRun, folder: Path, execution: Execution) -> Ended:
     return Ended(name=run.name)
 
 
-def _failure(failed: Sequence[Ended], total: int) -> GancrossError:
-    interrupted = [one for one in failed if one.exit_code > 128]
-    if interrupted:
-        return Interrupted(STOPPED, signal_number=interrupted[0].exit_code - 128)
-    first = failed[0]
-    more = f"; {len(failed)} of {total} runs failed" if len(failed) > 1 else ""
-    failure = GancrossError(f"run '{first.name}': {first.message}{more}")
-    failure.exit_code = first.exit_code
-    return failure
-
-
 @contextmanager
 def _watching(runs: Sequence[PlannedRun], out: Path, progress: Progress | None) -> Iterator[None]:
     """Inside, the logs of all runs are looked at twice a second and their steps reported."""
@@ -223,10 +213,13 @@ def _watching(runs: Sequence[PlannedRun], out: Path, progress: Progress | None) 
         return
     ended = threading.Event()
 
+    def report() -> None:
+        for run in runs:
+            progress(f"training {run.name}", steps_done(run_folder(out, run)), run.recipe.steps)
+
     def watch() -> None:
         while not ended.wait(POLL):
-            for run in runs:
-                progress(f"training {run.name}", steps_done(run_folder(out, run)), run.recipe.steps)
+            report()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -235,5 +228,14 @@ def _watching(runs: Sequence[PlannedRun], out: Path, progress: Progress | None) 
     finally:
         ended.set()
         thread.join()
-        for run in runs:
-            progress(f"training {run.name}", steps_done(run_folder(out, run)), run.recipe.steps)
+        report()
+
+
+def demo_spec() -> Spec:
+    """The demonstration: an unregularized and a regularized GAN on the digits."""
+    return parse_spec(tomllib.loads(files("gancross.workflow").joinpath("demo.toml").read_text("utf-8")))
+
+
+def demonstrate(out: Path, *, progress: Progress | None = None) -> Benchmarked:
+    """`run_benchmark` for the demonstration: both GANs side by side on the CPU, one thread each."""
+    return run_benchmark(demo_spec(), out, execution=Execution(device="cpu", log_every=20), progress=progress)

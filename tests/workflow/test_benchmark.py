@@ -29,12 +29,10 @@ from gancross.trainer.recipes.paper import RECIPES, recipe
 from gancross.trainer.run.interruption import StopRequest
 from gancross.trainer.run.lock import locked
 from gancross.workflow import benchmark as runner
-from gancross.workflow import processes
 from gancross.workflow.benchmark import run_benchmark, train_all
-from gancross.workflow.execution import Ended, Execution
-from gancross.workflow.plan import is_finished, planned_variants, run_folder
+from gancross.workflow.execution import Ended, Execution, run_as_process
+from gancross.workflow.plan import estimated_work, is_finished, planned_variants, run_folder
 from gancross.workflow.spec import PlannedRun, load_spec, parse_spec
-from gancross.workflow.work import estimated_work
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -281,9 +279,9 @@ def test_a_talkative_run_ends_and_its_last_line_is_told(
 ) -> None:
     """More than a pipe holds, as a download's progress bar writes."""
     talk = "import sys; sys.stderr.write('x' * 200_000 + '\\nError: disk full'); sys.exit(5)"
-    monkeypatch.setattr(processes, "command", lambda *_: [sys.executable, "-c", talk])
+    monkeypatch.setattr("gancross.workflow.execution.command", lambda *_: [sys.executable, "-c", talk])
     run = parse_spec(TINY).runs[0]
-    ended = processes.run_as_process(run, tmp_path, Execution(device="cpu"), StopRequest())
+    ended = run_as_process(run, tmp_path, Execution(device="cpu"), StopRequest())
     assert ended == Ended(name=run.name, exit_code=5, message="disk full")
 
 
@@ -307,9 +305,6 @@ def test_a_real_dask_cluster_trains_the_same_runs(tmp_path: Path) -> None:
 import json, sys
 from pathlib import Path
 from distributed import LocalCluster
-from gancross.workflow import benchmark as runner
-from gancross.workflow import processes
-from gancross.workflow.execution import Ended, Execution
 from gancross.workflow.benchmark import train_all
 from gancross.workflow.execution import Execution
 from gancross.workflow.spec import parse_spec

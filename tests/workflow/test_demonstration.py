@@ -10,8 +10,7 @@ from run_folders import trained_here
 
 from gancross.errors import GancrossError
 from gancross.trainer.recipes.fields import Setting
-from gancross.workflow import benchmark as runner
-from gancross.workflow import demonstration as demo
+from gancross.workflow import benchmark as demo
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def test_two_gans_are_trained_and_cross_tested(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("short")
 def test_a_training_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "run_as_process", trained_here)
+    monkeypatch.setattr(demo, "run_as_process", trained_here)
     (tmp_path / "runs" / "regularized").mkdir(parents=True)
     (tmp_path / "runs" / "regularized" / "mine.txt").write_text("mine")
     with pytest.raises(GancrossError, match=r"run 'regularized': .*not the folder of a run") as failed:
