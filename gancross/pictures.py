@@ -30,22 +30,17 @@ FLOAT32_RESOLUTION = 1e-6  # of the largest coordinate: ten units in the last pl
 
 
 def image_grid(images_NCHW: torch.Tensor, *, columns: int | None = None) -> bytes:
-    """uint8 images side by side, row by row, as PNG.
-
-    Args:
-        columns: images per row; by default a square grid.
-
-    Raises:
-        UsageError: the images are neither grey nor RGB, or there are none.
-    """
-    pixels = grid_pixels(images_NCHW, columns=columns)
+    """`grid_pixels` as PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="png")
+    Image.fromarray(grid_pixels(images_NCHW, columns=columns)).save(buffer, format="png")
     return buffer.getvalue()
 
 
 def grid_pixels(images_NCHW: torch.Tensor, *, columns: int | None = None) -> NDArray[np.uint8]:
-    """The pixels of `image_grid`: RGB, uint8 of shape (rows, columns, 3), white between the images.
+    """uint8 images side by side, row by row: RGB, uint8 of shape (rows, columns, 3), white between them.
+
+    Args:
+        columns: images per row; by default a square grid.
 
     Raises:
         UsageError: the images are neither grey nor RGB, or there are none.
@@ -113,13 +108,16 @@ def draw_points(
     Points that are not finite or lie outside the cube are omitted; a text in a corner counts them.
 
     Args:
-        limits: of all three axes; None: the cube around all points.
+        limits: of all three axes; None: the cube around all points, with a margin of a twentieth.
         size: of a dot, in points squared.
         zoom: of the cube within its axes; 1 leaves space for tick labels.
     """
     points = points_N3.double().cpu().numpy()
     points = points[np.isfinite(points).all(axis=1)]
-    low, high = limits or _cube(points)
+    if limits is None and len(points):
+        margin = float(np.ptp(points)) / 20 or 1.0
+        limits = float(points.min()) - margin, float(points.max()) + margin
+    low, high = limits or (-1.0, 1.0)
     inside = ((points >= low) & (points <= high)).all(axis=1)
     density = kernel_density(points)[inside]
     # Sorted by depth alone, the sparse dots around a mode would hide its dense core.
@@ -142,16 +140,10 @@ def draw_points(
 def scatter(
     points_N3: torch.Tensor, *, title: str = "", limits: tuple[float, float] | None = MIXTURE_CUBE
 ) -> bytes:
-    """Points in 3-D as PNG, coloured by a Gaussian KDE with Scott's rule as in the paper's Figs. 1, 5, 6.
-
-    Args:
-        limits: of all three axes; None: the cube around all points.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """`draw_points` as PNG: coloured by a Gaussian KDE with Scott's rule as in the paper's Figs. 1, 5, 6."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2, 5.2), dpi=100)
-    FigureCanvasAgg(figure)
     axes: Any = figure.add_axes((0.0, 0.03, 0.94, 0.91), projection="3d")
     draw_points(axes, points_N3, limits=limits, size=4, zoom=1.04)
     axes.tick_params(labelsize=8)
@@ -166,12 +158,3 @@ def picture(samples: torch.Tensor, *, title: str = "") -> bytes | None:
     if samples.dtype == torch.uint8:
         return image_grid(samples)
     return scatter(samples, title=title) if samples.shape[1] == 3 else None
-
-
-def _cube(points_N3: NDArray[np.float64]) -> tuple[float, float]:
-    """One interval for all axes that contains every point, with a margin of a twentieth."""
-    if len(points_N3) == 0:
-        return (-1.0, 1.0)
-    low, high = float(points_N3.min()), float(points_N3.max())
-    margin = (high - low) / 20 or 1.0
-    return (low - margin, high + margin)

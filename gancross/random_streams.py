@@ -82,14 +82,9 @@ class Stream:
 
 
 def latents(
-    stream: Stream,
-    start: int,
-    n: int,
-    *,
-    dim: int,
-    prior: Prior = "normal",
+    stream: Stream, start: int, n: int, *, dim: int, prior: Prior = "normal",
     shape: tuple[int, ...] | None = None,
-) -> torch.Tensor:
+) -> torch.Tensor:  # fmt: skip
     """Latents start..start+n−1 of a stream.
 
     Args:

@@ -131,7 +131,11 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
         CheckpointError: a checkpoint is refused.
         DivergenceError: samples or scores that are not finite.
     """
-    steps = _chosen_steps(run, request.steps)
+    steps = list(run.checkpoints) if request.steps is None else request.steps
+    for step in steps:
+        if step not in run.checkpoints:
+            saved = ", ".join(map(str, run.checkpoints))
+            raise UsageError(f"{run.folder}: step {step} was not saved; saved steps: {saved}")
     reals = load_reals(
         run.recipe.data if request.data is None else request.data, data_root=request.data_root,
         image_size=run.recipe.image_size, seed=request.seed,
@@ -156,31 +160,20 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
     )  # fmt: skip
 
 
-def _chosen_steps(run: SavedRun, steps: Sequence[int] | None) -> list[int]:
-    for step in steps or ():
-        if step not in run.checkpoints:
-            saved = ", ".join(map(str, run.checkpoints))
-            raise UsageError(f"{run.folder}: step {step} was not saved; saved steps: {saved}")
-    return list(run.checkpoints if steps is None else steps)
-
-
 class _SampleFigures:
-    """Figures of the samples themselves, taken as they pass."""
+    """Observer of the scoring: figures of the samples themselves."""
 
     def __init__(self, *, mixture: bool) -> None:
         self.by_source: dict[Label, dict[str, float]] = {}
         self._mixture, self._chunks = mixture, list[torch.Tensor]()
 
     def wants(self, label: Label) -> bool:
-        """Every source."""
         return True
 
     def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
-        """One chunk of a source, of which the first `count` samples are no padding."""
         self._chunks.append(chunk[:count].cpu())
 
     def finish_source(self, label: Label) -> None:
-        """All chunks of the source were added."""
         samples, self._chunks = torch.cat(self._chunks), []
         self.by_source[label] = {"spread": float(spread(to_network(samples, DATA_RANGE)))}
         if self._mixture:
@@ -198,15 +191,11 @@ class _ScoredSteps:
     num_real: int
 
     def cross(self) -> CrossSteps:
-        """FP of every step's generator under every step's discriminator."""
         rates = [[self._fp(judge, generator) for judge in self.models] for generator in self.models]
-        return CrossSteps(
-            steps=tuple(self.models),
-            fp=tuple(tuple(None if rate is None else rate.rate for rate in row) for row in rates),
-        )
+        fp = tuple(tuple(None if rate is None else rate.rate for rate in row) for row in rates)
+        return CrossSteps(steps=tuple(self.models), fp=fp)
 
     def snapshot(self, step: int, gamma: float) -> Snapshot:
-        """A step's model on its own."""
         model = self.models[step]
         scores, samples = self.scores[model.name], dict(self.samples[model.name])
         real, fake = float(scores[None].mean()), float(scores[model.name].mean())
@@ -219,17 +208,13 @@ class _ScoredSteps:
             fn=missing if threshold is None else false_negatives(scores[None], threshold),
             fp=self._fp(step, step) or missing,
             generalisation_gap=judge_generalisation_gap(model, scores, self.no_training),
-            training_auc=self._training_auc(scores),
+            training_auc=auc_interval(real=scores[TRAINING], fake=scores[None]) if TRAINING in scores
+            else Missing(self.no_training),
         )  # fmt: skip
 
     def _fp(self, judge: int, generator: int) -> Proportion | None:
         model = self.models[judge]
         return called_real(model, self.scores[model.name], self.models[generator].name)
-
-    def _training_auc(self, scores: ScoresBySource) -> Estimate | Missing:
-        if TRAINING not in scores:
-            return Missing(self.no_training)
-        return auc_interval(real=scores[TRAINING], fake=scores[None])
 
 
 def _scored(
