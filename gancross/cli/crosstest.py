@@ -12,7 +12,7 @@ import click
 from gancross.cli.completion import data_names, model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
 from gancross.cli.options import FILE, bars, common, data_root, device, notes_console, tables_console
-from gancross.cli.outputs import STDOUT, Reports, check_distinct, reports
+from gancross.cli.report import STDOUT, Reports, check_distinct, reports
 from gancross.errors import UsageError, unknown_name
 from gancross.machine.distributed import is_rank_zero
 

@@ -11,21 +11,18 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from gancross.cli.benchmark import benchmark
+from gancross.cli.benchmark import benchmark, demo
+from gancross.cli.checkpoints import export, sample
 from gancross.cli.completion import completion
 from gancross.cli.crosstest import crosstest
-from gancross.cli.demo import demo
-from gancross.cli.export import export
-from gancross.cli.figure import figure
 from gancross.cli.gate import gate
 from gancross.cli.listing import cache, datasets, recipes
 from gancross.cli.report import report
-from gancross.cli.sample import sample
-from gancross.cli.trace import trace
+from gancross.cli.runs import figure, trace
 from gancross.cli.train import train
 from gancross.errors import GancrossError, Interrupted, first_line, printable, unknown_name
 from gancross.machine.distributed import is_reported_elsewhere, joined, process_count
@@ -62,17 +59,22 @@ class Commands(click.Group):
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         """As click does, but Ctrl-C is one line of error, without click's empty line."""
-        try:
+        with interruptions():
             return super().make_context(*arguments, **options)
-        except KeyboardInterrupt as stop:
-            raise interruption(stop) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click does, but Ctrl-C keeps its signal and prints no empty line."""
-        try:
+        with interruptions():
             return super().invoke(ctx)
-        except KeyboardInterrupt as stop:
-            raise interruption(stop) from None
+
+
+@contextmanager
+def interruptions() -> Iterator[None]:
+    """Inside, KeyboardInterrupt becomes `Interrupted`."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise interruption(stop) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -93,7 +95,10 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     code: object
     try:
-        with joined_processes():
+        if process_count() > 1:
+            # torchrun terminates the others once one has failed; they leave with its exit code by themselves.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        with joined():
             code = cli.main(args=arguments or ["--help"], prog_name="gancross", standalone_mode=False)
         sys.stdout.flush()  # so that a full disk is an error like any other
     except Exception as error:
@@ -105,32 +110,18 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt as stop:
         print_error(stop, str(interruption(stop)))
         code = interruption(stop).exit_code
-    end_process(code if isinstance(code, int) else 0)
-
-
-@contextmanager
-def joined_processes() -> Iterator[None]:
-    """Inside, the processes of torchrun are joined, and fail together."""
-    if process_count() > 1:
-        # torchrun terminates the others once one has failed; they leave with its exit code by themselves.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with joined():
-        yield
+    code = code if isinstance(code, int) else 0
+    if code and process_count() > 1:  # without cleanup, which would wait for dead connections
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def print_error(error: BaseException, message: str) -> None:
     """Prints one line on standard error, from one process."""
     if not is_reported_elsewhere(error):
         click.echo(f"Error: {message}", err=True)
-
-
-def end_process(code: int) -> NoReturn:
-    """Ends this process; without cleanup if several failed, which would wait for dead connections."""
-    if code and process_count() > 1:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
 
 
 def explanation(error: Exception, command: str = "") -> tuple[int, str]:

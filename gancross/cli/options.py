@@ -94,15 +94,16 @@ def progress_bar(console: Console) -> Progress:
 
 
 @contextmanager
-def bars(console: Console, label: str = "{}") -> Iterator[Callable[[str, int, int], None]]:
-    """A callback (name, done, total) with a bar for each name."""
+def bars(console: Console, label: str = "{}") -> Iterator[Callable[[str, int, int | None], None]]:
+    """A callback (name, done, total) with a bar for each name; a total of None: not known yet."""
     tasks: dict[str, Any] = {}
     with progress_bar(console) as progress:
 
-        def show(name: str, done: int, total: int) -> None:
+        def show(name: str, done: int, total: int | None) -> None:
             if name not in tasks:
                 tasks[name] = progress.add_task(label.format(name), total=total, figures="", rate="")
             speed = progress.tasks[tasks[name]].speed
-            progress.update(tasks[name], completed=done, rate=f"{speed:.0f}/s" if speed else "")
+            rate = f"{speed:.0f}/s" if speed else ""
+            progress.update(tasks[name], completed=done, total=total, rate=rate)
 
         yield show

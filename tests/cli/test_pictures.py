@@ -16,8 +16,8 @@ from PIL import Image
 from small_recipes import small
 
 from gancross.checkpoint.file import load_contestant
-from gancross.cli.figure import parsed_steps
 from gancross.cli.main import main
+from gancross.cli.runs import parsed_steps
 from gancross.errors import ResourceError, UsageError
 from gancross.evaluator.judging.samples import canonical_samples
 from gancross.evaluator.judging.sampling import chunks, fake_source

@@ -1,8 +1,10 @@
-"""`gancross sample`."""
+"""`gancross sample` and `gancross export`."""
 
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import click
 
 from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE, common, device, notes_console, progress_bar
+from gancross.cli.options import FILE, bars, common, device, notes_console
 from gancross.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,9 +29,8 @@ SUFFIXES = (".png", ".npz")
 @click.argument("model", metavar="[NAME=]CKPT", shell_complete=model_files)
 @model_options
 @click.option(
-    "-n", "--num-samples", type=int,
-    help=f"How many.  [default: {IMAGES} images or {POINTS:,} vectors]",
-)  # fmt: skip
+    "-n", "--num-samples", type=int, help=f"How many.  [default: {IMAGES} images or {POINTS:,} vectors]"
+)
 @click.option(
     "--out", type=FILE,
     help="FILE.png: a grid of images, or a scatter of 3-d vectors coloured by their density. FILE.npz: the"
@@ -49,6 +50,8 @@ def sample(
     They are made as in a cross-test: in chunks of 500, in evaluation mode, images rounded to 8 bits; the
     latents depend only on --seed and the model's name.
     """
+    import numpy as np
+
     from gancross.evaluator.judging.samples import canonical_samples
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import write_atomically
@@ -60,23 +63,23 @@ def sample(
     (contestant,) = load_models(
         [parsed], model_options, num_samples=num_samples or IMAGES, seed=seed, purpose="sample"
     )
-    console = notes_console()
-    with progress_bar(console) as bar:
-        task = bar.add_task("sampling", total=None, figures="", rate="")
-
-        def draw(n: int) -> torch.Tensor:
-            return canonical_samples(
-                contestant, num_samples=n, seed=seed, device=resolve_device(device),
-                progress=lambda done, n: bar.update(task, completed=done, total=n),
-            )  # fmt: skip
-
-        samples = draw(IMAGES if num_samples is None else num_samples)
+    notes = notes_console()
+    with bars(notes) as progress:
+        progress("sampling", 0, None)
+        draw = partial(
+            canonical_samples, contestant, seed=seed, device=resolve_device(device),
+            progress=partial(progress, "sampling"),
+        )  # fmt: skip
+        samples = draw(num_samples=IMAGES if num_samples is None else num_samples)
         if num_samples is None and samples.ndim == 2:
-            samples = draw(POINTS)
-    array = target.suffix.lower() == ".npz"
-    content = _archive(samples) if array else _picture(samples, contestant, columns)
-    write_atomically(target, content)
-    console.print(f"{len(samples):,} samples of {contestant.name}: {target}")
+            samples = draw(num_samples=POINTS)
+    if target.suffix.lower() == ".npz":
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, samples=samples.numpy())
+        write_atomically(target, buffer.getvalue())
+    else:
+        write_atomically(target, _picture(samples, contestant, columns))
+    notes.print(f"{len(samples):,} samples of {contestant.name}: {target}")
 
 
 def _check_options(target: Path, seed: int, columns: int | None) -> None:
@@ -89,14 +92,6 @@ def _check_options(target: Path, seed: int, columns: int | None) -> None:
         raise UsageError(f"--columns must be at least 1, got {columns}")
     if columns is not None and target.suffix.lower() != ".png":
         raise UsageError(f"--columns lays out a picture, {target} is an array: leave it out")
-
-
-def _archive(samples: torch.Tensor) -> bytes:
-    import numpy as np
-
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, samples=samples.numpy())
-    return buffer.getvalue()
 
 
 def _picture(samples: torch.Tensor, contestant: Contestant, columns: int | None) -> bytes:
@@ -119,3 +114,27 @@ def _picture(samples: torch.Tensor, contestant: Contestant, columns: int | None)
     mixture = contestant.origin is not None and contestant.origin.recipe.get("data") == "mixture"
     title = f"{contestant.name}, {len(samples):,} samples"
     return scatter(samples, title=title, limits=MIXTURE_CUBE if mixture else None)
+
+
+@click.command()
+@click.argument("ckpt", type=FILE)
+@click.option(
+    "--out", type=FILE, required=True,
+    help="FILE.pt or FILE.safetensors; replaced where it exists.",
+)  # fmt: skip
+@common
+def export(ckpt: Path, out: Path) -> None:
+    """Write a checkpoint for sharing: both networks and their recipe, without optimizer states.
+
+    It can be cross-tested and sampled, not resumed.
+    """
+    from gancross.checkpoint import file as checkpoint
+    from gancross.machine.files import check_target
+
+    if out.suffix not in checkpoint.WRITERS:
+        raise UsageError(f"--out {out}: give a file that ends in {' or '.join(checkpoint.WRITERS)}")
+    check_target(out)
+    if out.exists() and ckpt.exists() and out.samefile(ckpt):
+        raise UsageError(f"--out {out}: is the checkpoint itself, whose optimizer states would be lost")
+    checkpoint.save(out, replace(checkpoint.load(ckpt), training={}))
+    notes_console().print(f"{ckpt} without optimizer states: {out}")

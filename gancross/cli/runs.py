@@ -1,24 +1,27 @@
-"""`gancross trace`."""
+"""`gancross figure` and `gancross trace`, which read folders of runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from gancross.cli.completion import data_names
-from gancross.cli.figure import parsed_steps
 from gancross.cli.options import FILE, bars, common, data_root, device, notes_console, tables_console
-from gancross.errors import UsageError
+from gancross.cli.report import STDOUT
+from gancross.errors import UsageError, unknown_name
+from gancross.report.paper_figures.names import FIGURES
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from gancross.workflow.trace import CrossSteps, Snapshot
 
-STDOUT = "-"
+SUFFIXES = (".png", ".svg", ".pdf")
+LISTED = "\b\nFigures:\n" + "\n".join(f"  {name}  {text}" for name, text in FIGURES.items())
 # Key of a snapshot, head of its column, decimal places; what a run has none of is left out.
 COLUMNS = (
     ("gamma", "γ", 4), ("fn", "FN ↓", 4), ("fp", "FP ↓", 4), ("margin", "margin", 2),
@@ -26,6 +29,67 @@ COLUMNS = (
     ("modes", "modes ↑", 0), ("within_3_std", "3 std ↑", 4), ("within_0.1", "0.1 ↑", 4),
     ("plane_distance", "plane ↓", 4),
 )  # fmt: skip
+
+
+@click.command(epilog=LISTED)
+@click.argument("name", metavar="NAME")
+@click.argument("runs", metavar="[LABEL=]RUN ...", nargs=-1)
+@click.option("--out", type=FILE, help="FILE.png, .svg or .pdf.  [default: NAME.png]")
+@click.option(
+    "--steps", metavar="N[,N ...]",
+    help="Saved steps to show.  [default: up to six evenly spaced ones, or the last, that all runs saved]",
+)  # fmt: skip
+@click.option(
+    "-n", "--num-samples", type=int, help="Of each panel.  [default: 64 images, 128 in fig8, 5,120 points]"
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
+@device
+@common
+def figure(
+    name: str, runs: tuple[str, ...], out: Path | None, steps: str | None, num_samples: int | None, seed: int,
+    device: str,
+) -> None:  # fmt: skip
+    """Lay out the folders of runs as a figure of the paper, ordered and labelled by their recipes."""
+    if name not in FIGURES:
+        raise unknown_name("figure", name, FIGURES)
+    target = out or Path(f"{name}.png")
+    if target.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--out {target}: give a file that ends in {', '.join(SUFFIXES)}")
+    if seed < 0:
+        raise UsageError(f"seed must be at least 0, got {seed}")
+    chosen_steps = None if steps is None else parsed_steps(steps)
+    from gancross.evaluator.contestants.naming import split_argument
+    from gancross.machine.devices import resolve_device
+    from gancross.machine.files import write_atomically
+    from gancross.report.paper_figures.layouts import Request
+    from gancross.report.paper_figures.layouts import figure as laid_out
+    from gancross.report.paper_figures.saved_runs import saved_run
+    from gancross.report.paper_figures.sheet import render
+
+    notes = notes_console()
+    with bars(notes) as progress:
+        progress(name, 0, None)
+        request = Request(
+            name=name,
+            runs=[saved_run(Path(path), label) for label, path in map(split_argument, runs)],
+            steps=chosen_steps, num_samples=num_samples, seed=seed, device=resolve_device(device),
+            progress=partial(progress, name),
+        )  # fmt: skip
+        content = render(laid_out(request), target.suffix.lower().removeprefix("."))
+    write_atomically(target, content)
+    notes.print(f"{name}: {target}")
+
+
+def parsed_steps(text: str) -> list[int]:
+    """The distinct numbers of `1000,5000` in rising order.
+
+    Raises:
+        UsageError: not integers ≥ 0 separated by commas.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise UsageError(f"--steps {text}: write numbers separated by commas, for example 1000,5000")
+    return sorted({int(part) for part in parts})
 
 
 @click.command()
