@@ -15,7 +15,7 @@ from gancross.evaluator.crosstest import crosstest
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scoring import evaluating
 from gancross.models.architectures import initialised
-from gancross.models.pairs import PairSettings, pair
+from gancross.models.architectures import PairSettings, pair
 from gancross.random_streams import Stream
 from speed.timing import Row, interleaved, record
 

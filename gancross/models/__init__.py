@@ -4,10 +4,16 @@ To add a family of networks: write its classes in a module and enter it in `FAMI
 docs/extending.md shows.
 """
 
-from gancross.models.architectures import architecture_of, check_interface, initialised, skeleton
+from gancross.models.architectures import (
+    PairSettings,
+    architecture_of,
+    check_interface,
+    initialised,
+    pair,
+    skeleton,
+)
 from gancross.models.families import ARCHITECTURES, FAMILIES
 from gancross.models.network import Architecture, Argument, Family, Network
-from gancross.models.pairs import PairSettings, pair
 
 __all__ = [
     "ARCHITECTURES", "FAMILIES", "Architecture", "Argument", "Family", "Network", "PairSettings",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from gancross.models.dcgan import DCGANDiscriminator, DCGANGenerator, GatedDiscriminator, GatedGenerator
 from gancross.models.mlp import MLP, MLPGenerator
 from gancross.models.network import Argument, Family, Network
@@ -12,24 +14,21 @@ from gancross.models.resnet import (
     ResNetGenerator,
 )
 
+_dcgan = partial(Family, generator=DCGANGenerator, discriminator=DCGANDiscriminator)
 _DCGAN64: dict[str, Argument] = {"image_size": 64, "bottom": 4, "initialization": "uniform"}
 
 FAMILIES: dict[str, Family] = {
     # Two hidden layers of `width` units each (§7.3; 128 tanh units in the paper).
     "mlp": Family(generator=MLP, discriminator=MLP),
     # The DCGAN at three sizes; `width` is 64 in the paper.
-    "dcgan8": Family(
-        generator=DCGANGenerator, discriminator=DCGANDiscriminator, arguments={"image_size": 8, "bottom": 2}
-    ),
-    "dcgan32": Family(
-        generator=DCGANGenerator, discriminator=DCGANDiscriminator, arguments={"image_size": 32, "bottom": 2}
-    ),
-    "dcgan64": Family(generator=DCGANGenerator, discriminator=DCGANDiscriminator, arguments=_DCGAN64),
+    "dcgan8": _dcgan(arguments={"image_size": 8, "bottom": 2}),
+    "dcgan32": _dcgan(arguments={"image_size": 32, "bottom": 2}),
+    "dcgan64": _dcgan(arguments=_DCGAN64),
     # Four residual blocks in both.
     "resnet64": Family(generator=ResNetGenerator, discriminator=ResNetDiscriminator),
     # A generator of `width` channels throughout; only the discriminator, the DCGAN's, is normalized.
-    "constant-filters64": Family(
-        generator=DCGANGenerator, discriminator=DCGANDiscriminator, arguments=_DCGAN64,
+    "constant-filters64": _dcgan(
+        arguments=_DCGAN64,
         generator_arguments={"normalization": "none", "filters": "constant", "initialization": "he-uniform"},
     ),
     # A fully connected generator; only the discriminator, the DCGAN's, is normalized.

@@ -57,7 +57,7 @@ class Network(nn.Module):
 class Family:
     """A generator and a discriminator that a recipe's `network` names together.
 
-    A constructor's parameter gets the value of its name in `gancross.models.pairs.arguments_by_name`.
+    A constructor's parameter gets the value of its name in `gancross.models.architectures.arguments_by_name`.
 
     Attributes:
         generator, discriminator: their classes.

@@ -22,9 +22,8 @@ from gancross.evaluator.judging.batch_norm_passes import raw_scores
 from gancross.evaluator.judging.curves import Histogram
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scoring import evaluating
-from gancross.models.architectures import initialised
+from gancross.models.architectures import PairSettings, initialised, pair
 from gancross.models.families import FAMILIES
-from gancross.models.pairs import PairSettings, pair
 from gancross.random_streams import Stream
 
 CPU = torch.device("cpu")
