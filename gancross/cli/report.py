@@ -128,7 +128,7 @@ def report(record: Path, reports: Reports, pictures: Path | None, file_format: s
         raise UsageError(f"{pictures}: is a file, expected a folder for pictures")
     check_distinct([record, *reports.files])
     result = load_result(record)
-    console = notes_console()
+    notes = notes_console()
     if not reports.files and not reports.to_stdout and pictures is None:
         from gancross.report.text.console import print_result
 
@@ -139,11 +139,11 @@ def report(record: Path, reports: Reports, pictures: Path | None, file_format: s
         from gancross.report.browser.samples import read_samples
 
         samples = read_samples(record, result.names)
-    reports.write(result, samples, console)
+    reports.write(result, samples, notes)
     if pictures is not None:
         from gancross.machine.files import write_atomically
         from gancross.report.charts.plots import pictures as drawn
 
         for name, content in drawn(result, file_format).items():
             write_atomically(pictures / name, content)
-            console.print(f"picture: {pictures / name}")
+            notes.print(f"picture: {pictures / name}")

@@ -65,12 +65,15 @@ def train(
     console.print(f"{chosen.method}, seed {chosen.seed}: {chosen.steps:,} steps into {folder}")
     if process_count() > 1:
         check_divisible(chosen, process_count())
-        console.print(division_note(chosen, process_count()))
+        part = chosen.batch_size // process_count()
+        batch_norm = f"; batch norm sees {part}" if chosen.normalization != "none" else ""
+        console.print(
+            f"{process_count()} processes, batch {chosen.batch_size} = {process_count()} × {part}{batch_norm}"
+        )
     with ExitStack() as stack, progress_bar(console) as bar:
         writes_events = tensorboard and is_rank_zero()
         observers = [stack.enter_context(TensorBoard(folder / "tensorboard"))] if writes_events else []
         task = bar.add_task("training", total=chosen.steps, figures="", rate="")
-
         was_collapsed = [False]
 
         def show(step: int, steps: int, figures: dict[str, float] | None) -> None:
@@ -85,20 +88,11 @@ def train(
                     console.print(f"step {step:,} of {steps:,}  {summary(figures)}")
 
         last = run(
-            chosen, folder, resume=resume, device=device, progress=show,
-            data_root=data_root, download=download, workers=workers,
-            checkpoint_every=checkpoint_every, log_every=log_every, observers=observers,
-            note=console.print, deterministic=deterministic,
-            compile=compiling,
+            chosen, folder, resume=resume, device=device, progress=show, data_root=data_root,
+            download=download, workers=workers, checkpoint_every=checkpoint_every, log_every=log_every,
+            observers=observers, note=console.print, deterministic=deterministic, compile=compiling,
         )  # fmt: skip
     console.print(f"done: {last}")
-
-
-def division_note(recipe: Recipe, processes: int) -> str:
-    """How several processes divide the batches."""
-    part = recipe.batch_size // processes
-    batch_norm = f"; batch norm sees {part}" if recipe.normalization != "none" else ""
-    return f"{processes} processes, batch {recipe.batch_size} = {processes} × {part}{batch_norm}"
 
 
 def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) -> Recipe:

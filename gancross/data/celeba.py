@@ -36,7 +36,14 @@ def load(request: Request) -> DataSet:
     folder = request.root.absolute() / "celeba"  # workers may start in another folder
     images, partition = folder / "img_align_celeba", folder / "list_eval_partition.txt"
     if request.download and not (images.is_dir() and partition.is_file()):
-        _download(request.root)
+        from torchvision import datasets
+
+        try:
+            datasets.CelebA(str(request.root), split="all", download=True)
+        except Exception as error:  # torchvision's downloader has error classes of its own
+            raise ResourceError(
+                f"celeba: torchvision could not fetch it ({first_line(error)}): get it from {PAGE}"
+            ) from None
     for path in (images, partition):
         if not path.exists():
             raise ResourceError(
@@ -44,7 +51,15 @@ def load(request: Request) -> DataSet:
                 f" list_eval_partition.txt from {PAGE} and unzip the former there, or try --download"
             )
     halves = read_partition(partition)
-    _check_complete(name, images, halves)
+    # A half-unpacked archive is refused now rather than in the middle of an epoch.
+    present = set(os.listdir(os.fsencode(images)))
+    expected = [*halves[TRAIN].tolist(), *halves[TEST].tolist()]
+    missing = [item for item in expected if item not in present]
+    if missing:
+        raise ResourceError(
+            f"{name}: {len(missing):,} of {len(expected):,} images are missing in {images}, the first"
+            f" is {os.fsdecode(missing[0])}: unzip img_align_celeba.zip again"
+        )
     crop = CROPS[name]
     shape = (3, image_size, image_size)
     reader = FileReader(folder=images, shape=shape, image_size=image_size, crop=crop)
@@ -73,27 +88,3 @@ def read_partition(path: Path) -> dict[int, NDArray[np.bytes_]]:
     if not parts[TRAIN] or not parts[TEST]:
         raise DataError(f"{path}: no training images (0), or no test images (2), in this list")
     return {code: np.array(names, dtype=np.bytes_) for code, names in parts.items()}
-
-
-def _check_complete(name: str, folder: Path, halves: dict[int, NDArray[np.bytes_]]) -> None:
-    """Refuses a half-unpacked archive now rather than in the middle of an epoch."""
-    present = set(os.listdir(os.fsencode(folder)))
-    expected = [*halves[TRAIN].tolist(), *halves[TEST].tolist()]
-    missing = [item for item in expected if item not in present]
-    if missing:
-        raise ResourceError(
-            f"{name}: {len(missing):,} of {len(expected):,} images are missing in {folder}, the first"
-            f" is {os.fsdecode(missing[0])}: unzip img_align_celeba.zip again"
-        )
-
-
-def _download(root: Path) -> None:
-    from torchvision import datasets
-
-    try:
-        datasets.CelebA(str(root), split="all", download=True)
-    except Exception as error:  # torchvision's downloader has error classes of its own
-        reason = first_line(error)
-        raise ResourceError(
-            f"celeba: torchvision could not fetch it ({reason}): get it from {PAGE}"
-        ) from None

@@ -157,19 +157,11 @@ def _check(image: Image.Image, where: str) -> None:
         raise DataError(f"{where}: expected one image, got an animation of {frames} frames")
     if image.mode not in _GREY + _COLOUR:
         raise DataError(f"{where}: expected 8-bit grey or RGB, got mode {image.mode}; convert it first")
-    if _has_16_bits(image):
+    # Pillow silently drops the low byte of 16-bit colour; only its decoder's arguments show it.
+    decoders = [tile[3] if isinstance(tile[3], tuple) else (tile[3],) for tile in getattr(image, "tile", [])]
+    deep_ppm = image.format == "PPM" and any(len(one) > 1 and int(one[1]) > 255 for one in decoders)
+    if deep_ppm or any(re.search(r";16[BLN]", str(one[0])) for one in decoders):
         raise DataError(f"{where}: expected 8 bits per channel, got 16; convert it first")
-
-
-def _has_16_bits(image: Image.Image) -> bool:
-    """Whether Pillow silently drops the low byte of 16-bit colour; only its decoder's arguments show it."""
-    for tile in getattr(image, "tile", []):
-        arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
-        if re.search(r";16[BLN]", str(arguments[0])):
-            return True
-        if image.format == "PPM" and len(arguments) > 1 and int(arguments[1]) > 255:
-            return True
-    return False
 
 
 def _pixels(

@@ -19,7 +19,7 @@ COMPONENTS = 7
 STD = 0.01
 _AXIS = np.array([1.0, -1.0, 0.0]) / math.sqrt(2.0)
 _ANGLE = math.pi / 4
-_SHIFT = np.array([1.0, 1.0, 1.0]) / math.sqrt(3.0)
+CENTRE = np.array([1.0, 1.0, 1.0]) / math.sqrt(3.0)  # of the circle of means
 
 
 def load(request: Request) -> DataSet:
@@ -40,11 +40,14 @@ def _rotation() -> NDArray[np.float64]:
 
 
 ROTATION = _rotation()
+PLANE_NORMAL: NDArray[np.float64] = ROTATION[
+    2
+]  # unit normal of the plane through CENTRE that holds all means
 
 
 def _embed(plane_N2: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(x, y) → (x, y, 0)·R + shift; row vectors times R, as the authors' program has it."""
-    return np.pad(plane_N2, ((0, 0), (0, 1))) @ ROTATION + _SHIFT
+    """(x, y) → (x, y, 0)·R + centre; row vectors times R, as the authors' program has it."""
+    return np.pad(plane_N2, ((0, 0), (0, 1))) @ ROTATION + CENTRE
 
 
 def _circle() -> NDArray[np.float64]:
@@ -55,17 +58,6 @@ def _circle() -> NDArray[np.float64]:
 def means() -> NDArray[np.float64]:
     """The component means in 3-D, float64 of shape (7, 3), in the order of the angles 2πk/7."""
     return _embed(_circle())
-
-
-def plane_normal() -> NDArray[np.float64]:
-    """Unit normal of the plane that holds the mixture; the plane passes through `plane_point()`."""
-    normal: NDArray[np.float64] = ROTATION[2]
-    return normal
-
-
-def plane_point() -> NDArray[np.float64]:
-    """The point of that plane at the centre of the circle of means."""
-    return _SHIFT
 
 
 def samples(stream: Stream, start: int, n: int, *, std: float = STD) -> torch.Tensor:

@@ -132,7 +132,13 @@ def pair(network: str, settings: PairSettings) -> Pair:
     try:
         built = skeleton(generator)
         if built.output_shape != sample_shape:
-            raise ValueError(_size_message(built.output_shape, sample_shape))
+            shape = built.output_shape
+            images = len(shape) == len(sample_shape) == 3 and shape[1] == shape[2]
+            resize = f" or set image_size={shape[1]}" if images else ""
+            raise ValueError(
+                f"its samples have shape {shape}, the data have shape {sample_shape}:"
+                f" choose another network{resize}"
+            )
         check_interface("generator", built, (settings.latent_dim,), sample_shape)
         check_interface("discriminator", skeleton(discriminator), sample_shape, (1,))
     except ValueError as error:
@@ -183,9 +189,3 @@ def _architecture(
         or (key in parameters and not (key == "activation" and value == parameters[key].default))
     }
     return Architecture(name=network.architecture_name, arguments=arguments)
-
-
-def _size_message(shape: tuple[int, ...], needed: tuple[int, ...]) -> str:
-    message = f"its samples have shape {shape}, the data have shape {needed}: choose another network"
-    images = len(shape) == len(needed) == 3 and shape[1] == shape[2]
-    return f"{message} or set image_size={shape[1]}" if images else message

@@ -46,7 +46,7 @@ def mixture_figures(samples_N3: torch.Tensor) -> dict[str, float]:
     nearest = distances_NK.argmin(axis=1)
     distance = distances_NK.min(axis=1)
     shares = np.bincount(nearest[distance <= MODE_RADIUS], minlength=mixture.COMPONENTS) / len(points)
-    offsets = (points - mixture.plane_point()) @ mixture.plane_normal()
+    offsets = (points - mixture.CENTRE) @ mixture.PLANE_NORMAL
     return {
         "modes": float((shares >= COVERED_SHARE).sum()),
         "within_3_std": float((distance <= 3 * mixture.STD).mean()),

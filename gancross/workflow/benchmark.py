@@ -18,7 +18,6 @@ from joblib import Parallel, delayed
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.file import load_contestant
-from gancross.data.sets import DataSet
 from gancross.errors import GancrossError, Interrupted, UsageError
 from gancross.evaluator.crosstest import load_reals, run_crosstest
 from gancross.evaluator.fidelity.plan import check
@@ -85,28 +84,22 @@ def run_benchmark(
         check(protocol.metrics, shape=reals.shape, counts=counts, kid_subset_size=protocol.kid_subset_size)
     with locked(out):
         train_all(spec.runs, out, execution=execution, progress=progress)
-        return _crosstested(spec, out, reals, device=execution.device, progress=progress)
-
-
-def _crosstested(
-    spec: Spec, out: Path, reals: DataSet, *, device: str, progress: Progress | None
-) -> Benchmarked:
-    """Cross-tests the runs and writes record and reports."""
-    protocol = spec.protocol
-    contestants = [contestant_of(out, run) for run in spec.runs]
-    result = run_crosstest(contestants, reals, protocol, train=reals.train, device=device, progress=progress)
-    benchmarked = Benchmarked(
-        result=result, record=out / "result.json", html=out / "report.html", markdown=out / "report.md",
-        checkpoints={run.name: run_folder(out, run) / "last.pt" for run in spec.runs},
-    )  # fmt: skip
-    pictures = sample_pictures(
-        contestants, reals, num_samples=protocol.num_samples, seed=protocol.seed,
-        device=resolve_device(device),
-    )  # fmt: skip
-    result.save(benchmarked.record)
-    write_samples(benchmarked.record, pictures)
-    write_atomically(benchmarked.html, html_report(result, pictures).encode())
-    write_atomically(benchmarked.markdown, markdown_report(result).encode())
+        contestants = [contestant_of(out, run) for run in spec.runs]
+        result = run_crosstest(
+            contestants, reals, protocol, train=reals.train, device=execution.device, progress=progress
+        )
+        benchmarked = Benchmarked(
+            result=result, record=out / "result.json", html=out / "report.html", markdown=out / "report.md",
+            checkpoints={run.name: run_folder(out, run) / "last.pt" for run in spec.runs},
+        )  # fmt: skip
+        pictures = sample_pictures(
+            contestants, reals, num_samples=protocol.num_samples, seed=protocol.seed,
+            device=resolve_device(execution.device),
+        )  # fmt: skip
+        result.save(benchmarked.record)
+        write_samples(benchmarked.record, pictures)
+        write_atomically(benchmarked.html, html_report(result, pictures).encode())
+        write_atomically(benchmarked.markdown, markdown_report(result).encode())
     return benchmarked
 
 

@@ -66,22 +66,19 @@ def planned_variants(spec: Spec, out: Path) -> list[PlannedVariant]:
 
 def _planned(runs: list[PlannedRun], out: Path) -> PlannedVariant:
     recipe = runs[0].recipe
-    left = {run.name: _steps_left(run, run_folder(out, run)) for run in runs}
+    folders = [run_folder(out, run) for run in runs]
+    left = [
+        # At least 1: the last checkpoint may still be missing.
+        0 if is_finished(run, folder) else max(1, run.recipe.steps - steps_done(folder))
+        for run, folder in zip(runs, folders, strict=True)
+    ]
     shape = catalogue.known_shape(recipe.data, image_size=recipe.image_size)
-    states = Counter(
-        "done" if steps == 0 else "new" if steps == recipe.steps else "begun" for steps in left.values()
-    )
+    states = Counter("done" if steps == 0 else "new" if steps == recipe.steps else "begun" for steps in left)
     return PlannedVariant(
         name=runs[0].variant, method=recipe.method, runs=len(runs), steps=recipe.steps,
-        steps_left=sum(left.values()), work=None if shape is None else estimated_work(recipe, shape=shape),
+        steps_left=sum(left), work=None if shape is None else estimated_work(recipe, shape=shape),
         state=", ".join(f"{count} {state}" for state, count in states.items()),
     )  # fmt: skip
-
-
-def _steps_left(run: PlannedRun, folder: Path) -> int:
-    if is_finished(run, folder):
-        return 0
-    return max(1, run.recipe.steps - steps_done(folder))  # its last checkpoint may still be missing
 
 
 def run_folder(out: Path, run: PlannedRun) -> Path:
@@ -100,13 +97,9 @@ def steps_done(folder: Path) -> int:
 
 def is_finished(run: PlannedRun, folder: Path) -> bool:
     """Whether a run's last step is logged and its last checkpoint written."""
-    milestone = checkpoint_path(folder, run.recipe.steps)
-    return milestone.is_file() and (folder / "last.pt").is_file() and _same_recipe(run, folder)
-
-
-def _same_recipe(run: PlannedRun, folder: Path) -> bool:
-    """Whether the folder's recipe is the run's; if it is not, training there reports the difference."""
-    try:
+    if not (checkpoint_path(folder, run.recipe.steps).is_file() and (folder / "last.pt").is_file()):
+        return False
+    try:  # a folder of another recipe is not finished: training there reports the difference
         return Recipe.from_dict(parsed((folder / "recipe.json").read_bytes())) == run.recipe
     except (OSError, ValueError, TypeError, AttributeError, UsageError):
         return False
@@ -133,9 +126,12 @@ def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
         whole = recipe.penalty_every == 1 and recipe.penalty_fraction == 1
         free = recipe.regularizer in WEIGHTINGS and route.closed_form and not route.coupled and whole
         step += 2 * g + (0 if free else 2 * d)
+    weights_g, weights_d = (
+        sum(parameter.numel() for parameter in network.parameters()) for network in (generator, discriminator)
+    )
     return Work(
-        parameters_generator=_parameters(generator), parameters_discriminator=_parameters(discriminator),
-        step_flop=step, total_flop=step * recipe.steps,
+        parameters_generator=weights_g, parameters_discriminator=weights_d, step_flop=step,
+        total_flop=step * recipe.steps,
     )  # fmt: skip
 
 
@@ -160,7 +156,3 @@ def _forward_flop(network: torch.nn.Module, shape: tuple[int, ...]) -> float:
     with counter, torch.no_grad():
         network(torch.empty(shape, device="meta"))
     return float(counter.get_total_flops())
-
-
-def _parameters(network: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -34,7 +34,7 @@ def test_samples_lie_around_the_means_in_equal_shares_and_in_the_plane() -> None
     assert np.abs(shares - 1 / 7).max() < 5 * np.sqrt(6 / 49 / n)
     # In the plane the squared distance to the mean is 2·std²·Exp(1).
     assert abs((distances.min(1) ** 2).mean() / (2 * mixture.STD**2) - 1) < 5 / np.sqrt(n)
-    off_plane = (samples - mixture.plane_point()) @ mixture.plane_normal()
+    off_plane = (samples - mixture.CENTRE) @ mixture.PLANE_NORMAL
     assert np.abs(off_plane).max() < 1e-6
 
 

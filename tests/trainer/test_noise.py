@@ -9,7 +9,7 @@ import pytest
 import torch
 from run_folders import identical
 
-from gancross.data.mixture import plane_normal, plane_point
+from gancross.data.mixture import CENTRE, PLANE_NORMAL
 from gancross.data.mixture import samples as mixture_samples
 from gancross.errors import UsageError
 from gancross.random_streams import Stream
@@ -115,7 +115,7 @@ def test_noise_convolves_the_mixture() -> None:
     clean = mixture_samples(Stream(0, "real"), 0, 20_000).double()
     chosen = noise_recipe(variance=0.04, nsr=1)
     noisy_samples = noisy(clean, chosen, player="discriminator", kind="real", update=0)
-    off_plane = (noisy_samples - torch.from_numpy(plane_point())) @ torch.from_numpy(plane_normal())
+    off_plane = (noisy_samples - torch.from_numpy(CENTRE)) @ torch.from_numpy(PLANE_NORMAL)
     assert float(off_plane.var()) == pytest.approx(0.04, rel=0.05)
 
 
