@@ -95,11 +95,6 @@ def _check_options(target: Path, seed: int, columns: int | None) -> None:
 
 
 def _picture(samples: torch.Tensor, contestant: Contestant, columns: int | None) -> bytes:
-    """A grid or a scatter.
-
-    Raises:
-        UsageError: vectors of another dimension than 3, or columns for points.
-    """
     from gancross.pictures import MIXTURE_CUBE, image_grid, scatter
 
     if samples.ndim == 4:

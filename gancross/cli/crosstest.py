@@ -127,11 +127,7 @@ def crosstest(
 
 
 def checked_record(json_out: str | None, reports: Reports) -> Path | None:
-    """Where the record goes, before long work; None where to no file.
-
-    Raises:
-        UsageError: an output that cannot be written, two to one place.
-    """
+    """The file of the record, if any; checks all outputs before long work."""
     from gancross.machine.files import check_target
     from gancross.report.browser.samples import samples_folder
 
@@ -149,11 +145,7 @@ def checked_record(json_out: str | None, reports: Reports) -> Path | None:
 
 
 def with_methods(contestants: list[Contestant], given: tuple[str, ...]) -> list[Contestant]:
-    """The contestants, some with the method that `--method NAME=METHOD` says.
-
-    Raises:
-        UsageError: no `=`, or a name that no contestant has.
-    """
+    """The contestants, some with the method that `--method NAME=METHOD` says."""
     methods = dict(text.partition("=")[::2] for text in given)
     names = [contestant.name for contestant in contestants]
     for name, method in methods.items():

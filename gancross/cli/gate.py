@@ -29,9 +29,12 @@ class GateCommand(click.Command):
 @click.command(cls=GateCommand)
 @click.argument("result", metavar="RESULT.json", type=FILE)
 @click.option(
-    "--baseline", metavar="OLD.json", required=True, type=FILE,
+    "--baseline",
+    metavar="OLD.json",
+    required=True,
+    type=FILE,
     help="The result that this one is held against.",
-)  # fmt: skip
+)
 @click.option(
     "--max-regression", "allowed", metavar="METRIC=VALUE", multiple=True,
     help="How much worse a metric may be, absolute; repeat it. Only metrics named so are compared."
@@ -69,11 +72,7 @@ def gate(result: Path, baseline: Path, allowed: tuple[str, ...], record: bool, j
 
 
 def tolerance(text: str) -> tuple[str, float]:
-    """METRIC=VALUE.
-
-    Raises:
-        UsageError: no `=`, or no number behind it.
-    """
+    """Name and number of METRIC=VALUE."""
     metric, separator, value = text.partition("=")
     try:
         number = float(value)

@@ -43,11 +43,7 @@ class Reports:
         return [path for path in (self.html, markdown, self.junit) if path is not None]
 
     def check(self) -> None:
-        """Before long work: every file can be written, no two are one.
-
-        Raises:
-            UsageError: one cannot.
-        """
+        """Checks before long work that every file can be written and no two are one."""
         from gancross.machine.files import check_target
 
         for path in self.files:
@@ -55,11 +51,7 @@ class Reports:
         check_distinct(self.files)
 
     def write(self, result: Result, samples: Sequence[Sample], notes: Console) -> None:
-        """Writes what was asked for; `samples` go into the HTML.
-
-        Raises:
-            ResourceError: a file cannot be written.
-        """
+        """Writes what was asked for; `samples` go into the HTML."""
         from gancross.machine.files import write_atomically
         from gancross.report.text.markdown import markdown_report
 
@@ -80,11 +72,7 @@ class Reports:
 
 
 def check_distinct(paths: Sequence[Path]) -> None:
-    """No two outputs go to one file.
-
-    Raises:
-        UsageError: two do.
-    """
+    """Checks that no two outputs go to one file."""
     places = [path.absolute() for path in paths]
     for number, place in enumerate(places):
         if place in places[:number]:

@@ -81,11 +81,7 @@ def figure(
 
 
 def parsed_steps(text: str) -> list[int]:
-    """The distinct numbers of `1000,5000` in rising order.
-
-    Raises:
-        UsageError: not integers ≥ 0 separated by commas.
-    """
+    """The distinct numbers of `1000,5000`, integers ≥ 0, in rising order."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() for part in parts):
         raise UsageError(f"--steps {text}: write numbers separated by commas, for example 1000,5000")

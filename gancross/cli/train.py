@@ -96,11 +96,7 @@ def train(
 
 
 def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) -> Recipe:
-    """The named recipe with `--set` and the options that stand for fields; options win.
-
-    Raises:
-        UsageError: unknown names or bad values.
-    """
+    """The named recipe with `--set` and the options that stand for fields; options win."""
     from gancross.trainer.recipes.paper import recipe
     from gancross.trainer.recipes.recipe import parse_setting
 

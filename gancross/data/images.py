@@ -84,11 +84,9 @@ class Reader(Protocol):
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of every image."""
-        ...
 
     def read(self, item: bytes) -> NDArray[np.uint8]:
         """One image, uint8 (C, H, W)."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,9 +40,7 @@ def _rotation() -> NDArray[np.float64]:
 
 
 ROTATION = _rotation()
-PLANE_NORMAL: NDArray[np.float64] = ROTATION[
-    2
-]  # unit normal of the plane through CENTRE that holds all means
+PLANE_NORMAL: NDArray[np.float64] = ROTATION[2]  # unit normal of the plane of the means, which holds CENTRE
 
 
 def _embed(plane_N2: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -28,7 +28,6 @@ class Reals(Protocol):
     @property
     def size(self) -> int | None:
         """Number of samples; None where they are endless."""
-        ...
 
     def batches(
         self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
@@ -38,7 +37,6 @@ class Reals(Protocol):
         Args:
             share: the samples of each batch to return, where several processes divide a batch.
         """
-        ...
 
 
 def index_batches(n: int, *, seed: int, batch_size: int, start: int) -> Iterator[NDArray[np.int64]]:

@@ -121,10 +121,7 @@ class GatedGenerator(Network, nn.Sequential):
     """The DCGAN's generator with gates σ(a)·tanh(b) for hidden nonlinearities.
 
     Every hidden layer is twice as wide as the DCGAN's and the gate halves it again. Weights: He's in
-    convolutions, Glorot's in the linear layer.
-
-    Raises:
-        UsageError: as `DCGANGenerator`.
+    convolutions, Glorot's in the linear layer. Arguments and errors are those of `DCGANGenerator`.
     """
 
     architecture_name = "gated-generator"
@@ -147,11 +144,7 @@ class GatedGenerator(Network, nn.Sequential):
 
 
 class GatedDiscriminator(Network, nn.Sequential):
-    """The DCGAN's discriminator with gates, weights as in `GatedGenerator`.
-
-    Raises:
-        UsageError: as `DCGANDiscriminator`.
-    """
+    """The DCGAN's discriminator with gates and weights as in `GatedGenerator`."""
 
     architecture_name = "gated-discriminator"
     initial_std = staticmethod(he_convolutions)

@@ -87,19 +87,13 @@ def normalize(channels: int, normalization: str) -> list[nn.Module]:
 
     `batch`: batch norm, running averages x̄ ← 0.9·x̄ + 0.1·x. `layer`: mean and variance of each sample
     over (C, H, W), then scale and bias per channel, as in WGAN-GP's critic: group norm with one group.
-
-    Raises:
-        UsageError: no such normalization.
+    Errors as of `choice`.
     """
     return choice("normalization", normalization, NORMALIZATIONS)(channels)
 
 
 def activate(activation: str) -> nn.Module:
-    """The hidden nonlinearity of that name.
-
-    Raises:
-        UsageError: no such activation.
-    """
+    """The hidden nonlinearity of that name; errors as of `choice`."""
     return choice("activation", activation, ACTIVATIONS)()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -99,7 +100,13 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
         if not isinstance(changes, dict):
             raise UsageError(f"variants.{variant} must be a table")
         runs += _runs(variant, changes, document)
-    _check_distinct(runs)
+    methods: dict[Recipe, str] = {}
+    for run in runs:
+        if [other.name for other in runs].count(run.name) > 1:
+            raise UsageError(f"two runs have the name '{run.name}'; rename a variant")
+        same = methods.setdefault(run.recipe, run.name)
+        if same != run.name:
+            raise UsageError(f"'{same}' and '{run.name}' are the same run: their recipes do not differ")
     options = dict(document.get("crosstest", {}))
     _check_keys("crosstest key", options, CROSSTEST_KEYS)
     if "metrics" in options:
@@ -158,18 +165,5 @@ def _check_keys(what: str, values: Mapping[str, Any], known: Mapping[str, Any]) 
 
 def _check_name(what: str, name: str) -> None:
     """Checks a name, which becomes a folder's."""
-    valid = all(character.isalnum() or character in "._-" for character in name)
-    if not name or not valid or name.startswith((".", "-")):
+    if not re.fullmatch(r"\w[\w.-]*", name):
         raise UsageError(f"{what}: a name may have {NAME_CHARACTERS}, and begins with neither '.' nor '-'")
-
-
-def _check_distinct(runs: list[PlannedRun]) -> None:
-    names = [run.name for run in runs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UsageError(f"two runs have the name '{twice[0]}'; rename a variant")
-    methods: dict[Recipe, str] = {}
-    for run in runs:
-        same = methods.setdefault(run.recipe, run.name)
-        if same != run.name:
-            raise UsageError(f"'{same}' and '{run.name}' are the same run: their recipes do not differ")
