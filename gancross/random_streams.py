@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from gancross.errors import UsageError, unknown_name
 
+if TYPE_CHECKING:
+    import torch
+
 PriorName = Literal["normal", "uniform", "uniform01"]
-Prior = PriorName | Callable[[torch.Tensor], torch.Tensor]
+Prior = PriorName | Callable[["torch.Tensor"], "torch.Tensor"]
 PRIORS: tuple[str, ...] = get_args(PriorName)
 
 _WORDS_PER_BLOCK = 4  # Philox-4x64 yields four 64-bit words for each value of its counter
@@ -74,6 +76,8 @@ class Stream:
 
         Its numbers repeat on the same kind of device, not across kinds.
         """
+        import torch
+
         return torch.Generator(device).manual_seed(int(self._key[0] >> np.uint64(1)))
 
 
@@ -100,6 +104,8 @@ def latents(
     Raises:
         UsageError: no prior has this name, or a callable did not return n rows.
     """
+    import torch
+
     if callable(prior):
         latents_ND = prior(torch.from_numpy(stream.uniforms(start, n, dim))).to(torch.float32)
         if latents_ND.ndim == 0 or len(latents_ND) != n:

@@ -8,17 +8,20 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
-from typing import Any
-
-from gancross.evaluator.result.result import load_result
+from typing import Any, TypeVar
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.file import load_contestant
 from gancross.data import catalogue
 from gancross.data.sets import DataSet
-from gancross.evaluator.crosstest import crosstest, load_reals
+from gancross.evaluator.codec.encoding import encode
+from gancross.evaluator.crosstest import crosstest, load_reals, run_crosstest
+from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.judging.batch_norm_passes import has_batch_norm
 from gancross.evaluator.protocol import Norm
+from gancross.evaluator.result.reading import load_result
+from gancross.evaluator.result.types import Result
+from gancross.evaluator.verdict.pairs import Pair, Verdict
 from gancross.report.paper_figures.saved_runs import common_steps, saved_run
 from gancross.workflow.benchmark import common_data, common_size, contestant_of
 from gancross.workflow.plan import run_folder
@@ -27,108 +30,104 @@ from reproduction import records
 
 Plain = dict[str, Any]
 HEAT_STEPS = 4  # saved steps of each method's first run
-PROTOCOL = ("num_fake", "seed", "norm", "quantize", "threads")
+
+T = TypeVar("T")
 
 
 def crosstested(spec: Spec, out: Path) -> Plain:
     """§5.5: confusion matrices, cross FP, both verdicts over all pairs of runs of two methods, the claim."""
-    return _told(judged(spec, out), spec, out)
+    return _record(judged(spec, out), spec, out)
 
 
 def crosstested_in_all_modes(spec: Spec, out: Path) -> Plain:
     """As `crosstested`, and the same with both uses of batch norm, with and without rounding to 8 bits."""
     main = judged(spec, out)
-    record = _told(main, spec, out)
+    record = _record(main, spec, out)
     contestants, reals = _contestants(spec, out), reals_of(spec)
     norms: tuple[Norm, ...] = ("eval", "batch") if any(map(has_batch_norm, contestants)) else ("eval",)
+    options = main.protocol.options
     record["modes"] = []
     for norm, quantize in product(norms, (True, False)):
-        document = main
-        if (norm, quantize) != (main["protocol"]["norm"], main["protocol"]["quantize"]):
-            document = dict(crosstest(
-                contestants, data=reals, num_samples=spec.crosstest.num_samples, seed=spec.crosstest.seed,
+        result = main
+        if (norm, quantize) != (options.norm, options.quantize):
+            result = crosstest(
+                contestants, data=reals, num_samples=spec.protocol.num_samples, seed=spec.protocol.seed,
                 norm=norm, quantize=quantize, device="cpu",
-            ).document)  # fmt: skip
-        record["modes"].append({"norm": norm, "quantize": quantize} | _judgement(document, record["runs"]))
+            )  # fmt: skip
+        record["modes"].append({"norm": norm, "quantize": quantize} | _judgement(result, record["runs"]))
     return record
 
 
-def _told(document: Plain, spec: Spec, out: Path) -> Plain:
+def _record(result: Result, spec: Spec, out: Path) -> Plain:
     runs = [records.identity(run, out)[0] for run in records.started_runs(spec, out)]
-    judgement = _judgement(document, runs)
-    between = _between(document, {one["name"]: one["variant"] for one in runs})
+    judgement = _judgement(result, runs)
+    between = _between(result, {run["name"]: run["variant"] for run in runs})
+    claims = result.groups.claims
     return {
-        "protocol": _protocol(document),
+        "protocol": _protocol(result),
         "runs": [
-            one | found | {"fidelity": _fidelity(document, one["name"])}
-            for one, found in zip(runs, judgement["runs"], strict=True)
+            run | rates | {"fidelity": _fidelity(result, run["name"])}
+            for run, rates in zip(runs, judgement["runs"], strict=True)
         ],
         "cross_fp": judgement["cross_fp"],
         "verdicts": judgement["verdicts"],
-        "refusals": Counter(
-            _kind(pair["strict"]["reason"]) for pair in between if pair["strict"]["winner"] is None
-        ),
-        "blind": _blind(document),
-        "claims": document["groups"]["claims"],
+        "refusals": Counter(_kind(pair.strict.reason) for pair in between if pair.strict.winner is None),
+        "blind": _blind(result),
+        "claims": None if isinstance(claims, Missing) else encode(claims),
         "snapshots": snapshots(spec, out),
     }
 
 
-def _judgement(document: Plain, runs: Sequence[Plain]) -> Plain:
+def _judgement(result: Result, runs: Sequence[Plain]) -> Plain:
     """What one cross-test says of the runs of two methods."""
-    methods = {one["name"]: one["variant"] for one in runs}
+    methods = {run["name"]: run["variant"] for run in runs}
     return {
-        "cross_fp": cross_fp(document),
-        "runs": [{"name": name, "variant": way, **_own(document, name)} for name, way in methods.items()],
-        "verdicts": _verdicts(document, methods),
+        "cross_fp": cross_fp(result),
+        "runs": [{"name": name, "variant": way, **_own(result, name)} for name, way in methods.items()],
+        "verdicts": _verdicts(result, methods),
     }
 
 
 def ranked(spec: Spec, out: Path) -> Plain:
     """§5.4: one cross-test of all runs, with its rankings and whatever fidelity the benchmark asked for."""
-    document = judged(spec, out)
-    ranking, crossed = document["ranking"], cross_fp(document)
-    generators = {one["name"]: one["advantage"] for one in ranking["generators"] or ()}
-    discriminators = {one["name"]: one["mean_j"] for one in ranking["discriminators"] or ()}
-    strengths = (ranking["bradley_terry"] or {}).get("generators", {})
+    result = judged(spec, out)
+    ranking, crossed = result.ranking, cross_fp(result)
+    generators, discriminators = _present(ranking.generators), _present(ranking.discriminators)
+    advantages = {ranked.name: ranked.advantage for ranked in generators}
+    mean_js = {ranked.name: ranked.mean_j for ranked in discriminators}
+    strengths = {} if isinstance(ranking.bradley_terry, Missing) else ranking.bradley_terry.generators
     runs = []
     for run in records.started_runs(spec, out):
         known, name = records.identity(run, out)[0], run.name
         decides = name in crossed["judges"]
         runs.append(
-            known | _own(document, name)
+            known | _own(result, name)
             | {
-                "auc": _own_auc(document, name),
-                "advantage": generators.get(name), "mean_j": discriminators.get(name),
-                "strength": strengths.get(name), "blind": name in _blind(document),
+                "auc": _own_auc(result, name),
+                "advantage": advantages.get(name), "mean_j": mean_js.get(name),
+                "strength": strengths.get(name), "blind": name in _blind(result),
                 "fooled": _mean(crossed["fp"][crossed["names"].index(name)], but=name, of=crossed["judges"]),
                 "taken_in": _mean([row[crossed["judges"].index(name)] for row in crossed["fp"]], but=name,
                                   of=crossed["names"]) if decides else None,
-                "fidelity": _fidelity(document, name),
+                "fidelity": _fidelity(result, name),
             }
         )  # fmt: skip
-    return {"protocol": _protocol(document), "runs": runs, "cross_fp": crossed, "unranked": {
-        "generators": ranking.get("generators_reason"), "bradley_terry": ranking.get("bradley_terry_reason"),
+    return {"protocol": _protocol(result), "runs": runs, "cross_fp": crossed, "unranked": {
+        "generators": _reason(ranking.generators), "bradley_terry": _reason(ranking.bradley_terry),
     }}  # fmt: skip
 
 
-def judged(spec: Spec, out: Path) -> Plain:
+def judged(spec: Spec, out: Path) -> Result:
     """The result of the benchmark if it is of these checkpoints, else a cross-test of what there is."""
     contestants = _contestants(spec, out)
-    hashes = [one.origin.sha256 for one in contestants if one.origin is not None]
-    options = spec.crosstest
+    hashes = [contestant.origin.sha256 for contestant in contestants if contestant.origin is not None]
     if (out / "result.json").is_file():
-        document = load_result(out / "result.json").document
-        measured = document["fidelity"] is not None or not options.metrics
-        if [one["sha256"] for one in document["contestants"]] == hashes and measured:
-            return dict(document)
-    result = crosstest(
-        contestants, data=reals_of(spec), num_samples=options.num_samples, seed=options.seed,
-        norm=options.norm, quantize=options.quantize, controls=options.controls,
-        norm_check=options.norm_check, metrics=options.metrics, kid_subset_size=options.kid_subset_size,
-        device="cpu",
-    )  # fmt: skip
-    return dict(result.document)
+        result = load_result(out / "result.json")
+        measured = not isinstance(result.fidelity, Missing) or not spec.protocol.metrics
+        if [contestant.sha256 for contestant in result.contestants] == hashes and measured:
+            return result
+    reals = reals_of(spec)
+    return run_crosstest(contestants, reals, spec.protocol, train=reals.train, device="cpu")
 
 
 def snapshots(spec: Spec, out: Path) -> Plain:
@@ -144,25 +143,22 @@ def snapshots(spec: Spec, out: Path) -> Plain:
     contestants = [
         load_contestant(runs[variant].checkpoints[step], name=f"{variant}-{step}") for variant, step in places
     ]
-    document = crosstest(
-        contestants, data=reals_of(spec), num_samples=spec.crosstest.num_samples, seed=spec.crosstest.seed,
+    result = crosstest(
+        contestants, data=reals_of(spec), num_samples=spec.protocol.num_samples, seed=spec.protocol.seed,
         controls=False, norm_check=False, device="cpu",
-    ).document  # fmt: skip
+    )  # fmt: skip
     return {
         "variants": [variant for variant, _ in places], "steps": [step for _, step in places],
-        "fp": cross_fp(document)["fp"],
+        "fp": cross_fp(result)["fp"],
     }  # fmt: skip
 
 
-def cross_fp(document: Plain) -> Plain:
-    """FP of all generators, `names`, under those that judge, `judges`."""
-    cells = {
-        (cell["generator"], cell["judge"]): cell["fp"]["rate"] for cell in document["cross"] if cell["fp"]
-    }
-    names = [one["name"] for one in document["contestants"]]
-    judges = [name for name in names if (name, name) in cells]
-    fp = [[cells[generator, judge] for judge in judges] for generator in names]
-    return {"names": names, "judges": judges, "fp": fp}
+def cross_fp(result: Result) -> Plain:
+    """FP of all generators, `names`, under those that decide, `judges`."""
+    rates = {place: cell.fp.rate for place, cell in result.cells.items() if isinstance(cell.fp, Proportion)}
+    judges = [name for name in result.names if (name, name) in rates]
+    fp = [[rates[judge, generator] for judge in judges] for generator in result.names]
+    return {"names": result.names, "judges": judges, "fp": fp}
 
 
 def _contestants(spec: Spec, out: Path) -> list[Contestant]:
@@ -171,8 +167,7 @@ def _contestants(spec: Spec, out: Path) -> list[Contestant]:
 
 def reals_of(spec: Spec) -> DataSet:
     """The data that all runs of a benchmark are judged on."""
-    options = spec.crosstest
-    return _loaded(options.data or common_data(spec), common_size(spec), options.seed)
+    return _loaded(spec.data or common_data(spec), common_size(spec), spec.protocol.seed)
 
 
 @lru_cache(maxsize=1)
@@ -181,46 +176,65 @@ def _loaded(name: str, image_size: int | None, seed: int) -> DataSet:
     return load_reals(name, data_root=catalogue.DEFAULT_ROOT, image_size=image_size, seed=seed)
 
 
-def _protocol(document: Plain) -> Plain:
-    protocol = document["protocol"]
-    return {key: protocol[key] for key in PROTOCOL} | {"num_real": protocol["data"]["num_real"]}
+def _protocol(result: Result) -> Plain:
+    protocol, options = result.protocol, result.protocol.options
+    return {
+        "num_fake": options.num_samples, "seed": options.seed, "norm": options.norm,
+        "quantize": options.quantize, "threads": protocol.threads, "num_real": protocol.data.num_real,
+    }  # fmt: skip
 
 
-def _own(document: Plain, name: str) -> Plain:
+def _own(result: Result, name: str) -> Plain:
     """FN and FP of a discriminator with its own generator; None for one that makes no decisions."""
-    entry = document["confusion"].get(name) or {}
-    return {key: (entry.get(key) or {}).get("rate") for key in ("fn", "fp")}
+    matrix = result.confusion[name]
+    if isinstance(matrix, Missing):
+        return {"fn": None, "fp": None}
+    return {"fn": matrix.fn.rate, "fp": matrix.fp.rate}
 
 
-def _own_auc(document: Plain, name: str) -> float | None:
-    for cell in document["cross"]:
-        if cell["generator"] == cell["judge"] == name:
-            return float(cell["auc"]["value"])
-    return None
+def _own_auc(result: Result, name: str) -> float | None:
+    cell = result.cells.get((name, name))
+    return None if cell is None or isinstance(cell.auc, Missing) else cell.auc.value
 
 
-def _fidelity(document: Plain, name: str) -> Plain:
+def _fidelity(result: Result, name: str) -> dict[str, float]:
     """Its figures alone, by their names."""
-    entry = (document.get("fidelity") or {}).get(name) or {}
-    return {key: value for key, value in entry.items() if isinstance(value, float)}
+    if isinstance(result.fidelity, Missing):
+        return {}
+    figures = result.fidelity[name].figures
+    return {key: value for key, value in figures.items() if not isinstance(value, Missing)}
 
 
-def _blind(document: Plain) -> list[str]:
-    return [name for name, one in document["controls"]["judges"].items() if one["blind"]]
+def _blind(result: Result) -> list[str]:
+    if isinstance(result.controls, Missing):
+        return []
+    return [name for name, rates in result.controls.judges.items() if rates.blind]
 
 
-def _between(document: Plain, methods: dict[str, str]) -> list[Plain]:
-    return [pair for pair in document["pairs"] if methods[pair["a"]] != methods[pair["b"]]]
+def _between(result: Result, methods: dict[str, str]) -> list[Pair]:
+    return [pair for pair in result.pairs if methods[pair.a] != methods[pair.b]]
 
 
-def _verdicts(document: Plain, methods: dict[str, str]) -> Plain:
-    between = _between(document, methods)
-    return {rule: _winners(between, methods, rule) for rule in ("paper", "strict")}
+def _verdicts(result: Result, methods: dict[str, str]) -> Plain:
+    between = _between(result, methods)
+    return {
+        "paper": _winners([pair.paper for pair in between], methods),
+        "strict": _winners([pair.strict for pair in between], methods),
+    }
 
 
-def _winners(pairs: Sequence[Plain], methods: dict[str, str], rule: str) -> Plain:
-    won = Counter(methods.get(pair[rule]["winner"], "nobody") for pair in pairs)
-    return {"pairs": len(pairs), **won}
+def _winners(verdicts: Sequence[Verdict], methods: dict[str, str]) -> Plain:
+    winners = Counter("nobody" if verdict.winner is None else methods[verdict.winner] for verdict in verdicts)
+    return {"pairs": len(verdicts), **winners}
+
+
+def _present(entries: tuple[T, ...] | Missing) -> tuple[T, ...]:
+    return () if isinstance(entries, Missing) else entries
+
+
+def _reason(figure: object) -> str | None:
+    """Why a figure is missing; None where it is not."""
+    return figure.reason if isinstance(figure, Missing) else None
 
 
 def _kind(reason: str) -> str:

@@ -1,4 +1,4 @@
-"""A contestant of a cross-test: a generator, or a fixed set of samples, and perhaps a judge.
+"""A contestant of a cross-test: a generator or a fixed set of samples, and optionally a discriminator.
 
 Scores: v is the raw output of a discriminator, one number per sample. *Real is positive.*
 """
@@ -18,21 +18,21 @@ from gancross.errors import UsageError, unknown_name
 from gancross.random_streams import PRIORS, Prior
 
 Orientation = Literal["real_high", "fake_high"]
-# What networks of other code raise on input that they were not made for.
+# What networks of other projects raise on input of a shape or type that they do not accept.
 NETWORK_FAILURES = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
 SCORE_KINDS = ("logit", *(f"f-gan:{name}" for name in DIVERGENCES), "critic", "probability")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where a contestant came from; goes into the record, decides nothing.
+    """The origin of a contestant; recorded, without influence on the figures.
 
     Attributes:
-        path: of its file, of both with a comma between them, or `folder:` and that of its folder of images.
-        sha256: of the files' content, one after the other; of the array that the images make.
+        path: of its file; both paths, separated by a comma; or `folder:` and the path of its images.
+        sha256: of the concatenated content of the files; of the array of the images.
         step: generator updates; None if unknown.
         recipe: as in its checkpoint; empty if unknown.
-        notes: what a reader must know of this model before believing the figures.
+        notes: remarks that a reader of the figures needs.
     """
 
     path: str
@@ -44,7 +44,7 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Contestant:
-    """What the evaluator sees of a model.
+    """A model as the evaluator sees it.
 
     Attributes:
         name: keys the random streams and the record.
@@ -66,7 +66,7 @@ class Contestant:
         samples: uint8 images (N, C, H, W) or float32 vectors (N, d), N ≥ 1, in place of a generator.
 
     Raises:
-        UsageError: fields that do not fit together, or samples in another form.
+        UsageError: fields that do not fit together, or samples of another dtype or shape.
     """
 
     name: str
@@ -86,16 +86,18 @@ class Contestant:
 
     def __post_init__(self) -> None:
         if not self.name:
-            raise UsageError("a contestant needs a name")
-        here = f"contestant '{self.name}'"
+            raise UsageError("a contestant needs a name, got an empty one")
+        prefix = f"contestant '{self.name}'"
         if (self.generator is None) == (self.samples is None):
-            raise UsageError(f"{here}: give exactly one of generator and samples")
+            raise UsageError(f"{prefix}: expected exactly one of generator and samples")
         if self.samples is not None:
-            check_canonical(self.samples, here)
+            check_canonical(self.samples, prefix)
         if self.generator is not None and (self.latent_dim is None or self.latent_dim < 1):
-            raise UsageError(f"{here}: a generator needs latent_dim ≥ 1")
+            raise UsageError(f"{prefix}: a generator needs latent_dim ≥ 1")
         if self.latent_shape is not None and math.prod(self.latent_shape) != self.latent_dim:
-            raise UsageError(f"{here}: latent_shape {self.latent_shape} does not hold latent_dim numbers")
+            raise UsageError(
+                f"{prefix}: latent_shape {self.latent_shape} must hold latent_dim = {self.latent_dim} numbers"
+            )
         if not callable(self.latent) and self.latent not in PRIORS:
             raise unknown_name("latent prior", self.latent, PRIORS)
         if self.score_kind not in SCORE_KINDS:
@@ -103,9 +105,11 @@ class Contestant:
         if self.orientation not in get_args(Orientation):
             raise unknown_name("orientation", self.orientation, get_args(Orientation))
         if self.threshold is not None and not math.isfinite(self.threshold):
-            raise UsageError(f"{here}: threshold must be finite or None, is {self.threshold}")
+            raise UsageError(f"{prefix}: threshold must be finite or None, got {self.threshold}")
         low, high = self.data_range
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise UsageError(f"{here}: data_range must rise and be finite, is {self.data_range}")
+            raise UsageError(
+                f"{prefix}: data_range must be two finite numbers, the lower one first, got {self.data_range}"
+            )
         if self.batch_size < 1:
-            raise UsageError(f"{here}: batch_size must be at least 1, is {self.batch_size}")
+            raise UsageError(f"{prefix}: batch_size must be at least 1, got {self.batch_size}")

@@ -25,7 +25,7 @@ from gancross.models import Architecture, skeleton
 from gancross.untrusted import safetensors_file as tensors_file
 from gancross.untrusted.pt_file import load_archive
 from gancross.untrusted.safetensors_file import load_tensors_file
-from gancross.untrusted.values import RefusedArchive, shown
+from gancross.untrusted.values import RefusedArchive, short_repr
 
 FORMAT = "gancross.checkpoint/1"
 LARGEST_FILE = 16 << 30
@@ -40,7 +40,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
     Raises:
         UsageError: the path ends neither in .pt nor in .safetensors.
-        ResourceError: the file cannot be written; what was there before is untouched.
+        ResourceError: the file cannot be written; an old file is untouched.
     """
     if path.suffix not in WRITERS:
         raise UsageError(f"{path}: give a file that ends in {' or '.join(WRITERS)}")
@@ -50,13 +50,13 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 def to_bytes(checkpoint: Checkpoint) -> bytes:
     """The content of a `.pt` file: a zip archive as `torch.save` writes it."""
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, **_plain(checkpoint)}, buffer)
+    torch.save({"format": FORMAT, **_plain_values(checkpoint)}, buffer)
     return buffer.getvalue()
 
 
 def to_shared_bytes(checkpoint: Checkpoint) -> bytes:
     """The content of a `.safetensors` file, without `training`."""
-    values = _plain(checkpoint)
+    values = _plain_values(checkpoint)
     del values["training"]
     states = {network: values.pop(f"{network}_state") for network in NETWORKS}
     tensors = {f"{network}.{key}": value for network in NETWORKS for key, value in states[network].items()}
@@ -78,16 +78,16 @@ def load(path: Path) -> Checkpoint:
 
 
 def from_bytes(content: bytes, path: Path) -> Checkpoint:
-    """As `load`, from bytes already read; `path` says how to read them, and names them in messages."""
+    """As `load`, from bytes already read; the suffix of `path` gives their format."""
     try:
-        loaded = _shared(content) if path.suffix == ".safetensors" else load_archive(content)
+        loaded = _safetensors_values(content) if path.suffix == ".safetensors" else load_archive(content)
         if not isinstance(loaded, dict) or "format" not in loaded:
             raise RefusedArchive(
-                "not a checkpoint of gancross (no 'format' key); other code needs --arch"
-                " NAME=module:factory --trust-code"
+                "not a checkpoint of gancross (no 'format' key); name the code of other networks with"
+                " --arch NAME=module:factory --trust-code"
             )
         if loaded["format"] != FORMAT:
-            raise RefusedArchive(f"format {shown(loaded['format'])}; this version reads {FORMAT}")
+            raise RefusedArchive(f"format {short_repr(loaded['format'])}, expected {FORMAT}")
         values = {key: value for key, value in loaded.items() if key != "format"}
         known = {spec.name for spec in fields(Checkpoint)}
         required = {spec.name for spec in fields(Checkpoint) if spec.default is MISSING}
@@ -116,11 +116,11 @@ def load_contestant(
     Args:
         path: a checkpoint written by `gancross train`, `gancross export` or `gancross.save_checkpoint`.
         name: by default the file's stem, or its folder's name for `last.pt`.
-        build: makes a contestant of the weights in a checkpoint whose networks gancross cannot build,
-            {"generator": …, "discriminator": …}. Its networks are taken; all else is as the file says.
+        build: for networks that are not gancross architectures: returns a contestant for the weights
+            {"generator": …, "discriminator": …}. Only its networks are used; the file gives the rest.
 
     Raises:
-        UsageError: there is no such regular file; networks of other code and no `build`, or `build` without.
+        UsageError: there is no such regular file; `build` is missing, or given for gancross architectures.
         CheckpointError: the file is refused.
     """
     path = Path(path)
@@ -136,11 +136,11 @@ def contestant_from_bytes(
     states = {"generator": checkpoint.generator_state, "discriminator": checkpoint.discriminator_state}
     if checkpoint.is_foreign and build is None:
         raise UsageError(
-            f"{path}: its networks are other code than gancross's, which must be given:"
+            f"{path}: its networks are not gancross architectures; name their code with"
             " --arch NAME=module:factory --trust-code"
         )
     if not checkpoint.is_foreign and build is not None:
-        raise UsageError(f"{path}: gancross builds its networks itself: leave out --arch")
+        raise UsageError(f"{path}: its networks are gancross architectures; leave out --arch")
     built = None if build is None else build(states)
     generator = built.generator if built else _network(checkpoint.generator, states["generator"])
     discriminator = (
@@ -179,38 +179,38 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(f"{path}: refused: {printable(str(error), limit=LONGEST_REASON)}")
 
 
-def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The fields as the file holds them."""
+def _plain_values(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The fields as plain values for the file."""
     plain = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
     if checkpoint.latent_shape is None:
-        del plain["latent_shape"]  # which earlier readers of this format do not know
+        del plain["latent_shape"]  # earlier readers of this format do not know the key
     for network in NETWORKS:
         architecture: Architecture | None = plain[network]
         if architecture is not None:
             plain[network] = {"name": architecture.name, "arguments": architecture.arguments}
         plain[f"{network}_state"] = {
-            key: _own(value.detach().to("cpu")) for key, value in plain[f"{network}_state"].items()
+            key: _compact(value.detach().to("cpu")) for key, value in plain[f"{network}_state"].items()
         }
     return plain
 
 
-def _own(tensor: torch.Tensor) -> torch.Tensor:
-    """Contiguous and alone in its storage: a view would drag the whole of it into the file."""
+def _compact(tensor: torch.Tensor) -> torch.Tensor:
+    """A contiguous tensor with its own storage: a view would write the whole storage."""
     whole = tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes
     return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
 
 
-def _shared(content: bytes) -> dict[str, Any]:
-    """What a `.safetensors` file holds, in the form of a `.pt` file."""
+def _safetensors_values(content: bytes) -> dict[str, Any]:
+    """The content of a `.safetensors` file, in the form of a `.pt` file."""
     format_name, values, tensors = load_tensors_file(content)
     states: dict[str, State] = {f"{network}_state": {} for network in NETWORKS}
     for name, tensor in tensors.items():
         network, _, key = name.partition(".")
         if network not in NETWORKS:
-            raise RefusedArchive(f"tensor {shown(name)} belongs to neither network")
+            raise RefusedArchive(f"tensor {short_repr(name)} belongs to neither network")
         states[f"{network}_state"][key] = tensor
     if not isinstance(values, dict) or set(values) & {"format", "training", *states}:
-        raise RefusedArchive("not a checkpoint of gancross (its text is of another kind)")
+        raise RefusedArchive("not a checkpoint of gancross (its text has other keys)")
     return {"format": format_name, **values, **states, "training": {}}
 
 

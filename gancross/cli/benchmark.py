@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 @click.argument("spec", metavar="SPEC.toml", type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path),
-    help="Folder of runs, result and report.  [default: runs/NAME, the benchmark's]",
+    help="Folder of runs, result and report.  [default: runs/NAME with the benchmark's name]",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="List runs, sizes of networks and work; touch nothing.")
 @click.option(
     "--backend", type=click.Choice(["local", "dask", "ray"]), default="local", show_default=True,
-    help="Where runs execute: processes here, or the workers of a cluster.",
+    help="Where runs execute: as processes of this machine, or on the workers of a cluster.",
 )  # fmt: skip
-@click.option("--scheduler", metavar="ADDRESS", help="Of the cluster, such as tcp://host:8786.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Address of the cluster's scheduler, such as tcp://host:8786."
+)
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Runs at a time.  [default: one per GPU, or per CPU]"
 )
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 )
 @click.option("--device", default="auto", show_default=True,
               help="auto, cpu, cuda (all of them), cuda:0, … or mps.")  # fmt: skip
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of named data sets.")
 @click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
 @click.option("--log-every", type=click.IntRange(min=1), default=100, show_default=True,
               help="Steps between lines of the logs.")  # fmt: skip
@@ -46,8 +48,8 @@ def benchmark(
 ) -> None:  # fmt: skip
     """Train variants × seeds from one file, cross-test all of them, write result and report.
 
-    The same command again trains what is missing, resumes what is half done and cross-tests anew.
-    result.json is what 'gancross gate' takes, as a result and as a baseline.
+    The same command again trains missing runs, resumes unfinished ones and repeats the cross-test.
+    'gancross gate' takes result.json as a result and as a baseline.
     """
     from gancross.workflow.spec import load_spec
 
@@ -68,13 +70,15 @@ def benchmark(
     notes = notes_console()
     notes.print(f"{planned.name}: {len(planned.runs)} runs into {folder}", markup=False)
     with progress_bar(notes) as bar:
-        made = run_benchmark(planned, folder, execution=execution, progress=bar_for_each(bar))
-    print_result(made.result, tables_console())
-    notes.print(f"\nrecord: {made.record}\nreport: {made.html}\nsummary: {made.markdown}", markup=False)
+        outcome = run_benchmark(planned, folder, execution=execution, progress=bar_for_each(bar))
+    print_result(outcome.result, tables_console())
+    notes.print(
+        f"\nrecord: {outcome.record}\nreport: {outcome.html}\nsummary: {outcome.markdown}", markup=False
+    )
 
 
 def _list(spec: Spec, out: Path, console: Console) -> None:
-    """What would be done; networks are counted without memory, data are not opened."""
+    """Prints the plan; networks are counted on the meta device, data are not opened."""
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table

@@ -11,13 +11,13 @@ UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 @click.command()
 @click.option(
-    "--clear", is_flag=True, help="Remove the files of gancross there, and nothing else; asks nothing."
+    "--clear", is_flag=True, help="Remove the files of gancross, and nothing else, without a question."
 )
 @common
 def cache(clear: bool) -> None:
-    """Show what gancross keeps in order not to compute it again, and where; or remove it.
+    """Show the folder and the sizes of what gancross keeps to avoid computing it again; or remove it.
 
-    GANCROSS_CACHE names another folder. Data sets and Inception's weights do not lie there.
+    GANCROSS_CACHE names another folder. Data sets and Inception's weights are elsewhere.
     """
     from rich.table import Table
 
@@ -25,21 +25,21 @@ def cache(clear: bool) -> None:
 
     console = tables_console()
     console.print(f"{caches.cache_folder()}", markup=False, soft_wrap=True)
-    found = caches.clear() if clear else caches.held()
+    sizes = caches.clear() if clear else caches.cache_sizes()
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("folder", no_wrap=True)
     table.add_column("files", justify="right")
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("what")
-    for kind, held in found.items():
-        table.add_row(kind, f"{held.files:,}", size(held.size), caches.KINDS[kind].meaning)
+    for kind, usage in sizes.items():
+        table.add_row(kind, f"{usage.files:,}", size(usage.size), caches.KINDS[kind].meaning)
     console.print(table)
-    files, freed = sum(held.files for held in found.values()), sum(held.size for held in found.values())
-    what = "freed" if clear else "in all"
-    console.print(f"{what}: {files:,} {'file' if files == 1 else 'files'}, {size(freed)}")
+    files, freed = sum(usage.files for usage in sizes.values()), sum(usage.size for usage in sizes.values())
+    label = "freed" if clear else "in all"
+    console.print(f"{label}: {files:,} {'file' if files == 1 else 'files'}, {size(freed)}")
 
 
 def size(number: int) -> str:
-    """Bytes in the largest unit of which there is at least one."""
+    """Bytes in the largest unit that gives at least 1."""
     power = min((max(number, 1).bit_length() - 1) // 10, len(UNITS) - 1)
     return f"{number:,} {UNITS[0]}" if power == 0 else f"{number / 1024**power:.1f} {UNITS[power]}"

@@ -1,4 +1,4 @@
-"""`gancross completion`, and what the shell completes. Nothing here imports torch: every Tab runs this."""
+"""`gancross completion`, and completions of arguments. Nothing here imports torch: every Tab runs this."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ COMPLETE = "_GANCROSS_COMPLETE"
 @common
 def completion(shell: str) -> None:
     """Print the script that makes a shell complete commands, options, recipes, data sets and files."""
-    made = get_completion_class(shell)
-    assert made is not None
+    completion_class = get_completion_class(shell)
+    assert completion_class is not None
     root = click.get_current_context().find_root().command
-    click.echo(made(root, {}, "gancross", COMPLETE).source())
+    click.echo(completion_class(root, {}, "gancross", COMPLETE).source())
 
 
 def recipe_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The recipes that begin so, with their figures."""
+    """The recipes with this prefix, with their figures."""
     from gancross.trainer.recipes.paper import RECIPES, SOURCES
 
     return [CompletionItem(name, help=SOURCES[name]) for name in RECIPES if name.startswith(incomplete)]
 
 
 def data_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The data sets that begin so, and `folder:`."""
+    """The data sets with this prefix, and `folder:`."""
     from gancross.data.catalogue import DATASETS
 
     named = [CompletionItem(name, help=entry.samples) for name, entry in DATASETS.items()]
-    found = [item for item in named if item.value.startswith(incomplete)]
-    return [*found, *([CompletionItem(FOLDER, help="your images")] if FOLDER.startswith(incomplete) else [])]
+    matching = [item for item in named if item.value.startswith(incomplete)]
+    return [
+        *matching,
+        *([CompletionItem(FOLDER, help="your images")] if FOLDER.startswith(incomplete) else []),
+    ]
 
 
 def model_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The shell's own file names; behind `NAME=` bash goes on, which takes what follows for a word."""
+    """The shell's own file names; after `NAME=` bash completes them too, as it splits words at `=`."""
     return [CompletionItem(incomplete, type="file")]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,13 +19,13 @@ if TYPE_CHECKING:
     from gancross.evaluator.contestants.onnx_models import Description
 
 Command = Callable[..., Any]
-DESCRIBED = ("score_kind", "orientation", "threshold", "data_range", "latent")
+DESCRIPTION_KEYS = ("score_kind", "orientation", "threshold", "data_range", "latent")
 TRUST = "runs Python code on this machine with all your rights: add --trust-code if you trust it"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
-    """What was given beside the models, as it was written."""
+    """The options that concern models, as written."""
 
     arch: tuple[str, ...]
     trust_code: bool
@@ -35,7 +34,7 @@ class ModelOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """One model of the command line: its name, and its files or its folder of images."""
+    """A model of the command line: its name, and its files or its folder of images."""
 
     name: str
     files: tuple[Path, ...]
@@ -57,7 +56,7 @@ def model_options(command: Command) -> Command:
     @click.option("--trust-code", is_flag=True, help="Let --arch run that code.")
     @click.option(
         "--describe", metavar="NAME=key=value", multiple=True,
-        help=f"What an ONNX file cannot say: {', '.join(DESCRIBED)}.",
+        help=f"What an ONNX file does not contain: {', '.join(DESCRIPTION_KEYS)}.",
     )  # fmt: skip
     @functools.wraps(command)
     def wrapped(*, arch: tuple[str, ...], trust_code: bool, describe: tuple[str, ...], **rest: Any) -> Any:
@@ -68,16 +67,19 @@ def model_options(command: Command) -> Command:
 
 
 def parsed_models(arguments: Sequence[str]) -> list[Model]:
-    """Names and places; nothing is opened.
+    """Names and paths; no file is opened.
 
     Raises:
         UsageError: a malformed argument.
     """
     from gancross.evaluator.contestants.naming import contestant_names, split_argument
 
-    split = [(None, one) if one.startswith(FOLDER) else split_argument(one) for one in arguments]
+    split = [
+        (None, argument) if argument.startswith(FOLDER) else split_argument(argument)
+        for argument in arguments
+    ]
     places = [_place(path) for _, path in split]
-    # A folder is called by its whole name, dots and all, which `last` has names.py do.
+    # With the generic stem `last` naming.py takes the folder's whole name, dots included.
     paths = [str(files[0] / "last" if folder else files[0]) for files, folder in places]
     names = contestant_names([(name, path) for (name, _), path in zip(split, paths, strict=True)])
     return [
@@ -89,13 +91,13 @@ def parsed_models(arguments: Sequence[str]) -> list[Model]:
 def load_models(
     models: Sequence[Model], options: ModelOptions, *, num_samples: int, seed: int, purpose: str = "crosstest"
 ) -> list[Contestant]:
-    """The contestants of the command line; every option is checked before any file is read.
+    """The contestants of the command line; names and keys of options are checked before files are read.
 
     Args:
-        num_samples, seed, purpose: which images of a folder are used.
+        num_samples, seed, purpose: they decide which images of a folder are used.
 
     Raises:
-        UsageError: an option that names no model or does not fit it, or code that fails.
+        UsageError: an option names no model or does not fit it, or user code fails.
         CheckpointError, DataError: a file is refused.
     """
     codes = _codes(models, options)
@@ -144,10 +146,10 @@ def _contestant(
 
 
 def _place(path: str) -> tuple[tuple[Path, ...], bool]:
-    """Files, or a folder and True."""
+    """The files and False, or a folder and True."""
     if path.startswith(FOLDER):
         if path == FOLDER:
-            raise UsageError("a folder of images is written [NAME=]folder:PATH")
+            raise UsageError("folder: needs a path; write [NAME=]folder:PATH")
         return (Path(path.removeprefix(FOLDER)),), True
     if os.path.isdir(path):
         raise UsageError(f"{path}: is a folder, expected a file; a folder of images is folder:{path}")
@@ -156,7 +158,7 @@ def _place(path: str) -> tuple[tuple[Path, ...], bool]:
         raise UsageError(f"{path}: write one file, or the generator's and the discriminator's: G,D")
     files = tuple(Path(part) for part in parts)
     if len({file.suffix.lower() == ".onnx" for file in files}) > 1:
-        raise UsageError(f"{path}: an ONNX file and another; both must be ONNX files, or neither")
+        raise UsageError(f"{path}: one of two files is an ONNX file; both must be ONNX files, or neither")
     return files, False
 
 
@@ -165,7 +167,9 @@ def _codes(models: Sequence[Model], options: ModelOptions) -> dict[str, str]:
     codes = _by_name(models, options.arch, option="--arch", form="NAME=module:factory")
     for model in models:
         if model.name in codes and (model.is_onnx or model.is_folder):
-            raise UsageError(f"--arch {model.name}: it is no file of weights and needs no code")
+            raise UsageError(
+                f"--arch {model.name}: this model is no file of weights and needs no code; leave out --arch"
+            )
         if len(model.files) > 1 and not model.is_onnx and model.name not in codes:
             needed = f"--arch {model.name}=module:factory --trust-code"
             raise UsageError(f"'{model.name}': two files of weights need {needed}")
@@ -173,68 +177,60 @@ def _codes(models: Sequence[Model], options: ModelOptions) -> dict[str, str]:
         name, code = next(iter(codes.items()))
         raise UsageError(f"--arch {name}={code} {TRUST}")
     if options.trust_code and not codes:
-        raise UsageError("--trust-code does nothing without --arch NAME=module:factory")
+        raise UsageError("--trust-code needs --arch NAME=module:factory")
     return codes
 
 
-def _descriptions(models: Sequence[Model], given: Sequence[str]) -> dict[str, Description]:
-    """What `--describe NAME=key=value` says, by name."""
-    if not given:
+def _descriptions(models: Sequence[Model], arguments: Sequence[str]) -> dict[str, Description]:
+    """The values of `--describe NAME=key=value` by name."""
+    if not arguments:
         return {}
     from gancross.evaluator.contestants.onnx_models import Description
 
     values: dict[str, dict[str, Any]] = {}
-    for text in given:
-        ((name, said),) = _by_name(models, [text], option="--describe", form="NAME=key=value").items()
-        key, separator, value = said.partition("=")
+    for text in arguments:
+        ((name, setting),) = _by_name(models, [text], option="--describe", form="NAME=key=value").items()
+        key, separator, value = setting.partition("=")
         if not separator or not value:
             raise UsageError(f"--describe {text}: write NAME=key=value")
-        if key not in DESCRIBED:
-            raise unknown_name("key of --describe", key, DESCRIBED)
+        if key not in DESCRIPTION_KEYS:
+            raise unknown_name("key of --describe", key, DESCRIPTION_KEYS)
         if not next(model for model in models if model.name == name).is_onnx:
-            raise UsageError(f"--describe {text}: '{name}' is no ONNX file and says this itself")
+            raise UsageError(f"--describe {text}: '{name}' is no ONNX file; its own description is used")
         values.setdefault(name, {})[key] = _value(key, value, text)
-    return {name: Description(**said) for name, said in values.items()}
+    return {name: Description(**setting) for name, setting in values.items()}
 
 
 def _value(key: str, value: str, text: str) -> Any:
-    from gancross.checkpoint.contestant import SCORE_KINDS, Orientation
-    from gancross.random_streams import PRIORS
-
+    """A number, two numbers or a text; `Contestant` checks names and ranges."""
     if key == "threshold":
         return value if value == "none" else _number(value, text)
     if key == "data_range":
         ends = [_number(end, text) for end in value.split(",")]
-        if len(ends) != 2 or ends[0] >= ends[1]:
+        if len(ends) != 2:
             raise UsageError(f"--describe {text}: write black and white, for example data_range=0,1")
         return ends[0], ends[1]
-    allowed = {"score_kind": SCORE_KINDS, "orientation": get_args(Orientation), "latent": PRIORS}[key]
-    if value not in allowed:
-        raise unknown_name(f"{key} in --describe", value, allowed)
     return value
 
 
 def _number(value: str, text: str) -> float:
     try:
-        number = float(value)
+        return float(value)
     except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise UsageError(f"--describe {text}: '{value}' is not a number")
-    return number
+        raise UsageError(f"--describe {text}: '{value}' is not a number") from None
 
 
-def _by_name(models: Sequence[Model], given: Sequence[str], *, option: str, form: str) -> dict[str, str]:
+def _by_name(models: Sequence[Model], arguments: Sequence[str], *, option: str, form: str) -> dict[str, str]:
     """`NAME=TEXT` options as a dictionary whose keys are names of models."""
-    names, found = [model.name for model in models], dict[str, str]()
-    for text in given:
-        name = next((one for one in names if text.startswith(f"{one}=")), text.partition("=")[0])
-        said = text[len(name) + 1 :]
-        if not name or not said:
+    names, settings = [model.name for model in models], dict[str, str]()
+    for text in arguments:
+        name = next((model for model in names if text.startswith(f"{model}=")), text.partition("=")[0])
+        setting = text[len(name) + 1 :]
+        if not name or not setting:
             raise UsageError(f"{option} {text}: write {form}")
         if name not in names:
             raise unknown_name("contestant", name, names)
-        if name in found:
+        if name in settings:
             raise UsageError(f"{option} names '{name}' twice")
-        found[name] = said
-    return found
+        settings[name] = setting
+    return settings

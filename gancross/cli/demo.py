@@ -34,10 +34,10 @@ def demo(out: Path) -> None:
     notes = notes_console()
     notes.print(f"Training two GANs on 8×8 digits for {steps:,} steps, with and without the regularizer …")
     with progress_bar(notes) as bar:
-        made = demonstrate(out, progress=bar_for_each(bar))
+        outcome = demonstrate(out, progress=bar_for_each(bar))
     tables = tables_console()
-    print_result(made.result, tables)
+    print_result(outcome.result, tables)
     tables.print(READING.format(steps=steps).replace("\n", " ").strip(), markup=False)
-    places = {"report with pictures": made.html, "record": made.record}
-    places |= {f"{name}, checkpoint": path for name, path in made.checkpoints.items()}
+    places = {"report with pictures": outcome.html, "record": outcome.record}
+    places |= {f"{name}, checkpoint": path for name, path in outcome.checkpoints.items()}
     tables.print("\n".join(["", *(f"{what}: {path}" for what, path in places.items())]), markup=False)

@@ -40,7 +40,7 @@ def figure(
     if target.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--out {target}: give a file that ends in {', '.join(SUFFIXES)}")
     if seed < 0:
-        raise UsageError(f"seed must be at least 0, is {seed}")
+        raise UsageError(f"seed must be at least 0, got {seed}")
     chosen_steps = None if steps is None else parsed_steps(steps)
     from gancross.evaluator.contestants.naming import split_argument
     from gancross.machine.devices import resolve_device
@@ -65,12 +65,12 @@ def figure(
 
 
 def parsed_steps(text: str) -> list[int]:
-    """`1000,5000` as numbers, each once, rising.
+    """The distinct numbers of `1000,5000` in rising order.
 
     Raises:
-        UsageError: anything else.
+        UsageError: not integers ≥ 0 separated by commas.
     """
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() for part in parts):
-        raise UsageError(f"--steps {text}: write numbers with commas between them, for example 1000,5000")
+        raise UsageError(f"--steps {text}: write numbers separated by commas, for example 1000,5000")
     return sorted({int(part) for part in parts})

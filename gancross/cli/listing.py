@@ -47,7 +47,7 @@ def recipes(name: str | None) -> None:
 
 
 def strength(recipe: Recipe) -> str:
-    """What keeps the discriminator in check, in a few characters."""
+    """The strength of regularization or noise, in a few characters."""
     if recipe.gamma > 0:
         return f"{recipe.gamma:g}" + (" annealed" if recipe.anneal else "")
     if recipe.noise != "none":

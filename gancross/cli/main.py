@@ -1,6 +1,6 @@
 """`gancross`: the group of commands, and how errors reach the user.
 
-Nothing heavy is imported at the top of any file in this folder, so that `--help` answers at once.
+No file of this package imports a slow module at its top, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from gancross.version import __version__
 INTERRUPTED = 130
 BUG = 1
 RESOURCES = 5
-# How torch's allocators and its thread pools say it where they raise plain RuntimeErrors.
+# Texts of the plain RuntimeErrors that torch's allocators and thread pools raise.
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
-LOWER = {
+MEMORY_HINTS = {
     "train": "lower batch_size or width: --set batch_size=N, --set width=N",
     "crosstest": "lower -n",
     "sample": "lower -n",
@@ -45,9 +45,9 @@ LOWER = {
     "trace": "lower -n",
 }
 # Samples go through a network in chunks of 500 whatever -n is.
-ON_A_DEVICE = "add --device cpu, or take a device with more memory"
-# What the machine lacks rather than the program.
-LACKING = {
+DEVICE_MEMORY_HINT = "add --device cpu, or take a device with more memory"
+# Errors of the machine, not of the program.
+RESOURCE_ERRORS = {
     getattr(errno, name)
     for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "EMFILE", "ENFILE", "EAGAIN")
     if hasattr(errno, name)
@@ -60,19 +60,19 @@ class Commands(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """As click does, but an unknown name is an error with a suggestion."""
         known = not args or args[0].startswith("-") or self.get_command(ctx, args[0]) is not None
-        if not known and not ctx.resilient_parsing:  # which is what a shell that completes asks for
+        if not known and not ctx.resilient_parsing:  # as shell completion does
             raise unknown_name("command", args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
-        """As click does; Ctrl-C is one line here too, where click would print an empty one as well."""
+        """As click does, but Ctrl-C is one line of error, without click's empty line."""
         try:
             return super().make_context(*arguments, **options)
         except KeyboardInterrupt as stop:
             raise interruption(stop) from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As click does, which would print an empty line for Ctrl-C and forget which signal came."""
+        """As click does, but Ctrl-C keeps its signal and prints no empty line."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
@@ -97,39 +97,39 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     code: object
     try:
-        with alongside():
+        with joined_processes():
             code = cli.main(args=arguments or ["--help"], prog_name="gancross", standalone_mode=False)
-        sys.stdout.flush()  # here a full disk is an error as any other
+        sys.stdout.flush()  # so that a full disk is an error like any other
     except Exception as error:
         if "--debug" in arguments:
             raise
         code, message = explanation(error, arguments[0] if arguments else "")
-        tell(error, printable(message))
-        _drop_unwritten()
+        print_error(error, printable(message))
+        _discard_output()
     except KeyboardInterrupt as stop:
-        tell(stop, str(interruption(stop)))
+        print_error(stop, str(interruption(stop)))
         code = interruption(stop).exit_code
-    leave(code if isinstance(code, int) else 0)
+    end_process(code if isinstance(code, int) else 0)
 
 
 @contextmanager
-def alongside() -> Iterator[None]:
-    """Inside, several processes under torchrun are joined, and fail together."""
+def joined_processes() -> Iterator[None]:
+    """Inside, the processes of torchrun are joined, and fail together."""
     if process_count() > 1:
-        # torchrun stops the others as soon as one has failed; they leave with its error by themselves.
+        # torchrun terminates the others once one has failed; they leave with its exit code by themselves.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with joined():
         yield
 
 
-def tell(error: BaseException, message: str) -> None:
-    """One line on standard error, from one process."""
+def print_error(error: BaseException, message: str) -> None:
+    """Prints one line on standard error, from one process."""
     if not is_reported_elsewhere(error):
         click.echo(f"Error: {message}", err=True)
 
 
-def leave(code: int) -> NoReturn:
-    """Ends this process; at once where others are dead, whose connections a tidy end would wait for."""
+def end_process(code: int) -> NoReturn:
+    """Ends this process; without cleanup if several failed, which would wait for dead connections."""
     if code and process_count() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -149,9 +149,9 @@ def explanation(error: Exception, command: str = "") -> tuple[int, str]:
         return error.exit_code, f"{error.format_message()}{hint}"
     if lacks_memory(error):
         of_a_device = type(error).__name__ == "OutOfMemoryError" and command != "train"
-        hint = ON_A_DEVICE if of_a_device else LOWER.get(command, "close other programs")
+        hint = DEVICE_MEMORY_HINT if of_a_device else MEMORY_HINTS.get(command, "close other programs")
         return RESOURCES, f"out of memory: {first_line(error):.200}; {hint}"
-    if isinstance(error, OSError) and error.errno in LACKING:
+    if isinstance(error, OSError) and error.errno in RESOURCE_ERRORS:
         where = f"{error.filename}: " if error.filename is not None else ""
         return RESOURCES, f"{where}{error.strerror}"
     name = type(error).__name__
@@ -159,7 +159,7 @@ def explanation(error: Exception, command: str = "") -> tuple[int, str]:
 
 
 def lacks_memory(error: Exception) -> bool:
-    """Whether memory ran out, of the machine or of a device, in whatever words."""
+    """Whether the memory of the machine or of a device ran out."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     if isinstance(error, OSError):
@@ -168,14 +168,14 @@ def lacks_memory(error: Exception) -> bool:
 
 
 def interruption(stop: KeyboardInterrupt) -> Interrupted:
-    """The error for it; `gancross.__main__` gives it the number of another signal than SIGINT."""
+    """The error for an interruption; `gancross.__main__` puts the signal's number into its arguments."""
     number = stop.args[0] if stop.args and isinstance(stop.args[0], int) else signal.SIGINT
     message = "interrupted" if number == signal.SIGINT else "terminated"
     return Interrupted(message, signal_number=number)
 
 
-def _drop_unwritten() -> None:
-    """What standard output could not take would be tried again at the end, with a traceback."""
+def _discard_output() -> None:
+    """Discards unwritten output, which Python would try to write again at the end, with a traceback."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,4 +1,4 @@
-"""What all commands share: verbosity, consoles, progress bars."""
+"""Common to all commands: verbosity, consoles, progress bars."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def common(command: Command) -> Command:
     def wrapped(*, quiet: bool, verbose: bool, debug: bool, **arguments: Any) -> Any:
         context = click.get_current_context()
         context.find_root().meta["gancross"] = {"quiet": quiet, "verbose": verbose, "debug": debug}
-        with _told() if verbose and is_rank_zero() else nullcontext():
+        with _verbose_notes() if verbose and is_rank_zero() else nullcontext():
             return command(**arguments)
 
     return wrapped
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """What CI logs are searched for: who computed, and for how long."""
+def _verbose_notes() -> Iterator[None]:
+    """Prints versions and threads before, seconds after."""
     import torch
 
     click.echo(
@@ -68,21 +68,21 @@ def setting(name: str) -> bool:
 
 
 def tables_console() -> Console:
-    """Standard output, for tables; silent in all processes but the first."""
+    """Standard output, for tables; silent except in rank 0."""
     from rich.console import Console
 
     return Console(highlight=False, quiet=not is_rank_zero())
 
 
 def notes_console() -> Console:
-    """Standard error, for progress and notes; silent with `-q` and in all processes but the first."""
+    """Standard error, for progress and notes; silent with `-q` and except in rank 0."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, quiet=setting("quiet") or not is_rank_zero())
 
 
 def progress_bar(console: Console) -> Progress:
-    """A bar with rate, time left and a text of figures; gone where the stream is no terminal."""
+    """A bar with rate, time left and figures; disabled if the stream is no terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
@@ -99,7 +99,7 @@ def progress_bar(console: Console) -> Progress:
 
 
 def bar_for_each(bar: Progress) -> Callable[[str, int, int], None]:
-    """A callback (what, done, of how many) that gives each kind of work a bar of its own."""
+    """A callback (label, done, total) with a bar for each label."""
     tasks: dict[str, Any] = {}
 
     def show(label: str, done: int, n: int) -> None:

@@ -46,8 +46,8 @@ def sample(
 ) -> None:  # fmt: skip
     """Draw samples of a model as a picture, or as an array for other tools.
 
-    They are made as a cross-test makes its own: in chunks of 500, in evaluation mode, images rounded to
-    8 bits; the latents depend on --seed and the model's name alone.
+    They are made as in a cross-test: in chunks of 500, in evaluation mode, images rounded to 8 bits; the
+    latents depend only on --seed and the model's name.
     """
     from gancross.evaluator.judging.samples import canonical_samples
     from gancross.machine.devices import resolve_device
@@ -80,13 +80,13 @@ def sample(
 
 
 def _check_options(target: Path, seed: int, columns: int | None) -> None:
-    """Before anything is loaded."""
+    """Checks options before anything is loaded."""
     if target.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--out {target}: give a file that ends in {' or '.join(SUFFIXES)}")
     if seed < 0:
-        raise UsageError(f"seed must be at least 0, is {seed}")
+        raise UsageError(f"seed must be at least 0, got {seed}")
     if columns is not None and columns < 1:
-        raise UsageError(f"--columns must be at least 1, is {columns}")
+        raise UsageError(f"--columns must be at least 1, got {columns}")
     if columns is not None and target.suffix.lower() != ".png":
         raise UsageError(f"--columns lays out a picture, {target} is an array: leave it out")
 
@@ -113,7 +113,7 @@ def _picture(samples: torch.Tensor, contestant: Contestant, columns: int | None)
         raise UsageError(f"--columns lays out images, '{contestant.name}' makes vectors: leave it out")
     if samples.shape[1] != 3:
         raise UsageError(
-            f"'{contestant.name}' makes {samples.shape[1]}-d vectors, of which there is no picture:"
+            f"'{contestant.name}' makes {samples.shape[1]}-d vectors, a picture needs 3-d ones:"
             " give --out FILE.npz"
         )
     mixture = contestant.origin is not None and contestant.origin.recipe.get("data") == "mixture"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--objective", help="js-logit, an f-GAN such as kl, lsgan, wgan or wgan-gp.")
 @click.option("--regularizer", help="Ω of the objective, or none for the unregularized GAN.")
 @click.option("--data", help="Data set, or folder:PATH.", shell_complete=data_names)
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where named data sets lie.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of named data sets.")
 @click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
 @click.option("--workers", type=int, help="Processes that read large data sets.  [default: up to 4]")
 @click.option("--image-size", type=int, help="Resize a folder's images to this side.")
@@ -68,7 +68,7 @@ def train(
     console.print(f"{chosen.method}, seed {chosen.seed}: {chosen.steps:,} steps into {folder}", markup=False)
     if process_count() > 1:
         check_divisible(chosen, process_count())
-        console.print(divided(chosen, process_count()), markup=False)
+        console.print(division_note(chosen, process_count()), markup=False)
     with ExitStack() as stack, progress_bar(console) as bar:
         writes_events = tensorboard and is_rank_zero()
         observers = [stack.enter_context(TensorBoard(folder / "tensorboard"))] if writes_events else []
@@ -83,7 +83,7 @@ def train(
                 bar.update(task, figures=summary(figures))
                 if figures["collapsed"] and not was_collapsed[0]:
                     console.print(
-                        f"step {step:,}: the generator's samples are nearly all alike", markup=False
+                        f"step {step:,}: the generator's samples are nearly identical", markup=False
                     )
                 was_collapsed[0] = bool(figures["collapsed"])
                 if bar.disable and (step * 20 // steps) != ((step - log_every) * 20 // steps):
@@ -99,11 +99,11 @@ def train(
     console.print(f"done: {last}", markup=False)
 
 
-def divided(recipe: Recipe, processes: int) -> str:
-    """How several processes share the batches."""
+def division_note(recipe: Recipe, processes: int) -> str:
+    """How several processes divide the batches."""
     part = recipe.batch_size // processes
-    seen = f"; batch norm sees {part}" if recipe.normalization != "none" else ""
-    return f"{processes} processes, batch {recipe.batch_size} = {processes} × {part}{seen}"
+    batch_norm = f"; batch norm sees {part}" if recipe.normalization != "none" else ""
+    return f"{processes} processes, batch {recipe.batch_size} = {processes} × {part}{batch_norm}"
 
 
 def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) -> Recipe:
@@ -121,7 +121,7 @@ def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) 
 
 
 def default_out(recipe: Recipe) -> Path:
-    """`runs/RECIPE[-unregularized]-seedN`; recipes that have no regularizer anyway go without the word."""
+    """`runs/RECIPE[-unregularized]-seedN`; the middle part only where the recipe has a regularizer."""
     from gancross.trainer.recipes.paper import RECIPES
 
     named = RECIPES.get(recipe.name, recipe)
@@ -131,6 +131,6 @@ def default_out(recipe: Recipe) -> Path:
 
 
 def summary(figures: dict[str, float]) -> str:
-    """The figures worth a glance: losses, penalty, and the monitor's."""
+    """Losses, penalty and the monitor's figures."""
     names = {"loss_discriminator": "D", "loss_generator": "G", "penalty": "Ω", "modes": "modes"}
     return "  ".join(f"{short} {figures[key]:.3g}" for key, short in names.items() if key in figures)

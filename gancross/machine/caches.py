@@ -1,4 +1,4 @@
-"""Where gancross keeps what it can compute again, what lies there, and how it goes."""
+"""The cache of what gancross can compute again: its folder, its sizes, and clearing it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HASH = "[0-9a-f]{32}"
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One folder of the cache: what its files are, and how they are called, whole."""
+    """One folder of the cache: the meaning and the name pattern of its complete files."""
 
     meaning: str
     file: re.Pattern[str]
@@ -36,8 +36,8 @@ KINDS: dict[str, Kind] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
-    """How many files of one kind there are, and their bytes."""
+class CacheSize:
+    """Number of files of one kind, and their bytes."""
 
     files: int
     size: int
@@ -45,30 +45,33 @@ class Held:
 
 def cache_folder() -> Path:
     """The folder named by `GANCROSS_CACHE`, else the platform's user cache folder; it may not exist yet."""
-    chosen = os.environ.get("GANCROSS_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("gancross")
+    folder = os.environ.get("GANCROSS_CACHE")
+    return Path(folder) if folder else platformdirs.user_cache_path("gancross")
 
 
-def held() -> dict[str, Held]:
-    """What lies in the cache, by kind. Files of others are not counted.
+def cache_sizes() -> dict[str, CacheSize]:
+    """Sizes of the cache by kind; files of other programs are not counted.
 
     Raises:
         ResourceError: a folder cannot be read.
     """
     sizes = {kind: [entry.stat(follow_symlinks=False).st_size for entry in _files(kind)] for kind in KINDS}
-    return {kind: Held(files=len(found), size=sum(found)) for kind, found in sizes.items()}
+    return {
+        kind: CacheSize(files=len(bytes_of_files), size=sum(bytes_of_files))
+        for kind, bytes_of_files in sizes.items()
+    }
 
 
-def clear() -> dict[str, Held]:
-    """Removes what gancross wrote into the cache, and its folders where nothing else lies in them.
+def clear() -> dict[str, CacheSize]:
+    """Removes the files that gancross wrote to the cache, and folders that are then empty.
 
-    Links are neither followed nor removed. A file that a running call still reads goes when that ends.
+    Links are neither followed nor removed. A file that is still open elsewhere disappears when it is closed.
 
     Returns:
-        What was removed, by kind.
+        Sizes of the removed files by kind.
 
     Raises:
-        ResourceError: something cannot be removed.
+        ResourceError: a file cannot be removed.
     """
     removed = {}
     for kind in KINDS:
@@ -77,20 +80,20 @@ def clear() -> dict[str, Held]:
             size = entry.stat(follow_symlinks=False).st_size
             try:
                 os.unlink(entry.path)
-            except FileNotFoundError:  # another process was faster
+            except FileNotFoundError:  # another process removed it first
                 continue
             except OSError as error:
                 raise ResourceError(f"{entry.path}: cannot be removed: {error.strerror or error}") from error
             sizes.append(size)
-        removed[kind] = Held(files=len(sizes), size=sum(sizes))
-        with contextlib.suppress(OSError):  # not there, or something else lies in it
+        removed[kind] = CacheSize(files=len(sizes), size=sum(sizes))
+        with contextlib.suppress(OSError):  # missing, or not empty
             if not (cache_folder() / kind).is_symlink():
                 (cache_folder() / kind).rmdir()
     return removed
 
 
 def _files(kind: str) -> Iterator[os.DirEntry[str]]:
-    """Regular files that gancross wrote, whole ones and what a killed process left behind."""
+    """Regular files that gancross wrote, complete ones and temporary ones of killed processes."""
     folder = cache_folder() / kind
     try:
         if not stat.S_ISDIR(folder.lstat().st_mode):

@@ -19,8 +19,8 @@ def resolve_device(name: str) -> torch.device:
     `auto` is CUDA where there is one, else the CPU; MPS only by name.
 
     Raises:
-        UsageError: no such kind of device.
-        ResourceError: this machine has none of that kind.
+        UsageError: unknown kind of device.
+        ResourceError: no such device on this machine.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -31,20 +31,20 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "cuda":
         count = torch.cuda.device_count()
         if (device.index or 0) >= count:
-            raise ResourceError(f"device '{name}': this machine has {count} usable CUDA devices")
+            raise ResourceError(f"device '{name}': this machine has {count} CUDA devices; choose another")
         # Convolutions would otherwise round to TF32, and judges' scores with them.
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
     elif device.type == "mps":
         if not torch.backends.mps.is_available():
-            raise ResourceError("device 'mps': this machine has none")
+            raise ResourceError("device 'mps': not available on this machine")
     elif device.type != "cpu":
         raise UsageError(f"device '{name}': choose auto, cpu, cuda, cuda:0, … or mps")
     return device
 
 
 def shared_devices(name: str) -> list[str]:
-    """Names of the devices that processes of one machine share when each is told `name`.
+    """Names of the devices that processes of one machine share when each is started with `name`.
 
     `cuda`, and `auto` where there is CUDA, are all of its GPUs, `cuda:0`, `cuda:1`, …; any other name is
     itself.
@@ -55,13 +55,13 @@ def shared_devices(name: str) -> list[str]:
 
 
 @contextmanager
-def only_deterministic(wanted: bool = True) -> Iterator[None]:
-    """Inside, where wanted, torch runs only operations that give the same bits again; then as before.
+def only_deterministic(enabled: bool = True) -> Iterator[None]:
+    """Inside, if enabled, torch runs only deterministic operations; afterwards as before.
 
     Raises:
         ResourceError: an operation has no deterministic form on this device.
     """
-    if not wanted:
+    if not enabled:
         yield
         return
     cudnn = torch.backends.cudnn
@@ -79,8 +79,8 @@ def only_deterministic(wanted: bool = True) -> Iterator[None]:
         cause = error if isinstance(error, RuntimeError) else error.__cause__
         if isinstance(cause, RuntimeError) and "deterministic" in str(cause):
             raise ResourceError(
-                f"--deterministic: an operation has no deterministic form here, run without it:"
-                f" {first_line(cause)}"
+                "--deterministic: an operation has no deterministic implementation on this device; run"
+                f" without it: {first_line(cause)}"
             ) from error
         raise
     finally:

@@ -1,4 +1,4 @@
-"""Bytes in and out of files: bounded reading, atomic writing."""
+"""Bounded reading and atomic writing of files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
         if not stat.S_ISREG(kind.st_mode):
             raise UsageError(f"{path}: is not a regular file")
         with path.open("rb") as file:
-            # Python takes as much address space as it is asked to read; /proc has files of size 0.
+            # read() reserves as much memory as its argument says; files in /proc have size 0.
             content = file.read(min(limit, max(kind.st_size, 1 << 20)) + 1)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
@@ -42,15 +42,15 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
 
 
 def check_target(path: Path) -> None:
-    """Before long work whose result goes to `path`: it can be a file there.
+    """Checks before long work that its result can be written to `path`.
 
     Raises:
-        UsageError: it is a folder, or what should be its folder is none.
+        UsageError: it is a folder, or its folder does not exist.
     """
     if path.is_dir():
         raise UsageError(f"{path}: is a folder, expected a file to write")
     if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path}: cannot be written: {path.parent} is no folder")
+        raise UsageError(f"{path}: cannot be written: folder {path.parent} does not exist")
 
 
 TEMPORARY = re.compile(r"\.(.+)\.\d+-[0-9a-f]{8}\.tmp")
@@ -85,10 +85,10 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def unfinished(folder: Path) -> Iterator[tuple[Path, str]]:
-    """What `write_atomically` leaves behind in a folder when its process is killed.
+    """The files that `write_atomically` leaves in a folder when its process is killed.
 
     Returns:
-        Each temporary file with the name of the file that it was to become.
+        Each temporary file and the name of its target.
     """
     if folder.is_dir():
         for path in folder.iterdir():
@@ -98,7 +98,7 @@ def unfinished(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _takes_bytes(path: Path) -> bool:
-    """Whether something stands there that is neither a file nor a folder."""
+    """Whether the path is a device, a pipe or a socket."""
     try:
         kind = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -107,7 +107,7 @@ def _takes_bytes(path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a rename durable; systems without folder handles (Windows) do it on their own."""
+    """Makes a rename durable; systems without folder handles (Windows) need no call."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,1 +1,1 @@
-"""Readers of files that may come from strangers; nothing in them is executed."""
+"""Readers of files that may come from strangers; nothing in these files is executed."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from gancross.errors import first_line
 from gancross.untrusted.strict_json import LARGEST_INTEGER
-from gancross.untrusted.values import RefusedArchive, shown
+from gancross.untrusted.values import RefusedArchive, short_repr
 
 LARGEST_PICKLE = 8 << 20
 MOST_OPERATIONS = 400_000
@@ -83,7 +83,9 @@ class _PickleInterpreter:
 
     def push_global(self, name: str) -> None:
         if name not in (_ORDERED, _REBUILD, *_STORAGES):
-            raise RefusedArchive(f"it would call {shown(name.replace(' ', '.'))}, which no checkpoint needs")
+            raise RefusedArchive(
+                f"it would call {short_repr(name.replace(' ', '.'))}, which no checkpoint needs"
+            )
         self.push(_Global(name))
 
     def extend(self, items: list[Any]) -> None:

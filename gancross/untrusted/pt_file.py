@@ -1,4 +1,4 @@
-"""Reading `.pt` archives from strangers: what is checked before and after torch unpickles one.
+"""Reads `.pt` archives from strangers, with checks before and after torch unpickles them.
 
 A `.pt` file is a zip of one pickle and raw storages. It is refused unless it is laid out as `torch.save`
 does it, every member stored uncompressed, unique and intact, and the pickle builds nothing but plain
@@ -34,7 +34,7 @@ def load_archive(content: bytes) -> object:
     """The object in a `.pt` archive: containers, primitives and dense CPU tensors only.
 
     Raises:
-        RefusedArchive: anything else is in it, or it is damaged. Nothing was executed.
+        RefusedArchive: it is damaged or holds anything else. Nothing is executed.
     """
     _check_layout(content)
     pickled, members = _read_pickle(content)
@@ -48,7 +48,7 @@ def load_archive(content: bytes) -> object:
 
 
 def _check_layout(content: bytes) -> None:
-    """Members, directory and end record follow each other and fill the file.
+    """Checks that members, directory and end record follow each other and fill the file.
 
     Otherwise Python's reader of zips, which finds the pickle to check, and torch's might take different parts
     of the file for the archive.
@@ -71,11 +71,11 @@ def _check_layout(content: bytes) -> None:
     if size > LARGEST_DIRECTORY:
         raise RefusedArchive("the zip has too many members")
     if start + size != end:
-        raise RefusedArchive("damaged zip: something stands before, between or after its parts")
+        raise RefusedArchive("damaged zip: there are bytes before, between or after its parts")
 
 
 def _read_pickle(content: bytes) -> tuple[bytes, dict[str, int]]:
-    """The pickle, and the storages beside it, key → bytes, after all members have been checked."""
+    """The pickle, and the sizes of the storages by key, after all members have been checked."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()

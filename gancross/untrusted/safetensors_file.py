@@ -3,8 +3,8 @@
 The file is the length of a header (8 bytes, little-endian), the header, a JSON object with every tensor's
 dtype, shape and place, and the tensors' bytes. The header's `__metadata__` holds
 
-    format       what the file is
-    text         JSON of everything that is no tensor
+    format       name and version of the format
+    text         JSON of all values but the tensors
     text_sha256  SHA-256 of that text
     data_sha256  SHA-256 of the bytes after the header
 
@@ -33,7 +33,7 @@ def to_bytes(format_name: str, values: dict[str, Any], tensors: dict[str, torch.
     """The file's content.
 
     Args:
-        values: of plain kinds; tuples come back as tuples, lists too.
+        values: plain values; tuples and lists come back as tuples.
     """
     bare = serialised(tensors)
     header, data = _parts(bare)
@@ -50,15 +50,15 @@ def to_bytes(format_name: str, values: dict[str, Any], tensors: dict[str, torch.
 
 
 def load_tensors_file(content: bytes) -> tuple[str, object, dict[str, torch.Tensor]]:
-    """Format, values and tensors of a file that `to_bytes` made; sequences come back as tuples.
+    """Format, values and tensors of a file that `to_bytes` wrote; sequences come back as tuples.
 
     Raises:
-        RefusedArchive: it is damaged, or of another kind.
+        RefusedArchive: it is damaged, or of another format.
     """
     text, data = _parts(content)
     header = _json(text, "header")
     if not isinstance(header, dict):
-        raise RefusedArchive("its header is no JSON object")
+        raise RefusedArchive("its header is not a JSON object")
     format_name, values = _checked_metadata(header.get(METADATA), data)
     try:
         tensors = parsed_tensors(content)

@@ -1,11 +1,11 @@
-"""JSON from elsewhere, read strictly."""
+"""Strict parsing of JSON from strangers."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-LARGEST_INTEGER = 1 << 60  # larger ones can be chosen to collide as keys, and overflow when made floats
+LARGEST_INTEGER = 1 << 60  # larger ones can be chosen to collide as keys, and overflow as floats
 _MOST_DIGITS = 20
 
 
@@ -13,8 +13,8 @@ def parsed(content: bytes | str) -> Any:
     """The value of a JSON text in UTF-8.
 
     Raises:
-        ValueError: it is no JSON as the standard has it (NaN, infinities), an object has a key twice, an
-            integer has more than 60 bits, or it is nested deeper than Python can follow.
+        ValueError: it is not standard JSON (NaN and infinities are not), an object has a key twice, an
+            integer has more than 60 bits, or it is nested more deeply than Python's parser allows.
     """
     text = content if isinstance(content, str) else content.decode()
     try:

@@ -15,7 +15,9 @@ import torch
 from gancross.errors import first_line, printable
 from gancross.untrusted.strict_json import LARGEST_INTEGER
 
-MOST_VALUES = 200_000  # of the tree; a few hundred bytes of shared lists can unfold to more than memory holds
+MOST_VALUES = (
+    200_000  # of the tree; a few hundred bytes of shared lists can unfold to more than fits in memory
+)
 DEEPEST = 16
 LONGEST_TEXT = 4096
 LONGEST_REASON = 200
@@ -31,14 +33,14 @@ class RefusedArchive(Exception):
 
 
 def reason(error: Exception) -> str:
-    """What another library says of a bad file: one line, short, nothing that a terminal would obey."""
+    """Another library's message about a bad file, as one short line without control characters."""
     return printable(first_line(error))[:LONGEST_REASON]
 
 
 def plain_copy(loaded: object) -> object:
     """A copy made of dictionaries, lists, tuples, primitives and dense tensors.
 
-    Subclasses are replaced, so that nothing a file put on an object is ever called.
+    Subclasses are replaced, so that attributes that a file set on an object are dropped.
 
     Raises:
         RefusedArchive: another kind of object is in it, a text holds control characters, or it is too
@@ -48,7 +50,7 @@ def plain_copy(loaded: object) -> object:
 
 
 class _Copier:
-    """One walk; counts what it has seen."""
+    """Copies one object and counts its values."""
 
     def __init__(self) -> None:
         self.values = 0
@@ -82,7 +84,7 @@ class _Copier:
             if len(value) > LONGEST_TEXT:
                 raise RefusedArchive(f"a text of {len(value):,} characters")
             if _CONTROLS.search(value):
-                raise RefusedArchive(f"a text with control characters: {shown(value)}")
+                raise RefusedArchive(f"a text with control characters: {short_repr(value)}")
         elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
             raise RefusedArchive("an integer of more than 60 bits")
         return value
@@ -101,6 +103,6 @@ _SHORT.maxstring = _SHORT.maxother = 60
 _SHORT.maxlevel = 2
 
 
-def shown(value: object) -> str:
-    """A value in a message: short, on one line, without a control character."""
+def short_repr(value: object) -> str:
+    """A short representation for messages, on one line, without control characters."""
     return _SHORT.repr(value)

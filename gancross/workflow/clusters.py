@@ -13,7 +13,7 @@ import joblib
 
 from gancross.errors import ResourceError, UsageError
 
-TIMEOUT = 20  # seconds that a scheduler has to answer
+TIMEOUT = 20  # seconds in which a scheduler must answer
 LARGEST_PORT = 65535
 
 
@@ -23,7 +23,7 @@ def dask(scheduler: str | None) -> Iterator[None]:
 
     Raises:
         ResourceError: Dask is not installed, or the scheduler does not answer.
-        UsageError: no scheduler was named.
+        UsageError: the scheduler is missing.
     """
     if scheduler is None:
         raise UsageError("--backend dask needs --scheduler ADDRESS, such as tcp://host:8786")
@@ -41,11 +41,11 @@ def dask(scheduler: str | None) -> Iterator[None]:
 
 @contextmanager
 def ray(scheduler: str | None) -> Iterator[None]:
-    """Inside, joblib's tasks run on the workers of a Ray cluster; without an address the one that Ray finds.
+    """Inside, joblib's tasks run on the workers of a Ray cluster; without an address Ray looks for one.
 
     Raises:
         ResourceError: Ray is not installed, or the cluster does not answer.
-        UsageError: no address.
+        UsageError: the address is malformed.
     """
     if scheduler is not None:
         _check_answers(scheduler)
@@ -67,7 +67,7 @@ def ray(scheduler: str | None) -> Iterator[None]:
 
 
 def _check_answers(address: str) -> None:
-    """Ray itself tries an address that nobody listens at for minutes, and logs every try."""
+    """Ray itself tries an address without a listener for minutes, and logs every try."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not host or not port.isdecimal() or int(port) > LARGEST_PORT:
         raise UsageError(f"--scheduler {address}: write HOST:PORT, such as node1:6379")

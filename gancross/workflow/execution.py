@@ -15,10 +15,10 @@ class Execution:
     Attributes:
         backend: `local` processes, or the workers of a `dask` or `ray` cluster.
         scheduler: the address of the cluster's scheduler.
-        jobs: runs at a time; by default one per GPU, or per CPU where runs are on CPUs, or as many as a
-            cluster has workers for.
+        jobs: runs at a time; by default one per GPU, or per CPU for runs on CPUs, or one per worker of a
+            cluster.
         threads: of each run.
-        device: as `gancross.train`; local runs divide all GPUs among them where it is `cuda`, or `auto`.
+        device: as `gancross.train`; local runs are spread over all GPUs if it is `cuda` or `auto`.
         data_root, download: as `gancross.train`.
         log_every: steps between lines of the logs.
     """
@@ -35,7 +35,7 @@ class Execution:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a run ended: plainly, so that it travels between processes and machines."""
+    """The end of a run as plain values, which can be sent between processes and machines."""
 
     name: str
     exit_code: int = 0

@@ -1,4 +1,4 @@
-"""What of a benchmark is done, and how much work is left; nothing is touched."""
+"""The state of a benchmark and the work left; nothing is written."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PlannedVariant:
 
 
 def planned_variants(spec: Spec, out: Path) -> list[PlannedVariant]:
-    """The variants of a benchmark with what is left of each.
+    """The variants of a benchmark with the steps left of each.
 
     Raises:
         UsageError: networks and data of a variant do not fit together.
@@ -59,12 +59,12 @@ def _steps_left(run: PlannedRun, folder: Path) -> int:
 
 
 def run_folder(out: Path, run: PlannedRun) -> Path:
-    """Where a run of a benchmark lies."""
+    """The folder of a run of a benchmark."""
     return out / "runs" / run.name
 
 
 def steps_done(folder: Path) -> int:
-    """The step of the last whole line of a run's log; 0 before there is one."""
+    """The step of the last complete line of a run's log; 0 without one."""
     try:
         lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
         return int(parsed(lines[-1])["step"])
@@ -79,7 +79,7 @@ def is_finished(run: PlannedRun, folder: Path) -> bool:
 
 
 def _same_recipe(run: PlannedRun, folder: Path) -> bool:
-    """A folder of another recipe is not finished: training there says what differs."""
+    """Whether the folder's recipe is the run's; if it is not, training there reports the difference."""
     try:
         return Recipe.from_dict(parsed((folder / "recipe.json").read_bytes())) == run.recipe
     except (OSError, ValueError, TypeError, AttributeError, UsageError):

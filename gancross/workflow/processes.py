@@ -1,4 +1,4 @@
-"""Training runs as processes of this machine, each of which a signal reaches once and through its parent."""
+"""Training runs as processes of this machine; a signal reaches each of them once, through the parent."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ BUG = 1
 
 
 def run_as_process(run: PlannedRun, folder: Path, execution: Execution, request: StopRequest) -> Ended:
-    """`gancross train` for one run; once a signal is noted it is asked to stop, saves and leaves.
+    """`gancross train` for one run; after a signal to the parent it is terminated, saves and exits.
 
-    A run that is not begun by then never is.
+    After a signal no run is started.
     """
     if request.signal_number is not None:
         return Ended(name=run.name, exit_code=128 + request.signal_number, message="stopped")
     threads = str(execution.threads)
-    with tempfile.TemporaryFile() as complaints:  # a pipe that nobody empties stops a talkative child
+    with tempfile.TemporaryFile() as stderr_file:  # a full pipe would block the child
         try:
             process = subprocess.Popen(
                 command(run, folder, execution),
                 env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
-                stdout=subprocess.DEVNULL, stderr=complaints,
-                start_new_session=True,  # Ctrl-C reaches the parent alone, which then asks each child once
+                stdout=subprocess.DEVNULL, stderr=stderr_file,
+                start_new_session=True,  # Ctrl-C reaches the parent, which terminates each child once
             )  # fmt: skip
         except OSError as error:
             return Ended(name=run.name, exit_code=5, message=f"cannot be started: {error.strerror}")
@@ -43,12 +43,12 @@ def run_as_process(run: PlannedRun, folder: Path, execution: Execution, request:
             if process.poll() is None:
                 process.terminate()
             process.wait()
-        complaints.seek(0)
-        return _ended(run, process.returncode, complaints.read().decode(errors="replace"))
+        stderr_file.seek(0)
+        return _ended(run, process.returncode, stderr_file.read().decode(errors="replace"))
 
 
 def command(run: PlannedRun, folder: Path, execution: Execution) -> list[str]:
-    """The command line that trains a run; every field of its recipe is spelt out."""
+    """The command line that trains a run, with every field of its recipe."""
     settings = [
         part for key, value in run.recipe.to_dict().items() if key != "name"
         for part in ("--set", f"{key}={value}")
@@ -60,11 +60,11 @@ def command(run: PlannedRun, folder: Path, execution: Execution) -> list[str]:
     ]  # fmt: skip
 
 
-def _ended(run: PlannedRun, code: int, complaint: str) -> Ended:
-    """From exit code and last words. A process that a signal killed was never asked: memory ran out, say."""
+def _ended(run: PlannedRun, code: int, stderr: str) -> Ended:
+    """The end of a run by exit code and last line of error. Killed by a signal means: not by this program."""
     if code == 0:
         return Ended(name=run.name)
-    last = (complaint.strip().splitlines() or [f"exit code {code}"])[-1].removeprefix("Error: ")
+    last = (stderr.strip().splitlines() or [f"exit code {code}"])[-1].removeprefix("Error: ")
     if code < 0:
         name = signal.Signals(-code).name
         return Ended(name=run.name, exit_code=5, message=f"killed by {name}, perhaps for lack of memory")

@@ -41,8 +41,8 @@ class Spec:
     """A whole benchmark.
 
     Attributes:
-        name: names its folder.
-        runs: variant by variant, seed by seed.
+        name: name of its folder.
+        runs: ordered by variant, then by seed.
         protocol: how all are judged together.
         data: by name; None: the data that all were trained on.
     """
@@ -56,8 +56,8 @@ class Spec:
 def load_spec(path: Path) -> Spec:
     """Reads a benchmark's TOML file.
 
-        name = "gamma"                 # by default the file's
-        recipe = "digits"              # for every variant that names none
+        name = "gamma"                 # default: the file's stem
+        recipe = "digits"              # of variants without a recipe of their own
         seeds = [0, 1, 2]              # or a number: seeds = 3 is the same
         set = { steps = 1000 }         # fields of the recipe for all variants
 
@@ -68,7 +68,7 @@ def load_spec(path: Path) -> Spec:
         num_samples = 2000
 
     Raises:
-        UsageError: no such file, no TOML, or something in it that has no meaning; says where.
+        UsageError: no such file, not TOML, or an unknown key or invalid value; the message names it.
     """
     try:
         content = read_bytes(path, limit=LARGEST_FILE).decode("utf-8")
@@ -114,16 +114,16 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
 
 
 def _runs(variant: str, changes: Mapping[str, Any], document: Mapping[str, Any]) -> list[PlannedRun]:
-    """The runs of one variant: what it says comes before what the file says for all."""
+    """The runs of one variant; its own values take precedence over those for all variants."""
     base = changes.get("recipe", document.get("recipe"))
     if not isinstance(base, str):
-        raise UsageError(f"variants.{variant}: no recipe, neither here nor for all variants")
+        raise UsageError(f"variants.{variant}: needs a recipe, its own or one for all variants")
     fields = {key: value for key, value in changes.items() if key not in VARIANT_KEYS}
     if "seed" in fields or "seed" in document.get("set", {}):
         raise UsageError(f"variants.{variant}: write seeds = [0, 1, …] instead of seed")
     try:
-        # One call, so that what a variant says decides what a setting for all can still influence.
-        made = recipe(base).with_changes(dict(document.get("set", {})) | fields)
+        # One call, so that a variant's values take precedence before they are checked.
+        recipe_of_variant = recipe(base).with_changes(dict(document.get("set", {})) | fields)
     except UsageError as error:
         raise UsageError(f"variants.{variant}: {error}") from None
     seeds = _seeds(changes.get("seeds", document.get("seeds", [0])), variant)
@@ -131,7 +131,7 @@ def _runs(variant: str, changes: Mapping[str, Any], document: Mapping[str, Any])
         PlannedRun(
             name=variant if len(seeds) == 1 else f"{variant}-seed{seed}",
             variant=variant,
-            recipe=made.with_changes({"seed": seed}),
+            recipe=recipe_of_variant.with_changes({"seed": seed}),
         )
         for seed in seeds
     ]
@@ -140,33 +140,34 @@ def _runs(variant: str, changes: Mapping[str, Any], document: Mapping[str, Any])
 def _seeds(value: object, variant: str) -> list[int]:
     seeds = list(range(value)) if type(value) is int else value
     if not isinstance(seeds, list) or not seeds or any(type(seed) is not int or seed < 0 for seed in seeds):
-        raise UsageError(f"variants.{variant}: seeds must be a list of integers ≥ 0, or how many, ≥ 1")
+        raise UsageError(f"variants.{variant}: seeds must be a list of integers ≥ 0, or their number, ≥ 1")
     if len(set(seeds)) < len(seeds):
-        raise UsageError(f"variants.{variant}: a seed stands there twice")
+        raise UsageError(f"variants.{variant}: a seed is listed twice")
     return seeds
 
 
-def _check_keys(kind: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    for key, value in given.items():
+def _check_keys(what: str, values: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    for key, value in values.items():
         if key not in known:
-            raise unknown_name(kind, key, known)
+            raise unknown_name(what, key, known)
         kinds = known[key] if isinstance(known[key], tuple) else (known[key],)
         if type(value) not in kinds:
-            wanted = " or ".join(one.__name__ for one in kinds)
-            raise UsageError(f"{kind} '{key}' must be a {wanted}, is {value!r}")
+            expected = " or ".join(kind.__name__ for kind in kinds)
+            raise UsageError(f"{what} '{key}' must be a {expected}, got {value!r}")
 
 
 def _check_name(what: str, name: str) -> None:
-    """Names become folders."""
-    if not name or not all(one.isalnum() or one in "._-" for one in name) or name.startswith((".", "-")):
-        raise UsageError(f"{what}: a name has {NAME_CHARACTERS}, and begins with none of the last")
+    """Checks a name, which becomes a folder's."""
+    valid = all(character.isalnum() or character in "._-" for character in name)
+    if not name or not valid or name.startswith((".", "-")):
+        raise UsageError(f"{what}: a name may have {NAME_CHARACTERS}, and begins with neither '.' nor '-'")
 
 
 def _check_distinct(runs: list[PlannedRun]) -> None:
     names = [run.name for run in runs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"two runs would be called '{twice[0]}'; rename a variant")
+        raise UsageError(f"two runs have the name '{twice[0]}'; rename a variant")
     methods: dict[Recipe, str] = {}
     for run in runs:
         same = methods.setdefault(run.recipe, run.name)

@@ -1,4 +1,4 @@
-"""How much work a run is, counted and not measured."""
+"""The work of a run in floating-point operations, counted on networks without memory."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from gancross.trainer.objective.weightings import WEIGHTINGS
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.state import architectures
 
-# Passes of one batch through a network: a forward pass is 1, a backward pass 2, one that only goes through
-# to the input 1. A batch with a term in the regularizer takes four in closed form where D is piecewise
-# linear, six where it is smooth or double backward is left (`gancross.trainer.gradient.route`).
+# Passes of one batch through a network: a forward pass counts 1, a backward pass 2, a backward pass to the
+# input alone 1. A batch with a term in the regularizer takes four passes in closed form if D is piecewise
+# linear, six if it is smooth or needs double backward (`gancross.trainer.gradient.route`).
 PLAIN, PIECEWISE_LINEAR, SMOOTH = 3, 4, 6
 INTERPOLATES = 6  # WGAN-GP's third batch
 
@@ -35,7 +35,7 @@ class Work:
 
 
 def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
-    """Counts the work of a recipe on networks without memory; touches no data.
+    """Counts the work of a recipe on networks without memory; reads no data.
 
     Args:
         shape: of one sample, (C, H, W) or (d,).
@@ -51,7 +51,7 @@ def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
     step = recipe.n_phi * (g + _update(recipe, route) * d)
     if recipe.update == "alternating":
         step += 3 * g + 2 * d
-    else:  # the generator's forward pass is shared, and D's way back to its samples if the penalty took it
+    else:  # shared: the generator's forward pass, and D's backward pass to its samples if the penalty took it
         whole = recipe.penalty_every == 1 and recipe.penalty_fraction == 1
         free = recipe.regularizer in WEIGHTINGS and route.closed_form and not route.coupled and whole
         step += 2 * g + (0 if free else 2 * d)
@@ -70,7 +70,7 @@ def _update(recipe: Recipe, route: Route) -> float:
     weights = WEIGHTINGS[recipe.regularizer].weights(recipe.objective)
     terms = sum(weight is not None for weight in (weights.real, weights.fake))
     each = PIECEWISE_LINEAR if route.closed_form and not route.smooth else SMOOTH
-    share = 1.0 if route.coupled else recipe.penalty_fraction  # coupled batches are taken whole
+    share = 1.0 if route.coupled else recipe.penalty_fraction  # coupled batches are not subsampled
     if recipe.penalty_every > 1:
         alone = terms if route.closed_form and not route.coupled else 2
         return 2 * PLAIN + (terms * share * each + (alone - terms) * PLAIN) / recipe.penalty_every

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from paths import SUPPORT
+from reading_reports import printed
 from report_documents import image_model, images
 from small_recipes import small
 
@@ -19,9 +19,9 @@ from gancross import crosstest, load_result
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import FORMAT as CHECKPOINT_FORMAT
 from gancross.errors import CheckpointError, DataError
+from gancross.evaluator.estimates import Missing
 from gancross.evaluator.result.migrations import FORMAT, MIGRATIONS, NO_FIDELITY, migrated
 from gancross.report.browser.html import html_report
-from gancross.report.text.console import print_result
 from gancross.report.text.markdown import markdown_report
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.recipe import Recipe
@@ -70,11 +70,10 @@ def test_results_are_brought_to_todays_form(form: str, today: Plain, tmp_path: P
     old = READ[form](today)
     (tmp_path / "old.json").write_text(json.dumps(old))
     loaded = load_result(tmp_path / "old.json")
-    assert without(loaded.document, "fidelity", "fidelity_reason") == without(
-        today, "fidelity", "fidelity_reason"
-    )
-    assert loaded.document["fidelity"] is None and loaded.document["fidelity_reason"]
-    assert ("fidelity" in old) == (loaded.document["fidelity_reason"] != NO_FIDELITY)
+    later = ("fidelity", "fidelity_reason")
+    assert without(loaded.to_dict(), *later) == without(today, *later)
+    assert isinstance(loaded.fidelity, Missing) and loaded.fidelity.reason
+    assert ("fidelity" in old) == (loaded.fidelity.reason != NO_FIDELITY)
 
 
 @pytest.mark.parametrize("form", REFUSED)
@@ -95,13 +94,9 @@ def test_a_migration_is_idempotent_and_leaves_its_argument(today: Plain) -> None
 
 def test_a_record_that_an_early_version_wrote_is_shown() -> None:
     result = load_result(RECORD)
-    assert result.document["fidelity"] is None
+    assert result.fidelity == Missing(NO_FIDELITY)
     assert "regularized" in markdown_report(result) and "regularized" in html_report(result, [])
-    from rich.console import Console
-
-    said = io.StringIO()
-    print_result(result, Console(file=said, width=100))
-    assert "0.9607" in said.getvalue()
+    assert "0.9607" in printed(result, width=100)
 
 
 def first_checkpoint(values: Plain) -> Plain:
@@ -109,8 +104,8 @@ def first_checkpoint(values: Plain) -> Plain:
     old = without(values, "weights", "latent_shape")
     old["recipe"] = without(values["recipe"], *LATER_FIELDS)
     for network in ("generator", "discriminator"):
-        kept = without(values[network]["arguments"], "activation", "initialization", "filters")
-        old[network] = values[network] | {"arguments": kept}
+        arguments = without(values[network]["arguments"], "activation", "initialization", "filters")
+        old[network] = values[network] | {"arguments": arguments}
     return old
 
 

@@ -31,7 +31,7 @@ def test_train_then_crosstest(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     assert sorted(path.name for path in runs.iterdir()) == ["digits-seed0", "digits-unregularized-seed0"]
     models = [runs / "digits-seed0" / "last.pt", runs / "digits-unregularized-seed0" / "last.pt"]
-    arguments = ["crosstest", *models, "-n", "600", "--device", "cpu"]
+    arguments = ["crosstest", *map(str, models), "-n", "600", "--device", "cpu"]
     printed = executed(*arguments, "--json", tmp_path / "result.json")
     assert printed.code == 0, printed.err
     assert "True condition" in printed.out and "Cross-testing: FP:" in printed.out

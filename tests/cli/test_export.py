@@ -21,7 +21,7 @@ from gancross.trainer.loop import train
 def run(*arguments: object) -> str:
     """Standard output; errors are raised."""
     done = CliRunner().invoke(
-        cli, [str(one) for one in arguments], standalone_mode=False, catch_exceptions=False
+        cli, [str(argument) for argument in arguments], standalone_mode=False, catch_exceptions=False
     )
     if done.exception is not None:
         raise done.exception
@@ -57,11 +57,11 @@ def test_what_export_refuses(checkpoints: dict[str, Path], tmp_path: Path) -> No
     content = original.read_bytes()
     link = tmp_path / "link.pt"
     link.symlink_to(original)
-    for out, said in (
+    for out, message in (
         (original, "the checkpoint itself"), (link, "the checkpoint itself"), (tmp_path, "ends in"),
-        (tmp_path / "model.onnx", "ends in"), (tmp_path / "no" / "such.pt", "is no folder"),
+        (tmp_path / "model.onnx", "ends in"), (tmp_path / "no" / "such.pt", "does not exist"),
     ):  # fmt: skip
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=message):
             run("export", original, "--out", out)
     (tmp_path / "text.pt").write_text("hello")
     with pytest.raises(CheckpointError, match="no zip header"):
@@ -115,7 +115,12 @@ def test_errors_reach_the_terminal_without_its_commands(
     from gancross.cli.main import main
 
     (tmp_path / "red\x1b[31m\n.pt").write_text("hello")
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as caught:
         main(["crosstest", str(tmp_path / "red\x1b[31m\n.pt")])
-    said = capsys.readouterr().err
-    assert left.value.code == 3 and said.count("\n") == 1 and "\x1b" not in said and r"red\x1b[31m" in said
+    message = capsys.readouterr().err
+    assert (
+        caught.value.code == 3
+        and message.count("\n") == 1
+        and "\x1b" not in message
+        and r"red\x1b[31m" in message
+    )

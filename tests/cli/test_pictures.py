@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,16 +23,15 @@ from gancross.evaluator.judging.samples import canonical_samples
 from gancross.evaluator.judging.sampling import chunks, fake_source
 from gancross.evaluator.judging.scoring import evaluating
 from gancross.trainer.loop import train
-from gancross.trainer.run import tracking as tensorboard
 from gancross.trainer.run.tracking import TensorBoard
 
 CPU = torch.device("cpu")
 
 
-def call(*arguments: str | Path) -> int:
-    with pytest.raises(SystemExit) as left:
+def call(*arguments: str | Path | int) -> int:
+    with pytest.raises(SystemExit) as caught:
         main([*map(str, arguments)])
-    return int(left.value.code or 0)
+    return int(caught.value.code or 0)
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -56,8 +57,8 @@ def test_an_archive_holds_the_canonical_samples(
     with evaluating([contestant.generator], CPU):  # type: ignore[list-item]
         source = fake_source(contestant, num_samples=510)
         shape = tuple(samples.shape[1:])
-        made = list(chunks(source, seed=3, shape=shape, device=CPU, group=1, purpose="sample"))
-    assert torch.equal(samples, torch.cat(made)[:510])
+        sampled = list(chunks(source, seed=3, shape=shape, device=CPU, group=1, purpose="sample"))
+    assert torch.equal(samples, torch.cat(sampled)[:510])
     judged = canonical_samples(contestant, num_samples=510, seed=3, purpose="crosstest", device=CPU)
     assert samples.dtype == judged.dtype and not torch.equal(samples, judged)
 
@@ -68,8 +69,8 @@ def test_pictures_lie_beside_the_checkpoint_unless_told_otherwise(
     model = tmp_path / "model.pt"
     model.write_bytes(checkpoints["digits-plain"].read_bytes())
     assert call("sample", model, "--device", "cpu") == 0
-    shown = capfd.readouterr()
-    assert shown.out == "" and "64 samples of model" in shown.err
+    output = capfd.readouterr()
+    assert output.out == "" and "64 samples of model" in output.err
     assert size(tmp_path / "model-samples.png") == (8 * 34 + 2, 8 * 34 + 2)
     assert call("sample", model, "-n", 6, "--columns", 6, "--out", tmp_path / "g.png", "-q") == 0
     assert size(tmp_path / "g.png") == (6 * 34 + 2, 36)
@@ -99,7 +100,7 @@ BAD = [
     ("figure fig1 missing", 2, "does not exist"),
     ("figure fig1 MODEL", 2, "is a file"),
     ("figure fig5 --out x.jpg", 2, "ends in .png, .svg, .pdf"),
-    ("figure fig5 --steps 1,x", 2, "numbers with commas"),
+    ("figure fig5 --steps 1,x", 2, "numbers separated by commas"),
     ("figure fig5 --seed -1", 2, "seed must be"),
 ]
 
@@ -133,8 +134,10 @@ def test_help_lists_the_figures_without_heavy_imports() -> None:
         "try: main(['figure', '--help'])\nexcept SystemExit as leaving: assert not leaving.code\n"
         "assert not {'torch', 'numpy', 'matplotlib'} & set(sys.modules)\n"
     )
-    shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, encoding="utf-8")
-    assert all(f"\n    fig{number}  " in shown.stdout for number in range(1, 10))
+    output = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, encoding="utf-8"
+    )
+    assert all(f"\n    fig{number}  " in output.stdout for number in range(1, 10))
 
 
 def test_steps_are_parsed() -> None:
@@ -144,7 +147,7 @@ def test_steps_are_parsed() -> None:
             parsed_steps(text)
 
 
-def events(folder: Path):  # type: ignore[no-untyped-def]
+def events(folder: Path) -> Any:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     return EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "tensors": 0}).Reload()
@@ -187,7 +190,7 @@ def test_a_finished_run_writes_no_more_events(tmp_path: Path) -> None:
 def test_without_tensorboard_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ResourceError):
         TensorBoard(tmp_path)
     assert call("train", "digits", "--out", tmp_path / "run", "--tensorboard", "-q") == 5
@@ -196,17 +199,8 @@ def test_without_tensorboard_the_error_says_what_to_install(
 
 
 def test_the_flag_writes_events(tmp_path: Path) -> None:
-    arguments = [
-        "--set",
-        "width=4",
-        "--set",
-        "batch_size=16",
-        "--steps",
-        2,
-        "--log-every",
-        1,
-        "--device",
-        "cpu",
-    ]
-    assert call("train", "digits", *arguments, "--tensorboard", "--out", tmp_path, "-q") == 0
+    settings = ["--set", "width=4", "--set", "batch_size=16", "--steps", "2", "--log-every", "1"]
+    assert (
+        call("train", "digits", *settings, "--device", "cpu", "--tensorboard", "--out", tmp_path, "-q") == 0
+    )
     assert [event.step for event in events(tmp_path / "tensorboard").Scalars("loss_generator")] == [1, 2]

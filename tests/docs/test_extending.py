@@ -192,7 +192,7 @@ def test_the_cell_figure_and_the_metric_are_in_every_report(extended: Extended) 
     }
     for text in (screen, notebook, *reports.values()):
         assert "Balanced" in text and "accuracy ↑" in " ".join(text.split())
-    for text in (screen, *reports.values()):
+    for text in (screen, notebook, *reports.values()):
         assert "mean" in text and "distance" in text and "identity" in text
     for name in ("balanced-accuracy ↑", "cross-balanced-accuracy ↑", "detected-balanced-accuracy ↓"):
         assert name in gate

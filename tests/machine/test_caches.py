@@ -18,7 +18,7 @@ from gancross.evaluator.fidelity.real_features import (
     keep_statistics,
 )
 from gancross.machine import caches
-from gancross.machine.caches import Held
+from gancross.machine.caches import CacheSize
 
 HASH = "0123456789abcdef" * 2
 
@@ -39,23 +39,23 @@ KEY = CacheKey(
 
 
 def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as caught:
         main(["cache", *arguments])
-    return int(str(left.value.code or 0))
+    return int(str(caught.value.code or 0))
 
 
 def test_what_the_evaluator_keeps_is_shown_and_removed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bytes_kept = sum(path.stat().st_size for path in folder.rglob("*.npz"))
-    assert caches.held() == {
-        "fidelity": Held(files=2, size=bytes_kept), "lmdb-keys": Held(files=0, size=0)
+    assert caches.cache_sizes() == {
+        "fidelity": CacheSize(files=2, size=bytes_kept), "lmdb-keys": CacheSize(files=0, size=0)
     }  # fmt: skip
     assert call() == 0
     assert f"in all: 2 files, {size(bytes_kept)}" in capsys.readouterr().out
     assert call("--clear") == 0
-    said = capsys.readouterr().out
-    assert str(folder) in said.replace("\n", "") and f"freed: 2 files, {size(bytes_kept)}" in said
+    expected = capsys.readouterr().out
+    assert str(folder) in expected.replace("\n", "") and f"freed: 2 files, {size(bytes_kept)}" in expected
     assert list(folder.iterdir()) == [] and cached_features(KEY) is None
 
 
@@ -63,8 +63,8 @@ def test_keys_of_lsun_and_unfinished_files_are_gancross_own(folder: Path) -> Non
     (folder / "lmdb-keys").mkdir()
     (folder / "lmdb-keys" / f"{HASH}.npy").write_bytes(b"12345")
     (folder / "lmdb-keys" / f".{HASH}.npy.77-0123abcd.tmp").write_bytes(b"123")
-    assert caches.held()["lmdb-keys"] == Held(files=2, size=8)
-    assert caches.clear()["lmdb-keys"] == Held(files=2, size=8)
+    assert caches.cache_sizes()["lmdb-keys"] == CacheSize(files=2, size=8)
+    assert caches.clear()["lmdb-keys"] == CacheSize(files=2, size=8)
     assert not (folder / "lmdb-keys").exists()
 
 
@@ -92,7 +92,7 @@ def test_links_are_neither_followed_nor_removed(folder: Path, tmp_path: Path) ->
     precious.write_text("precious")
     (folder / "lmdb-keys").symlink_to(outside, target_is_directory=True)
     (folder / "fidelity" / f"{HASH}-features.npz").symlink_to(precious)
-    assert caches.held()["lmdb-keys"].files == 0
+    assert caches.cache_sizes()["lmdb-keys"].files == 0
     assert caches.clear()["fidelity"].files == 2
     assert precious.read_text() == "precious"
     assert (folder / "lmdb-keys").is_symlink() and (folder / "fidelity" / f"{HASH}-features.npz").is_symlink()
@@ -100,7 +100,7 @@ def test_links_are_neither_followed_nor_removed(folder: Path, tmp_path: Path) ->
 
 def test_no_cache_is_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "none"))
-    assert set(caches.held().values()) == set(caches.clear().values()) == {Held(files=0, size=0)}
+    assert set(caches.cache_sizes().values()) == set(caches.clear().values()) == {CacheSize(files=0, size=0)}
     assert not (tmp_path / "none").exists()
 
 
@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "expected"),
     [
         (0, "0 bytes"),
         (1023, "1,023 bytes"),
@@ -126,5 +126,5 @@ def test_a_folder_that_cannot_be_written_is_one_line(
         (1 << 60, "1048576.0 TiB"),
     ],
 )
-def test_sizes(number: int, said: str) -> None:
-    assert size(number) == said
+def test_sizes(number: int, expected: str) -> None:
+    assert size(number) == expected

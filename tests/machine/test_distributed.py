@@ -24,6 +24,7 @@ from gancross.errors import UsageError
 from gancross.machine.distributed import ALONE, Processes, joined, process_count
 from gancross.trainer.loop import train
 from gancross.trainer.noise import check_divisible
+from gancross.trainer.recipes.fields import Setting
 
 DEAD = "another process of this run died or hangs"
 
@@ -52,13 +53,13 @@ def test_one_process_needs_no_group() -> None:
 def test_processes_talk_and_fail_together() -> None:
     ended = side_by_side(3, [str(SUPPORT / "joining.py")])
     assert [one.code for one in ended] == [0, 0, 0], ended
-    said = [one.out.splitlines() for one in ended]
+    messages = [one.out.splitlines() for one in ended]
     for number in (0, 1):  # the process that failed prints its error, the others leave with it
-        assert [lines[number] for lines in said] == [
+        assert [lines[number] for lines in messages] == [
             f"{number} only here False" if rank == number else f"{number} process {number}: only here True"
             for rank in range(3)
         ]
-    assert sorted(lines[2] for lines in said) == ["all False", "all True", "all True"]
+    assert sorted(lines[2] for lines in messages) == ["all False", "all True", "all True"]
 
 
 def test_divided_batches_give_the_gradients_of_the_whole(tmp_path: Path) -> None:
@@ -95,7 +96,9 @@ def test_batches_that_cannot_be_divided_are_refused() -> None:
     check_divisible(small("mixture", batch_size=32), 4)
     with pytest.raises(UsageError, match=r"batch_size 32 cannot .* 3 processes: use --set batch_size=33"):
         check_divisible(small("mixture", batch_size=32), 3)
-    noisy = {"regularizer": "none", "noise": "gaussian", "noise_variance": 0.1, "nsr": 16, "batch_size": 48}
+    noisy: dict[str, Setting] = {
+        "regularizer": "none", "noise": "gaussian", "noise_variance": 0.1, "nsr": 16, "batch_size": 48,
+    }  # fmt: skip
     with pytest.raises(UsageError, match=r"48 / nsr 16 = 3 distinct .* use --set batch_size=64"):
         check_divisible(small("mixture", **noisy), 2)
 
@@ -124,9 +127,9 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
     parts = [["-m", "gancross", *command(tmp_path / "many", steps=steps)] for steps in (4, 6)]
     for processes, ended in ((2, [torchrun(2, parts[0])]), (3, side_by_side(3, parts[1]))):
         assert all(one.code == 0 for one in ended), ended
-        said = "".join(one.err for one in ended)
+        messages = "".join(one.err for one in ended)
         note = f"{processes} processes, batch 30 = {processes} × {30 // processes}"
-        assert said.count(note) == 1 and said.count("done:") == 1 and "batch norm" not in said
+        assert messages.count(note) == 1 and messages.count("done:") == 1 and "batch norm" not in messages
     many = tmp_path / "many" / "last.pt"
     torch.testing.assert_close(weights(straight), weights(many), rtol=1e-4, atol=1e-5)
     assert checkpoint.load(many).batch_size == 10
@@ -147,11 +150,11 @@ def test_all_stop_at_the_same_step(tmp_path: Path) -> None:
             time.sleep(0.05)
         run.process.send_signal(signal.SIGTERM)
         run.process.wait(LIMIT)
-        said = run.ended().err
-    (line,) = [line for line in said.splitlines() if line.startswith("Error:")]
+        messages = run.ended().err
+    (line,) = [line for line in messages.splitlines() if line.startswith("Error:")]
     step = checkpoint.load(tmp_path / "run" / "last.pt").step
     assert f"stopped at step {step} of 1000000; the same command resumes" in line
-    assert "batch 30 = 2 × 15; batch norm sees 15" in said
+    assert "batch 30 = 2 × 15; batch norm sees 15" in messages
 
 
 def test_divergence_is_found_together(tmp_path: Path) -> None:

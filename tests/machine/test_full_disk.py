@@ -176,9 +176,9 @@ def test_a_disk_that_turns_read_only(
 
 def test_a_place_where_nobody_may_write_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     """Not even root makes folders there."""
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as caught:
         main(["train", "digits", "--out", "/sys/gancross", "-q"])
-    assert left.value.code == 5
+    assert caught.value.code == 5
     assert capfd.readouterr().err.startswith("Error: /sys/gancross: cannot be written: ")
 
 

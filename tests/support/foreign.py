@@ -32,14 +32,14 @@ def dcgan() -> ModuleType:
 def call(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
     """Exit code of a command, and what it wrote to standard error; an error is one line."""
     capfd.readouterr()
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as caught:
         main([*map(str, arguments), "--device", "cpu", "-q"])
-    said = capfd.readouterr().err.strip()
-    code = int(left.value.code or 0)
+    message = capfd.readouterr().err.strip()
+    code = int(caught.value.code or 0)
     if code:
-        lines = said.splitlines()
-        assert [line for line in lines if line.startswith("Error: ")] == lines[-1:], said
-    return code, said
+        lines = message.splitlines()
+        assert [line for line in lines if line.startswith("Error: ")] == lines[-1:], message
+    return code, message
 
 
 def info(name: str, *shape: Any, kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:

@@ -28,14 +28,14 @@ class Forked:
 
     def __init__(self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], **files: Path) -> None:
         self.returncode: int | None = None
-        self.pid: int = _asked({
+        self.pid: int = _answer({
             "arguments": list(arguments), "folder": str(cwd), "environment": dict(env),
             **{name: str(path) for name, path in files.items()},
         })  # fmt: skip
 
     def poll(self) -> int | None:
         if self.returncode is None:
-            self.returncode = _asked(self.pid)
+            self.returncode = _answer(self.pid)
         return self.returncode
 
     def wait(self, timeout: float) -> int:
@@ -66,14 +66,14 @@ def begun(
     """
     if fork and sys.platform == "linux":
         return Forked(arguments, cwd=cwd or Path.cwd(), env=env, out=out, err=err)
-    with out.open("wb") as said, err.open("wb") as complained:
+    with out.open("wb") as output, err.open("wb") as errors:
         return subprocess.Popen(
-            [*by, sys.executable, *arguments], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=said,
-            stderr=complained, start_new_session=True,
+            [*by, sys.executable, *arguments], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output,
+            stderr=errors, start_new_session=True,
         )  # fmt: skip
 
 
-def _asked(request: object) -> Any:
+def _answer(request: object) -> Any:
     server = _server()
     assert server.stdin is not None and server.stdout is not None
     print(json.dumps(request), file=server.stdin, flush=True)

@@ -37,9 +37,9 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def free_port() -> str:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return str(listener.getsockname()[1])
 
 
 def side_by_side(n: int, command: Sequence[str], *, stuck: int | None = None, **more: str) -> list[Ended]:
@@ -69,8 +69,8 @@ class Running:
     folder: Path
 
     def ended(self) -> Ended:
-        said = ((self.folder / name).read_bytes() for name in ("out", "err"))
-        return Ended(self.process.poll() or 0, *(text.decode("utf-8", "surrogateescape") for text in said))
+        outputs = ((self.folder / name).read_bytes() for name in ("out", "err"))
+        return Ended(self.process.poll() or 0, *(text.decode("utf-8", "surrogateescape") for text in outputs))
 
 
 @contextmanager

@@ -36,7 +36,8 @@ class Bright(nn.Module):
         self.norm = nn.BatchNorm2d(1) if norm else nn.Identity()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.norm(images).flatten(1).mean(1) - self.cut
+        normalised: torch.Tensor = self.norm(images)
+        return normalised.flatten(1).mean(1) - self.cut
 
 
 class Cloud(nn.Module):
@@ -61,11 +62,8 @@ def images(n: int = 60) -> torch.Tensor:
 
 
 def judged(*contestants: Contestant, data: torch.Tensor | None = None, **options: Any) -> Result:
-    return crosstest(
-        contestants,
-        data=images() if data is None else data,
-        **({"num_samples": 200, "device": "cpu"} | options),
-    )
+    settings: dict[str, Any] = {"num_samples": 200, "device": "cpu"} | options
+    return crosstest(contestants, data=images() if data is None else data, **settings)
 
 
 def vector_model(name: str, dim: int) -> Contestant:
@@ -74,7 +72,7 @@ def vector_model(name: str, dim: int) -> Contestant:
 
 KINDS = [
     "two", "batch norm", "not compared", "one", "four", "methods", "critics", "constant", "samples",
-    "flipped", "hostile", "vectors", "5-d", "fidelity",
+    "flipped", "hostile", "vectors", "5-d", "fidelity", "five",
 ]  # fmt: skip
 
 
@@ -82,7 +80,7 @@ KINDS = [
 def documents() -> dict[str, Result]:
     """A result of every shape: how many contestants, who judges, who decides, what was asked for."""
     torch.manual_seed(0)
-    critic = {"threshold": None, "score_kind": "critic"}
+    critic: dict[str, Any] = {"threshold": None, "score_kind": "critic"}
     two = [image_model("plain", -0.4), image_model("regularized", 0.3, 0.1)]
     return {
         "two": judged(*two, train_data=images(40)),
@@ -116,4 +114,5 @@ def documents() -> dict[str, Result]:
             vector_model("a", 3), vector_model("b", 3), data=torch.randn(200, 3),
             metrics=["fid", "is", "kid"], kid_subset_size=50,
         ),
+        "five": judged(*(image_model(f"model {i}", 0.2 * i - 0.4, 0.1 * i) for i in range(5))),
     }  # fmt: skip

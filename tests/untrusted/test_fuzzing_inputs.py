@@ -20,7 +20,7 @@ from small_recipes import small
 from gancross import Contestant, crosstest, load_result
 from gancross.data import folder
 from gancross.errors import DataError, GancrossError, UsageError, printable
-from gancross.evaluator.result.result import FORMAT
+from gancross.evaluator.result.types import FORMAT
 from gancross.report.paper_figures.saved_runs import saved_run
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.untrusted.strict_json import parsed
@@ -56,8 +56,8 @@ def record() -> dict[str, Any]:
     samples = np.random.default_rng(0).integers(0, 255, (30, 1, 4, 4), dtype=np.uint8)
     judge = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1)).requires_grad_(False)
     contestant = Contestant(name="a", samples=torch.from_numpy(samples), discriminator=judge.eval())
-    made = crosstest([contestant], data=torch.from_numpy(samples), num_samples=20)
-    return made.to_dict()
+    result = crosstest([contestant], data=torch.from_numpy(samples), num_samples=20)
+    return result.to_dict()
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -83,11 +83,11 @@ def check_record(path: Path, content: bytes) -> None:
     try:
         loaded = load_result(path)
     except DataError as error:
-        said = str(error)
+        message = str(error)
     else:
-        assert parsed(loaded.to_json()) == loaded.document
+        assert parsed(loaded.to_json()) == loaded.to_dict()
         return
-    assert said.startswith(f"{path}: ") and len(printable(said)) < 600
+    assert message.startswith(f"{path}: ") and len(printable(message)) < 600
 
 
 @given(content=contents)
@@ -144,11 +144,11 @@ def check_run(root: Path, content: bytes) -> None:
     try:
         run = saved_run(run_folder(root, content))
     except UsageError as error:
-        said = str(error)
+        message = str(error)
     else:
         assert Recipe.from_dict(run.recipe.to_dict()) == run.recipe
         return
-    assert len(printable(said)) < 700
+    assert len(printable(message)) < 700
 
 
 @given(content=contents)
@@ -200,11 +200,11 @@ def check_images(root: Path, size: int | None) -> None:
         data = folder.load(root, image_size=size)
         folder.common_shape(folder.list_images(root), image_size=size)
     except (UsageError, DataError) as error:
-        said = str(error)
+        message = str(error)
     else:
         assert len(data.shape) == 3
         return
-    assert str(root) in said
+    assert str(root) in message
 
 
 @given(kind=st.sampled_from(list(IMAGES)), size=st.sampled_from([None, 8]), data=st.data())

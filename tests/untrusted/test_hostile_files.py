@@ -39,12 +39,12 @@ def check_refused(cases: Cases, suffix: str, folder: Path) -> None:
         started = time.process_time()
         with pytest.raises(CheckpointError) as caught:
             load_contestant(path)
-        said = str(caught.value)
+        message = str(caught.value)
         assert time.process_time() - started < MOST_SECONDS, name
-        reason = said.removeprefix(f"{path}: refused: ")
-        short = len(reason) <= LONGEST_MESSAGE and printable(said) == said != reason
-        if part not in said or not short:
-            wrong[name] = said
+        reason = message.removeprefix(f"{path}: refused: ")
+        short = len(reason) <= LONGEST_MESSAGE and printable(message) == message != reason
+        if part not in message or not short:
+            wrong[name] = message
     assert not wrong
 
 

@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 import torch
-from gancross.evaluator.result.result import load_result
 from paths import ROOT
 from PIL import Image
 from processes import LIMIT, environment, running
 from torch.utils.flop_counter import FlopCounterMode
 
-from gancross import models
+from gancross import load_result, models
 from gancross.checkpoint.file import load
 from gancross.cli.main import main
 from gancross.data import catalogue
 from gancross.errors import DataError, GancrossError, ResourceError, UsageError
 from gancross.machine.devices import shared_devices
 from gancross.trainer.loop import train
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import RECIPES, recipe
 from gancross.trainer.run.interruption import StopRequest
 from gancross.trainer.run.lock import locked
@@ -65,11 +65,11 @@ def test_a_specification_becomes_runs() -> None:
     assert [run.recipe.seed for run in spec.runs] == [0, 1, 7]
     assert {run.recipe.width for run in spec.runs} == {4}
     assert spec.runs[0].recipe.regularizer == "none" and spec.runs[2].recipe.gamma == 0.5
-    assert spec.crosstest.num_samples == 60
+    assert spec.protocol.num_samples == 60
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"variant": {}}, "did you mean 'variants'"),
         ({"variants": {}}, "at least one"),
@@ -80,7 +80,7 @@ def test_a_specification_becomes_runs() -> None:
         ({"variants": {"a": {}, "b": {}}}, "are the same run"),
         ({"variants": {"a": {"seed": 3}}}, "seeds = "),
         ({"variants": {"a": {"seeds": [1, 1]}}}, "twice"),
-        ({"seeds": 0}, "how many"),
+        ({"seeds": 0}, "their number"),
         ({"seeds": [-1]}, "integers"),
         ({"recipe": "digts"}, "did you mean 'digits'"),
         ({"crosstest": {"samples": 3}}, "num_samples"),
@@ -93,8 +93,8 @@ def test_a_specification_becomes_runs() -> None:
         ({"name": "a/b"}, "letters, digits"),
     ],
 )
-def test_what_a_specification_may_not_say(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(UsageError, match=said.replace("(", r"\(")):
+def test_what_a_specification_may_not_say(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message.replace("(", r"\(")):
         parse_spec(TINY | change)
 
 
@@ -117,7 +117,8 @@ def test_the_projects_own_specifications_are_sound(path: Path, tmp_path: Path) -
 def test_work_is_what_the_networks_do() -> None:
     """One step of the plain algorithm, run for real under torch's counter."""
     chosen = recipe("cifar10-dcgan").with_changes({"width": 4, "batch_size": 8, "normalization": "none"})
-    for changes in ({}, {"regularizer": "none"}, {"objective": "wgan-gp"}, {"n_phi": 3}):
+    variants: list[dict[str, Setting]] = [{}, {"regularizer": "none"}, {"objective": "wgan-gp"}, {"n_phi": 3}]
+    for changes in variants:
         one = chosen.with_changes(changes)
         work = estimated_work(one, shape=(3, 32, 32))
         generator, discriminator = (
@@ -171,11 +172,11 @@ def test_the_shape_of_a_folder_is_that_of_its_first_image(tmp_path: Path, mode: 
 def test_a_dry_run_touches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = tmp_path / "s.toml"
     spec.write_text('recipe = "cifar10-dcgan"\nseeds = 3\n[variants.a]\n[variants.b]\nregularizer = "none"\n')
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as caught:
         main(["benchmark", str(spec), "--dry-run", "--out", str(tmp_path / "out")])
-    assert not left.value.code and [path.name for path in tmp_path.iterdir()] == ["s.toml"]
-    shown = capsys.readouterr().out
-    assert "6 runs" in shown and "3 new" in shown
+    assert not caught.value.code and [path.name for path in tmp_path.iterdir()] == ["s.toml"]
+    output = capsys.readouterr().out
+    assert "6 runs" in output and "3 new" in output
 
 
 def test_what_is_missing_is_trained_and_what_is_there_is_kept(tmp_path: Path) -> None:
@@ -184,15 +185,15 @@ def test_what_is_missing_is_trained_and_what_is_there_is_kept(tmp_path: Path) ->
     half = run_folder(out, spec.runs[1])
     train(spec.runs[1].recipe.with_changes({"steps": 2}), half, device="cpu", checkpoint_every=1)
     execution = Execution(jobs=2, device="cpu", log_every=1)
-    seen: dict[str, int] = {}
-    found = run_benchmark(
-        spec, out, execution=execution, progress=lambda what, done, n: seen.update({what: done})
+    steps: dict[str, int] = {}
+    outcome = run_benchmark(
+        spec, out, execution=execution, progress=lambda what, done, n: steps.update({what: done})
     )
     assert all(is_finished(run, run_folder(out, run)) for run in spec.runs)
-    assert seen["training plain-seed1"] == 4
-    assert found.record.is_file() and found.markdown.is_file() and "<html" in found.html.read_text()
-    result = load_result(found.record)
-    methods = {one["name"]: one["method"] for one in result.document["contestants"]}
+    assert steps["training plain-seed1"] == 4
+    assert outcome.record.is_file() and outcome.markdown.is_file() and "<html" in outcome.html.read_text()
+    result = load_result(outcome.record)
+    methods = {contestant.name: contestant.method for contestant in result.contestants}
     assert methods == {"plain-seed0": "plain", "plain-seed1": "plain", "regularized": "regularized"}
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")}
     again = run_benchmark(spec, out, execution=execution)
@@ -254,12 +255,12 @@ def test_what_the_cross_test_needs_is_looked_for_before_training(
     (tmp_path / "images").mkdir()
     for number in range(12):
         Image.new("RGB", (32, 32), (number, 0, 0)).save(tmp_path / "images" / f"{number}.png")
-    for data, said in (("cifar10", "download"), (f"folder:{tmp_path / 'images'}", "Inception weights")):
+    for data, message in (("cifar10", "download"), (f"folder:{tmp_path / 'images'}", "Inception weights")):
         spec = parse_spec({
             "recipe": "cifar10-dcgan", "set": {"data": data}, "variants": {"a": {}},
             "crosstest": {"metrics": ["fid"]},
         })  # fmt: skip
-        with pytest.raises(ResourceError, match=said):
+        with pytest.raises(ResourceError, match=message):
             run_benchmark(
                 spec, tmp_path / "out", execution=Execution(jobs=1, device="cpu", data_root=tmp_path / "none")
             )

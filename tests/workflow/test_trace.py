@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from small_recipes import small
 
-from gancross import pictures
+from gancross import Result, pictures
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import load_contestant
 from gancross.cli.main import main
@@ -18,12 +19,13 @@ from gancross.data import catalogue, digits
 from gancross.data.sets import to_network
 from gancross.errors import UsageError
 from gancross.evaluator.crosstest import crosstest
+from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judging.samples import canonical_samples
 from gancross.report.paper_figures.saved_runs import saved_run
 from gancross.trainer.loop import train
 from gancross.trainer.monitors import mixture_figures
 from gancross.trainer.recipes.fields import Setting
-from gancross.workflow.trace import Asked, trace
+from gancross.workflow.trace import TraceRequest, trace
 
 N = 700  # a whole chunk and part of another
 CPU = torch.device("cpu")
@@ -45,50 +47,50 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: root / name for name in variants}
 
 
-def asked(**settings: object) -> Asked:
-    return Asked(num_samples=N, data_root=catalogue.DEFAULT_ROOT, device=CPU, **settings)  # type: ignore[arg-type]
+def request(*, steps: Sequence[int] | None = None, cross: bool = False) -> TraceRequest:
+    return TraceRequest(steps=steps, cross=cross, num_samples=N, data_root=catalogue.DEFAULT_ROOT, device=CPU)
 
 
-def as_crosstested(folder: Path, data: str) -> Setting:
+def crosstested(folder: Path, data: str) -> Result:
     """The same checkpoints as contestants of one cross-test."""
     paths = sorted((folder / "checkpoints").glob("*.pt"))
     models = [load_contestant(path, name=f"step-{checkpoint.load(path).step}") for path in paths]
-    return crosstest(models, data=data, num_samples=N, controls=False, device="cpu").to_dict()  # type: ignore[return-value]
+    return crosstest(models, data=data, num_samples=N, controls=False, device="cpu")
 
 
 @pytest.mark.parametrize("name", ["mixture", "digits"])
 def test_figures_are_those_of_a_cross_test(runs: dict[str, Path], name: str) -> None:
-    found = trace(saved_run(runs[name]), asked(cross=True))
-    expected = as_crosstested(runs[name], name)
-    assert found["cross"]["steps"] == [2, 4, 6]
-    cells = {(cell["generator"], cell["judge"]): cell["fp"]["rate"] for cell in expected["cross"]}  # type: ignore[index]
-    for row, generator in zip(found["cross"]["fp"], (2, 4, 6), strict=True):
-        assert row == [cells[f"step-{generator}", f"step-{judge}"] for judge in (2, 4, 6)]
-    for one in found["snapshots"]:
-        model = f"step-{one['step']}"
-        own = expected["confusion"][model]  # type: ignore[index]
-        assert (one["fn"], one["fp"]) == (own["fn"], own["fp"])
-        assert one["generalisation_gap"] == expected["generalisation_gap"][model]  # type: ignore[index]
-        assert one["margin"] == one["score_real"] - one["score_fake"]
-    alone = trace(saved_run(runs[name]), asked(steps=[4]))
-    assert alone["snapshots"] == found["snapshots"][1:2] and alone["cross"] is None
+    traced = trace(saved_run(runs[name]), request(cross=True))
+    expected = crosstested(runs[name], name)
+    assert traced.cross is not None and traced.cross.steps == (2, 4, 6)
+    for row, generator in zip(traced.cross.fp, traced.cross.steps, strict=True):
+        for rate, judge in zip(row, traced.cross.steps, strict=True):
+            fp = expected.cells[f"step-{judge}", f"step-{generator}"].fp
+            assert isinstance(fp, Proportion) and rate == fp.rate
+    for snapshot in traced.snapshots:
+        own = expected.confusion[f"step-{snapshot.step}"]
+        assert not isinstance(own, Missing) and (snapshot.fn, snapshot.fp) == (own.fn, own.fp)
+        assert snapshot.generalisation_gap == expected.generalisation_gap[f"step-{snapshot.step}"]
+        assert snapshot.margin == snapshot.score_real - snapshot.score_fake
+    alone = trace(saved_run(runs[name]), request(steps=[4]))
+    assert alone.snapshots == traced.snapshots[1:2] and alone.cross is None
 
 
 def test_the_mixture_has_figures_of_its_own(runs: dict[str, Path]) -> None:
-    last = trace(saved_run(runs["mixture"]), asked())["snapshots"][-1]
+    last = trace(saved_run(runs["mixture"]), request()).snapshots[-1]
     model = load_contestant(runs["mixture"] / "last.pt", name="step-6")
     samples = canonical_samples(model, num_samples=N, purpose="crosstest", device=CPU)
-    assert mixture_figures(samples).items() <= last.items()
+    assert mixture_figures(samples).items() <= last.samples.items()
     reals = catalogue.load("mixture", root=catalogue.DEFAULT_ROOT, test_seed=0).held_out(N)
     ratio = (samples.var(0, correction=0).mean() / reals.var(0, correction=0).mean()).sqrt()
-    assert last["spread"] == pytest.approx(float(ratio), rel=1e-5)
-    assert last["gamma"] == pytest.approx(0.1 * 0.01)
-    assert last["generalisation_gap"]["value"] is None and last["training_auc"] is None
+    assert last.samples["spread"] == pytest.approx(float(ratio), rel=1e-5)
+    assert last.gamma == pytest.approx(0.1 * 0.01)
+    assert isinstance(last.generalisation_gap, Missing) and isinstance(last.training_auc, Missing)
 
 
 def test_memory_of_the_training_set_is_seen_without_a_threshold(runs: dict[str, Path]) -> None:
     """By counting pairs of a training and a test image."""
-    (one,) = trace(saved_run(runs["digits"]), asked(steps=[6]))["snapshots"]
+    (snapshot,) = trace(saved_run(runs["digits"]), request(steps=[6])).snapshots
     train_images, test_images = digits.images()
     model = load_contestant(runs["digits"] / "last.pt")
     assert model.discriminator is not None
@@ -99,21 +101,35 @@ def test_memory_of_the_training_set_is_seen_without_a_threshold(runs: dict[str, 
         )
     above = train_scores[:, None] > test_scores[None]
     assert len(train_scores) > N
-    assert one["training_auc"]["value"] == pytest.approx(float(above.mean()), abs=0.03)
-    low, high = one["training_auc"]["ci95"]
-    assert low < one["training_auc"]["value"] < high
+    area = snapshot.training_auc
+    assert isinstance(area, Estimate) and area.value == pytest.approx(float(above.mean()), abs=0.03)
+    assert area.low < area.value < area.high
 
 
 def test_a_critic_has_scores_but_no_rates(runs: dict[str, Path]) -> None:
-    found = trace(saved_run(runs["critic"]), asked(cross=True))
-    assert found["cross"]["fp"] == [[None] * 3] * 3
-    for one in found["snapshots"]:
-        assert one["fn"] is None and one["fn_reason"] and np.isfinite(one["margin"])
+    traced = trace(saved_run(runs["critic"]), request(cross=True))
+    assert traced.cross is not None and traced.cross.fp == ((None,) * 3,) * 3
+    for snapshot in traced.snapshots:
+        assert isinstance(snapshot.fn, Missing) and snapshot.fn.reason and np.isfinite(snapshot.margin)
+
+
+def test_the_json_has_counts_reasons_and_the_samples_figures_beside_the_others(runs: dict[str, Path]) -> None:
+    critic, mixture = (trace(saved_run(runs[name]), request(steps=[6])) for name in ("critic", "mixture"))
+    (snapshot,) = json.loads(critic.to_json())["snapshots"]
+    assert snapshot["fn"] is None and snapshot["fn_reason"] and snapshot["fp"] is None
+    document = json.loads(mixture.to_json())
+    assert document["format"] == "gancross.trace/1" and document["cross"] is None
+    (snapshot,) = document["snapshots"]
+    assert set(snapshot["fn"]) == {"count", "n", "rate", "ci95"}
+    gap = snapshot["generalisation_gap"]
+    assert gap["value"] is None and gap["value_reason"]
+    assert snapshot["training_auc"] is None and snapshot["training_auc_reason"]
+    assert mixture.snapshots[0].samples.items() <= snapshot.items()
 
 
 def test_what_cannot_be_traced_is_said_in_one_line(runs: dict[str, Path]) -> None:
     with pytest.raises(UsageError, match="step 5 was not saved; saved steps: 2, 4, 6"):
-        trace(saved_run(runs["digits"]), asked(steps=[5]))
+        trace(saved_run(runs["digits"]), request(steps=[5]))
     with pytest.raises(UsageError, match="does not exist"):
         saved_run(runs["digits"] / "nothing")
 

@@ -74,7 +74,7 @@ Size = Annotated[int, Range(1)]
 Count = Annotated[int, Range(0)]
 UnitFloat = Annotated[float, Range(0, 1)]
 Sha256 = Annotated[str, Pattern("^[0-9a-f]{64}$")]
-Text = Annotated[str, Pattern(".")]
+Text = Annotated[str, Pattern(r"[\s\S]")]  # not empty; "." matches no line break
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
-"""Code that the user names: a factory of contestants in a module or a file. Only this file imports such code.
+"""User code: a factory of contestants in a module or a file. Only this module imports such code.
 
-The name always comes from the user's own call, never from a checkpoint.
+Its name always comes from the user's own call, never from a checkpoint.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def load_factory(code: str, *, place: str) -> Factory:
     The current folder, or the file's, is then on the import path, as for `python -m` and `python file.py`.
 
     Args:
-        place: what to call it in messages.
+        place: its name in messages.
 
     Raises:
         UsageError: no such module, file or function, or the module cannot be imported.
@@ -46,27 +46,31 @@ def load_factory(code: str, *, place: str) -> Factory:
 
 
 def takes_weights(factory: Factory) -> bool:
-    """Whether a factory loads the weights itself: it then has a parameter without default for them."""
+    """Whether a factory loads the weights itself: it then has a positional parameter without default."""
     try:
         parameters = inspect.signature(factory).parameters.values()
-    except (TypeError, ValueError):  # some callables of C have no signature
+    except (TypeError, ValueError):  # some C callables have no signature
         return False
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return any(one.kind in positional and one.default is one.empty for one in parameters)
+    return any(
+        parameter.kind in positional and parameter.default is parameter.empty for parameter in parameters
+    )
 
 
-def called(factory: Factory, *arguments: object, place: str) -> Contestant:
-    """The contestant that a factory makes; what it prints goes to standard error.
+def contestant_from(factory: Factory, *arguments: object, place: str) -> Contestant:
+    """The contestant that a factory returns; its output goes to standard error.
 
     Raises:
-        UsageError: it raises, or returns something else.
+        UsageError: the factory raises, or returns another type.
     """
-    made = _running(f"{place}: the factory", lambda: factory(*arguments))
-    if not isinstance(made, Contestant):
-        raise UsageError(f"{place}: the factory must return a gancross.Contestant, got {type(made).__name__}")
-    if made.generator is None:
+    contestant = _run_user_code(f"{place}: the factory", lambda: factory(*arguments))
+    if not isinstance(contestant, Contestant):
+        raise UsageError(
+            f"{place}: the factory must return a gancross.Contestant, got {type(contestant).__name__}"
+        )
+    if contestant.generator is None:
         raise UsageError(f"{place}: the factory's contestant has samples, expected a generator")
-    return made
+    return contestant
 
 
 def _module(name: str) -> ModuleType:
@@ -97,7 +101,7 @@ def _on_path(folder: Path) -> None:
 
 def _imported(place: str, load: Callable[[], ModuleType]) -> ModuleType:
     try:
-        module: ModuleType = _running(f"{place}: importing it", load)
+        module: ModuleType = _run_user_code(f"{place}: importing it", load)
     except UsageError as error:
         if isinstance(error.__cause__, ModuleNotFoundError | FileNotFoundError):
             raise UsageError(f"{place}: {first_line(error.__cause__)}") from error.__cause__
@@ -105,8 +109,8 @@ def _imported(place: str, load: Callable[[], ModuleType]) -> ModuleType:
     return module
 
 
-def _running(what: str, code: Callable[[], Any]) -> Any:
-    """Runs code of others: whatever it raises is one line, and standard output stays gancross's."""
+def _run_user_code(what: str, code: Callable[[], Any]) -> Any:
+    """Runs user code: its exceptions become one line, its output goes to standard error."""
     try:
         with redirect_stdout(sys.stderr):
             return code()
@@ -114,14 +118,14 @@ def _running(what: str, code: Callable[[], Any]) -> Any:
         raise
     except (Exception, SystemExit) as error:
         kind = type(error).__name__
-        said = first_line(error) if isinstance(error, Exception) else str(error)
-        raise UsageError(f"{what} raised {kind}{_line(error)}: {said}") from error
+        message = first_line(error) if isinstance(error, Exception) else str(error)
+        raise UsageError(f"{what} raised {kind}{_location(error)}: {message}") from error
 
 
-def _line(error: BaseException) -> str:
-    """Where code of others raised: its own innermost line, not one of a library that it called."""
+def _location(error: BaseException) -> str:
+    """The innermost line of user code in a traceback, not one of a library that it called."""
     libraries = [sysconfig.get_paths()[key] for key in ("stdlib", "purelib", "platlib")]
-    not_theirs = (*libraries, os.fspath(Path(__file__).parents[2]), "<")
+    libraries_and_gancross = (*libraries, os.fspath(Path(__file__).parents[2]), "<")
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if not frame.filename.startswith(not_theirs)]
-    return f" at {Path(theirs[-1].filename).name}:{theirs[-1].lineno}" if theirs else ""
+    user_frames = [frame for frame in frames if not frame.filename.startswith(libraries_and_gancross)]
+    return f" at {Path(user_frames[-1].filename).name}:{user_frames[-1].lineno}" if user_frames else ""

@@ -1,4 +1,4 @@
-"""A folder of generated images as a contestant: it is judged and judges nobody."""
+"""A folder of generated images as a contestant: it is judged and has no discriminator."""
 
 from __future__ import annotations
 
@@ -19,23 +19,25 @@ def folder_contestant(
 ) -> Contestant:
     """A contestant whose samples are the images beneath a folder, at any depth.
 
-    Of more than `num_samples` images a seeded choice is read, the same as a cross-test would make of them
-    all. Channels are those of the whole folder: one if every image is grey, else three.
+    Of more than `num_samples` images a seeded choice is read, the same that a cross-test would take of all of
+    them. Channels are those of the whole folder: one if every image is grey, else three.
 
     Raises:
         UsageError: no such folder, no images, images of several sizes, or more than fit in memory.
         DataError: a file is not an image that can be read as 8-bit grey or RGB.
     """
     if not folder.is_dir():
-        raise UsageError(f"contestant '{name}': folder:{folder}: no such folder")
+        raise UsageError(f"contestant '{name}': folder {folder} does not exist")
     paths = list_images(folder)
     index = sample_choice(len(paths), num_samples, name=name, seed=seed, purpose=purpose)
     used = [paths[i] for i in index]
     if not fits_in_memory(used, image_size=None):
-        raise UsageError(f"contestant '{name}': {len(used):,} images are more than fit in memory: lower -n")
+        raise UsageError(f"contestant '{name}': {len(used):,} images do not fit in memory: lower -n")
     images = read_images(used, image_size=None, remedy=NOTHING_RESIZED)
     if images.shape[1] == 1 and len(used) < len(paths):
-        channels, *_ = common_shape(paths, image_size=images.shape[2])  # whatever the others' size
+        channels, *_ = common_shape(
+            paths, image_size=images.shape[2]
+        )  # whatever the size of the images that are not read
         images = images.repeat(1, channels, 1, 1)
-    origin = Origin(path=f"{FOLDER}{folder}", sha256=array_sha256(images))  # as the command line has it
+    origin = Origin(path=f"{FOLDER}{folder}", sha256=array_sha256(images))  # as on the command line
     return Contestant(name=name, samples=images, origin=origin)

@@ -15,7 +15,7 @@ GENERIC = ("last",)
 def split_argument(argument: str) -> tuple[str | None, str]:
     """`NAME=PATH` or `PATH` of the command line.
 
-    A path that exists as written is never taken apart.
+    An argument that is an existing path is never split.
 
     Raises:
         UsageError: an empty name or path.
@@ -29,16 +29,16 @@ def split_argument(argument: str) -> tuple[str | None, str]:
 
 
 def contestant_names(arguments: Sequence[tuple[str | None, str]]) -> list[str]:
-    """A name for each (name or None, path): the given one, or the shortest part that tells paths apart.
+    """A name for each (name or None, path): the explicit name, or the shortest part that distinguishes paths.
 
-    `runs/a/last.pt` and `runs/b/last.pt` become `a` and `b`. A second one alike becomes `a#2`. The names
-    do not depend on the order of the paths, but for those numbers.
+    `runs/a/last.pt` and `runs/b/last.pt` become `a` and `b`. A second `a` becomes `a#2`. Except
+    for these numbers the names do not depend on the order of the paths.
     """
     unnamed = {path: _parts(path) for name, path in arguments if name is None}
     short = dict(zip(unnamed, _distinguishing(list(unnamed.values())), strict=True))
     names: list[str] = []
-    for given, path in arguments:
-        base = given if given is not None else short[path]
+    for explicit, path in arguments:
+        base = explicit if explicit is not None else short[path]
         name, number = base, 1
         while name in names:
             number += 1
@@ -48,14 +48,14 @@ def contestant_names(arguments: Sequence[tuple[str | None, str]]) -> list[str]:
 
 
 def _parts(path: str) -> list[str]:
-    """Folders and stem, without a file name that says nothing."""
+    """Folders and stem, without a generic file name."""
     folders = [part for part in Path(path).parts[:-1] if part not in (os.sep, os.pardir)]
     parts = [*folders, Path(path).stem]
     return parts[:-1] if parts[-1] in GENERIC and len(parts) > 1 else parts
 
 
 def _distinguishing(paths: list[list[str]]) -> list[str]:
-    """The last part where that differs everywhere, else as many parts as it takes."""
+    """The last parts if all differ, else the first that do, else all differing parts."""
     differing = [_without_common(path, paths) for path in paths]
     for names in ([parts[-1] for parts in differing], [parts[0] for parts in differing]):
         if len(set(names)) == len(names):
@@ -64,14 +64,14 @@ def _distinguishing(paths: list[list[str]]) -> list[str]:
 
 
 def _without_common(path: list[str], paths: list[list[str]]) -> list[str]:
-    """The parts between what all paths begin with and what all end with; at least one part."""
+    """The parts between the common beginning and the common end of all paths; at least one part."""
     begin = _common_length(paths)
-    end = _common_length([other[::-1] for other in paths])
+    end = _common_length([path[::-1] for path in paths])
     middle = path[begin : len(path) - end] if begin + end < len(path) else []
     return middle or path[-1:]
 
 
 def _common_length(paths: list[list[str]]) -> int:
-    """How many parts all paths have in common at the beginning."""
+    """The number of parts that all paths have in common at the beginning."""
     columns = zip(*paths, strict=False)
     return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, columns))

@@ -1,7 +1,7 @@
-"""What an ONNX file says of itself, read before anything of it runs.
+"""The interface of an ONNX graph, read and checked before it runs.
 
-A graph is refused unless it is whole (no data in other files), made of ONNX's own operators, the same each
-time it runs, and maps one float32 tensor to one float32 tensor.
+A graph is refused unless it is complete (no data in other files), uses ONNX's own operators only, is
+deterministic, and maps one float32 tensor to one float32 tensor.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ Shape = tuple[int | None, ...]
 
 
 class RefusedGraph(Exception):
-    """Why a graph was refused; callers add the path."""
+    """An ONNX graph is refused; the message says why, callers add the path."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """The interface of a graph that was accepted.
+    """The interface of an accepted graph.
 
     Attributes:
-        input_name, output_name: as the runtime wants them.
+        input_name, output_name: names of its tensors for the runtime.
         input_shape, output_shape: with the batch; None where a length is free or unknown.
-        last: operator that makes the output.
+        last: the operator whose output is the graph's.
     """
 
     input_name: str
@@ -47,7 +47,7 @@ class Graph:
 
     @property
     def batch(self) -> int | None:
-        """How many samples it takes at a time; None: any number."""
+        """The batch length that the graph fixes; None: any."""
         return self.input_shape[0]
 
 
@@ -55,7 +55,7 @@ def inspect_graph(content: bytes) -> Graph:
     """Parses an ONNX file and checks it.
 
     Raises:
-        RefusedGraph: it is damaged, or not of the kind above.
+        RefusedGraph: it is damaged, or fails one of the checks above.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -65,26 +65,26 @@ def inspect_graph(content: bytes) -> Graph:
     except (DecodeError, ValueError, RuntimeError) as error:
         raise RefusedGraph(f"not an ONNX file: {first_line(error)}") from None
     if not model.graph.node:
-        raise RefusedGraph("not an ONNX file: it holds no graph")
+        raise RefusedGraph("not an ONNX file: it has no graph")
     if model.functions:
         raise RefusedGraph("it defines functions of its own; inline them with onnx.inliner first")
     for message in _messages(model):
         _check_message(message)
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
-    takes = _only(inputs, "input")
-    makes = _only(list(model.graph.output), "output")
+    input_value = _single(inputs, "input")
+    output_value = _single(list(model.graph.output), "output")
     return Graph(
-        input_name=takes.name,
-        output_name=makes.name,
-        input_shape=_shape(takes, "input"),
-        output_shape=_shape(makes, "output"),
-        last=next((node.op_type for node in model.graph.node if makes.name in node.output), ""),
+        input_name=input_value.name,
+        output_name=output_value.name,
+        input_shape=_shape(input_value, "input"),
+        output_shape=_shape(output_value, "output"),
+        last=next((node.op_type for node in model.graph.node if output_value.name in node.output), ""),
     )
 
 
 def _messages(message: Message) -> Iterator[Message]:
-    """Everything nested in a parsed file, so that no corner of the format is forgotten."""
+    """All messages nested in a parsed file."""
     yield message
     for field, value in message.ListFields():
         if field.type == field.TYPE_MESSAGE:
@@ -104,14 +104,14 @@ def _check_message(message: Any) -> None:
         )
     if message.op_type in RANDOM:
         raise RefusedGraph(
-            f"'{message.op_type}' draws random numbers that no seed reaches; make them an input"
+            f"'{message.op_type}' draws random numbers that no seed controls; make them an input"
         )
-    training = any(one.name == "training_mode" and one.i for one in message.attribute)
+    training = any(entry.name == "training_mode" and entry.i for entry in message.attribute)
     if training or (message.op_type == "Dropout" and len(message.input) > 2):
         raise RefusedGraph(f"'{message.op_type}' is in training mode; export it in evaluation mode")
 
 
-def _only(values: list[Any], what: str) -> Any:
+def _single(values: list[Any], what: str) -> Any:
     if len(values) != 1:
         names = ", ".join(value.name for value in values)
         raise RefusedGraph(f"it has {len(values)} {what}s ({names:.80}), expected one")
@@ -123,8 +123,8 @@ def _shape(value: Any, what: str) -> Shape:
     if not value.type.HasField("tensor_type") or tensor.elem_type != FLOAT32:
         raise RefusedGraph(f"its {what} '{value.name:.80}' is not a float32 tensor")
     if not tensor.HasField("shape") or not tensor.shape.dim:
-        raise RefusedGraph(f"its {what} '{value.name:.80}' does not say its shape")
-    shape = tuple(one.dim_value if one.HasField("dim_value") else None for one in tensor.shape.dim)
+        raise RefusedGraph(f"its {what} '{value.name:.80}' has no shape")
+    shape = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim)
     if any(length is not None and length < 1 for length in shape):
-        raise RefusedGraph(f"its {what} '{value.name:.80}' has shape {shape}")
+        raise RefusedGraph(f"its {what} '{value.name:.80}' has shape {shape}, expected lengths ≥ 1")
     return shape

@@ -13,18 +13,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from gancross.checkpoint.contestant import SCORE_KINDS, Contestant, Origin
+from gancross.checkpoint.contestant import Contestant, Origin
 from gancross.divergences import DIVERGENCES
-from gancross.errors import CheckpointError, ResourceError, UsageError, first_line, unknown_name
+from gancross.errors import CheckpointError, ResourceError, UsageError, first_line
 from gancross.evaluator.contestants.onnx_graphs import Graph, RefusedGraph, Shape, inspect_graph
 from gancross.machine.files import read_bytes
 
-LARGEST_FILE = (1 << 31) - 1  # more than this no ONNX file can hold
+LARGEST_FILE = (1 << 31) - 1  # protobuf's limit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What an ONNX file cannot say of its networks; None: not given.
+    """What an ONNX file does not contain; None: not given.
 
     Score fields, `data_range` and `latent` are those of `Contestant`; the threshold "none" is its None.
     """
@@ -39,8 +39,8 @@ class Description:
 class OnnxNetwork(nn.Module):
     """A graph as a module without parameters.
 
-    A graph with a fixed batch runs in pieces of that length, the last one filled by repeating its first
-    sample.
+    A graph with a fixed batch length runs on pieces of that length; the last piece is padded with copies of
+    its first sample.
     """
 
     def __init__(self, session: Any, graph: Graph) -> None:
@@ -48,14 +48,16 @@ class OnnxNetwork(nn.Module):
         self._session, self.graph = session, graph
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        """One output for each item of a batch.
+        """One output for each sample of a batch.
 
         Raises:
-            RuntimeError: the runtime fails, for example on items of another shape.
+            RuntimeError: the runtime fails, for example on samples of another shape.
         """
-        given = np.ascontiguousarray(batch.detach().to("cpu", torch.float32).numpy())
-        length = self.graph.batch or len(given)
-        pieces = [self._run(given[start : start + length], length) for start in range(0, len(given), length)]
+        inputs = np.ascontiguousarray(batch.detach().to("cpu", torch.float32).numpy())
+        length = self.graph.batch or len(inputs)
+        pieces = [
+            self._run(inputs[start : start + length], length) for start in range(0, len(inputs), length)
+        ]
         return torch.from_numpy(np.concatenate(pieces)).to(batch.device)
 
     def _run(self, piece: np.ndarray[Any, Any], length: int) -> np.ndarray[Any, Any]:
@@ -63,20 +65,20 @@ class OnnxNetwork(nn.Module):
         if missing:
             piece = np.concatenate([piece, np.repeat(piece[:1], missing, axis=0)])
         try:
-            (made,) = self._session.run([self.graph.output_name], {self.graph.input_name: piece})
+            (outputs,) = self._session.run([self.graph.output_name], {self.graph.input_name: piece})
         except Exception as error:
             raise RuntimeError(first_line(error)) from error
-        result: np.ndarray[Any, Any] = made[: length - missing] if made.ndim else made
+        result: np.ndarray[Any, Any] = outputs[: length - missing] if outputs.ndim else outputs
         return result
 
 
 def onnx_contestant(paths: Sequence[Path], description: Description, *, name: str) -> Contestant:
-    """A contestant of a generator's file, or of a generator's and a discriminator's.
+    """A contestant of a generator's file, or of the files of a generator and a discriminator.
 
     The shape of the latents is that of the generator's input.
 
     Raises:
-        UsageError: no such file; networks that do not fit together; what only a description can tell.
+        UsageError: no such file; networks that do not fit together; a description is missing.
         CheckpointError: a file is refused.
         ResourceError: onnx or onnxruntime is not installed.
     """
@@ -91,7 +93,7 @@ def onnx_contestant(paths: Sequence[Path], description: Description, *, name: st
     latent_shape = _latent_shape(generator.graph, paths[0])
     if discriminator is not None:
         _check_pair(generator.graph, discriminator.graph, paths)
-    made = Contestant(
+    contestant = Contestant(
         name=name, generator=generator, discriminator=discriminator, latent_dim=math.prod(latent_shape),
         latent_shape=latent_shape if len(latent_shape) > 1 else None,
         origin=Origin(
@@ -99,36 +101,34 @@ def onnx_contestant(paths: Sequence[Path], description: Description, *, name: st
             notes=_notes(networks),
         ),
     )  # fmt: skip
-    return described(made, description, last=[network.graph.last for network in networks])
+    return with_description(contestant, description, last=[network.graph.last for network in networks])
 
 
-def described(contestant: Contestant, description: Description, *, last: Sequence[str]) -> Contestant:
-    """The contestant with what its description says, and defaults where that is safe.
+def with_description(contestant: Contestant, description: Description, *, last: Sequence[str]) -> Contestant:
+    """The contestant with the values of its description, and defaults where those are safe.
 
     Args:
-        last: the last operator of each network; a sigmoid makes two defaults likely to be wrong.
+        last: the last operator of each network; after a sigmoid two defaults are likely to be wrong.
 
     Raises:
-        UsageError: a sigmoid without a word on what it means, or values that are not allowed.
+        UsageError: a sigmoid whose meaning is not described, or invalid values.
     """
-    ask = f"contestant '{contestant.name}': its {{}} ends in a sigmoid: say --describe {contestant.name}={{}}"
+    ask = f"contestant '{contestant.name}': its {{}} ends in a sigmoid: add --describe {contestant.name}={{}}"
     if last[0] == "Sigmoid" and description.data_range is None:
-        raise UsageError(ask.format("generator", "data_range=0,1, or what else its black and white are"))
+        raise UsageError(ask.format("generator", "data_range=0,1, or other values of black and white"))
     if last[1:] == ["Sigmoid"] and description.score_kind is None:
-        raise UsageError(ask.format("discriminator", "score_kind=probability, or what else its scores are"))
-    kind = description.score_kind or contestant.score_kind
-    if kind not in SCORE_KINDS:
-        raise unknown_name("score kind", kind, SCORE_KINDS)
-    threshold = _default_threshold(kind) if description.threshold is None else description.threshold
-    given = {key: getattr(description, key) for key in ("orientation", "data_range", "latent")}
-    changes = {key: value for key, value in given.items() if value is not None}
-    return replace(
-        contestant, score_kind=kind, threshold=None if isinstance(threshold, str) else threshold, **changes
-    )
+        raise UsageError(ask.format("discriminator", "score_kind=probability, or another kind of score"))
+    fields = ("score_kind", "orientation", "data_range", "latent")
+    changes = {key: getattr(description, key) for key in fields if getattr(description, key) is not None}
+    changed = replace(contestant, **changes)  # checks the values
+    threshold = description.threshold
+    if threshold is None:
+        threshold = _default_threshold(changed.score_kind)
+    return replace(changed, threshold=None if isinstance(threshold, str) else threshold)
 
 
 def _default_threshold(score_kind: str) -> float | str:
-    """τ of a kind of score, as the protocol has it; none for critics."""
+    """τ of a kind of score, as in the protocol; none for critics."""
     if score_kind == "critic":
         return "none"
     return DIVERGENCES[score_kind.removeprefix("f-gan:")].threshold if "f-gan:" in score_kind else 0.0
@@ -147,7 +147,7 @@ def _network(content: bytes, path: Path) -> OnnxNetwork:
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 4
-    # Never onnxruntime's own format, whose mark a file could carry and which nothing has checked.
+    # Never onnxruntime's own format, which a file could claim to have and which is not checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         graph = inspect_graph(content)
@@ -163,26 +163,26 @@ def _latent_shape(graph: Graph, path: Path) -> tuple[int, ...]:
     shape = tuple(length for length in graph.input_shape[1:] if length is not None)
     if len(shape) != len(graph.input_shape) - 1 or not shape:
         raise CheckpointError(
-            f"{path}: refused: its input has shape {_shown(graph.input_shape)}, but a generator's"
-            " must be fixed in all but the batch"
+            f"{path}: refused: its input has shape {_shape_text(graph.input_shape)}, expected a fixed one"
+            " in all but the batch"
         )
     return shape
 
 
 def _check_pair(generator: Graph, discriminator: Graph, paths: Sequence[Path]) -> None:
-    makes, takes = generator.output_shape, discriminator.input_shape
-    equal = len(makes) == len(takes) and all(
-        None in (one, other) or one == other for one, other in zip(makes[1:], takes[1:], strict=True)
+    output_shape, input_shape = generator.output_shape, discriminator.input_shape
+    equal = len(output_shape) == len(input_shape) and all(
+        None in pair or pair[0] == pair[1] for pair in zip(output_shape[1:], input_shape[1:], strict=True)
     )
     if not equal:
         raise UsageError(
-            f"{paths[0]} makes samples of shape {_shown(makes)}, {paths[1]} takes {_shown(takes)}:"
-            " give the generator first, then its discriminator"
+            f"{paths[1]}: expects samples of shape {_shape_text(input_shape)}, {paths[0]} makes"
+            f" {_shape_text(output_shape)}: give the generator first, then its discriminator"
         )
 
 
 def _notes(networks: Sequence[OnnxNetwork]) -> tuple[str, ...]:
-    """What makes these networks unlike those of a checkpoint."""
+    """Differences between these networks and those of a checkpoint."""
     notes = [
         f"its {what} runs {network.graph.batch} samples at a time, as its ONNX file fixes"
         for what, network in zip(("generator", "discriminator"), networks, strict=False)
@@ -193,5 +193,5 @@ def _notes(networks: Sequence[OnnxNetwork]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _shown(shape: Shape) -> str:
+def _shape_text(shape: Shape) -> str:
     return "(" + ", ".join("N" if length is None else str(length) for length in shape) + ")"

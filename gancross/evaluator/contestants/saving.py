@@ -1,4 +1,4 @@
-"""A contestant as a checkpoint: a pair that was trained elsewhere, for others and for the command line."""
+"""Saves a contestant as a checkpoint file: a pair trained elsewhere, for the command line and for sharing."""
 
 from __future__ import annotations
 
@@ -22,38 +22,42 @@ CPU = torch.device("cpu")
 def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
     """Writes a contestant to a `.pt` or `.safetensors` file.
 
-    Networks that gancross built are saved with their architecture. Of others only the weights are saved, not
-    their code: whoever loads the file names it with `--arch`, as docs/models.md shows.
+    gancross architectures are saved by name. Of other networks only the weights are saved: whoever loads the
+    file names their code with `--arch`, as docs/models.md shows.
 
     Args:
         path: the file; an old one is replaced.
-        contestant: with a generator. Its name is not saved.
+        contestant: one with a generator. Its name is not saved.
 
     Raises:
         UsageError: samples in place of a generator, a callable prior, weights that cannot be saved, or
             networks that fail.
-        ResourceError: the file cannot be written; what was there before is untouched.
+        ResourceError: the file cannot be written; an old file is untouched.
     """
-    here = f"contestant '{contestant.name}'"
+    prefix = f"contestant '{contestant.name}'"
     if contestant.generator is None or contestant.latent_dim is None:
-        raise UsageError(f"{here}: has samples in place of a generator; save them as a folder of images")
+        raise UsageError(
+            f"{prefix}: has samples in place of a generator, expected a generator; save samples as images"
+        )
     if callable(contestant.latent):
         raise UsageError(
-            f"{here}: its latent prior is a function, which no checkpoint can hold; give one by name and"
-            " make the function the generator's first layer"
+            f"{prefix}: its latent prior is a function, expected the name of a prior; make the function the"
+            " generator's first layer"
         )
     low, high = contestant.data_range
     origin = contestant.origin
-    made = Checkpoint(
+    saved = Checkpoint(
         recipe={} if origin is None else origin.recipe,
         method=contestant.method,
         step=0 if origin is None or origin.step is None else origin.step,
-        generator=_known(contestant.generator),
-        discriminator=None if contestant.discriminator is None else _known(contestant.discriminator),
-        generator_state=_state(contestant.generator, here),
+        generator=_own_architecture(contestant.generator),
+        discriminator=None
+        if contestant.discriminator is None
+        else _own_architecture(contestant.discriminator),
+        generator_state=_state(contestant.generator, prefix),
         discriminator_state={}
         if contestant.discriminator is None
-        else _state(contestant.discriminator, here),
+        else _state(contestant.discriminator, prefix),
         sample_shape=_sample_shape(contestant),
         latent_dim=contestant.latent_dim,
         latent=contestant.latent,
@@ -65,15 +69,15 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
         training={},
         latent_shape=contestant.latent_shape,
     )
-    try:  # what would be refused on reading should not be written
-        checkpoint.from_bytes(checkpoint.to_bytes(made), Path(here))
+    try:  # a file that would be refused on reading is not written
+        checkpoint.from_bytes(checkpoint.to_bytes(saved), Path(prefix))
     except CheckpointError as error:
         raise UsageError(str(error).replace("refused", "cannot be saved", 1)) from None
-    checkpoint.save(Path(path), made)
+    checkpoint.save(Path(path), saved)
 
 
-def _known(network: nn.Module) -> Architecture | None:
-    """The architecture of a network that gancross built, if it still has those weights."""
+def _own_architecture(network: nn.Module) -> Architecture | None:
+    """The gancross architecture of a network, if its weights have that architecture's keys and shapes."""
     architecture = architecture_of(network)
     if architecture is None:
         return None
@@ -85,17 +89,17 @@ def _known(network: nn.Module) -> Architecture | None:
     return architecture if same else None
 
 
-def _state(network: nn.Module, here: str) -> State:
+def _state(network: nn.Module, prefix: str) -> State:
     state = network.state_dict()
     for key, value in state.items():
         if not isinstance(value, torch.Tensor):
-            raise UsageError(f"{here}: '{key}' of its weights is no tensor and cannot be saved")
-    # Cloned, since tied weights share their memory and a file holds each on its own.
+            raise UsageError(f"{prefix}: its weight '{key}' is a {type(value).__name__}, expected a tensor")
+    # Cloned: tied weights share memory, a file holds each on its own.
     return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
 
 
 def _sample_shape(contestant: Contestant) -> tuple[int, ...]:
-    """Shape of one sample, from two that are made and thrown away."""
+    """Shape of one sample, from two samples that are discarded."""
     assert contestant.generator is not None
     with evaluating([contestant.generator], CPU):
         samples = probe_samples(contestant, CPU)

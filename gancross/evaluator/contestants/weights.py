@@ -1,9 +1,8 @@
-"""Weights of other code as contestants: the user's factory builds the networks, the file is only data.
+"""Weights of other projects as contestants: the user's factory builds the networks, the file is only data.
 
-Files are read as every checkpoint is: checked, weights only. A factory without parameters returns a
-contestant whose networks are fresh; the weights that fit them, name by name and shape by shape, are found
-in the file wherever they lie, under `netG` and `netD` or any other key. A factory with a parameter gets what
-the file holds and loads it itself.
+Files are checked as every checkpoint is, and read weights-only. A factory without parameters returns a
+contestant with fresh networks; the file is searched, under `netG` and `netD` or any other key, for weights of
+the same names and shapes. A factory with a parameter gets the file's content and loads the weights itself.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from gancross.checkpoint.contestant import Contestant, Origin
 from gancross.checkpoint.file import FORMAT, LARGEST_FILE, contestant_from_bytes
 from gancross.checkpoint.validation import check_finite
 from gancross.errors import CheckpointError, UsageError, first_line
-from gancross.evaluator.contestants.factories import Factory, called, takes_weights
+from gancross.evaluator.contestants.factories import Factory, contestant_from, takes_weights
 from gancross.machine.files import read_bytes
 from gancross.untrusted.pt_file import load_archive
 from gancross.untrusted.values import RefusedArchive
@@ -37,9 +36,9 @@ def foreign_contestant(paths: Sequence[Path], factory: Factory, *, name: str, pl
 
     Args:
         paths: one file with the weights of both networks, or the generator's and the discriminator's.
-        factory: `factory()` or `factory(content)`, see above; `content` is what the one file holds, or
-            {"generator": …, "discriminator": …} of two.
-        place: what to call the factory in messages.
+        factory: `factory()` or `factory(content)`, see above; `content` is that of the only file, or
+            {"generator": …, "discriminator": …} of two files.
+        place: name of the factory in messages.
 
     Raises:
         UsageError: no such file; the factory fails; no weights, or several, fit a network.
@@ -53,11 +52,13 @@ def foreign_contestant(paths: Sequence[Path], factory: Factory, *, name: str, pl
             build=lambda states: _built(states, factory, place=place, where=str(paths[0])),
         )  # fmt: skip
     where = ",".join(map(str, paths))
-    holds = loaded[0] if len(paths) == 1 else dict(zip(NETWORKS, loaded, strict=True))
-    if not isinstance(holds, Mapping):
-        raise CheckpointError(f"{where}: refused: holds a {type(holds).__name__}, no dictionary of weights")
+    content = loaded[0] if len(paths) == 1 else dict(zip(NETWORKS, loaded, strict=True))
+    if not isinstance(content, Mapping):
+        raise CheckpointError(
+            f"{where}: refused: holds a {type(content).__name__}, expected a dictionary of weights"
+        )
     origin = Origin(path=where, sha256=hashlib.sha256(b"".join(contents)).hexdigest())
-    return replace(_built(holds, factory, place=place, where=where), name=name, origin=origin)
+    return replace(_built(content, factory, place=place, where=where), name=name, origin=origin)
 
 
 def _loaded(content: bytes, path: Path) -> object:
@@ -70,24 +71,24 @@ def _loaded(content: bytes, path: Path) -> object:
 
 
 def _is_gancross(loaded: object, content: bytes) -> bool:
-    """Whether a file says that it is a checkpoint of gancross, in either of its formats."""
+    """Whether a file is marked as a checkpoint of gancross, in either of its formats."""
     if isinstance(loaded, Mapping) and str(loaded.get("format")).startswith(f"{FAMILY}/"):
         return True
     header = content[8 : 8 + int.from_bytes(content[:8], "little")]
     return not content.startswith(b"PK") and FAMILY.encode() in header
 
 
-def _built(holds: Mapping[str, object], factory: Factory, *, place: str, where: str) -> Contestant:
-    """What the factory makes of a file's content; its networks in evaluation mode."""
-    itself = takes_weights(factory)
-    contestant = called(factory, *((holds,) if itself else ()), place=place)
+def _built(content: Mapping[str, object], factory: Factory, *, place: str, where: str) -> Contestant:
+    """The factory's contestant with the file's weights; its networks in evaluation mode."""
+    loads_weights = takes_weights(factory)
+    contestant = contestant_from(factory, *((content,) if loads_weights else ()), place=place)
     for what, network in zip(NETWORKS, (contestant.generator, contestant.discriminator), strict=True):
         if network is None:
             continue
         network.eval().requires_grad_(False)
-        if not itself:
+        if not loads_weights:
             # Not strict: names and shapes have been compared, and some modules keep more than tensors.
-            network.load_state_dict(fitting(network, holds, what=what, where=where), strict=False)
+            network.load_state_dict(matching_weights(network, content, what=what, where=where), strict=False)
         try:
             check_finite(_weights(network))
         except RefusedArchive as error:
@@ -95,29 +96,29 @@ def _built(holds: Mapping[str, object], factory: Factory, *, place: str, where: 
     return contestant
 
 
-def fitting(network: nn.Module, holds: Mapping[str, object], *, what: str, where: str) -> State:
+def matching_weights(network: nn.Module, content: Mapping[str, object], *, what: str, where: str) -> State:
     """The weights in a file that have exactly the names and shapes of a network's.
 
     Raises:
-        UsageError: none have, or several that differ.
+        UsageError: no weights match, or several different ones do.
     """
     expected = _weights(network)
     if not expected:
         return {}
-    found = list(_states(holds))
-    fit = {place: state for place, state in found if not _difference(expected, state)}
+    groups = list(_states(content))
+    fit = {place: state for place, state in groups if not _difference(expected, state)}
     different = list(fit.values())[1:]
-    if fit and all(_same(next(iter(fit.values())), other) for other in different):
+    if fit and all(_equal(next(iter(fit.values())), state) for state in different):
         return next(iter(fit.values()))
     if fit:
         places = " and ".join(f"'{place}'" for place in fit)
         raise UsageError(
-            f"{where}: the weights at {places} all fit the {what}: let the factory take what the file holds"
-            " and choose"
+            f"{where}: the weights at {places} all fit the {what}: give the factory a parameter for the"
+            " file's content and choose there"
         )
-    if not found:
+    if not groups:
         raise UsageError(f"{where}: holds no weights")
-    place, nearest = max(found, key=lambda one: len(expected.keys() & one[1].keys()))
+    place, nearest = max(groups, key=lambda group: len(expected.keys() & group[1].keys()))
     hint = "" if "," in where else "; two files are written GENERATOR,DISCRIMINATOR"
     raise UsageError(
         f"{where}: no weights fit the {what}; nearest are those at '{place or 'the top'}':"
@@ -129,21 +130,21 @@ def _weights(network: nn.Module) -> State:
     return {key: value for key, value in network.state_dict().items() if isinstance(value, torch.Tensor)}
 
 
-def _states(holds: Mapping[str, object]) -> Iterator[tuple[str, State]]:
-    """Every group of tensors with a common beginning, by that beginning: `netG`, `netG.main`, `module`, ….
+def _states(content: Mapping[str, object]) -> Iterator[tuple[str, State]]:
+    """Every group of tensors with a common prefix, by that prefix: `netG`, `netG.main`, `module`, ….
 
     Dots in names count as nesting does, so that `{"netG": {"0.weight": …}}`, `{"netG.0.weight": …}` and
     `{"netG": {"module.0.weight": …}}` all hold the weights of `nn.Sequential(nn.Linear(…))`.
     """
     groups: dict[tuple[str, ...], State] = {}
-    for parts, tensor in _tensors(holds):
+    for parts, tensor in _tensors(content):
         for depth in range(len(parts)):
             groups.setdefault(parts[:depth], {})[".".join(parts[depth:])] = tensor
     return ((".".join(place), state) for place, state in groups.items())
 
 
-def _tensors(holds: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
-    for key, value in holds.items():
+def _tensors(content: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
+    for key, value in content.items():
         parts = tuple(str(key).split("."))
         if isinstance(value, torch.Tensor):
             yield parts, value
@@ -152,7 +153,7 @@ def _tensors(holds: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], tor
 
 
 def _difference(expected: State, state: State) -> str:
-    """The first thing in which weights differ from a network's; empty if nothing."""
+    """The first difference between weights and a network's; empty if there is none."""
     missing = [key for key in expected if key not in state]
     if missing:
         return f"'{missing[0]}' is missing" + (f", {len(missing)} in all" if len(missing) > 1 else "")
@@ -161,9 +162,9 @@ def _difference(expected: State, state: State) -> str:
         return f"the network has no '{unknown[0]}'"
     for key, tensor in expected.items():
         if state[key].shape != tensor.shape:
-            return f"'{key}' should be {tuple(tensor.shape)}, is {tuple(state[key].shape)}"
+            return f"'{key}': expected shape {tuple(tensor.shape)}, got {tuple(state[key].shape)}"
     return ""
 
 
-def _same(one: State, other: State) -> bool:
-    return all(torch.equal(tensor, other[key]) for key, tensor in one.items())
+def _equal(first: State, second: State) -> bool:
+    return all(torch.equal(tensor, second[key]) for key, tensor in first.items())

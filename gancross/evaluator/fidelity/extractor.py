@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import torch
+from typing import TYPE_CHECKING
 
 from gancross.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 INCEPTION = "inception-v3-compat"
 DIGITS = "digits-cnn"
@@ -19,7 +21,7 @@ IDENTITY = "identity"
 DIGITS_SHAPE = (1, 8, 8)
 BATCH = 50  # samples through a network at a time; ten make a chunk
 
-Apply = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor | None]]
+Apply = Callable[["torch.Tensor"], "tuple[torch.Tensor, torch.Tensor | None]"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from gancross.evaluator.fidelity.classifier_score import SPLITS
 from gancross.evaluator.fidelity.extractor import INCEPTION
-from gancross.evaluator.fidelity.features import Collected
 from gancross.evaluator.fidelity.frechet import Array, Statistics, frechet_distance
+
+if TYPE_CHECKING:
+    import torch
+
+    from gancross.evaluator.fidelity.features import Collected
 
 KID_SUBSET_SIZE = 1000
 FEWEST_FOR_NEIGHBOURS = 4  # a third neighbour must exist

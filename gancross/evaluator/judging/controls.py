@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-import torch
 
 from gancross.evaluator.codec.fields import declared
 from gancross.evaluator.estimates import Missing, Proportion
 from gancross.random_streams import Stream
+
+if TYPE_CHECKING:
+    import torch
 
 BLUR_STD = 2.0  # pixels
 BLUR_REACH = 8  # four standard deviations
@@ -37,6 +39,8 @@ def uniform_noise(test: torch.Tensor, n: int, seed: int) -> torch.Tensor:
     Images: every channel of every pixel uniform on 0…255. Vectors: uniform in the bounding box of the
     test reals.
     """
+    import torch  # takes seconds, which readers of records should not pay
+
     shape = tuple(test.shape[1:])
     blocks = []
     for start in range(0, n, NOISE_BLOCK):
@@ -55,6 +59,8 @@ def blurred(test: torch.Tensor, n: int, seed: int) -> torch.Tensor | None:
 
     The kernel reaches 4σ, or as far as an image smaller than that allows.
     """
+    import torch
+
     if test.dtype != torch.uint8:
         return None
     # torchvision.transforms takes two seconds to import.

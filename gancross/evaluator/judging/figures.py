@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.codec.fields import UnitFloat
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judging.controls import CONTROLS, NOISE, TRAINING, ControlRates, is_blind
-from gancross.evaluator.judging.sampling import Label
 from gancross.evaluator.judging.scores import (
     NO_THRESHOLD,
     Scores,
@@ -21,6 +20,10 @@ from gancross.evaluator.judging.scores import (
 from gancross.evaluator.protocol import NORMS, Norm
 from gancross.evaluator.statistics.bounds import generalisation_gap
 from gancross.evaluator.statistics.confusion import false_negatives
+
+if TYPE_CHECKING:
+    from gancross.checkpoint.contestant import Contestant
+    from gancross.evaluator.judging.sampling import Label
 
 NORM_MOVES = 0.05  # a rate that the batch-norm mode moves by more than this is flagged
 

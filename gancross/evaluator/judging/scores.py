@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.estimates import Proportion
-from gancross.evaluator.judging.sampling import Label
 from gancross.evaluator.protocol import NORMS, Norm
 from gancross.evaluator.statistics.confusion import Confusion, false_negatives, false_positives
+
+if TYPE_CHECKING:
+    from gancross.checkpoint.contestant import Contestant
+    from gancross.evaluator.judging.sampling import Label
 
 NO_THRESHOLD = "no threshold: its scores rank samples but decide nothing"
 NO_DISCRIMINATOR = "no discriminator: it is judged and judges nobody"
 
 Array = NDArray[np.float64]
-ScoresBySource = dict[Label, Array]
+ScoresBySource = dict["Label", Array]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from gancross.divergences import DIVERGENCES
@@ -84,5 +83,7 @@ def log_ratio(scores: Scores, score_kind: str) -> Scores | None:
     name = score_kind.removeprefix("f-gan:")
     if name not in DIVERGENCES:
         return None
+    import torch
+
     ratio: Scores = DIVERGENCES[name].log_ratio(torch.from_numpy(scores)).numpy()
     return ratio

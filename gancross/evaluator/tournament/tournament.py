@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.codec.fields import Recorded
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.tournament.bradley_terry import Strengths, bradley_terry, method_strengths
@@ -21,6 +20,9 @@ from gancross.evaluator.tournament.ranking import (
 )
 from gancross.evaluator.verdict.cells import Cells
 from gancross.evaluator.verdict.matrix import ConfusionMatrix
+
+if TYPE_CHECKING:
+    from gancross.checkpoint.contestant import Contestant
 
 Matrices = Mapping[str, ConfusionMatrix | Missing]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import TYPE_CHECKING
 
-from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.judging.scores import Scores, confusion, real_high_threshold
 from gancross.evaluator.protocol import Norm, Protocol
@@ -15,6 +15,9 @@ from gancross.evaluator.verdict.figures import Cell, cell_scores, computed_cell
 from gancross.evaluator.verdict.pairs import Judgement, Pair, compared
 from gancross.evaluator.verdict.paper import paper_verdict
 from gancross.evaluator.verdict.strict import NormCheck, strict_verdict
+
+if TYPE_CHECKING:
+    from gancross.checkpoint.contestant import Contestant
 
 OTHER: dict[Norm, Norm] = {"eval": "batch", "batch": "eval"}
 Cells = Mapping[tuple[str, str], Cell]

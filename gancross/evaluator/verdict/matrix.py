@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.codec.fields import Count, UnitFloat
 from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.judging.scores import NO_DISCRIMINATOR, NO_THRESHOLD, ScoresBySource, confusion
+
+if TYPE_CHECKING:
+    from gancross.checkpoint.contestant import Contestant
 
 Row = tuple[UnitFloat, UnitFloat]
 CountRow = tuple[Count, Count]

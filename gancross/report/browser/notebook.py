@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gancross.errors import ResourceError
 from gancross.evaluator.estimates import Figure, Missing, Proportion
+from gancross.evaluator.fidelity.metrics import figure_arrow
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.verdict.figures import CELL_FIGURES, Cell
 from gancross.report import formatting
@@ -19,7 +20,7 @@ CAPTION = "Share called real, FP; judges in columns, lower is better for the jud
 
 
 def notebook_html(result: Result) -> str:
-    """Verdicts, flags, the matrix of shares called real, and the other figures; everything is escaped."""
+    """Verdicts, flags, the matrix of shares called real, the other figures, fidelity; all is escaped."""
     heading = f"<b>Cross-test on {_text(result.protocol.data.name)}</b>: {_text(formatting.heading(result))}"
     parts = [f"<p>{heading}</p>"]
     for pair in result.pairs:
@@ -32,8 +33,10 @@ def notebook_html(result: Result) -> str:
         [_text(name), *(_figure(result.cells[judge, name].fp) for judge in result.judges)]
         for name in result.names
     ]
+    rows += [[_text(control.title), *map(_figure, rates)] for control, rates in formatting.controls(result)]
     parts.append(_table(CAPTION, ["samples of", *map(_text, result.judges)], rows))
     parts.append(_figure_table(result))
+    parts.append(_fidelity_table(result))
     if result.flags:
         parts.append("<ul>" + "".join(f"<li>{_text(flag)}</li>" for flag in result.flags) + "</ul>")
     return "<div>" + "".join(parts) + "</div>"
@@ -59,6 +62,19 @@ def _figure_table(result: Result) -> str:
         for cell in result.cross
     ]  # fmt: skip
     return _table("Beside the threshold", head, rows)
+
+
+def _fidelity_table(result: Result) -> str:
+    """FID and its like, a column for each contestant; nothing where it was not measured."""
+    if isinstance(result.fidelity, Missing):
+        return ""
+    head = ["figure", *map(_text, result.fidelity)]
+    rows = [
+        [_text(f"{key} {figure_arrow(key)}".strip()),
+         *(formatting.number(measured.figures[key]) for measured in result.fidelity.values())]
+        for key in formatting.fidelity_keys(result)
+    ]  # fmt: skip
+    return _table("Fidelity", head, rows)
 
 
 def _table(caption: str, head: list[str], rows: list[list[str]]) -> str:

@@ -83,7 +83,7 @@ def test_a_folder_is_judged_and_judges_nobody(
 ) -> None:
     folder = images(tmp_path / "made.v2", 30)
     record = tmp_path / "r.json"
-    code, said = call(
+    code, message = call(
         capfd,
         "crosstest",
         f"a={checkpoints['digits-plain']}",
@@ -93,7 +93,7 @@ def test_a_folder_is_judged_and_judges_nobody(
         "--json",
         record,
     )
-    assert code == 0, said
+    assert code == 0, message
     result = json.loads(record.read_text(encoding="utf-8"))
     assert [one["name"] for one in result["contestants"]] == ["a", "made.v2"]
     assert (
@@ -103,8 +103,8 @@ def test_a_folder_is_judged_and_judges_nobody(
     cells = {(cell["judge"], cell["generator"]): cell for cell in result["cross"]}
     assert set(cells) == {("a", "a"), ("a", "made.v2")} and cells["a", "made.v2"]["fp"]["n"] == 30
     assert "'made.v2': only 30 samples, 50 asked for" in result["flags"]
-    code, said = call(capfd, "sample", f"folder:{folder}", "-n", "4", "--out", tmp_path / "grid.png")
-    assert code == 0 and (tmp_path / "grid.png").exists(), said
+    code, message = call(capfd, "sample", f"folder:{folder}", "-n", "4", "--out", tmp_path / "grid.png")
+    assert code == 0 and (tmp_path / "grid.png").exists(), message
 
 
 def test_refusals_are_one_line(
@@ -124,7 +124,7 @@ def test_refusals_are_one_line(
     for model, code, part in (
         ("made", 2, "made: is a folder, expected a file; a folder of images is folder:made"),
         ("x=made", 2, "is a folder"),
-        ("folder:gone", 2, "folder:gone: no such folder"),
+        ("folder:gone", 2, "folder gone does not exist"),
         ("folder:", 2, "[NAME=]folder:PATH"),
         ("folder:empty", 2, "no images"),
         ("folder:mixed", 2, "a generator's images must have one size, nothing is resized"),
@@ -132,14 +132,14 @@ def test_refusals_are_one_line(
         ("folder:large", 2, "samples of shape (1, 16, 16), but the data have shape (1, 8, 8)"),
         ("folder:colour", 2, "samples of shape (3, 8, 8)"),
     ):
-        got, said = call(capfd, "crosstest", f"ours={ours}", model, "-n", "20", "--data", "digits")
-        assert got == code and part in said, said
-    got, said = call(capfd, "crosstest", "folder:made", "--data", "digits")
-    assert got == 2 and "no contestant has a discriminator" in said
-    got, said = call(capfd, "crosstest", "folder:made")
-    assert got == 2 and "give --data" in said
-    got, said = call(capfd, "crosstest", "folder:made", "-n", "0", "--data", "digits")
-    assert got == 2 and "at least 1" in said
+        exit_code, message = call(capfd, "crosstest", f"ours={ours}", model, "-n", "20", "--data", "digits")
+        assert exit_code == code and part in message, message
+    exit_code, message = call(capfd, "crosstest", "folder:made", "--data", "digits")
+    assert exit_code == 2 and "no contestant has a discriminator" in message
+    exit_code, message = call(capfd, "crosstest", "folder:made")
+    assert exit_code == 2 and "give --data" in message
+    exit_code, message = call(capfd, "crosstest", "folder:made", "-n", "0", "--data", "digits")
+    assert exit_code == 2 and "at least 1" in message
 
 
 def test_networks_that_fail_are_named() -> None:

@@ -19,7 +19,7 @@ from torch import nn
 from gancross.checkpoint.contestant import Contestant
 from gancross.errors import CheckpointError, UsageError
 from gancross.evaluator.contestants.factories import load_factory
-from gancross.evaluator.contestants.weights import fitting, foreign_contestant
+from gancross.evaluator.contestants.weights import foreign_contestant, matching_weights
 
 FACTORY = f"{foreign.EXAMPLES / 'dcgan.py'}:contestant"
 
@@ -41,10 +41,10 @@ def own_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def trained(example: ModuleType) -> Contestant:
     torch.manual_seed(1)
-    made: Contestant = example.contestant()
-    assert made.generator is not None
-    nn.init.constant_(made.generator.main[1].running_mean, 0.25)  # type: ignore[union-attr, index]
-    return made
+    contestant: Contestant = example.contestant()
+    assert contestant.generator is not None
+    nn.init.constant_(contestant.generator.main[1].running_mean, 0.25)  # type: ignore[union-attr, index]
+    return contestant
 
 
 def states(pair: Contestant) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -128,7 +128,7 @@ def test_what_does_not_fit_is_said(example: ModuleType, trained: Contestant, tmp
     more = generator | {"main.9.weight": torch.zeros(3)}
     for spoiled, part in (
         (missing, "nearest are those at 'netG': 'main.1.bias' is missing"),
-        (wide, r"'main.0.weight' should be \(16, 8, 4, 4\), is \(32, 8, 4, 4\)"),
+        (wide, r"'main.0.weight': expected shape \(16, 8, 4, 4\), got \(32, 8, 4, 4\)"),
         (more, "the network has no 'main.9.weight'"),
     ):
         path = saved(tmp_path / "gan.pth", {"netG": spoiled, "netD": discriminator})
@@ -136,7 +136,7 @@ def test_what_does_not_fit_is_said(example: ModuleType, trained: Contestant, tmp
             load(path, example.contestant)
     with pytest.raises(UsageError, match="holds no weights"):
         load(saved(tmp_path / "gan.pth", {"epoch": 3}), example.contestant)
-    assert fitting(nn.Tanh(), {}, what="generator", where="x") == {}
+    assert matching_weights(nn.Tanh(), {}, what="generator", where="x") == {}
 
 
 def test_bad_weights_are_refused(example: ModuleType, trained: Contestant, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def fine():
 TRUSTED = "--trust-code"
 REFUSALS = [
     ("me=pair.pth --arch me=factories:fine", 2, "with all your rights: add --trust-code"),
-    (f"me=pair.pth {TRUSTED}", 2, "--trust-code does nothing without --arch"),
+    (f"me=pair.pth {TRUSTED}", 2, "--trust-code needs --arch NAME="),
     (f"me=pair.pth --arch you=factories:fine {TRUSTED}", 2, "unknown contestant 'you'"),
     (f"me=pair.pth --arch me {TRUSTED}", 2, "write NAME=module:factory"),
     (f"me=pair.pth --arch me=factories {TRUSTED}", 2, "write module:factory"),
@@ -208,8 +208,8 @@ REFUSALS = [
     (f"me=evil.pth --arch me=factories:fine {TRUSTED}", 3, "evil.pth: refused"),
     (f"me=pair.pth,pair.pth,pair.pth --arch me=factories:fine {TRUSTED}", 2, "the generator's and the"),
     ("me=pair.pth,pair.pth", 2, "need --arch me=module:factory --trust-code"),
-    ("me=pair.pth", 3, "other code needs --arch NAME=module:factory"),
-    ("me=shared.pt", 2, "shared.pt: its networks are other code than gancross's"),
+    ("me=pair.pth", 3, "name the code of other networks with --arch NAME=module:factory"),
+    ("me=shared.pt", 2, "shared.pt: its networks are not gancross architectures"),
 ]  # fmt: skip
 
 
@@ -227,8 +227,8 @@ def test_refusals_are_one_line(
     saved(Path("pair.pth"), {"g": nn.Linear(2, 2).state_dict(), "d": nn.Linear(2, 1).state_dict()})
     Path("evil.pth").write_bytes(b"PK\x03\x04 no archive")
     save_checkpoint("shared.pt", example.contestant())
-    got, said = call(capfd, "crosstest", *call_line.split(" "), "-n", "20")
-    assert got == code and part in said, said
+    exit_code, message = call(capfd, "crosstest", *call_line.split(" "), "-n", "20")
+    assert exit_code == code and part in message, message
 
 
 def test_without_trust_nothing_is_imported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -268,9 +268,9 @@ def test_what_code_prints_stays_out_of_the_json(
             "crosstest", "me=gan.pth", "--arch", "me=loud:make", "--trust-code", "--data", "digits",
             "-n", "20", "--json", "-", "--device", "cpu", "-q",
         ])  # fmt: skip
-    shown = capfd.readouterr()
-    assert "importing" in shown.err and "making" in shown.err
-    (contestant,) = json.loads(shown.out)["contestants"]
+    output = capfd.readouterr()
+    assert "importing" in output.err and "making" in output.err
+    (contestant,) = json.loads(output.out)["contestants"]
     assert contestant["path"] == "gan.pth" and contestant["recipe"] is None and contestant["step"] is None
 
 

@@ -1,0 +1,109 @@
+"""`gancross crosstest` and `gancross report` write every report, or say in one line why not."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import torch
+from command_line import call
+from report_documents import documents
+
+from gancross.checkpoint.file import load_contestant
+from gancross.evaluator.judging.sampling import chunks, fake_source
+from gancross.evaluator.judging.scoring import evaluating
+from gancross.pictures import image_grid
+from gancross.report.browser.samples import file_name
+from gancross.report.text.markdown import markdown_report
+
+
+def test_crosstest_writes_every_report(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    out = {name: tmp_path / f"r.{name}" for name in ("json", "html", "markdown", "junit")}
+    options = [part for name, path in out.items() for part in (f"--{name}", path)]
+    models = [checkpoints["digits-plain"], checkpoints["digits-regularized"]]
+    assert call("crosstest", *models, "-n", 80, *options, "-q") == 0
+    page = out["html"].read_text(encoding="utf-8")
+    assert page.count("<img") == 3 and len(page.encode()) < 1_500_000
+    assert {path.name for path in (tmp_path / "r-samples").iterdir()} == {
+        "00-test-data.png", "01-digits-plain.png", "02-digits-regularized.png",
+    }  # fmt: skip
+    again = tmp_path / "again.html"
+    assert call("report", out["json"], "--html", again, "--pictures", tmp_path / "pictures", "-q") == 0
+    assert again.read_text(encoding="utf-8") == page
+    assert len(list((tmp_path / "pictures").iterdir())) == 5
+    assert ElementTree.parse(out["junit"]).getroot().tag == "testsuites"
+    assert out["markdown"].read_text(encoding="utf-8").startswith("## Cross-test")
+
+
+def test_samples_are_those_that_were_judged(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    assert call("crosstest", f"me={checkpoints['digits-plain']}", "-n", 70, "--seed", 5, "--json",
+                tmp_path / "r.json", "-q") == 0  # fmt: skip
+    contestant, cpu = load_contestant(checkpoints["digits-plain"], name="me"), torch.device("cpu")
+    assert contestant.generator is not None
+    with evaluating([contestant.generator], cpu):
+        first = next(chunks(fake_source(contestant, num_samples=70), seed=5, shape=None, device=cpu, group=1))
+    assert (tmp_path / "r-samples" / "01-me.png").read_bytes() == image_grid(first[:64])
+
+
+def test_report_alone_prints_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    documents()["two"].save(tmp_path / "r.json")
+    assert call("report", tmp_path / "r.json") == 0
+    assert "Cross-testing: FP" in capsys.readouterr().out
+    assert call("report", tmp_path / "r.json", "--markdown", "-") == 0
+    out = capsys.readouterr().out
+    assert out == markdown_report(documents()["two"])
+
+
+BAD = [
+    ("report missing.json", 2, "missing.json: no such file"),
+    ("report text.json", 3, "not JSON"),
+    ("report r.json --html nowhere/x.html", 2, "cannot be written"),
+    ("report r.json --html r.json", 2, "two outputs"),
+    ("report r.json --html a --junit a", 2, "two outputs"),
+    ("report r.json --html .", 2, "is a folder"),
+    ("report r.json --pictures text.json", 2, "is a file"),
+    ("report r.json --pictures p --format gif", 2, "--format"),
+    ("crosstest x.pt --json - --markdown -", 2, "only one of them"),
+    ("crosstest x.pt --json b.json --html b.json", 2, "two outputs"),
+    ("crosstest x.pt --json c.json", 2, "c-samples: is a file"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "part"), BAD)
+def test_bad_calls_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, code: int,
+    part: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    documents()["one"].save("r.json")
+    Path("text.json").write_text("hello")
+    Path("c-samples").touch()
+    before = sorted(tmp_path.iterdir())
+    assert call(*line.split()) == code
+    error = capsys.readouterr().err.strip()
+    assert part in error and len(error.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_names_of_files_are_distinct_and_plain() -> None:
+    names = [
+        file_name(1, name) for name in ("a/b", "a b", "a:b", "é", "..", "", "a" * 80, "a" * 81, "A", "con")
+    ]
+    assert len({name.lower() for name in names if name != "01-A.png"}) == len(names) - 1
+    assert all(re.fullmatch(r"\d\d-[A-Za-z0-9][A-Za-z0-9.-]*\.png", name) for name in names)
+
+
+def test_report_opens_without_torch(tmp_path: Path) -> None:
+    documents()["two"].save(tmp_path / "r.json")
+    program = (
+        "import sys\nfrom gancross.cli.main import main\n"
+        f"try: main(['report', {str(tmp_path / 'r.json')!r}, '--markdown', '-'])\n"
+        "except SystemExit as leaving: assert not leaving.code\n"
+        "assert not {'torch', 'matplotlib', 'sklearn'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("## Cross-test")
