@@ -15,8 +15,7 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.crosstest import crosstest
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scoring import evaluating
-from gancross.models.architectures import initialised
-from gancross.models.architectures import PairSettings, pair
+from gancross.models.architectures import PairSettings, initialised, pair
 from gancross.random_streams import Stream
 from speed.timing import Row, interleaved, record
 

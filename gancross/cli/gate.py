@@ -29,12 +29,9 @@ class GateCommand(click.Command):
 @click.command(cls=GateCommand)
 @click.argument("result", metavar="RESULT.json", type=FILE)
 @click.option(
-    "--baseline",
-    metavar="OLD.json",
-    required=True,
-    type=FILE,
+    "--baseline", metavar="OLD.json", required=True, type=FILE,
     help="The result that this one is held against.",
-)
+)  # fmt: skip
 @click.option(
     "--max-regression", "allowed", metavar="METRIC=VALUE", multiple=True,
     help="How much worse a metric may be, absolute; repeat it. Only metrics named so are compared."
