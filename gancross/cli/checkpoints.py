@@ -59,7 +59,14 @@ def sample(
     (parsed,) = parsed_models([model])
     path = parsed.files[0] if parsed.files[0].name else parsed.files[0].absolute()  # "." has no name
     target = out or path.with_name(f"{path.stem}-samples.png")
-    _check_options(target, seed, columns)
+    if target.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--out {target}: give a file that ends in {' or '.join(SUFFIXES)}")
+    if seed < 0:
+        raise UsageError(f"seed must be at least 0, got {seed}")
+    if columns is not None and columns < 1:
+        raise UsageError(f"--columns must be at least 1, got {columns}")
+    if columns is not None and target.suffix.lower() != ".png":
+        raise UsageError(f"--columns lays out a picture, {target} is an array: leave it out")
     (contestant,) = load_models(
         [parsed], model_options, num_samples=num_samples or IMAGES, seed=seed, purpose="sample"
     )
@@ -80,18 +87,6 @@ def sample(
     else:
         write_atomically(target, _picture(samples, contestant, columns))
     notes.print(f"{len(samples):,} samples of {contestant.name}: {target}")
-
-
-def _check_options(target: Path, seed: int, columns: int | None) -> None:
-    """Checks options before anything is loaded."""
-    if target.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"--out {target}: give a file that ends in {' or '.join(SUFFIXES)}")
-    if seed < 0:
-        raise UsageError(f"seed must be at least 0, got {seed}")
-    if columns is not None and columns < 1:
-        raise UsageError(f"--columns must be at least 1, got {columns}")
-    if columns is not None and target.suffix.lower() != ".png":
-        raise UsageError(f"--columns lays out a picture, {target} is an array: leave it out")
 
 
 def _picture(samples: torch.Tensor, contestant: Contestant, columns: int | None) -> bytes:

@@ -51,19 +51,18 @@ class Entry:
 
 _TORCHVISION = "official archive; --download fetches it"
 _CELEBA = "official img_align_celeba.zip, unzipped, in celeba/"
-_MNIST = "60,000 + 10,000, 1×28×28, or zero-padded with image_size=32"
+_MNIST = Entry(
+    module="archives", samples="60,000 + 10,000, 1×28×28, or zero-padded with image_size=32",
+    origin=_TORCHVISION, shape=(1, 28, 28), padded=32,
+)  # fmt: skip
 
 DATASETS: dict[str, Entry] = {
     "mixture": Entry(module="mixture", samples="endless, 3-d vectors", origin="generated", shape=(3,)),
     "digits": Entry(
         module="digits", samples="1,201 + 596, 1×8×8", origin="embedded in scikit-learn", shape=(1, 8, 8)
     ),
-    "mnist": Entry(
-        module="archives", samples=_MNIST, origin=_TORCHVISION, shape=(1, 28, 28), padded=32
-    ),
-    "fashion-mnist": Entry(
-        module="archives", samples=_MNIST, origin=_TORCHVISION, shape=(1, 28, 28), padded=32
-    ),
+    "mnist": _MNIST,
+    "fashion-mnist": _MNIST,
     "cifar10": Entry(
         module="archives", samples="50,000 + 10,000, 3×32×32", origin=_TORCHVISION, shape=(3, 32, 32)
     ),

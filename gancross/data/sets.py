@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
@@ -85,11 +85,7 @@ class EndlessReals:
     """Samples generated on demand: `draw(stream, start, n)` gives samples start..start+n−1 of a stream."""
 
     draw: Callable[[Stream, int, int], torch.Tensor]
-
-    @property
-    def size(self) -> None:
-        """None: the samples are endless."""
-        return None
+    size: None = field(default=None, init=False)
 
     def batches(
         self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
