@@ -109,8 +109,7 @@ def default_out(recipe: Recipe) -> Path:
     """`runs/RECIPE[-unregularized]-seedN`; the middle part only where the recipe has a regularizer."""
     from gancross.trainer.recipes.paper import RECIPES
 
-    named = RECIPES.get(recipe.name, recipe)
-    removed = recipe.regularizer == "none" != named.regularizer
+    removed = recipe.regularizer == "none" != RECIPES.get(recipe.name, recipe).regularizer
     unregularized = "-unregularized" if removed else ""
     return Path("runs") / f"{recipe.name}{unregularized}-seed{recipe.seed}"
 

@@ -26,7 +26,6 @@ from gancross.trainer.run.interruption import StopRequest
 from gancross.workflow.spec import PlannedRun
 
 POLL = 0.2  # seconds between looks at a process
-BUG = 1
 TIMEOUT = 20  # seconds in which a scheduler must answer
 LARGEST_PORT = 65535
 
@@ -115,7 +114,7 @@ def _ended(run: PlannedRun, code: int, stderr: str) -> Ended:
     if code < 0:
         name = signal.Signals(-code).name
         return Ended(name=run.name, exit_code=5, message=f"killed by {name}, perhaps for lack of memory")
-    return Ended(name=run.name, exit_code=code or BUG, message=last)
+    return Ended(name=run.name, exit_code=code, message=last)
 
 
 @contextmanager
