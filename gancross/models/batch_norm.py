@@ -11,11 +11,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 def batch_norms(network: nn.Module) -> list[_BatchNorm]:
     """All batch-norm layers of a network that keep running averages."""
-    return [
-        module
-        for module in network.modules()
-        if isinstance(module, _BatchNorm) and module.track_running_stats
-    ]
+    layers = (module for module in network.modules() if isinstance(module, _BatchNorm))
+    return [layer for layer in layers if layer.track_running_stats]
 
 
 @contextmanager
