@@ -109,21 +109,20 @@ def crosstest(
         )  # fmt: skip
     if not is_rank_zero():
         return
-    if json_out == STDOUT:
-        sys.stdout.write(result.to_json())
-    elif not reports.to_stdout:
-        print_result(result, tables_console())
-    samples = []
+    samples, notes = [], notes_console()
     if record is not None or reports.html is not None:
         samples = sample_pictures(
             contestants, reals, num_samples=num_samples, seed=seed, device=resolve_device(device)
         )
-    notes = notes_console()
-    if record is not None:
+    if record is not None:  # what was asked for is saved before anything is shown
         result.save(record)
         write_samples(record, samples)
-        notes.print(f"\nrecord: {record}")
+        notes.print(f"record: {record}")
     reports.write(result, samples, notes)
+    if json_out == STDOUT:
+        sys.stdout.write(result.to_json())
+    elif not reports.to_stdout:
+        print_result(result, tables_console())
 
 
 def checked_record(json_out: str | None, reports: Reports) -> Path | None:
