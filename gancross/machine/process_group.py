@@ -32,7 +32,6 @@ DEFAULT_TIMEOUT = 300.0
 POLL = timedelta(seconds=0.2)  # between looks at the store
 LONGEST_WAIT = timedelta(days=1)
 LEAVE_TIMEOUT = 2.0  # seconds in which the others are waited for on leaving
-INTERRUPTED, BUG = 130, 1
 ERROR = "error"  # the store's key for the first error
 
 
@@ -68,18 +67,19 @@ class Group:
             ResourceError: the others did not join in time.
         """
         timeout = _timeout()
-        joining = max(timeout, DEFAULT_TIMEOUT)  # a machine that is slow to start is not dead
-        limit = timedelta(seconds=joining)
+        # A machine that is slow to start is not dead.
+        limit = timedelta(seconds=max(timeout, DEFAULT_TIMEOUT))
         owner = not dist.is_initialized()  # else the calling program has joined them
         try:
-            shared, rank, size = _rendezvous(joining)
+            shared, rank, size = _rendezvous(limit)
             store = dist.PrefixStore(name, shared)  # type: ignore[attr-defined]
             if owner:
                 dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=limit)
             return cls(store, rank=rank, size=size, timeout=timeout, owner=owner)
         except (RuntimeError, ValueError) as error:
+            seconds = f"{limit.total_seconds():g} s"
             raise ResourceError(
-                f"the processes of this run did not join within {joining:g} s: {first_line(error)}"
+                f"the processes of this run did not join within {seconds}: {first_line(error)}"
             ) from error
 
     def all_reduce_sum(self, flat: torch.Tensor) -> None:
@@ -101,31 +101,26 @@ class Group:
 
     def all_gather(self, rows: torch.Tensor) -> torch.Tensor:
         """The rows of all processes by rank, on every process."""
-        lengths = self._lengths(rows)
-        padded = rows.new_zeros((max(lengths), *rows.shape[1:]))
-        padded[: len(rows)] = rows
-        parts = [torch.empty_like(padded) for _ in lengths]
-        self._wait(lambda group: dist.all_gather(parts, padded, group=group, async_op=True))
-        return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
+        return torch.cat([rows[:0], *self.rows_by_rank(rows)])
 
-    def rows_of_other_ranks(self, rows: torch.Tensor) -> Iterator[torch.Tensor]:
-        """The rows of ranks 1, 2, … on every process, one rank at a time."""
-        for rank, length in enumerate(self._lengths(rows)):
-            if rank > 0 and length:
+    def rows_by_rank(self, rows: torch.Tensor, *, first: int = 0) -> Iterator[torch.Tensor]:
+        """The rows of each rank from `first` on, on every process, one rank at a time."""
+        own = [len(rows) if rank == self.rank else 0 for rank in range(self.size)]
+        for rank, length in enumerate(self.all_reduce_max(own)):
+            if rank >= first and length:
                 part = rows.contiguous() if rank == self.rank else rows.new_empty((length, *rows.shape[1:]))
                 self._broadcast(part, rank)
                 yield part
 
     def broadcast_from_rank0(self, content: bytes) -> bytes:
         """Rank 0's bytes, on every process."""
-        length = torch.tensor([len(content) if self.rank == 0 else 0])
+        length = torch.tensor([len(content)])
         self._broadcast(length, 0, patient=True)
-        received = torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else torch.empty(0)
-        if self.rank > 0:
-            received = torch.empty(int(length), dtype=torch.uint8)
-        if int(length):
-            self._broadcast(received, 0, patient=True)
-        return received.numpy().tobytes()
+        if not length:
+            return b""
+        received = bytearray(content if self.rank == 0 else int(length))
+        self._broadcast(torch.frombuffer(received, dtype=torch.uint8), 0, patient=True)
+        return bytes(received)
 
     def copy_from_rank0(self, tensors: Sequence[torch.Tensor]) -> None:
         """Rank 0's values in place of every process's."""
@@ -139,7 +134,8 @@ class Group:
         first = self._first_error()
         if isinstance(error, Terminated):
             # torchrun terminates all processes when one has died, or when it is terminated itself.
-            error = first or (self._stopped() if self._all_reach("stopped") else self._process_lost())
+            stopped = Interrupted("stopped by SIGTERM, without a result", signal_number=signal.SIGTERM)
+            error = first or (stopped if self._all_reach("stopped") else self._process_lost())
         elif isinstance(error, ProcessLost):
             error = first or error
         if first is None and self._count("failed") == 1:
@@ -155,9 +151,6 @@ class Group:
         """Leaves the group; after the loss of a process the operating system closes the connections."""
         if self._owner and not self._lost:
             dist.destroy_process_group()
-
-    def _lengths(self, rows: torch.Tensor) -> tuple[int, ...]:
-        return self.all_reduce_max([len(rows) if rank == self.rank else 0 for rank in range(self.size)])
 
     def _broadcast(self, tensor: torch.Tensor, source: int, *, patient: bool = False) -> None:
         self._wait(lambda group: dist.broadcast(tensor, source, group=group, async_op=True), patient=patient)
@@ -185,9 +178,6 @@ class Group:
             "another process of this run died or hangs, so this one exits without a result; run the command"
             f" again, with {TIMEOUT} above {self._timeout:g} (seconds) if that process was only slow"
         )
-
-    def _stopped(self) -> Interrupted:
-        return Interrupted("stopped by SIGTERM, without a result", signal_number=signal.SIGTERM)
 
     def _all_reach(self, state: str) -> bool:
         """Marks this process as in a state; whether the others reach it within `LEAVE_TIMEOUT`."""
@@ -217,9 +207,9 @@ class Group:
 
 
 @functools.cache
-def _rendezvous(timeout: float) -> tuple[Any, int, int]:
+def _rendezvous(limit: timedelta) -> tuple[Any, int, int]:
     """The store, this process's rank and the number of processes; one store for the life of the process."""
-    store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=timeout)))
+    store, rank, size = next(rendezvous("env://", timeout=limit))
     return store, rank, size
 
 
@@ -247,7 +237,7 @@ def terminable() -> Iterator[None]:
 def _exit_code(error: BaseException) -> int:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return ResourceError.exit_code
-    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", BUG)
+    return 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
 
 
 def _timeout() -> float:
