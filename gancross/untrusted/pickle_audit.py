@@ -20,14 +20,13 @@ from gancross.untrusted.values import RefusedArchive, short_repr
 
 LARGEST_PICKLE = 8 << 20
 MOST_OPERATIONS = 400_000
-_ITEM_SIZES = {
-    "Float": 4, "Double": 8, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2, "Char": 1, "Byte": 1,
-    "Bool": 1,
-}  # fmt: skip
 _ORDERED = "collections OrderedDict"
 _REBUILD = "torch._utils _rebuild_tensor_v2"
-_STORAGES = {f"torch {kind}Storage": size for kind, size in _ITEM_SIZES.items()}
-_TENSOR = object()
+_STORAGES = {  # bytes of an item
+    "torch FloatStorage": 4, "torch DoubleStorage": 8, "torch HalfStorage": 2, "torch BFloat16Storage": 2,
+    "torch LongStorage": 8, "torch IntStorage": 4, "torch ShortStorage": 2, "torch CharStorage": 1,
+    "torch ByteStorage": 1, "torch BoolStorage": 1,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,9 +60,6 @@ class _PickleInterpreter:
     def push(self, value: Any) -> None:
         self._stack.append(value)
 
-    def pop(self) -> Any:
-        return self._stack.pop()
-
     def mark(self) -> None:
         self._below_marks.append(self._stack)
         self._stack = []
@@ -73,7 +69,7 @@ class _PickleInterpreter:
         return values
 
     def last(self, count: int) -> list[Any]:
-        return [self.pop() for _ in range(count)][::-1]
+        return [self._stack.pop() for _ in range(count)][::-1]
 
     def put(self, index: int) -> None:
         self._memo[index] = self._stack[-1]
@@ -101,7 +97,7 @@ class _PickleInterpreter:
 
     def load_storage(self) -> None:
         """A persistent id is ("storage", kind, key, location, count)."""
-        _, kind, key, _, count = self.pop()
+        _, kind, key, _, count = self._stack.pop()
         self.sizes.setdefault(key, count * _STORAGES[kind.name])
         self.push(None)
 
@@ -110,13 +106,13 @@ class _PickleInterpreter:
         if function == _Global(_ORDERED) and arguments == ():
             self.push(_Ordered())
         elif function == _Global(_REBUILD) and len(arguments) == 6:
-            self.push(_TENSOR)
+            self.push(None)  # stands for the tensor
         else:
             raise RefusedArchive("it would call something with arguments that no checkpoint needs")
 
     def set_state(self) -> None:
         """`state_dict()` keeps the versions of its layers in an attribute, `_metadata`."""
-        state = self.pop()
+        state = self._stack.pop()
         if type(self._stack[-1]) is not _Ordered or len(state) != 1 or "_metadata" not in state:
             raise RefusedArchive("it would change an object of another kind")
 

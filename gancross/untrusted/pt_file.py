@@ -105,9 +105,5 @@ def _check_members(members: list[zipfile.ZipInfo], length: int) -> tuple[str, di
     pickles = [member for member in members if member.orig_filename.endswith("/data.pkl")]
     if not pickles or pickles[0].file_size > LARGEST_PICKLE:
         raise RefusedArchive(f"the zip needs a data.pkl of at most {LARGEST_PICKLE >> 20} MiB")
-    sizes = {
-        match["key"]: member.file_size
-        for match, member in zip(matches, members, strict=True)
-        if match["key"] is not None
-    }
-    return pickles[0].filename, sizes
+    pairs = zip(matches, members, strict=True)
+    return pickles[0].filename, {match["key"]: member.file_size for match, member in pairs if match["key"]}
