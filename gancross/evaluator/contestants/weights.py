@@ -17,17 +17,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import nn
 
-from gancross.checkpoint.checkpoint import State
+from gancross.checkpoint.checkpoint import NETWORKS, State, check_finite
 from gancross.checkpoint.contestant import Contestant, Origin
 from gancross.checkpoint.file import FORMAT, LARGEST_FILE, contestant_from_bytes
-from gancross.checkpoint.validation import check_finite
 from gancross.errors import CheckpointError, UsageError, first_line
 from gancross.evaluator.contestants.factories import Factory, contestant_from, takes_weights
 from gancross.machine.files import read_bytes
 from gancross.untrusted.pt_file import load_archive
 from gancross.untrusted.values import RefusedArchive
 
-NETWORKS = ("generator", "discriminator")
 FAMILY = FORMAT.split("/")[0]
 
 
