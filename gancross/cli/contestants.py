@@ -74,18 +74,13 @@ def parsed_models(arguments: Sequence[str]) -> list[Model]:
     """
     from gancross.evaluator.contestants.naming import contestant_names, split_argument
 
-    split = [
-        (None, argument) if argument.startswith(FOLDER) else split_argument(argument)
-        for argument in arguments
-    ]
+    split = [(None, text) if text.startswith(FOLDER) else split_argument(text) for text in arguments]
     places = [_place(path) for _, path in split]
     # With the generic stem `last` naming.py takes the folder's whole name, dots included.
     paths = [str(files[0] / "last" if folder else files[0]) for files, folder in places]
     names = contestant_names([(name, path) for (name, _), path in zip(split, paths, strict=True)])
-    return [
-        Model(name=name, files=files, is_folder=folder)
-        for name, (files, folder) in zip(names, places, strict=True)
-    ]
+    pairs = zip(names, places, strict=True)
+    return [Model(name=name, files=files, is_folder=folder) for name, (files, folder) in pairs]
 
 
 def load_models(
@@ -102,34 +97,23 @@ def load_models(
     """
     codes = _codes(models, options)
     descriptions = _descriptions(models, options.describe)
-    return [
-        _contestant(
-            model,
-            codes.get(model.name),
-            descriptions.get(model.name),
-            num_samples,
-            seed=seed,
-            purpose=purpose,
-        )
-        for model in models
-    ]
+    contestants = []
+    for model in models:
+        if model.is_folder:
+            from gancross.evaluator.contestants.image_folders import folder_contestant
+
+            n = max(1, num_samples)
+            contestant = folder_contestant(
+                model.files[0], name=model.name, num_samples=n, seed=seed, purpose=purpose
+            )
+        else:
+            contestant = _contestant(model, codes.get(model.name), descriptions.get(model.name))
+        contestants.append(contestant)
+    return contestants
 
 
-def _contestant(
-    model: Model,
-    code: str | None,
-    description: Description | None,
-    num_samples: int,
-    *,
-    seed: int,
-    purpose: str,
-) -> Contestant:
-    if model.is_folder:
-        from gancross.evaluator.contestants.image_folders import folder_contestant
-
-        return folder_contestant(
-            model.files[0], name=model.name, num_samples=max(1, num_samples), seed=seed, purpose=purpose
-        )
+def _contestant(model: Model, code: str | None, description: Description | None) -> Contestant:
+    """The contestant of one model whose networks lie in files."""
     if model.is_onnx:
         from gancross.evaluator.contestants.onnx_models import Description, onnx_contestant
 
@@ -203,21 +187,16 @@ def _descriptions(models: Sequence[Model], arguments: Sequence[str]) -> dict[str
 
 def _value(key: str, value: str, text: str) -> Any:
     """A number, two numbers or a text; `Contestant` checks names and ranges."""
-    if key == "threshold":
-        return value if value == "none" else _number(value, text)
-    if key == "data_range":
-        ends = [_number(end, text) for end in value.split(",")]
-        if len(ends) != 2:
-            raise UsageError(f"--describe {text}: write black and white, for example data_range=0,1")
-        return ends[0], ends[1]
-    return value
-
-
-def _number(value: str, text: str) -> float:
+    if key not in ("threshold", "data_range") or (key == "threshold" and value == "none"):
+        return value
+    ends = value.split(",") if key == "data_range" else [value]
+    if len(ends) != (2 if key == "data_range" else 1):
+        raise UsageError(f"--describe {text}: write black and white, for example data_range=0,1")
     try:
-        return float(value)
+        numbers = tuple(map(float, ends))
     except ValueError:
         raise UsageError(f"--describe {text}: '{value}' is not a number") from None
+    return numbers if key == "data_range" else numbers[0]
 
 
 def _by_name(models: Sequence[Model], arguments: Sequence[str], *, option: str, form: str) -> dict[str, str]:

@@ -163,7 +163,7 @@ def joined() -> Iterator[None]:
         return
     from gancross.machine.process_group import Group, terminable
 
-    group = Group.joined(f"gancross-{next(_calls)}")
+    group = Group(f"gancross-{next(_calls)}")
     local_rank = int(os.environ.get("LOCAL_RANK", group.rank))
     _current.append(Processes(rank=group.rank, size=group.size, local_rank=local_rank, group=group))
     try:

@@ -8,7 +8,6 @@ hangs is given up after a time limit. Only rank 0's own long work is waited for 
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import math
 import os
@@ -18,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache, partial
 from types import FrameType
 from typing import Any
 
@@ -50,32 +50,27 @@ class OtherProcessFailed(GancrossError):
 class Group:
     """The joined processes. Tensors lie on the CPU; those of `all_reduce_sum` may lie on a GPU."""
 
-    def __init__(self, store: Any, *, rank: int, size: int, timeout: float, owner: bool) -> None:
-        self.rank, self.size = rank, size
-        self._store, self._timeout, self._owner = store, timeout, owner
-        self._lost = False
-        self._hosts = dist.new_group(backend="gloo", timeout=timedelta(seconds=max(timeout, DEFAULT_TIMEOUT)))
-        self._patient = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
-        self._gpus: Any = None
-
-    @classmethod
-    def joined(cls, name: str) -> Group:
+    def __init__(self, name: str) -> None:
         """Joins the processes that torchrun's environment names.
 
         Raises:
             UsageError: the time limit in the environment is not a number of seconds.
             ResourceError: the others did not join in time.
         """
-        timeout = _timeout()
+        self._timeout = _timeout()
         # A machine that is slow to start is not dead.
-        limit = timedelta(seconds=max(timeout, DEFAULT_TIMEOUT))
-        owner = not dist.is_initialized()  # else the calling program has joined them
+        limit = timedelta(seconds=max(self._timeout, DEFAULT_TIMEOUT))
+        self._owner = not dist.is_initialized()  # else the calling program has joined them
+        self._lost, self._gpus = False, None
         try:
-            shared, rank, size = _rendezvous(limit)
-            store = dist.PrefixStore(name, shared)  # type: ignore[attr-defined]
-            if owner:
-                dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=limit)
-            return cls(store, rank=rank, size=size, timeout=timeout, owner=owner)
+            store, self.rank, self.size = _rendezvous(limit)
+            self._store = dist.PrefixStore(name, store)  # type: ignore[attr-defined]
+            if self._owner:
+                dist.init_process_group(
+                    "gloo", store=self._store, rank=self.rank, world_size=self.size, timeout=limit
+                )
+            self._hosts = dist.new_group(backend="gloo", timeout=limit)
+            self._patient = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
         except (RuntimeError, ValueError) as error:
             seconds = f"{limit.total_seconds():g} s"
             raise ResourceError(
@@ -89,14 +84,12 @@ class Group:
                 self._gpus = dist.new_group(backend="nccl", timeout=timedelta(seconds=self._timeout))
             dist.all_reduce(flat, group=self._gpus)
         else:
-            self._wait(lambda group: dist.all_reduce(flat, group=group, async_op=True))
+            self._wait(partial(dist.all_reduce, flat))
 
     def all_reduce_max(self, numbers: Sequence[int], *, patient: bool = False) -> tuple[int, ...]:
         """The maximum of each number over the processes."""
-        maxima, operation = torch.tensor(numbers, dtype=torch.int64), dist.ReduceOp.MAX
-        self._wait(
-            lambda group: dist.all_reduce(maxima, operation, group=group, async_op=True), patient=patient
-        )
+        maxima = torch.tensor(numbers, dtype=torch.int64)
+        self._wait(partial(dist.all_reduce, maxima, dist.ReduceOp.MAX), patient=patient)
         return tuple(maxima.tolist())
 
     def all_gather(self, rows: torch.Tensor) -> torch.Tensor:
@@ -153,15 +146,15 @@ class Group:
             dist.destroy_process_group()
 
     def _broadcast(self, tensor: torch.Tensor, source: int, *, patient: bool = False) -> None:
-        self._wait(lambda group: dist.broadcast(tensor, source, group=group, async_op=True), patient=patient)
+        self._wait(partial(dist.broadcast, tensor, source), patient=patient)
 
-    def _wait(self, start: Callable[[Any], Any], *, patient: bool = False) -> None:
+    def _wait(self, start: Callable[..., Any], *, patient: bool = False) -> None:
         """Waits for a collective operation in short polls, which see signals and other processes' errors."""
         deadline = math.inf if patient else time.monotonic() + self._timeout
-        work, ended = None, False
+        group, work, ended = self._patient if patient else self._hosts, None, False
         while True:
             try:
-                work = start(self._patient if patient else self._hosts) if work is None else work
+                work = start(group=group, async_op=True) if work is None else work
                 work.wait(POLL)
                 return
             except RuntimeError:  # the poll is over, or the operation has failed
@@ -206,7 +199,7 @@ class Group:
         return None
 
 
-@functools.cache
+@cache
 def _rendezvous(limit: timedelta) -> tuple[Any, int, int]:
     """The store, this process's rank and the number of processes; one store for the life of the process."""
     store, rank, size = next(rendezvous("env://", timeout=limit))

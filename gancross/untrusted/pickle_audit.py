@@ -14,9 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gancross.errors import first_line
 from gancross.untrusted.strict_json import LARGEST_INTEGER
-from gancross.untrusted.values import RefusedArchive, short_repr
+from gancross.untrusted.values import RefusedArchive, refusing, short_repr
 
 LARGEST_PICKLE = 8 << 20
 MOST_OPERATIONS = 400_000
@@ -51,7 +50,7 @@ class _PickleInterpreter:
         self.sizes: dict[str, int] = {}
         self._stack: list[Any] = []
         self._below_marks: list[list[Any]] = []
-        self._memo: dict[int, Any] = {}
+        self.memo: dict[int, Any] = {}
 
     def protocol(self, version: int) -> None:
         if version != 2:
@@ -72,10 +71,7 @@ class _PickleInterpreter:
         return [self._stack.pop() for _ in range(count)][::-1]
 
     def put(self, index: int) -> None:
-        self._memo[index] = self._stack[-1]
-
-    def get(self, index: int) -> None:
-        self.push(self._memo[index])
+        self.memo[index] = self._stack[-1]
 
     def push_global(self, name: str) -> None:
         if name not in (_ORDERED, _REBUILD, *_STORAGES):
@@ -139,7 +135,7 @@ _OPERATIONS: dict[str, Callable[[_PickleInterpreter, Any], None]] = {
     "BUILD": lambda machine, _: machine.set_state(),
     "GLOBAL": _PickleInterpreter.push_global,
     **dict.fromkeys(("BINPUT", "LONG_BINPUT"), _PickleInterpreter.put),
-    **dict.fromkeys(("BINGET", "LONG_BINGET"), _PickleInterpreter.get),
+    **dict.fromkeys(("BINGET", "LONG_BINGET"), lambda machine, index: machine.push(machine.memo[index])),
     **dict.fromkeys(
         ("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE"), _PickleInterpreter.push
     ),
@@ -153,7 +149,7 @@ def storage_sizes(pickled: bytes) -> dict[str, int]:
         RefusedArchive: it is damaged, too long, or asks for anything that no checkpoint needs.
     """
     interpreter = _PickleInterpreter()
-    try:
+    with refusing("damaged pickle"):
         for number, (operation, operand, _) in enumerate(pickletools.genops(pickled)):
             if number > MOST_OPERATIONS:
                 raise RefusedArchive(f"its pickle has more than {MOST_OPERATIONS:,} operations")
@@ -162,8 +158,4 @@ def storage_sizes(pickled: bytes) -> dict[str, int]:
             if operation.name not in _OPERATIONS:
                 raise RefusedArchive(f"objects of unknown classes ({operation.name})")
             _OPERATIONS[operation.name](interpreter, operand)
-    except RefusedArchive:
-        raise
-    except Exception as error:  # damaged input makes pickletools and the stack raise many kinds
-        raise RefusedArchive(f"damaged pickle: {first_line(error)}") from None
     return interpreter.sizes

@@ -18,7 +18,7 @@ import zipfile
 import torch
 
 from gancross.untrusted.pickle_audit import LARGEST_PICKLE, storage_sizes
-from gancross.untrusted.values import RefusedArchive, plain_copy, reason
+from gancross.untrusted.values import RefusedArchive, plain_copy, refusing
 
 LARGEST_DIRECTORY = 4 << 20  # some 40,000 members
 _END = struct.Struct("<4s4H2LH")
@@ -40,10 +40,8 @@ def load_archive(content: bytes) -> object:
     pickled, members = _read_pickle(content)
     if storage_sizes(pickled) != members:
         raise RefusedArchive("the tensors' storages are not those in the zip")
-    try:
+    with refusing("torch cannot load it"):
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True, mmap=False)
-    except Exception as error:
-        raise RefusedArchive(f"torch cannot load it: {reason(error)}") from None
     return plain_copy(loaded)
 
 
@@ -76,18 +74,12 @@ def _check_layout(content: bytes) -> None:
 
 def _read_pickle(content: bytes) -> tuple[bytes, dict[str, int]]:
     """The pickle, and the sizes of the storages by key, after all members have been checked."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-            pickle_name, sizes = _check_members(members, len(content))
-            damaged = archive.testzip()
-            if damaged is not None:
-                raise RefusedArchive(f"damaged: checksum of {damaged} differs")
-            return archive.read(pickle_name), sizes
-    except RefusedArchive:
-        raise
-    except Exception as error:  # zipfile raises many kinds on damaged input
-        raise RefusedArchive(f"damaged or truncated zip: {reason(error)}") from None
+    with refusing("damaged or truncated zip"), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        pickle_name, sizes = _check_members(archive.infolist(), len(content))
+        damaged = archive.testzip()
+        if damaged is not None:
+            raise RefusedArchive(f"damaged: checksum of {damaged} differs")
+        return archive.read(pickle_name), sizes
 
 
 def _check_members(members: list[zipfile.ZipInfo], length: int) -> tuple[str, dict[str, int]]:

@@ -22,7 +22,7 @@ from safetensors.torch import load as parsed_tensors
 from safetensors.torch import save as serialised
 
 from gancross.untrusted.strict_json import parsed
-from gancross.untrusted.values import RefusedArchive, plain_copy, reason
+from gancross.untrusted.values import RefusedArchive, plain_copy, refusing
 
 LARGEST_HEADER = 2 << 20  # the library takes 100 MB, which Python's JSON would unfold to gigabytes
 
@@ -58,12 +58,8 @@ def load_tensors_file(content: bytes) -> tuple[str, object, dict[str, torch.Tens
     if metadata != _metadata(metadata["format"], metadata["text"], data):
         raise RefusedArchive("damaged: a SHA-256 differs from the one in its metadata")
     values = plain_copy(_json(metadata["text"], "text"), lists_as_tuples=True)
-    try:
+    with refusing("safetensors cannot load it"):
         tensors = plain_copy(parsed_tensors(content))
-    except RefusedArchive:
-        raise
-    except Exception as error:
-        raise RefusedArchive(f"safetensors cannot load it: {reason(error)}") from None
     assert isinstance(tensors, dict)
     return metadata["format"], values, tensors
 
@@ -89,7 +85,5 @@ def _parts(content: bytes) -> tuple[bytes, memoryview]:
 
 
 def _json(text: bytes | str, what: str) -> Any:
-    try:
+    with refusing(f"its {what} is not JSON that can be read"):
         return parsed(text)
-    except ValueError as error:
-        raise RefusedArchive(f"its {what} is not JSON that can be read: {reason(error)}") from None

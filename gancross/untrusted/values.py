@@ -10,6 +10,8 @@ import itertools
 import re
 import reprlib
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -32,9 +34,15 @@ class RefusedArchive(Exception):
     """A file from a stranger, of whatever format, is refused; the message says why, callers add the path."""
 
 
-def reason(error: Exception) -> str:
-    """Another library's message about a bad file, as one short line without control characters."""
-    return printable(first_line(error))[:LONGEST_REASON]
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Inside, an error of another library refuses the file: `what`, and its message as one short line."""
+    try:
+        yield
+    except RefusedArchive:
+        raise
+    except Exception as error:  # libraries raise many kinds on damaged input
+        raise RefusedArchive(f"{what}: {printable(first_line(error))[:LONGEST_REASON]}") from None
 
 
 def plain_copy(loaded: object, *, lists_as_tuples: bool = False) -> object:

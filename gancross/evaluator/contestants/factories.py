@@ -38,9 +38,14 @@ def load_factory(code: str, *, place: str) -> Factory:
     module_name, separator, function_name = code.rpartition(":")
     if not separator or not module_name or not function_name:
         raise UsageError(f"{place}: write module:factory or path/to/file.py:factory after the name")
-    module = _imported(place, lambda: _module(module_name))
+    try:
+        module = _run_user_code(f"{place}: importing it", lambda: _module(module_name))
+    except UsageError as error:
+        if isinstance(error.__cause__, ModuleNotFoundError | FileNotFoundError):
+            raise UsageError(f"{place}: {first_line(error.__cause__)}") from error.__cause__
+        raise
     factory: Factory | None = getattr(module, function_name, None)
-    if factory is None or not callable(factory):
+    if not callable(factory):
         raise UsageError(f"{place}: '{module_name}' has no function '{function_name}'")
     return factory
 
@@ -97,16 +102,6 @@ def _module(name: str) -> ModuleType:
 def _on_path(folder: Path) -> None:
     if os.fspath(folder) not in sys.path:
         sys.path.insert(0, os.fspath(folder))
-
-
-def _imported(place: str, load: Callable[[], ModuleType]) -> ModuleType:
-    try:
-        module: ModuleType = _run_user_code(f"{place}: importing it", load)
-    except UsageError as error:
-        if isinstance(error.__cause__, ModuleNotFoundError | FileNotFoundError):
-            raise UsageError(f"{place}: {first_line(error.__cause__)}") from error.__cause__
-        raise
-    return module
 
 
 def _run_user_code(what: str, code: Callable[[], Any]) -> Any:

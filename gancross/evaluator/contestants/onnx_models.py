@@ -61,14 +61,12 @@ class OnnxNetwork(nn.Module):
         return torch.from_numpy(np.concatenate(pieces)).to(batch.device)
 
     def _run(self, piece: np.ndarray[Any, Any], length: int) -> np.ndarray[Any, Any]:
-        missing = length - len(piece)
-        if missing:
-            piece = np.concatenate([piece, np.repeat(piece[:1], missing, axis=0)])
+        padded = np.concatenate([piece, np.repeat(piece[:1], length - len(piece), axis=0)])
         try:
-            (outputs,) = self._session.run([self.graph.output_name], {self.graph.input_name: piece})
+            (outputs,) = self._session.run([self.graph.output_name], {self.graph.input_name: padded})
         except Exception as error:
             raise RuntimeError(first_line(error)) from error
-        result: np.ndarray[Any, Any] = outputs[: length - missing] if outputs.ndim else outputs
+        result: np.ndarray[Any, Any] = outputs[: len(piece)] if outputs.ndim else outputs
         return result
 
 
@@ -90,7 +88,13 @@ def onnx_contestant(paths: Sequence[Path], description: Description, *, name: st
     contents = [read_bytes(path, limit=LARGEST_FILE) for path in paths]
     networks = [_network(content, path) for content, path in zip(contents, paths, strict=True)]
     generator, discriminator = networks[0], networks[1] if len(networks) > 1 else None
-    latent_shape = _latent_shape(generator.graph, paths[0])
+    input_shape = generator.graph.input_shape
+    latent_shape = tuple(length for length in input_shape[1:] if length is not None)
+    if len(latent_shape) != len(input_shape) - 1 or not latent_shape:
+        raise CheckpointError(
+            f"{paths[0]}: refused: its input has shape {_shape_text(input_shape)}, expected a fixed one"
+            " in all but the batch"
+        )
     if discriminator is not None:
         _check_pair(generator.graph, discriminator.graph, paths)
     contestant = Contestant(
@@ -118,20 +122,13 @@ def with_description(contestant: Contestant, description: Description, *, last: 
         raise UsageError(ask.format("generator", "data_range=0,1, or other values of black and white"))
     if last[1:] == ["Sigmoid"] and description.score_kind is None:
         raise UsageError(ask.format("discriminator", "score_kind=probability, or another kind of score"))
-    fields = ("score_kind", "orientation", "data_range", "latent")
-    changes = {key: getattr(description, key) for key in fields if getattr(description, key) is not None}
-    changed = replace(contestant, **changes)  # checks the values
-    threshold = description.threshold
-    if threshold is None:
-        threshold = _default_threshold(changed.score_kind)
+    given = {key: value for key, value in vars(description).items() if value is not None}
+    threshold = given.pop("threshold", None)
+    changed = replace(contestant, **given)  # checks the values
+    if threshold is None and changed.score_kind != "critic":
+        divergence = DIVERGENCES.get(changed.score_kind.removeprefix("f-gan:"))
+        threshold = 0.0 if divergence is None else divergence.threshold
     return replace(changed, threshold=None if isinstance(threshold, str) else threshold)
-
-
-def _default_threshold(score_kind: str) -> float | str:
-    """τ of a kind of score, as in the protocol; none for critics."""
-    if score_kind == "critic":
-        return "none"
-    return DIVERGENCES[score_kind.removeprefix("f-gan:")].threshold if "f-gan:" in score_kind else 0.0
 
 
 def _network(content: bytes, path: Path) -> OnnxNetwork:
@@ -157,16 +154,6 @@ def _network(content: bytes, path: Path) -> OnnxNetwork:
     except Exception as error:  # the runtime raises many kinds on graphs that it cannot run
         raise CheckpointError(f"{path}: refused: onnxruntime cannot run it: {first_line(error)}") from None
     return OnnxNetwork(session, graph)
-
-
-def _latent_shape(graph: Graph, path: Path) -> tuple[int, ...]:
-    shape = tuple(length for length in graph.input_shape[1:] if length is not None)
-    if len(shape) != len(graph.input_shape) - 1 or not shape:
-        raise CheckpointError(
-            f"{path}: refused: its input has shape {_shape_text(graph.input_shape)}, expected a fixed one"
-            " in all but the batch"
-        )
-    return shape
 
 
 def _check_pair(generator: Graph, discriminator: Graph, paths: Sequence[Path]) -> None:

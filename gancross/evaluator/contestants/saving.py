@@ -48,6 +48,8 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
     fields["data_range"] = tuple(map(float, contestant.data_range))
     fields["threshold"] = None if contestant.threshold is None else float(contestant.threshold)
     origin, judge = contestant.origin, contestant.discriminator
+    with evaluating([contestant.generator], CPU):
+        samples = to_canonical(probe_samples(contestant, CPU), contestant.data_range)
     saved = Checkpoint(
         recipe={} if origin is None else origin.recipe,
         step=0 if origin is None or origin.step is None else origin.step,
@@ -55,7 +57,7 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
         discriminator=None if judge is None else _own_architecture(judge),
         generator_state=_state(contestant.generator, prefix),
         discriminator_state={} if judge is None else _state(judge, prefix),
-        sample_shape=_sample_shape(contestant),
+        sample_shape=tuple(samples.shape[1:]),
         training={},
         **fields,
     )
@@ -86,11 +88,3 @@ def _state(network: nn.Module, prefix: str) -> State:
             raise UsageError(f"{prefix}: its weight '{key}' is a {type(value).__name__}, expected a tensor")
     # Cloned: tied weights share memory, a file holds each on its own.
     return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
-
-
-def _sample_shape(contestant: Contestant) -> tuple[int, ...]:
-    """Shape of one sample, from two samples that are discarded."""
-    assert contestant.generator is not None
-    with evaluating([contestant.generator], CPU):
-        samples = probe_samples(contestant, CPU)
-    return tuple(to_canonical(samples, contestant.data_range).shape[1:])

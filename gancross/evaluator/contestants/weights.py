@@ -61,9 +61,7 @@ def foreign_contestant(paths: Sequence[Path], factory: Factory, *, name: str, pl
 
 def _loaded(content: bytes, path: Path) -> object:
     try:
-        if path.suffix == ".safetensors":
-            return load_safetensors(content)
-        return load_archive(content)
+        return load_safetensors(content) if path.suffix == ".safetensors" else load_archive(content)
     except (RefusedArchive, SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path}: refused: {first_line(error)}") from None
 
@@ -103,12 +101,12 @@ def matching_weights(network: nn.Module, content: Mapping[str, object], *, what:
     expected = _weights(network)
     if not expected:
         return {}
-    groups = list(_states(content))
-    fit = {place: state for place, state in groups if not _difference(expected, state)}
-    different = list(fit.values())[1:]
-    if fit and all(_equal(next(iter(fit.values())), state) for state in different):
-        return next(iter(fit.values()))
+    groups = _states(content)
+    fit = {place: state for place, state in groups.items() if not _difference(expected, state)}
     if fit:
+        first, *others = fit.values()
+        if all(torch.equal(tensor, state[key]) for state in others for key, tensor in first.items()):
+            return first
         places = " and ".join(f"'{place}'" for place in fit)
         raise UsageError(
             f"{where}: the weights at {places} all fit the {what}: give the factory a parameter for the"
@@ -116,7 +114,7 @@ def matching_weights(network: nn.Module, content: Mapping[str, object], *, what:
         )
     if not groups:
         raise UsageError(f"{where}: holds no weights")
-    place, nearest = max(groups, key=lambda group: len(expected.keys() & group[1].keys()))
+    place, nearest = max(groups.items(), key=lambda group: len(expected.keys() & group[1].keys()))
     hint = "" if "," in where else "; two files are written GENERATOR,DISCRIMINATOR"
     raise UsageError(
         f"{where}: no weights fit the {what}; nearest are those at '{place or 'the top'}':"
@@ -128,26 +126,26 @@ def _weights(network: nn.Module) -> State:
     return {key: value for key, value in network.state_dict().items() if isinstance(value, torch.Tensor)}
 
 
-def _states(content: Mapping[str, object]) -> Iterator[tuple[str, State]]:
+def _states(content: Mapping[str, object]) -> dict[str, State]:
     """Every group of tensors with a common prefix, by that prefix: `netG`, `netG.main`, `module`, ….
 
     Dots in names count as nesting does, so that `{"netG": {"0.weight": …}}`, `{"netG.0.weight": …}` and
     `{"netG": {"module.0.weight": …}}` all hold the weights of `nn.Sequential(nn.Linear(…))`.
     """
     groups: dict[tuple[str, ...], State] = {}
-    for parts, tensor in _tensors(content):
+    for name, tensor in _tensors(content):
+        parts = tuple(name.split("."))
         for depth in range(len(parts)):
             groups.setdefault(parts[:depth], {})[".".join(parts[depth:])] = tensor
-    return ((".".join(place), state) for place, state in groups.items())
+    return {".".join(place): state for place, state in groups.items()}
 
 
-def _tensors(content: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
+def _tensors(content: Mapping[str, object]) -> Iterator[tuple[str, torch.Tensor]]:
     for key, value in content.items():
-        parts = tuple(str(key).split("."))
         if isinstance(value, torch.Tensor):
-            yield parts, value
+            yield str(key), value
         elif isinstance(value, Mapping):
-            yield from (((*parts, *below), tensor) for below, tensor in _tensors(value))
+            yield from ((f"{key}.{below}", tensor) for below, tensor in _tensors(value))
 
 
 def _difference(expected: State, state: State) -> str:
@@ -162,7 +160,3 @@ def _difference(expected: State, state: State) -> str:
         if state[key].shape != tensor.shape:
             return f"'{key}': expected shape {tuple(tensor.shape)}, got {tuple(state[key].shape)}"
     return ""
-
-
-def _equal(first: State, second: State) -> bool:
-    return all(torch.equal(tensor, second[key]) for key, tensor in first.items())
