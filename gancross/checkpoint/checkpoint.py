@@ -98,7 +98,7 @@ def check_finite(state: object) -> None:
     for key, got in state.items():
         if not isinstance(key, str) or not isinstance(got, torch.Tensor):
             raise RefusedArchive(
-                f"the weights' {short_repr(key)}: expected a tensor by name, got {type(got).__name__}"
+                f"weight {short_repr(key)}: expected a tensor by name, got {type(got).__name__}"
             )
         # aminmax passes NaN on and, unlike isfinite, needs no memory of the tensor's size
         if got.is_floating_point() and got.numel() and not all(bool(end.isfinite()) for end in got.aminmax()):

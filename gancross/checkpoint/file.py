@@ -27,7 +27,6 @@ from gancross.untrusted.values import RefusedArchive, short_repr
 
 FORMAT = "gancross.checkpoint/1"
 LARGEST_FILE = 16 << 30
-LONGEST_REASON = 300
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -160,7 +159,7 @@ def contestant_from_bytes(
 
 
 def _refusal(path: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(f"{path}: refused: {printable(str(error), limit=LONGEST_REASON)}")
+    return CheckpointError(f"{path}: refused: {printable(str(error), limit=300)}")
 
 
 def _plain_values(checkpoint: Checkpoint) -> dict[str, Any]:

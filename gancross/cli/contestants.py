@@ -88,8 +88,7 @@ def load_models(
 ) -> list[Contestant]:
     """The contestants of the command line; names and keys of options are checked before files are read.
 
-    Args:
-        num_samples, seed, purpose: they decide which images of a folder are used.
+    `num_samples`, `seed` and `purpose` decide which images of a folder are used.
 
     Raises:
         UsageError: an option names no model or does not fit it, or user code fails.
@@ -158,8 +157,7 @@ def _codes(models: Sequence[Model], options: ModelOptions) -> dict[str, str]:
             needed = f"--arch {model.name}=module:factory --trust-code"
             raise UsageError(f"'{model.name}': two files of weights need {needed}")
     if codes and not options.trust_code:
-        name, code = next(iter(codes.items()))
-        raise UsageError(f"--arch {name}={code} {TRUST}")
+        raise UsageError(f"--arch {options.arch[0]} {TRUST}")
     if options.trust_code and not codes:
         raise UsageError("--trust-code needs --arch NAME=module:factory")
     return codes
@@ -174,8 +172,8 @@ def _descriptions(models: Sequence[Model], arguments: Sequence[str]) -> dict[str
     values: dict[str, dict[str, Any]] = {}
     for text in arguments:
         ((name, setting),) = _by_name(models, [text], option="--describe", form="NAME=key=value").items()
-        key, separator, value = setting.partition("=")
-        if not separator or not value:
+        key, _, value = setting.partition("=")
+        if not value:
             raise UsageError(f"--describe {text}: write NAME=key=value")
         if key not in DESCRIPTION_KEYS:
             raise unknown_name("key of --describe", key, DESCRIPTION_KEYS)
@@ -187,16 +185,16 @@ def _descriptions(models: Sequence[Model], arguments: Sequence[str]) -> dict[str
 
 def _value(key: str, value: str, text: str) -> Any:
     """A number, two numbers or a text; `Contestant` checks names and ranges."""
-    if key not in ("threshold", "data_range") or (key == "threshold" and value == "none"):
-        return value
-    ends = value.split(",") if key == "data_range" else [value]
-    if len(ends) != (2 if key == "data_range" else 1):
-        raise UsageError(f"--describe {text}: write black and white, for example data_range=0,1")
     try:
-        numbers = tuple(map(float, ends))
+        if key == "threshold" and value != "none":
+            return float(value)
+        if key == "data_range" and value.count(",") == 1:
+            return tuple(map(float, value.split(",")))
     except ValueError:
         raise UsageError(f"--describe {text}: '{value}' is not a number") from None
-    return numbers if key == "data_range" else numbers[0]
+    if key == "data_range":
+        raise UsageError(f"--describe {text}: write black and white, for example data_range=0,1")
+    return value
 
 
 def _by_name(models: Sequence[Model], arguments: Sequence[str], *, option: str, form: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,14 +82,14 @@ def _files(kind: str) -> Iterator[os.DirEntry[str]]:
     """Regular files that gancross wrote, complete ones and temporary ones of killed processes."""
     folder = cache_folder() / kind
     try:
-        if not stat.S_ISDIR(folder.lstat().st_mode):
+        if folder.is_symlink() or not folder.is_dir():
             return
-        entries = list(os.scandir(folder))
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except FileNotFoundError:
         return
     except OSError as error:
         raise ResourceError(f"{folder}: cannot be read: {error.strerror or error}") from error
-    for entry in sorted(entries, key=lambda entry: entry.name):
+    for entry in entries:
         unfinished = TEMPORARY.fullmatch(entry.name)
         name = entry.name if unfinished is None else unfinished[1]
         if KINDS[kind].file.fullmatch(name) and entry.is_file(follow_symlinks=False):

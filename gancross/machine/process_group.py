@@ -61,21 +61,19 @@ class Group:
         # A machine that is slow to start is not dead.
         limit = timedelta(seconds=max(self._timeout, DEFAULT_TIMEOUT))
         self._owner = not dist.is_initialized()  # else the calling program has joined them
-        self._lost, self._gpus = False, None
+        self._lost = False
+        self._gpus: Any = None
         try:
-            store, self.rank, self.size = _rendezvous(limit)
-            self._store = dist.PrefixStore(name, store)  # type: ignore[attr-defined]
+            shared, rank, size = _rendezvous(limit)
+            self.rank, self.size = rank, size
+            self._store = store = dist.PrefixStore(name, shared)  # type: ignore[attr-defined]
             if self._owner:
-                dist.init_process_group(
-                    "gloo", store=self._store, rank=self.rank, world_size=self.size, timeout=limit
-                )
+                dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=limit)
             self._hosts = dist.new_group(backend="gloo", timeout=limit)
             self._patient = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
         except (RuntimeError, ValueError) as error:
-            seconds = f"{limit.total_seconds():g} s"
-            raise ResourceError(
-                f"the processes of this run did not join within {seconds}: {first_line(error)}"
-            ) from error
+            what = f"the processes of this run did not join within {limit.total_seconds():g} s"
+            raise ResourceError(f"{what}: {first_line(error)}") from error
 
     def all_reduce_sum(self, flat: torch.Tensor) -> None:
         """The sum over all processes, in place, with the same bits everywhere."""

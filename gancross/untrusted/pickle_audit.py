@@ -10,6 +10,7 @@ to torch and to `gancross.untrusted.values.plain_copy`.
 from __future__ import annotations
 
 import pickletools
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,10 +34,6 @@ class _Global:
     """The name of a function or class; nothing is imported."""
 
     name: str
-
-
-class _Ordered(dict[Any, Any]):
-    """Stands for an OrderedDict."""
 
 
 class _PickleInterpreter:
@@ -100,7 +97,7 @@ class _PickleInterpreter:
     def call(self) -> None:
         function, arguments = self.last(2)
         if function == _Global(_ORDERED) and arguments == ():
-            self.push(_Ordered())
+            self.push(OrderedDict())
         elif function == _Global(_REBUILD) and len(arguments) == 6:
             self.push(None)  # stands for the tensor
         else:
@@ -109,7 +106,7 @@ class _PickleInterpreter:
     def set_state(self) -> None:
         """`state_dict()` keeps the versions of its layers in an attribute, `_metadata`."""
         state = self._stack.pop()
-        if type(self._stack[-1]) is not _Ordered or len(state) != 1 or "_metadata" not in state:
+        if type(self._stack[-1]) is not OrderedDict or len(state) != 1 or "_metadata" not in state:
             raise RefusedArchive("it would change an object of another kind")
 
 

@@ -28,11 +28,7 @@ LARGEST_HEADER = 2 << 20  # the library takes 100 MB, which Python's JSON would 
 
 
 def to_bytes(format_name: str, values: dict[str, Any], tensors: dict[str, torch.Tensor]) -> bytes:
-    """The file's content.
-
-    Args:
-        values: plain values; tuples and lists come back as tuples.
-    """
+    """The file's content; values are plain, their tuples and lists come back as tuples."""
     header, data = _parts(serialised(tensors))
     metadata = _metadata(format_name, json.dumps(values, allow_nan=False), data)
     complete = json.dumps({"__metadata__": metadata} | json.loads(header), separators=(",", ":")).encode()

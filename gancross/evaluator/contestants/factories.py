@@ -28,15 +28,13 @@ def load_factory(code: str, *, place: str) -> Factory:
     """Imports `module:factory` or `path/to/file.py:factory`, which runs the module's code.
 
     The current folder, or the file's, is then on the import path, as for `python -m` and `python file.py`.
-
-    Args:
-        place: its name in messages.
+    Messages begin with `place`.
 
     Raises:
         UsageError: no such module, file or function, or the module cannot be imported.
     """
-    module_name, separator, function_name = code.rpartition(":")
-    if not separator or not module_name or not function_name:
+    module_name, _, function_name = code.rpartition(":")
+    if not module_name or not function_name:
         raise UsageError(f"{place}: write module:factory or path/to/file.py:factory after the name")
     try:
         module = _run_user_code(f"{place}: importing it", lambda: _module(module_name))
@@ -79,14 +77,15 @@ def contestant_from(factory: Factory, *arguments: object, place: str) -> Contest
 
 
 def _module(name: str) -> ModuleType:
-    if not name.endswith(".py"):
-        _on_path(Path.cwd())
-        return importlib.import_module(name)
-    path = Path(name).resolve()
-    if not path.is_file():
+    path = Path(name).resolve() if name.endswith(".py") else None
+    if path is not None and not path.is_file():
         raise FileNotFoundError(f"no such file: {name}")
+    folder = os.fspath(Path.cwd() if path is None else path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    if path is None:
+        return importlib.import_module(name)
     if str(path) not in sys.modules:
-        _on_path(path.parent)
         spec = importlib.util.spec_from_file_location(str(path), path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -97,11 +96,6 @@ def _module(name: str) -> ModuleType:
             del sys.modules[str(path)]
             raise
     return sys.modules[str(path)]
-
-
-def _on_path(folder: Path) -> None:
-    if os.fspath(folder) not in sys.path:
-        sys.path.insert(0, os.fspath(folder))
 
 
 def _run_user_code(what: str, code: Callable[[], Any]) -> Any:

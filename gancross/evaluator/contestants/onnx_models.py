@@ -55,9 +55,8 @@ class OnnxNetwork(nn.Module):
         """
         inputs = np.ascontiguousarray(batch.detach().to("cpu", torch.float32).numpy())
         length = self.graph.batch or len(inputs)
-        pieces = [
-            self._run(inputs[start : start + length], length) for start in range(0, len(inputs), length)
-        ]
+        starts = range(0, len(inputs), length)
+        pieces = [self._run(inputs[start : start + length], length) for start in starts]
         return torch.from_numpy(np.concatenate(pieces)).to(batch.device)
 
     def _run(self, piece: np.ndarray[Any, Any], length: int) -> np.ndarray[Any, Any]:
@@ -76,7 +75,7 @@ def onnx_contestant(paths: Sequence[Path], description: Description, *, name: st
     The shape of the latents is that of the generator's input.
 
     Raises:
-        UsageError: no such file; networks that do not fit together; a description is missing.
+        UsageError: no such file; networks that do not fit together; a description is missing or invalid.
         CheckpointError: a file is refused.
         ResourceError: onnx or onnxruntime is not installed.
     """
@@ -97,26 +96,17 @@ def onnx_contestant(paths: Sequence[Path], description: Description, *, name: st
         )
     if discriminator is not None:
         _check_pair(generator.graph, discriminator.graph, paths)
+    sha256 = hashlib.sha256(b"".join(contents)).hexdigest()
     contestant = Contestant(
         name=name, generator=generator, discriminator=discriminator, latent_dim=math.prod(latent_shape),
         latent_shape=latent_shape if len(latent_shape) > 1 else None,
-        origin=Origin(
-            path=",".join(map(str, paths)), sha256=hashlib.sha256(b"".join(contents)).hexdigest(),
-            notes=_notes(networks),
-        ),
+        origin=Origin(path=",".join(map(str, paths)), sha256=sha256, notes=_notes(networks)),
     )  # fmt: skip
-    return with_description(contestant, description, last=[network.graph.last for network in networks])
+    return _described(contestant, description, last=[network.graph.last for network in networks])
 
 
-def with_description(contestant: Contestant, description: Description, *, last: Sequence[str]) -> Contestant:
-    """The contestant with the values of its description, and defaults where those are safe.
-
-    Args:
-        last: the last operator of each network; after a sigmoid two defaults are likely to be wrong.
-
-    Raises:
-        UsageError: a sigmoid whose meaning is not described, or invalid values.
-    """
+def _described(contestant: Contestant, description: Description, *, last: Sequence[str]) -> Contestant:
+    """With the values of its description; after a last sigmoid two defaults are likely to be wrong."""
     ask = f"contestant '{contestant.name}': its {{}} ends in a sigmoid: add --describe {contestant.name}={{}}"
     if last[0] == "Sigmoid" and description.data_range is None:
         raise UsageError(ask.format("generator", "data_range=0,1, or other values of black and white"))
@@ -132,11 +122,7 @@ def with_description(contestant: Contestant, description: Description, *, last: 
 
 
 def _network(content: bytes, path: Path) -> OnnxNetwork:
-    """A checked graph in a session.
-
-    Raises:
-        CheckpointError: it is refused.
-    """
+    """A checked graph in a session."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

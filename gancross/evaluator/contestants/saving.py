@@ -23,11 +23,8 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
     """Writes a contestant to a `.pt` or `.safetensors` file.
 
     gancross architectures are saved by name. Of other networks only the weights are saved: whoever loads the
-    file names their code with `--arch`, as docs/models.md shows.
-
-    Args:
-        path: the file; an old one is replaced.
-        contestant: one with a generator. Its name is not saved.
+    file names their code with `--arch`, as docs/models.md shows. An old file is replaced; the contestant's
+    name is not saved.
 
     Raises:
         UsageError: samples in place of a generator, a callable prior, weights that cannot be saved, or

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -44,19 +45,17 @@ def foreign_contestant(paths: Sequence[Path], factory: Factory, *, name: str, pl
     """
     contents = [read_bytes(path, limit=LARGEST_FILE) for path in paths]
     loaded = [_loaded(content, path) for content, path in zip(contents, paths, strict=True)]
-    if len(paths) == 1 and _is_gancross(loaded[0], contents[0]):
-        return contestant_from_bytes(
-            contents[0], paths[0], name=name,
-            build=lambda states: _built(states, factory, place=place, where=str(paths[0])),
-        )  # fmt: skip
     where = ",".join(map(str, paths))
+    build = partial(_built, factory=factory, place=place, where=where)
+    if len(paths) == 1 and _is_gancross(loaded[0], contents[0]):
+        return contestant_from_bytes(contents[0], paths[0], name=name, build=build)
     content = loaded[0] if len(paths) == 1 else dict(zip(NETWORKS, loaded, strict=True))
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f"{where}: refused: holds a {type(content).__name__}, expected a dictionary of weights"
         )
     origin = Origin(path=where, sha256=hashlib.sha256(b"".join(contents)).hexdigest())
-    return replace(_built(content, factory, place=place, where=where), name=name, origin=origin)
+    return replace(build(content), name=name, origin=origin)
 
 
 def _loaded(content: bytes, path: Path) -> object:
@@ -74,7 +73,7 @@ def _is_gancross(loaded: object, content: bytes) -> bool:
     return not content.startswith(b"PK") and FAMILY.encode() in header
 
 
-def _built(content: Mapping[str, object], factory: Factory, *, place: str, where: str) -> Contestant:
+def _built(content: Mapping[str, object], *, factory: Factory, place: str, where: str) -> Contestant:
     """The factory's contestant with the file's weights; its networks in evaluation mode."""
     loads_weights = takes_weights(factory)
     contestant = contestant_from(factory, *((content,) if loads_weights else ()), place=place)
