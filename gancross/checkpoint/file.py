@@ -141,18 +141,14 @@ def contestant_from_bytes(
     else:
         built = build(states)
         generator, discriminator = built.generator, built.discriminator
+    sha256, step = hashlib.sha256(content).hexdigest(), checkpoint.step if checkpoint.recipe else None
     try:
         return Contestant(
             name=name,
             generator=generator and generator.to(device),
             discriminator=discriminator and discriminator.to(device),
             **{field: getattr(checkpoint, field) for field in SHARED_FIELDS},
-            origin=Origin(
-                path=str(path),
-                sha256=hashlib.sha256(content).hexdigest(),
-                step=checkpoint.step if checkpoint.recipe else None,
-                recipe=checkpoint.recipe,
-            ),
+            origin=Origin(path=str(path), sha256=sha256, step=step, recipe=checkpoint.recipe),
         )
     except UsageError as error:
         raise _refusal(path, error) from None

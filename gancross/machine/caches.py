@@ -36,8 +36,7 @@ KINDS: dict[str, Kind] = {
 
 def cache_folder() -> Path:
     """The folder named by `GANCROSS_CACHE`, else the platform's user cache folder; it may not exist yet."""
-    folder = os.environ.get("GANCROSS_CACHE")
-    return Path(folder) if folder else platformdirs.user_cache_path("gancross")
+    return Path(os.environ.get("GANCROSS_CACHE") or platformdirs.user_cache_path("gancross"))
 
 
 def cache_sizes() -> dict[str, list[int]]:

@@ -39,10 +39,6 @@ class Terminated(BaseException):
     """SIGTERM came; not an Exception, so that no handler on the way swallows it."""
 
 
-class ProcessLost(ResourceError):
-    """Another process of this run died or hangs."""
-
-
 class OtherProcessFailed(GancrossError):
     """Another process of this run failed first; has that process's exit code."""
 
@@ -127,7 +123,7 @@ class Group:
             # torchrun terminates all processes when one has died, or when it is terminated itself.
             stopped = Interrupted("stopped by SIGTERM, without a result", signal_number=signal.SIGTERM)
             error = first or (stopped if self._all_reach("stopped") else self._process_lost())
-        elif isinstance(error, ProcessLost):
+        elif self._lost:
             error = first or error
         if first is None and self._count("failed") == 1:
             report = {"message": f"process {self.rank}: {error}", "exit_code": _exit_code(error)}
@@ -163,9 +159,9 @@ class Group:
                     raise self._process_lost() from None
                 ended = work.is_completed()  # perhaps just now: the next wait says how
 
-    def _process_lost(self) -> ProcessLost:
+    def _process_lost(self) -> ResourceError:
         self._lost = True
-        return ProcessLost(
+        return ResourceError(
             "another process of this run died or hangs, so this one exits without a result; run the command"
             f" again, with {TIMEOUT} above {self._timeout:g} (seconds) if that process was only slow"
         )

@@ -22,7 +22,6 @@ from gancross.untrusted.strict_json import LARGEST_INTEGER
 MOST_VALUES = 200_000
 DEEPEST = 16
 LONGEST_TEXT = 4096
-LONGEST_REASON = 200
 DTYPES = (
     torch.float32, torch.float64, torch.float16, torch.bfloat16,
     torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
@@ -42,13 +41,14 @@ def refusing(what: str) -> Iterator[None]:
     except RefusedArchive:
         raise
     except Exception as error:  # libraries raise many kinds on damaged input
-        raise RefusedArchive(f"{what}: {printable(first_line(error))[:LONGEST_REASON]}") from None
+        raise RefusedArchive(f"{what}: {printable(first_line(error))[:200]}") from None
 
 
 def plain_copy(loaded: object, *, lists_as_tuples: bool = False) -> object:
     """A copy made of dictionaries, lists, tuples, primitives and dense tensors.
 
-    Subclasses are replaced, so that attributes that a file set on an object are dropped.
+    Subclasses are replaced, so that attributes that a file set on an object are dropped; lists become tuples
+    if `lists_as_tuples`.
 
     Raises:
         RefusedArchive: another kind of object is in it, a text holds control characters, or it is too

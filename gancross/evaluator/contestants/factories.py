@@ -55,9 +55,7 @@ def takes_weights(factory: Factory) -> bool:
     except (TypeError, ValueError):  # some C callables have no signature
         return False
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return any(
-        parameter.kind in positional and parameter.default is parameter.empty for parameter in parameters
-    )
+    return any(each.kind in positional and each.default is each.empty for each in parameters)
 
 
 def contestant_from(factory: Factory, *arguments: object, place: str) -> Contestant:

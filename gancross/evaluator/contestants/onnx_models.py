@@ -144,10 +144,8 @@ def _network(content: bytes, path: Path) -> OnnxNetwork:
 
 def _check_pair(generator: Graph, discriminator: Graph, paths: Sequence[Path]) -> None:
     output_shape, input_shape = generator.output_shape, discriminator.input_shape
-    equal = len(output_shape) == len(input_shape) and all(
-        None in pair or pair[0] == pair[1] for pair in zip(output_shape[1:], input_shape[1:], strict=True)
-    )
-    if not equal:
+    pairs = list(zip(output_shape[1:], input_shape[1:], strict=False))
+    if len(output_shape) != len(input_shape) or any(a != b and None not in (a, b) for a, b in pairs):
         raise UsageError(
             f"{paths[1]}: expects samples of shape {_shape_text(input_shape)}, {paths[0]} makes"
             f" {_shape_text(output_shape)}: give the generator first, then its discriminator"

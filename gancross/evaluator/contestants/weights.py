@@ -27,8 +27,6 @@ from gancross.machine.files import read_bytes
 from gancross.untrusted.pt_file import load_archive
 from gancross.untrusted.values import RefusedArchive
 
-FAMILY = FORMAT.split("/")[0]
-
 
 def foreign_contestant(paths: Sequence[Path], factory: Factory, *, name: str, place: str) -> Contestant:
     """A contestant of weights and the code that builds their networks.
@@ -37,7 +35,6 @@ def foreign_contestant(paths: Sequence[Path], factory: Factory, *, name: str, pl
         paths: one file with the weights of both networks, or the generator's and the discriminator's.
         factory: `factory()` or `factory(content)`, see above; `content` is that of the only file, or
             {"generator": …, "discriminator": …} of two files.
-        place: name of the factory in messages.
 
     Raises:
         UsageError: no such file; the factory fails; no weights, or several, fit a network.
@@ -67,10 +64,11 @@ def _loaded(content: bytes, path: Path) -> object:
 
 def _is_gancross(loaded: object, content: bytes) -> bool:
     """Whether a file is marked as a checkpoint of gancross, in either of its formats."""
-    if isinstance(loaded, Mapping) and str(loaded.get("format")).startswith(f"{FAMILY}/"):
+    family = FORMAT.split("/")[0]
+    if isinstance(loaded, Mapping) and str(loaded.get("format")).startswith(f"{family}/"):
         return True
     header = content[8 : 8 + int.from_bytes(content[:8], "little")]
-    return not content.startswith(b"PK") and FAMILY.encode() in header
+    return not content.startswith(b"PK") and family.encode() in header
 
 
 def _built(content: Mapping[str, object], *, factory: Factory, place: str, where: str) -> Contestant:
