@@ -1,13 +1,18 @@
-"""The checkpoint: both networks and all that the evaluator needs. Trainer and evaluator meet only here."""
+"""The checkpoint, where trainer and evaluator meet, and the checks of one whose file has been read."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from gancross.models import Architecture
+from gancross.models import Architecture, check_interface, skeleton
+from gancross.untrusted.values import RefusedArchive, short_repr
+
+LARGEST_BATCH = 1 << 20
+NETWORKS = ("generator", "discriminator")
 
 State = dict[str, torch.Tensor]
 
@@ -51,3 +56,96 @@ class Checkpoint:
     def is_foreign(self) -> bool:
         """Whether a network's code is not gancross's."""
         return self.generator is None or (self.discriminator is None and bool(self.discriminator_state))
+
+
+def read_architecture(value: object, state: Any) -> Architecture | None:
+    """The architecture of a network whose weights fit it; None for one that gancross does not know.
+
+    Keys and shapes of the latter's weights are compared with the user's code.
+
+    Raises:
+        RefusedArchive: the value is not None or {"name": str, "arguments": dict}; the weights are not finite,
+            or their keys, shapes and dtypes are not exactly the architecture's.
+    """
+    check_finite(state)
+    match value:
+        case None:
+            return None
+        case {"name": str(name), "arguments": dict(arguments), **rest} if not rest:
+            architecture = Architecture(name=name, arguments=arguments)
+        case _:
+            raise RefusedArchive("an architecture must have a name and arguments")
+    expected = skeleton(architecture).state_dict()
+    if set(state) != set(expected):
+        raise RefusedArchive(f"the keys of the weights are not those of '{name}'")
+    for key, tensor in expected.items():
+        wanted, got = (f"{tuple(weight.shape)} {weight.dtype}" for weight in (tensor, state[key]))
+        if wanted != got:
+            raise RefusedArchive(f"'{key}': expected {wanted}, got {got}")
+    if len({tensor.data_ptr() for tensor in state.values()}) < len(state):
+        raise RefusedArchive(f"two weights of '{name}' share memory")
+    return architecture
+
+
+def check_finite(state: object) -> None:
+    """Checks that the weights are tensors by name, without NaN or infinite numbers.
+
+    Raises:
+        RefusedArchive: they are not.
+    """
+    if not isinstance(state, dict):
+        raise RefusedArchive(f"the weights are a {type(state).__name__}, expected a dictionary")
+    for key, got in state.items():
+        if not isinstance(key, str) or not isinstance(got, torch.Tensor):
+            raise RefusedArchive(
+                f"weight {short_repr(key)}: expected a tensor by name, got {type(got).__name__}"
+            )
+        # aminmax passes NaN on and, unlike isfinite, needs no memory of the tensor's size
+        if got.is_floating_point() and got.numel() and not all(bool(end.isfinite()) for end in got.aminmax()):
+            raise RefusedArchive(f"'{key}' holds NaN or infinite weights")
+
+
+def check_fields(checkpoint: Checkpoint) -> None:
+    """Checks types and ranges, then, before anything is allocated, that the networks' shapes are the file's.
+
+    `Contestant` checks the names.
+
+    Raises:
+        ValueError, RefusedArchive: a type, range or shape is wrong.
+    """
+    kinds: dict[str, tuple[type, ...]] = {
+        "recipe": (dict,), "method": (str, type(None)), "step": (int,), "sample_shape": (tuple,),
+        "latent_dim": (int,), "latent": (str,), "data_range": (tuple,), "score_kind": (str,),
+        "orientation": (str,), "threshold": (float, type(None)), "batch_size": (int,), "training": (dict,),
+        "weights": (str,), "latent_shape": (tuple, type(None)),
+    }  # fmt: skip
+    for key, kind in kinds.items():
+        actual = type(getattr(checkpoint, key))
+        if actual not in kind:
+            raise RefusedArchive(f"'{key}' has type {actual.__name__}, expected {kind[0].__name__}")
+    for key in ("sample_shape", "latent_shape"):
+        if any(type(number) is not int or number < 1 for number in getattr(checkpoint, key) or ()):
+            raise RefusedArchive(f"'{key}' must hold integers ≥ 1")
+    if [type(number) for number in checkpoint.data_range] != [float, float]:
+        raise RefusedArchive("'data_range' must be two floats")
+    if checkpoint.step < 0 or not 1 <= checkpoint.batch_size <= LARGEST_BATCH:
+        raise RefusedArchive(f"expected 'step' ≥ 0 and 'batch_size' from 1 to {LARGEST_BATCH:,}")
+    for key, value in checkpoint.recipe.items():
+        if type(key) is not str or type(value) not in (bool, int, float, str, type(None)):
+            raise RefusedArchive("the recipe may hold only texts, numbers, booleans and None")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise RefusedArchive(f"the recipe's {short_repr(key)} is not finite")
+    _check_shapes(checkpoint)
+
+
+def _check_shapes(checkpoint: Checkpoint) -> None:
+    latent, sample = checkpoint.latent_shape or (checkpoint.latent_dim,), checkpoint.sample_shape
+    for role, architecture, inputs, outputs in (
+        ("generator", checkpoint.generator, latent, sample),
+        ("discriminator", checkpoint.discriminator, sample, (1,)),
+    ):
+        if architecture is not None:
+            check_interface(role, skeleton(architecture), inputs, outputs)
+    size = checkpoint.recipe.get("image_size")
+    if size is not None and size not in sample[-1:]:
+        raise RefusedArchive(f"its recipe's image_size {short_repr(size)} is not that of its networks")

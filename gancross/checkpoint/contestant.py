@@ -20,6 +20,11 @@ from gancross.random_streams import PRIORS, Prior
 Orientation = Literal["real_high", "fake_high"]
 # What networks of other projects raise on input of a shape or type that they do not accept.
 NETWORK_FAILURES = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
+# Fields of the same name and meaning in `Checkpoint`.
+SHARED_FIELDS = (
+    "method", "latent_dim", "latent_shape", "latent", "data_range", "score_kind", "orientation", "threshold",
+    "batch_size",
+)  # fmt: skip
 SCORE_KINDS = ("logit", *(f"f-gan:{name}" for name in DIVERGENCES), "critic", "probability")
 
 

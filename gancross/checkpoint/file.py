@@ -16,21 +16,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from gancross.checkpoint.checkpoint import Checkpoint, State
-from gancross.checkpoint.contestant import Contestant, Origin
-from gancross.checkpoint.validation import check_fit, check_scalars, check_state, read_architecture
+from gancross.checkpoint.checkpoint import NETWORKS, Checkpoint, State, check_fields, read_architecture
+from gancross.checkpoint.contestant import SHARED_FIELDS, Contestant, Origin
 from gancross.errors import CheckpointError, UsageError, printable
 from gancross.machine.files import read_bytes, write_atomically
 from gancross.models import Architecture, skeleton
-from gancross.untrusted import safetensors_file as tensors_file
+from gancross.untrusted import safetensors_file
 from gancross.untrusted.pt_file import load_archive
-from gancross.untrusted.safetensors_file import load_tensors_file
 from gancross.untrusted.values import RefusedArchive, short_repr
 
 FORMAT = "gancross.checkpoint/1"
 LARGEST_FILE = 16 << 30
-LONGEST_REASON = 300
-NETWORKS = ("generator", "discriminator")
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -60,7 +56,7 @@ def to_shared_bytes(checkpoint: Checkpoint) -> bytes:
     del values["training"]
     states = {network: values.pop(f"{network}_state") for network in NETWORKS}
     tensors = {f"{network}.{key}": value for network in NETWORKS for key, value in states[network].items()}
-    return tensors_file.to_bytes(FORMAT, values, tensors)
+    return safetensors_file.to_bytes(FORMAT, values, tensors)
 
 
 WRITERS: dict[str, Callable[[Checkpoint], bytes]] = {".pt": to_bytes, ".safetensors": to_shared_bytes}
@@ -95,11 +91,9 @@ def from_bytes(content: bytes, path: Path) -> Checkpoint:
             wrong = ", ".join(sorted(map(str, (required - set(values)) | (set(values) - known))))
             raise RefusedArchive(f"missing or unknown keys: {wrong:.200}")
         for network in NETWORKS:
-            values[network] = read_architecture(values[network])
-            check_state(values[network], values[f"{network}_state"])
+            values[network] = read_architecture(values[network], values[f"{network}_state"])
         checkpoint = Checkpoint(**values)
-        check_scalars(checkpoint)
-        check_fit(checkpoint)
+        check_fields(checkpoint)
         return checkpoint
     except (RefusedArchive, ValueError) as error:
         raise _refusal(path, error) from None
@@ -125,7 +119,8 @@ def load_contestant(
     """
     path = Path(path)
     content = read_bytes(path, limit=LARGEST_FILE)
-    return contestant_from_bytes(content, path, name=name or _default_name(path), device=device, build=build)
+    name = name or (path.absolute().parent.name if path.stem == "last" else path.stem)
+    return contestant_from_bytes(content, path, name=name, device=device, build=build)
 
 
 def contestant_from_bytes(
@@ -133,7 +128,6 @@ def contestant_from_bytes(
 ) -> Contestant:
     """As `load_contestant`, from bytes already read."""
     checkpoint = from_bytes(content, path)
-    states = {"generator": checkpoint.generator_state, "discriminator": checkpoint.discriminator_state}
     if checkpoint.is_foreign and build is None:
         raise UsageError(
             f"{path}: its networks are not gancross architectures; name their code with"
@@ -141,42 +135,27 @@ def contestant_from_bytes(
         )
     if not checkpoint.is_foreign and build is not None:
         raise UsageError(f"{path}: its networks are gancross architectures; leave out --arch")
-    built = None if build is None else build(states)
-    generator = built.generator if built else _network(checkpoint.generator, states["generator"])
-    discriminator = (
-        built.discriminator if built else _network(checkpoint.discriminator, states["discriminator"])
-    )
+    states = {"generator": checkpoint.generator_state, "discriminator": checkpoint.discriminator_state}
+    if build is None:
+        generator, discriminator = (_network(getattr(checkpoint, what), states[what]) for what in NETWORKS)
+    else:
+        built = build(states)
+        generator, discriminator = built.generator, built.discriminator
+    sha256, step = hashlib.sha256(content).hexdigest(), checkpoint.step if checkpoint.recipe else None
     try:
         return Contestant(
             name=name,
             generator=generator and generator.to(device),
             discriminator=discriminator and discriminator.to(device),
-            latent_dim=checkpoint.latent_dim,
-            latent_shape=checkpoint.latent_shape,
-            latent=checkpoint.latent,  # type: ignore[arg-type]  # checked by Contestant
-            data_range=checkpoint.data_range,
-            score_kind=checkpoint.score_kind,
-            orientation=checkpoint.orientation,  # type: ignore[arg-type]  # checked by Contestant
-            threshold=checkpoint.threshold,
-            batch_size=checkpoint.batch_size,
-            method=checkpoint.method,
-            origin=Origin(
-                path=str(path),
-                sha256=hashlib.sha256(content).hexdigest(),
-                step=checkpoint.step if checkpoint.recipe else None,
-                recipe=checkpoint.recipe,
-            ),
+            **{field: getattr(checkpoint, field) for field in SHARED_FIELDS},
+            origin=Origin(path=str(path), sha256=sha256, step=step, recipe=checkpoint.recipe),
         )
     except UsageError as error:
         raise _refusal(path, error) from None
 
 
-def _default_name(path: Path) -> str:
-    return path.absolute().parent.name if path.stem == "last" else path.stem
-
-
 def _refusal(path: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(f"{path}: refused: {printable(str(error), limit=LONGEST_REASON)}")
+    return CheckpointError(f"{path}: refused: {printable(str(error), limit=300)}")
 
 
 def _plain_values(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -202,7 +181,7 @@ def _compact(tensor: torch.Tensor) -> torch.Tensor:
 
 def _safetensors_values(content: bytes) -> dict[str, Any]:
     """The content of a `.safetensors` file, in the form of a `.pt` file."""
-    format_name, values, tensors = load_tensors_file(content)
+    format_name, values, tensors = safetensors_file.load_tensors_file(content)
     states: dict[str, State] = {f"{network}_state": {} for network in NETWORKS}
     for name, tensor in tensors.items():
         network, _, key = name.partition(".")

@@ -74,18 +74,13 @@ def parsed_models(arguments: Sequence[str]) -> list[Model]:
     """
     from gancross.evaluator.contestants.naming import contestant_names, split_argument
 
-    split = [
-        (None, argument) if argument.startswith(FOLDER) else split_argument(argument)
-        for argument in arguments
-    ]
+    split = [(None, text) if text.startswith(FOLDER) else split_argument(text) for text in arguments]
     places = [_place(path) for _, path in split]
     # With the generic stem `last` naming.py takes the folder's whole name, dots included.
     paths = [str(files[0] / "last" if folder else files[0]) for files, folder in places]
     names = contestant_names([(name, path) for (name, _), path in zip(split, paths, strict=True)])
-    return [
-        Model(name=name, files=files, is_folder=folder)
-        for name, (files, folder) in zip(names, places, strict=True)
-    ]
+    pairs = zip(names, places, strict=True)
+    return [Model(name=name, files=files, is_folder=folder) for name, (files, folder) in pairs]
 
 
 def load_models(
@@ -93,8 +88,7 @@ def load_models(
 ) -> list[Contestant]:
     """The contestants of the command line; names and keys of options are checked before files are read.
 
-    Args:
-        num_samples, seed, purpose: they decide which images of a folder are used.
+    `num_samples`, `seed` and `purpose` decide which images of a folder are used.
 
     Raises:
         UsageError: an option names no model or does not fit it, or user code fails.
@@ -102,34 +96,23 @@ def load_models(
     """
     codes = _codes(models, options)
     descriptions = _descriptions(models, options.describe)
-    return [
-        _contestant(
-            model,
-            codes.get(model.name),
-            descriptions.get(model.name),
-            num_samples,
-            seed=seed,
-            purpose=purpose,
-        )
-        for model in models
-    ]
+    contestants = []
+    for model in models:
+        if model.is_folder:
+            from gancross.evaluator.contestants.image_folders import folder_contestant
+
+            n = max(1, num_samples)
+            contestant = folder_contestant(
+                model.files[0], name=model.name, num_samples=n, seed=seed, purpose=purpose
+            )
+        else:
+            contestant = _contestant(model, codes.get(model.name), descriptions.get(model.name))
+        contestants.append(contestant)
+    return contestants
 
 
-def _contestant(
-    model: Model,
-    code: str | None,
-    description: Description | None,
-    num_samples: int,
-    *,
-    seed: int,
-    purpose: str,
-) -> Contestant:
-    if model.is_folder:
-        from gancross.evaluator.contestants.image_folders import folder_contestant
-
-        return folder_contestant(
-            model.files[0], name=model.name, num_samples=max(1, num_samples), seed=seed, purpose=purpose
-        )
+def _contestant(model: Model, code: str | None, description: Description | None) -> Contestant:
+    """The contestant of one model whose networks lie in files."""
     if model.is_onnx:
         from gancross.evaluator.contestants.onnx_models import Description, onnx_contestant
 
@@ -174,8 +157,7 @@ def _codes(models: Sequence[Model], options: ModelOptions) -> dict[str, str]:
             needed = f"--arch {model.name}=module:factory --trust-code"
             raise UsageError(f"'{model.name}': two files of weights need {needed}")
     if codes and not options.trust_code:
-        name, code = next(iter(codes.items()))
-        raise UsageError(f"--arch {name}={code} {TRUST}")
+        raise UsageError(f"--arch {options.arch[0]} {TRUST}")
     if options.trust_code and not codes:
         raise UsageError("--trust-code needs --arch NAME=module:factory")
     return codes
@@ -190,8 +172,8 @@ def _descriptions(models: Sequence[Model], arguments: Sequence[str]) -> dict[str
     values: dict[str, dict[str, Any]] = {}
     for text in arguments:
         ((name, setting),) = _by_name(models, [text], option="--describe", form="NAME=key=value").items()
-        key, separator, value = setting.partition("=")
-        if not separator or not value:
+        key, _, value = setting.partition("=")
+        if not value:
             raise UsageError(f"--describe {text}: write NAME=key=value")
         if key not in DESCRIPTION_KEYS:
             raise unknown_name("key of --describe", key, DESCRIPTION_KEYS)
@@ -203,21 +185,16 @@ def _descriptions(models: Sequence[Model], arguments: Sequence[str]) -> dict[str
 
 def _value(key: str, value: str, text: str) -> Any:
     """A number, two numbers or a text; `Contestant` checks names and ranges."""
-    if key == "threshold":
-        return value if value == "none" else _number(value, text)
-    if key == "data_range":
-        ends = [_number(end, text) for end in value.split(",")]
-        if len(ends) != 2:
-            raise UsageError(f"--describe {text}: write black and white, for example data_range=0,1")
-        return ends[0], ends[1]
-    return value
-
-
-def _number(value: str, text: str) -> float:
     try:
-        return float(value)
+        if key == "threshold" and value != "none":
+            return float(value)
+        if key == "data_range" and value.count(",") == 1:
+            return tuple(map(float, value.split(",")))
     except ValueError:
         raise UsageError(f"--describe {text}: '{value}' is not a number") from None
+    if key == "data_range":
+        raise UsageError(f"--describe {text}: write black and white, for example data_range=0,1")
+    return value
 
 
 def _by_name(models: Sequence[Model], arguments: Sequence[str], *, option: str, form: str) -> dict[str, str]:

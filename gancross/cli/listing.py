@@ -92,10 +92,10 @@ def cache(clear: bool) -> None:
         Column("folder", no_wrap=True), Column("files", justify="right"),
         Column("size", justify="right", no_wrap=True), "what", box=None, padding=(0, 2, 0, 0),
     )  # fmt: skip
-    for kind, usage in sizes.items():
-        table.add_row(kind, f"{usage.files:,}", size(usage.size), caches.KINDS[kind].meaning)
+    for kind, of_files in sizes.items():
+        table.add_row(kind, f"{len(of_files):,}", size(sum(of_files)), caches.KINDS[kind].meaning)
     console.print(table)
-    files, freed = sum(usage.files for usage in sizes.values()), sum(usage.size for usage in sizes.values())
+    files, freed = sum(map(len, sizes.values())), sum(map(sum, sizes.values()))
     label = "freed" if clear else "in all"
     console.print(f"{label}: {files:,} {'file' if files == 1 else 'files'}, {size(freed)}")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,47 +34,34 @@ KINDS: dict[str, Kind] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class CacheSize:
-    """Number of files of one kind, and their bytes."""
-
-    files: int
-    size: int
-
-
 def cache_folder() -> Path:
     """The folder named by `GANCROSS_CACHE`, else the platform's user cache folder; it may not exist yet."""
-    folder = os.environ.get("GANCROSS_CACHE")
-    return Path(folder) if folder else platformdirs.user_cache_path("gancross")
+    return Path(os.environ.get("GANCROSS_CACHE") or platformdirs.user_cache_path("gancross"))
 
 
-def cache_sizes() -> dict[str, CacheSize]:
-    """Sizes of the cache by kind; files of other programs are not counted.
+def cache_sizes() -> dict[str, list[int]]:
+    """Bytes of each file in the cache by kind; files of other programs are not counted.
 
     Raises:
         ResourceError: a folder cannot be read.
     """
-    sizes = {kind: [entry.stat(follow_symlinks=False).st_size for entry in _files(kind)] for kind in KINDS}
-    return {
-        kind: CacheSize(files=len(bytes_of_files), size=sum(bytes_of_files))
-        for kind, bytes_of_files in sizes.items()
-    }
+    return {kind: [entry.stat(follow_symlinks=False).st_size for entry in _files(kind)] for kind in KINDS}
 
 
-def clear() -> dict[str, CacheSize]:
+def clear() -> dict[str, list[int]]:
     """Removes the files that gancross wrote to the cache, and folders that are then empty.
 
     Links are neither followed nor removed. A file that is still open elsewhere disappears when it is closed.
 
     Returns:
-        Sizes of the removed files by kind.
+        Bytes of each removed file by kind.
 
     Raises:
         ResourceError: a file cannot be removed.
     """
-    removed = {}
+    removed: dict[str, list[int]] = {}
     for kind in KINDS:
-        sizes = []
+        removed[kind] = []
         for entry in list(_files(kind)):
             size = entry.stat(follow_symlinks=False).st_size
             try:
@@ -84,8 +70,7 @@ def clear() -> dict[str, CacheSize]:
                 continue
             except OSError as error:
                 raise ResourceError(f"{entry.path}: cannot be removed: {error.strerror or error}") from error
-            sizes.append(size)
-        removed[kind] = CacheSize(files=len(sizes), size=sum(sizes))
+            removed[kind].append(size)
         with contextlib.suppress(OSError):  # missing, or not empty
             if not (cache_folder() / kind).is_symlink():
                 (cache_folder() / kind).rmdir()
@@ -96,14 +81,14 @@ def _files(kind: str) -> Iterator[os.DirEntry[str]]:
     """Regular files that gancross wrote, complete ones and temporary ones of killed processes."""
     folder = cache_folder() / kind
     try:
-        if not stat.S_ISDIR(folder.lstat().st_mode):
+        if folder.is_symlink() or not folder.is_dir():
             return
-        entries = list(os.scandir(folder))
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except FileNotFoundError:
         return
     except OSError as error:
         raise ResourceError(f"{folder}: cannot be read: {error.strerror or error}") from error
-    for entry in sorted(entries, key=lambda entry: entry.name):
+    for entry in entries:
         unfinished = TEMPORARY.fullmatch(entry.name)
         name = entry.name if unfinished is None else unfinished[1]
         if KINDS[kind].file.fullmatch(name) and entry.is_file(follow_symlinks=False):

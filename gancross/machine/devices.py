@@ -26,8 +26,11 @@ def resolve_device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
+        known = device.type in ("cpu", "cuda", "mps")
     except RuntimeError:
-        raise UsageError(f"device '{name}': choose auto, cpu, cuda, cuda:0, … or mps") from None
+        known = False
+    if not known:
+        raise UsageError(f"device '{name}': choose auto, cpu, cuda, cuda:0, … or mps")
     if device.type == "cuda":
         count = torch.cuda.device_count()
         if (device.index or 0) >= count:
@@ -35,20 +38,13 @@ def resolve_device(name: str) -> torch.device:
         # Convolutions would otherwise round to TF32, and judges' scores with them.
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
-    elif device.type == "mps":
-        if not torch.backends.mps.is_available():
-            raise ResourceError("device 'mps': not available on this machine")
-    elif device.type != "cpu":
-        raise UsageError(f"device '{name}': choose auto, cpu, cuda, cuda:0, … or mps")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ResourceError("device 'mps': not available on this machine")
     return device
 
 
 def shared_devices(name: str) -> list[str]:
-    """Names of the devices that processes of one machine share when each is started with `name`.
-
-    `cuda`, and `auto` where there is CUDA, are all of its GPUs, `cuda:0`, `cuda:1`, …; any other name is
-    itself.
-    """
+    """Devices for the processes of one machine: of `cuda`, or `auto` where there is CUDA, all its GPUs."""
     if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
         return [f"cuda:{index}" for index in range(torch.cuda.device_count())] or [name]
     return [name]
@@ -65,11 +61,8 @@ def only_deterministic(enabled: bool = True) -> Iterator[None]:
         yield
         return
     cudnn = torch.backends.cudnn
-    before = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
-    cudnn_before, cublas_before = (cudnn.benchmark, cudnn.deterministic), os.environ.get(CUBLAS)
+    before, cublas_before = torch.get_deterministic_debug_mode(), os.environ.get(CUBLAS)
+    cudnn_before = cudnn.benchmark, cudnn.deterministic
     os.environ.setdefault(CUBLAS, ":4096:8")  # read when CUDA's first matrix product is computed
     torch.use_deterministic_algorithms(True)
     cudnn.benchmark, cudnn.deterministic = False, True
@@ -84,7 +77,7 @@ def only_deterministic(enabled: bool = True) -> Iterator[None]:
             ) from error
         raise
     finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.use_deterministic_algorithms(before > 0, warn_only=before == 1)
         cudnn.benchmark, cudnn.deterministic = cudnn_before
         if cublas_before is None:
             os.environ.pop(CUBLAS, None)

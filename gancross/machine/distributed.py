@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from gancross.machine.process_group import Group
 
-ENVIRONMENT = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Processes:
@@ -48,7 +46,7 @@ class Processes:
 
     @property
     def is_rank_zero(self) -> bool:
-        """Whether this is the process that writes and prints."""
+        """Whether this process writes and prints."""
         return self.rank == 0
 
     def share(self, n: int) -> slice:
@@ -106,7 +104,7 @@ class Processes:
 
         Every process must iterate over all of them.
         """
-        return iter(()) if self.group is None else self.group.rows_of_other_ranks(rows)
+        return iter(()) if self.group is None else self.group.rows_by_rank(rows, first=1)
 
     def broadcast_from_rank0(self, content: bytes) -> bytes:
         """Rank 0's content, on every process; the others wait for it without a time limit."""
@@ -134,7 +132,8 @@ _current: list[Processes] = []
 
 def process_count() -> int:
     """The number of processes by torchrun's environment; 1 without torchrun."""
-    return int(os.environ["WORLD_SIZE"]) if all(name in os.environ for name in ENVIRONMENT) else 1
+    started = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
+    return int(os.environ["WORLD_SIZE"]) if started else 1
 
 
 def is_rank_zero() -> bool:
@@ -164,13 +163,9 @@ def joined() -> Iterator[None]:
         return
     from gancross.machine.process_group import Group, terminable
 
-    group = Group.joined(f"gancross-{next(_calls)}")
-    _current.append(
-        Processes(
-            rank=group.rank, size=group.size, local_rank=int(os.environ.get("LOCAL_RANK", group.rank)),
-            group=group,
-        )
-    )  # fmt: skip
+    group = Group(f"gancross-{next(_calls)}")
+    local_rank = int(os.environ.get("LOCAL_RANK", group.rank))
+    _current.append(Processes(rank=group.rank, size=group.size, local_rank=local_rank, group=group))
     try:
         with terminable():
             yield

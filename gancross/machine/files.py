@@ -67,7 +67,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        if _takes_bytes(path):
+        if path.is_char_device() or path.is_block_device() or path.is_fifo() or path.is_socket():
             path.write_bytes(content)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,12 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        with contextlib.suppress(OSError):  # systems without folder handles (Windows) need no fsync
+            handle = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
     except OSError as error:
         raise ResourceError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
@@ -85,35 +90,10 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def unfinished(folder: Path) -> Iterator[tuple[Path, str]]:
-    """The files that `write_atomically` leaves in a folder when its process is killed.
-
-    Returns:
-        Each temporary file and the name of its target.
-    """
-    if folder.is_dir():
-        for path in folder.iterdir():
-            named = TEMPORARY.fullmatch(path.name)
-            if named is not None:
-                yield path, named[1]
-
-
-def _takes_bytes(path: Path) -> bool:
-    """Whether the path is a device, a pipe or a socket."""
-    try:
-        kind = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return not stat.S_ISREG(kind) and not stat.S_ISDIR(kind)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename durable; systems without folder handles (Windows) need no call."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    """The files, with the names of their targets, that a killed `write_atomically` leaves in a folder."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if named := TEMPORARY.fullmatch(path.name):
+            yield path, named[1]
 
 
 def slug(name: str) -> str:

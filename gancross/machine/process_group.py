@@ -8,7 +8,6 @@ hangs is given up after a time limit. Only rank 0's own long work is waited for 
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import math
 import os
@@ -18,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache, partial
 from types import FrameType
 from typing import Any
 
@@ -32,16 +32,11 @@ DEFAULT_TIMEOUT = 300.0
 POLL = timedelta(seconds=0.2)  # between looks at the store
 LONGEST_WAIT = timedelta(days=1)
 LEAVE_TIMEOUT = 2.0  # seconds in which the others are waited for on leaving
-INTERRUPTED, BUG = 130, 1
 ERROR = "error"  # the store's key for the first error
 
 
 class Terminated(BaseException):
     """SIGTERM came; not an Exception, so that no handler on the way swallows it."""
-
-
-class ProcessLost(ResourceError):
-    """Another process of this run died or hangs."""
 
 
 class OtherProcessFailed(GancrossError):
@@ -51,36 +46,30 @@ class OtherProcessFailed(GancrossError):
 class Group:
     """The joined processes. Tensors lie on the CPU; those of `all_reduce_sum` may lie on a GPU."""
 
-    def __init__(self, store: Any, *, rank: int, size: int, timeout: float, owner: bool) -> None:
-        self.rank, self.size = rank, size
-        self._store, self._timeout, self._owner = store, timeout, owner
-        self._lost = False
-        self._hosts = dist.new_group(backend="gloo", timeout=timedelta(seconds=max(timeout, DEFAULT_TIMEOUT)))
-        self._patient = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
-        self._gpus: Any = None
-
-    @classmethod
-    def joined(cls, name: str) -> Group:
+    def __init__(self, name: str) -> None:
         """Joins the processes that torchrun's environment names.
 
         Raises:
             UsageError: the time limit in the environment is not a number of seconds.
             ResourceError: the others did not join in time.
         """
-        timeout = _timeout()
-        joining = max(timeout, DEFAULT_TIMEOUT)  # a machine that is slow to start is not dead
-        limit = timedelta(seconds=joining)
-        owner = not dist.is_initialized()  # else the calling program has joined them
+        self._timeout = _timeout()
+        # A machine that is slow to start is not dead.
+        limit = timedelta(seconds=max(self._timeout, DEFAULT_TIMEOUT))
+        self._owner = not dist.is_initialized()  # else the calling program has joined them
+        self._lost = False
+        self._gpus: Any = None
         try:
-            shared, rank, size = _rendezvous(joining)
-            store = dist.PrefixStore(name, shared)  # type: ignore[attr-defined]
-            if owner:
+            shared, rank, size = _rendezvous(limit)
+            self.rank, self.size = rank, size
+            self._store = store = dist.PrefixStore(name, shared)  # type: ignore[attr-defined]
+            if self._owner:
                 dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=limit)
-            return cls(store, rank=rank, size=size, timeout=timeout, owner=owner)
+            self._hosts = dist.new_group(backend="gloo", timeout=limit)
+            self._patient = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
         except (RuntimeError, ValueError) as error:
-            raise ResourceError(
-                f"the processes of this run did not join within {joining:g} s: {first_line(error)}"
-            ) from error
+            what = f"the processes of this run did not join within {limit.total_seconds():g} s"
+            raise ResourceError(f"{what}: {first_line(error)}") from error
 
     def all_reduce_sum(self, flat: torch.Tensor) -> None:
         """The sum over all processes, in place, with the same bits everywhere."""
@@ -89,43 +78,36 @@ class Group:
                 self._gpus = dist.new_group(backend="nccl", timeout=timedelta(seconds=self._timeout))
             dist.all_reduce(flat, group=self._gpus)
         else:
-            self._wait(lambda group: dist.all_reduce(flat, group=group, async_op=True))
+            self._wait(partial(dist.all_reduce, flat))
 
     def all_reduce_max(self, numbers: Sequence[int], *, patient: bool = False) -> tuple[int, ...]:
         """The maximum of each number over the processes."""
-        maxima, operation = torch.tensor(numbers, dtype=torch.int64), dist.ReduceOp.MAX
-        self._wait(
-            lambda group: dist.all_reduce(maxima, operation, group=group, async_op=True), patient=patient
-        )
+        maxima = torch.tensor(numbers, dtype=torch.int64)
+        self._wait(partial(dist.all_reduce, maxima, dist.ReduceOp.MAX), patient=patient)
         return tuple(maxima.tolist())
 
     def all_gather(self, rows: torch.Tensor) -> torch.Tensor:
         """The rows of all processes by rank, on every process."""
-        lengths = self._lengths(rows)
-        padded = rows.new_zeros((max(lengths), *rows.shape[1:]))
-        padded[: len(rows)] = rows
-        parts = [torch.empty_like(padded) for _ in lengths]
-        self._wait(lambda group: dist.all_gather(parts, padded, group=group, async_op=True))
-        return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
+        return torch.cat([rows[:0], *self.rows_by_rank(rows)])
 
-    def rows_of_other_ranks(self, rows: torch.Tensor) -> Iterator[torch.Tensor]:
-        """The rows of ranks 1, 2, … on every process, one rank at a time."""
-        for rank, length in enumerate(self._lengths(rows)):
-            if rank > 0 and length:
+    def rows_by_rank(self, rows: torch.Tensor, *, first: int = 0) -> Iterator[torch.Tensor]:
+        """The rows of each rank from `first` on, on every process, one rank at a time."""
+        own = [len(rows) if rank == self.rank else 0 for rank in range(self.size)]
+        for rank, length in enumerate(self.all_reduce_max(own)):
+            if rank >= first and length:
                 part = rows.contiguous() if rank == self.rank else rows.new_empty((length, *rows.shape[1:]))
                 self._broadcast(part, rank)
                 yield part
 
     def broadcast_from_rank0(self, content: bytes) -> bytes:
         """Rank 0's bytes, on every process."""
-        length = torch.tensor([len(content) if self.rank == 0 else 0])
+        length = torch.tensor([len(content)])
         self._broadcast(length, 0, patient=True)
-        received = torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else torch.empty(0)
-        if self.rank > 0:
-            received = torch.empty(int(length), dtype=torch.uint8)
-        if int(length):
-            self._broadcast(received, 0, patient=True)
-        return received.numpy().tobytes()
+        if not length:
+            return b""
+        received = bytearray(content if self.rank == 0 else int(length))
+        self._broadcast(torch.frombuffer(received, dtype=torch.uint8), 0, patient=True)
+        return bytes(received)
 
     def copy_from_rank0(self, tensors: Sequence[torch.Tensor]) -> None:
         """Rank 0's values in place of every process's."""
@@ -139,8 +121,9 @@ class Group:
         first = self._first_error()
         if isinstance(error, Terminated):
             # torchrun terminates all processes when one has died, or when it is terminated itself.
-            error = first or (self._stopped() if self._all_reach("stopped") else self._process_lost())
-        elif isinstance(error, ProcessLost):
+            stopped = Interrupted("stopped by SIGTERM, without a result", signal_number=signal.SIGTERM)
+            error = first or (stopped if self._all_reach("stopped") else self._process_lost())
+        elif self._lost:
             error = first or error
         if first is None and self._count("failed") == 1:
             report = {"message": f"process {self.rank}: {error}", "exit_code": _exit_code(error)}
@@ -156,19 +139,16 @@ class Group:
         if self._owner and not self._lost:
             dist.destroy_process_group()
 
-    def _lengths(self, rows: torch.Tensor) -> tuple[int, ...]:
-        return self.all_reduce_max([len(rows) if rank == self.rank else 0 for rank in range(self.size)])
-
     def _broadcast(self, tensor: torch.Tensor, source: int, *, patient: bool = False) -> None:
-        self._wait(lambda group: dist.broadcast(tensor, source, group=group, async_op=True), patient=patient)
+        self._wait(partial(dist.broadcast, tensor, source), patient=patient)
 
-    def _wait(self, start: Callable[[Any], Any], *, patient: bool = False) -> None:
+    def _wait(self, start: Callable[..., Any], *, patient: bool = False) -> None:
         """Waits for a collective operation in short polls, which see signals and other processes' errors."""
         deadline = math.inf if patient else time.monotonic() + self._timeout
-        work, ended = None, False
+        group, work, ended = self._patient if patient else self._hosts, None, False
         while True:
             try:
-                work = start(self._patient if patient else self._hosts) if work is None else work
+                work = start(group=group, async_op=True) if work is None else work
                 work.wait(POLL)
                 return
             except RuntimeError:  # the poll is over, or the operation has failed
@@ -179,15 +159,12 @@ class Group:
                     raise self._process_lost() from None
                 ended = work.is_completed()  # perhaps just now: the next wait says how
 
-    def _process_lost(self) -> ProcessLost:
+    def _process_lost(self) -> ResourceError:
         self._lost = True
-        return ProcessLost(
+        return ResourceError(
             "another process of this run died or hangs, so this one exits without a result; run the command"
             f" again, with {TIMEOUT} above {self._timeout:g} (seconds) if that process was only slow"
         )
-
-    def _stopped(self) -> Interrupted:
-        return Interrupted("stopped by SIGTERM, without a result", signal_number=signal.SIGTERM)
 
     def _all_reach(self, state: str) -> bool:
         """Marks this process as in a state; whether the others reach it within `LEAVE_TIMEOUT`."""
@@ -216,10 +193,10 @@ class Group:
         return None
 
 
-@functools.cache
-def _rendezvous(timeout: float) -> tuple[Any, int, int]:
+@cache
+def _rendezvous(limit: timedelta) -> tuple[Any, int, int]:
     """The store, this process's rank and the number of processes; one store for the life of the process."""
-    store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=timeout)))
+    store, rank, size = next(rendezvous("env://", timeout=limit))
     return store, rank, size
 
 
@@ -247,7 +224,7 @@ def terminable() -> Iterator[None]:
 def _exit_code(error: BaseException) -> int:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return ResourceError.exit_code
-    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", BUG)
+    return 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
 
 
 def _timeout() -> float:

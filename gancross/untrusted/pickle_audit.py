@@ -10,24 +10,23 @@ to torch and to `gancross.untrusted.values.plain_copy`.
 from __future__ import annotations
 
 import pickletools
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gancross.errors import first_line
 from gancross.untrusted.strict_json import LARGEST_INTEGER
-from gancross.untrusted.values import RefusedArchive, short_repr
+from gancross.untrusted.values import RefusedArchive, refusing, short_repr
 
 LARGEST_PICKLE = 8 << 20
 MOST_OPERATIONS = 400_000
-_ITEM_SIZES = {
-    "Float": 4, "Double": 8, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2, "Char": 1, "Byte": 1,
-    "Bool": 1,
-}  # fmt: skip
 _ORDERED = "collections OrderedDict"
 _REBUILD = "torch._utils _rebuild_tensor_v2"
-_STORAGES = {f"torch {kind}Storage": size for kind, size in _ITEM_SIZES.items()}
-_TENSOR = object()
+_STORAGES = {  # bytes of an item
+    "torch FloatStorage": 4, "torch DoubleStorage": 8, "torch HalfStorage": 2, "torch BFloat16Storage": 2,
+    "torch LongStorage": 8, "torch IntStorage": 4, "torch ShortStorage": 2, "torch CharStorage": 1,
+    "torch ByteStorage": 1, "torch BoolStorage": 1,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,6 @@ class _Global:
     """The name of a function or class; nothing is imported."""
 
     name: str
-
-
-class _Ordered(dict[Any, Any]):
-    """Stands for an OrderedDict."""
 
 
 class _PickleInterpreter:
@@ -52,7 +47,7 @@ class _PickleInterpreter:
         self.sizes: dict[str, int] = {}
         self._stack: list[Any] = []
         self._below_marks: list[list[Any]] = []
-        self._memo: dict[int, Any] = {}
+        self.memo: dict[int, Any] = {}
 
     def protocol(self, version: int) -> None:
         if version != 2:
@@ -60,9 +55,6 @@ class _PickleInterpreter:
 
     def push(self, value: Any) -> None:
         self._stack.append(value)
-
-    def pop(self) -> Any:
-        return self._stack.pop()
 
     def mark(self) -> None:
         self._below_marks.append(self._stack)
@@ -73,13 +65,10 @@ class _PickleInterpreter:
         return values
 
     def last(self, count: int) -> list[Any]:
-        return [self.pop() for _ in range(count)][::-1]
+        return [self._stack.pop() for _ in range(count)][::-1]
 
     def put(self, index: int) -> None:
-        self._memo[index] = self._stack[-1]
-
-    def get(self, index: int) -> None:
-        self.push(self._memo[index])
+        self.memo[index] = self._stack[-1]
 
     def push_global(self, name: str) -> None:
         if name not in (_ORDERED, _REBUILD, *_STORAGES):
@@ -101,23 +90,23 @@ class _PickleInterpreter:
 
     def load_storage(self) -> None:
         """A persistent id is ("storage", kind, key, location, count)."""
-        _, kind, key, _, count = self.pop()
+        _, kind, key, _, count = self._stack.pop()
         self.sizes.setdefault(key, count * _STORAGES[kind.name])
         self.push(None)
 
     def call(self) -> None:
         function, arguments = self.last(2)
         if function == _Global(_ORDERED) and arguments == ():
-            self.push(_Ordered())
+            self.push(OrderedDict())
         elif function == _Global(_REBUILD) and len(arguments) == 6:
-            self.push(_TENSOR)
+            self.push(None)  # stands for the tensor
         else:
             raise RefusedArchive("it would call something with arguments that no checkpoint needs")
 
     def set_state(self) -> None:
         """`state_dict()` keeps the versions of its layers in an attribute, `_metadata`."""
-        state = self.pop()
-        if type(self._stack[-1]) is not _Ordered or len(state) != 1 or "_metadata" not in state:
+        state = self._stack.pop()
+        if type(self._stack[-1]) is not OrderedDict or len(state) != 1 or "_metadata" not in state:
             raise RefusedArchive("it would change an object of another kind")
 
 
@@ -143,7 +132,7 @@ _OPERATIONS: dict[str, Callable[[_PickleInterpreter, Any], None]] = {
     "BUILD": lambda machine, _: machine.set_state(),
     "GLOBAL": _PickleInterpreter.push_global,
     **dict.fromkeys(("BINPUT", "LONG_BINPUT"), _PickleInterpreter.put),
-    **dict.fromkeys(("BINGET", "LONG_BINGET"), _PickleInterpreter.get),
+    **dict.fromkeys(("BINGET", "LONG_BINGET"), lambda machine, index: machine.push(machine.memo[index])),
     **dict.fromkeys(
         ("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE"), _PickleInterpreter.push
     ),
@@ -157,7 +146,7 @@ def storage_sizes(pickled: bytes) -> dict[str, int]:
         RefusedArchive: it is damaged, too long, or asks for anything that no checkpoint needs.
     """
     interpreter = _PickleInterpreter()
-    try:
+    with refusing("damaged pickle"):
         for number, (operation, operand, _) in enumerate(pickletools.genops(pickled)):
             if number > MOST_OPERATIONS:
                 raise RefusedArchive(f"its pickle has more than {MOST_OPERATIONS:,} operations")
@@ -166,8 +155,4 @@ def storage_sizes(pickled: bytes) -> dict[str, int]:
             if operation.name not in _OPERATIONS:
                 raise RefusedArchive(f"objects of unknown classes ({operation.name})")
             _OPERATIONS[operation.name](interpreter, operand)
-    except RefusedArchive:
-        raise
-    except Exception as error:  # damaged input makes pickletools and the stack raise many kinds
-        raise RefusedArchive(f"damaged pickle: {first_line(error)}") from None
     return interpreter.sizes

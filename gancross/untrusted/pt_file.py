@@ -11,6 +11,7 @@ wrong checksums and bytes behind the archive.
 from __future__ import annotations
 
 import io
+import math
 import re
 import struct
 import zipfile
@@ -18,7 +19,7 @@ import zipfile
 import torch
 
 from gancross.untrusted.pickle_audit import LARGEST_PICKLE, storage_sizes
-from gancross.untrusted.values import RefusedArchive, plain_copy, reason
+from gancross.untrusted.values import RefusedArchive, plain_copy, refusing
 
 LARGEST_DIRECTORY = 4 << 20  # some 40,000 members
 _END = struct.Struct("<4s4H2LH")
@@ -40,10 +41,8 @@ def load_archive(content: bytes) -> object:
     pickled, members = _read_pickle(content)
     if storage_sizes(pickled) != members:
         raise RefusedArchive("the tensors' storages are not those in the zip")
-    try:
+    with refusing("torch cannot load it"):
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True, mmap=False)
-    except Exception as error:
-        raise RefusedArchive(f"torch cannot load it: {reason(error)}") from None
     return plain_copy(loaded)
 
 
@@ -76,38 +75,24 @@ def _check_layout(content: bytes) -> None:
 
 def _read_pickle(content: bytes) -> tuple[bytes, dict[str, int]]:
     """The pickle, and the sizes of the storages by key, after all members have been checked."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-            pickle_name, sizes = _check_members(members, len(content))
-            damaged = archive.testzip()
-            if damaged is not None:
-                raise RefusedArchive(f"damaged: checksum of {damaged} differs")
-            return archive.read(pickle_name), sizes
-    except RefusedArchive:
-        raise
-    except Exception as error:  # zipfile raises many kinds on damaged input
-        raise RefusedArchive(f"damaged or truncated zip: {reason(error)}") from None
-
-
-def _check_members(members: list[zipfile.ZipInfo], length: int) -> tuple[str, dict[str, int]]:
-    """The pickle's name and the sizes of the storages."""
-    names = [member.orig_filename for member in members]
-    matches = [match for match in map(_MEMBER.fullmatch, names) if match]
-    if len(matches) < len(names) or len({match["root"] for match in matches}) != 1:
-        raise RefusedArchive("it has members that torch.save does not write, as TorchScript programs have")
-    if len(set(names)) != len(names):
-        raise RefusedArchive("the zip has two members of the same name")
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise RefusedArchive("the zip has compressed members, expected stored ones as torch.save writes them")
-    if sum(member.file_size for member in members) > length:
-        raise RefusedArchive("the zip's members overlap")
-    pickles = [member for member in members if member.orig_filename.endswith("/data.pkl")]
-    if not pickles or pickles[0].file_size > LARGEST_PICKLE:
-        raise RefusedArchive(f"the zip needs a data.pkl of at most {LARGEST_PICKLE >> 20} MiB")
-    sizes = {
-        match["key"]: member.file_size
-        for match, member in zip(matches, members, strict=True)
-        if match["key"] is not None
-    }
-    return pickles[0].filename, sizes
+    with refusing("damaged or truncated zip"), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        sizes = {member.orig_filename: member.file_size for member in archive.infolist()}
+        matches = [match for match in map(_MEMBER.fullmatch, sizes) if match]
+        roots = {match["root"] for match in matches}
+        if len(matches) < len(sizes) or len(roots) != 1:
+            raise RefusedArchive(
+                "it has members that torch.save does not write, as TorchScript programs have"
+            )
+        if len(sizes) != len(archive.infolist()):
+            raise RefusedArchive("the zip has two members of the same name")
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise RefusedArchive("the zip has compressed members, expected stored ones as torch.save writes")
+        if sum(sizes.values()) > len(content):
+            raise RefusedArchive("the zip's members overlap")
+        pickle_name = f"{roots.pop()}/data.pkl"
+        if sizes.get(pickle_name, math.inf) > LARGEST_PICKLE:
+            raise RefusedArchive(f"the zip needs a data.pkl of at most {LARGEST_PICKLE >> 20} MiB")
+        damaged = archive.testzip()
+        if damaged is not None:
+            raise RefusedArchive(f"damaged: checksum of {damaged} differs")
+        return archive.read(pickle_name), {match["key"]: sizes[match[0]] for match in matches if match["key"]}

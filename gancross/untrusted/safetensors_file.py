@@ -22,30 +22,17 @@ from safetensors.torch import load as parsed_tensors
 from safetensors.torch import save as serialised
 
 from gancross.untrusted.strict_json import parsed
-from gancross.untrusted.values import RefusedArchive, plain_copy, reason
+from gancross.untrusted.values import RefusedArchive, plain_copy, refusing
 
 LARGEST_HEADER = 2 << 20  # the library takes 100 MB, which Python's JSON would unfold to gigabytes
-ALIGNMENT = 8
-METADATA = "__metadata__"
 
 
 def to_bytes(format_name: str, values: dict[str, Any], tensors: dict[str, torch.Tensor]) -> bytes:
-    """The file's content.
-
-    Args:
-        values: plain values; tuples and lists come back as tuples.
-    """
-    bare = serialised(tensors)
-    header, data = _parts(bare)
-    text = json.dumps(values, allow_nan=False)
-    metadata = {
-        "format": format_name,
-        "text": text,
-        "text_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "data_sha256": hashlib.sha256(data).hexdigest(),
-    }
-    complete = json.dumps({METADATA: metadata} | json.loads(header), separators=(",", ":")).encode()
-    complete += b" " * (-len(complete) % ALIGNMENT)
+    """The file's content; values are plain, their tuples and lists come back as tuples."""
+    header, data = _parts(serialised(tensors))
+    metadata = _metadata(format_name, json.dumps(values, allow_nan=False), data)
+    complete = json.dumps({"__metadata__": metadata} | json.loads(header), separators=(",", ":")).encode()
+    complete += b" " * (-len(complete) % 8)  # the data are aligned
     return b"".join((len(complete).to_bytes(8, "little"), complete, data))
 
 
@@ -59,14 +46,27 @@ def load_tensors_file(content: bytes) -> tuple[str, object, dict[str, torch.Tens
     header = _json(text, "header")
     if not isinstance(header, dict):
         raise RefusedArchive("its header is not a JSON object")
-    format_name, values = _checked_metadata(header.get(METADATA), data)
-    try:
-        tensors = parsed_tensors(content)
-    except Exception as error:
-        raise RefusedArchive(f"safetensors cannot load it: {reason(error)}") from None
-    plain = plain_copy(tensors)
-    assert isinstance(plain, dict)
-    return format_name, plain_copy(values), plain
+    metadata = header.get("__metadata__")
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise RefusedArchive("not a checkpoint of gancross (no metadata)")
+    if set(metadata) != {"format", "text", "text_sha256", "data_sha256"}:
+        raise RefusedArchive("not a checkpoint of gancross (other metadata)")
+    if metadata != _metadata(metadata["format"], metadata["text"], data):
+        raise RefusedArchive("damaged: a SHA-256 differs from the one in its metadata")
+    values = plain_copy(_json(metadata["text"], "text"), lists_as_tuples=True)
+    with refusing("safetensors cannot load it"):
+        tensors = plain_copy(parsed_tensors(content))
+    assert isinstance(tensors, dict)
+    return metadata["format"], values, tensors
+
+
+def _metadata(format_name: str, text: str, data: memoryview) -> dict[str, str]:
+    return {
+        "format": format_name,
+        "text": text,
+        "text_sha256": hashlib.sha256(text.encode(errors="replace")).hexdigest(),
+        "data_sha256": hashlib.sha256(data).hexdigest(),
+    }
 
 
 def _parts(content: bytes) -> tuple[bytes, memoryview]:
@@ -80,30 +80,6 @@ def _parts(content: bytes) -> tuple[bytes, memoryview]:
     return content[8 : 8 + length], memoryview(content)[8 + length :]
 
 
-def _json(text: bytes, what: str) -> Any:
-    """A JSON value; sequences as tuples."""
-    try:
-        return _tuples(parsed(text))
-    except (ValueError, RecursionError) as error:
-        raise RefusedArchive(f"its {what} is not JSON that can be read: {reason(error)}") from None
-
-
-def _tuples(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple([_tuples(item) for item in value])
-    if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    return value
-
-
-def _checked_metadata(metadata: object, data: memoryview) -> tuple[str, object]:
-    """Format and values, after both hashes have been compared."""
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise RefusedArchive("not a checkpoint of gancross (no metadata)")
-    if set(metadata) != {"format", "text", "text_sha256", "data_sha256"}:
-        raise RefusedArchive("not a checkpoint of gancross (other metadata)")
-    text = metadata["text"].encode(errors="replace")
-    hashed = (hashlib.sha256(text).hexdigest(), hashlib.sha256(data).hexdigest())
-    if hashed != (metadata["text_sha256"], metadata["data_sha256"]):
-        raise RefusedArchive("damaged: a SHA-256 differs from the one in its metadata")
-    return metadata["format"], _json(text, "text")
+def _json(text: bytes | str, what: str) -> Any:
+    with refusing(f"its {what} is not JSON that can be read"):
+        return parsed(text)

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 LARGEST_INTEGER = 1 << 60  # larger ones can be chosen to collide as keys, and overflow as floats
-_MOST_DIGITS = 20
 
 
 def parsed(content: bytes | str) -> Any:
@@ -35,6 +34,6 @@ def _constant(constant: str) -> float:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS or abs(int(digits)) > LARGEST_INTEGER:
+    if len(digits) > 20 or abs(int(digits)) > LARGEST_INTEGER:
         raise ValueError("an integer of more than 60 bits")
     return int(digits)

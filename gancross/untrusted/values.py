@@ -6,21 +6,22 @@ other strides, long texts and control characters.
 
 from __future__ import annotations
 
+import itertools
 import re
 import reprlib
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from gancross.errors import first_line, printable
 from gancross.untrusted.strict_json import LARGEST_INTEGER
 
-MOST_VALUES = (
-    200_000  # of the tree; a few hundred bytes of shared lists can unfold to more than fits in memory
-)
+# Of the tree; a few hundred bytes of shared lists can unfold to more than fits in memory.
+MOST_VALUES = 200_000
 DEEPEST = 16
 LONGEST_TEXT = 4096
-LONGEST_REASON = 200
 DTYPES = (
     torch.float32, torch.float64, torch.float16, torch.bfloat16,
     torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
@@ -32,70 +33,69 @@ class RefusedArchive(Exception):
     """A file from a stranger, of whatever format, is refused; the message says why, callers add the path."""
 
 
-def reason(error: Exception) -> str:
-    """Another library's message about a bad file, as one short line without control characters."""
-    return printable(first_line(error))[:LONGEST_REASON]
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Inside, an error of another library refuses the file: `what`, and its message as one short line."""
+    try:
+        yield
+    except RefusedArchive:
+        raise
+    except Exception as error:  # libraries raise many kinds on damaged input
+        raise RefusedArchive(f"{what}: {printable(first_line(error))[:200]}") from None
 
 
-def plain_copy(loaded: object) -> object:
+def plain_copy(loaded: object, *, lists_as_tuples: bool = False) -> object:
     """A copy made of dictionaries, lists, tuples, primitives and dense tensors.
 
-    Subclasses are replaced, so that attributes that a file set on an object are dropped.
+    Subclasses are replaced, so that attributes that a file set on an object are dropped; lists become tuples
+    if `lists_as_tuples`.
 
     Raises:
         RefusedArchive: another kind of object is in it, a text holds control characters, or it is too
             large or too deep as a tree.
     """
-    return _Copier().copy(loaded, 0)
+    counter = itertools.count(1)
 
-
-class _Copier:
-    """Copies one object and counts its values."""
-
-    def __init__(self) -> None:
-        self.values = 0
-
-    def copy(self, value: object, depth: int) -> object:
-        self.values += 1
-        if self.values > MOST_VALUES:
+    def copy(value: object, depth: int) -> object:
+        if next(counter) > MOST_VALUES:
             raise RefusedArchive(f"its containers unfold to more than {MOST_VALUES:,} values")
         if depth > DEEPEST:
             raise RefusedArchive("its containers are nested too deeply")
         kind = type(value)
         if isinstance(value, torch.Tensor):
-            self._check_tensor(value)
+            _check_tensor(value)
             return value.detach()
-        elif kind in (dict, OrderedDict):
-            assert isinstance(value, dict)
+        if isinstance(value, dict) and kind in (dict, OrderedDict):
             items = dict.items(value)  # an OrderedDict can carry an attribute of that name
-            return {self._scalar(key): self.copy(item, depth + 1) for key, item in items}
-        elif kind is list or kind is tuple:
-            assert isinstance(value, list | tuple)
-            copies = [self.copy(item, depth + 1) for item in value]
-            return tuple(copies) if kind is tuple else copies
-        elif kind is str or kind is int:
-            return self._scalar(value)
-        elif kind not in (bool, float, type(None)):
+            return {_scalar(key): copy(item, depth + 1) for key, item in items}
+        if isinstance(value, list | tuple) and kind in (list, tuple):
+            copies = [copy(item, depth + 1) for item in value]
+            return tuple(copies) if lists_as_tuples or kind is tuple else copies
+        if kind not in (str, int, bool, float, type(None)):
             raise RefusedArchive(f"an object of type {kind.__name__}")
-        return value
+        return _scalar(value)
 
-    def _scalar(self, value: object) -> object:
-        if isinstance(value, str):
-            if len(value) > LONGEST_TEXT:
-                raise RefusedArchive(f"a text of {len(value):,} characters")
-            if _CONTROLS.search(value):
-                raise RefusedArchive(f"a text with control characters: {short_repr(value)}")
-        elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-            raise RefusedArchive("an integer of more than 60 bits")
-        return value
+    return copy(loaded, 0)
 
-    def _check_tensor(self, tensor: torch.Tensor) -> None:
-        if tensor.dtype not in DTYPES:
-            raise RefusedArchive(f"a tensor of dtype {tensor.dtype}, which no checkpoint needs")
-        if not tensor.is_contiguous():
-            raise RefusedArchive(f"a tensor with strides {tensor.stride()} for shape {tuple(tensor.shape)}")
-        if tensor.untyped_storage().nbytes() != tensor.nbytes:
-            raise RefusedArchive("a tensor that is not the whole of its storage")
+
+def _scalar(value: object) -> object:
+    if isinstance(value, str):
+        if len(value) > LONGEST_TEXT:
+            raise RefusedArchive(f"a text of {len(value):,} characters")
+        if _CONTROLS.search(value):
+            raise RefusedArchive(f"a text with control characters: {short_repr(value)}")
+    elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise RefusedArchive("an integer of more than 60 bits")
+    return value
+
+
+def _check_tensor(tensor: torch.Tensor) -> None:
+    if tensor.dtype not in DTYPES:
+        raise RefusedArchive(f"a tensor of dtype {tensor.dtype}, which no checkpoint needs")
+    if not tensor.is_contiguous():
+        raise RefusedArchive(f"a tensor with strides {tensor.stride()} for shape {tuple(tensor.shape)}")
+    if tensor.untyped_storage().nbytes() != tensor.nbytes:
+        raise RefusedArchive("a tensor that is not the whole of its storage")
 
 
 _SHORT = reprlib.Repr()

@@ -116,7 +116,7 @@ def test_an_operation_without_deterministic_form_is_named(monkeypatch: pytest.Mo
     options: dict[str, Any] = {"data": torch.randn(20, 3), "num_samples": 10, "device": "cpu"}
     assert crosstest([judge], **options).provenance.deterministic is False
     with pytest.raises(
-        ResourceError, match="--deterministic: an operation has no deterministic form"
+        ResourceError, match="--deterministic: an operation has no deterministic implementation"
     ) as caught:
         crosstest([judge], **options, deterministic=True)
     assert "put_" in str(caught.value) and "\n" not in str(caught.value)

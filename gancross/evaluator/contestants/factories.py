@@ -28,19 +28,22 @@ def load_factory(code: str, *, place: str) -> Factory:
     """Imports `module:factory` or `path/to/file.py:factory`, which runs the module's code.
 
     The current folder, or the file's, is then on the import path, as for `python -m` and `python file.py`.
-
-    Args:
-        place: its name in messages.
+    Messages begin with `place`.
 
     Raises:
         UsageError: no such module, file or function, or the module cannot be imported.
     """
-    module_name, separator, function_name = code.rpartition(":")
-    if not separator or not module_name or not function_name:
+    module_name, _, function_name = code.rpartition(":")
+    if not module_name or not function_name:
         raise UsageError(f"{place}: write module:factory or path/to/file.py:factory after the name")
-    module = _imported(place, lambda: _module(module_name))
+    try:
+        module = _run_user_code(f"{place}: importing it", lambda: _module(module_name))
+    except UsageError as error:
+        if isinstance(error.__cause__, ModuleNotFoundError | FileNotFoundError):
+            raise UsageError(f"{place}: {first_line(error.__cause__)}") from error.__cause__
+        raise
     factory: Factory | None = getattr(module, function_name, None)
-    if factory is None or not callable(factory):
+    if not callable(factory):
         raise UsageError(f"{place}: '{module_name}' has no function '{function_name}'")
     return factory
 
@@ -52,9 +55,7 @@ def takes_weights(factory: Factory) -> bool:
     except (TypeError, ValueError):  # some C callables have no signature
         return False
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return any(
-        parameter.kind in positional and parameter.default is parameter.empty for parameter in parameters
-    )
+    return any(each.kind in positional and each.default is each.empty for each in parameters)
 
 
 def contestant_from(factory: Factory, *arguments: object, place: str) -> Contestant:
@@ -74,14 +75,15 @@ def contestant_from(factory: Factory, *arguments: object, place: str) -> Contest
 
 
 def _module(name: str) -> ModuleType:
-    if not name.endswith(".py"):
-        _on_path(Path.cwd())
-        return importlib.import_module(name)
-    path = Path(name).resolve()
-    if not path.is_file():
+    path = Path(name).resolve() if name.endswith(".py") else None
+    if path is not None and not path.is_file():
         raise FileNotFoundError(f"no such file: {name}")
+    folder = os.fspath(Path.cwd() if path is None else path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    if path is None:
+        return importlib.import_module(name)
     if str(path) not in sys.modules:
-        _on_path(path.parent)
         spec = importlib.util.spec_from_file_location(str(path), path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -92,21 +94,6 @@ def _module(name: str) -> ModuleType:
             del sys.modules[str(path)]
             raise
     return sys.modules[str(path)]
-
-
-def _on_path(folder: Path) -> None:
-    if os.fspath(folder) not in sys.path:
-        sys.path.insert(0, os.fspath(folder))
-
-
-def _imported(place: str, load: Callable[[], ModuleType]) -> ModuleType:
-    try:
-        module: ModuleType = _run_user_code(f"{place}: importing it", load)
-    except UsageError as error:
-        if isinstance(error.__cause__, ModuleNotFoundError | FileNotFoundError):
-            raise UsageError(f"{place}: {first_line(error.__cause__)}") from error.__cause__
-        raise
-    return module
 
 
 def _run_user_code(what: str, code: Callable[[], Any]) -> Any:

@@ -11,8 +11,6 @@ from gancross.data.sets import array_sha256
 from gancross.errors import UsageError
 from gancross.evaluator.judging.sampling import sample_choice
 
-NOTHING_RESIZED = "a generator's images must have one size, nothing is resized"
-
 
 def folder_contestant(
     folder: Path, *, name: str, num_samples: int, seed: int = 0, purpose: str = "crosstest"
@@ -33,11 +31,11 @@ def folder_contestant(
     used = [paths[i] for i in index]
     if not fits_in_memory(used, image_size=None):
         raise UsageError(f"contestant '{name}': {len(used):,} images do not fit in memory: lower -n")
-    images = read_images(used, image_size=None, remedy=NOTHING_RESIZED)
+    remedy = "a generator's images must have one size, nothing is resized"
+    images = read_images(used, image_size=None, remedy=remedy)
     if images.shape[1] == 1 and len(used) < len(paths):
-        channels, *_ = common_shape(
-            paths, image_size=images.shape[2]
-        )  # whatever the size of the images that are not read
+        # The images that are not read may have any size.
+        channels, *_ = common_shape(paths, image_size=images.shape[2])
         images = images.repeat(1, channels, 1, 1)
     origin = Origin(path=f"{FOLDER}{folder}", sha256=array_sha256(images))  # as on the command line
     return Contestant(name=name, samples=images, origin=origin)

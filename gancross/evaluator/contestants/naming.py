@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import takewhile
+from itertools import chain, count, takewhile
 from pathlib import Path
 
 from gancross.errors import UsageError
-
-GENERIC = ("last",)
 
 
 def split_argument(argument: str) -> tuple[str | None, str]:
@@ -39,39 +37,28 @@ def contestant_names(arguments: Sequence[tuple[str | None, str]]) -> list[str]:
     names: list[str] = []
     for explicit, path in arguments:
         base = explicit if explicit is not None else short[path]
-        name, number = base, 1
-        while name in names:
-            number += 1
-            name = f"{base}#{number}"
-        names.append(name)
+        numbered = (f"{base}#{number}" for number in count(2))
+        names.append(next(name for name in chain([base], numbered) if name not in names))
     return names
 
 
 def _parts(path: str) -> list[str]:
-    """Folders and stem, without a generic file name."""
+    """Folders and stem, without the generic `last`."""
     folders = [part for part in Path(path).parts[:-1] if part not in (os.sep, os.pardir)]
     parts = [*folders, Path(path).stem]
-    return parts[:-1] if parts[-1] in GENERIC and len(parts) > 1 else parts
+    return parts[:-1] if parts[-1] == "last" and len(parts) > 1 else parts
 
 
 def _distinguishing(paths: list[list[str]]) -> list[str]:
-    """The last parts if all differ, else the first that do, else all differing parts."""
-    differing = [_without_common(path, paths) for path in paths]
+    """Of the parts between the paths' common ends the last if all differ, else the first, else all."""
+    begin, end = _common_length(paths), _common_length([path[::-1] for path in paths])
+    differing = [path[begin : len(path) - end] or path[-1:] for path in paths]
     for names in ([parts[-1] for parts in differing], [parts[0] for parts in differing]):
         if len(set(names)) == len(names):
             return names
     return ["/".join(parts) for parts in differing]
 
 
-def _without_common(path: list[str], paths: list[list[str]]) -> list[str]:
-    """The parts between the common beginning and the common end of all paths; at least one part."""
-    begin = _common_length(paths)
-    end = _common_length([path[::-1] for path in paths])
-    middle = path[begin : len(path) - end] if begin + end < len(path) else []
-    return middle or path[-1:]
-
-
 def _common_length(paths: list[list[str]]) -> int:
     """The number of parts that all paths have in common at the beginning."""
-    columns = zip(*paths, strict=False)
-    return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, columns))
+    return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False)))

@@ -71,16 +71,13 @@ def inspect_graph(content: bytes) -> Graph:
     for message in _messages(model):
         _check_message(message)
     weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in weights]
-    input_value = _single(inputs, "input")
-    output_value = _single(list(model.graph.output), "output")
+    input_name, input_shape = _tensor([x for x in model.graph.input if x.name not in weights], "input")
+    output_name, output_shape = _tensor(list(model.graph.output), "output")
+    last = next((node.op_type for node in model.graph.node if output_name in node.output), "")
     return Graph(
-        input_name=input_value.name,
-        output_name=output_value.name,
-        input_shape=_shape(input_value, "input"),
-        output_shape=_shape(output_value, "output"),
-        last=next((node.op_type for node in model.graph.node if output_value.name in node.output), ""),
-    )
+        input_name=input_name, output_name=output_name, input_shape=input_shape, output_shape=output_shape,
+        last=last,
+    )  # fmt: skip
 
 
 def _messages(message: Message) -> Iterator[Message]:
@@ -98,33 +95,28 @@ def _check_message(message: Any) -> None:
         raise RefusedGraph(f"its tensor '{message.name:.80}' lies in another file; save it as one file")
     if kind != "NodeProto":
         return
+    operator = message.op_type
     if message.domain not in DOMAINS:
-        raise RefusedGraph(
-            f"operator '{message.op_type:.80}' of '{message.domain:.80}' is not one of ONNX's own"
-        )
-    if message.op_type in RANDOM:
-        raise RefusedGraph(
-            f"'{message.op_type}' draws random numbers that no seed controls; make them an input"
-        )
+        raise RefusedGraph(f"operator '{operator:.80}' of '{message.domain:.80}' is not one of ONNX's own")
+    if operator in RANDOM:
+        raise RefusedGraph(f"'{operator}' draws random numbers that no seed controls; make them an input")
     training = any(entry.name == "training_mode" and entry.i for entry in message.attribute)
-    if training or (message.op_type == "Dropout" and len(message.input) > 2):
-        raise RefusedGraph(f"'{message.op_type}' is in training mode; export it in evaluation mode")
+    if training or (operator == "Dropout" and len(message.input) > 2):
+        raise RefusedGraph(f"'{operator}' is in training mode; export it in evaluation mode")
 
 
-def _single(values: list[Any], what: str) -> Any:
+def _tensor(values: list[Any], what: str) -> tuple[str, Shape]:
+    """Name and shape of the only input or output."""
     if len(values) != 1:
         names = ", ".join(value.name for value in values)
         raise RefusedGraph(f"it has {len(values)} {what}s ({names:.80}), expected one")
-    return values[0]
-
-
-def _shape(value: Any, what: str) -> Shape:
-    tensor = value.type.tensor_type
-    if not value.type.HasField("tensor_type") or tensor.elem_type != FLOAT32:
-        raise RefusedGraph(f"its {what} '{value.name:.80}' is not a float32 tensor")
+    name, kind = values[0].name, values[0].type
+    tensor = kind.tensor_type
+    if not kind.HasField("tensor_type") or tensor.elem_type != FLOAT32:
+        raise RefusedGraph(f"its {what} '{name:.80}' is not a float32 tensor")
     if not tensor.HasField("shape") or not tensor.shape.dim:
-        raise RefusedGraph(f"its {what} '{value.name:.80}' has no shape")
+        raise RefusedGraph(f"its {what} '{name:.80}' has no shape")
     shape = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim)
     if any(length is not None and length < 1 for length in shape):
-        raise RefusedGraph(f"its {what} '{value.name:.80}' has shape {shape}, expected lengths ≥ 1")
-    return shape
+        raise RefusedGraph(f"its {what} '{name:.80}' has shape {shape}, expected lengths ≥ 1")
+    return name, shape

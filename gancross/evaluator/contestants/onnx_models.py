@@ -55,20 +55,17 @@ class OnnxNetwork(nn.Module):
         """
         inputs = np.ascontiguousarray(batch.detach().to("cpu", torch.float32).numpy())
         length = self.graph.batch or len(inputs)
-        pieces = [
-            self._run(inputs[start : start + length], length) for start in range(0, len(inputs), length)
-        ]
+        starts = range(0, len(inputs), length)
+        pieces = [self._run(inputs[start : start + length], length) for start in starts]
         return torch.from_numpy(np.concatenate(pieces)).to(batch.device)
 
     def _run(self, piece: np.ndarray[Any, Any], length: int) -> np.ndarray[Any, Any]:
-        missing = length - len(piece)
-        if missing:
-            piece = np.concatenate([piece, np.repeat(piece[:1], missing, axis=0)])
+        padded = np.concatenate([piece, np.repeat(piece[:1], length - len(piece), axis=0)])
         try:
-            (outputs,) = self._session.run([self.graph.output_name], {self.graph.input_name: piece})
+            (outputs,) = self._session.run([self.graph.output_name], {self.graph.input_name: padded})
         except Exception as error:
             raise RuntimeError(first_line(error)) from error
-        result: np.ndarray[Any, Any] = outputs[: length - missing] if outputs.ndim else outputs
+        result: np.ndarray[Any, Any] = outputs[: len(piece)] if outputs.ndim else outputs
         return result
 
 
@@ -78,7 +75,7 @@ def onnx_contestant(paths: Sequence[Path], description: Description, *, name: st
     The shape of the latents is that of the generator's input.
 
     Raises:
-        UsageError: no such file; networks that do not fit together; a description is missing.
+        UsageError: no such file; networks that do not fit together; a description is missing or invalid.
         CheckpointError: a file is refused.
         ResourceError: onnx or onnxruntime is not installed.
     """
@@ -90,56 +87,42 @@ def onnx_contestant(paths: Sequence[Path], description: Description, *, name: st
     contents = [read_bytes(path, limit=LARGEST_FILE) for path in paths]
     networks = [_network(content, path) for content, path in zip(contents, paths, strict=True)]
     generator, discriminator = networks[0], networks[1] if len(networks) > 1 else None
-    latent_shape = _latent_shape(generator.graph, paths[0])
+    input_shape = generator.graph.input_shape
+    latent_shape = tuple(length for length in input_shape[1:] if length is not None)
+    if len(latent_shape) != len(input_shape) - 1 or not latent_shape:
+        raise CheckpointError(
+            f"{paths[0]}: refused: its input has shape {_shape_text(input_shape)}, expected a fixed one"
+            " in all but the batch"
+        )
     if discriminator is not None:
         _check_pair(generator.graph, discriminator.graph, paths)
+    sha256 = hashlib.sha256(b"".join(contents)).hexdigest()
     contestant = Contestant(
         name=name, generator=generator, discriminator=discriminator, latent_dim=math.prod(latent_shape),
         latent_shape=latent_shape if len(latent_shape) > 1 else None,
-        origin=Origin(
-            path=",".join(map(str, paths)), sha256=hashlib.sha256(b"".join(contents)).hexdigest(),
-            notes=_notes(networks),
-        ),
+        origin=Origin(path=",".join(map(str, paths)), sha256=sha256, notes=_notes(networks)),
     )  # fmt: skip
-    return with_description(contestant, description, last=[network.graph.last for network in networks])
+    return _described(contestant, description, last=[network.graph.last for network in networks])
 
 
-def with_description(contestant: Contestant, description: Description, *, last: Sequence[str]) -> Contestant:
-    """The contestant with the values of its description, and defaults where those are safe.
-
-    Args:
-        last: the last operator of each network; after a sigmoid two defaults are likely to be wrong.
-
-    Raises:
-        UsageError: a sigmoid whose meaning is not described, or invalid values.
-    """
+def _described(contestant: Contestant, description: Description, *, last: Sequence[str]) -> Contestant:
+    """With the values of its description; after a last sigmoid two defaults are likely to be wrong."""
     ask = f"contestant '{contestant.name}': its {{}} ends in a sigmoid: add --describe {contestant.name}={{}}"
     if last[0] == "Sigmoid" and description.data_range is None:
         raise UsageError(ask.format("generator", "data_range=0,1, or other values of black and white"))
     if last[1:] == ["Sigmoid"] and description.score_kind is None:
         raise UsageError(ask.format("discriminator", "score_kind=probability, or another kind of score"))
-    fields = ("score_kind", "orientation", "data_range", "latent")
-    changes = {key: getattr(description, key) for key in fields if getattr(description, key) is not None}
-    changed = replace(contestant, **changes)  # checks the values
-    threshold = description.threshold
-    if threshold is None:
-        threshold = _default_threshold(changed.score_kind)
+    given = {key: value for key, value in vars(description).items() if value is not None}
+    threshold = given.pop("threshold", None)
+    changed = replace(contestant, **given)  # checks the values
+    if threshold is None and changed.score_kind != "critic":
+        divergence = DIVERGENCES.get(changed.score_kind.removeprefix("f-gan:"))
+        threshold = 0.0 if divergence is None else divergence.threshold
     return replace(changed, threshold=None if isinstance(threshold, str) else threshold)
 
 
-def _default_threshold(score_kind: str) -> float | str:
-    """τ of a kind of score, as in the protocol; none for critics."""
-    if score_kind == "critic":
-        return "none"
-    return DIVERGENCES[score_kind.removeprefix("f-gan:")].threshold if "f-gan:" in score_kind else 0.0
-
-
 def _network(content: bytes, path: Path) -> OnnxNetwork:
-    """A checked graph in a session.
-
-    Raises:
-        CheckpointError: it is refused.
-    """
+    """A checked graph in a session."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -159,22 +142,10 @@ def _network(content: bytes, path: Path) -> OnnxNetwork:
     return OnnxNetwork(session, graph)
 
 
-def _latent_shape(graph: Graph, path: Path) -> tuple[int, ...]:
-    shape = tuple(length for length in graph.input_shape[1:] if length is not None)
-    if len(shape) != len(graph.input_shape) - 1 or not shape:
-        raise CheckpointError(
-            f"{path}: refused: its input has shape {_shape_text(graph.input_shape)}, expected a fixed one"
-            " in all but the batch"
-        )
-    return shape
-
-
 def _check_pair(generator: Graph, discriminator: Graph, paths: Sequence[Path]) -> None:
     output_shape, input_shape = generator.output_shape, discriminator.input_shape
-    equal = len(output_shape) == len(input_shape) and all(
-        None in pair or pair[0] == pair[1] for pair in zip(output_shape[1:], input_shape[1:], strict=True)
-    )
-    if not equal:
+    pairs = list(zip(output_shape[1:], input_shape[1:], strict=False))
+    if len(output_shape) != len(input_shape) or any(a != b and None not in (a, b) for a, b in pairs):
         raise UsageError(
             f"{paths[1]}: expects samples of shape {_shape_text(input_shape)}, {paths[0]} makes"
             f" {_shape_text(output_shape)}: give the generator first, then its discriminator"

@@ -9,7 +9,7 @@ from torch import nn
 
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.checkpoint import Checkpoint, State
-from gancross.checkpoint.contestant import Contestant
+from gancross.checkpoint.contestant import SHARED_FIELDS, Contestant
 from gancross.data.sets import to_canonical
 from gancross.errors import CheckpointError, UsageError
 from gancross.evaluator.judging.sampling import probe_samples
@@ -23,11 +23,8 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
     """Writes a contestant to a `.pt` or `.safetensors` file.
 
     gancross architectures are saved by name. Of other networks only the weights are saved: whoever loads the
-    file names their code with `--arch`, as docs/models.md shows.
-
-    Args:
-        path: the file; an old one is replaced.
-        contestant: one with a generator. Its name is not saved.
+    file names their code with `--arch`, as docs/models.md shows. An old file is replaced; the contestant's
+    name is not saved.
 
     Raises:
         UsageError: samples in place of a generator, a callable prior, weights that cannot be saved, or
@@ -44,30 +41,22 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
             f"{prefix}: its latent prior is a function, expected the name of a prior; make the function the"
             " generator's first layer"
         )
-    low, high = contestant.data_range
-    origin = contestant.origin
+    fields = {field: getattr(contestant, field) for field in SHARED_FIELDS}
+    fields["data_range"] = tuple(map(float, contestant.data_range))
+    fields["threshold"] = None if contestant.threshold is None else float(contestant.threshold)
+    origin, judge = contestant.origin, contestant.discriminator
+    with evaluating([contestant.generator], CPU):
+        samples = to_canonical(probe_samples(contestant, CPU), contestant.data_range)
     saved = Checkpoint(
         recipe={} if origin is None else origin.recipe,
-        method=contestant.method,
         step=0 if origin is None or origin.step is None else origin.step,
         generator=_own_architecture(contestant.generator),
-        discriminator=None
-        if contestant.discriminator is None
-        else _own_architecture(contestant.discriminator),
+        discriminator=None if judge is None else _own_architecture(judge),
         generator_state=_state(contestant.generator, prefix),
-        discriminator_state={}
-        if contestant.discriminator is None
-        else _state(contestant.discriminator, prefix),
-        sample_shape=_sample_shape(contestant),
-        latent_dim=contestant.latent_dim,
-        latent=contestant.latent,
-        data_range=(float(low), float(high)),
-        score_kind=contestant.score_kind,
-        orientation=contestant.orientation,
-        threshold=None if contestant.threshold is None else float(contestant.threshold),
-        batch_size=contestant.batch_size,
+        discriminator_state={} if judge is None else _state(judge, prefix),
+        sample_shape=tuple(samples.shape[1:]),
         training={},
-        latent_shape=contestant.latent_shape,
+        **fields,
     )
     try:  # a file that would be refused on reading is not written
         checkpoint.from_bytes(checkpoint.to_bytes(saved), Path(prefix))
@@ -96,11 +85,3 @@ def _state(network: nn.Module, prefix: str) -> State:
             raise UsageError(f"{prefix}: its weight '{key}' is a {type(value).__name__}, expected a tensor")
     # Cloned: tied weights share memory, a file holds each on its own.
     return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
-
-
-def _sample_shape(contestant: Contestant) -> tuple[int, ...]:
-    """Shape of one sample, from two samples that are discarded."""
-    assert contestant.generator is not None
-    with evaluating([contestant.generator], CPU):
-        samples = probe_samples(contestant, CPU)
-    return tuple(to_canonical(samples, contestant.data_range).shape[1:])

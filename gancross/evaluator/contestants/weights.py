@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,18 +18,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import nn
 
-from gancross.checkpoint.checkpoint import State
+from gancross.checkpoint.checkpoint import NETWORKS, State, check_finite
 from gancross.checkpoint.contestant import Contestant, Origin
 from gancross.checkpoint.file import FORMAT, LARGEST_FILE, contestant_from_bytes
-from gancross.checkpoint.validation import check_finite
 from gancross.errors import CheckpointError, UsageError, first_line
 from gancross.evaluator.contestants.factories import Factory, contestant_from, takes_weights
 from gancross.machine.files import read_bytes
 from gancross.untrusted.pt_file import load_archive
 from gancross.untrusted.values import RefusedArchive
-
-NETWORKS = ("generator", "discriminator")
-FAMILY = FORMAT.split("/")[0]
 
 
 def foreign_contestant(paths: Sequence[Path], factory: Factory, *, name: str, place: str) -> Contestant:
@@ -38,7 +35,6 @@ def foreign_contestant(paths: Sequence[Path], factory: Factory, *, name: str, pl
         paths: one file with the weights of both networks, or the generator's and the discriminator's.
         factory: `factory()` or `factory(content)`, see above; `content` is that of the only file, or
             {"generator": …, "discriminator": …} of two files.
-        place: name of the factory in messages.
 
     Raises:
         UsageError: no such file; the factory fails; no weights, or several, fit a network.
@@ -46,39 +42,36 @@ def foreign_contestant(paths: Sequence[Path], factory: Factory, *, name: str, pl
     """
     contents = [read_bytes(path, limit=LARGEST_FILE) for path in paths]
     loaded = [_loaded(content, path) for content, path in zip(contents, paths, strict=True)]
-    if len(paths) == 1 and _is_gancross(loaded[0], contents[0]):
-        return contestant_from_bytes(
-            contents[0], paths[0], name=name,
-            build=lambda states: _built(states, factory, place=place, where=str(paths[0])),
-        )  # fmt: skip
     where = ",".join(map(str, paths))
+    build = partial(_built, factory=factory, place=place, where=where)
+    if len(paths) == 1 and _is_gancross(loaded[0], contents[0]):
+        return contestant_from_bytes(contents[0], paths[0], name=name, build=build)
     content = loaded[0] if len(paths) == 1 else dict(zip(NETWORKS, loaded, strict=True))
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f"{where}: refused: holds a {type(content).__name__}, expected a dictionary of weights"
         )
     origin = Origin(path=where, sha256=hashlib.sha256(b"".join(contents)).hexdigest())
-    return replace(_built(content, factory, place=place, where=where), name=name, origin=origin)
+    return replace(build(content), name=name, origin=origin)
 
 
 def _loaded(content: bytes, path: Path) -> object:
     try:
-        if path.suffix == ".safetensors":
-            return load_safetensors(content)
-        return load_archive(content)
+        return load_safetensors(content) if path.suffix == ".safetensors" else load_archive(content)
     except (RefusedArchive, SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path}: refused: {first_line(error)}") from None
 
 
 def _is_gancross(loaded: object, content: bytes) -> bool:
     """Whether a file is marked as a checkpoint of gancross, in either of its formats."""
-    if isinstance(loaded, Mapping) and str(loaded.get("format")).startswith(f"{FAMILY}/"):
+    family = FORMAT.split("/")[0]
+    if isinstance(loaded, Mapping) and str(loaded.get("format")).startswith(f"{family}/"):
         return True
     header = content[8 : 8 + int.from_bytes(content[:8], "little")]
-    return not content.startswith(b"PK") and FAMILY.encode() in header
+    return not content.startswith(b"PK") and family.encode() in header
 
 
-def _built(content: Mapping[str, object], factory: Factory, *, place: str, where: str) -> Contestant:
+def _built(content: Mapping[str, object], *, factory: Factory, place: str, where: str) -> Contestant:
     """The factory's contestant with the file's weights; its networks in evaluation mode."""
     loads_weights = takes_weights(factory)
     contestant = contestant_from(factory, *((content,) if loads_weights else ()), place=place)
@@ -105,12 +98,12 @@ def matching_weights(network: nn.Module, content: Mapping[str, object], *, what:
     expected = _weights(network)
     if not expected:
         return {}
-    groups = list(_states(content))
-    fit = {place: state for place, state in groups if not _difference(expected, state)}
-    different = list(fit.values())[1:]
-    if fit and all(_equal(next(iter(fit.values())), state) for state in different):
-        return next(iter(fit.values()))
+    groups = _states(content)
+    fit = {place: state for place, state in groups.items() if not _difference(expected, state)}
     if fit:
+        first, *others = fit.values()
+        if all(torch.equal(tensor, state[key]) for state in others for key, tensor in first.items()):
+            return first
         places = " and ".join(f"'{place}'" for place in fit)
         raise UsageError(
             f"{where}: the weights at {places} all fit the {what}: give the factory a parameter for the"
@@ -118,7 +111,7 @@ def matching_weights(network: nn.Module, content: Mapping[str, object], *, what:
         )
     if not groups:
         raise UsageError(f"{where}: holds no weights")
-    place, nearest = max(groups, key=lambda group: len(expected.keys() & group[1].keys()))
+    place, nearest = max(groups.items(), key=lambda group: len(expected.keys() & group[1].keys()))
     hint = "" if "," in where else "; two files are written GENERATOR,DISCRIMINATOR"
     raise UsageError(
         f"{where}: no weights fit the {what}; nearest are those at '{place or 'the top'}':"
@@ -130,26 +123,26 @@ def _weights(network: nn.Module) -> State:
     return {key: value for key, value in network.state_dict().items() if isinstance(value, torch.Tensor)}
 
 
-def _states(content: Mapping[str, object]) -> Iterator[tuple[str, State]]:
+def _states(content: Mapping[str, object]) -> dict[str, State]:
     """Every group of tensors with a common prefix, by that prefix: `netG`, `netG.main`, `module`, ….
 
     Dots in names count as nesting does, so that `{"netG": {"0.weight": …}}`, `{"netG.0.weight": …}` and
     `{"netG": {"module.0.weight": …}}` all hold the weights of `nn.Sequential(nn.Linear(…))`.
     """
     groups: dict[tuple[str, ...], State] = {}
-    for parts, tensor in _tensors(content):
+    for name, tensor in _tensors(content):
+        parts = tuple(name.split("."))
         for depth in range(len(parts)):
             groups.setdefault(parts[:depth], {})[".".join(parts[depth:])] = tensor
-    return ((".".join(place), state) for place, state in groups.items())
+    return {".".join(place): state for place, state in groups.items()}
 
 
-def _tensors(content: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
+def _tensors(content: Mapping[str, object]) -> Iterator[tuple[str, torch.Tensor]]:
     for key, value in content.items():
-        parts = tuple(str(key).split("."))
         if isinstance(value, torch.Tensor):
-            yield parts, value
+            yield str(key), value
         elif isinstance(value, Mapping):
-            yield from (((*parts, *below), tensor) for below, tensor in _tensors(value))
+            yield from ((f"{key}.{below}", tensor) for below, tensor in _tensors(value))
 
 
 def _difference(expected: State, state: State) -> str:
@@ -164,7 +157,3 @@ def _difference(expected: State, state: State) -> str:
         if state[key].shape != tensor.shape:
             return f"'{key}': expected shape {tuple(tensor.shape)}, got {tuple(state[key].shape)}"
     return ""
-
-
-def _equal(first: State, second: State) -> bool:
-    return all(torch.equal(tensor, second[key]) for key, tensor in first.items())
