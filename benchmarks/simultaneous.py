@@ -18,9 +18,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from gancross.evaluator.result.result import load_result
 from reproduction.permutation import permutation_p
 
-from gancross.evaluator.result.result import load_result
 from gancross.workflow.spec import Spec, load_spec
 
 HERE = Path(__file__).parent

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from gancross.evaluator.result.document import Asked, document
+
 from gancross.data.sets import finite
 from gancross.evaluator.judging.controls import Control, blurred, uniform_noise
 from gancross.evaluator.judging.sampling import CHUNK, Source, fake_source
 from gancross.evaluator.judging.scoring import evaluating, score_all
-from gancross.evaluator.result.document import Asked, document
 from speed.crosstest import CPU, SAMPLE, N, contestants, random_images
 from speed.timing import Row, Spread, interleaved, record
 

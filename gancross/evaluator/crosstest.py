@@ -6,6 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from gancross.data.sets import DataSet, FiniteReals, Reals, finite
 from gancross.errors import UsageError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.metrics import KID_SUBSET_SIZE
-from gancross.evaluator.fidelity.scoring_pass import FidelityFiles, FidelityPass
+from gancross.evaluator.fidelity.preparation import FidelityFiles, prepared
 from gancross.evaluator.judging.controls import CONTROLS, TRAINING
 from gancross.evaluator.judging.sampling import CHUNK, Source, check_fit, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
@@ -135,16 +136,14 @@ def run_crosstest(
         module for contestant in contestants
         for module in (contestant.generator, contestant.discriminator) if module is not None
     ]  # fmt: skip
-    fidelity = FidelityPass.prepared(
-        protocol, files or FidelityFiles(), sources=sources, test=test, device=target
-    )
-    with only_deterministic(deterministic), fidelity, evaluating(modules, target):
+    fidelity = prepared(protocol, files or FidelityFiles(), sources=sources, test=test, device=target)
+    with only_deterministic(deterministic), fidelity or nullcontext(), evaluating(modules, target):
         check_fit(contestants, shape=reals.shape, device=target)
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=target, batch_size=batch_size or CHUNK,
             observer=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
-        measured = fidelity.finish()
+        measured = None if fidelity is None else fidelity.finish()
     result = None
     if processes.is_rank_zero:
         provenance = Provenance(
