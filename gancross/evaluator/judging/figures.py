@@ -1,4 +1,4 @@
-"""Figures of one judge: what it makes of controls, of its training data, and of batch statistics."""
+"""Figures of one judge: its confusion matrix, controls, training data, and batch statistics."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gancross.evaluator.codec.fields import UnitFloat
+from gancross.evaluator.codec.fields import Count, UnitFloat
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judging.controls import CONTROLS, NOISE, TRAINING, ControlRates, is_blind
 from gancross.evaluator.judging.scores import (
+    NO_DISCRIMINATOR,
     NO_THRESHOLD,
     Scores,
     ScoresBySource,
@@ -17,7 +18,7 @@ from gancross.evaluator.judging.scores import (
     confusion,
     real_high_threshold,
 )
-from gancross.evaluator.protocol import NORMS, Norm
+from gancross.evaluator.protocol import NORMS
 from gancross.evaluator.statistics.bounds import generalisation_gap
 from gancross.evaluator.statistics.confusion import false_negatives
 
@@ -64,15 +65,9 @@ def control_rates(judge: Contestant, scores: ScoresBySource) -> ControlRates:
     return ControlRates(**rates, blind=None if noise is None else is_blind(noise))
 
 
-def blind_judges(judges: Sequence[Contestant], scores: Mapping[str, ScoresBySource]) -> list[str]:
-    """Judges that call more than half of the uniform noise real."""
-    noises = {judge.name: called_real(judge, scores[judge.name], NOISE) for judge in judges}
-    return [name for name, noise in noises.items() if noise is not None and is_blind(noise)]
-
-
 def judge_generalisation_gap(
     judge: Contestant, scores: ScoresBySource, no_training: str
-) -> Estimate | Missing:  # fmt: skip
+) -> Estimate | Missing:
     """TPR on training reals − TPR on test reals of one judge; `no_training` says why there are none."""
     threshold = real_high_threshold(judge)
     if threshold is None or TRAINING not in scores:
@@ -93,7 +88,7 @@ def batch_norm_moves(
         return Missing("batch-norm modes not compared")
     if real_high_threshold(judge) is None:
         return Missing(NO_THRESHOLD)
-    running, batch = (_mode_rates(judge, scores, norm, generators) for norm in NORMS)
+    running, batch = (_mode_rates(judge, scores.of(judge.name, norm), generators) for norm in NORMS)
     moves = [abs(running.fn.rate - batch.fn.rate)]
     moves += [abs(running.fp[name].rate - batch.fp[name].rate) for name in generators]
     return BatchNormMoves(
@@ -101,7 +96,35 @@ def batch_norm_moves(
     )
 
 
-def _mode_rates(judge: Contestant, scores: Scores, norm: Norm, generators: Sequence[str]) -> ModeRates:
-    tables = {name: confusion(judge, scores.of(judge.name, norm), name) for name in generators}
-    decided = {name: table for name, table in tables.items() if table is not None}
-    return ModeRates(fn=decided[generators[0]].fn, fp={name: table.fp for name, table in decided.items()})
+def _mode_rates(judge: Contestant, scores: ScoresBySource, generators: Sequence[str]) -> ModeRates:
+    tables = {name: table for name in generators if (table := confusion(judge, scores, name))}
+    return ModeRates(fn=tables[generators[0]].fn, fp={name: table.fp for name, table in tables.items()})
+
+
+Row = tuple[UnitFloat, UnitFloat]
+CountRow = tuple[Count, Count]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfusionMatrix:
+    """One model's discriminator on the test data and on its own generator.
+
+    Attributes:
+        counts: ((TP, FP), (FN, TN)): rows predicted (real, fake), columns true (real, fake).
+        rates: the counts over the number of samples in each column.
+    """
+
+    counts: tuple[CountRow, CountRow]
+    rates: tuple[Row, Row]
+    fn: Proportion
+    fp: Proportion
+
+
+def confusion_matrix(contestant: Contestant, scores: ScoresBySource | None) -> ConfusionMatrix | Missing:
+    """The matrix of a contestant; missing without a threshold, or without the scores of a discriminator."""
+    if scores is None:
+        return Missing(NO_DISCRIMINATOR)
+    table = confusion(contestant, scores, contestant.name)
+    if table is None:
+        return Missing(NO_THRESHOLD)
+    return ConfusionMatrix(counts=table.counts(), rates=table.rates(), fn=table.fn, fp=table.fp)

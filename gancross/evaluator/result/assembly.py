@@ -14,7 +14,7 @@ from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.judging.curves import histogram, roc_curve
 from gancross.evaluator.judging.figures import (
     batch_norm_moves,
-    blind_judges,
+    confusion_matrix,
     control_rates,
     judge_generalisation_gap,
 )
@@ -35,7 +35,6 @@ from gancross.evaluator.result.types import (
 from gancross.evaluator.statistics.matched_fp import draw_halves
 from gancross.evaluator.tournament.tournament import tournament
 from gancross.evaluator.verdict.cells import all_cells, all_pairs
-from gancross.evaluator.verdict.matrix import confusion_matrix
 from gancross.evaluator.verdict.pairs import Pair, Verdict
 
 NO_METRICS = Missing(f"no metrics asked for ({', '.join(METRICS)})")
@@ -57,15 +56,13 @@ def assembled(
     judges = [contestant for contestant in contestants if contestant.discriminator is not None]
     of_judges = {judge.name: scores.of(judge.name, protocol.norm) for judge in judges}
     names = [contestant.name for contestant in contestants]
-    blind = blind_judges(judges, of_judges)
+    rates = {judge.name: control_rates(judge, of_judges[judge.name]) for judge in judges}
+    blind = [name for name, controls in rates.items() if controls.blind]
     matrices = {c.name: confusion_matrix(c, of_judges.get(c.name)) for c in contestants}
     pairs = all_pairs(contestants, scores, cells, halves, protocol)
     table = tournament(contestants, cells, matrices, blind=blind, seed=protocol.seed)
     moves = {judge.name: batch_norm_moves(judge, scores, names) for judge in judges}
-    controls = Controls(
-        judges={judge.name: control_rates(judge, of_judges[judge.name]) for judge in judges},
-        references=REFERENCE_JUDGES,
-    )
+    controls = Controls(judges=rates, references=REFERENCE_JUDGES)
     return Result(
         protocol=ProtocolRecord(
             data=_data_record(reals, test), options=protocol, chunk=CHUNK, threads=torch.get_num_threads(),

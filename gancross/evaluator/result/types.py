@@ -15,13 +15,12 @@ from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.fidelity.figures import FidelityFigures, FidelityProtocol
 from gancross.evaluator.judging.controls import ControlRates
 from gancross.evaluator.judging.curves import Histogram, RocCurve
-from gancross.evaluator.judging.figures import BatchNormMoves
+from gancross.evaluator.judging.figures import BatchNormMoves, ConfusionMatrix
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.result.display import display
 from gancross.evaluator.tournament.duality import DualityGap
 from gancross.evaluator.tournament.tournament import Groups, Ranking
 from gancross.evaluator.verdict.figures import Cell
-from gancross.evaluator.verdict.matrix import ConfusionMatrix
 from gancross.evaluator.verdict.pairs import Pair, Verdict
 from gancross.machine.files import write_atomically
 

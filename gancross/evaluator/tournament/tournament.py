@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from gancross.evaluator.codec.fields import Recorded
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
+from gancross.evaluator.judging.figures import ConfusionMatrix
 from gancross.evaluator.tournament.bradley_terry import Strengths, bradley_terry, method_strengths
 from gancross.evaluator.tournament.cross_table import CrossTable, cross_table
 from gancross.evaluator.tournament.duality import DualityGap, duality_gaps
@@ -19,7 +20,6 @@ from gancross.evaluator.tournament.ranking import (
     generator_ranking,
 )
 from gancross.evaluator.verdict.cells import Cells
-from gancross.evaluator.verdict.matrix import ConfusionMatrix
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant

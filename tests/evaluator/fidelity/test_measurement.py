@@ -141,8 +141,8 @@ def test_no_temporary_file_is_left(broken: bool, tmp_path: Path) -> None:
         fake = vectors(1)
         if broken:
             fake[3, 2] = float("nan")
+            fidelity.add("a", fake, 120)
             with pytest.raises(DivergenceError, match="contestant 'a': features"):
-                fidelity.add("a", fake, 120)
                 fidelity.finish_source("a")
         else:
             fidelity.add("a", fake, 120)
