@@ -35,7 +35,7 @@ from gancross.evaluator.result.types import (
 from gancross.evaluator.statistics.matched_fp import draw_halves
 from gancross.evaluator.tournament.tournament import tournament
 from gancross.evaluator.verdict.cells import all_cells, all_pairs
-from gancross.evaluator.verdict.pairs import Pair, Verdict
+from gancross.evaluator.verdict.pairs import Verdict
 
 NO_METRICS = Missing(f"no metrics asked for ({', '.join(METRICS)})")
 NO_CONTROLS = Missing("not asked for")
@@ -63,14 +63,20 @@ def assembled(
     table = tournament(contestants, cells, matrices, blind=blind, seed=protocol.seed)
     moves = {judge.name: batch_norm_moves(judge, scores, names) for judge in judges}
     controls = Controls(judges=rates, references=REFERENCE_JUDGES)
+    nobody = Verdict(winner=None, reason=f"{len(contestants)} contestants: see the verdicts of the pairs")
+    paper, strict = (pairs[0].paper, pairs[0].strict) if len(pairs) == 1 else (nobody, nobody)
     return Result(
         protocol=ProtocolRecord(
-            data=_data_record(reals, test), options=protocol, chunk=CHUNK, threads=torch.get_num_threads(),
+            data=DataRecord(
+                name=reals.name, split=reals.split, image_size=reals.image_size, shape=reals.shape,
+                sha256=array_sha256(test), num_real=len(test),
+            ),
+            options=protocol, chunk=CHUNK, threads=torch.get_num_threads(),
             fidelity=None if fidelity is None else fidelity.protocol,
         ),
         contestants=tuple(_contestant_record(contestant) for contestant in contestants),
         confusion=matrices, cross=tuple(cells.values()), pairs=pairs,
-        verdict=_only_verdicts(pairs, len(contestants)),
+        verdict=Verdicts(paper=paper, strict=strict),
         generalisation_gap={
             judge.name: judge_generalisation_gap(judge, of_judges[judge.name], no_training)
             for judge in judges
@@ -81,35 +87,22 @@ def assembled(
         roc={
             judge.name: {name: roc_curve(of_judges[judge.name], name) for name in names} for judge in judges
         },
-        flags=flags(contestants, scores, cells, moves, blind, halves, protocol, fidelity),
+        # Sorted, so that the order of the contestants changes nothing.
+        flags=tuple(sorted([
+            *flags(contestants, scores, cells, moves, blind, halves, protocol),
+            *(() if fidelity is None else fidelity.flags),
+        ])),
         fidelity=NO_METRICS if fidelity is None else fidelity.figures, provenance=provenance,
-    )  # fmt: skip
-
-
-def _only_verdicts(pairs: Sequence[Pair], n: int) -> Verdicts:
-    if len(pairs) == 1:
-        return Verdicts(paper=pairs[0].paper, strict=pairs[0].strict)
-    nobody = Verdict(winner=None, reason=f"{n} contestants: see the verdicts of the pairs")
-    return Verdicts(paper=nobody, strict=nobody)
-
-
-def _data_record(reals: DataSet, test: torch.Tensor) -> DataRecord:
-    return DataRecord(
-        name=reals.name, split=reals.split, image_size=reals.image_size, shape=reals.shape,
-        sha256=array_sha256(test), num_real=len(test),
     )  # fmt: skip
 
 
 def _contestant_record(contestant: Contestant) -> ContestantRecord:
     origin = contestant.origin
-    return ContestantRecord(
-        name=contestant.name,
-        path=None if origin is None else origin.path,
-        sha256=None if origin is None else origin.sha256,
-        method=contestant.method,
-        score_kind=contestant.score_kind,
-        orientation=contestant.orientation,
-        threshold=contestant.threshold,
-        step=None if origin is None else origin.step,
-        recipe=None if origin is None or not origin.recipe else origin.recipe,
+    path, sha256, step, recipe = (
+        (None,) * 4 if origin is None else (origin.path, origin.sha256, origin.step, origin.recipe or None)
     )
+    return ContestantRecord(
+        name=contestant.name, path=path, sha256=sha256, method=contestant.method,
+        score_kind=contestant.score_kind, orientation=contestant.orientation,
+        threshold=contestant.threshold, step=step, recipe=recipe,
+    )  # fmt: skip

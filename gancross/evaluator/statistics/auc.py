@@ -19,21 +19,6 @@ from gancross.evaluator.statistics.proportions import rule_of_three
 Scores = NDArray[np.float64]
 
 
-def auc(*, real: Scores, fake: Scores) -> float:
-    """P(score of a real > score of a fake) + ½ P(tie), estimated from all pairs by midranks.
-
-    Args:
-        real, fake: finite scores, high meaning real.
-
-    Returns:
-        In [0, 1]; ½ is chance, 1 a perfect judge.
-
-    Source: Mann and Whitney 1947; Hanley and McNeil 1982.
-    """
-    ranks = rankdata(np.concatenate([real, fake]))[: len(real)]
-    return float((ranks.sum() - len(real) * (len(real) + 1) / 2) / (len(real) * len(fake)))
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Components:
     """The AUC as a mean: V_i = share of fakes below real i, W_k = share of reals above fake k, ties half.
@@ -49,9 +34,10 @@ class Components:
 def components(*, real: Scores, fake: Scores) -> Components:
     """Structural components in the fast form by midranks: three sorts instead of N·M pairs.
 
+    The mean of V and of W is P(score of a real > score of a fake) + ½ P(tie): ½ is chance, 1 a perfect judge.
     V = (rank among all − rank among reals)/M, W = 1 − (rank among all − rank among fakes)/N.
 
-    Source: DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014.
+    Source: Hanley and McNeil 1982; DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014.
     """
     n, m = len(real), len(fake)
     ranks = rankdata(np.concatenate([real, fake]))
