@@ -43,17 +43,12 @@ def bradley_terry(table: CrossTable) -> Strengths | Missing:
 
     Source: Bradley and Terry 1952.
     """
-    index = np.arange(len(table.names))
     if not _enough(table):
         return Missing(TOO_FEW)
-    generators, discriminators = _fit(table, index)
+    generators, discriminators = _fit(table, np.arange(len(table.names)))
     return Strengths(
         generators=dict(zip(table.names, generators.tolist(), strict=True)),
-        discriminators={
-            name: float(strength)
-            for name, strength, counts in zip(table.names, discriminators, _usable(table), strict=True)
-            if counts
-        },
+        discriminators={table.names[j]: float(discriminators[j]) for j in np.flatnonzero(_usable(table))},
     )
 
 

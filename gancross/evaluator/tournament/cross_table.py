@@ -71,18 +71,13 @@ def cross_table(
         blind: judges that call more than half of the noise real.
     """
     ordered = tuple(sorted(names))
-    called_real = np.zeros((len(ordered), len(ordered)), dtype=np.int64)
-    num_fake = np.ones(len(ordered), dtype=np.int64)
-    for i, generator in enumerate(ordered):
-        for j, judge in enumerate(ordered):
-            if judge in fn:
-                called_real[i, j] = fp[judge, generator].count
-                num_fake[i] = fp[judge, generator].n
+    # A generator's number of samples stands in each of its cells.
+    sizes = {generator: rate.n for (judge, generator), rate in fp.items() if judge in fn}
     return CrossTable(
         names=ordered,
-        called_real=called_real,
-        num_fake=num_fake,
-        called_fake=np.array([fn[name].count if name in fn else 0 for name in ordered], dtype=np.int64),
-        num_real=np.array([fn[name].n if name in fn else 0 for name in ordered], dtype=np.int64),
+        called_real=np.array([[fp[j, i].count if j in fn else 0 for j in ordered] for i in ordered]),
+        num_fake=np.array([sizes.get(name, 1) for name in ordered]),
+        called_fake=np.array([fn[name].count if name in fn else 0 for name in ordered]),
+        num_real=np.array([fn[name].n if name in fn else 0 for name in ordered]),
         blind=np.array([name in blind for name in ordered]),
     )

@@ -91,8 +91,7 @@ def cross_difference(fp: NDArray[np.float64], labels: Labels) -> NDArray[np.floa
     pairs = labels[0].sum() * b[0].sum()
     of_a = ((b @ fp) * labels).sum(axis=1)
     of_b = ((labels @ fp) * b).sum(axis=1)
-    difference: NDArray[np.float64] = (of_a - of_b) / pairs
-    return difference
+    return np.asarray((of_a - of_b) / pairs)
 
 
 def _compared(table: CrossTable, a: str, b: str, runs: dict[str, list[int]], seed: int) -> MethodClaim:

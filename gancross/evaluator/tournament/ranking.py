@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.tournament.cross_table import CrossTable
@@ -48,27 +48,23 @@ def generator_ranking(table: CrossTable) -> tuple[RankedGenerator, ...] | Missin
     neither what a discriminator learnt of its own generator nor how strict a judge is decides. Judges that
     are blind or make no decisions count for nothing. A generator without any comparison is left out.
     """
-    n = len(table.names)
+    n, fp = len(table.names), table.fp
     differences = np.full((n, n), np.nan)
-    for i in range(n):
-        for k in range(n):
-            judges = _common_judges(table, i, k)
-            if i != k and judges.any():
-                differences[i, k] = (table.fp[i, judges] - table.fp[k, judges]).mean()
+    for i, k in permutations(range(n), 2):
+        judges = table.decides & ~table.blind
+        judges[[i, k]] = False
+        if judges.any():
+            differences[i, k] = (fp[i, judges] - fp[k, judges]).mean()
     compared = ~np.isnan(differences)
     if not compared.any():
         return Missing(NO_THIRD_JUDGE)
     ranked = [
         RankedGenerator(
-            name=table.names[i],
-            advantage=float(differences[i, compared[i]].mean()),
-            wins=int((differences[i, compared[i]] > 0).sum()),
-            losses=int((differences[i, compared[i]] < 0).sum()),
-            ties=int((differences[i, compared[i]] == 0).sum()),
+            name=table.names[i], advantage=float(row.mean()), wins=int((row > 0).sum()),
+            losses=int((row < 0).sum()), ties=int((row == 0).sum()),
         )
-        for i in range(n)
-        if compared[i].any()
-    ]
+        for i in range(n) if len(row := differences[i, compared[i]])
+    ]  # fmt: skip
     return tuple(sorted(ranked, key=lambda entry: (-entry.advantage, entry.name)))
 
 
@@ -90,9 +86,3 @@ def discriminator_ranking(table: CrossTable) -> tuple[RankedDiscriminator, ...] 
     if not ranked:
         return Missing(NOBODY_DECIDES)
     return tuple(sorted(ranked, key=lambda entry: (-entry.mean_j, -entry.min_j, entry.name)))
-
-
-def _common_judges(table: CrossTable, i: int, k: int) -> NDArray[np.bool_]:
-    judges = table.decides & ~table.blind
-    judges[[i, k]] = False
-    return judges

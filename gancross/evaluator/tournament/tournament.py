@@ -67,7 +67,9 @@ def tournament(
         blind: judges that call more than half of the noise real.
         seed: of resampling.
     """
-    table = _table(cells, matrices, blind)
+    fp = {key: cell.fp for key, cell in cells.items() if isinstance(cell.fp, Proportion)}
+    fn = {name: matrix.fn for name, matrix in matrices.items() if isinstance(matrix, ConfusionMatrix)}
+    table = cross_table(list(matrices), fp=fp, fn=fn, blind=blind)
     return Tournament(
         ranking=Ranking(
             generators=generator_ranking(table), discriminators=discriminator_ranking(table),
@@ -76,13 +78,6 @@ def tournament(
         duality_gap=duality_gaps(table, seed=seed),
         groups=_groups(contestants, table, seed),
     )  # fmt: skip
-
-
-def _table(cells: Cells, matrices: Matrices, blind: Collection[str]) -> CrossTable:
-    """Of the judges that make decisions."""
-    fp = {key: cell.fp for key, cell in cells.items() if isinstance(cell.fp, Proportion)}
-    fn = {name: matrix.fn for name, matrix in matrices.items() if isinstance(matrix, ConfusionMatrix)}
-    return cross_table(list(matrices), fp=fp, fn=fn, blind=blind)
 
 
 def _groups(contestants: Sequence[Contestant], table: CrossTable, seed: int) -> Groups:
