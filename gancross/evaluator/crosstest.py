@@ -29,7 +29,7 @@ from gancross.evaluator.result.assembly import assembled
 from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.result.types import Provenance, Result
 from gancross.machine.devices import only_deterministic, resolve_device
-from gancross.machine.distributed import Processes, current, joined
+from gancross.machine.distributed import current, joined
 from gancross.version import __version__
 
 Data = str | torch.Tensor | np.ndarray[Any, Any]
@@ -156,16 +156,11 @@ def run_crosstest(
             contestants, scores, protocol, reals=reals, test=test, fidelity=measured, provenance=provenance,
             no_training=training.reason if isinstance(training, Missing) else "",
         )  # fmt: skip
-    return broadcast(result, processes)
-
-
-def broadcast(result: Result | None, processes: Processes) -> Result:
-    """The first process's result, on every process."""
-    if processes.size == 1:
-        assert result is not None
-        return result
-    content = processes.broadcast_from_rank0(b"" if result is None else result.to_json().encode())
-    return result or result_from_dict(json.loads(content))
+    if processes.size > 1:  # every process returns the first one's
+        content = processes.broadcast_from_rank0(b"" if result is None else result.to_json().encode())
+        result = result or result_from_dict(json.loads(content))
+    assert result is not None
+    return result
 
 
 def load_reals(

@@ -27,11 +27,10 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity import real_features
 from gancross.evaluator.fidelity.classifier_score import SPLITS, ClassifierScore
 from gancross.evaluator.fidelity.extractor import BATCH, Extractor
-from gancross.evaluator.fidelity.feature_distances import KID_SUBSETS, NEIGHBOURS
 from gancross.evaluator.fidelity.features import Collected
 from gancross.evaluator.fidelity.figures import FidelityFigures, FidelityProtocol, MeasuredFidelity
 from gancross.evaluator.fidelity.frechet import Array, Moments, Statistics, covariance_factor, shortage
-from gancross.evaluator.fidelity.metrics import METRICS, MetricInput, RealData
+from gancross.evaluator.fidelity.metrics import KID_SUBSETS, METRICS, NEIGHBOURS, MetricInput, RealData
 from gancross.evaluator.fidelity.plan import Plan
 from gancross.evaluator.fidelity.real_features import CacheKey
 from gancross.evaluator.judging.sampling import CHUNK, Label

@@ -128,10 +128,9 @@ def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], devi
         UsageError: one has another shape, or a generator that cannot take its own latents.
     """
     for contestant in contestants:
-        if contestant.samples is not None:
-            _check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
-            continue
-        samples = probe_samples(contestant, device)
+        samples = contestant.samples
+        if samples is None:
+            samples = probe_samples(contestant, device)
         _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
 
 

@@ -11,12 +11,13 @@ from gancross.data.sets import DataSet, array_sha256
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.figures import MeasuredFidelity
 from gancross.evaluator.fidelity.metrics import METRICS
-from gancross.evaluator.judging.curves import histogram, roc_curve
 from gancross.evaluator.judging.figures import (
     batch_norm_moves,
     confusion_matrix,
     control_rates,
+    histogram,
     judge_generalisation_gap,
+    roc_curve,
 )
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scores import Scores

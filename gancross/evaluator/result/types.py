@@ -14,8 +14,7 @@ from gancross.evaluator.codec.fields import Items, JsonObject, JsonValue, Record
 from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.fidelity.figures import FidelityFigures, FidelityProtocol
 from gancross.evaluator.judging.controls import ControlRates
-from gancross.evaluator.judging.curves import Histogram, RocCurve
-from gancross.evaluator.judging.figures import BatchNormMoves, ConfusionMatrix
+from gancross.evaluator.judging.figures import BatchNormMoves, ConfusionMatrix, Histogram, RocCurve
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.result.display import display
 from gancross.evaluator.tournament.duality import DualityGap

@@ -20,7 +20,6 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.classifier_score import ClassifierScore
 from gancross.evaluator.fidelity.digits_cnn import load_digits_cnn
 from gancross.evaluator.fidelity.extractors import load_extractor
-from gancross.evaluator.fidelity.feature_distances import kernel_distance, precision_recall
 from gancross.evaluator.fidelity.measurement import Fidelity
 from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.fidelity.plan import check
@@ -39,12 +38,14 @@ def test_the_classifier_score_is_torch_fidelitys_however_it_is_cut(cuts: list[in
 
 
 def test_kid_and_precision_recall_follow_their_definitions() -> None:
-    fake, real = vectors(1, n=30, d=4).numpy(), vectors(2, n=40, d=4).numpy()
-    mean, deviation = kernel_distance(fake=fake, real=real[:30], subset_size=30, seed=0)
-    assert mean == pytest.approx(reference.unbiased_mmd(fake, real[:30]), rel=1e-4)
-    assert deviation == pytest.approx(0, abs=1e-5)  # every subset is the whole
-    precision, recall, _ = precision_recall(fake=fake, real=real, device=CPU)
-    assert (precision, recall) == pytest.approx(reference.precision_recall(fake, real), abs=1e-6)
+    fake, real = vectors(1, n=30, d=4), vectors(2, n=40, d=4)
+    kid = numbers(measure(real[:30], {"a": fake}, metrics=["kid"], kid_subset_size=30), "a")
+    mmd = reference.unbiased_mmd(fake.numpy(), real[:30].numpy())
+    assert kid["kernel_distance[identity]"] == pytest.approx(mmd, rel=1e-4)
+    assert kid["kernel_distance_std[identity]"] == pytest.approx(0, abs=1e-5)  # every subset is the whole
+    pr = numbers(measure(real, {"a": fake}, metrics=["pr"]), "a")
+    expected = reference.precision_recall(fake.numpy(), real.numpy())
+    assert (pr["precision[identity]"], pr["recall[identity]"]) == pytest.approx(expected, abs=1e-6)
 
 
 def test_kid_is_torch_fidelitys_and_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
