@@ -118,11 +118,7 @@ def run_crosstest(
     deterministic: bool = False,
     progress: Progress | None = None,
 ) -> Result:
-    """As `crosstest`, of data that are loaded and options that are checked.
-
-    Args:
-        train: the training reals.
-    """
+    """As `crosstest`, of data that are loaded and options that are checked."""
     started, clock = datetime.now(UTC), time.perf_counter()
     if batch_size is not None and batch_size < 1:
         raise UsageError(f"the batch size must be at least 1, is {batch_size}")
@@ -195,11 +191,7 @@ def training_reals(train: Reals | None, protocol: Protocol) -> torch.Tensor | Mi
 def _given_training(
     given: Data, reals: DataSet, protocol: Protocol, *, data_root: Path, image_size: int | None
 ) -> Reals | None:
-    """The training part of a named data set, or an array.
-
-    Raises:
-        UsageError: training data of another shape than the test data.
-    """
+    """The training part of a named data set, or an array of the shape of the test data."""
     source = load_reals(given, data_root=data_root, image_size=image_size, seed=protocol.seed)
     if isinstance(given, str):
         return source.train

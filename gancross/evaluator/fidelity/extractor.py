@@ -54,11 +54,7 @@ class Extractor:
 
 
 def extractor_for(shape: tuple[int, ...]) -> str:
-    """The name of the extractor for samples of this shape, (C, H, W) or (d,).
-
-    Raises:
-        UsageError: images with neither one nor three channels.
-    """
+    """The name of the extractor for samples of this shape, (C, H, W) or (d,)."""
     if len(shape) == 1:
         return IDENTITY
     if shape == DIGITS_SHAPE:

@@ -13,14 +13,7 @@ from gancross.version import __version__
 def load_extractor(
     name: str, *, shape: tuple[int, ...], weights: Path | None, device: torch.device
 ) -> Extractor:
-    """The extractor called `extractor_for(shape)`.
-
-    Args:
-        weights: file of Inception's weights; None for the others.
-
-    Raises:
-        CheckpointError: the weights file is refused.
-    """
+    """The extractor called `extractor_for(shape)`; `weights` is the file of Inception's."""
     torch_version = f"torch {torch.__version__}"
     if name == INCEPTION:
         import torch_fidelity

@@ -227,8 +227,8 @@ class Fidelity(AbstractContextManager["Fidelity"]):
 
     def _figures(self, label: str, real: RealData) -> FidelityFigures:
         given = MetricInput(
-            fake=self._collected[label], real=real, dimension=self._extractor.dimension,
-            kid_subset_size=self._plan.kid_subset_size, seed=SEED, device=self._extractor.device,
+            fake=self._collected[label], real=real, kid_subset_size=self._plan.kid_subset_size, seed=SEED,
+            device=self._extractor.device,
         )  # fmt: skip
         figures: dict[str, float | Missing] = {}
         for name in self._plan.metrics:

@@ -48,14 +48,12 @@ class MetricInput:
     """One contestant's samples beside the real data.
 
     Attributes:
-        dimension: of the features.
         kid_subset_size, seed: of KID's subsets.
         device: where distances are computed.
     """
 
     fake: Collected
     real: RealData
-    dimension: int
     kid_subset_size: int
     seed: int
     device: torch.device
@@ -122,7 +120,7 @@ def fid(given: MetricInput) -> tuple[float, ...]:
     """
     fake, real = given.fake.statistics(), given.real.statistics
     assert real is not None
-    if min(side.n for side in (fake, real) if side.n is not None) > given.dimension:
+    if min(side.n for side in (fake, real) if side.n is not None) > given.fake.dimension:
         return (frechet_distance(fake=fake, real=real, real_factor=given.real.factor),)
     from torch_fidelity.metric_fid import fid_statistics_to_metric
 

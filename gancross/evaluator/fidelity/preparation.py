@@ -42,8 +42,7 @@ def prepared(
     """What will measure the metrics of the protocol; None where it has none.
 
     Raises:
-        UsageError: an unknown metric, too few samples, options that do not fit together.
-        ResourceError: weights that are not there.
+        UsageError, ResourceError: as `check`.
         DataError, CheckpointError: statistics or weights that are refused.
     """
     if not protocol.metrics and files == FidelityFiles(weights=files.weights):

@@ -16,13 +16,7 @@ from gancross.models.batch_norm import batch_norms, batch_statistics
 
 
 class RunningPass:
-    """Scores with running averages; chunks arrive padded and are all of one length.
-
-    Args:
-        n: samples of the source.
-        scored: numbers of the chunks whose scores are wanted.
-        chunk: samples in one.
-    """
+    """Scores with running averages of the chunks `scored` of n samples, which arrive padded to one length."""
 
     def __init__(self, judge: Contestant, n: int, *, scored: range, chunk: int) -> None:
         self._judge, self._scored = judge, scored
@@ -60,7 +54,7 @@ class BatchPass:
         self._waiting: torch.Tensor | None = None
 
     def needed(self) -> set[int]:
-        """The numbers of the chunks that it must see."""
+        """As `RunningPass.needed`."""
         if self._next == self._end:
             return set()
         new = range(self._next // self._chunk, -(-min(self._end, self._n) // self._chunk))

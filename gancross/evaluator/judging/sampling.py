@@ -120,13 +120,7 @@ def chunks(
 
 
 def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], device: torch.device) -> None:
-    """Before long work: every contestant's samples have the shape of the data.
-
-    Two samples of each generator are looked at and thrown away.
-
-    Raises:
-        UsageError: one has another shape, or a generator that cannot take its own latents.
-    """
+    """Before long work: every contestant's samples have the shape of the data, or a `UsageError` says so."""
     for contestant in contestants:
         samples = contestant.samples
         if samples is None:

@@ -121,26 +121,22 @@ def _checked(raw: RawScores, judges: dict[str, Contestant], normalised: frozense
     for mode, by_judge in raw.items():
         for name, tensors in by_judge.items():
             arrays = {label: values.numpy() for label, values in tensors.items()}
-            _check_scores(judges[name], arrays)
+            for label, values in arrays.items():
+                bad = int((~np.isfinite(values)).sum())
+                if bad:
+                    raise DivergenceError(
+                        f"contestant '{name}': {bad} of its {len(values)} scores on {title(label)} are NaN or"
+                        " infinite; nothing was counted"
+                    )
             if judges[name].score_kind == "probability":
+                low = min(float(values.min()) for values in arrays.values())
+                high = max(float(values.max()) for values in arrays.values())
+                if low < 0 or high > 1:
+                    raise UsageError(
+                        f"contestant '{name}': score_kind is 'probability' but scores reach from"
+                        f" {low:g} to {high:g}"
+                    )
                 outside = sum(int(((v < CLIP) | (v > 1 - CLIP)).sum()) for v in arrays.values())
                 clipped[name] = max(clipped.get(name, 0), outside)
             by_norm[mode][name] = {label: real_high(v, judges[name]) for label, v in arrays.items()}
     return Scores(by_norm=by_norm, clipped=clipped, batch_normalised=normalised)
-
-
-def _check_scores(judge: Contestant, arrays: dict[Label, Array]) -> None:
-    for label, values in arrays.items():
-        bad = int((~np.isfinite(values)).sum())
-        if bad:
-            raise DivergenceError(
-                f"contestant '{judge.name}': {bad} of its {len(values)} scores on {title(label)} are NaN or"
-                " infinite; nothing was counted"
-            )
-    low = min(float(values.min()) for values in arrays.values())
-    high = max(float(values.max()) for values in arrays.values())
-    if judge.score_kind == "probability" and (low < 0 or high > 1):
-        raise UsageError(
-            f"contestant '{judge.name}': score_kind is 'probability' but scores reach from"
-            f" {low:g} to {high:g}"
-        )

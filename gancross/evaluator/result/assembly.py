@@ -46,12 +46,7 @@ def assembled(
     contestants: Sequence[Contestant], scores: Scores, protocol: Protocol, *, reals: DataSet,
     test: torch.Tensor, no_training: str, fidelity: MeasuredFidelity | None, provenance: Provenance,
 ) -> Result:  # fmt: skip
-    """Every figure of a cross-test.
-
-    Args:
-        test: the test reals that were judged.
-        no_training: why there are no training reals, where there are none.
-    """
+    """Every figure of a cross-test; `no_training` says why there are no training reals, if there are none."""
     halves = draw_halves(len(test), seed=protocol.seed) if len(test) > 1 else None
     cells = all_cells(contestants, scores, norm=protocol.norm, halves=halves, seed=protocol.seed)
     judges = [contestant for contestant in contestants if contestant.discriminator is not None]

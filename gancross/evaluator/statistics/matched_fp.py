@@ -130,7 +130,6 @@ def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, 
 
     Args:
         fake: scores (M,) of one generator's samples, high meaning real.
-        calibrated: the judge's thresholds.
         seed, judge, generator: name the stream that resamples the fakes.
     """
     ordered, m = np.sort(fake), len(fake)

@@ -111,9 +111,6 @@ def ridge_maximum(fp: Matrix, weight: Matrix, *, ridge: float, tolerance: float 
 
     Args:
         fp, weight: (G, J), rates of generators before judges and how much each cell counts.
-
-    Raises:
-        ArithmeticError: no convergence, which a concave function with damped steps does not show.
     """
     rows, columns = fp.shape
     strengths = np.zeros(rows + columns)

@@ -62,14 +62,7 @@ def cross_table(
     fn: Mapping[str, Proportion],
     blind: Collection[str] = (),
 ) -> CrossTable:
-    """The table from shares.
-
-    Args:
-        names: of all contestants.
-        fp: by (judge, generator), for every judge that makes decisions and every generator.
-        fn: by judge, likewise.
-        blind: judges that call more than half of the noise real.
-    """
+    """The table from FP by (judge, generator) and FN by judge, of the judges that make decisions."""
     ordered = tuple(sorted(names))
     # A generator's number of samples stands in each of its cells.
     sizes = {generator: rate.n for (judge, generator), rate in fp.items() if judge in fn}

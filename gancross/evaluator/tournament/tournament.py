@@ -60,13 +60,7 @@ class Tournament:
 def tournament(
     contestants: Sequence[Contestant], cells: Cells, matrices: Matrices, *, blind: Collection[str], seed: int
 ) -> Tournament:
-    """The matrix of all rates, read in every way.
-
-    Args:
-        matrices: every contestant's own.
-        blind: judges that call more than half of the noise real.
-        seed: of resampling.
-    """
+    """The matrix of all rates, read in every way."""
     fp = {key: cell.fp for key, cell in cells.items() if isinstance(cell.fp, Proportion)}
     fn = {name: matrix.fn for name, matrix in matrices.items() if isinstance(matrix, ConfusionMatrix)}
     table = cross_table(list(matrices), fp=fp, fn=fn, blind=blind)

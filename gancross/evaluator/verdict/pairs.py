@@ -150,12 +150,9 @@ PAIR_TESTS: Mapping[str, str] = {name: label.text for name, label in declared(Pa
 
 
 def compared(pairs: Sequence[tuple[tuple[str, Judgement], tuple[str, Judgement]]]) -> list[Pair]:
-    """All pairs of one call with their tests, in the same order.
+    """All pairs of one call, given as (name, judgement) of a and of b, with their tests, in the same order.
 
     Holm's adjustment is over all of them that can be tested: N(N−1)/2 where everybody decides.
-
-    Args:
-        pairs: of each (name, judgement) of a and of b.
     """
     bare = [Pair(a=a, b=b, judgement_a=of_a, judgement_b=of_b) for (a, of_a), (b, of_b) in pairs]
     p_values = [fisher_p(*pair.cross_fps) if pair.decides else None for pair in bare]

@@ -40,12 +40,10 @@ class NormCheck:
 def strict_verdict(pair: Pair, *, norm: NormCheck | None = None) -> Verdict:
     """A winner only where nothing speaks against it; otherwise the first step that fails.
 
-    Args:
-        pair: in the batch-norm mode of the call.
-        norm: given if and only if one of the two judges has batch norm.
+    The same for (a, b) and (b, a) but for the order of names in its reason.
 
-    Returns:
-        The verdict, the same for (a, b) and (b, a) but for the order of names in its reason.
+    Args:
+        norm: given if and only if one of the two judges has batch norm.
     """
     steps = strict_steps(pair, norm=norm)
     scope = f"{reading(pair)}{SCOPE}" if pair.decides else SCOPE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import variance as variance_of
 
 import numpy as np
@@ -72,7 +73,8 @@ def test_unpaired_difference_is_antisymmetric_and_holds_its_value(a: Proportion,
 
 @given(paired())
 def test_paired_difference_is_antisymmetric_and_holds_its_value(decisions: PairedDecisions) -> None:
-    forth, back = paired_difference(decisions), -paired_difference(decisions.swapped())
+    swapped = replace(decisions, only_first=decisions.only_second, only_second=decisions.only_first)
+    forth, back = paired_difference(decisions), -paired_difference(swapped)
     assert (forth.value, forth.low, forth.high) == (back.value, back.low, back.high)
     assert -1 <= forth.low <= forth.value <= forth.high <= 1
     assert forth.value == pytest.approx(decisions.first.rate - decisions.second.rate)
