@@ -49,7 +49,7 @@ def sample(
     They are made as in a cross-test: in chunks of 500, in evaluation mode, images rounded to 8 bits; the
     latents depend only on --seed and the model's name.
     """
-    from gancross.evaluator.judging.samples import canonical_samples
+    from gancross.evaluator.judging.scoring import canonical_samples
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import write_atomically
 

@@ -11,7 +11,7 @@ import torch
 
 from gancross.data import digits
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.fidelity.extractors import load_extractor
+from gancross.evaluator.fidelity.extractor import load_extractor
 from gancross.evaluator.fidelity.figures import MeasuredFidelity
 from gancross.evaluator.fidelity.frechet import Statistics
 from gancross.evaluator.fidelity.measurement import Fidelity

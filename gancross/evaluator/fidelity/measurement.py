@@ -68,9 +68,9 @@ class Fidelity(AbstractContextManager["Fidelity"]):
         self, plan: Plan, extractor: Extractor, *, counts: Mapping[str | None, int], data_sha256: str,
         statistics: Statistics | None = None, save_to: Path | None = None,
     ) -> None:  # fmt: skip
-        if statistics is not None and statistics.dimension != extractor.dimension:
+        if statistics is not None and len(statistics.mean) != extractor.dimension:
             raise UsageError(
-                f"the given statistics have {statistics.dimension} dimensions, the features of"
+                f"the given statistics have {len(statistics.mean)} dimensions, the features of"
                 f" '{extractor.name}' {extractor.dimension}"
             )
         self._plan, self._extractor, self._counts, self._save_to = plan, extractor, dict(counts), save_to

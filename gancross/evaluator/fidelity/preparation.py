@@ -48,7 +48,7 @@ def prepared(
     if not protocol.metrics and files == FidelityFiles(weights=files.weights):
         return None
     # torch-fidelity takes seconds to import.
-    from gancross.evaluator.fidelity.extractors import load_extractor
+    from gancross.evaluator.fidelity.extractor import load_extractor
     from gancross.evaluator.fidelity.measurement import Fidelity
     from gancross.evaluator.fidelity.real_features import read_statistics
 

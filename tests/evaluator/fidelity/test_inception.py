@@ -14,8 +14,7 @@ from reference import fidelity as reference
 from torch_fidelity import calculate_metrics
 
 from gancross.errors import CheckpointError
-from gancross.evaluator.fidelity.extractor import BATCH
-from gancross.evaluator.fidelity.extractors import load_extractor
+from gancross.evaluator.fidelity.extractor import BATCH, load_extractor
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from gancross.errors import DivergenceError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.classifier_score import ClassifierScore
 from gancross.evaluator.fidelity.digits_cnn import load_digits_cnn
-from gancross.evaluator.fidelity.extractors import load_extractor
+from gancross.evaluator.fidelity.extractor import load_extractor
 from gancross.evaluator.fidelity.measurement import Fidelity
 from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.fidelity.plan import check

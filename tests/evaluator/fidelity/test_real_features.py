@@ -13,8 +13,7 @@ from measuring import CPU, measure, sha256, vectors
 from numpy.typing import NDArray
 
 from gancross.errors import DataError, UsageError
-from gancross.evaluator.fidelity.extractor import Extractor
-from gancross.evaluator.fidelity.extractors import load_extractor
+from gancross.evaluator.fidelity.extractor import Extractor, load_extractor
 from gancross.evaluator.fidelity.frechet import Statistics
 from gancross.evaluator.fidelity.measurement import Fidelity
 from gancross.evaluator.fidelity.metrics import METRICS
