@@ -96,12 +96,12 @@ def crosstest(
     train = reals.train
     if train_data is not None:
         train = _given_training(train_data, reals, protocol, data_root=data_root, image_size=image_size)
-    files = FidelityFiles(
-        weights=feature_weights, statistics=fid_statistics, save_statistics=save_fid_statistics
-    )
     return run_crosstest(
-        contestants, reals, protocol, train=train, files=files, device=device, batch_size=batch_size,
+        contestants, reals, protocol, train=train, device=device, batch_size=batch_size,
         deterministic=deterministic, progress=progress,
+        files=FidelityFiles(
+            weights=feature_weights, statistics=fid_statistics, save_statistics=save_fid_statistics
+        ),
     )  # fmt: skip
 
 
@@ -201,11 +201,9 @@ def _given_training(
 
 
 def _sources(
-    contestants: Sequence[Contestant],
-    test: torch.Tensor,
-    training: torch.Tensor | Missing,
+    contestants: Sequence[Contestant], test: torch.Tensor, training: torch.Tensor | Missing,
     protocol: Protocol,
-) -> list[Source]:
+) -> list[Source]:  # fmt: skip
     """The test data, every contestant's samples, training data, controls."""
     n, seed = protocol.num_samples, protocol.seed
     sources = [Source(label=None, n=len(test), array=test)]
@@ -223,9 +221,9 @@ def _judges(contestants: Sequence[Contestant]) -> list[Contestant]:
     names = [contestant.name for contestant in contestants]
     if not names:
         raise UsageError("no contestants: give at least one")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UsageError(f"two contestants are called '{twice[0]}'; names must differ")
+    twice = min((name for name in names if names.count(name) > 1), default=None)
+    if twice is not None:
+        raise UsageError(f"two contestants are called '{twice}'; names must differ")
     judges = [contestant for contestant in contestants if contestant.discriminator is not None]
     if not judges:
         raise UsageError("no contestant has a discriminator, so nobody can judge")

@@ -49,25 +49,19 @@ def decode(kind: type[T], value: JsonValue) -> T:
 def _object(value: Any, *, without: tuple[str, ...] = ()) -> JsonObject:
     entries: JsonObject = {}
     for spec in specs(type(value)):
-        if spec.name not in without:
-            place = entries if spec.how.within is None else entries.setdefault(spec.how.within, {})
-            assert isinstance(place, dict)
-            _put(place, spec, value)
+        part, how = getattr(value, spec.name), spec.how
+        if spec.name in without or (part is None and how.absent):
+            continue
+        place = entries if how.within is None else entries.setdefault(how.within, {})
+        assert isinstance(place, dict)
+        if how.inline:
+            for key, entry in part.items() if isinstance(part, Mapping) else _object(part).items():
+                _put_one(place, key, entry)
+        elif how.nulls:
+            place[spec.key] = {name: _entry(entry, how.nulls) for name, entry in part.items()}
+        else:
+            _put_one(place, spec.key, part)
     return entries
-
-
-def _put(entries: JsonObject, spec: Spec, parent: object) -> None:
-    value = getattr(parent, spec.name)
-    if value is None and spec.how.absent:
-        return
-    if spec.how.inline:
-        items = value.items() if isinstance(value, Mapping) else _object(value).items()
-        for key, entry in items:
-            _put_one(entries, key, entry)
-    elif spec.how.nulls:
-        entries[spec.key] = {name: _entry(entry, spec.how.nulls) for name, entry in value.items()}
-    else:
-        _put_one(entries, spec.key, value)
 
 
 def _put_one(entries: JsonObject, key: str, value: object) -> None:

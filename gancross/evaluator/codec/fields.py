@@ -79,13 +79,7 @@ Text = Annotated[str, Pattern(r"[\s\S]")]  # not empty; "." matches no line brea
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """One field of a dataclass as the codec sees it.
-
-    Attributes:
-        key: its name in JSON.
-        kind: its type without `Missing` and None.
-        may_be_missing, may_be_none: whether these are among its types.
-    """
+    """One field of a dataclass as the codec sees it; `kind` is its type without `Missing` and None."""
 
     name: str
     key: str

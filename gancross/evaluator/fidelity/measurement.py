@@ -37,7 +37,6 @@ from gancross.evaluator.judging.sampling import CHUNK, Label
 from gancross.machine.distributed import current
 
 SEED = 2020  # torch-fidelity's rng_seed: of the subsets of KID and the splits of IS
-NO_CLASSES = "needs class probabilities, and the vectors are their own features"
 
 
 class Fidelity(AbstractContextManager["Fidelity"]):
@@ -235,7 +234,8 @@ class Fidelity(AbstractContextManager["Fidelity"]):
             metric = METRICS[name]
             keys = metric.keys(self._extractor.name)
             if metric.needs == "classes" and self._extractor.classes is None:
-                figures |= dict.fromkeys(keys, Missing(NO_CLASSES))
+                reason = "needs class probabilities, and the vectors are their own features"
+                figures |= dict.fromkeys(keys, Missing(reason))
             else:
                 figures |= dict(zip(keys, metric.compute(given), strict=True))
         return FidelityFigures(n=self._counts[label], figures=figures)

@@ -156,10 +156,9 @@ def _groups_of_both(new: Result, old: Result) -> tuple[Groups, Groups]:
     before, now = _groups(old, unit), _groups(new, unit)
     missing = [name for name in before if name not in now]
     if missing:
-        raise UsageError(
-            f"gate: not comparable: '{missing[0]}' of the baseline is not in the result, which has"
-            f" {', '.join(map(repr, sorted(now))) or 'none'}"
-        )
+        others = ", ".join(map(repr, sorted(now))) or "none"
+        where = f"'{missing[0]}' of the baseline is not in the result, which has {others}"
+        raise UsageError(f"gate: not comparable: {where}")
     for name, runs in before.items():
         if unit == "method" and len(runs) < FEWEST_BASELINE_RUNS:
             raise UsageError(

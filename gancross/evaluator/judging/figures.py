@@ -77,10 +77,8 @@ def judge_generalisation_gap(
     threshold = real_high_threshold(judge)
     if threshold is None or TRAINING not in scores:
         return Missing(NO_THRESHOLD if threshold is None else no_training)
-    return generalisation_gap(
-        train_fn=false_negatives(scores[TRAINING], threshold),
-        test_fn=false_negatives(scores[None], threshold),
-    )
+    train_fn, test_fn = (false_negatives(scores[label], threshold) for label in (TRAINING, None))
+    return generalisation_gap(train_fn=train_fn, test_fn=test_fn)
 
 
 def batch_norm_moves(

@@ -11,14 +11,7 @@ from gancross.data.sets import DataSet, array_sha256
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.figures import MeasuredFidelity
 from gancross.evaluator.fidelity.metrics import METRICS
-from gancross.evaluator.judging.figures import (
-    batch_norm_moves,
-    confusion_matrix,
-    control_rates,
-    histogram,
-    judge_generalisation_gap,
-    roc_curve,
-)
+from gancross.evaluator.judging import figures
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scores import Scores
 from gancross.evaluator.protocol import Protocol
@@ -39,7 +32,6 @@ from gancross.evaluator.verdict.cells import all_cells, all_pairs
 from gancross.evaluator.verdict.pairs import Verdict
 
 NO_METRICS = Missing(f"no metrics asked for ({', '.join(METRICS)})")
-NO_CONTROLS = Missing("not asked for")
 
 
 def assembled(
@@ -52,12 +44,12 @@ def assembled(
     judges = [contestant for contestant in contestants if contestant.discriminator is not None]
     of_judges = {judge.name: scores.of(judge.name, protocol.norm) for judge in judges}
     names = [contestant.name for contestant in contestants]
-    rates = {judge.name: control_rates(judge, of_judges[judge.name]) for judge in judges}
+    rates = {judge.name: figures.control_rates(judge, of_judges[judge.name]) for judge in judges}
     blind = [name for name, controls in rates.items() if controls.blind]
-    matrices = {c.name: confusion_matrix(c, of_judges.get(c.name)) for c in contestants}
+    matrices = {c.name: figures.confusion_matrix(c, of_judges.get(c.name)) for c in contestants}
     pairs = all_pairs(contestants, scores, cells, halves, protocol)
     table = tournament(contestants, cells, matrices, blind=blind, seed=protocol.seed)
-    moves = {judge.name: batch_norm_moves(judge, scores, names) for judge in judges}
+    moves = {judge.name: figures.batch_norm_moves(judge, scores, names) for judge in judges}
     controls = Controls(judges=rates, references=REFERENCE_JUDGES)
     nobody = Verdict(winner=None, reason=f"{len(contestants)} contestants: see the verdicts of the pairs")
     paper, strict = (pairs[0].paper, pairs[0].strict) if len(pairs) == 1 else (nobody, nobody)
@@ -74,15 +66,13 @@ def assembled(
         confusion=matrices, cross=tuple(cells.values()), pairs=pairs,
         verdict=Verdicts(paper=paper, strict=strict),
         generalisation_gap={
-            judge.name: judge_generalisation_gap(judge, of_judges[judge.name], no_training)
+            judge.name: figures.judge_generalisation_gap(judge, of_judges[judge.name], no_training)
             for judge in judges
         },
-        batch_norm=moves, controls=controls if protocol.controls else NO_CONTROLS, ranking=table.ranking,
-        duality_gap=table.duality_gap, groups=table.groups,
-        histograms={judge.name: histogram(of_judges[judge.name], names) for judge in judges},
-        roc={
-            judge.name: {name: roc_curve(of_judges[judge.name], name) for name in names} for judge in judges
-        },
+        batch_norm=moves, controls=controls if protocol.controls else Missing("not asked for"),
+        ranking=table.ranking, duality_gap=table.duality_gap, groups=table.groups,
+        histograms={judge: figures.histogram(s, names) for judge, s in of_judges.items()},
+        roc={judge: {name: figures.roc_curve(s, name) for name in names} for judge, s in of_judges.items()},
         # Sorted, so that the order of the contestants changes nothing.
         flags=tuple(sorted([
             *flags(contestants, scores, cells, moves, blind, halves, protocol),

@@ -84,8 +84,9 @@ class ContestantRecord:
     @property
     def real_high_threshold(self) -> float | None:
         """τ where high scores mean real."""
-        flipped = self.threshold is not None and self.orientation == "fake_high"
-        return -self.threshold if flipped and self.threshold is not None else self.threshold
+        if self.threshold is None or self.orientation == "real_high":
+            return self.threshold
+        return -self.threshold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +98,8 @@ class ReferenceJudge:
 
 
 REFERENCE_JUDGES = {
-    "always-real": ReferenceJudge(fp=1.0, fn=0.0),
-    "always-fake": ReferenceJudge(fp=0.0, fn=1.0),
-}
+    "always-real": ReferenceJudge(fp=1.0, fn=0.0), "always-fake": ReferenceJudge(fp=0.0, fn=1.0)
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -214,5 +214,4 @@ def _resampled_fp(
     count_both = random.binomial(m, above_both / m)
     rest = np.maximum(m - above_both, 1)
     count_between = random.binomial(m - count_both, (above_one - above_both) / rest)
-    fp: NDArray[np.float64] = (2 * count_both + count_between) / (2 * m)
-    return fp
+    return np.asarray((2 * count_both + count_between) / (2 * m))

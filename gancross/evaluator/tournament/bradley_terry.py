@@ -21,7 +21,6 @@ RESAMPLES = 999
 FEWEST = 3
 ROUNDING = 1e-13
 TOO_FEW = "fewer than three contestants that are judged by others"
-ONE_RUN = "a method with one run: its spread over runs is unknown"
 
 Matrix = NDArray[np.float64]
 
@@ -70,7 +69,7 @@ def method_strengths(
     if not _enough(table):
         return Missing(TOO_FEW)
     if not groups or min(len(group) for group in groups.values()) < 2:
-        return Missing(ONE_RUN)
+        return Missing("a method with one run: its spread over runs is unknown")
     random = Stream(seed, "bradley-terry", *groups).numpy_generator()
     values = _method_means(table, groups)
     replicates = np.array([

@@ -43,16 +43,12 @@ class CrossTable:
     @property
     def fp(self) -> NDArray[np.float64]:
         """(N, N) FP_ij; NaN in the columns of those who make no decisions."""
-        fp: NDArray[np.float64] = np.where(self.decides, self.called_real / self.num_fake[:, None], np.nan)
-        return fp
+        return np.where(self.decides, self.called_real / self.num_fake[:, None], np.nan)
 
     @property
     def fn(self) -> NDArray[np.float64]:
         """(N,) FN_j; NaN for those who make no decisions."""
-        fn: NDArray[np.float64] = np.where(
-            self.decides, self.called_fake / np.maximum(self.num_real, 1), np.nan
-        )
-        return fn
+        return np.where(self.decides, self.called_fake / np.maximum(self.num_real, 1), np.nan)
 
 
 def cross_table(

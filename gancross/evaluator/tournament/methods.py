@@ -24,8 +24,6 @@ RANDOM_LABELLINGS = 99_999
 BOOTSTRAP = 1999
 _BLOCK = 20_000
 
-TOO_FEW_RUNS = "fewer than 4 runs a side: no claim is made"
-
 Labels = NDArray[np.float64]
 
 
@@ -159,7 +157,7 @@ def _bootstrap(fp: NDArray[np.float64], label: Labels, random: np.random.Generat
 
 def _concluded(claim: MethodClaim, smallest: float, claims: int) -> MethodClaim:
     if min(claim.runs) < FEWEST_RUNS:
-        return replace(claim, reason=TOO_FEW_RUNS)
+        return replace(claim, reason=f"fewer than {FEWEST_RUNS} runs a side: no claim is made")
     if smallest >= ALPHA:
         pairs = f"{claims} pairs of methods: no p after Holm can be below {smallest:.2g}"
         return replace(claim, reason=f"too few runs for {pairs}, however far apart they are")

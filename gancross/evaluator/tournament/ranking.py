@@ -10,10 +10,7 @@ import numpy as np
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.tournament.cross_table import CrossTable
 
-NO_THIRD_JUDGE = "no judge of both that is neither's own, makes decisions and is not blind"
-NO_OTHER_GENERATOR = "no generator but its own"
 NO_DECISIONS = "makes no decisions: no discriminator or no threshold"
-NOBODY_DECIDES = "nobody makes decisions: no discriminator has a threshold"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +54,7 @@ def generator_ranking(table: CrossTable) -> tuple[RankedGenerator, ...] | Missin
             differences[i, k] = (fp[i, judges] - fp[k, judges]).mean()
     compared = ~np.isnan(differences)
     if not compared.any():
-        return Missing(NO_THIRD_JUDGE)
+        return Missing("no judge of both that is neither's own, makes decisions and is not blind")
     ranked = [
         RankedGenerator(
             name=table.names[i], advantage=float(row.mean()), wins=int((row > 0).sum()),
@@ -71,7 +68,7 @@ def generator_ranking(table: CrossTable) -> tuple[RankedGenerator, ...] | Missin
 def discriminator_ranking(table: CrossTable) -> tuple[RankedDiscriminator, ...] | Missing:
     """Discriminators, the best first: by mean J, then by minimum J."""
     if len(table.names) < 2:
-        return Missing(NO_OTHER_GENERATOR)
+        return Missing("no generator but its own")
     ranked = []
     for j in np.flatnonzero(table.decides):
         others = np.arange(len(table.names)) != j
@@ -84,5 +81,5 @@ def discriminator_ranking(table: CrossTable) -> tuple[RankedDiscriminator, ...] 
             )
         )  # fmt: skip
     if not ranked:
-        return Missing(NOBODY_DECIDES)
+        return Missing("nobody makes decisions: no discriminator has a threshold")
     return tuple(sorted(ranked, key=lambda entry: (-entry.mean_j, -entry.min_j, entry.name)))

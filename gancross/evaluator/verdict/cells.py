@@ -46,9 +46,8 @@ def all_pairs(
 
     Pairs with batch norm are compared in both modes, where both were scored.
     """
-    pairs = _compared(contestants, scores, cells, protocol.norm)
+    pairs, other_norm = _compared(contestants, scores, cells, protocol.norm), OTHER[protocol.norm]
     others: Sequence[Pair | None] = [None] * len(pairs)
-    other_norm = OTHER[protocol.norm]
     if protocol.norm_check and scores.batch_normalised:
         twins = all_cells(contestants, scores, norm=other_norm, halves=halves, seed=protocol.seed)
         others = _compared(contestants, scores, twins, other_norm)
