@@ -52,7 +52,7 @@ def sample(
     """
     import numpy as np
 
-    from gancross.evaluator.judging.samples import canonical_samples
+    from gancross.evaluator.judging.scoring import canonical_samples
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import write_atomically
 

@@ -92,7 +92,7 @@ def crosstest(
     contestants = with_methods(contestants, methods)
     # Seconds of imports, which a file that cannot be read should not have to wait for.
     from gancross.evaluator.crosstest import load_reals, run_crosstest
-    from gancross.evaluator.fidelity.scoring_pass import FidelityFiles
+    from gancross.evaluator.fidelity.preparation import FidelityFiles
     from gancross.machine.devices import resolve_device
     from gancross.report.browser.samples import sample_pictures, write_samples
     from gancross.report.text.console import print_result

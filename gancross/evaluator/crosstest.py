@@ -6,6 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from gancross.data.sets import DataSet, FiniteReals, Reals, finite
 from gancross.errors import UsageError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.metrics import KID_SUBSET_SIZE
-from gancross.evaluator.fidelity.scoring_pass import FidelityFiles, FidelityPass
+from gancross.evaluator.fidelity.preparation import FidelityFiles, prepared
 from gancross.evaluator.judging.controls import CONTROLS, TRAINING
 from gancross.evaluator.judging.sampling import CHUNK, Source, check_fit, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
@@ -28,7 +29,7 @@ from gancross.evaluator.result.assembly import assembled
 from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.result.types import Provenance, Result
 from gancross.machine.devices import only_deterministic, resolve_device
-from gancross.machine.distributed import Processes, current, joined
+from gancross.machine.distributed import current, joined
 from gancross.version import __version__
 
 Data = str | torch.Tensor | np.ndarray[Any, Any]
@@ -95,12 +96,12 @@ def crosstest(
     train = reals.train
     if train_data is not None:
         train = _given_training(train_data, reals, protocol, data_root=data_root, image_size=image_size)
-    files = FidelityFiles(
-        weights=feature_weights, statistics=fid_statistics, save_statistics=save_fid_statistics
-    )
     return run_crosstest(
-        contestants, reals, protocol, train=train, files=files, device=device, batch_size=batch_size,
+        contestants, reals, protocol, train=train, device=device, batch_size=batch_size,
         deterministic=deterministic, progress=progress,
+        files=FidelityFiles(
+            weights=feature_weights, statistics=fid_statistics, save_statistics=save_fid_statistics
+        ),
     )  # fmt: skip
 
 
@@ -117,11 +118,7 @@ def run_crosstest(
     deterministic: bool = False,
     progress: Progress | None = None,
 ) -> Result:
-    """As `crosstest`, of data that are loaded and options that are checked.
-
-    Args:
-        train: the training reals.
-    """
+    """As `crosstest`, of data that are loaded and options that are checked."""
     started, clock = datetime.now(UTC), time.perf_counter()
     if batch_size is not None and batch_size < 1:
         raise UsageError(f"the batch size must be at least 1, is {batch_size}")
@@ -135,16 +132,14 @@ def run_crosstest(
         module for contestant in contestants
         for module in (contestant.generator, contestant.discriminator) if module is not None
     ]  # fmt: skip
-    fidelity = FidelityPass.prepared(
-        protocol, files or FidelityFiles(), sources=sources, test=test, device=target
-    )
-    with only_deterministic(deterministic), fidelity, evaluating(modules, target):
+    fidelity = prepared(protocol, files or FidelityFiles(), sources=sources, test=test, device=target)
+    with only_deterministic(deterministic), fidelity or nullcontext(), evaluating(modules, target):
         check_fit(contestants, shape=reals.shape, device=target)
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=target, batch_size=batch_size or CHUNK,
             observer=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
-        measured = fidelity.finish()
+        measured = None if fidelity is None else fidelity.finish()
     result = None
     if processes.is_rank_zero:
         provenance = Provenance(
@@ -157,16 +152,11 @@ def run_crosstest(
             contestants, scores, protocol, reals=reals, test=test, fidelity=measured, provenance=provenance,
             no_training=training.reason if isinstance(training, Missing) else "",
         )  # fmt: skip
-    return broadcast(result, processes)
-
-
-def broadcast(result: Result | None, processes: Processes) -> Result:
-    """The first process's result, on every process."""
-    if processes.size == 1:
-        assert result is not None
-        return result
-    content = processes.broadcast_from_rank0(b"" if result is None else result.to_json().encode())
-    return result or result_from_dict(json.loads(content))
+    if processes.size > 1:  # every process returns the first one's
+        content = processes.broadcast_from_rank0(b"" if result is None else result.to_json().encode())
+        result = result or result_from_dict(json.loads(content))
+    assert result is not None
+    return result
 
 
 def load_reals(
@@ -201,11 +191,7 @@ def training_reals(train: Reals | None, protocol: Protocol) -> torch.Tensor | Mi
 def _given_training(
     given: Data, reals: DataSet, protocol: Protocol, *, data_root: Path, image_size: int | None
 ) -> Reals | None:
-    """The training part of a named data set, or an array.
-
-    Raises:
-        UsageError: training data of another shape than the test data.
-    """
+    """The training part of a named data set, or an array of the shape of the test data."""
     source = load_reals(given, data_root=data_root, image_size=image_size, seed=protocol.seed)
     if isinstance(given, str):
         return source.train
@@ -215,11 +201,9 @@ def _given_training(
 
 
 def _sources(
-    contestants: Sequence[Contestant],
-    test: torch.Tensor,
-    training: torch.Tensor | Missing,
+    contestants: Sequence[Contestant], test: torch.Tensor, training: torch.Tensor | Missing,
     protocol: Protocol,
-) -> list[Source]:
+) -> list[Source]:  # fmt: skip
     """The test data, every contestant's samples, training data, controls."""
     n, seed = protocol.num_samples, protocol.seed
     sources = [Source(label=None, n=len(test), array=test)]
@@ -237,9 +221,9 @@ def _judges(contestants: Sequence[Contestant]) -> list[Contestant]:
     names = [contestant.name for contestant in contestants]
     if not names:
         raise UsageError("no contestants: give at least one")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UsageError(f"two contestants are called '{twice[0]}'; names must differ")
+    twice = min((name for name in names if names.count(name) > 1), default=None)
+    if twice is not None:
+        raise UsageError(f"two contestants are called '{twice}'; names must differ")
     judges = [contestant for contestant in contestants if contestant.discriminator is not None]
     if not judges:
         raise UsageError("no contestant has a discriminator, so nobody can judge")

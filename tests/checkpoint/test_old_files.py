@@ -20,7 +20,8 @@ from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import FORMAT as CHECKPOINT_FORMAT
 from gancross.errors import CheckpointError, DataError
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.result.migrations import FORMAT, MIGRATIONS, NO_FIDELITY, migrated
+from gancross.evaluator.result.reading import MIGRATIONS, NO_FIDELITY
+from gancross.evaluator.result.types import FORMAT
 from gancross.report.browser.html import html_report
 from gancross.report.text.markdown import markdown_report
 from gancross.trainer.loop import train
@@ -87,8 +88,9 @@ def test_other_results_are_refused_in_one_line(form: str, today: Plain, tmp_path
 def test_a_migration_is_idempotent_and_leaves_its_argument(today: Plain) -> None:
     old = READ["before fidelity"](today)
     before = copy.deepcopy(old)
-    once = migrated(old)
-    assert old == before and migrated(once) == once
+    migrate = MIGRATIONS[FORMAT]
+    once = migrate(old)
+    assert old == before and migrate(once) == once
     assert set(MIGRATIONS) == {FORMAT}
 
 

@@ -19,9 +19,8 @@ from gancross.checkpoint.file import load_contestant
 from gancross.cli.main import main
 from gancross.cli.runs import parsed_steps
 from gancross.errors import ResourceError, UsageError
-from gancross.evaluator.judging.samples import canonical_samples
 from gancross.evaluator.judging.sampling import chunks, fake_source
-from gancross.evaluator.judging.scoring import evaluating
+from gancross.evaluator.judging.scoring import canonical_samples, evaluating
 from gancross.trainer.loop import train
 from gancross.trainer.run.tracking import TensorBoard
 

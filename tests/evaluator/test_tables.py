@@ -173,7 +173,7 @@ SETS = {
 def test_good_samples_have_the_better_fidelity(features: str, name: str) -> None:
     real, good, bad = SETS[features]
     metric = FIDELITY_METRICS[name]
-    measured, _ = measure(real, {"good": good, "bad": bad}, metrics=[name])
+    measured = measure(real, {"good": good, "bad": bad}, metrics=[name])
     extractor = measured.protocol.extractor
     assert list(measured.figures["good"].figures) == list(metric.keys(extractor))
     for figure, key in zip(metric.figures, metric.keys(extractor), strict=True):
@@ -196,7 +196,7 @@ def test_good_samples_have_the_better_fidelity(features: str, name: str) -> None
 def test_the_fewest_samples_are_enough_and_fewer_are_refused_with_one_line(name: str) -> None:
     fewest = FIDELITY_METRICS[name].fewest(20)
     real = digits_of("test")
-    measured, _ = measure(real, {"a": digits_of("train", fewest)}, metrics=[name], kid_subset_size=20)
+    measured = measure(real, {"a": digits_of("train", fewest)}, metrics=[name], kid_subset_size=20)
     figures = measured.figures["a"].figures.values()
     assert all(not isinstance(figure, Missing) and math.isfinite(figure) for figure in figures)
     counts = {None: 596, "a": fewest - 1}

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from gancross import Result
 from gancross.evaluator.estimates import Missing, Proportion
+from gancross.evaluator.judging.figures import ConfusionMatrix
 from gancross.evaluator.verdict.figures import Cell
-from gancross.evaluator.verdict.matrix import ConfusionMatrix
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ import torch
 
 from gancross.data import digits
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.fidelity.extractors import load_extractor
+from gancross.evaluator.fidelity.extractor import load_extractor
 from gancross.evaluator.fidelity.figures import MeasuredFidelity
 from gancross.evaluator.fidelity.frechet import Statistics
 from gancross.evaluator.fidelity.measurement import Fidelity
@@ -39,9 +39,10 @@ def sha256(data: torch.Tensor) -> str:
 def measure(
     data: torch.Tensor, fakes: Mapping[str, torch.Tensor], *, metrics: Sequence[str] = tuple(METRICS),
     chunk: int = 500, weights: Path | None = None, statistics: Statistics | None = None,
-    kid_subset_size: int = 32, seen: Callable[[torch.Tensor], object] | None = None,
-) -> tuple[MeasuredFidelity, Fidelity]:  # fmt: skip
-    """Fidelity of every array in `fakes`, and what measured it; `seen` is called with all features."""
+    kid_subset_size: int = 32, save_to: Path | None = None,
+    seen: Callable[[torch.Tensor], object] | None = None,
+) -> MeasuredFidelity:  # fmt: skip
+    """Fidelity of every array in `fakes`; `seen` is called with all features."""
     shape = tuple(data.shape[1:])
     arrays: dict[str | None, torch.Tensor] = {None: data}
     for name, samples in fakes.items():
@@ -62,12 +63,14 @@ def measure(
 
         extractor = replace(extractor, apply=observed)
     with Fidelity(
-        plan, extractor, counts=counts, data_sha256=sha256(data), statistics=statistics
+        plan, extractor, counts=counts, data_sha256=sha256(data), statistics=statistics, save_to=save_to
     ) as fidelity:
         for label, samples in arrays.items():
             for part in torch.split(samples, chunk):
                 fidelity.add(label, part, len(part))
-        return fidelity.finish(), fidelity
+        measured = fidelity.finish()
+    assert measured is not None
+    return measured
 
 
 def numbers(measured: MeasuredFidelity, name: str) -> dict[str, float]:

@@ -20,7 +20,7 @@ from gancross.data.sets import to_network
 from gancross.errors import UsageError
 from gancross.evaluator.crosstest import crosstest
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
-from gancross.evaluator.judging.samples import canonical_samples
+from gancross.evaluator.judging.scoring import canonical_samples
 from gancross.report.paper_figures.saved_runs import saved_run
 from gancross.trainer.loop import train
 from gancross.trainer.monitors import mixture_figures

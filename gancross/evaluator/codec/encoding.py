@@ -26,11 +26,8 @@ def encode(value: object) -> JsonValue:
     if isinstance(value, Proportion):
         return {"count": value.count, "n": value.n, "rate": value.rate, "ci95": list(value.ci95)}
     if isinstance(value, Estimate):
-        return {
-            "value": value.value,
-            "ci95": list(value.ci95),
-            **_object(value, without=("value", "low", "high")),
-        }
+        rest = _object(value, without=("value", "low", "high"))
+        return {"value": value.value, "ci95": list(value.ci95), **rest}
     if dataclasses.is_dataclass(value) and not isinstance(value, Missing | type):
         return _object(value)
     if isinstance(value, Mapping):
@@ -52,25 +49,19 @@ def decode(kind: type[T], value: JsonValue) -> T:
 def _object(value: Any, *, without: tuple[str, ...] = ()) -> JsonObject:
     entries: JsonObject = {}
     for spec in specs(type(value)):
-        if spec.name not in without:
-            _put(entries if spec.how.within is None else _inner(entries, spec.how.within), spec, value)
+        part, how = getattr(value, spec.name), spec.how
+        if spec.name in without or (part is None and how.absent):
+            continue
+        place = entries if how.within is None else entries.setdefault(how.within, {})
+        assert isinstance(place, dict)
+        if how.inline:
+            for key, entry in part.items() if isinstance(part, Mapping) else _object(part).items():
+                _put_one(place, key, entry)
+        elif how.nulls:
+            place[spec.key] = {name: _entry(entry, how.nulls) for name, entry in part.items()}
+        else:
+            _put_one(place, spec.key, part)
     return entries
-
-
-def _put(entries: JsonObject, spec: Spec, parent: object) -> None:
-    value = getattr(parent, spec.name)
-    if value is None and spec.how.absent:
-        return
-    if spec.how.inline:
-        items = value.items() if isinstance(value, Mapping) else _object(value).items()
-        for key, entry in items:
-            _put_one(entries, key, entry)
-    elif spec.how.nulls and isinstance(value, Mapping):
-        entries[spec.key] = {name: _entry(entry, spec.how.nulls) for name, entry in value.items()}
-    elif spec.how.nulls:
-        entries[spec.key] = _entry(value, spec.how.nulls)
-    else:
-        _put_one(entries, spec.key, value)
 
 
 def _put_one(entries: JsonObject, key: str, value: object) -> None:
@@ -87,12 +78,6 @@ def _entry(value: object, nulls: tuple[str, ...]) -> JsonValue:
     for key in nulls:
         _put_one(entries, key, value)
     return entries
-
-
-def _inner(entries: JsonObject, name: str) -> JsonObject:
-    inner = entries.setdefault(name, {})
-    assert isinstance(inner, dict)
-    return inner
 
 
 def _decode(kind: Any, value: Any) -> Any:  # noqa: PLR0911  # one return a kind
@@ -132,7 +117,8 @@ def _field(kind: type[Any], spec: Spec, entries: Mapping[str, Any]) -> Any:
             return _decode(spec.kind, entries)
         known = {other.key for other in specs(kind) if not other.how.inline}
         names = [key for key in entries if key not in known and not key.endswith("_reason")]
-        return {name: _member(entries, name, typing.get_args(spec.kind)[1]) for name in names}
+        kind = typing.get_args(spec.kind)[1]
+        return {name: _nullable(entries, name, kind) for name in names}
     value = entries.get(spec.key)
     if spec.how.absent and spec.key not in entries:
         return None
@@ -141,17 +127,13 @@ def _field(kind: type[Any], spec: Spec, entries: Mapping[str, Any]) -> Any:
     if not spec.how.nulls:
         return _decode(spec.kind, value)
     first, member = spec.how.nulls[0], typing.get_args(spec.kind)[1]
-    return {name: _nullable(entry, first, member) for name, entry in value.items()}
+    return {
+        name: _nullable(entry, first, member) if entry[first] is None else _decode(member, entry)
+        for name, entry in value.items()
+    }
 
 
-def _nullable(entry: Mapping[str, Any], first: str, kind: Any) -> Any:
-    if entry[first] is None:
-        return Missing(entry.get(f"{first}_reason", NOT_RECORDED))
-    (member,) = (option for option in alternatives(kind) if option is not Missing)
-    return _decode(member, entry)
-
-
-def _member(entries: Mapping[str, Any], name: str, kind: Any) -> Any:
-    if entries[name] is None and Missing in alternatives(kind):
-        return Missing(entries.get(f"{name}_reason", NOT_RECORDED))
-    return _decode(kind, entries[name])
+def _nullable(entries: Mapping[str, Any], key: str, kind: Any) -> Any:
+    if entries[key] is None and Missing in alternatives(kind):
+        return Missing(entries.get(f"{key}_reason", NOT_RECORDED))
+    return _decode(kind, entries[key])

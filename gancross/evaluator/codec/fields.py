@@ -32,7 +32,7 @@ class Recorded:
         key: its name in JSON; the field's own by default.
         within: name of the object in JSON that holds it, beside the fields of the same `within`.
         inline: the entries of its own object stand among those of its parent.
-        nulls: keys of an object, or of an entry of a mapping, that is `Missing`: null, each with the reason.
+        nulls: keys of an entry of a mapping that is `Missing`: null, each with the reason.
         absent: whether None leaves the key out; null otherwise.
         skipped: whether it is in memory alone.
         description: for the JSON Schema.
@@ -79,13 +79,7 @@ Text = Annotated[str, Pattern(r"[\s\S]")]  # not empty; "." matches no line brea
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """One field of a dataclass as the codec sees it.
-
-    Attributes:
-        key: its name in JSON.
-        kind: its type without `Missing` and None.
-        may_be_missing, may_be_none: whether these are among its types.
-    """
+    """One field of a dataclass as the codec sees it; `kind` is its type without `Missing` and None."""
 
     name: str
     key: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Annotated, Any, Literal
 
 from gancross.evaluator.codec.fields import Items, JsonObject, Pattern, Range, Spec, alternatives, specs
@@ -66,16 +65,14 @@ def _schema(kind: Any, definitions: dict[str, Schema]) -> Schema:  # noqa: PLR09
 def _object(kind: type[Any], definitions: dict[str, Schema]) -> Schema:
     numbers = next((entries for base, entries in NUMBERS.items() if issubclass(kind, base)), {})
     fields = [spec for spec in specs(kind) if spec.name not in (*numbers, "low", "high") or not numbers]
-    groups = groupby(sorted(fields, key=_group), key=_group)
-    by_group = {name: _fields(list(members), definitions) for name, members in groups}
-    whole = by_group.pop("", _fields([], definitions))
-    whole["properties"] |= numbers | by_group
-    whole["required"] += [*numbers, *by_group]
+    whole = _fields([spec for spec in fields if spec.how.within is None], definitions)
+    inner = {
+        name: _fields([spec for spec in fields if spec.how.within == name], definitions)
+        for name in sorted({spec.how.within for spec in fields if spec.how.within is not None})
+    }
+    whole["properties"] |= numbers | inner
+    whole["required"] += [*numbers, *inner]
     return whole
-
-
-def _group(spec: Spec) -> str:
-    return spec.how.within or ""
 
 
 def _fields(fields: Sequence[Spec], definitions: dict[str, Schema]) -> Schema:
@@ -101,10 +98,7 @@ def _property(spec: Spec, definitions: dict[str, Schema]) -> Schema:
     if spec.how.nulls:
         nulls = {**_fields([], definitions), "required": list(spec.how.nulls)}
         nulls["properties"] = {key: {"type": "null"} for key in spec.how.nulls}
-        member = entry.get("additionalProperties", entry)
-        entry = {"anyOf": [member, nulls]}
-        if typing.get_origin(spec.kind) is Mapping:
-            entry = {"type": "object", "additionalProperties": entry}
+        entry["additionalProperties"] = {"anyOf": [entry["additionalProperties"], nulls]}
     elif spec.may_be_missing or spec.may_be_none:
         entry = _nullable(entry)
     return entry | ({"description": spec.how.description} if spec.how.description else {})
@@ -115,11 +109,11 @@ def _nullable(entry: Schema) -> Schema:
 
 
 def _limits(limit: object) -> Schema:
+    limits: Schema = {}
     if isinstance(limit, Pattern):
-        return {"pattern": limit.expression}
-    ends: dict[str, float | None] = {}
+        limits = {"pattern": limit.expression}
     if isinstance(limit, Range):
-        ends = {"minimum": limit.low, "maximum": limit.high}
+        limits = {"minimum": limit.low, "maximum": limit.high}
     if isinstance(limit, Items):
-        ends = {"minItems": limit.least, "maxItems": limit.most}
-    return {key: end for key, end in ends.items() if end is not None}
+        limits = {"minItems": limit.least, "maxItems": limit.most}
+    return {key: end for key, end in limits.items() if end is not None}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +50,7 @@ class ClassifierScore:
 
     def mean_and_deviation(self) -> tuple[float, float]:
         """Over the ten splits (divisor 10); from 1 to the number of classes, higher is better."""
-        marginal: NDArray[np.float64] = self._probabilities / self._sizes[:, None]
+        marginal = self._probabilities / self._sizes[:, None]
         # 0·ln 0 = 0: a class of probability below the smallest double adds nothing
         logarithm = np.log(marginal, where=marginal > 0, out=np.zeros_like(marginal))
         scores = np.exp(self._negentropy / self._sizes - (marginal * logarithm).sum(axis=1))

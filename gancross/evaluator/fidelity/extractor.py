@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gancross.errors import UsageError
+from gancross.version import __version__
 
 if TYPE_CHECKING:
     import torch
@@ -54,11 +56,7 @@ class Extractor:
 
 
 def extractor_for(shape: tuple[int, ...]) -> str:
-    """The name of the extractor for samples of this shape, (C, H, W) or (d,).
-
-    Raises:
-        UsageError: images with neither one nor three channels.
-    """
+    """The name of the extractor for samples of this shape, (C, H, W) or (d,)."""
     if len(shape) == 1:
         return IDENTITY
     if shape == DIGITS_SHAPE:
@@ -68,3 +66,41 @@ def extractor_for(shape: tuple[int, ...]) -> str:
             f"metrics need vectors, or images of 1 or 3 channels; the samples have shape {shape}"
         )
     return INCEPTION
+
+
+def load_extractor(
+    name: str, *, shape: tuple[int, ...], weights: Path | None, device: torch.device
+) -> Extractor:
+    """The extractor called `extractor_for(shape)`; `weights` is the file of Inception's."""
+    import torch
+
+    torch_version = f"torch {torch.__version__}"
+    if name == INCEPTION:
+        import torch_fidelity
+
+        from gancross.evaluator.fidelity import inception
+
+        assert weights is not None
+        apply, digest = inception.load_inception(weights, device, batch=BATCH)
+        unpublished = (
+            f"Inception weights with SHA-256 {digest[:16]}… are not those that torch-fidelity publishes"
+            f" ({inception.PUBLISHED}…): figures compare only with figures of the same weights",
+        )
+        return Extractor(
+            name=name, dimension=inception.DIMENSION, classes=inception.CLASSES, apply=apply, device=device,
+            weights_sha256=digest, resize="299×299, bilinear as in TensorFlow 1",
+            versions=f"torch-fidelity {torch_fidelity.__version__}, {torch_version}",
+            warnings=() if digest.startswith(inception.PUBLISHED) else unpublished,
+        )  # fmt: skip
+    if name == DIGITS:
+        from gancross.evaluator.fidelity import digits_cnn
+
+        network, digest = digits_cnn.load_digits_cnn()
+        return Extractor(
+            name=name, dimension=digits_cnn.DIMENSION, classes=digits_cnn.CLASSES, apply=network.to(device),
+            device=device, weights_sha256=digest, versions=f"gancross {__version__}, {torch_version}",
+        )  # fmt: skip
+    return Extractor(
+        name=IDENTITY, dimension=shape[0], classes=None, apply=lambda samples: (samples, None), device=device,
+        versions=f"gancross {__version__}",
+    )  # fmt: skip

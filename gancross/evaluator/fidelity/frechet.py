@@ -30,11 +30,6 @@ class Statistics:
     covariance: Array
     sha256: str | None = None
 
-    @property
-    def dimension(self) -> int:
-        """D."""
-        return len(self.mean)
-
 
 class Moments:
     """Running mean and covariance in float64, one chunk of features at a time.

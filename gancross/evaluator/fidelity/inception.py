@@ -14,7 +14,6 @@ from torch_fidelity import FeatureExtractorInceptionV3
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
 from gancross.errors import CheckpointError, ResourceError, first_line
-from gancross.evaluator.fidelity.extractor import BATCH, INCEPTION
 from gancross.machine.files import read_bytes
 
 DIMENSION = 2048
@@ -43,8 +42,8 @@ def weights_path(given: Path | None) -> Path:
     return path
 
 
-def load_inception(path: Path, device: torch.device) -> tuple[Network, str]:
-    """The network and the SHA-256 of its weights file.
+def load_inception(path: Path, device: torch.device, *, batch: int) -> tuple[Network, str]:
+    """The network, which sees `batch` images at a time, and the SHA-256 of its weights file.
 
     The file is read once and parsed by torch's weights-only unpickler, which builds tensors and plain
     containers. torch-fidelity's class would unpickle whatever the file holds; it is given a copy in memory
@@ -65,14 +64,14 @@ def load_inception(path: Path, device: torch.device) -> tuple[Network, str]:
     copy.seek(0)
     try:
         network = FeatureExtractorInceptionV3(
-            INCEPTION, ["2048", "logits_unbiased"], feature_extractor_weights_path=copy
+            "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=copy
         ).to(device)
     except (RuntimeError, TypeError, AttributeError) as error:
         first = " ".join(str(error).split())
         raise CheckpointError(f"{path}: not weights of torch-fidelity's Inception: {first:.200}") from None
 
     def apply(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        outputs = [network(batch.expand(-1, 3, -1, -1)) for batch in torch.split(images, BATCH)]
+        outputs = [network(part.expand(-1, 3, -1, -1)) for part in torch.split(images, batch)]
         features, logits = zip(*outputs, strict=True)
         return torch.cat(features), torch.cat(logits)
 

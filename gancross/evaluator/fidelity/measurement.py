@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,23 +27,24 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity import real_features
 from gancross.evaluator.fidelity.classifier_score import SPLITS, ClassifierScore
 from gancross.evaluator.fidelity.extractor import BATCH, Extractor
-from gancross.evaluator.fidelity.feature_distances import KID_SUBSETS, NEIGHBOURS
 from gancross.evaluator.fidelity.features import Collected
 from gancross.evaluator.fidelity.figures import FidelityFigures, FidelityProtocol, MeasuredFidelity
-from gancross.evaluator.fidelity.frechet import Array, Statistics, covariance_factor, shortage
-from gancross.evaluator.fidelity.metrics import METRICS, MetricInput, RealData
+from gancross.evaluator.fidelity.frechet import Array, Moments, Statistics, covariance_factor, shortage
+from gancross.evaluator.fidelity.metrics import KID_SUBSETS, METRICS, NEIGHBOURS, MetricInput, RealData
 from gancross.evaluator.fidelity.plan import Plan
 from gancross.evaluator.fidelity.real_features import CacheKey
+from gancross.evaluator.judging.sampling import CHUNK, Label
+from gancross.machine.distributed import current
 
 SEED = 2020  # torch-fidelity's rng_seed: of the subsets of KID and the splits of IS
-NO_CLASSES = "needs class probabilities, and the vectors are their own features"
 
 
-class Fidelity:
-    """Takes in every source's samples chunk by chunk and ends with every contestant's figures.
+class Fidelity(AbstractContextManager["Fidelity"]):
+    """Sees the chunks that the judges see, and ends with every contestant's figures.
 
     Features that KID, precision and recall need all at once lie in a temporary folder that goes when the
-    `with` block is left, whatever happened. Real features and statistics are cached.
+    `with` block is left, whatever happened. Real features and statistics are cached. Of several processes
+    the first takes in the features of all.
 
     Args:
         plan: from `check`.
@@ -51,7 +52,11 @@ class Fidelity:
         counts: samples of each contestant, and under None of the data.
         data_sha256: of the canonical array of the data.
         statistics: of the real data, in place of computed ones.
-        seed: of KID's subsets and the splits of IS; torch-fidelity's figures need its own, the default.
+        save_to: where `finish` writes the statistics of the real data.
+
+    Attributes:
+        needs_data: whether chunks of the data have to be added; False where all that is needed of them is
+            known.
 
     Raises:
         UsageError: given statistics of another dimension than the features.
@@ -59,21 +64,15 @@ class Fidelity:
     """
 
     def __init__(
-        self,
-        plan: Plan,
-        extractor: Extractor,
-        *,
-        counts: Mapping[str | None, int],
-        data_sha256: str,
-        statistics: Statistics | None = None,
-        seed: int = SEED,
-    ) -> None:
-        if statistics is not None and statistics.dimension != extractor.dimension:
+        self, plan: Plan, extractor: Extractor, *, counts: Mapping[str | None, int], data_sha256: str,
+        statistics: Statistics | None = None, save_to: Path | None = None,
+    ) -> None:  # fmt: skip
+        if statistics is not None and len(statistics.mean) != extractor.dimension:
             raise UsageError(
-                f"the given statistics have {statistics.dimension} dimensions, the features of"
+                f"the given statistics have {len(statistics.mean)} dimensions, the features of"
                 f" '{extractor.name}' {extractor.dimension}"
             )
-        self._plan, self._extractor, self._counts, self._seed = plan, extractor, dict(counts), seed
+        self._plan, self._extractor, self._counts, self._save_to = plan, extractor, dict(counts), save_to
         self._given = statistics
         self._key = CacheKey(
             data_sha256=data_sha256, extractor=extractor.name, weights_sha256=extractor.weights_sha256,
@@ -81,14 +80,21 @@ class Fidelity:
             device=extractor.device.type,
         )  # fmt: skip
         self._needs = {METRICS[name].needs for name in plan.metrics}
-        self._keeps_features = "features" in self._needs
         self._real: tuple[Statistics, Array] | None = None
         if "statistics" in self._needs:
-            cached_real = real_features.cached_statistics(self._key)
-            self._real = cached_real if statistics is None else _with_factor(statistics)
-        cached = real_features.cached_features(self._key) if self._keeps_features else None
-        self._real_features: NDArray[np.float32] | None = cached
-        self._collected: dict[str | None, Collected] = {}
+            cached = real_features.cached_statistics(self._key)
+            self._real = cached if statistics is None else _with_factor(statistics)
+        self._real_features: NDArray[np.float32] | None = None
+        if "features" in self._needs:
+            self._real_features = real_features.cached_features(self._key)
+        lacks_statistics = "statistics" in self._needs and self._real is None
+        lacks_features = "features" in self._needs and self._real_features is None
+        # Caches may differ from machine to machine, or from one moment to the next.
+        needs = current().broadcast_from_rank0(b"1" if lacks_statistics or lacks_features else b"0")
+        self.needs_data = needs == b"1"
+        self._collected: dict[Label, Collected] = {}
+        self._latest: tuple[Label, torch.Tensor] | None = None
+        self._rows: list[torch.Tensor] = []  # of other processes than the first, until it takes them
 
     def __enter__(self) -> Self:
         try:
@@ -96,7 +102,7 @@ class Fidelity:
         except OSError as error:
             raise ResourceError(f"no temporary folder for features: {error}") from error
         for number, label in enumerate(self._counts):
-            if label is not None or self.needs_data:
+            if self.wants(label):
                 self._collected[label] = self._collection(label, Path(self._folder.name) / f"{number}.f32")
         return self
 
@@ -107,120 +113,129 @@ class Fidelity:
         self._real_features = None
         self._folder.cleanup()
 
-    @property
-    def needs_data(self) -> bool:
-        """Whether chunks of the data have to be added; False where all that is needed of them is known."""
-        lacks_statistics = "statistics" in self._needs and self._real is None
-        return lacks_statistics or (self._keeps_features and self._real_features is None)
+    def wants(self, label: Label) -> bool:
+        """Contestants, and the data where the first process does not know their features yet."""
+        return isinstance(label, str) or (label is None and self.needs_data)
 
-    @property
-    def real_statistics(self) -> Statistics:
-        """Of the real data, after `finish` and with the metric `fid`; to be saved."""
-        assert self._real is not None
-        return self._real[0]
-
-    def _protocol(self) -> FidelityProtocol:
-        extractor = self._extractor
-        return FidelityProtocol(
-            metrics=self._plan.metrics, extractor=extractor.name, weights_sha256=extractor.weights_sha256,
-            resize=extractor.resize, dtype=extractor.dtype, versions=extractor.versions, seed=self._seed,
-            is_splits=SPLITS, kid_subsets=KID_SUBSETS, kid_subset_size=self._plan.kid_subset_size,
-            pr_neighbours=NEIGHBOURS,
-            fid_statistics_sha256=None if self._given is None else self._given.sha256,
-        )  # fmt: skip
-
-    def _flags(self) -> list[str]:
-        """Weights nobody publishes, too few samples."""
-        flags = list(self._extractor.warnings)
-        if self._real is not None:
-            sides = [(self._real[0].n, "the data")]
-            sides += [(n, f"contestant '{label}'") for label, n in self._counts.items() if label is not None]
-            shortages = [shortage(n, dimension=self._extractor.dimension, who=who) for n, who in sides]
-            flags += [text for text in shortages if text is not None]
-        return flags
-
-    def add(self, label: str | None, chunk: torch.Tensor, count: int) -> None:
-        """Takes in the next samples of a source, in their order.
+    def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
+        """Takes in the next samples of a source, in their order; images as 8 bit, as a file would hold them.
 
         Args:
             label: the contestant's name; None for the data, whose chunks are ignored unless `needs_data`.
-            chunk: canonical samples on the extractor's device, uint8 (N, C, H, W) or float32 (N, d).
+            chunk: canonical samples on the extractor's device, (N, C, H, W) or float32 (N, d).
             count: how many of them count; the others pad the chunk.
 
         Raises:
-            DivergenceError: features are NaN or infinite.
+            DivergenceError: features are NaN or infinite, of this chunk or of the one before.
             ResourceError: the disk is full.
         """
-        if label is not None or self.needs_data:
-            self.take(label, self.extracted(chunk, count))
-
-    def extracted(self, chunk: torch.Tensor, count: int) -> torch.Tensor:
-        """Features and logits of the next samples side by side: float32 (count, D + classes)."""
+        if not self.wants(label):
+            return
+        if chunk.ndim == 4 and chunk.dtype != torch.uint8:
+            chunk = chunk.round().clamp(0, 255).to(torch.uint8)
         with torch.inference_mode():
             features, logits = self._extractor.apply(chunk[: -(-count // BATCH) * BATCH])
         columns = [features] if logits is None else [features, logits]
-        return torch.cat([column[:count].float() for column in columns], dim=1)
+        rows = torch.cat([column[:count].float() for column in columns], dim=1)
+        self._take_latest()
+        self._latest = (label, rows)
 
-    def take(self, label: str | None, rows: torch.Tensor) -> None:
-        """As `add`, from what `extracted` made of a chunk."""
-        features, logits = rows.cpu().tensor_split([self._extractor.dimension], dim=1)
-        wants_logits = label is not None and "classes" in self._needs and self._extractor.classes is not None
-        self._collected[label].add(features, logits if wants_logits else None)
+    def finish_source(self, label: Label) -> None:
+        """Rank 0 takes in the features of the other processes, in the order of the samples."""
+        if not self.wants(label):
+            return
+        self._take_latest()
+        width = self._extractor.dimension + (self._extractor.classes or 0)
+        rows = torch.cat(self._rows) if self._rows else torch.empty(0, width)
+        self._rows.clear()
+        for part in current().rows_of_other_ranks(rows):
+            if current().is_rank_zero:
+                for chunk in torch.split(part, CHUNK):
+                    self._take(label, chunk)
 
-    @property
-    def width(self) -> int:
-        """Columns of `extracted`."""
-        return self._extractor.dimension + (self._extractor.classes or 0)
+    def _take_latest(self) -> None:
+        """Takes the features of the chunk before, while the device computes those of the latest."""
+        if self._latest is None:
+            return
+        (label, rows), self._latest = self._latest, None
+        if current().is_rank_zero:
+            self._take(label, rows.cpu())
+        else:
+            self._rows.append(rows.cpu())
 
-    def finish(self) -> MeasuredFidelity:
-        """Every contestant's figures, once all samples were added.
+    def _take(self, label: Label, rows: torch.Tensor) -> None:
+        features, logits = rows.tensor_split([self._extractor.dimension], dim=1)
+        self._collected[label].add(features, logits)
+
+    def finish(self) -> MeasuredFidelity | None:
+        """Every contestant's figures, once all samples were added; only the first process knows them.
 
         Lower is better for Fréchet and kernel distances, higher for scores, precision and recall.
         """
+        if not current().is_rank_zero:
+            return None
+        self._take_latest()
         for collected in self._collected.values():
             collected.check_complete()
-        self._settle_real()
-        real = RealData(features=self._real_features)
-        if self._real is not None:
-            real = replace(real, statistics=self._real[0], factor=self._real[1])
+        self._complete_real()
+        extractor, plan = self._extractor, self._plan
+        statistics, factor = self._real or (None, None)
+        real = RealData(statistics=statistics, factor=factor, features=self._real_features)
+        flags = list(extractor.warnings)
+        if statistics is not None:
+            sides = [(statistics.n, "the data")]
+            sides += [(n, f"contestant '{label}'") for label, n in self._counts.items() if label is not None]
+            shortages = [shortage(n, dimension=extractor.dimension, who=who) for n, who in sides]
+            flags += [text for text in shortages if text is not None]
+        figures = {label: self._figures(label, real) for label in self._counts if label is not None}
+        if self._save_to is not None and statistics is not None:
+            real_features.save_statistics(self._save_to, statistics)
         return MeasuredFidelity(
-            figures={label: self._figures(label, real) for label in self._counts if label is not None},
-            protocol=self._protocol(), flags=tuple(self._flags()),
+            figures=figures,
+            protocol=FidelityProtocol(
+                metrics=plan.metrics, extractor=extractor.name, weights_sha256=extractor.weights_sha256,
+                resize=extractor.resize, dtype=extractor.dtype, versions=extractor.versions, seed=SEED,
+                is_splits=SPLITS, kid_subsets=KID_SUBSETS, kid_subset_size=plan.kid_subset_size,
+                pr_neighbours=NEIGHBOURS,
+                fid_statistics_sha256=None if self._given is None else self._given.sha256,
+            ),
+            flags=tuple(flags),
         )  # fmt: skip
 
     def _collection(self, label: str | None, file: Path) -> Collected:
-        fake = label is not None
-        classes = self._extractor.classes
-        n = self._counts[label]
-        scored = fake and "classes" in self._needs and classes is not None
+        dimension, n = self._extractor.dimension, self._counts[label]
+        classes = None if label is None or "classes" not in self._needs else self._extractor.classes
+        moments = "statistics" in self._needs and (label is not None or self._real is None)
         return Collected(
-            who=f"contestant '{label}'" if fake else "the data", n=n, dimension=self._extractor.dimension,
-            file=file if self._keeps_features else None,
-            moments="statistics" in self._needs and (fake or self._real is None),
-            score=ClassifierScore(n, classes=classes, seed=self._seed) if scored and classes else None,
+            who="the data" if label is None else f"contestant '{label}'", n=n, dimension=dimension,
+            file=file if "features" in self._needs else None, moments=Moments(dimension) if moments else None,
+            classifier_score=ClassifierScore(n, classes=classes, seed=SEED) if classes else None,
         )  # fmt: skip
 
-    def _settle_real(self) -> None:
+    def _complete_real(self) -> None:
         """Turns what was collected of the data into statistics and features, and caches both."""
         real = self._collected.get(None)
-        if real is not None and "statistics" in self._needs and self._real is None:
+        if real is None:
+            return
+        if "statistics" in self._needs and self._real is None:
             self._real = _with_factor(real.statistics())
             real_features.keep_statistics(self._key, *self._real)
-        if real is not None and self._keeps_features and self._real_features is None:
+        if "features" in self._needs and self._real_features is None:
             self._real_features = real.features()
             real_features.keep_features(self._key, self._real_features)
 
     def _figures(self, label: str, real: RealData) -> FidelityFigures:
         given = MetricInput(
-            fake=self._collected[label], real=real, dimension=self._extractor.dimension,
-            kid_subset_size=self._plan.kid_subset_size, seed=self._seed, device=self._extractor.device,
+            fake=self._collected[label], real=real, kid_subset_size=self._plan.kid_subset_size, seed=SEED,
+            device=self._extractor.device,
         )  # fmt: skip
         figures: dict[str, float | Missing] = {}
         for name in self._plan.metrics:
             metric = METRICS[name]
             keys = metric.keys(self._extractor.name)
             if metric.needs == "classes" and self._extractor.classes is None:
-                figures |= dict.fromkeys(keys, Missing(NO_CLASSES))
+                reason = "needs class probabilities, and the vectors are their own features"
+                figures |= dict.fromkeys(keys, Missing(reason))
             else:
                 figures |= dict(zip(keys, metric.compute(given), strict=True))
         return FidelityFigures(n=self._counts[label], figures=figures)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from gancross.evaluator.fidelity.features import Collected
 
 KID_SUBSET_SIZE = 1000
-FEWEST_FOR_NEIGHBOURS = 4  # a third neighbour must exist
+KID_SUBSETS = 100
+NEIGHBOURS = 3
+PRC_ROWS = 10_000  # whose distances to all others are held at a time
 
 Need = Literal["statistics", "features", "classes"]
 Better = Literal["higher", "lower"] | None
@@ -46,14 +48,12 @@ class MetricInput:
     """One contestant's samples beside the real data.
 
     Attributes:
-        dimension: of the features.
         kid_subset_size, seed: of KID's subsets.
         device: where distances are computed.
     """
 
     fake: Collected
     real: RealData
-    dimension: int
     kid_subset_size: int
     seed: int
     device: torch.device
@@ -112,15 +112,20 @@ class FidelityMetric:
 
 
 def fid(given: MetricInput) -> tuple[float, ...]:
-    """The Fréchet distance; torch-fidelity's own arithmetic where a covariance is singular."""
+    """The Fréchet distance; lower is better.
+
+    For covariances of no more samples than dimensions, as torch-fidelity computes it: of the eigenvalues of
+    Σ₁Σ₂ most are zero then, and torch-fidelity adds up the roots of their rounding errors, some 1e-5 of the
+    distance. Figures in use contain that, so ours do; they are flagged, since they are biased upwards.
+    """
     fake, real = given.fake.statistics(), given.real.statistics
     assert real is not None
-    sizes = [side.n for side in (fake, real) if side.n is not None]
-    if min(sizes) <= given.dimension:
-        from gancross.evaluator.fidelity.feature_distances import singular_frechet_distance
+    if min(side.n for side in (fake, real) if side.n is not None) > given.fake.dimension:
+        return (frechet_distance(fake=fake, real=real, real_factor=given.real.factor),)
+    from torch_fidelity.metric_fid import fid_statistics_to_metric
 
-        return (singular_frechet_distance(fake=fake, real=real),)
-    return (frechet_distance(fake=fake, real=real, real_factor=given.real.factor),)
+    sides = [{"mu": side.mean, "sigma": side.covariance} for side in (fake, real)]
+    return (float(fid_statistics_to_metric(*sides, verbose=False)["frechet_inception_distance"]),)
 
 
 def inception_score(given: MetricInput) -> tuple[float, ...]:
@@ -129,22 +134,43 @@ def inception_score(given: MetricInput) -> tuple[float, ...]:
 
 
 def kid(given: MetricInput) -> tuple[float, ...]:
-    """Mean and deviation of the kernel distance over 100 subsets."""
-    from gancross.evaluator.fidelity.feature_distances import kernel_distance
+    """Unbiased squared MMD with the kernel (x·y/D + 1)³: mean and deviation (divisor 100) over 100 subsets.
+
+    Lower is better. The mean is below zero about every other time where the two distributions are equal.
+
+    Source: Bińkowski et al. 2018.
+    """
+    import torch
+    from torch_fidelity.metric_kid import kid_features_to_metric
 
     assert given.real.features is not None
-    return kernel_distance(
-        fake=given.fake.features(), real=given.real.features, subset_size=given.kid_subset_size,
-        seed=given.seed,
+    figures = kid_features_to_metric(
+        torch.from_numpy(given.fake.features()), torch.from_numpy(given.real.features),
+        kid_subsets=KID_SUBSETS, kid_subset_size=given.kid_subset_size, kid_kernel="poly",
+        kid_kernel_poly_degree=3, kid_kernel_poly_gamma=None, kid_kernel_poly_coef0=1,
+        rng_seed=given.seed, verbose=False,
     )  # fmt: skip
+    return figures["kernel_inception_distance_mean"], figures["kernel_inception_distance_std"]
 
 
 def precision_and_recall(given: MetricInput) -> tuple[float, ...]:
-    """Precision, recall and their F-score."""
-    from gancross.evaluator.fidelity.feature_distances import precision_recall
+    """Shares of fakes among the reals and of reals among the fakes, and their harmonic mean, in [0, 1].
+
+    A sample is among a set if it lies in the ball around one of the set's members that reaches to that
+    member's third neighbour in the set. Higher is better.
+
+    Source: Kynkäänniemi et al. 2019.
+    """
+    import torch
+    from torch_fidelity.metric_prc import prc_features_to_metric
 
     assert given.real.features is not None
-    return precision_recall(fake=given.fake.features(), real=given.real.features, device=given.device)
+    figures = prc_features_to_metric(
+        torch.from_numpy(given.fake.features()).to(given.device),
+        torch.from_numpy(given.real.features).to(given.device), prc_neighborhood=NEIGHBOURS,
+        prc_batch_size=PRC_ROWS, save_cpu_ram=True, verbose=False,
+    )  # fmt: skip
+    return figures["precision"], figures["recall"], figures["f_score"]
 
 
 METRICS: Mapping[str, FidelityMetric] = {
@@ -189,7 +215,7 @@ METRICS: Mapping[str, FidelityMetric] = {
             FidelityFigure(key=key, better="higher", gate=gate, meaning=gate)
             for key, gate in (("precision", "precision"), ("recall", "recall"), ("f_score", ""))
         ),
-        needs="features", fewest=lambda subset: FEWEST_FOR_NEIGHBOURS, compute=precision_and_recall,
+        needs="features", fewest=lambda subset: NEIGHBOURS + 1, compute=precision_and_recall,
     ),
 }  # fmt: skip
 

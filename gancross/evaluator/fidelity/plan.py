@@ -23,11 +23,7 @@ class Plan:
 
 
 def check_names(metrics: Sequence[str], *, kid_subset_size: int) -> None:
-    """What can be told of metrics before there are any data.
-
-    Raises:
-        UsageError: an unknown metric, or a subset that is too small.
-    """
+    """What can be told of metrics before there are any data; a `UsageError` names what is wrong."""
     for metric in metrics:
         if metric not in METRICS:
             raise unknown_name("metric", metric, METRICS)

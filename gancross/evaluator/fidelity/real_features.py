@@ -27,14 +27,7 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class CacheKey:
-    """Everything that decides the features of the real data.
-
-    Attributes:
-        data_sha256: of the canonical array.
-        extractor, weights_sha256, resize, dtype: see `Extractor`.
-        versions: libraries that compute the features.
-        device: kind of device; the last bits differ between kinds.
-    """
+    """Everything that decides the features of the real data, down to the kind of device: last bits differ."""
 
     data_sha256: str
     extractor: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ from scipy.stats import norm
 from gancross.errors import UsageError, unknown_name
 from gancross.evaluator.estimates import LEVEL, Z
 from gancross.evaluator.gate.figures import METRICS, GateMetric, Reading
-from gancross.evaluator.gate.spread import mean_figure, run_figures, spread_interval
+from gancross.evaluator.gate.spread import Figures, mean_figure, run_figures, spread_interval
 from gancross.evaluator.result.types import Result
 
 FEWEST_BASELINE_RUNS = 5
@@ -84,16 +84,19 @@ def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | Non
     Source: Newcombe 1998 for the combination of limits.
     """
     allowed = dict.fromkeys(METRICS, 0.0) if tolerances is None else dict(tolerances)
-    _check_tolerances(allowed)
+    for metric, value in allowed.items():
+        if metric not in METRICS:
+            raise unknown_name("metric", metric, METRICS)
+        if not 0 <= value < math.inf:
+            raise UsageError(f"the tolerance of '{metric}' must be a number ≥ 0, is {value}")
     old_groups, new_groups = _groups_of_both(new, baseline)
-    check_comparable(new, baseline, fidelity=any(METRICS[name].is_fidelity for name in allowed))
+    _check_comparable(new, baseline, fidelity=any(METRICS[name].is_fidelity for name in allowed))
     unit = _unit(baseline)
-    compare = _methods if unit == "method" else _checkpoints
     changes = [
         (name, metric, change)
         for name in old_groups
         for metric in allowed
-        if (change := compare(metric, name, (baseline, old_groups), (new, new_groups))) is not None
+        if (change := _change(unit, METRICS[metric], name, (baseline, old_groups), (new, new_groups)))
     ]
     if tolerances is not None:
         for metric in sorted(set(allowed) - {metric for _, metric, _ in changes}):
@@ -102,18 +105,14 @@ def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | Non
     return Gate(
         unit=unit,
         comparisons=tuple(
-            _compared(name, metric, change, level=level, tolerance=allowed[metric])
+            _compared(name, metric, *change, level=level, tolerance=allowed[metric])
             for name, metric, change in changes
         ),
     )
 
 
-def check_comparable(new: Result, old: Result, *, fidelity: bool) -> None:
-    """Both were measured by the same protocol.
-
-    Raises:
-        UsageError: the first field in which they differ.
-    """
+def _check_comparable(new: Result, old: Result, *, fidelity: bool) -> None:
+    """Both were measured by the same protocol."""
     facts, old_facts = (_facts(result, fidelity=fidelity) for result in (new, old))
     for key in [key for key in facts if key in old_facts]:
         if facts[key] != old_facts[key]:
@@ -148,6 +147,7 @@ def _unit(result: Result) -> Unit:
 
 Groups = dict[str, list[str]]
 Side = tuple[Result, Groups]
+Change = tuple[Reading, Reading] | tuple[Figures, Figures]
 
 
 def _groups_of_both(new: Result, old: Result) -> tuple[Groups, Groups]:
@@ -156,10 +156,9 @@ def _groups_of_both(new: Result, old: Result) -> tuple[Groups, Groups]:
     before, now = _groups(old, unit), _groups(new, unit)
     missing = [name for name in before if name not in now]
     if missing:
-        raise UsageError(
-            f"gate: not comparable: '{missing[0]}' of the baseline is not in the result, which has"
-            f" {', '.join(map(repr, sorted(now))) or 'none'}"
-        )
+        others = ", ".join(map(repr, sorted(now))) or "none"
+        where = f"'{missing[0]}' of the baseline is not in the result, which has {others}"
+        raise UsageError(f"gate: not comparable: {where}")
     for name, runs in before.items():
         if unit == "method" and len(runs) < FEWEST_BASELINE_RUNS:
             raise UsageError(
@@ -178,48 +177,31 @@ def _groups(result: Result, unit: Unit) -> Groups:
     return groups
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Change:
-    """A figure then and now, and how its interval follows from a level."""
-
-    old: float
-    new: float
-    runs: tuple[int, int]
-    interval: Callable[[float], tuple[float, float] | None]
-
-
-def _checkpoints(metric: str, name: str, *sides: Side) -> _Change | None:
-    """Of contestants of that name."""
-    old, new = (
-        METRICS[metric].read(result, name, [other for other in groups if other != name])
-        for result, groups in sides
+def _change(unit: Unit, metric: GateMetric, name: str, *sides: Side) -> Change | None:
+    """A metric of a method's runs, or of a contestant, then and now; None where one side has none."""
+    if unit == "method":
+        old, new = (run_figures(metric, result, groups, name) for result, groups in sides)
+        shared = [key for key in old if key in new]
+        return ({key: old[key] for key in shared}, {key: new[key] for key in shared}) if shared else None
+    then, now = (
+        metric.read(result, name, [other for other in groups if other != name]) for result, groups in sides
     )
-    if old is None or new is None:
-        return None
-    return _Change(
-        old=old.value, new=new.value, runs=(1, 1), interval=lambda level: _between(old, new, level)
-    )
+    return None if then is None or now is None else (then, now)
 
 
-def _methods(metric: str, name: str, *sides: Side) -> _Change | None:
-    """Of the runs of that method."""
-    old, new = (run_figures(METRICS[metric], result, groups, name) for result, groups in sides)
-    shared = [key for key in old if key in new]
-    if not shared:
-        return None
-    old, new = ({key: side[key] for key in shared} for side in (old, new))
-    return _Change(
-        old=mean_figure(old), new=mean_figure(new), runs=(len(old[shared[0]]), len(new[shared[0]])),
-        interval=lambda level: spread_interval(old, new, level=level),
-    )  # fmt: skip
-
-
-def _compared(name: str, metric: str, change: _Change, *, level: float, tolerance: float) -> Comparison:
-    interval = change.interval(level)
+def _compared(
+    name: str, metric: str, old: Reading | Figures, new: Reading | Figures, *, level: float, tolerance: float
+) -> Comparison:
+    if isinstance(old, Reading) and isinstance(new, Reading):
+        interval, values, runs = _between(old, new, level), (old.value, new.value), (1, 1)
+    else:
+        assert not isinstance(old, Reading) and not isinstance(new, Reading)
+        interval, values = spread_interval(old, new, level=level), (mean_figure(old), mean_figure(new))
+        runs = (len(next(iter(old.values()))), len(next(iter(new.values()))))
+    decision = _decision(METRICS[metric], values[1] - values[0], interval, tolerance)
     return Comparison(
-        name=name, metric=metric, old=change.old, new=change.new, runs=change.runs, interval=interval,
-        tolerance=tolerance,
-        decision=_decision(METRICS[metric], change.new - change.old, interval, tolerance),
+        name=name, metric=metric, old=values[0], new=values[1], runs=runs, interval=interval,
+        tolerance=tolerance, decision=decision,
     )  # fmt: skip
 
 
@@ -243,14 +225,6 @@ def _decision(
     if (difference > 0) == metric.higher_is_better:
         return "improvement"
     return "regression" if abs(difference) > tolerance else "within tolerance"
-
-
-def _check_tolerances(tolerances: Mapping[str, float]) -> None:
-    for metric, value in tolerances.items():
-        if metric not in METRICS:
-            raise unknown_name("metric", metric, METRICS)
-        if not 0 <= value < math.inf:
-            raise UsageError(f"the tolerance of '{metric}' must be a number ≥ 0, is {value}")
 
 
 def _short(value: object) -> str:

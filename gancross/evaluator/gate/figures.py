@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gancross.evaluator.estimates import Estimate, Figure, Interval, Missing, Proportion
+from gancross.evaluator.estimates import Figure, Interval, Missing, Proportion
 from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
 from gancross.evaluator.fidelity.metrics import FidelityFigure
 from gancross.evaluator.result.types import Result
@@ -61,12 +61,8 @@ def reading(figures: Sequence[Figure], *, pooled: bool = False) -> Reading | Non
         return Reading(value=pool.rate, interval=pool.ci95)
     n = len(measured)
     low, high = (sum(figure.ci95[end] for figure in measured) / n for end in (0, 1))
-    return Reading(value=sum(map(value, measured)) / n, interval=(low, high))
-
-
-def value(figure: Proportion | Estimate) -> float:
-    """The figure without its interval."""
-    return figure.rate if isinstance(figure, Proportion) else figure.value
+    values = [figure.rate if isinstance(figure, Proportion) else figure.value for figure in measured]
+    return Reading(value=sum(values) / n, interval=(low, high))
 
 
 def _fn(result: Result, name: str, opponents: Opponents) -> Reading | None:

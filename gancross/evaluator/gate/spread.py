@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from gancross.evaluator.gate.figures import GateMetric, Reading
+from gancross.evaluator.gate.figures import GateMetric
 from gancross.evaluator.result.types import Result
 
 # A figure of every run (M, Q) by the opponents' method; under None (M, 1), a figure without opponents.
@@ -31,22 +31,20 @@ def run_figures(
 
     Runs without figure, a critic's for example, are left out, on either side; so are methods without any.
     """
-    readings: dict[str | None, list[list[Reading | None]]]
+
+    def value(run: str, opponents: Sequence[str]) -> float:
+        entry = metric.read(result, run, opponents)
+        return math.nan if entry is None else entry.value
+
+    columns: dict[str | None, list[list[str]]] = {None: [[]]}
     if metric.before_opponents:
-        readings = {
-            other: [[metric.read(result, run, (opponent,)) for opponent in runs] for run in groups[method]]
-            for other, runs in groups.items() if other != method
-        }  # fmt: skip
-    else:
-        readings = {None: [[metric.read(result, run, ())] for run in groups[method]]}
+        columns = {key: [[run] for run in runs] for key, runs in groups.items() if key != method}
     blocks = {
-        key: np.array([[math.nan if entry is None else entry.value for entry in row] for row in rows])
-        for key, rows in readings.items()
+        key: np.array([[value(run, opponents) for opponents in columns[key]] for run in groups[method]])
+        for key in columns
     }
-    measured = {key: ~np.isnan(block) for key, block in blocks.items()}
-    blocks = {
-        key: block[:, measured[key].any(axis=0)] for key, block in blocks.items() if measured[key].any()
-    }
+    blocks = {key: block[:, ~np.isnan(block).all(axis=0)] for key, block in blocks.items()}
+    blocks = {key: block for key, block in blocks.items() if block.size}
     if not blocks:
         return {}
     whole_M = np.all([~np.isnan(block).any(axis=1) for block in blocks.values()], axis=0)

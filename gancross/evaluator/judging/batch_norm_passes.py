@@ -16,13 +16,7 @@ from gancross.models.batch_norm import batch_norms, batch_statistics
 
 
 class RunningPass:
-    """Scores with running averages; chunks arrive padded and are all of one length.
-
-    Args:
-        n: samples of the source.
-        scored: numbers of the chunks whose scores are wanted.
-        chunk: samples in one.
-    """
+    """Scores with running averages of the chunks `scored` of n samples, which arrive padded to one length."""
 
     def __init__(self, judge: Contestant, n: int, *, scored: range, chunk: int) -> None:
         self._judge, self._scored = judge, scored
@@ -60,7 +54,7 @@ class BatchPass:
         self._waiting: torch.Tensor | None = None
 
     def needed(self) -> set[int]:
-        """The numbers of the chunks that it must see."""
+        """As `RunningPass.needed`."""
         if self._next == self._end:
             return set()
         new = range(self._next // self._chunk, -(-min(self._end, self._n) // self._chunk))
@@ -119,6 +113,7 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
         UsageError: the discriminator fails on such samples, or does not return one score for each.
     """
     assert judge.discriminator is not None
+    who = f"contestant '{judge.name}': its discriminator"
     # A copy of vectors, too: a judge that works in place would change what the next one sees.
     samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
     try:
@@ -126,17 +121,12 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's
             raise
-        raise UsageError(
-            f"contestant '{judge.name}': its discriminator cannot judge samples of shape"
-            f" {tuple(chunk.shape[1:])}: {first_line(error)}"
-        ) from error
+        shape = tuple(chunk.shape[1:])
+        raise UsageError(f"{who} cannot judge samples of shape {shape}: {first_line(error)}") from error
     n = len(chunk)
     if not isinstance(scores, torch.Tensor) or scores.shape not in ((n,), (n, 1), (n, 1, 1, 1)):
         got = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
-        raise UsageError(
-            f"contestant '{judge.name}': its discriminator must return one score per sample,"
-            f" ({n},) or ({n}, 1), got {got}"
-        )
+        raise UsageError(f"{who} must return one score per sample, ({n},) or ({n}, 1), got {got}")
     return scores.flatten()
 
 

@@ -1,23 +1,27 @@
-"""Figures of one judge: what it makes of controls, of its training data, and of batch statistics."""
+"""Figures of one judge: controls, training data, batch statistics, confusion matrix, curves of its scores."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from gancross.evaluator.codec.fields import UnitFloat
+import numpy as np
+
+from gancross.evaluator.codec.fields import Count, Items, UnitFloat
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judging.controls import CONTROLS, NOISE, TRAINING, ControlRates, is_blind
 from gancross.evaluator.judging.scores import (
+    NO_DISCRIMINATOR,
     NO_THRESHOLD,
+    Array,
     Scores,
     ScoresBySource,
     called_real,
     confusion,
     real_high_threshold,
 )
-from gancross.evaluator.protocol import NORMS, Norm
+from gancross.evaluator.protocol import NORMS
 from gancross.evaluator.statistics.bounds import generalisation_gap
 from gancross.evaluator.statistics.confusion import false_negatives
 
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
     from gancross.evaluator.judging.sampling import Label
 
+BINS = 64
+ROC_POINTS = 101
 NORM_MOVES = 0.05  # a rate that the batch-norm mode moves by more than this is flagged
 
 
@@ -64,23 +70,15 @@ def control_rates(judge: Contestant, scores: ScoresBySource) -> ControlRates:
     return ControlRates(**rates, blind=None if noise is None else is_blind(noise))
 
 
-def blind_judges(judges: Sequence[Contestant], scores: Mapping[str, ScoresBySource]) -> list[str]:
-    """Judges that call more than half of the uniform noise real."""
-    noises = {judge.name: called_real(judge, scores[judge.name], NOISE) for judge in judges}
-    return [name for name, noise in noises.items() if noise is not None and is_blind(noise)]
-
-
 def judge_generalisation_gap(
     judge: Contestant, scores: ScoresBySource, no_training: str
-) -> Estimate | Missing:  # fmt: skip
+) -> Estimate | Missing:
     """TPR on training reals − TPR on test reals of one judge; `no_training` says why there are none."""
     threshold = real_high_threshold(judge)
     if threshold is None or TRAINING not in scores:
         return Missing(NO_THRESHOLD if threshold is None else no_training)
-    return generalisation_gap(
-        train_fn=false_negatives(scores[TRAINING], threshold),
-        test_fn=false_negatives(scores[None], threshold),
-    )
+    train_fn, test_fn = (false_negatives(scores[label], threshold) for label in (TRAINING, None))
+    return generalisation_gap(train_fn=train_fn, test_fn=test_fn)
 
 
 def batch_norm_moves(
@@ -89,11 +87,11 @@ def batch_norm_moves(
     """How far the rates of one judge move from one batch-norm mode to the other."""
     if judge.name not in scores.batch_normalised:
         return Missing("no batch norm: there is one mode")
-    if not scores.has_modes(judge.name):
+    if not all(judge.name in scores.by_norm[norm] for norm in NORMS):
         return Missing("batch-norm modes not compared")
     if real_high_threshold(judge) is None:
         return Missing(NO_THRESHOLD)
-    running, batch = (_mode_rates(judge, scores, norm, generators) for norm in NORMS)
+    running, batch = (_mode_rates(judge, scores.of(judge.name, norm), generators) for norm in NORMS)
     moves = [abs(running.fn.rate - batch.fn.rate)]
     moves += [abs(running.fp[name].rate - batch.fp[name].rate) for name in generators]
     return BatchNormMoves(
@@ -101,7 +99,76 @@ def batch_norm_moves(
     )
 
 
-def _mode_rates(judge: Contestant, scores: Scores, norm: Norm, generators: Sequence[str]) -> ModeRates:
-    tables = {name: confusion(judge, scores.of(judge.name, norm), name) for name in generators}
-    decided = {name: table for name, table in tables.items() if table is not None}
-    return ModeRates(fn=decided[generators[0]].fn, fp={name: table.fp for name, table in decided.items()})
+def _mode_rates(judge: Contestant, scores: ScoresBySource, generators: Sequence[str]) -> ModeRates:
+    tables = {name: table for name in generators if (table := confusion(judge, scores, name))}
+    return ModeRates(fn=tables[generators[0]].fn, fp={name: table.fp for name, table in tables.items()})
+
+
+Row = tuple[UnitFloat, UnitFloat]
+CountRow = tuple[Count, Count]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfusionMatrix:
+    """One model's discriminator on the test data and on its own generator.
+
+    Attributes:
+        counts: ((TP, FP), (FN, TN)): rows predicted (real, fake), columns true (real, fake).
+        rates: the counts over the number of samples in each column.
+    """
+
+    counts: tuple[CountRow, CountRow]
+    rates: tuple[Row, Row]
+    fn: Proportion
+    fp: Proportion
+
+
+def confusion_matrix(contestant: Contestant, scores: ScoresBySource | None) -> ConfusionMatrix | Missing:
+    """The matrix of a contestant; missing without a threshold, or without the scores of a discriminator."""
+    if scores is None:
+        return Missing(NO_DISCRIMINATOR)
+    table = confusion(contestant, scores, contestant.name)
+    if table is None:
+        return Missing(NO_THRESHOLD)
+    return ConfusionMatrix(counts=table.counts(), rates=table.rates(), fn=table.fn, fp=table.fp)
+
+
+Counts = tuple[Count, ...]
+RocCurve = Annotated[tuple[tuple[UnitFloat, UnitFloat], ...], Items(2, 10_001)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """Counts of one judge's scores in common bins; the outermost bins hold what lies beyond them."""
+
+    edges: Annotated[tuple[float, ...], Items(2, 1025)]
+    real: Counts
+    generators: Mapping[str, Counts]
+
+
+def histogram(scores: ScoresBySource, generators: Sequence[str]) -> Histogram:
+    """Of the test data and of every generator's samples; the bins hold all but 0.1 % at either end."""
+    everything = np.concatenate([scores[None], *(scores[name] for name in generators)])
+    low, high = np.quantile(everything, [0.001, 0.999])
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, BINS + 1)
+
+    def counts(values: Array) -> Counts:
+        return tuple(int(count) for count in np.histogram(np.clip(values, low, high), edges)[0])
+
+    return Histogram(
+        edges=tuple(edges.tolist()), real=counts(scores[None]),
+        generators={name: counts(scores[name]) for name in generators},
+    )  # fmt: skip
+
+
+def roc_curve(scores: ScoresBySource, generator: str) -> RocCurve:
+    """((FPR, TPR), …) from (0, 0) to (1, 1), at most 101 points of the curve."""
+    from sklearn import metrics  # takes a second to import
+
+    real, fake = scores[None], scores[generator]
+    labels = np.concatenate([np.ones(len(real)), np.zeros(len(fake))])
+    fpr, tpr, _ = metrics.roc_curve(labels, np.concatenate([real, fake]))
+    chosen = np.unique(np.linspace(0, len(fpr) - 1, ROC_POINTS).round().astype(int))
+    return tuple((float(fpr[i]), float(tpr[i])) for i in chosen)

@@ -120,18 +120,11 @@ def chunks(
 
 
 def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], device: torch.device) -> None:
-    """Before long work: every contestant's samples have the shape of the data.
-
-    Two samples of each generator are looked at and thrown away.
-
-    Raises:
-        UsageError: one has another shape, or a generator that cannot take its own latents.
-    """
+    """Before long work: every contestant's samples have the shape of the data, or a `UsageError` says so."""
     for contestant in contestants:
-        if contestant.samples is not None:
-            _check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
-            continue
-        samples = probe_samples(contestant, device)
+        samples = contestant.samples
+        if samples is None:
+            samples = probe_samples(contestant, device)
         _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
 
 
@@ -147,25 +140,19 @@ def generated(contestant: Contestant, latents_ND: torch.Tensor) -> torch.Tensor:
         UsageError: it fails on such latents, or does not return a tensor with one sample for each.
     """
     assert contestant.generator is not None
+    who = f"contestant '{contestant.name}': its generator"
     try:
         samples = contestant.generator(latents_ND)
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's
             raise
-        raise UsageError(
-            f"contestant '{contestant.name}': its generator cannot take latents of shape"
-            f" {tuple(latents_ND.shape[1:])}: {first_line(error)}"
-        ) from error
+        shape = tuple(latents_ND.shape[1:])
+        raise UsageError(f"{who} cannot take latents of shape {shape}: {first_line(error)}") from error
     if not isinstance(samples, torch.Tensor):
-        raise UsageError(
-            f"contestant '{contestant.name}': its generator must return a tensor,"
-            f" got {type(samples).__name__}"
-        )
+        raise UsageError(f"{who} must return a tensor, got {type(samples).__name__}")
     n = len(samples) if samples.ndim else 1
     if n != len(latents_ND):
-        raise UsageError(
-            f"contestant '{contestant.name}': its generator made {n} samples from {len(latents_ND)} latents"
-        )
+        raise UsageError(f"{who} made {n} samples from {len(latents_ND)} latents")
     return samples
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancross.evaluator.estimates import Proportion
-from gancross.evaluator.protocol import NORMS, Norm
+from gancross.evaluator.protocol import Norm
 from gancross.evaluator.statistics.confusion import Confusion, false_negatives, false_positives
 
 if TYPE_CHECKING:
@@ -41,10 +41,6 @@ class Scores:
     def of(self, judge: str, norm: Norm) -> ScoresBySource:
         """A judge's scores in a mode; without batch norm both modes are the same."""
         return self.by_norm[norm if judge in self.batch_normalised else "eval"][judge]
-
-    def has_modes(self, judge: str) -> bool:
-        """Whether the judge was scored in both modes."""
-        return all(judge in self.by_norm[norm] for norm in NORMS)
 
 
 def real_high_threshold(judge: Contestant) -> float | None:

@@ -13,7 +13,7 @@ from torch import nn
 from gancross.checkpoint.contestant import Contestant
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.batch_norm_passes import PASSES, has_batch_norm, norms
-from gancross.evaluator.judging.sampling import CHUNK, Label, Source, chunks, title
+from gancross.evaluator.judging.sampling import CHUNK, Label, Source, chunks, fake_source, title
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource
 from gancross.evaluator.protocol import Norm, Protocol
 from gancross.machine.distributed import current
@@ -115,32 +115,64 @@ def evaluating(modules: list[nn.Module], device: torch.device) -> Iterator[None]
             part.training = training
 
 
+def canonical_samples(
+    contestant: Contestant,
+    *,
+    num_samples: int,
+    seed: int = 0,
+    purpose: str = "sample",
+    device: torch.device,
+    progress: Callable[[int, int], None] | None = None,
+) -> torch.Tensor:
+    """The first samples of a contestant as a cross-test would see them: fixed chunks, evaluation mode, 8 bit.
+
+    Args:
+        num_samples: of given samples a seeded choice, or all where there are fewer.
+        seed, purpose: with the contestant's name, of the latents; "crosstest" gives a cross-test's samples.
+        progress: called after every chunk with (samples done, samples in all).
+
+    Returns:
+        On the CPU: uint8 images (N, C, H, W), or float32 vectors (N, d).
+
+    Raises:
+        UsageError: fewer than one sample asked for.
+        DivergenceError: the generator makes NaN or infinite values.
+    """
+    if num_samples < 1:
+        raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
+    source = fake_source(contestant, num_samples=num_samples, seed=seed, purpose=purpose)
+    modules = [] if contestant.generator is None else [contestant.generator]
+    parts: list[torch.Tensor] = []
+    with evaluating(modules, device):
+        for chunk in chunks(source, seed=seed, shape=None, device=device, group=1, purpose=purpose):
+            parts.append(chunk.cpu().contiguous())
+            if progress is not None:
+                progress(min(len(parts) * CHUNK, source.n), source.n)
+    return torch.cat(parts)[: source.n]
+
+
 def _checked(raw: RawScores, judges: dict[str, Contestant], normalised: frozenset[str]) -> Scores:
     by_norm: dict[Norm, dict[str, ScoresBySource]] = {mode: {} for mode in raw}
     clipped: dict[str, int] = {}
     for mode, by_judge in raw.items():
         for name, tensors in by_judge.items():
             arrays = {label: values.numpy() for label, values in tensors.items()}
-            _check_scores(judges[name], arrays)
+            for label, values in arrays.items():
+                bad = int((~np.isfinite(values)).sum())
+                if bad:
+                    raise DivergenceError(
+                        f"contestant '{name}': {bad} of its {len(values)} scores on {title(label)} are NaN or"
+                        " infinite; nothing was counted"
+                    )
             if judges[name].score_kind == "probability":
+                low = min(float(values.min()) for values in arrays.values())
+                high = max(float(values.max()) for values in arrays.values())
+                if low < 0 or high > 1:
+                    raise UsageError(
+                        f"contestant '{name}': score_kind is 'probability' but scores reach from"
+                        f" {low:g} to {high:g}"
+                    )
                 outside = sum(int(((v < CLIP) | (v > 1 - CLIP)).sum()) for v in arrays.values())
                 clipped[name] = max(clipped.get(name, 0), outside)
             by_norm[mode][name] = {label: real_high(v, judges[name]) for label, v in arrays.items()}
     return Scores(by_norm=by_norm, clipped=clipped, batch_normalised=normalised)
-
-
-def _check_scores(judge: Contestant, arrays: dict[Label, Array]) -> None:
-    for label, values in arrays.items():
-        bad = int((~np.isfinite(values)).sum())
-        if bad:
-            raise DivergenceError(
-                f"contestant '{judge.name}': {bad} of its {len(values)} scores on {title(label)} are NaN or"
-                " infinite; nothing was counted"
-            )
-    low = min(float(values.min()) for values in arrays.values())
-    high = max(float(values.max()) for values in arrays.values())
-    if judge.score_kind == "probability" and (low < 0 or high > 1):
-        raise UsageError(
-            f"contestant '{judge.name}': score_kind is 'probability' but scores reach from"
-            f" {low:g} to {high:g}"
-        )

@@ -11,13 +11,7 @@ from gancross.data.sets import DataSet, array_sha256
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.figures import MeasuredFidelity
 from gancross.evaluator.fidelity.metrics import METRICS
-from gancross.evaluator.judging.curves import histogram, roc_curve
-from gancross.evaluator.judging.figures import (
-    batch_norm_moves,
-    blind_judges,
-    control_rates,
-    judge_generalisation_gap,
-)
+from gancross.evaluator.judging import figures
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scores import Scores
 from gancross.evaluator.protocol import Protocol
@@ -35,84 +29,66 @@ from gancross.evaluator.result.types import (
 from gancross.evaluator.statistics.matched_fp import draw_halves
 from gancross.evaluator.tournament.tournament import tournament
 from gancross.evaluator.verdict.cells import all_cells, all_pairs
-from gancross.evaluator.verdict.matrix import confusion_matrix
-from gancross.evaluator.verdict.pairs import Pair, Verdict
+from gancross.evaluator.verdict.pairs import Verdict
 
 NO_METRICS = Missing(f"no metrics asked for ({', '.join(METRICS)})")
-NO_CONTROLS = Missing("not asked for")
 
 
 def assembled(
     contestants: Sequence[Contestant], scores: Scores, protocol: Protocol, *, reals: DataSet,
     test: torch.Tensor, no_training: str, fidelity: MeasuredFidelity | None, provenance: Provenance,
 ) -> Result:  # fmt: skip
-    """Every figure of a cross-test.
-
-    Args:
-        test: the test reals that were judged.
-        no_training: why there are no training reals, where there are none.
-    """
+    """Every figure of a cross-test; `no_training` says why there are no training reals, if there are none."""
     halves = draw_halves(len(test), seed=protocol.seed) if len(test) > 1 else None
     cells = all_cells(contestants, scores, norm=protocol.norm, halves=halves, seed=protocol.seed)
     judges = [contestant for contestant in contestants if contestant.discriminator is not None]
     of_judges = {judge.name: scores.of(judge.name, protocol.norm) for judge in judges}
     names = [contestant.name for contestant in contestants]
-    blind = blind_judges(judges, of_judges)
-    matrices = {c.name: confusion_matrix(c, of_judges.get(c.name)) for c in contestants}
+    rates = {judge.name: figures.control_rates(judge, of_judges[judge.name]) for judge in judges}
+    blind = [name for name, controls in rates.items() if controls.blind]
+    matrices = {c.name: figures.confusion_matrix(c, of_judges.get(c.name)) for c in contestants}
     pairs = all_pairs(contestants, scores, cells, halves, protocol)
     table = tournament(contestants, cells, matrices, blind=blind, seed=protocol.seed)
-    moves = {judge.name: batch_norm_moves(judge, scores, names) for judge in judges}
-    controls = Controls(
-        judges={judge.name: control_rates(judge, of_judges[judge.name]) for judge in judges},
-        references=REFERENCE_JUDGES,
-    )
+    moves = {judge.name: figures.batch_norm_moves(judge, scores, names) for judge in judges}
+    controls = Controls(judges=rates, references=REFERENCE_JUDGES)
+    nobody = Verdict(winner=None, reason=f"{len(contestants)} contestants: see the verdicts of the pairs")
+    paper, strict = (pairs[0].paper, pairs[0].strict) if len(pairs) == 1 else (nobody, nobody)
     return Result(
         protocol=ProtocolRecord(
-            data=_data_record(reals, test), options=protocol, chunk=CHUNK, threads=torch.get_num_threads(),
+            data=DataRecord(
+                name=reals.name, split=reals.split, image_size=reals.image_size, shape=reals.shape,
+                sha256=array_sha256(test), num_real=len(test),
+            ),
+            options=protocol, chunk=CHUNK, threads=torch.get_num_threads(),
             fidelity=None if fidelity is None else fidelity.protocol,
         ),
         contestants=tuple(_contestant_record(contestant) for contestant in contestants),
         confusion=matrices, cross=tuple(cells.values()), pairs=pairs,
-        verdict=_only_verdicts(pairs, len(contestants)),
+        verdict=Verdicts(paper=paper, strict=strict),
         generalisation_gap={
-            judge.name: judge_generalisation_gap(judge, of_judges[judge.name], no_training)
+            judge.name: figures.judge_generalisation_gap(judge, of_judges[judge.name], no_training)
             for judge in judges
         },
-        batch_norm=moves, controls=controls if protocol.controls else NO_CONTROLS, ranking=table.ranking,
-        duality_gap=table.duality_gap, groups=table.groups,
-        histograms={judge.name: histogram(of_judges[judge.name], names) for judge in judges},
-        roc={
-            judge.name: {name: roc_curve(of_judges[judge.name], name) for name in names} for judge in judges
-        },
-        flags=flags(contestants, scores, cells, moves, blind, halves, protocol, fidelity),
+        batch_norm=moves, controls=controls if protocol.controls else Missing("not asked for"),
+        ranking=table.ranking, duality_gap=table.duality_gap, groups=table.groups,
+        histograms={judge: figures.histogram(s, names) for judge, s in of_judges.items()},
+        roc={judge: {name: figures.roc_curve(s, name) for name in names} for judge, s in of_judges.items()},
+        # Sorted, so that the order of the contestants changes nothing.
+        flags=tuple(sorted([
+            *flags(contestants, scores, cells, moves, blind, halves, protocol),
+            *(() if fidelity is None else fidelity.flags),
+        ])),
         fidelity=NO_METRICS if fidelity is None else fidelity.figures, provenance=provenance,
-    )  # fmt: skip
-
-
-def _only_verdicts(pairs: Sequence[Pair], n: int) -> Verdicts:
-    if len(pairs) == 1:
-        return Verdicts(paper=pairs[0].paper, strict=pairs[0].strict)
-    nobody = Verdict(winner=None, reason=f"{n} contestants: see the verdicts of the pairs")
-    return Verdicts(paper=nobody, strict=nobody)
-
-
-def _data_record(reals: DataSet, test: torch.Tensor) -> DataRecord:
-    return DataRecord(
-        name=reals.name, split=reals.split, image_size=reals.image_size, shape=reals.shape,
-        sha256=array_sha256(test), num_real=len(test),
     )  # fmt: skip
 
 
 def _contestant_record(contestant: Contestant) -> ContestantRecord:
     origin = contestant.origin
-    return ContestantRecord(
-        name=contestant.name,
-        path=None if origin is None else origin.path,
-        sha256=None if origin is None else origin.sha256,
-        method=contestant.method,
-        score_kind=contestant.score_kind,
-        orientation=contestant.orientation,
-        threshold=contestant.threshold,
-        step=None if origin is None else origin.step,
-        recipe=None if origin is None or not origin.recipe else origin.recipe,
+    path, sha256, step, recipe = (
+        (None,) * 4 if origin is None else (origin.path, origin.sha256, origin.step, origin.recipe or None)
     )
+    return ContestantRecord(
+        name=contestant.name, path=path, sha256=sha256, method=contestant.method,
+        score_kind=contestant.score_kind, orientation=contestant.orientation,
+        threshold=contestant.threshold, step=step, recipe=recipe,
+    )  # fmt: skip

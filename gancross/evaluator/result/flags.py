@@ -6,29 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.fidelity.figures import MeasuredFidelity
 from gancross.evaluator.judging.figures import BatchNormMoves
 from gancross.evaluator.judging.scores import Scores
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.statistics.matched_fp import FEW_REALS, Halves, has_few_reals
 from gancross.evaluator.verdict.cells import Cells
 
-Moves = Mapping[str, BatchNormMoves | Missing]
-
 
 def flags(
-    contestants: Sequence[Contestant], scores: Scores, cells: Cells, moves: Moves, blind: Sequence[str],
-    halves: Halves | None, protocol: Protocol, fidelity: MeasuredFidelity | None,
-) -> tuple[str, ...]:  # fmt: skip
-    """All flags, sorted, whatever the order of the contestants."""
-    texts = [*_of_contestants(contestants, scores, protocol), *_of_judges(moves, blind)]
-    texts += _of_matched_fp(cells, halves)
-    return tuple(sorted([*texts, *(() if fidelity is None else fidelity.flags)]))
-
-
-def _of_contestants(
-    contestants: Sequence[Contestant], scores: Scores, protocol: Protocol
+    contestants: Sequence[Contestant], scores: Scores, cells: Cells,
+    moves: Mapping[str, BatchNormMoves | Missing], blind: Sequence[str], halves: Halves | None,
+    protocol: Protocol,
 ) -> Iterator[str]:  # fmt: skip
+    """All flags but those of fidelity."""
     for name, count in scores.clipped.items():
         if count:
             limits = "[2^-24, 1-2^-24]"
@@ -39,18 +29,12 @@ def _of_contestants(
             yield f"'{name}': only {len(samples)} samples, {protocol.num_samples} asked for"
         for note in () if contestant.origin is None else contestant.origin.notes:
             yield f"'{name}': {note}"
-
-
-def _of_judges(moves: Moves, blind: Sequence[str]) -> Iterator[str]:
     for name in blind:
         yield f"'{name}' is blind: it calls more than half of uniform noise real, so fooling it is no credit"
     for name, move in moves.items():
         if not isinstance(move, Missing) and move.flagged:
             size = f"{move.largest_move:.2f}"
             yield f"'{name}': a rate moves by {size} between running averages and batch statistics"
-
-
-def _of_matched_fp(cells: Cells, halves: Halves | None) -> Iterator[str]:
     if halves is not None and has_few_reals(halves):
         yield f"fewer than {FEW_REALS:,} test samples set the threshold of FP at matched FN"
     for cell in cells.values():

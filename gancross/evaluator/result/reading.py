@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import reprlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,18 +16,34 @@ from gancross.evaluator.codec.encoding import decode
 from gancross.evaluator.codec.fields import JsonObject
 from gancross.evaluator.codec.schema import schema
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.result.migrations import MIGRATIONS, migrated
 from gancross.evaluator.result.types import FORMAT, Result
 from gancross.evaluator.result.validation import bad_value, contradiction
 from gancross.machine.files import read_bytes
 from gancross.untrusted.strict_json import parsed
 
+NO_FIDELITY = "recorded before results had fidelity"
 LARGEST_FILE = 1 << 30
 LONGEST_QUOTE = 300  # characters of a file's content in a message
 DESCRIPTION = (
     "Rows of matrices are predicted (real, fake), columns true (real, fake); real is positive."
     " A figure that does not exist is null, with its reason under <key>_reason."
 )
+
+
+def from_version_1(document: JsonObject) -> JsonObject:
+    """The format of today, whose first files had no `fidelity`."""
+    lacking: JsonObject = {"fidelity": None, "fidelity_reason": NO_FIDELITY}
+    document = document if "fidelity" in document else {**document, **lacking}
+    protocol = document.get("protocol")
+    if isinstance(protocol, dict):
+        return {**document, "protocol": {**protocol, "fidelity": protocol.get("fidelity")}}
+    return document
+
+
+# One function for each format that was ever written. It adds what is missing as null with the reason and
+# changes nothing that is there, nor the document given; what cannot be told from the file is never guessed.
+# The schema then judges the outcome: a file that lacks more than its migration adds is refused.
+MIGRATIONS: dict[str, Callable[[JsonObject], JsonObject]] = {FORMAT: from_version_1}
 
 
 def load_result(path: str | Path) -> Result:
@@ -61,7 +78,7 @@ def result_from_dict(document: JsonObject) -> Result:
     Raises:
         ValueError: it does not fit the schema, or its parts contradict each other.
     """
-    document = migrated(document)
+    document = MIGRATIONS[str(document["format"])](document)
     flaw = best_match(Draft202012Validator(result_schema()).iter_errors(document))
     if flaw is not None:
         raise ValueError(f"{flaw.json_path:.100}: {flaw.message:.300}")

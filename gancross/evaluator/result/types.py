@@ -14,14 +14,12 @@ from gancross.evaluator.codec.fields import Items, JsonObject, JsonValue, Record
 from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.fidelity.figures import FidelityFigures, FidelityProtocol
 from gancross.evaluator.judging.controls import ControlRates
-from gancross.evaluator.judging.curves import Histogram, RocCurve
-from gancross.evaluator.judging.figures import BatchNormMoves
+from gancross.evaluator.judging.figures import BatchNormMoves, ConfusionMatrix, Histogram, RocCurve
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.result.display import display
 from gancross.evaluator.tournament.duality import DualityGap
 from gancross.evaluator.tournament.tournament import Groups, Ranking
 from gancross.evaluator.verdict.figures import Cell
-from gancross.evaluator.verdict.matrix import ConfusionMatrix
 from gancross.evaluator.verdict.pairs import Pair, Verdict
 from gancross.machine.files import write_atomically
 
@@ -86,8 +84,9 @@ class ContestantRecord:
     @property
     def real_high_threshold(self) -> float | None:
         """τ where high scores mean real."""
-        flipped = self.threshold is not None and self.orientation == "fake_high"
-        return -self.threshold if flipped and self.threshold is not None else self.threshold
+        if self.threshold is None or self.orientation == "real_high":
+            return self.threshold
+        return -self.threshold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +98,8 @@ class ReferenceJudge:
 
 
 REFERENCE_JUDGES = {
-    "always-real": ReferenceJudge(fp=1.0, fn=0.0),
-    "always-fake": ReferenceJudge(fp=0.0, fn=1.0),
-}
+    "always-real": ReferenceJudge(fp=1.0, fn=0.0), "always-fake": ReferenceJudge(fp=0.0, fn=1.0)
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

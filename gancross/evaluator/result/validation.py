@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 
 from gancross.evaluator.codec.fields import JsonObject, JsonValue
@@ -45,22 +45,22 @@ def _names(result: Result) -> Iterator[str]:
         yield "two contestants have one name"
     if not judges or not judges <= set(names):
         yield "histograms: not of judges among the contestants"
-    of_contestants = {"confusion": result.confusion, "duality_gap": result.duality_gap}
-    yield from _others(of_contestants, set(names), "contestants")
+    of_contestants: dict[str, Iterable[str]] = {
+        "confusion": result.confusion, "duality_gap": result.duality_gap,
+    }  # fmt: skip
     if not isinstance(result.fidelity, Missing):
-        yield from _others({"fidelity": result.fidelity}, set(names), "contestants")
-    of_judges: Mapping[str, Iterable[str]] = {
+        of_contestants["fidelity"] = result.fidelity
+    of_judges: dict[str, Iterable[str]] = {
         "roc": result.roc, "generalisation_gap": result.generalisation_gap, "batch_norm": result.batch_norm,
     }  # fmt: skip
-    yield from _others(of_judges, judges, "judges")
     if not isinstance(result.controls, Missing):
-        yield from _others({"controls": result.controls.judges}, judges, "judges")
-
-
-def _others(parts: Mapping[str, Iterable[str]], names: set[str], who: str) -> Iterator[str]:
-    for key, part in parts.items():
-        if set(part) != names:
-            yield f"{key}: not of the {who}"
+        of_judges["controls"] = result.controls.judges
+    for parts, expected, who in (
+        (of_contestants, set(names), "contestants"), (of_judges, judges, "judges")
+    ):  # fmt: skip
+        for key, part in parts.items():
+            if set(part) != expected:
+                yield f"{key}: not of the {who}"
 
 
 def _tables(result: Result) -> Iterator[str]:

@@ -6,7 +6,6 @@ Shape suffixes: N reals, M generated samples.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,46 +18,23 @@ from gancross.evaluator.statistics.proportions import rule_of_three
 Scores = NDArray[np.float64]
 
 
-def auc(*, real: Scores, fake: Scores) -> float:
-    """P(score of a real > score of a fake) + ½ P(tie), estimated from all pairs by midranks.
-
-    Args:
-        real, fake: finite scores, high meaning real.
-
-    Returns:
-        In [0, 1]; ½ is chance, 1 a perfect judge.
-
-    Source: Mann and Whitney 1947; Hanley and McNeil 1982.
-    """
-    ranks = rankdata(np.concatenate([real, fake]))[: len(real)]
-    return float((ranks.sum() - len(real) * (len(real) + 1) / 2) / (len(real) * len(fake)))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Components:
-    """The AUC as a mean: V_i = share of fakes below real i, W_k = share of reals above fake k, ties half.
-
-    `of_reals` is V, shape (N,), and `of_fakes` W, shape (M,).
-    """
-
-    value: float
-    of_reals: Scores
-    of_fakes: Scores
-
-
-def components(*, real: Scores, fake: Scores) -> Components:
-    """Structural components in the fast form by midranks: three sorts instead of N·M pairs.
+def components(*, real: Scores, fake: Scores) -> tuple[float, Scores, Scores]:
+    """The AUC as a mean of structural components, by midranks: three sorts instead of N·M pairs.
 
     V = (rank among all − rank among reals)/M, W = 1 − (rank among all − rank among fakes)/N.
 
-    Source: DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014.
+    Returns:
+        The AUC, P(score of a real > score of a fake) + ½ P(tie): ½ is chance, 1 a perfect judge; V (N,), the
+        share of fakes below each real; W (M,), the share of reals above each fake; ties count half.
+
+    Source: Hanley and McNeil 1982; DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014.
     """
     n, m = len(real), len(fake)
     ranks = rankdata(np.concatenate([real, fake]))
     below_N = ranks[:n] - rankdata(real)
     above_M = n - (ranks[n:] - rankdata(fake))
     # Ranks are multiples of ½, so this sum is exact and equal scores give equal AUCs to the last bit.
-    return Components(value=float(below_N.sum()) / (n * m), of_reals=below_N / m, of_fakes=above_M / n)
+    return float(below_N.sum()) / (n * m), below_N / m, above_M / n
 
 
 def auc_interval(*, real: Scores, fake: Scores) -> Estimate:
@@ -70,11 +46,10 @@ def auc_interval(*, real: Scores, fake: Scores) -> Estimate:
 
     Source: DeLong et al. 1988; Pepe 2003, §5.2 for the logit scale.
     """
-    parts = components(real=real, fake=fake)
-    value = parts.value
+    value, of_reals_N, of_fakes_M = components(real=real, fake=fake)
     if min(len(real), len(fake)) < 2:
         return Estimate(value=value, low=0.0, high=1.0)
-    error = math.sqrt(_variance_of_mean(parts.of_reals) + _variance_of_mean(parts.of_fakes))
+    error = math.sqrt(_variance_of_mean(of_reals_N) + _variance_of_mean(of_fakes_M))
     if error == 0:
         slack = rule_of_three(min(len(real), len(fake)))
         return Estimate(value=value, low=max(0.0, value - slack), high=min(1.0, value + slack))
@@ -103,16 +78,16 @@ def auc_difference(
     """
     if len(first_real) != len(second_real):
         raise ValueError(f"the judges saw {len(first_real)} and {len(second_real)} reals, not the same ones")
-    first = components(real=first_real, fake=first_fake)
-    second = components(real=second_real, fake=second_fake)
-    value = first.value - second.value
+    first, first_reals_N, first_fakes_M = components(real=first_real, fake=first_fake)
+    second, second_reals_N, second_fakes_M = components(real=second_real, fake=second_fake)
+    value = first - second
     smallest = min(len(first_real), len(first_fake), len(second_fake))
     if smallest < 2:
         return Estimate(value=value, low=-1.0, high=1.0)
     error = math.sqrt(
-        _variance_of_mean(first.of_reals - second.of_reals)
-        + _variance_of_mean(first.of_fakes)
-        + _variance_of_mean(second.of_fakes)
+        _variance_of_mean(first_reals_N - second_reals_N)
+        + _variance_of_mean(first_fakes_M)
+        + _variance_of_mean(second_fakes_M)
     )
     reach = Z * error if error > 0 else rule_of_three(smallest)
     return Estimate(value=value, low=max(-1.0, value - reach), high=min(1.0, value + reach))

@@ -17,8 +17,6 @@ from gancross.evaluator.statistics.proportions import difference
 
 Scores = NDArray[np.float64]
 
-NO_LOG_RATIO = "its score is no density ratio"
-
 
 def total_variation_bound(*, fn: Proportion, fp: Proportion) -> Estimate:
     """J = 1 − FN − FP ≤ TV(data, generator), with Newcombe's interval of (1 − FN) − FP.
@@ -50,7 +48,7 @@ def jensen_shannon_bound(*, real: Scores, fake: Scores, score_kind: str) -> Esti
     """
     ratio_real, ratio_fake = log_ratio(real, score_kind), log_ratio(fake, score_kind)
     if ratio_real is None or ratio_fake is None:
-        return Missing(NO_LOG_RATIO)
+        return Missing("its score is no density ratio")
     real_terms = -0.5 * np.logaddexp(0.0, -ratio_real)
     fake_terms = -0.5 * np.logaddexp(0.0, ratio_fake)
     if not np.isfinite(real_terms).all():
@@ -85,5 +83,4 @@ def log_ratio(scores: Scores, score_kind: str) -> Scores | None:
         return None
     import torch
 
-    ratio: Scores = DIVERGENCES[name].log_ratio(torch.from_numpy(scores)).numpy()
-    return ratio
+    return np.asarray(DIVERGENCES[name].log_ratio(torch.from_numpy(scores)))

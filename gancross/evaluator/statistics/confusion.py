@@ -56,12 +56,6 @@ class PairedDecisions:
         """What the second judge decided that way."""
         return Proportion(count=self.both + self.only_second, n=self.n)
 
-    def swapped(self) -> PairedDecisions:
-        """The two judges in the other order."""
-        return PairedDecisions(
-            both=self.both, only_first=self.only_second, only_second=self.only_first, neither=self.neither
-        )
-
 
 def false_negatives(scores_real: NDArray[np.float64], threshold: float) -> Proportion:
     """Test reals called fake: score ≤ τ (a tie is fake). Lower is better for the judge."""

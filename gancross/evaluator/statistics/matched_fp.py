@@ -21,8 +21,8 @@ from gancross.evaluator.statistics.proportions import rule_of_three
 from gancross.random_streams import Stream
 
 FN_LEVEL = 0.05
-RESAMPLES = 1999  # (R + 1)·2.5 % is whole, so that the limits are order statistics
 FEW_REALS = 1000
+RESAMPLES = 1999  # (R + 1)·2.5 % is whole, so that the limits are order statistics
 _BLOCK = 16  # resamples that are counted at a time
 
 Scores = NDArray[np.float64]
@@ -36,7 +36,7 @@ class Half:
     times: NDArray[np.uint8]
 
 
-Replicates = NDArray[np.float64] | None
+Halves = tuple[Half, Half]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,9 @@ class MatchedFp(Estimate):
 
     fn: Annotated[UnitFloat, Recorded(description="share of reals called fake that did not set τ")]
     thresholds: Annotated[tuple[float | None, ...], Recorded(description="null is −∞")]
-    replicates: Annotated[Replicates, Recorded(skipped=True)] = field(default=None, repr=False, compare=False)
+    replicates: Annotated[Scores | None, Recorded(skipped=True)] = field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def is_unmatched(self) -> bool:
@@ -75,15 +77,12 @@ class Calibration:
     resampled: tuple[Scores, Scores]
 
 
-Halves = tuple[Half, Half]
-
-
 def has_few_reals(halves: Halves) -> bool:
     """Whether fewer than 1,000 reals set a threshold."""
     return min(len(half.index) for half in halves) < FEW_REALS
 
 
-def draw_halves(n: int, *, seed: int, resamples: int = RESAMPLES) -> tuple[Half, Half]:
+def draw_halves(n: int, *, seed: int, resamples: int = RESAMPLES) -> Halves:
     """The calibration halves of n reals and their resamples: the same for every judge of a call.
 
     A function of (n, seed, resamples) alone. Each half is resampled with replacement within itself.
@@ -110,20 +109,16 @@ def matched_threshold(calibration: Scores) -> float:
     return float(ordered[below - 1]) if below else -np.inf
 
 
-def calibration(real: Scores, halves: tuple[Half, Half]) -> Calibration:
+def calibration(real: Scores, halves: Halves) -> Calibration:
     """The thresholds of a judge from its scores (N,) of the test reals, in the order that `halves` index."""
     assert len(halves[0].index) + len(halves[1].index) == len(real)
     first, second = (real[half.index] for half in halves)
     thresholds = (matched_threshold(first), matched_threshold(second))
     fn = np.mean([(second <= thresholds[0]).mean(), (first <= thresholds[1]).mean()])
-    return Calibration(
-        thresholds=thresholds,
-        fn=float(fn),
-        resampled=(
-            _resampled_thresholds(first, halves[0].times),
-            _resampled_thresholds(second, halves[1].times),
-        ),
-    )
+    resampled = (
+        _resampled_thresholds(first, halves[0].times), _resampled_thresholds(second, halves[1].times)
+    )  # fmt: skip
+    return Calibration(thresholds=thresholds, fn=float(fn), resampled=resampled)
 
 
 def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, generator: str) -> MatchedFp:
@@ -135,11 +130,11 @@ def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, 
 
     Args:
         fake: scores (M,) of one generator's samples, high meaning real.
-        calibrated: the judge's thresholds.
         seed, judge, generator: name the stream that resamples the fakes.
     """
     ordered, m = np.sort(fake), len(fake)
-    value = float(np.mean([_share_above(ordered, tau) for tau in calibrated.thresholds]))
+    not_above = [int(np.searchsorted(ordered, tau, side="right")) for tau in calibrated.thresholds]
+    value = float(np.mean([1 - count / m for count in not_above]))
     random = Stream(seed, "matched-fn", "fakes", judge, generator).numpy_generator()
     replicates = _resampled_fp(ordered, *calibrated.resampled, random)
     low, high = percentile_interval(replicates)
@@ -170,10 +165,6 @@ def percentile_interval(replicates: NDArray[np.float64]) -> tuple[float, float]:
 def _allowed(h: int) -> int:
     """How many of h reals may be called fake."""
     return int(h * FN_LEVEL + 1e-9)
-
-
-def _share_above(ordered: Scores, threshold: float) -> float:
-    return 1 - int(np.searchsorted(ordered, threshold, side="right")) / len(ordered)
 
 
 def _resampled(index: NDArray[np.int64], random: np.random.Generator, resamples: int) -> Half:
@@ -223,5 +214,4 @@ def _resampled_fp(
     count_both = random.binomial(m, above_both / m)
     rest = np.maximum(m - above_both, 1)
     count_between = random.binomial(m - count_both, (above_one - above_both) / rest)
-    fp: NDArray[np.float64] = (2 * count_both + count_between) / (2 * m)
-    return fp
+    return np.asarray((2 * count_both + count_between) / (2 * m))

@@ -21,7 +21,6 @@ RESAMPLES = 999
 FEWEST = 3
 ROUNDING = 1e-13
 TOO_FEW = "fewer than three contestants that are judged by others"
-ONE_RUN = "a method with one run: its spread over runs is unknown"
 
 Matrix = NDArray[np.float64]
 
@@ -43,17 +42,12 @@ def bradley_terry(table: CrossTable) -> Strengths | Missing:
 
     Source: Bradley and Terry 1952.
     """
-    index = np.arange(len(table.names))
     if not _enough(table):
         return Missing(TOO_FEW)
-    generators, discriminators = _fit(table, index)
+    generators, discriminators = _fit(table, np.arange(len(table.names)))
     return Strengths(
         generators=dict(zip(table.names, generators.tolist(), strict=True)),
-        discriminators={
-            name: float(strength)
-            for name, strength, counts in zip(table.names, discriminators, _usable(table), strict=True)
-            if counts
-        },
+        discriminators={table.names[j]: float(discriminators[j]) for j in np.flatnonzero(_usable(table))},
     )
 
 
@@ -75,7 +69,7 @@ def method_strengths(
     if not _enough(table):
         return Missing(TOO_FEW)
     if not groups or min(len(group) for group in groups.values()) < 2:
-        return Missing(ONE_RUN)
+        return Missing("a method with one run: its spread over runs is unknown")
     random = Stream(seed, "bradley-terry", *groups).numpy_generator()
     values = _method_means(table, groups)
     replicates = np.array([
@@ -116,9 +110,6 @@ def ridge_maximum(fp: Matrix, weight: Matrix, *, ridge: float, tolerance: float 
 
     Args:
         fp, weight: (G, J), rates of generators before judges and how much each cell counts.
-
-    Raises:
-        ArithmeticError: no convergence, which a concave function with damped steps does not show.
     """
     rows, columns = fp.shape
     strengths = np.zeros(rows + columns)

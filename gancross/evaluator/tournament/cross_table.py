@@ -43,16 +43,12 @@ class CrossTable:
     @property
     def fp(self) -> NDArray[np.float64]:
         """(N, N) FP_ij; NaN in the columns of those who make no decisions."""
-        fp: NDArray[np.float64] = np.where(self.decides, self.called_real / self.num_fake[:, None], np.nan)
-        return fp
+        return np.where(self.decides, self.called_real / self.num_fake[:, None], np.nan)
 
     @property
     def fn(self) -> NDArray[np.float64]:
         """(N,) FN_j; NaN for those who make no decisions."""
-        fn: NDArray[np.float64] = np.where(
-            self.decides, self.called_fake / np.maximum(self.num_real, 1), np.nan
-        )
-        return fn
+        return np.where(self.decides, self.called_fake / np.maximum(self.num_real, 1), np.nan)
 
 
 def cross_table(
@@ -62,27 +58,15 @@ def cross_table(
     fn: Mapping[str, Proportion],
     blind: Collection[str] = (),
 ) -> CrossTable:
-    """The table from shares.
-
-    Args:
-        names: of all contestants.
-        fp: by (judge, generator), for every judge that makes decisions and every generator.
-        fn: by judge, likewise.
-        blind: judges that call more than half of the noise real.
-    """
+    """The table from FP by (judge, generator) and FN by judge, of the judges that make decisions."""
     ordered = tuple(sorted(names))
-    called_real = np.zeros((len(ordered), len(ordered)), dtype=np.int64)
-    num_fake = np.ones(len(ordered), dtype=np.int64)
-    for i, generator in enumerate(ordered):
-        for j, judge in enumerate(ordered):
-            if judge in fn:
-                called_real[i, j] = fp[judge, generator].count
-                num_fake[i] = fp[judge, generator].n
+    # A generator's number of samples stands in each of its cells.
+    sizes = {generator: rate.n for (judge, generator), rate in fp.items() if judge in fn}
     return CrossTable(
         names=ordered,
-        called_real=called_real,
-        num_fake=num_fake,
-        called_fake=np.array([fn[name].count if name in fn else 0 for name in ordered], dtype=np.int64),
-        num_real=np.array([fn[name].n if name in fn else 0 for name in ordered], dtype=np.int64),
+        called_real=np.array([[fp[j, i].count if j in fn else 0 for j in ordered] for i in ordered]),
+        num_fake=np.array([sizes.get(name, 1) for name in ordered]),
+        called_fake=np.array([fn[name].count if name in fn else 0 for name in ordered]),
+        num_real=np.array([fn[name].n if name in fn else 0 for name in ordered]),
         blind=np.array([name in blind for name in ordered]),
     )

@@ -47,16 +47,14 @@ def duality_gaps(
 
 
 def _accuracy(fn: NDArray[np.float64], fp: NDArray[np.float64]) -> NDArray[np.float64]:
-    accuracy: NDArray[np.float64] = (1 - fn + 1 - fp) / 2
-    return accuracy
+    return np.asarray((1 - fn + 1 - fp) / 2)
 
 
 def _gaps(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N,); NaN means no decisions and is neither best nor worst."""
     best = np.nan_to_num(accuracy, nan=-np.inf).max(axis=1)
     worst = np.nan_to_num(accuracy, nan=np.inf).min(axis=0)
-    gaps: NDArray[np.float64] = best - worst
-    return gaps
+    return np.asarray(best - worst)
 
 
 def _resampled(table: CrossTable, seed: int, resamples: int) -> NDArray[np.float64]:
@@ -65,17 +63,13 @@ def _resampled(table: CrossTable, seed: int, resamples: int) -> NDArray[np.float
     accuracies = np.full((resamples, n, n), np.nan)
     for j in np.flatnonzero(table.decides):
         judge = table.names[j]
-        fn = _rates(int(table.called_fake[j]), int(table.num_real[j]), (seed, judge, ""), resamples)
+
+        def rates(count: int, n: int, generator: str, judge: str = judge) -> NDArray[np.float64]:
+            random = Stream(seed, "duality-gap", judge, generator).numpy_generator()
+            return np.asarray(random.binomial(n, count / n, resamples) / n)
+
+        fn = rates(int(table.called_fake[j]), int(table.num_real[j]), "")
         for i, generator in enumerate(table.names):
-            fp = _rates(
-                int(table.called_real[i, j]), int(table.num_fake[i]), (seed, judge, generator), resamples
-            )
+            fp = rates(int(table.called_real[i, j]), int(table.num_fake[i]), generator)
             accuracies[:, i, j] = _accuracy(fn, fp)
     return accuracies
-
-
-def _rates(count: int, n: int, key: tuple[int, str, str], resamples: int) -> NDArray[np.float64]:
-    seed, judge, generator = key
-    random = Stream(seed, "duality-gap", judge, generator).numpy_generator()
-    rates: NDArray[np.float64] = random.binomial(n, count / n, resamples) / n
-    return rates

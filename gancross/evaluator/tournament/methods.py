@@ -24,8 +24,6 @@ RANDOM_LABELLINGS = 99_999
 BOOTSTRAP = 1999
 _BLOCK = 20_000
 
-TOO_FEW_RUNS = "fewer than 4 runs a side: no claim is made"
-
 Labels = NDArray[np.float64]
 
 
@@ -91,8 +89,7 @@ def cross_difference(fp: NDArray[np.float64], labels: Labels) -> NDArray[np.floa
     pairs = labels[0].sum() * b[0].sum()
     of_a = ((b @ fp) * labels).sum(axis=1)
     of_b = ((labels @ fp) * b).sum(axis=1)
-    difference: NDArray[np.float64] = (of_a - of_b) / pairs
-    return difference
+    return np.asarray((of_a - of_b) / pairs)
 
 
 def _compared(table: CrossTable, a: str, b: str, runs: dict[str, list[int]], seed: int) -> MethodClaim:
@@ -160,7 +157,7 @@ def _bootstrap(fp: NDArray[np.float64], label: Labels, random: np.random.Generat
 
 def _concluded(claim: MethodClaim, smallest: float, claims: int) -> MethodClaim:
     if min(claim.runs) < FEWEST_RUNS:
-        return replace(claim, reason=TOO_FEW_RUNS)
+        return replace(claim, reason=f"fewer than {FEWEST_RUNS} runs a side: no claim is made")
     if smallest >= ALPHA:
         pairs = f"{claims} pairs of methods: no p after Holm can be below {smallest:.2g}"
         return replace(claim, reason=f"too few runs for {pairs}, however far apart they are")

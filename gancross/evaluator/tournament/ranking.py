@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.tournament.cross_table import CrossTable
 
-NO_THIRD_JUDGE = "no judge of both that is neither's own, makes decisions and is not blind"
-NO_OTHER_GENERATOR = "no generator but its own"
 NO_DECISIONS = "makes no decisions: no discriminator or no threshold"
-NOBODY_DECIDES = "nobody makes decisions: no discriminator has a threshold"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,34 +45,30 @@ def generator_ranking(table: CrossTable) -> tuple[RankedGenerator, ...] | Missin
     neither what a discriminator learnt of its own generator nor how strict a judge is decides. Judges that
     are blind or make no decisions count for nothing. A generator without any comparison is left out.
     """
-    n = len(table.names)
+    n, fp = len(table.names), table.fp
     differences = np.full((n, n), np.nan)
-    for i in range(n):
-        for k in range(n):
-            judges = _common_judges(table, i, k)
-            if i != k and judges.any():
-                differences[i, k] = (table.fp[i, judges] - table.fp[k, judges]).mean()
+    for i, k in permutations(range(n), 2):
+        judges = table.decides & ~table.blind
+        judges[[i, k]] = False
+        if judges.any():
+            differences[i, k] = (fp[i, judges] - fp[k, judges]).mean()
     compared = ~np.isnan(differences)
     if not compared.any():
-        return Missing(NO_THIRD_JUDGE)
+        return Missing("no judge of both that is neither's own, makes decisions and is not blind")
     ranked = [
         RankedGenerator(
-            name=table.names[i],
-            advantage=float(differences[i, compared[i]].mean()),
-            wins=int((differences[i, compared[i]] > 0).sum()),
-            losses=int((differences[i, compared[i]] < 0).sum()),
-            ties=int((differences[i, compared[i]] == 0).sum()),
+            name=table.names[i], advantage=float(row.mean()), wins=int((row > 0).sum()),
+            losses=int((row < 0).sum()), ties=int((row == 0).sum()),
         )
-        for i in range(n)
-        if compared[i].any()
-    ]
+        for i in range(n) if len(row := differences[i, compared[i]])
+    ]  # fmt: skip
     return tuple(sorted(ranked, key=lambda entry: (-entry.advantage, entry.name)))
 
 
 def discriminator_ranking(table: CrossTable) -> tuple[RankedDiscriminator, ...] | Missing:
     """Discriminators, the best first: by mean J, then by minimum J."""
     if len(table.names) < 2:
-        return Missing(NO_OTHER_GENERATOR)
+        return Missing("no generator but its own")
     ranked = []
     for j in np.flatnonzero(table.decides):
         others = np.arange(len(table.names)) != j
@@ -88,11 +81,5 @@ def discriminator_ranking(table: CrossTable) -> tuple[RankedDiscriminator, ...] 
             )
         )  # fmt: skip
     if not ranked:
-        return Missing(NOBODY_DECIDES)
+        return Missing("nobody makes decisions: no discriminator has a threshold")
     return tuple(sorted(ranked, key=lambda entry: (-entry.mean_j, -entry.min_j, entry.name)))
-
-
-def _common_judges(table: CrossTable, i: int, k: int) -> NDArray[np.bool_]:
-    judges = table.decides & ~table.blind
-    judges[[i, k]] = False
-    return judges

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from gancross.evaluator.codec.fields import Recorded
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
+from gancross.evaluator.judging.figures import ConfusionMatrix
 from gancross.evaluator.tournament.bradley_terry import Strengths, bradley_terry, method_strengths
 from gancross.evaluator.tournament.cross_table import CrossTable, cross_table
 from gancross.evaluator.tournament.duality import DualityGap, duality_gaps
@@ -19,7 +20,6 @@ from gancross.evaluator.tournament.ranking import (
     generator_ranking,
 )
 from gancross.evaluator.verdict.cells import Cells
-from gancross.evaluator.verdict.matrix import ConfusionMatrix
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
@@ -60,14 +60,10 @@ class Tournament:
 def tournament(
     contestants: Sequence[Contestant], cells: Cells, matrices: Matrices, *, blind: Collection[str], seed: int
 ) -> Tournament:
-    """The matrix of all rates, read in every way.
-
-    Args:
-        matrices: every contestant's own.
-        blind: judges that call more than half of the noise real.
-        seed: of resampling.
-    """
-    table = _table(cells, matrices, blind)
+    """The matrix of all rates, read in every way."""
+    fp = {key: cell.fp for key, cell in cells.items() if isinstance(cell.fp, Proportion)}
+    fn = {name: matrix.fn for name, matrix in matrices.items() if isinstance(matrix, ConfusionMatrix)}
+    table = cross_table(list(matrices), fp=fp, fn=fn, blind=blind)
     return Tournament(
         ranking=Ranking(
             generators=generator_ranking(table), discriminators=discriminator_ranking(table),
@@ -76,13 +72,6 @@ def tournament(
         duality_gap=duality_gaps(table, seed=seed),
         groups=_groups(contestants, table, seed),
     )  # fmt: skip
-
-
-def _table(cells: Cells, matrices: Matrices, blind: Collection[str]) -> CrossTable:
-    """Of the judges that make decisions."""
-    fp = {key: cell.fp for key, cell in cells.items() if isinstance(cell.fp, Proportion)}
-    fn = {name: matrix.fn for name, matrix in matrices.items() if isinstance(matrix, ConfusionMatrix)}
-    return cross_table(list(matrices), fp=fp, fn=fn, blind=blind)
 
 
 def _groups(contestants: Sequence[Contestant], table: CrossTable, seed: int) -> Groups:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from gancross.evaluator.estimates import Missing, Proportion
+from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.scores import Scores, confusion, real_high_threshold
 from gancross.evaluator.protocol import Norm, Protocol
 from gancross.evaluator.statistics.matched_fp import Halves, calibration
@@ -46,9 +46,8 @@ def all_pairs(
 
     Pairs with batch norm are compared in both modes, where both were scored.
     """
-    pairs = _compared(contestants, scores, cells, protocol.norm)
+    pairs, other_norm = _compared(contestants, scores, cells, protocol.norm), OTHER[protocol.norm]
     others: Sequence[Pair | None] = [None] * len(pairs)
-    other_norm = OTHER[protocol.norm]
     if protocol.norm_check and scores.batch_normalised:
         twins = all_cells(contestants, scores, norm=other_norm, halves=halves, seed=protocol.seed)
         others = _compared(contestants, scores, twins, other_norm)
@@ -76,14 +75,10 @@ def _judgement(
     if cell is None:
         return Judgement()
     of_judge = scores.of(judge.name, norm)
-    table = confusion(judge, of_judge, opponent.name)
+    table, own = (confusion(judge, of_judge, name) for name in (opponent.name, judge.name))
     return Judgement(
-        cross_fp=_proportion(cell.fp), fn=None if table is None else table.fn,
-        own_fp=_proportion(cells[judge.name, judge.name].fp), threshold=real_high_threshold(judge),
+        cross_fp=None if table is None else table.fp, fn=None if table is None else table.fn,
+        own_fp=None if own is None else own.fp, threshold=real_high_threshold(judge),
         real=of_judge[None], cross_fake=of_judge[opponent.name],
         matched_fp=None if isinstance(cell.fp_at_fn5, Missing) else cell.fp_at_fn5,
     )  # fmt: skip
-
-
-def _proportion(figure: Proportion | Missing) -> Proportion | None:
-    return None if isinstance(figure, Missing) else figure

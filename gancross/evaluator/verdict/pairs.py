@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gancross.evaluator.codec.fields import Count, Recorded, Text, UnitFloat, declared
 from gancross.evaluator.estimates import Estimate, Interval, Missing, Proportion
 from gancross.evaluator.statistics.auc import auc_difference
-from gancross.evaluator.statistics.confusion import PairedDecisions, paired_false_negatives
+from gancross.evaluator.statistics.confusion import paired_false_negatives
 from gancross.evaluator.statistics.matched_fp import MatchedFp, matched_difference
 from gancross.evaluator.statistics.proportions import difference, fisher_p, holm, mcnemar_p, paired_difference
 
@@ -150,12 +150,9 @@ PAIR_TESTS: Mapping[str, str] = {name: label.text for name, label in declared(Pa
 
 
 def compared(pairs: Sequence[tuple[tuple[str, Judgement], tuple[str, Judgement]]]) -> list[Pair]:
-    """All pairs of one call with their tests, in the same order.
+    """All pairs of one call, given as (name, judgement) of a and of b, with their tests, in the same order.
 
     Holm's adjustment is over all of them that can be tested: N(N−1)/2 where everybody decides.
-
-    Args:
-        pairs: of each (name, judgement) of a and of b.
     """
     bare = [Pair(a=a, b=b, judgement_a=of_a, judgement_b=of_b) for (a, of_a), (b, of_b) in pairs]
     p_values = [fisher_p(*pair.cross_fps) if pair.decides else None for pair in bare]
@@ -174,9 +171,12 @@ def _tested(pair: Pair, *, fisher: float, holm: float, tests: int) -> Pair:
         pair, fisher_p=fisher, holm_p=holm, holm_tests=tests,
         newcombe95=difference(*pair.cross_fps).ci95, mcnemar_p=NEEDS_SCORES,
     )  # fmt: skip
-    decisions = _decisions(pair.judgement_a, pair.judgement_b)
-    if decisions is None:
+    a, b = pair.judgement_a, pair.judgement_b
+    if a.real is None or b.real is None or a.threshold is None or b.threshold is None:
         return pair
+    decisions = paired_false_negatives(
+        first=a.real, second=b.real, first_threshold=a.threshold, second_threshold=b.threshold
+    )
     return replace(pair, mcnemar_p=mcnemar_p(decisions), fn_difference=paired_difference(decisions))
 
 
@@ -191,15 +191,6 @@ def _with_scores(pair: Pair) -> Pair:
         )
     matched = matched_difference(a.matched_fp, b.matched_fp) if a.matched_fp and b.matched_fp else reason
     return replace(pair, fn_difference=reason, auc_difference=auc, fp_at_fn5_difference=matched)
-
-
-def _decisions(a: Judgement, b: Judgement) -> PairedDecisions | None:
-    """Which test reals each of the two calls fake."""
-    if a.real is None or b.real is None or a.threshold is None or b.threshold is None:
-        return None
-    return paired_false_negatives(
-        first=a.real, second=b.real, first_threshold=a.threshold, second_threshold=b.threshold
-    )
 
 
 def _negative(difference: Estimate | Missing) -> Estimate | Missing:

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gancross.evaluator.estimates import Estimate, Missing
@@ -18,7 +17,6 @@ from gancross.evaluator.verdict.paper import SCOPE, cross_fp_text, no_decisions,
 
 ALPHA = 0.05
 FN_MARGIN = 0.02
-MODES_NOT_COMPARED = "batch-norm modes not compared"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +39,10 @@ class NormCheck:
 def strict_verdict(pair: Pair, *, norm: NormCheck | None = None) -> Verdict:
     """A winner only where nothing speaks against it; otherwise the first step that fails.
 
-    Args:
-        pair: in the batch-norm mode of the call.
-        norm: given if and only if one of the two judges has batch norm.
+    The same for (a, b) and (b, a) but for the order of names in its reason.
 
-    Returns:
-        The verdict, the same for (a, b) and (b, a) but for the order of names in its reason.
+    Args:
+        norm: given if and only if one of the two judges has batch norm.
     """
     steps = strict_steps(pair, norm=norm)
     scope = f"{reading(pair)}{SCOPE}" if pair.decides else SCOPE
@@ -55,11 +51,8 @@ def strict_verdict(pair: Pair, *, norm: NormCheck | None = None) -> Verdict:
             return Verdict(winner=None, reason=f"{step.reason}. {scope}")
     ordered = pair.lower_cross_fp_first()
     evidence = "; ".join(step.reason for step in steps[1:])
-    return Verdict(
-        winner=ordered.a,
-        reason=f"'{ordered.a}' is fooled less than '{ordered.b}' and not worse elsewhere:"
-        f" {evidence}. {scope}",
-    )
+    claim = f"'{ordered.a}' is fooled less than '{ordered.b}' and not worse elsewhere"
+    return Verdict(winner=ordered.a, reason=f"{claim}: {evidence}. {scope}")
 
 
 def strict_steps(pair: Pair, *, norm: NormCheck | None = None) -> list[Step]:
@@ -86,14 +79,14 @@ def valid_judges(pair: Pair) -> Step:
 def modes_agree(pair: Pair, norm: NormCheck) -> Step:
     """Step 1, with batch norm: steps 2–4 give the same winner with running averages and batch statistics."""
     if norm.other is None:
-        return Step(passed=False, reason=MODES_NOT_COMPARED)
+        return Step(passed=False, reason="batch-norm modes not compared")
     winners = {norm.mode: _winner(pair), norm.other_mode: _winner(norm.other)}
     if len(set(winners.values())) == 1:
         return Step(passed=True, reason="both batch-norm modes agree")
-    outcomes = [
+    outcomes = ", ".join(
         f"{mode} says {'no winner' if winner is None else repr(winner)}" for mode, winner in winners.items()
-    ]
-    return Step(passed=False, reason=f"the batch-norm modes disagree: {', '.join(outcomes)}")
+    )
+    return Step(passed=False, reason=f"the batch-norm modes disagree: {outcomes}")
 
 
 def cross_fps_differ(pair: Pair) -> Step:
@@ -101,11 +94,10 @@ def cross_fps_differ(pair: Pair) -> Step:
     assert not isinstance(pair.holm_p, Missing)
     p = f"Fisher's p {pair.holm_p:.2g} after Holm over {pair.holm_tests}"
     a, b = pair.cross_fps
+    text = f"{cross_fp_text(pair)} ({p})"
     if pair.holm_p < ALPHA and a.rate != b.rate:
-        return Step(passed=True, reason=f"{cross_fp_text(pair)} ({p})")
-    return Step(
-        passed=False, reason=f"the cross-testing FPs do not differ beyond chance: {cross_fp_text(pair)} ({p})"
-    )
+        return Step(passed=True, reason=text)
+    return Step(passed=False, reason=f"the cross-testing FPs do not differ beyond chance: {text}")
 
 
 def no_split(pair: Pair) -> Step:
@@ -130,32 +122,25 @@ def not_worse(pair: Pair) -> Step:
     ordered = pair.lower_cross_fp_first()
     auc, matched = ordered.auc_difference, ordered.fp_at_fn5_difference
     if isinstance(auc, Missing) or isinstance(matched, Missing):
-        return Step(
-            passed=None,
-            reason="not available: AUC and FP at matched FN need scores, and there are only counts",
-        )
+        reason = "not available: AUC and FP at matched FN need scores, and there are only counts"
+        return Step(passed=None, reason=reason)
     text = (
         f"'{ordered.a}' − '{ordered.b}' is {_interval(auc)} in AUC"
         f" and {_interval(matched)} in FP at matched FN"
     )
     worse = [name for name, bad in (("AUC", auc.value < 0), ("FP at matched FN", matched.value > 0)) if bad]
     if worse:
-        return Step(
-            passed=False,
-            reason=f"the lower cross-testing FP goes with a worse {' and a worse '.join(worse)}: {text}",
-        )
+        both = " and a worse ".join(worse)
+        return Step(passed=False, reason=f"the lower cross-testing FP goes with a worse {both}: {text}")
     if auc.excludes_zero or matched.excludes_zero:
         return Step(passed=True, reason=text)
     return Step(passed=False, reason=f"neither AUC nor FP at matched FN differs beyond chance: {text}")
 
 
-STEPS_AFTER_FP: tuple[Callable[[Pair], Step], ...] = (no_split, not_worse)
-
-
 def _comparison(pair: Pair) -> list[Step]:
     """Steps 2–4."""
     differ = cross_fps_differ(pair)
-    return [differ, *(step(pair) for step in STEPS_AFTER_FP)] if differ.passed else [differ]
+    return [differ, no_split(pair), not_worse(pair)] if differ.passed else [differ]
 
 
 def _winner(pair: Pair) -> str | None:

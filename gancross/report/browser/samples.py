@@ -16,7 +16,7 @@ import torch
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import DataSet
 from gancross.errors import GancrossError
-from gancross.evaluator.judging.samples import canonical_samples
+from gancross.evaluator.judging.scoring import canonical_samples
 from gancross.machine.files import read_bytes, slug, write_atomically
 from gancross.pictures import MIXTURE_CUBE, image_grid, scatter
 from gancross.report.formatting import REAL

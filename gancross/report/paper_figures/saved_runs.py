@@ -11,7 +11,7 @@ import torch
 from gancross.checkpoint.file import load_contestant
 from gancross.data.catalogue import DATASETS
 from gancross.errors import UsageError
-from gancross.evaluator.judging.samples import canonical_samples
+from gancross.evaluator.judging.scoring import canonical_samples
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.folder import RECIPE, read_recipe
 from gancross.trainer.run.step_files import numbered_checkpoints

@@ -17,8 +17,8 @@ from torch import nn
 from gancross import Contestant, crosstest
 from gancross.errors import UsageError
 from gancross.evaluator.contestants.image_folders import folder_contestant
-from gancross.evaluator.judging.samples import canonical_samples
 from gancross.evaluator.judging.sampling import fake_source, sample_choice
+from gancross.evaluator.judging.scoring import canonical_samples
 
 CPU = torch.device("cpu")
 

@@ -14,8 +14,7 @@ from reference import fidelity as reference
 from torch_fidelity import calculate_metrics
 
 from gancross.errors import CheckpointError
-from gancross.evaluator.fidelity.extractor import BATCH
-from gancross.evaluator.fidelity.extractors import load_extractor
+from gancross.evaluator.fidelity.extractor import BATCH, load_extractor
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ class Images(torch.utils.data.Dataset[torch.Tensor]):
 def test_images_have_torch_fidelitys_figures(weights: Path, tmp_path: Path) -> None:
     fake, real = images(1, 64), images(2, 64)
     features: list[torch.Tensor] = []
-    measured, _ = measure(real, {"a": fake}, weights=weights, seen=features.append)
+    measured = measure(real, {"a": fake}, weights=weights, seen=features.append)
     theirs = calculate_metrics(
         input1=Images(fake), input2=Images(real), batch_size=BATCH, cuda=False, isc=True, fid=True,
         kid=True, prc=True, kid_subset_size=32, feature_extractor="inception-v3-compat",

@@ -19,8 +19,7 @@ from gancross.errors import DivergenceError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.classifier_score import ClassifierScore
 from gancross.evaluator.fidelity.digits_cnn import load_digits_cnn
-from gancross.evaluator.fidelity.extractors import load_extractor
-from gancross.evaluator.fidelity.feature_distances import kernel_distance, precision_recall
+from gancross.evaluator.fidelity.extractor import load_extractor
 from gancross.evaluator.fidelity.measurement import Fidelity
 from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.fidelity.plan import check
@@ -39,17 +38,19 @@ def test_the_classifier_score_is_torch_fidelitys_however_it_is_cut(cuts: list[in
 
 
 def test_kid_and_precision_recall_follow_their_definitions() -> None:
-    fake, real = vectors(1, n=30, d=4).numpy(), vectors(2, n=40, d=4).numpy()
-    mean, deviation = kernel_distance(fake=fake, real=real[:30], subset_size=30, seed=0)
-    assert mean == pytest.approx(reference.unbiased_mmd(fake, real[:30]), rel=1e-4)
-    assert deviation == pytest.approx(0, abs=1e-5)  # every subset is the whole
-    precision, recall, _ = precision_recall(fake=fake, real=real, device=CPU)
-    assert (precision, recall) == pytest.approx(reference.precision_recall(fake, real), abs=1e-6)
+    fake, real = vectors(1, n=30, d=4), vectors(2, n=40, d=4)
+    kid = numbers(measure(real[:30], {"a": fake}, metrics=["kid"], kid_subset_size=30), "a")
+    mmd = reference.unbiased_mmd(fake.numpy(), real[:30].numpy())
+    assert kid["kernel_distance[identity]"] == pytest.approx(mmd, rel=1e-4)
+    assert kid["kernel_distance_std[identity]"] == pytest.approx(0, abs=1e-5)  # every subset is the whole
+    pr = numbers(measure(real, {"a": fake}, metrics=["pr"]), "a")
+    expected = reference.precision_recall(fake.numpy(), real.numpy())
+    assert (pr["precision[identity]"], pr["recall[identity]"]) == pytest.approx(expected, abs=1e-6)
 
 
 def test_kid_is_torch_fidelitys_and_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     real, fake = vectors(0, n=60), vectors(0, n=60).flip(0)
-    measured, _ = measure(real, {"a": fake}, metrics=["kid"])
+    measured = measure(real, {"a": fake}, metrics=["kid"])
     theirs = kid_features_to_metric(fake, real, kid_subset_size=32, verbose=False)
     assert (
         numbers(measured, "a")["kernel_distance[identity]"] == theirs["kernel_inception_distance_mean"] < 0.1
@@ -60,7 +61,7 @@ def test_kid_is_torch_fidelitys_and_prints_nothing(capsys: pytest.CaptureFixture
 def test_a_collapsed_generator_is_precise_and_recalls_nothing() -> None:
     real = vectors(0, n=200)
     collapsed = real[:1] + 1e-3 * vectors(3, n=200)
-    figures = numbers(measure(real, {"a": collapsed}, metrics=["pr"])[0], "a")
+    figures = numbers(measure(real, {"a": collapsed}, metrics=["pr"]), "a")
     assert figures["precision[identity]"] > 0.9
     assert figures["recall[identity]"] < 0.1
 
@@ -68,9 +69,9 @@ def test_a_collapsed_generator_is_precise_and_recalls_nothing() -> None:
 @pytest.mark.parametrize("chunk", [1, 7, 50, 119])
 def test_the_chunk_changes_nothing(chunk: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     data, fakes = vectors(0), {"a": vectors(1), "b": vectors(2, n=77)}
-    whole, _ = measure(data, fakes, metrics=["fid", "kid", "pr"])
+    whole = measure(data, fakes, metrics=["fid", "kid", "pr"])
     monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "another"))  # or the data would not be cut
-    cut, _ = measure(data, fakes, metrics=["fid", "kid", "pr"], chunk=chunk)
+    cut = measure(data, fakes, metrics=["fid", "kid", "pr"], chunk=chunk)
     for name in fakes:
         assert numbers(cut, name) == pytest.approx(numbers(whole, name), rel=1e-10)
 
@@ -78,7 +79,7 @@ def test_the_chunk_changes_nothing(chunk: int, monkeypatch: pytest.MonkeyPatch, 
 def test_padding_does_not_count() -> None:
     train, test = digits.images()
     data, fake = test[:130], train[:130]
-    whole, _ = measure(data, {"a": fake}, metrics=["fid", "is"])
+    whole = measure(data, {"a": fake}, metrics=["fid", "is"])
     counts = {None: 130, "a": 130}
     plan = check(["fid", "is"], shape=(1, 8, 8), counts=counts)
     extractor = load_extractor(plan.extractor, shape=(1, 8, 8), weights=None, device=CPU)
@@ -86,22 +87,23 @@ def test_padding_does_not_count() -> None:
         for label, samples in {None: data, "a": fake}.items():
             fidelity.add(label, samples[torch.arange(500) % 130], 130)
         padded = fidelity.finish()
+    assert padded is not None
     assert numbers(padded, "a") == pytest.approx(numbers(whole, "a"), rel=1e-5)
 
 
 def test_order_and_company_of_contestants_change_nothing() -> None:
     fakes = {"a": vectors(1), "b": vectors(2)}
-    both, _ = measure(vectors(0), fakes)
-    reversed_, _ = measure(vectors(0), dict(reversed(fakes.items())))
-    alone, _ = measure(vectors(0), {"b": fakes["b"]})
+    both = measure(vectors(0), fakes)
+    reversed_ = measure(vectors(0), dict(reversed(fakes.items())))
+    alone = measure(vectors(0), {"b": fakes["b"]})
     assert both == reversed_
     assert alone.figures["b"] == both.figures["b"]
 
 
 def test_substitutes_never_bear_the_names_of_inception() -> None:
-    of_vectors, _ = measure(vectors(0), {"a": vectors(1)})
+    of_vectors = measure(vectors(0), {"a": vectors(1)})
     train, test = digits.images()
-    of_digits, _ = measure(test, {"a": train[:100]})
+    of_digits = measure(test, {"a": train[:100]})
     for name, measured in (("identity", of_vectors), ("digits-cnn", of_digits)):
         keys = measured.figures["a"].figures.keys()
         assert all(key.endswith(f"[{name}]") and "inception" not in key for key in keys)
@@ -116,7 +118,7 @@ def test_training_digits_are_nearer_to_held_out_ones_than_blurred_or_shuffled_on
     blurred = torch.nn.functional.avg_pool2d(train[:596].float(), 3, 1, 1).round().to(torch.uint8)
     shuffled = train[:596].flatten(1)[:, torch.randperm(64, generator=torch.Generator().manual_seed(0))]
     fakes = {"train": train[:596], "blurred": blurred, "shuffled": shuffled.reshape(-1, 1, 8, 8)}
-    measured, _ = measure(test, fakes, metrics=["fid", "kid"], kid_subset_size=200)
+    measured = measure(test, fakes, metrics=["fid", "kid"], kid_subset_size=200)
     for key in ("frechet_distance[digits-cnn]", "kernel_distance[digits-cnn]"):
         near, middle, far = (numbers(measured, name)[key] for name in fakes)
         assert near < middle < far
@@ -140,8 +142,9 @@ def test_no_temporary_file_is_left(broken: bool, tmp_path: Path) -> None:
         fake = vectors(1)
         if broken:
             fake[3, 2] = float("nan")
+            fidelity.add("a", fake, 120)
             with pytest.raises(DivergenceError, match="contestant 'a': features"):
-                fidelity.add("a", fake, 120)
+                fidelity.finish_source("a")
         else:
             fidelity.add("a", fake, 120)
             fidelity.finish()

@@ -13,14 +13,13 @@ from measuring import CPU, measure, sha256, vectors
 from numpy.typing import NDArray
 
 from gancross.errors import DataError, UsageError
-from gancross.evaluator.fidelity.extractor import Extractor
-from gancross.evaluator.fidelity.extractors import load_extractor
+from gancross.evaluator.fidelity.extractor import Extractor, load_extractor
 from gancross.evaluator.fidelity.frechet import Statistics
 from gancross.evaluator.fidelity.measurement import Fidelity
 from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.fidelity.plan import check
-from gancross.evaluator.fidelity.real_features import read_statistics, save_statistics
-from gancross.evaluator.fidelity.scoring_pass import FidelityFiles, FidelityPass
+from gancross.evaluator.fidelity.preparation import FidelityFiles, prepared
+from gancross.evaluator.fidelity.real_features import read_statistics
 from gancross.evaluator.protocol import Protocol
 
 
@@ -30,7 +29,7 @@ def identity() -> Extractor:
 
 def test_the_cache_gives_the_same_figures_and_spares_the_data() -> None:
     data, fakes = vectors(0), {"a": vectors(1)}
-    first, _ = measure(data, fakes)
+    first = measure(data, fakes)
     counts = {None: len(data), "a": len(fakes["a"])}
     plan = check(tuple(METRICS), shape=(5,), counts=counts, kid_subset_size=32)
     with Fidelity(plan, identity(), counts=counts, data_sha256=sha256(data)) as fidelity:
@@ -55,20 +54,19 @@ def test_the_cache_is_not_used_when_anything_differs(part: str) -> None:
 
 
 def test_a_damaged_cache_is_computed_again(tmp_path: Path) -> None:
-    first, _ = measure(vectors(0), {"a": vectors(1)})
+    first = measure(vectors(0), {"a": vectors(1)})
     files = list((tmp_path / "cache" / "fidelity").iterdir())
     assert len(files) == 2
     for file in files:
         file.write_bytes(file.read_bytes()[:100])
-    assert measure(vectors(0), {"a": vectors(1)})[0] == first
+    assert measure(vectors(0), {"a": vectors(1)}) == first
 
 
 def test_statistics_can_be_saved_and_given(tmp_path: Path) -> None:
     data, fakes = vectors(0), {"a": vectors(1)}
-    first, fidelity = measure(data, fakes, metrics=["fid"])
-    save_statistics(tmp_path / "real.npz", fidelity.real_statistics)
+    first = measure(data, fakes, metrics=["fid"], save_to=tmp_path / "real.npz")
     statistics = read_statistics(tmp_path / "real.npz")
-    again, _ = measure(torch.full((1, 5), 7.0), fakes, metrics=["fid"], statistics=statistics)
+    again = measure(torch.full((1, 5), 7.0), fakes, metrics=["fid"], statistics=statistics)
     assert again.figures == first.figures
     digest = hashlib.sha256((tmp_path / "real.npz").read_bytes()).hexdigest()
     assert again.protocol.fid_statistics_sha256 == digest
@@ -107,7 +105,7 @@ def test_statistics_of_other_features_are_refused() -> None:
 
 def test_statistics_that_are_to_be_saved_need_fid(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="ask for the metric 'fid'"):
-        FidelityPass.prepared(
+        prepared(
             Protocol(metrics=("pr",)), FidelityFiles(save_statistics=tmp_path / "real.npz"), sources=[],
             test=torch.zeros(4, 5), device=CPU,
         )  # fmt: skip

@@ -6,7 +6,7 @@ from grey_models import REALS, BlackOrWhite, Brightness, ConstantGrey, Normalize
 
 from gancross import crosstest
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.verdict.matrix import ConfusionMatrix
+from gancross.evaluator.judging.figures import ConfusionMatrix
 
 
 def test_batch_statistics_are_those_of_groups_in_order_with_wrap_around() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from gancross.evaluator.estimates import Proportion
-from gancross.evaluator.statistics.auc import auc
+from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.confusion import Confusion, false_negatives, false_positives, paper_rate
 
 
@@ -69,4 +69,5 @@ def test_wilson_solves_the_score_equation(n: int, data: st.DataObject) -> None:
 )
 def test_auc_is_the_share_of_ordered_pairs(real: list[int], fake: list[int]) -> None:
     pairs = [(r > f) + 0.5 * (r == f) for r in real for f in fake]
-    assert auc(real=np.array(real, float), fake=np.array(fake, float)) == pytest.approx(np.mean(pairs))
+    area = auc_interval(real=np.array(real, float), fake=np.array(fake, float)).value
+    assert area == pytest.approx(np.mean(pairs))

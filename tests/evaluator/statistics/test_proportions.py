@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import variance as variance_of
 
 import numpy as np
@@ -17,7 +18,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks import simulations
 from gancross.evaluator.estimates import Proportion, Z
-from gancross.evaluator.statistics.auc import auc, auc_difference, auc_interval
+from gancross.evaluator.statistics.auc import auc_difference, auc_interval
 from gancross.evaluator.statistics.confusion import PairedDecisions, paired_false_negatives
 from gancross.evaluator.statistics.proportions import (
     difference,
@@ -72,7 +73,8 @@ def test_unpaired_difference_is_antisymmetric_and_holds_its_value(a: Proportion,
 
 @given(paired())
 def test_paired_difference_is_antisymmetric_and_holds_its_value(decisions: PairedDecisions) -> None:
-    forth, back = paired_difference(decisions), -paired_difference(decisions.swapped())
+    swapped = replace(decisions, only_first=decisions.only_second, only_second=decisions.only_first)
+    forth, back = paired_difference(decisions), -paired_difference(swapped)
     assert (forth.value, forth.low, forth.high) == (back.value, back.low, back.high)
     assert -1 <= forth.low <= forth.value <= forth.high <= 1
     assert forth.value == pytest.approx(decisions.first.rate - decisions.second.rate)
@@ -121,7 +123,6 @@ def test_auc_interval_is_delongs_definition_on_the_logit_scale(real: Scores, fak
     area, variance, _, _ = reference.delong(real, fake)
     interval = auc_interval(real=real, fake=fake)
     assert interval.value == pytest.approx(area)
-    assert interval.value == auc(real=real, fake=fake)
     if variance > 1e-12:
         reach = Z * math.sqrt(variance) / (area * (1 - area))
         odds = [area / (1 - area) * math.exp(side * reach) for side in (-1, 1)]

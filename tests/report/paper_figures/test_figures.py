@@ -16,7 +16,7 @@ from small_recipes import SMALL, small
 from gancross import pictures
 from gancross.checkpoint.file import load_contestant
 from gancross.errors import CheckpointError, UsageError
-from gancross.evaluator.judging.samples import canonical_samples
+from gancross.evaluator.judging.scoring import canonical_samples
 from gancross.pictures import grid_pixels
 from gancross.report.paper_figures.labels import by_caption, by_strength, labels, regularization
 from gancross.report.paper_figures.layouts import LAYOUTS, Request, figure

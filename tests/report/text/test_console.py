@@ -11,8 +11,8 @@ from rich.console import Console
 
 from gancross import Result, crosstest
 from gancross.evaluator.estimates import Missing, Proportion
+from gancross.evaluator.judging.figures import ConfusionMatrix
 from gancross.evaluator.statistics.confusion import Confusion, paper_rate
-from gancross.evaluator.verdict.matrix import ConfusionMatrix
 from gancross.report.text.console import print_result
 from gancross.report.text.console_tables import confusion_table
 
