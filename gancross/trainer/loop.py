@@ -40,7 +40,7 @@ from gancross.trainer.state import (
     restore,
     snapshot,
 )
-from gancross.trainer.step import StepMetrics, discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.step import Step, StepMetrics, discriminator_step, generator_step, simultaneous_step
 
 MILESTONES = 20  # numbered checkpoints of a run by default
 LOG_EVERY = 100
@@ -195,7 +195,10 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
             the spread of the last real batch.
     """
     recipe, processes = run.recipe, run.processes
-    gamma = recipe.gamma_at(step)
+    this = Step(
+        run.players, recipe, gamma=recipe.gamma_at(step), update=step - 1, measure=measure,
+        processes=processes,
+    )  # fmt: skip
     metrics: StepMetrics = {}
 
     def latents(player: str, update: int) -> torch.Tensor:
@@ -204,22 +207,17 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
 
     if recipe.update == "simultaneous":
         real = next(reals)
-        metrics = simultaneous_step(
-            run.players, recipe, gamma=gamma, real=real, latents=latents("discriminator", step - 1),
-            update=step - 1, measure=measure, processes=processes,
-        )  # fmt: skip
+        metrics = simultaneous_step(this, real=real, latents=latents("discriminator", this.update))
     else:
-        for number in range(recipe.n_phi):
-            update = (step - 1) * recipe.n_phi + number
+        for update in range((step - 1) * recipe.n_phi, step * recipe.n_phi):
             real = next(reals)
             metrics = discriminator_step(
-                run.players, recipe, gamma=gamma, real=real, latents=latents("discriminator", update),
-                update=update, measure=measure and number == recipe.n_phi - 1, processes=processes,
+                replace(this, update=update, measure=measure and update == step * recipe.n_phi - 1),
+                real=real, latents=latents("discriminator", update),
             )  # fmt: skip
         metrics |= generator_step(
-            run.players, recipe, gamma=recipe.generator_gamma_at(step),
-            latents=latents("generator", step - 1), update=step - 1, measure=measure, processes=processes,
-        )  # fmt: skip
+            replace(this, gamma=recipe.generator_gamma_at(step)), latents=latents("generator", this.update)
+        )
     run.update_average()
     return metrics | {"spread_real": spread(real)} if measure else metrics
 
