@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,6 @@ from gancross.trainer.state import (
     Run,
     architectures,
     check_finite,
-    make_average,
     make_players,
     restore,
     snapshot,
@@ -123,7 +123,8 @@ def train(
             notify(message)
         run = Run(
             recipe=recipe, device=target, data=data, architectures=networks, players=players,
-            average=make_average(recipe, players.generator), processes=processes,
+            average=deepcopy(players.generator).requires_grad_(False) if recipe.ema > 0 else None,
+            processes=processes,
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed, folder.last)
         with only_deterministic(deterministic):
