@@ -53,14 +53,11 @@ def to_dataframe(result: Result) -> DataFrame:
 
 def _figure_table(result: Result) -> str:
     """Every judge on every generator: what does not hang on its own threshold."""
-    figures = formatting.columns()
-    head = ["judge", "samples of", *(_text(entry.heading()) for entry in figures.values())]
+    head = ["judge", "samples of", *(_text(entry.heading()) for entry in formatting.columns().values())]
     rows = [
-        [_text(cell.judge), _text(cell.generator),
-         *(formatting.bound(cell.of(key)) if entry.is_bound else _figure(cell.of(key))
-           for key, entry in figures.items())]
-        for cell in result.cross
-    ]  # fmt: skip
+        [_text(judge), _text(generator), *texts]
+        for judge, generator, *texts in formatting.figure_rows(result, _figure)
+    ]
     return _table("Beside the threshold", head, rows)
 
 
