@@ -26,7 +26,7 @@ from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.evaluator.verdict.pairs import PAIR_TESTS
 from gancross.report import formatting
 from gancross.report.browser.samples import Sample
-from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, charts
+from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, histogram_chart, roc_chart
 from gancross.report.command import command, obstacles
 from gancross.report.text.sections import SECTIONS
 from gancross.version import __version__
@@ -71,7 +71,9 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
     """
     style = files("gancross.report.browser").joinpath("templates/report.css").read_text(encoding="utf-8")
     text: str = _environment().get_template("report.html.j2").render(
-        result=result, charts=charts(result), pictures=_inlined(samples), no_pictures=_no_pictures(result),
+        result=result, histograms=[histogram_chart(result, judge) for judge in result.judges],
+        roc=[roc_chart(result, judge) for judge in result.judges],
+        pictures=_inlined(samples), no_pictures=_no_pictures(result),
         sections=[section for section in SECTIONS if section.html], geometry=GEOMETRY, notes=Notes,
         style=Markup(style), policy=policy(style), version=__version__,
         title=f"Cross-test: {', '.join(result.names)}", command=command(result), obstacles=obstacles(result),
@@ -99,20 +101,15 @@ def _environment() -> Environment:
         "plain": formatting.plain, "sentence": formatting.sentence, "outcome": formatting.outcome,
         "facts": formatting.facts, "arrow": figure_arrow, "label": figure_label,
     }  # fmt: skip
-    environment.tests |= {"missing": _is_missing, "interval": _is_interval}
+    environment.tests |= {
+        "missing": lambda value: isinstance(value, Missing),
+        "interval": lambda value: isinstance(value, tuple),
+    }  # fmt: skip
     environment.globals |= {
         "formatting": formatting, "real": formatting.REAL, "control_table": CONTROLS,
         "pair_tests": PAIR_TESTS,
     }  # fmt: skip
     return environment
-
-
-def _is_missing(value: object) -> bool:
-    return isinstance(value, Missing)
-
-
-def _is_interval(value: object) -> bool:
-    return isinstance(value, tuple)
 
 
 def _finished(value: object) -> object:
@@ -122,18 +119,14 @@ def _finished(value: object) -> object:
 def _inlined(samples: Sequence[Sample]) -> list[Picture]:
     """PNGs as they are; all as JPEG where they would make the file too large for a mail."""
     lossy = sum(len(sample.content) for sample in samples) > MOST_BYTES
-    return [
-        Picture(
-            label=sample.label, source=_data_uri(_jpeg(sample.content) if lossy else sample.content, lossy),
-            width=sample.width, height=sample.height, lossy=lossy,
+    pictures = []
+    for sample in samples:
+        content, kind = (_jpeg(sample.content), "jpeg") if lossy else (sample.content, "png")
+        source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+        pictures.append(
+            Picture(label=sample.label, source=source, width=sample.width, height=sample.height, lossy=lossy)
         )
-        for sample in samples
-    ]  # fmt: skip
-
-
-def _data_uri(content: bytes, lossy: bool) -> str:
-    kind = "jpeg" if lossy else "png"
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    return pictures
 
 
 def _jpeg(content: bytes) -> bytes:

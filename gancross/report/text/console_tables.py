@@ -36,9 +36,8 @@ def confusion_table(name: str, result: Result) -> RenderableType:
     title = Text(name, style="bold")
     if isinstance(matrix, Missing):
         return Group(title, Text(f"  {matrix.reason}"))
-    table = Table(
-        "", "", right("True condition\nPositive"), right("\nNegative"), box=None, padding=(0, 2, 0, 0)
-    )
+    conditions = right("True condition\nPositive"), right("\nNegative")
+    table = Table("", "", *conditions, box=None, padding=(0, 2, 0, 0))
     for label, kind, row in zip(("Predicted", ""), ("Positive", "Negative"), matrix.rates, strict=True):
         table.add_row(label, kind, *(paper_rate(rate) for rate in row))
     lines: list[RenderableType] = [title, Padding(table, (0, 0, 0, 2))]

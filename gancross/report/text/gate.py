@@ -30,13 +30,8 @@ def gate_table(gate: Gate) -> RenderableType:
         changes = [change for change in gate.comparisons if change.name == name]
         then, now = changes[0].runs
         runs = "" if gate.unit == "checkpoint" else f", {then} runs then, {now} now"
-        table = Table(
-            "metric",
-            *(Column(heading, justify="right") for heading in NUMBERS),
-            "decision",
-            box=None,
-            padding=(0, 1, 0, 0),
-        )
+        numbers = (Column(heading, justify="right") for heading in NUMBERS)
+        table = Table("metric", *numbers, "decision", box=None, padding=(0, 1, 0, 0))
         for change in changes:
             table.add_row(*cells(change), style=STYLES.get(change.decision, ""))
         parts += ["", Text(f"{gate.unit} {name}{runs}"), Padding(table, (0, 0, 0, 2))]
