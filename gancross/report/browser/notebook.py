@@ -100,13 +100,10 @@ def _row(cell: Cell) -> dict[str, str | bool | float]:
         "judge": cell.judge, "generator": cell.generator, "own": cell.is_own,
     }  # fmt: skip
     for key in CELL_FIGURES:
-        value, (low, high) = _numbers(cell.of(key))
+        figure = cell.of(key)
+        value, low, high = math.nan, math.nan, math.nan
+        if not isinstance(figure, Missing):
+            value = float(figure.rate if isinstance(figure, Proportion) else figure.value)
+            low, high = map(float, figure.ci95)
         row |= {key: value, f"{key}_low": low, f"{key}_high": high}
     return row
-
-
-def _numbers(figure: Figure) -> tuple[float, tuple[float, float]]:
-    if isinstance(figure, Missing):
-        return math.nan, (math.nan, math.nan)
-    value = figure.rate if isinstance(figure, Proportion) else figure.value
-    return float(value), (float(figure.ci95[0]), float(figure.ci95[1]))

@@ -128,13 +128,13 @@ class Linear(AffineLayer):
 
 
 class ParameterFree(AffineLayer):
-    """A layer without parameters: linear in its input once h has set the mask."""
+    """A layer without parameters: linear in its input once h has set the mask, and symmetric by default."""
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+        return self.backward(t)
 
     def masked_forward(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
         return self.tangent(z)
@@ -157,9 +157,6 @@ class Rectifier(ParameterFree):
         if self._slope:
             return cast(torch.Tensor, aten.leaky_relu_backward(g, self._h, self._slope, False))
         return cast(torch.Tensor, aten.threshold_backward(g, self._h, 0))
-
-    def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        return self.backward(t)
 
 
 class LinearMap(ParameterFree):
