@@ -1,4 +1,4 @@
-"""How often the gate of the quick benchmark rings for nothing, and which planted faults it hears.
+"""How often the gate of the quick benchmark fails good runs, and which planted faults it detects.
 
     python benchmarks/gate_power.py [--out FOLDER]      goes on if called again
 
@@ -15,8 +15,9 @@ import json
 import os
 import platform
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import combinations, product
 from pathlib import Path
@@ -25,11 +26,13 @@ from unittest import mock
 
 import numpy as np
 import torch
-from gancross.evaluator.result.result import Result, load_result
 
 from gancross.checkpoint import file as checkpoint
-from gancross.evaluator.crosstest import crosstest
+from gancross.data.catalogue import DEFAULT_ROOT
+from gancross.evaluator.crosstest import load_reals, run_crosstest
 from gancross.evaluator.gate.comparison import Gate, gate
+from gancross.evaluator.result.reading import load_result
+from gancross.evaluator.result.types import Result
 from gancross.trainer.loop import train
 from gancross.trainer.objective import weightings
 from gancross.untrusted.strict_json import parsed
@@ -101,17 +104,14 @@ def check_fault(runs: Sequence[PlannedRun], out: Path, good: Path, *, negative: 
         assert (parsed(last)["penalty"] < 0) == negative, f"{run.name}: the penalty has the wrong sign"
 
 
-def judged(homes: Sequence[tuple[PlannedRun, Path]], spec: Spec, kept: Path) -> Result:
-    """One cross-test of all runs by the quick benchmark's protocol; kept in a file."""
-    if kept.exists():
-        return load_result(kept)
-    asked = spec.crosstest
-    result = crosstest(
-        [contestant_of(home, run) for run, home in homes], data="digits", num_samples=asked.num_samples,
-        seed=asked.seed, controls=asked.controls, norm_check=asked.norm_check, metrics=asked.metrics,
-        device="cpu",
-    )  # fmt: skip
-    result.save(kept)
+def judged(homes: Sequence[tuple[PlannedRun, Path]], spec: Spec, record: Path) -> Result:
+    """One cross-test of all runs by the quick benchmark's protocol; its record is read where there is one."""
+    if record.exists():
+        return load_result(record)
+    reals = load_reals("digits", data_root=DEFAULT_ROOT, image_size=None, seed=spec.protocol.seed)
+    contestants = [contestant_of(home, run) for run, home in homes]
+    result = run_crosstest(contestants, reals, spec.protocol, train=reals.train, device="cpu")
+    result.save(record)
     return result
 
 
@@ -120,19 +120,19 @@ def part(result: Result, drawn: Draw) -> Result:
 
     Samples depend on a contestant's name and every cell on its two models alone, so it is the same.
     """
-    names: Collection[str] = {f"{method}-seed{seed}" for method, seeds in drawn.items() for seed in seeds}
-    document = dict(result.document)
-    document["contestants"] = [one for one in document["contestants"] if one["name"] in names]
-    document["cross"] = [
-        cell for cell in document["cross"] if cell["judge"] in names and cell["generator"] in names
-    ]
-    return Result(document)
+    names = {f"{method}-seed{seed}" for method, seeds in drawn.items() for seed in seeds}
+    return replace(
+        result,
+        contestants=tuple(contestant for contestant in result.contestants if contestant.name in names),
+        cross=tuple(cell for cell in result.cross if {cell.judge, cell.generator} <= names),
+    )
 
 
-def rung(gates: Sequence[Gate]) -> dict[str, Any]:
+def alarms(gates: Sequence[Gate]) -> dict[str, Any]:
     """How many gates failed, and by which figures."""
-    figures = Counter(f"{one.metric} of {one.name}" for found in gates for one in found.regressions)
-    failed = sum(bool(found.regressions) for found in gates)
+    regressions = [outcome.regressions for outcome in gates]
+    figures = Counter(f"{change.metric} of {change.name}" for changes in regressions for change in changes)
+    failed = sum(bool(changes) for changes in regressions)
     return {
         "gates": len(gates), "failed": failed, "rate": failed / len(gates),
         "by_figure": dict(figures.most_common()),
@@ -148,7 +148,7 @@ def false_alarms(result: Result) -> dict[str, Any]:
         old = {method: seeds[:BASELINE_RUNS] for method, seeds in drawn.items()}
         new = {method: seeds[BASELINE_RUNS:][:RESULT_RUNS] for method, seeds in drawn.items()}
         gates.append(gate(part(result, new), part(result, old)))
-    return rung(gates)
+    return alarms(gates)
 
 
 def against_baseline(result: Result, baseline: Result, seeds: Sequence[int]) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def against_baseline(result: Result, baseline: Result, seeds: Sequence[int]) -> 
     random = np.random.default_rng(0)
     chosen = random.choice(len(threes), min(DRAWS, len(threes)), replace=False).tolist()
     draws = [dict(zip(METHODS, threes[number], strict=True)) for number in chosen]
-    return rung([gate(part(result, drawn), baseline) for drawn in draws])
+    return alarms([gate(part(result, drawn), baseline) for drawn in draws])
 
 
 def measured(out: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -67,8 +68,10 @@ def main() -> None:
     parser.add_argument("--data", action="append", default=[], metavar="NAME=OTHER")
     arguments = parser.parse_args()
     data = dict(entry.split("=", 1) for entry in arguments.data)
-    document = {"machine": platform.machine(), "cores": os.cpu_count(), "torch": torch.__version__,
-                "gancross": gancross.__version__, "recipes": {}}  # fmt: skip
+    document: dict[str, Any] = {
+        "machine": platform.machine(), "cores": os.cpu_count(), "torch": torch.__version__,
+        "gancross": gancross.__version__, "recipes": {},
+    }  # fmt: skip
     if RESULTS.exists():
         document = json.loads(RESULTS.read_text())
     for name in arguments.recipes:

@@ -20,7 +20,9 @@ from typing import Any
 
 from reproduction.permutation import permutation_p
 
-from gancross.evaluator.result.result import load_result
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.result.reading import load_result
+from gancross.evaluator.result.types import Result
 from gancross.workflow.spec import Spec, load_spec
 
 HERE = Path(__file__).parent
@@ -30,25 +32,27 @@ LOGGED = ("modes", "within_3_std", "within_0.1", "spread")
 
 def figures(spec: Spec, folder: Path) -> dict[str, dict[str, list[float]]]:
     """By figure and method, one number a run."""
-    document = load_result(folder / "result.json").document
-    found: dict[str, dict[str, list[float]]] = {}
+    result = load_result(folder / "result.json")
+    by_figure: dict[str, dict[str, list[float]]] = {}
     for run in spec.runs:
         log = (folder / "runs" / run.name / "log.jsonl").read_text(encoding="utf-8").splitlines()
         last = json.loads(log[-1])
-        confusion = document["confusion"][run.name]
-        fidelity = document["fidelity"][run.name]
-        distance = next(key for key in fidelity if key.startswith("frechet") and not key.endswith("reason"))
-        own: dict[str, float] = {distance: value_of(fidelity[distance])}
-        own |= {key: last[key] for key in LOGGED if key in last}
-        own |= {"fn": confusion["fn"]["rate"], "fp": confusion["fp"]["rate"]}
-        for key, value in own.items():
-            found.setdefault(key, {}).setdefault(run.variant, []).append(value)
-    return found
+        matrix = result.confusion[run.name]
+        assert not isinstance(matrix, Missing)
+        of_run = frechet_distance(result, run.name) | {key: last[key] for key in LOGGED if key in last}
+        of_run |= {"fn": matrix.fn.rate, "fp": matrix.fp.rate}
+        for key, value in of_run.items():
+            by_figure.setdefault(key, {}).setdefault(run.variant, []).append(value)
+    return by_figure
 
 
-def value_of(entry: Any) -> float:
-    """A figure of a record, with or without an interval."""
-    return float(entry["value"] if isinstance(entry, dict) else entry)
+def frechet_distance(result: Result, name: str) -> dict[str, float]:
+    """The distance of a contestant's samples under its key of the record, which names the features."""
+    assert not isinstance(result.fidelity, Missing)
+    measured = result.fidelity[name].figures
+    key, distance = next((key, value) for key, value in measured.items() if key.startswith("frechet"))
+    assert not isinstance(distance, Missing)
+    return {key: distance}
 
 
 def compared(spec: Spec, folder: Path) -> dict[str, Any]:

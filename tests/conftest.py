@@ -16,6 +16,7 @@ from hypothesis import settings
 from small_recipes import SMALL, small
 
 from gancross.trainer.loop import train
+from gancross.trainer.recipes.fields import Setting
 
 torch.set_num_threads(1)
 # A job in the background of a script is started deaf to Ctrl-C, and so are the processes it starts.
@@ -30,12 +31,15 @@ settings.load_profile("unhurried")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Checkpoints of briefly trained networks: two mixtures, two digits."""
     root = tmp_path_factory.mktemp("checkpoints")
+    variants: dict[str, dict[str, Setting]] = {
+        "plain": {"regularizer": "none"}, "regularized": {"gamma": 0.1},
+    }  # fmt: skip
     return {
         f"{name}-{label}": train(
             small(name, **changes), root / f"{name}-{label}", device="cpu", checkpoint_every=6
         )
         for name in SMALL
-        for label, changes in {"plain": {"regularizer": "none"}, "regularized": {"gamma": 0.1}}.items()
+        for label, changes in variants.items()
     }
 
 

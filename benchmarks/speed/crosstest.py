@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
+from torch import nn
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.crosstest import crosstest
@@ -41,8 +42,12 @@ def contestants(count: int) -> list[Contestant]:
             initialised(architecture, Stream(number, "bench", architecture.name).torch_generator())
             for architecture in pair("dcgan32", shape)
         )
-        named = {"name": f"pair-{number}", "latent_dim": LATENT}
-        made.append(Contestant(**named, generator=generator, discriminator=judge, latent="uniform"))
+        made.append(
+            Contestant(
+                name=f"pair-{number}", generator=generator, discriminator=judge, latent_dim=LATENT,
+                latent="uniform",
+            )
+        )  # fmt: skip
     return made
 
 
@@ -59,12 +64,18 @@ def product(models: Sequence[Contestant], reals: torch.Tensor, n: int) -> Callab
     )
 
 
+def networks(model: Contestant) -> tuple[nn.Module, nn.Module]:
+    """Generator and discriminator of a contestant that has both."""
+    assert model.generator is not None and model.discriminator is not None
+    return model.generator, model.discriminator
+
+
 def bare(models: Sequence[Contestant], reals: torch.Tensor, n: int) -> Callable[[], object]:
     """The same forward passes alone: each generator once, each judge on all of them and the data."""
     latents = torch.rand((CHUNK, LATENT), generator=torch.Generator().manual_seed(0))
     images = reals[:CHUNK] / 127.5 - 1
-    pairs = [(model.generator, model.discriminator) for model in models]
-    modules = [network for networks in pairs for network in networks if network is not None]
+    pairs = [networks(model) for model in models]
+    modules = [network for pair in pairs for network in pair]
 
     def run() -> None:
         with evaluating(modules, CPU):

@@ -6,14 +6,17 @@ them is that of the smallest call, `speed.crosstest`'s, whose networks and reals
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from gancross.data.sets import finite
-from gancross.evaluator.judging.controls import Control, blurred, uniform_noise
-from gancross.evaluator.judging.sampling import CHUNK, Source, fake_source
+from gancross.evaluator.judging.controls import CONTROLS
+from gancross.evaluator.judging.sampling import Source, fake_source
 from gancross.evaluator.judging.scoring import evaluating, score_all
-from gancross.evaluator.result.document import Asked, document
-from speed.crosstest import CPU, SAMPLE, N, contestants, random_images
+from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.result.assembly import assembled
+from gancross.evaluator.result.types import Provenance
+from speed.crosstest import CPU, SAMPLE, N, contestants, networks, random_images
 from speed.timing import Row, Spread, interleaved, record
 
 ROUNDS = 5
@@ -23,20 +26,22 @@ def rows() -> list[Row]:
     """Beside the scoring, and in seconds."""
     models, test = contestants(2), random_images(N)
     reals = finite("in memory", train=None, test=test, split="given")
-    smallest = [Source(label=None, n=N, array=test), *(fake_source(one, num_samples=N) for one in models)]
-    controls = {Control.NOISE: uniform_noise(test, N, seed=0), Control.BLURRED: blurred(test)}
-    default = [*smallest, *(Source(label=label, n=N, array=array) for label, array in controls.items())]
-    modules = [network for one in models for network in (one.generator, one.discriminator) if network]
-    asked = Asked(
-        num_samples=N, seed=0, norm="eval", quantize=True, controls=True, norm_check=True,
-        no_training="no training data given",
+    default = Protocol(num_samples=N)
+    smallest = Protocol(num_samples=N, controls=False, norm_check=False)
+    fakes = [fake_source(model, num_samples=N) for model in models]
+    sources = [Source(label=None, n=N, array=test), *fakes]
+    drawn = {control: control.draw(test, N, 0) for control in CONTROLS.values() if control.draw}
+    controls = [Source(label=label, n=N, array=array) for label, array in drawn.items()]
+    score = partial(score_all, judges=models, shape=SAMPLE, device=CPU)
+    figures = partial(
+        assembled, models, protocol=default, reals=reals, test=test, no_training="no training data given",
+        fidelity=None, provenance=Provenance(others={}),
     )  # fmt: skip
-    score = partial(score_all, judges=models, seed=0, shape=SAMPLE, device=CPU, batch_size=CHUNK)
-    with evaluating(modules, CPU):
-        judged = score(default)
-        variants = {
-            "statistics": lambda: document(models, judged, reals=reals, test=test, asked=asked),
-            "scoring": lambda: score(smallest, norm_check=False),
+    with evaluating([network for model in models for network in networks(model)], CPU):
+        scores = score([*sources, *controls], protocol=default)
+        variants: dict[str, Callable[[], object]] = {
+            "statistics": lambda: figures(scores=scores).to_dict(),
+            "scoring": lambda: score(sources, protocol=smallest),
         }
         times = interleaved(variants, rounds=ROUNDS, threads=1)
     seconds = Spread.of(times.seconds["statistics"])

@@ -1,6 +1,10 @@
 """The timing harness of the benchmarks, and that their table says what their records say."""
 
+from __future__ import annotations
+
 import json
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,26 +13,28 @@ import torch
 from speed.timing import Row, Spread, Times, interleaved, pinned, record
 
 
-def row(work="w", median=1.0, **fields):
+def row(
+    work: str = "w", median: float = 1.0, *, goal: float | None = 1.25, predicted: float | None = None
+) -> Row:  # fmt: skip
     measured = Spread(median=median, low=median / 2, high=median * 2)
-    return Row(**{"work": work, "measured": measured, "threads": 1, "goal": 1.25, **fields})
+    return Row(work=work, measured=measured, threads=1, goal=goal, predicted=predicted)
 
 
-def test_variants_take_turns_in_an_order_that_rotates():
-    ran = []
-    times = interleaved({name: lambda name=name: ran.append(name) for name in "abc"}, rounds=3, threads=1)
+def test_variants_take_turns_in_an_order_that_rotates() -> None:
+    ran: list[str] = []
+    times = interleaved({name: partial(ran.append, name) for name in "abc"}, rounds=3, threads=1)
     assert "".join(ran) == "cab" + "abc" + "bca" + "cab"
     assert {name: len(values) for name, values in times.seconds.items()} == dict.fromkeys("abc", 3)
 
 
-def test_several_calls_make_one_figure():
-    ran = []
+def test_several_calls_make_one_figure() -> None:
+    ran: list[int] = []
     times = interleaved({"a": lambda: ran.append(1)}, rounds=2, threads=1, calls=5, warmup=0)
     assert len(ran) == 10
     assert len(times.seconds["a"]) == 2
 
 
-def test_a_ratio_is_taken_within_each_round():
+def test_a_ratio_is_taken_within_each_round() -> None:
     seconds = {"ours": [2.0, 30.0, 5.0], "bare": [1.0, 10.0, 4.0]}
     cpu = {"ours": [1.0] * 3, "bare": [4.0] * 3}
     expected = np.quantile([2.0, 3.0, 1.25], [0.25, 0.5, 0.75])
@@ -44,7 +50,7 @@ def test_a_ratio_is_taken_within_each_round():
     assert alone.parts["seconds"]["ours"]["median"] == 5.0
 
 
-def test_threads_are_pinned_and_given_back():
+def test_threads_are_pinned_and_given_back() -> None:
     before = torch.get_num_threads()
     with pinned(before + 1):
         assert torch.get_num_threads() == before + 1
@@ -52,12 +58,12 @@ def test_threads_are_pinned_and_given_back():
 
 
 @pytest.mark.parametrize(("median", "met"), [(1.24, True), (1.25, True), (1.26, False)])
-def test_a_goal_is_met_by_the_median(median, met):
+def test_a_goal_is_met_by_the_median(median: float, met: bool) -> None:
     assert row(median=median).met is met
     assert row(median=median, goal=None).met is None
 
 
-def test_a_record_has_what_its_table_needs(tmp_path):
+def test_a_record_has_what_its_table_needs(tmp_path: Path) -> None:
     path = record("some-question", lambda: [row(), row("later", 2.0, predicted=1.5)], folder=tmp_path)
     assert path.name == "speed-some-question.json"
     document = json.loads(path.read_text(encoding="utf-8"))
@@ -70,7 +76,7 @@ def test_a_record_has_what_its_table_needs(tmp_path):
     ]
 
 
-def test_the_table_of_the_readme_is_made_from_the_records():
+def test_the_table_of_the_readme_is_made_from_the_records() -> None:
     text = speed_table.README.read_text(encoding="utf-8")
     made = speed_table.table(speed_table.records())
     assert speed_table.BEGIN + made + speed_table.END in text

@@ -9,9 +9,8 @@ better for the judge, and under which names a gate compares it.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.codec.fields import declared
 from gancross.evaluator.estimates import Estimate, Figure, Missing, Proportion
 from gancross.evaluator.judging.scores import NO_THRESHOLD, Array, ScoresBySource, confusion
@@ -19,6 +18,9 @@ from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.bounds import jensen_shannon_bound, total_variation_bound, transfer_gap
 from gancross.evaluator.statistics.confusion import Confusion
 from gancross.evaluator.statistics.matched_fp import Calibration, MatchedFp, matched_fp
+
+if TYPE_CHECKING:
+    from gancross.checkpoint.contestant import Contestant
 
 Better = Literal["higher", "lower"] | None
 Role = Literal["own", "judging", "judged"]
@@ -34,7 +36,7 @@ class CellScores:
         calibration: of the thresholds of FP at matched FN; None with fewer than two reals.
     """
 
-    judge: Contestant
+    judge: "Contestant"
     generator: str
     real: Array
     fake: Array
@@ -45,7 +47,7 @@ class CellScores:
 
 
 def cell_scores(
-    judge: Contestant, generator: str, scores: ScoresBySource, calibration: Calibration | None, seed: int
+    judge: "Contestant", generator: str, scores: ScoresBySource, calibration: Calibration | None, seed: int
 ) -> CellScores:
     """One judge's scores on the test data and on one generator."""
     return CellScores(

@@ -184,9 +184,9 @@ def test_none_leaves_an_absent_field_out_and_any_other_null() -> None:
     assert decode(Document, record(replace(EXAMPLE, seconds=1.5))).seconds == 1.5
 
 
-def test_what_is_not_kept_is_not_written() -> None:
-    kept = Labelled(value=0.5, low=0.0, high=1.0, fn=0.05, replicates=(1.0, 2.0))
-    document = replace(EXAMPLE, labelled=kept, options=replace(EXAMPLE.options, verbose=True))
+def test_a_skipped_field_is_not_written() -> None:
+    labelled = Labelled(value=0.5, low=0.0, high=1.0, fn=0.05, replicates=(1.0, 2.0))
+    document = replace(EXAMPLE, labelled=labelled, options=replace(EXAMPLE.options, verbose=True))
     assert record(document) == record(EXAMPLE)
     assert decode(Document, record(document)).options.verbose is False
 

@@ -185,8 +185,8 @@ def test_chunks_alive_at_once_do_not_grow_with_contestants_or_samples(norm_check
 
 def test_the_count_of_chunks_can_fail() -> None:
     with Counting(least=4) as mode:
-        kept = [torch.ones(1) for _ in range(5)]
-        del kept[0]
+        tensors = [torch.ones(1) for _ in range(5)]
+        del tensors[0]
         torch.ones(1)
     assert mode.most == 5
 

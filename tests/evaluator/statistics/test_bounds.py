@@ -90,11 +90,11 @@ def test_critics_have_no_log_ratio() -> None:
 
 def test_pearson_scores_below_its_pole_cost_a_bound_only_on_reals() -> None:
     inside, beyond = np.linspace(-1, 3, 20), np.array([-5.0, -2.0, 0.0])
-    kept = jensen_shannon_bound(real=inside, fake=beyond, score_kind="f-gan:pearson")
-    assert isinstance(kept, Estimate)
-    lost = jensen_shannon_bound(real=beyond, fake=inside, score_kind="f-gan:pearson")
-    assert isinstance(lost, Missing)
-    assert lost.reason.startswith("2 test samples")
+    on_fakes = jensen_shannon_bound(real=inside, fake=beyond, score_kind="f-gan:pearson")
+    assert isinstance(on_fakes, Estimate)
+    on_reals = jensen_shannon_bound(real=beyond, fake=inside, score_kind="f-gan:pearson")
+    assert isinstance(on_reals, Missing)
+    assert on_reals.reason.startswith("2 test samples")
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
