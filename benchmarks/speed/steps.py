@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -14,10 +14,9 @@ from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.state import architectures, make_players
-from gancross.trainer.step import Players, discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.step import Players, Step, discriminator_step, generator_step, simultaneous_step
 
 SHAPES = {"cifar10": (3, 32, 32), "mixture": (3,)}
-Step = Callable[[], None]
 
 
 def players(chosen: Recipe) -> Players:
@@ -41,12 +40,12 @@ class Steps:
         n, dim = self.recipe.batch_size, self.recipe.latent_dim
         return latents(Stream(0, "speed"), self._batches * n, n, dim=dim, prior=self.recipe.latent)
 
+    def _step(self) -> Step:
+        return Step(self.players, self.recipe, gamma=self.recipe.gamma, update=self._update)
+
     def discriminator(self) -> None:
         """D's update, its optimizer included."""
-        self.measured = discriminator_step(
-            self.players, self.recipe, real=self.real, latents=self._latents(), gamma=self.recipe.gamma,
-            update=self._update,
-        )  # fmt: skip
+        self.measured = discriminator_step(self._step(), real=self.real, latents=self._latents())
         self._update += 1
 
     def gradient(self) -> None:
@@ -66,17 +65,12 @@ class Steps:
 
     def generator(self) -> None:
         """G's update, its optimizer included."""
-        generator_step(
-            self.players, self.recipe, latents=self._latents(), gamma=self.recipe.gamma, update=self._update
-        )
+        generator_step(self._step(), latents=self._latents())
 
     def whole(self) -> None:
         """One step of Algorithm 1, or the simultaneous one."""
         if self.recipe.update == "simultaneous":
-            simultaneous_step(
-                self.players, self.recipe, real=self.real, latents=self._latents(),
-                gamma=self.recipe.gamma, update=self._update,
-            )  # fmt: skip
+            simultaneous_step(self._step(), real=self.real, latents=self._latents())
             self._update += 1
             return
         self.discriminator()

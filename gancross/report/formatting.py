@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from gancross.evaluator.codec.encoding import encode
 from gancross.evaluator.codec.fields import JsonValue
@@ -76,6 +76,19 @@ def columns(*, everywhere: bool = True) -> dict[str, CellFigure]:
         key: entry for key, entry in CELL_FIGURES.items()
         if not entry.in_matrix and (entry.everywhere or not everywhere)
     }  # fmt: skip
+
+
+def figure_rows(result: Result, text: Callable[[Figure], str]) -> list[list[str]]:
+    """Judge, generator and the figures of `columns()`, for every judge on every generator.
+
+    Args:
+        text: shows a figure that is no bound.
+    """
+    return [
+        [cell.judge, cell.generator,
+         *(bound(cell.of(key)) if entry.is_bound else text(cell.of(key)) for key, entry in columns().items())]
+        for cell in result.cross
+    ]  # fmt: skip
 
 
 def controls(result: Result) -> Iterator[tuple[Control, list[Proportion | Missing]]]:

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,12 +36,11 @@ from gancross.trainer.state import (
     Run,
     architectures,
     check_finite,
-    make_average,
     make_players,
     restore,
     snapshot,
 )
-from gancross.trainer.step import StepMetrics, discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.step import Step, StepMetrics, discriminator_step, generator_step, simultaneous_step
 
 MILESTONES = 20  # numbered checkpoints of a run by default
 LOG_EVERY = 100
@@ -123,7 +123,8 @@ def train(
             notify(message)
         run = Run(
             recipe=recipe, device=target, data=data, architectures=networks, players=players,
-            average=make_average(recipe, players.generator), processes=processes,
+            average=deepcopy(players.generator).requires_grad_(False) if recipe.ema > 0 else None,
+            processes=processes,
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed, folder.last)
         with only_deterministic(deterministic):
@@ -195,7 +196,10 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
             the spread of the last real batch.
     """
     recipe, processes = run.recipe, run.processes
-    gamma = recipe.gamma_at(step)
+    this = Step(
+        run.players, recipe, gamma=recipe.gamma_at(step), update=step - 1, measure=measure,
+        processes=processes,
+    )  # fmt: skip
     metrics: StepMetrics = {}
 
     def latents(player: str, update: int) -> torch.Tensor:
@@ -204,22 +208,17 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
 
     if recipe.update == "simultaneous":
         real = next(reals)
-        metrics = simultaneous_step(
-            run.players, recipe, gamma=gamma, real=real, latents=latents("discriminator", step - 1),
-            update=step - 1, measure=measure, processes=processes,
-        )  # fmt: skip
+        metrics = simultaneous_step(this, real=real, latents=latents("discriminator", this.update))
     else:
-        for number in range(recipe.n_phi):
-            update = (step - 1) * recipe.n_phi + number
+        for update in range((step - 1) * recipe.n_phi, step * recipe.n_phi):
             real = next(reals)
             metrics = discriminator_step(
-                run.players, recipe, gamma=gamma, real=real, latents=latents("discriminator", update),
-                update=update, measure=measure and number == recipe.n_phi - 1, processes=processes,
+                replace(this, update=update, measure=measure and update == step * recipe.n_phi - 1),
+                real=real, latents=latents("discriminator", update),
             )  # fmt: skip
         metrics |= generator_step(
-            run.players, recipe, gamma=recipe.generator_gamma_at(step),
-            latents=latents("generator", step - 1), update=step - 1, measure=measure, processes=processes,
-        )  # fmt: skip
+            replace(this, gamma=recipe.generator_gamma_at(step)), latents=latents("generator", this.update)
+        )
     run.update_average()
     return metrics | {"spread_real": spread(real)} if measure else metrics
 

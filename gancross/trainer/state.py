@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -108,11 +108,6 @@ def make_players(
     )  # fmt: skip
 
 
-def make_average(recipe: Recipe, generator: nn.Module) -> nn.Module | None:
-    """A copy of the generator for the exponential average of its weights; None if β = 0."""
-    return copy.deepcopy(generator).requires_grad_(False) if recipe.ema > 0 else None
-
-
 def restore(run: Run, saved: Checkpoint, path: Path) -> int:
     """Loads a checkpoint's weights and optimizer states into the run; returns its step.
 
@@ -164,13 +159,17 @@ def check_finite(run: Run, step: int, root: Path) -> None:
     Raises:
         DivergenceError: a weight or an optimizer's state is not finite.
     """
+
+    def states(optimizer: torch.optim.Optimizer) -> Iterable[object]:
+        return chain.from_iterable(state.values() for state in optimizer.state.values())
+
     players = run.players
     parts: dict[str, Iterable[object]] = {
         "generator weights": players.generator.state_dict().values(),
         "discriminator weights": players.discriminator.state_dict().values(),
         "averaged generator weights": [] if run.average is None else run.average.state_dict().values(),
-        "generator optimizer states": _optimizer_state(players.generator_optimizer),
-        "discriminator optimizer states": _optimizer_state(players.discriminator_optimizer),
+        "generator optimizer states": states(players.generator_optimizer),
+        "discriminator optimizer states": states(players.discriminator_optimizer),
     }
     for name, values in parts.items():
         tensors = [value for value in values if isinstance(value, torch.Tensor)]
@@ -180,11 +179,6 @@ def check_finite(run: Run, step: int, root: Path) -> None:
                 f"{root}: diverged: {name} are not finite at step {step}; the last good checkpoint"
                 " is kept. Try a lower learning_rate or a larger gamma"
             )
-
-
-def _optimizer_state(optimizer: torch.optim.Optimizer) -> Iterator[object]:
-    for state in optimizer.state.values():
-        yield from state.values()
 
 
 def snapshot(run: Run, step: int) -> Checkpoint:

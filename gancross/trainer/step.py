@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import torch
 from torch import nn
@@ -45,56 +45,105 @@ class Players:
 StepMetrics = dict[str, torch.Tensor]
 
 
-def discriminator_step(
-    players: Players,
-    recipe: Recipe,
-    *,
-    real: torch.Tensor,
-    latents: torch.Tensor,
-    gamma: float,
-    update: int,
-    measure: bool = False,
-    processes: Processes = ALONE,
-) -> StepMetrics:
+@dataclass(frozen=True)
+class Step:
+    """One update: of which networks, by which recipe, at which γ.
+
+    Attributes:
+        gamma: γ_t ≥ 0; the generator's update uses it with `regularize_generator` only.
+        update: index of the player's update, from 0; noise, interpolation and lazy penalties depend on it.
+        measure: also return `gradient_discriminator` or `gradient_generator`, the L2 norm of the whole
+            parameter gradient.
+        processes: among which the batch is divided: real samples and latents are this process's part,
+            gradients are averaged.
+    """
+
+    players: Players
+    recipe: Recipe
+    _: KW_ONLY
+    gamma: float
+    update: int
+    measure: bool = False
+    processes: Processes = ALONE
+
+    def noisy(self, samples: torch.Tensor, player: str, kind: str) -> torch.Tensor:
+        """The `real` or `fake` samples with the explicit noise of this player's update."""
+        return noisy(
+            samples, self.recipe, player=player, kind=kind, update=self.update, processes=self.processes
+        )
+
+    def add_gradients(self, real: torch.Tensor, fake: torch.Tensor) -> DiscriminatorPass:
+        """Sets the discriminator's gradient; real and generated samples have their noise."""
+        discriminator, route = self.players.discriminator, self.players.route
+        self.players.discriminator_optimizer.zero_grad(set_to_none=True)
+        return add_gradients(
+            discriminator, route, self.recipe, real=real, fake=fake, gamma=self.gamma, update=self.update,
+            processes=self.processes,
+        )  # fmt: skip
+
+    def generator_loss(self, scores: torch.Tensor) -> torch.Tensor:
+        """L_G from the scores of generated samples."""
+        return OBJECTIVES[self.recipe.objective].generator_losses[self.recipe.generator_loss](scores)
+
+    def update_discriminator(
+        self, result: DiscriminatorPass, real: torch.Tensor, fake: torch.Tensor
+    ) -> StepMetrics:
+        """The optimizer step, then the lazy penalty step or WGAN's weight clipping, if due."""
+        recipe, discriminator = self.recipe, self.players.discriminator
+        metrics = {
+            "loss_discriminator": result.loss,
+            "logit_real": result.scores_real.mean(),
+            "logit_fake": result.scores_fake.mean(),
+        }
+        if result.penalty is not None:
+            metrics["penalty"] = result.penalty
+        elif recipe.penalty_every == 1:
+            metrics["penalty"] = torch.zeros_like(result.loss)
+        optimizer = self.players.discriminator_optimizer
+        metrics |= self.apply_gradients(discriminator, optimizer, "discriminator")
+        if self.gamma > 0.0 and recipe.penalty_every > 1 and (self.update + 1) % recipe.penalty_every == 0:
+            optimizer.zero_grad(set_to_none=True)
+            metrics["penalty"] = add_penalty_gradients(
+                discriminator, self.players.route, recipe, real=real, fake=fake, gamma=self.gamma
+            )
+            self.apply_gradients(discriminator, optimizer, "discriminator")
+        if recipe.objective == "wgan":
+            clip_weights(discriminator, recipe.clip)
+        return metrics
+
+    def apply_gradients(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, player: str
+    ) -> StepMetrics:
+        """One optimizer step; returns the gradient's norm if it is measured.
+
+        Every loss is a mean over the batch, so the mean gradient over equal parts is the whole batch's.
+        DistributedDataParallel cannot average it, because it does not support gradients of gradients.
+        """
+        gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+        self.processes.average(gradients)
+        norms = {f"gradient_{player}": nn.utils.get_total_norm(gradients)} if self.measure else {}
+        optimizer.step()
+        return norms
+
+
+def discriminator_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor) -> StepMetrics:
     """One optimizer step of the discriminator down the gradient of L_D + γ/2·Ω.
 
     Args:
         real: real samples in the networks' range, (N, …), N = `distinct_samples(recipe, …)`.
         latents: (N, d), for as many generated samples.
-        gamma: γ_t ≥ 0.
-        update: index of this update, from 0; noise, interpolation and lazy penalties depend on it.
-        measure: also return `gradient_discriminator`, the L2 norm of the whole parameter gradient.
-        processes: among which the batch is divided: `real` and `latents` are this process's part, gradients
-            are averaged.
 
     Returns:
         Detached scalars on the samples' device: loss, mean scores, and the penalty (Ω before γ/2, or
         WGAN-GP's before λ) where this update computed one.
     """
-    with torch.no_grad(), frozen_averages(players.generator):
-        fake = players.generator(latents)
-    real, fake = (
-        noisy(samples, recipe, player="discriminator", kind=kind, update=update, processes=processes)
-        for kind, samples in (("real", real), ("fake", fake))
-    )
-    players.discriminator_optimizer.zero_grad(set_to_none=True)
-    result = add_gradients(
-        players.discriminator, players.route, recipe, real=real, fake=fake, gamma=gamma, update=update,
-        processes=processes,
-    )  # fmt: skip
-    return _update_discriminator(players, recipe, result, real, fake, gamma, update, measure, processes)
+    with torch.no_grad(), frozen_averages(step.players.generator):
+        fake = step.players.generator(latents)
+    real, fake = step.noisy(real, "discriminator", "real"), step.noisy(fake, "discriminator", "fake")
+    return step.update_discriminator(step.add_gradients(real, fake), real, fake)
 
 
-def generator_step(
-    players: Players,
-    recipe: Recipe,
-    *,
-    latents: torch.Tensor,
-    gamma: float,
-    update: int,
-    measure: bool = False,
-    processes: Processes = ALONE,
-) -> StepMetrics:
+def generator_step(step: Step, *, latents: torch.Tensor) -> StepMetrics:
     """One optimizer step of the generator down the gradient of L_G; the discriminator is frozen.
 
     The discriminator normalises by batch statistics, and its running averages stay as they are. With
@@ -105,80 +154,47 @@ def generator_step(
 
     Args:
         latents: (N, d), N = `distinct_samples(recipe, "generator")`.
-        gamma: γ_t ≥ 0, used with `regularize_generator` only.
-        update: index of this update, from 0.
-        measure: also return `gradient_generator`, the L2 norm of the whole parameter gradient.
-        processes: as for the discriminator.
 
     Returns:
         Detached scalars: the loss, without the regularizer's term.
     """
-    discriminator = players.discriminator
-    regularized = recipe.regularize_generator and gamma > 0.0
+    players, recipe = step.players, step.recipe
+    regularized = recipe.regularize_generator and step.gamma > 0.0
     weights = penalty_weights(recipe.regularizer, recipe.objective) if regularized else UNREGULARIZED
-    with frozen_parameters(discriminator), frozen_averages(discriminator):
-        fake = players.generator(latents)
-        fake = noisy(fake, recipe, player="generator", kind="fake", update=update, processes=processes)
-        scores, penalty = scores_and_penalty(discriminator, fake, weights.fake)
-        loss = OBJECTIVES[recipe.objective].generator_losses[recipe.generator_loss](scores)
+    with frozen_parameters(players.discriminator), frozen_averages(players.discriminator):
+        fake = step.noisy(players.generator(latents), "generator", "fake")
+        scores, penalty = scores_and_penalty(players.discriminator, fake, weights.fake)
+        loss = step.generator_loss(scores)
         players.generator_optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss - gamma / 2 * penalty if regularized else loss)
-    norms = _apply_gradients(players.generator, players.generator_optimizer, "generator", measure, processes)
+        torch.autograd.backward(loss - step.gamma / 2 * penalty if regularized else loss)
+    norms = step.apply_gradients(players.generator, players.generator_optimizer, "generator")
     return {"loss_generator": loss.detach()} | norms
 
 
-def simultaneous_step(
-    players: Players,
-    recipe: Recipe,
-    *,
-    real: torch.Tensor,
-    latents: torch.Tensor,
-    gamma: float,
-    update: int,
-    measure: bool = False,
-    processes: Processes = ALONE,
-) -> StepMetrics:
+def simultaneous_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor) -> StepMetrics:
     """Both players' gradients from the same samples at the same weights (`update=simultaneous`).
 
     In Algorithm 1 the generator responds to the updated discriminator; here it does not. Where D's pass in
     closed form provides ∇ₓφ of each generated sample, the generator's gradient is ∂L_G/∂φ·∇ₓφ,
-    backpropagated through the generator alone; elsewhere it takes another pass through D.
-
-    Args:
-        real, latents, gamma, update, measure, processes: as for `discriminator_step`.
-
-    Returns:
-        What `discriminator_step` and `generator_step` return.
+    backpropagated through the generator alone; elsewhere it takes another pass through D. Arguments and
+    result are those of the two steps.
     """
-    discriminator, generator = players.discriminator, players.generator
-    generator_loss = OBJECTIVES[recipe.objective].generator_losses[recipe.generator_loss]
-    real, fake = (
-        noisy(samples, recipe, player="discriminator", kind=kind, update=update, processes=processes)
-        for kind, samples in (("real", real), ("fake", generator(latents)))
-    )
-    detached = fake.detach()
-    players.discriminator_optimizer.zero_grad(set_to_none=True)
+    players = step.players
+    real = step.noisy(real, "discriminator", "real")
+    fake = step.noisy(players.generator(latents), "discriminator", "fake")
     players.generator_optimizer.zero_grad(set_to_none=True)
-    result = add_gradients(
-        discriminator, players.route, recipe, real=real, fake=detached, gamma=gamma, update=update,
-        processes=processes,
-    )  # fmt: skip
+    result = step.add_gradients(real, fake.detach())
     if result.input_gradient_fake is None:
-        with frozen_parameters(discriminator), frozen_averages(discriminator):
-            loss = generator_loss(discriminator(fake).flatten())
+        with frozen_parameters(players.discriminator), frozen_averages(players.discriminator):
+            loss = step.generator_loss(players.discriminator(fake).flatten())
             torch.autograd.backward(loss)
     else:
         scores_N = result.scores_fake.clone().requires_grad_(True)
-        loss = generator_loss(scores_N)
+        loss = step.generator_loss(scores_N)
         (slope_N,) = torch.autograd.grad(loss, scores_N)
         torch.autograd.backward(fake, per_sample(slope_N, fake) * result.input_gradient_fake)
-    metrics = _update_discriminator(
-        players, recipe, result, real, detached, gamma, update, measure, processes
-    )  # fmt: skip
-    metrics["loss_generator"] = loss.detach()
-    return metrics | _apply_gradients(
-        generator, players.generator_optimizer, "generator", measure, processes
-    )  # fmt: skip
+    metrics = step.update_discriminator(result, real, fake.detach()) | {"loss_generator": loss.detach()}
+    return metrics | step.apply_gradients(players.generator, players.generator_optimizer, "generator")
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe, *, lazy: int = 1) -> torch.optim.Optimizer:
@@ -196,48 +212,6 @@ def make_optimizer(network: nn.Module, recipe: Recipe, *, lazy: int = 1) -> torc
     ratio = lazy / (lazy + 1) if lazy > 1 else 1.0
     betas = (recipe.beta1**ratio, recipe.beta2**ratio)
     return torch.optim.Adam(parameters, lr=recipe.learning_rate * ratio, betas=betas, fused=True)
-
-
-def _update_discriminator(
-    players: Players, recipe: Recipe, result: DiscriminatorPass, real: torch.Tensor, fake: torch.Tensor,
-    gamma: float, update: int, measure: bool, processes: Processes,
-) -> StepMetrics:  # fmt: skip
-    """The discriminator's optimizer step, then its lazy penalty step or WGAN's weight clipping, if due."""
-    discriminator, optimizer = players.discriminator, players.discriminator_optimizer
-    metrics = {
-        "loss_discriminator": result.loss,
-        "logit_real": result.scores_real.mean(),
-        "logit_fake": result.scores_fake.mean(),
-    }
-    if result.penalty is not None:
-        metrics["penalty"] = result.penalty
-    elif recipe.penalty_every == 1:
-        metrics["penalty"] = torch.zeros_like(result.loss)
-    metrics |= _apply_gradients(discriminator, optimizer, "discriminator", measure, processes)
-    if gamma > 0.0 and recipe.penalty_every > 1 and (update + 1) % recipe.penalty_every == 0:
-        optimizer.zero_grad(set_to_none=True)
-        metrics["penalty"] = add_penalty_gradients(
-            discriminator, players.route, recipe, real=real, fake=fake, gamma=gamma
-        )
-        _apply_gradients(discriminator, optimizer, "discriminator", False, processes)
-    if recipe.objective == "wgan":
-        clip_weights(discriminator, recipe.clip)
-    return metrics
-
-
-def _apply_gradients(
-    network: nn.Module, optimizer: torch.optim.Optimizer, player: str, measure: bool, processes: Processes
-) -> StepMetrics:
-    """One optimizer step; returns the gradient's norm if it is measured.
-
-    Every loss is a mean over the batch, so the mean gradient over equal parts is the whole batch's.
-    DistributedDataParallel cannot average it, because it does not support gradients of gradients.
-    """
-    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
-    processes.average(gradients)
-    norms = {f"gradient_{player}": nn.utils.get_total_norm(gradients)} if measure else {}
-    optimizer.step()
-    return norms
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from gancross.report.browser.samples import sample_pictures, write_samples
 from gancross.report.text.markdown import markdown_report
 from gancross.trainer.loop import train
 from gancross.trainer.run.interruption import stop_requests
-from gancross.trainer.run.lock import locked
+from gancross.trainer.run.status import locked
 from gancross.workflow.execution import CLUSTERS, Ended, Execution, run_as_process
 from gancross.workflow.plan import is_finished, run_folder, steps_done
 from gancross.workflow.spec import PlannedRun, Spec, parse_spec

@@ -16,7 +16,14 @@ from gancross.trainer.objective.weightings import WEIGHTINGS
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Players, StepMetrics, discriminator_step, generator_step, make_optimizer
+from gancross.trainer.step import (
+    Players,
+    Step,
+    StepMetrics,
+    discriminator_step,
+    generator_step,
+    make_optimizer,
+)
 
 BASE = recipe("mixture").with_changes({"batch_size": 16, "gamma": 0.5})
 NOISE: dict[str, Setting] = {"regularizer": "none", "noise_variance": 0.25}
@@ -68,17 +75,18 @@ def gradients(
     )  # fmt: skip
     share = processes.share(distinct_samples(chosen, "discriminator"))
     metrics_d = discriminator_step(
-        players, chosen, real=draw(16, 3, seed=3)[share], latents=draw(16, 2, seed=4)[share],
-        gamma=chosen.gamma, update=5, measure=True, processes=processes,
-    )  # fmt: skip
+        Step(players, chosen, gamma=chosen.gamma, update=5, measure=True, processes=processes),
+        real=draw(16, 3, seed=3)[share],
+        latents=draw(16, 2, seed=4)[share],
+    )
     share = processes.share(distinct_samples(chosen, "generator"))
     result = [
         parameter.grad.clone() for parameter in discriminator.parameters() if parameter.grad is not None
     ]
     metrics_g = generator_step(
-        players, chosen, latents=draw(16, 2, seed=6)[share], gamma=chosen.gamma, update=5, measure=True,
-        processes=processes,
-    )  # fmt: skip
+        Step(players, chosen, gamma=chosen.gamma, update=5, measure=True, processes=processes),
+        latents=draw(16, 2, seed=6)[share],
+    )
     result += [parameter.grad for parameter in generator.parameters() if parameter.grad is not None]
     return metrics_d, metrics_g, [*result, *(weight.detach() for weight in discriminator.parameters())]
 

@@ -13,7 +13,7 @@ from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Players, discriminator_step, generator_step, make_optimizer
+from gancross.trainer.step import Players, Step, discriminator_step, generator_step, make_optimizer
 
 BASE = recipe("mixture")
 
@@ -75,7 +75,7 @@ def test_discriminator_learns_the_log_ratio_and_the_divergence(name: str) -> Non
     pair = players(chosen, discriminator, Shift(0.5))
     batch = quantiles(1000)
     for update in range(500):
-        discriminator_step(pair, chosen, real=batch, latents=batch, gamma=0.0, update=update)
+        discriminator_step(Step(pair, chosen, gamma=0.0, update=update), real=batch, latents=batch)
     entry = DIVERGENCES["gan" if name == "js-logit" else name]
     x = torch.linspace(-1.645, 0.5 + 1.645, 101, dtype=torch.float64)[:, None]
     fine = quantiles(100_000)
@@ -117,10 +117,11 @@ def test_generator_moves_to_the_data(case: str) -> None:
     for step in range(250):
         for update in range(chosen.n_phi):
             discriminator_step(
-                pair, chosen, real=for_discriminator + TARGET, latents=for_discriminator, gamma=chosen.gamma,
-                update=step * chosen.n_phi + update,
-            )  # fmt: skip
-        generator_step(pair, chosen, latents=for_generator, gamma=chosen.gamma, update=step)
+                Step(pair, chosen, gamma=chosen.gamma, update=step * chosen.n_phi + update),
+                real=for_discriminator + TARGET,
+                latents=for_discriminator,
+            )
+        generator_step(Step(pair, chosen, gamma=chosen.gamma, update=step), latents=for_generator)
         path.append(generator.shift.item())
     assert sum(path[-50:]) / 50 == pytest.approx(TARGET, abs=0.1)
     assert max(abs(shift - TARGET) for shift in path[-50:]) < 0.3

@@ -24,6 +24,7 @@ from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.state import architectures, make_players
 from gancross.trainer.step import (
     Players,
+    Step,
     StepMetrics,
     discriminator_step,
     generator_step,
@@ -72,12 +73,14 @@ REAL, LATENTS = normal(16, 3, seed=3), normal(16, 2, seed=4)
 def step_d(pair: Players, chosen: Recipe, *, gamma: float | None = None, update: int = 0) -> StepMetrics:
     n = distinct_samples(chosen, "discriminator")
     gamma = chosen.gamma if gamma is None else gamma
-    return discriminator_step(pair, chosen, real=REAL[:n], latents=LATENTS[:n], gamma=gamma, update=update)
+    return discriminator_step(
+        Step(pair, chosen, gamma=gamma, update=update), real=REAL[:n], latents=LATENTS[:n]
+    )
 
 
 def step_g(pair: Players, chosen: Recipe) -> StepMetrics:
     latents = LATENTS[: distinct_samples(chosen, "generator")]
-    return generator_step(pair, chosen, latents=latents, gamma=chosen.gamma, update=0)
+    return generator_step(Step(pair, chosen, gamma=chosen.gamma, update=0), latents=latents)
 
 
 def input_gradients(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -255,9 +258,11 @@ def test_gradient_norms_are_measured_when_asked_for(objective: str, dtype: torch
 
     def step(*, measure: bool) -> StepMetrics:
         metrics = discriminator_step(
-            pair, chosen, real=real, latents=latents, gamma=gamma, update=0, measure=measure
+            Step(pair, chosen, gamma=gamma, update=0, measure=measure), real=real, latents=latents
         )
-        return metrics | generator_step(pair, chosen, latents=latents, gamma=gamma, update=0, measure=measure)
+        return metrics | generator_step(
+            Step(pair, chosen, gamma=gamma, update=0, measure=measure), latents=latents
+        )
 
     assert not {"gradient_discriminator", "gradient_generator"} & step(measure=False).keys()
     metrics = step(measure=True)
@@ -344,9 +349,10 @@ def test_memory_format_of_samples_changes_no_weight(
             for update in range(2):
                 step = simultaneous_step if chosen.update == "simultaneous" else discriminator_step
                 step(
-                    pair, chosen, real=real.contiguous(memory_format=layout), gamma=chosen.gamma,
-                    latents=normal(8, chosen.latent_dim, seed=6 + update), update=update,
-                )  # fmt: skip
+                    Step(pair, chosen, gamma=chosen.gamma, update=update),
+                    real=real.contiguous(memory_format=layout),
+                    latents=normal(8, chosen.latent_dim, seed=6 + update),
+                )
             weights = [
                 value for player in (pair.discriminator, pair.generator) for value in player.parameters()
             ]

@@ -27,7 +27,7 @@ from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.paper import RECIPES, recipe
 from gancross.trainer.run.interruption import StopRequest
-from gancross.trainer.run.lock import locked
+from gancross.trainer.run.status import locked
 from gancross.workflow import benchmark as runner
 from gancross.workflow.benchmark import run_benchmark, train_all
 from gancross.workflow.execution import Ended, Execution, run_as_process

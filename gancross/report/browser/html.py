@@ -26,14 +26,14 @@ from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.evaluator.verdict.pairs import PAIR_TESTS
 from gancross.report import formatting
 from gancross.report.browser.samples import Sample
-from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, charts
+from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, histogram_chart, roc_chart
 from gancross.report.command import command, obstacles
 from gancross.report.text.sections import SECTIONS
 from gancross.version import __version__
 
 GEOMETRY = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-MOST_BYTES = 900_000  # of all PNGs together; beyond, pictures are shown as JPEG
+MOST_BYTES = 900_000  # of all PNGs together; beyond, they are shown as JPEG, so that a mail can hold the file
 JPEG_QUALITY = 88
 
 
@@ -52,17 +52,6 @@ class Notes:
         return LETTERS[number] if number < len(LETTERS) else str(number + 1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A sample grid within the file; `source` is a data URI, `lossy` says that it is no longer the PNG."""
-
-    label: str
-    source: str
-    width: int
-    height: int
-    lossy: bool
-
-
 def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
     """The whole report as the text of one HTML file.
 
@@ -70,8 +59,12 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
         samples: sample grids, see `gancross.report.browser.samples`; a report without them says so.
     """
     style = files("gancross.report.browser").joinpath("templates/report.css").read_text(encoding="utf-8")
+    lossy = sum(len(sample.content) for sample in samples) > MOST_BYTES
     text: str = _environment().get_template("report.html.j2").render(
-        result=result, charts=charts(result), pictures=_inlined(samples), no_pictures=_no_pictures(result),
+        result=result, histograms=[histogram_chart(result, judge) for judge in result.judges],
+        roc=[roc_chart(result, judge) for judge in result.judges],
+        pictures=[(sample, _source(sample.content, lossy=lossy)) for sample in samples], lossy=lossy,
+        no_pictures=_no_pictures(result),
         sections=[section for section in SECTIONS if section.html], geometry=GEOMETRY, notes=Notes,
         style=Markup(style), policy=policy(style), version=__version__,
         title=f"Cross-test: {', '.join(result.names)}", command=command(result), obstacles=obstacles(result),
@@ -99,7 +92,10 @@ def _environment() -> Environment:
         "plain": formatting.plain, "sentence": formatting.sentence, "outcome": formatting.outcome,
         "facts": formatting.facts, "arrow": figure_arrow, "label": figure_label,
     }  # fmt: skip
-    environment.tests |= {"missing": _is_missing, "interval": _is_interval}
+    environment.tests |= {
+        "missing": lambda value: isinstance(value, Missing),
+        "interval": lambda value: isinstance(value, tuple),
+    }  # fmt: skip
     environment.globals |= {
         "formatting": formatting, "real": formatting.REAL, "control_table": CONTROLS,
         "pair_tests": PAIR_TESTS,
@@ -107,40 +103,19 @@ def _environment() -> Environment:
     return environment
 
 
-def _is_missing(value: object) -> bool:
-    return isinstance(value, Missing)
-
-
-def _is_interval(value: object) -> bool:
-    return isinstance(value, tuple)
-
-
 def _finished(value: object) -> object:
     return formatting.clean(value) if type(value) is str else value
 
 
-def _inlined(samples: Sequence[Sample]) -> list[Picture]:
-    """PNGs as they are; all as JPEG where they would make the file too large for a mail."""
-    lossy = sum(len(sample.content) for sample in samples) > MOST_BYTES
-    return [
-        Picture(
-            label=sample.label, source=_data_uri(_jpeg(sample.content) if lossy else sample.content, lossy),
-            width=sample.width, height=sample.height, lossy=lossy,
-        )
-        for sample in samples
-    ]  # fmt: skip
-
-
-def _data_uri(content: bytes, lossy: bool) -> str:
-    kind = "jpeg" if lossy else "png"
+def _source(content: bytes, *, lossy: bool) -> str:
+    """A PNG as a data URI; as JPEG if lossy."""
+    kind = "png"
+    if lossy:
+        buffer, kind = io.BytesIO(), "jpeg"
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            image.convert("RGB").save(buffer, format="jpeg", quality=JPEG_QUALITY, subsampling=0)
+        content = buffer.getvalue()
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _jpeg(content: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
-        image.convert("RGB").save(buffer, format="jpeg", quality=JPEG_QUALITY, subsampling=0)
-    return buffer.getvalue()
 
 
 def _no_pictures(result: Result) -> str:

@@ -53,14 +53,11 @@ def to_dataframe(result: Result) -> DataFrame:
 
 def _figure_table(result: Result) -> str:
     """Every judge on every generator: what does not hang on its own threshold."""
-    figures = formatting.columns()
-    head = ["judge", "samples of", *(_text(entry.heading()) for entry in figures.values())]
+    head = ["judge", "samples of", *(_text(entry.heading()) for entry in formatting.columns().values())]
     rows = [
-        [_text(cell.judge), _text(cell.generator),
-         *(formatting.bound(cell.of(key)) if entry.is_bound else _figure(cell.of(key))
-           for key, entry in figures.items())]
-        for cell in result.cross
-    ]  # fmt: skip
+        [_text(judge), _text(generator), *texts]
+        for judge, generator, *texts in formatting.figure_rows(result, _figure)
+    ]
     return _table("Beside the threshold", head, rows)
 
 
@@ -103,13 +100,10 @@ def _row(cell: Cell) -> dict[str, str | bool | float]:
         "judge": cell.judge, "generator": cell.generator, "own": cell.is_own,
     }  # fmt: skip
     for key in CELL_FIGURES:
-        value, (low, high) = _numbers(cell.of(key))
+        figure = cell.of(key)
+        value, low, high = math.nan, math.nan, math.nan
+        if not isinstance(figure, Missing):
+            value = float(figure.rate if isinstance(figure, Proportion) else figure.value)
+            low, high = map(float, figure.ci95)
         row |= {key: value, f"{key}_low": low, f"{key}_high": high}
     return row
-
-
-def _numbers(figure: Figure) -> tuple[float, tuple[float, float]]:
-    if isinstance(figure, Missing):
-        return math.nan, (math.nan, math.nan)
-    value = figure.rate if isinstance(figure, Proportion) else figure.value
-    return float(value), (float(figure.ci95[0]), float(figure.ci95[1]))

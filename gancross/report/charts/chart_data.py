@@ -88,7 +88,7 @@ def ticks(low: float, high: float, *, most: int = 6) -> list[float]:
     step = next((factor * power for factor in (1, 2, 5) if factor * power >= rough), 10 * power)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
-    return [number * step for number in range(first, last + 1)]
+    return [round(number * step, 12) for number in range(first, last + 1)]
 
 
 def _steps(edges: Sequence[float], counts: Sequence[int]) -> list[Point]:

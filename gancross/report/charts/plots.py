@@ -7,7 +7,7 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from gancross.evaluator.estimates import Missing, Proportion
+from gancross.evaluator.estimates import Missing
 from gancross.evaluator.result.types import Result
 from gancross.machine.files import slug
 from gancross.report import formatting
@@ -24,10 +24,7 @@ MARKERS = ("o", "s", "^", "D", "v")
 MAP = "Blues"
 LONGEST_NAME = 28
 DARK = 0.55  # of the map, beyond which its numbers are white
-FORMATS: dict[str, dict[str, None]] = {
-    "png": {},
-    "svg": {"Date": None},
-}  # the same result gives the same bytes
+FORMATS: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}}  # equal results give equal bytes
 
 
 def plot_matrix(result: Result) -> Figure:
@@ -35,15 +32,16 @@ def plot_matrix(result: Result) -> Figure:
     rows, columns = result.names, result.judges
     axes = _axes(width=2.4 + 1.45 * len(columns), height=1.5 + 0.75 * len(rows))
     grid = [[result.cells[judge, name] for judge in columns] for name in rows]
-    rates = [[_rate(cell.fp) for cell in row] for row in grid]
+    rates = [[math.nan if isinstance(cell.fp, Missing) else cell.fp.rate for cell in row] for row in grid]
     axes.imshow(rates, cmap=MAP, vmin=0, vmax=1, aspect="auto")
     axes.set_facecolor("#e8ebee")
     for y, row in enumerate(grid):
         for x, cell in enumerate(row):
             text = f"{formatting.figure(cell.fp)}\n{formatting.interval(cell.fp)}".strip()
-            colour = "white" if rates[y][x] > DARK else "black"
-            weight = "normal" if cell.is_own else "bold"
-            axes.text(x, y, text, ha="center", va="center", fontsize=8, color=colour, weight=weight)
+            axes.text(
+                x, y, text, ha="center", va="center", fontsize=8,
+                color="white" if rates[y][x] > DARK else "black", weight="normal" if cell.is_own else "bold",
+            )  # fmt: skip
     axes.set_xticks(range(len(columns)), [_short(name) for name in columns], parse_math=False)
     axes.set_yticks(range(len(rows)), [_short(name) for name in rows], parse_math=False)
     axes.set(xlabel="judge", ylabel="samples of")
@@ -108,10 +106,6 @@ def pictures(result: Result, file_format: str) -> dict[str, bytes]:
     return {f"{name}.{file_format}": _saved(figure, file_format) for name, figure in figures.items()}
 
 
-def _rate(figure: Proportion | Missing) -> float:
-    return math.nan if isinstance(figure, Missing) else figure.rate
-
-
 def _saved(figure: Figure, file_format: str) -> bytes:
     import matplotlib
 
@@ -136,12 +130,11 @@ def _axes(*, width: float, height: float) -> Any:
 def _style(line: Line) -> dict[str, Any]:
     if line.style is None:
         return {"color": GREY, "linewidth": 1.2}
-    dash = "-" if line.own else DASHES[(line.style + line.style // len(COLOURS)) % len(DASHES)]
-    return {
-        "color": COLOURS[line.style % len(COLOURS)],
-        "linestyle": dash,
-        "linewidth": 2.0 if line.own else 1.5,
-    }
+    colour = COLOURS[line.style % len(COLOURS)]
+    if line.own:
+        return {"color": colour, "linestyle": "-", "linewidth": 2.0}
+    dash = DASHES[(line.style + line.style // len(COLOURS)) % len(DASHES)]
+    return {"color": colour, "linestyle": dash, "linewidth": 1.5}
 
 
 def _label(line: Line) -> str:

@@ -10,15 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gancross.evaluator.result.types import Result
-from gancross.report.charts.chart_data import (
-    Line,
-    Point,
-    histogram_lines,
-    roc_lines,
-    threshold,
-    ticks,
-    tpr_at,
-)
+from gancross.report.charts import chart_data
+from gancross.report.charts.chart_data import Line, Point, histogram_lines, roc_lines, ticks, tpr_at
 from gancross.report.formatting import figure, number
 
 Scale = Callable[[float], float]
@@ -34,13 +27,8 @@ MARKERS = (
     "M0-4.3L4.3 0L0 4.3L-4.3 0Z",  # diamond
     "M-4-3.2H4L0 4Z",  # triangle that points down
 )
-ROC_MARKS = (
-    0.02,
-    0.15,
-    0.4,
-    0.7,
-)  # FPRs of the first curve; the others' are moved, to be seen on one another
-ROC_MOVE = 0.045
+ROC_MARKS = (0.02, 0.15, 0.4, 0.7)  # FPRs of the first curve
+ROC_MOVE = 0.045  # of every further curve's, so that marks do not hide each other
 ROC_TABLE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
 
@@ -97,7 +85,7 @@ def histogram_chart(result: Result, judge: str) -> Chart:
     top = max(y for line in lines for _, y in line.points) * 1.06 or 1.0
     x, y = _scale(edges[0], edges[-1], LEFT, RIGHT), _scale(0.0, top, BOTTOM, TOP)
     strokes = [_stroke(line, x, y, [max(line.points, key=lambda point: point[1])]) for line in lines]
-    tau = threshold(result, judge)
+    tau = chart_data.threshold(result, judge)
     counts = [histogram.real, *(histogram.generators[line.label] for line in lines[1:])]
     rows = [
         [f"{number(low, 3)} to {number(high, 3)}", *(f"{column[i]:,}" for column in counts)]
@@ -105,8 +93,7 @@ def histogram_chart(result: Result, judge: str) -> Chart:
     ]
     return Chart(
         judge=judge, strokes=strokes,
-        xs=[Tick(at=x(at), text=f"{at:g}") for at in _rounded(edges[0], edges[-1])],
-        ys=[Tick(at=y(at), text=f"{at:g}") for at in _rounded(0.0, top)], rule=_rule(tau, edges, x),
+        xs=_ticks(ticks(edges[0], edges[-1]), x), ys=_ticks(ticks(0.0, top), y), rule=_rule(tau, edges, x),
         summary=f"Histogram of the scores of judge {judge}, of the test data and of the samples of"
         f" {', '.join(line.label for line in lines[1:])}."
         + (f" The threshold is {number(tau, 3)}." if tau is not None else " There is no threshold."),
@@ -128,25 +115,19 @@ def roc_chart(result: Result, judge: str) -> Chart:
     areas = ", ".join(f"{line.label} {notes[line.label]}" for line in lines)
     unit = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     return Chart(
-        judge=judge, strokes=strokes, rule=None,
-        xs=[Tick(at=x(at), text=f"{at:g}") for at in unit],
-        ys=[Tick(at=y(at), text=f"{at:g}") for at in unit],
+        judge=judge, strokes=strokes, rule=None, xs=_ticks(unit, x), ys=_ticks(unit, y),
         summary=f"ROC curves of judge {judge}, the area under them by generator: {areas}.",
         head=["FPR", *(f"TPR on {line.label}" for line in lines)],
         rows=[[f"{fpr:g}", *(f"{column[i]:.4f}" for column in columns)] for i, fpr in enumerate(ROC_TABLE)],
     )  # fmt: skip
 
 
-def charts(result: Result) -> dict[str, list[Chart]]:
-    """All pictures of a result, by kind."""
-    return {
-        "histograms": [histogram_chart(result, judge) for judge in result.judges],
-        "roc": [roc_chart(result, judge) for judge in result.judges],
-    }
-
-
 def _scale(low: float, high: float, start: float, end: float) -> Scale:
     return lambda value: round(start + (value - low) / (high - low) * (end - start), 2)
+
+
+def _ticks(values: Sequence[float], scale: Scale) -> list[Tick]:
+    return [Tick(at=scale(value), text=f"{value:g}") for value in values]
 
 
 def _stroke(line: Line, x: Scale, y: Scale, marks: Sequence[Point], *, note: str = "") -> Stroke:
@@ -181,11 +162,5 @@ def _rule(tau: float | None, edges: Sequence[float], x: Scale) -> Rule | None:
         return Rule(at=None, text=f"← {text}", anchor="start")
     if tau > edges[-1]:
         return Rule(at=None, text=f"{text} →", anchor="end")
-    at = x(tau)
-    return Rule(
-        at=at, text=text, anchor="start" if at < LEFT + 30 else "end" if at > RIGHT - 30 else "middle"
-    )
-
-
-def _rounded(low: float, high: float) -> list[float]:
-    return [round(tick, 12) for tick in ticks(low, high)]
+    anchor = "start" if x(tau) < LEFT + 30 else "end" if x(tau) > RIGHT - 30 else "middle"
+    return Rule(at=x(tau), text=text, anchor=anchor)

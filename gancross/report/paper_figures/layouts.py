@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -77,7 +77,8 @@ def figure(request: Request) -> Sheet:
         raise UsageError(f"the number of samples must be at least 1, got {request.num_samples}")
     if request.name != "fig5" and not request.runs:
         raise UsageError(f"{request.name} shows {FIGURES[request.name]}: give the folders of runs")
-    return LAYOUTS[request.name](request)
+    sheet = LAYOUTS[request.name](request)
+    return replace(sheet, title=f"Fig. {request.name.removeprefix('fig')}: {sheet.title}")
 
 
 def over_steps(request: Request) -> Sheet:
@@ -89,7 +90,6 @@ def over_steps(request: Request) -> Sheet:
         _require(request, run, fits, f"has n_phi={run.recipe.n_phi}: {alternative} shows such runs")
     runs = by_strength(request.runs)
     steps = common_steps(runs, request.steps)
-    updates = sorted({run.recipe.n_phi for run in runs})
     rows = []
     for number, (run, row_label) in enumerate(zip(runs, labels(runs, regularization), strict=True)):
         panels = []
@@ -98,9 +98,9 @@ def over_steps(request: Request) -> Sheet:
             panels.append(Panel(label=above, drawing=request.samples(run, step, POINTS)))
             request.advance(number * len(steps) + column + 1, len(runs) * len(steps))
         rows.append(Row(label=row_label, panels=panels))
-    n_phi = ", ".join(map(str, updates))
+    n_phi = ", ".join(map(str, sorted({run.recipe.n_phi for run in runs})))
     return Sheet(
-        title=f"{_heading(request)}: 2-D submanifold mixture, n_φ = {n_phi}",
+        title=f"2-D submanifold mixture, n_φ = {n_phi}",
         note=f"{request.num_samples or POINTS:,} samples; {KDE_NOTE}",
         rows=rows,
     )
@@ -113,7 +113,7 @@ def target(request: Request) -> Sheet:
     n = request.num_samples or POINTS
     points = mixture.samples(Stream(request.seed, "real", "figure"), 0, n, std=FIG5_SPREAD * mixture.STD)
     return Sheet(
-        title=f"{_heading(request)}: the 2-D submanifold mixture",
+        title="the 2-D submanifold mixture",
         note=f"{n:,} samples; {FIG5_SPREAD:g} times the standard deviation of the experiments; {KDE_NOTE}",
         rows=[Row(label="", panels=[Panel(label="", drawing=points, points_side=FIG5_SIDE)])],
     )
@@ -130,10 +130,7 @@ def by_architecture(request: Request) -> Sheet:
     kinds = {regularization(run.recipe) for run in runs}
     if len(kinds) == 1:
         return _side_by_side(request, runs, architecture, f"several architectures, {kinds.pop()}")
-    return _side_by_side(
-        request, runs, lambda recipe: f"{architecture(recipe)}, {regularization(recipe)}",
-        "several architectures",
-    )  # fmt: skip
+    return _side_by_side(request, runs, _both, "several architectures")
 
 
 def by_regularization(request: Request) -> Sheet:
@@ -148,13 +145,13 @@ def large_grid(request: Request) -> Sheet:
         raise UsageError(f"{request.name} shows one run, got {len(request.runs)}")
     (run,) = request.runs
     _require_images(request, run)
-    (step,) = common_steps(request.runs, _single_step(request), most=1)
+    step = _single_step(request)
     samples = request.samples(run, step, LARGE_GRID)
     request.advance(1, 1)
-    label = run.label or f"{architecture(run.recipe)}, {regularization(run.recipe)}"
+    label = run.label or _both(run.recipe)
     grid = grid_pixels(samples, columns=LARGE_COLUMNS)
     return Sheet(
-        title=f"{_heading(request)}: {label}",
+        title=label,
         note=_grids_note(request.runs, step, len(samples)),
         rows=[Row(label="", panels=[Panel(label="", drawing=grid)])],
     )
@@ -174,7 +171,7 @@ def by_noise(request: Request) -> Sheet:
                 " leave one out"
             )
         cells[key] = run
-    (step,) = common_steps(request.runs, _single_step(request), most=1)
+    step = _single_step(request)
     ratios = sorted({ratio for _, ratio in cells})
     rows, done = [], 0
     for kind in sorted({kind for kind, _ in cells}):
@@ -192,7 +189,7 @@ def by_noise(request: Request) -> Sheet:
         laplacian = "Laplacian, " if distribution == "laplacian" else ""
         rows.append(Row(label=f"γ = {variance:g}, {laplacian}{audience}", panels=panels))
     return Sheet(
-        title=f"{_heading(request)}: explicit noise of variance γ for both players, or for D only",
+        title="explicit noise of variance γ for both players, or for D only",
         note=_grids_note(request.runs, step, request.num_samples or IMAGES),
         rows=rows,
     )
@@ -217,13 +214,13 @@ def _side_by_side(
     """A labelled grid for every run, four per row."""
     for run in runs:
         _require_images(request, run)
-    (step,) = common_steps(runs, _single_step(request), most=1)
+    step = _single_step(request)
     panels: list[Panel] = []
     for run, label in zip(runs, labels(runs, describe), strict=True):
         panels.append(Panel(label=label, drawing=grid_pixels(request.samples(run, step, IMAGES))))
         request.advance(len(panels), len(runs))
     return Sheet(
-        title=f"{_heading(request)}: {topic}",
+        title=topic,
         note=_grids_note(runs, step, request.num_samples or IMAGES),
         rows=[
             Row(label="", panels=panels[start : start + ROW_LENGTH])
@@ -241,15 +238,15 @@ def _require_images(request: Request, run: SavedRun) -> None:
     _require(request, run, not run.vectors, "makes vectors: this figure shows images")
 
 
-def _single_step(request: Request) -> Sequence[int] | None:
-    """The step that a figure of grids shows; None: the default."""
+def _single_step(request: Request) -> int:
+    """The step that a figure of grids shows."""
     if request.steps is not None and len(request.steps) != 1:
         raise UsageError(f"{request.name} shows one step, got {len(request.steps)} in --steps")
-    return request.steps
+    return common_steps(request.runs, request.steps, most=1)[0]
 
 
-def _heading(request: Request) -> str:
-    return f"Fig. {request.name.removeprefix('fig')}"
+def _both(recipe: Recipe) -> str:
+    return f"{architecture(recipe)}, {regularization(recipe)}"
 
 
 def _grids_note(runs: Sequence[SavedRun], step: int, n: int) -> str:

@@ -9,6 +9,7 @@ import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,114 +101,83 @@ def render(sheet: Sheet, file_format: str) -> bytes:
 
 
 def to_figure(sheet: Sheet) -> Figure:
-    """The sheet as a matplotlib figure."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """The sheet as a matplotlib figure; the widest panel of a column, the highest of a row, set its size.
 
-    geometry = _Geometry.of(sheet)
-    if max(geometry.width, geometry.height) >= LONGEST_SIDE:
-        raise UsageError(
-            f"the figure would be {geometry.width}×{geometry.height} pixels: give a smaller -n or fewer runs"
-        )
-    figure = Figure(figsize=(geometry.width / DPI, geometry.height / DPI), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
-    geometry.draw_heading(figure)
-    top = geometry.top
-    for row, height in zip(sheet.rows, geometry.heights, strict=True):
-        labelled = LABEL if row.labelled else 0
+    Raises:
+        UsageError: the sheet exceeds the largest picture.
+    """
+    columns = zip_longest(*(row.panels for row in sheet.rows))
+    widths = [max(panel.column_width for panel in column if panel) for column in columns]
+    heights = [max(panel.size[1] for panel in row.panels if panel) for row in sheet.rows]
+    margin = MARGIN + (LABEL if any(row.label for row in sheet.rows) else 0)
+    panels = sum(widths) + GAP * (len(widths) - 1)
+    width = max(margin + panels + MARGIN, NARROWEST)
+    inner = width - 2 * MARGIN
+    heading = [
+        *(
+            (line, TITLE_FONT, TITLE_LINE)
+            for line in textwrap.wrap(sheet.title, int(inner / TITLE_CHARACTER))
+        ),
+        *((line, NOTE_FONT, NOTE_LINE) for line in textwrap.wrap(sheet.note, int(inner / NOTE_CHARACTER))),
+    ]
+    labels = sum(row.labelled for row in sheet.rows)
+    top = MARGIN + sum(line_height for _, _, line_height in heading)
+    canvas = _Canvas(width, top + labels * LABEL + sum(heights) + GAP * (len(heights) - 1) + MARGIN)
+    baseline = MARGIN - 6
+    for line, size, line_height in heading:
+        baseline += line_height
+        canvas.text(width / 2, baseline, line, size=size)
+    for row, height in zip(sheet.rows, heights, strict=True):
+        top += LABEL if row.labelled else 0
         if row.label:
-            geometry.draw_text(
-                figure, MARGIN + LABEL / 2, top + labelled + height / 2, _shortened(row.label, height),
-                size=LABEL_FONT, rotation=90, va="center",
-            )  # fmt: skip
-        left = geometry.left
-        for panel, width in zip(row.panels, geometry.widths, strict=False):
+            middle = MARGIN + LABEL / 2, top + height / 2
+            canvas.text(*middle, _shortened(row.label, height), rotation=90, va="center")
+        left = margin + (width - margin - MARGIN - panels) // 2
+        for panel, column_width in zip(row.panels, widths, strict=False):
             if panel is not None:
-                geometry.draw_text(
-                    figure,
-                    left + width / 2,
-                    top + labelled - 5,
-                    _shortened(panel.label, width),
-                    size=LABEL_FONT,
-                )
-                geometry.draw_panel(figure, panel, left=left, top=top + labelled, width=width)
-            left += width + GAP
-        top += labelled + height + GAP
-    return figure
+                canvas.text(left + column_width / 2, top - 5, _shortened(panel.label, column_width))
+                canvas.panel(panel, left + (column_width - panel.size[0]) // 2, top)
+            left += column_width + GAP
+        top += height + GAP
+    return canvas.figure
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Geometry:
-    """Sizes and positions, from the top left."""
+class _Canvas:
+    """A matplotlib figure measured in pixels from its top left corner."""
 
-    width: int
-    height: int
-    left: int
-    top: int
-    widths: list[int]
-    heights: list[int]
-    title: list[str]
-    note: list[str]
+    def __init__(self, width: int, height: int) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
-    @classmethod
-    def of(cls, sheet: Sheet) -> _Geometry:
-        """Measures a sheet: a column is as wide as its widest panel, a row as high as its highest."""
-        columns = max(len(row.panels) for row in sheet.rows)
-        widths = [
-            max(
-                panel.column_width for row in sheet.rows for panel in row.panels[column : column + 1] if panel
-            )
-            for column in range(columns)
-        ]
-        heights = [max(panel.size[1] for panel in row.panels if panel) for row in sheet.rows]
-        labels = sum(row.labelled for row in sheet.rows)
-        left = MARGIN + (LABEL if any(row.label for row in sheet.rows) else 0)
-        panels = sum(widths) + GAP * (columns - 1)
-        width = max(left + panels + MARGIN, NARROWEST)
-        title = textwrap.wrap(sheet.title, int((width - 2 * MARGIN) / TITLE_CHARACTER))
-        note = textwrap.wrap(sheet.note, int((width - 2 * MARGIN) / NOTE_CHARACTER))
-        top = MARGIN + TITLE_LINE * len(title) + NOTE_LINE * len(note)
-        return cls(
-            width=width, left=left + (width - left - MARGIN - panels) // 2,
-            top=top, height=top + labels * LABEL + sum(heights) + GAP * (len(heights) - 1) + MARGIN,
-            widths=widths, heights=heights, title=title, note=note,
-        )  # fmt: skip
+        if max(width, height) >= LONGEST_SIDE:
+            raise UsageError(f"the figure would be {width}×{height} pixels: give a smaller -n or fewer runs")
+        self._width, self._height = width, height
+        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+        FigureCanvasAgg(self.figure)
 
-    def draw_heading(self, figure: Figure) -> None:
-        """Draws title and note."""
-        middle, top = self.width / 2, MARGIN
-        for line in self.title:
-            top += TITLE_LINE
-            self.draw_text(figure, middle, top - 6, line, size=TITLE_FONT)
-        for line in self.note:
-            top += NOTE_LINE
-            self.draw_text(figure, middle, top - 6, line, size=NOTE_FONT)
-
-    def draw_text(
-        self, figure: Figure, x: float, y: float, text: str, *, size: int, rotation: int = 0,
+    def text(
+        self, x: float, y: float, text: str, *, size: int = LABEL_FONT, rotation: int = 0,
         va: str = "baseline",
     ) -> None:  # fmt: skip
         """Draws a line of text centred at x, without mathtext."""
-        figure.text(
-            x / self.width, 1 - y / self.height, text, fontsize=size, rotation=rotation, ha="center", va=va,
+        self.figure.text(
+            x / self._width, 1 - y / self._height, text, fontsize=size, rotation=rotation, ha="center", va=va,
             parse_math=False,
         )  # fmt: skip
 
-    def draw_panel(self, figure: Figure, panel: Panel, *, left: int, top: int, width: int) -> None:
-        """Draws one panel in the middle of its column."""
-        panel_width, panel_height = panel.size
-        left += (width - panel_width) // 2
+    def panel(self, panel: Panel, left: int, top: int) -> None:
+        """Draws a panel below and to the right of this point."""
+        width, height = panel.size
         box = (
-            left / self.width, 1 - (top + panel_height) / self.height, panel_width / self.width,
-            panel_height / self.height,
+            left / self._width, 1 - (top + height) / self._height, width / self._width, height / self._height
         )  # fmt: skip
         if isinstance(panel.drawing, torch.Tensor):
-            axes: Any = figure.add_axes(box, projection="3d")
+            axes: Any = self.figure.add_axes(box, projection="3d")
             draw_points(axes, panel.drawing, limits=MIXTURE_CUBE, size=3, zoom=1.25)
             for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
                 axis.set_ticklabels([])
             return
-        axes = figure.add_axes(box)
+        axes = self.figure.add_axes(box)
         axes.imshow(panel.drawing, interpolation="none", aspect="auto")
         axes.set_axis_off()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from gancross.evaluator.estimates import Figure, Missing, Proportion
@@ -12,14 +12,12 @@ from gancross.evaluator.fidelity.metrics import figure_arrow, figure_label
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.report import formatting
-from gancross.report.text.console_tables import fidelity_figure
+from gancross.report.text.console_tables import fidelity_figure, right
 
 
 def contestants_table(result: Result) -> list[RenderableType]:
     """Each model's own confusion matrix, and its mean cross-testing FP, in a line."""
-    table = _table()
-    for heading in ("#", "model", "TPR", "FN", "FP", "TNR", "cross FP"):
-        table.add_column(heading, justify="left" if heading == "model" else "right")
+    table = _table("#", Column("model"), "TPR", "FN", "FP", "TNR", "cross FP")
     for number, name in enumerate(result.names, start=1):
         matrix = result.confusion[name]
         texts = [formatting.DASH] * 4
@@ -35,16 +33,12 @@ def contestants_table(result: Result) -> list[RenderableType]:
 
 def numbered_matrix(result: Result) -> list[RenderableType]:
     """The cross FP matrix: samples in rows, judges in columns."""
-    table = _table()
-    table.add_column("#", justify="right")
-    for judge in result.judges:
-        table.add_column(str(result.names.index(judge) + 1), justify="right")
+    table = _table("#", *(str(result.names.index(judge) + 1) for judge in result.judges))
     for number, generator in enumerate(result.names, start=1):
         cells = [result.cells[judge, generator] for judge in result.judges]
         table.add_row(str(number), *(_rate(cell.fp, dim=cell.is_own) for cell in cells))
-    for number, (control, rates) in enumerate(formatting.controls(result)):
-        if number == 0:
-            table.add_section()
+    table.add_section()
+    for control, rates in formatting.controls(result):
         table.add_row(control.title, *(_rate(rate, dim=True) for rate in rates))
     return [_titled("FP: share of the samples of a row that the judge of a column calls real, ↓", table), ""]
 
@@ -53,11 +47,9 @@ def fidelity_by_contestant(result: Result) -> list[RenderableType]:
     """FID and its like, a line for each contestant."""
     if isinstance(result.fidelity, Missing):
         return []
-    table, keys = _table(), formatting.fidelity_keys(result)
-    table.add_column("#", justify="right")
-    table.add_column("samples ", justify="right")
-    for key in keys:
-        table.add_column(escape(f"{figure_label(key)} {figure_arrow(key)}"), justify="right")
+    keys = formatting.fidelity_keys(result)
+    headings = [escape(f"{figure_label(key)} {figure_arrow(key)}") for key in keys]
+    table = _table("#", "samples ", *headings)
     for number, name in enumerate(result.names, start=1):
         measured = result.fidelity[name]
         texts = [fidelity_figure(measured.of(key)) for key in keys]
@@ -67,14 +59,12 @@ def fidelity_by_contestant(result: Result) -> list[RenderableType]:
 
 def winners_matrix(result: Result) -> list[RenderableType]:
     """Who wins each pair, by the paper's rule above the diagonal, by strict below; and what is left out."""
-    table, names = _table(), result.names
+    names = result.names
+    table = _table("#", *(str(number) for number in range(1, len(names) + 1)))
     winners: dict[tuple[str, str], str | None] = {}
     for pair in result.pairs:
         first, second = sorted((pair.a, pair.b), key=names.index)
         winners |= {(first, second): pair.paper.winner, (second, first): pair.strict.winner}
-    table.add_column("#", justify="right")
-    for number in range(1, len(names) + 1):
-        table.add_column(str(number), justify="right")
 
     def text(row: str, column: str) -> str:
         if row == column:
@@ -89,8 +79,9 @@ def winners_matrix(result: Result) -> list[RenderableType]:
     return [_titled(title, table), "", Text(rest, style="dim")]
 
 
-def _table() -> Table:
-    return Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+def _table(*headings: Column | str) -> Table:
+    columns = (right(heading) if isinstance(heading, str) else heading for heading in headings)
+    return Table(*columns, box=None, padding=(0, 2, 0, 0), pad_edge=False)
 
 
 def _titled(title: str, table: Table) -> RenderableType:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from gancross.evaluator.estimates import Figure, Missing
@@ -36,11 +36,8 @@ def confusion_table(name: str, result: Result) -> RenderableType:
     title = Text(name, style="bold")
     if isinstance(matrix, Missing):
         return Group(title, Text(f"  {matrix.reason}"))
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("")
-    table.add_column("")
-    table.add_column("True condition\nPositive", justify="right")
-    table.add_column("\nNegative", justify="right")
+    conditions = right("True condition\nPositive"), right("\nNegative")
+    table = Table("", "", *conditions, box=None, padding=(0, 2, 0, 0))
     for label, kind, row in zip(("Predicted", ""), ("Positive", "Negative"), matrix.rates, strict=True):
         table.add_row(label, kind, *(paper_rate(rate) for rate in row))
     lines: list[RenderableType] = [title, Padding(table, (0, 0, 0, 2))]
@@ -56,37 +53,27 @@ def confusion_table(name: str, result: Result) -> RenderableType:
 
 def fp_matrix(result: Result) -> list[RenderableType]:
     """Share of every sample set that every judge calls real: generators, test data, controls."""
-    table = Table(
-        title="Share called real, 95 % interval; for generated samples this is FP, lower is better",
-        title_justify="left", title_style="bold",
-    )  # fmt: skip
-    table.add_column("samples \\ judge")
-    for judge in result.judges:
-        table.add_column(escape(judge), justify="right")
+    title = "Share called real, 95 % interval; for generated samples this is FP, lower is better"
+    table = _table(title, "samples \\ judge", *(right(escape(judge)) for judge in result.judges))
     for generator in result.names:
         cells = [result.cells[judge, generator] for judge in result.judges]
         table.add_row(escape(generator), *(with_interval(cell.fp, dim=cell.is_own) for cell in cells))
-    for number, (control, rates) in enumerate(formatting.controls(result)):
-        if number == 0:
-            table.add_section()
+    table.add_section()
+    for control, rates in formatting.controls(result):
         table.add_row(control.title, *(with_interval(rate, dim=True) for rate in rates))
     return [table, ""]
 
 
 def figure_table(result: Result) -> list[RenderableType]:
     """Every judge on every generator: what does not hang on its own threshold."""
-    table = Table(title="Beside the threshold", title_justify="left", title_style="bold")
-    for heading in ("judge", "generator"):
-        table.add_column(heading, overflow="fold")
-    figures = formatting.columns()
-    for entry in figures.values():
-        table.add_column(entry.heading(short=True), justify="right", no_wrap=entry.is_bound)
-    for cell in result.cross:
-        texts = [
-            formatting.bound(cell.of(key)) if entry.is_bound else _with_reach(cell.of(key))
-            for key, entry in figures.items()
-        ]
-        table.add_row(escape(cell.judge), escape(cell.generator), *texts)
+    names = (Column(heading, overflow="fold") for heading in ("judge", "generator"))
+    figures = (
+        Column(entry.heading(short=True), justify="right", no_wrap=entry.is_bound)
+        for entry in formatting.columns().values()
+    )
+    table = _table("Beside the threshold", *names, *figures)
+    for judge, generator, *texts in formatting.figure_rows(result, _with_reach):
+        table.add_row(escape(judge), escape(generator), *texts)
     return [table, ""]
 
 
@@ -103,10 +90,8 @@ def fidelity_table(result: Result) -> list[RenderableType]:
     """FID and its like, a column for each contestant."""
     if isinstance(result.fidelity, Missing):
         return []
-    table = Table(title="Fidelity", title_justify="left", title_style="bold")
-    table.add_column("figure", overflow="fold")
-    for name in result.fidelity:
-        table.add_column(escape(name), justify="right")
+    names = (right(escape(name)) for name in result.fidelity)
+    table = _table("Fidelity", Column("figure", overflow="fold"), *names)
     table.add_row("n ", *(f"{measured.n:,}" for measured in result.fidelity.values()))
     for key in formatting.fidelity_keys(result):
         values = [measured.of(key) for measured in result.fidelity.values()]
@@ -152,6 +137,15 @@ def verdict_text(result: Result) -> list[RenderableType]:
 def flag_lines(result: Result) -> list[RenderableType]:
     """What a reader must know before believing the figures."""
     return [Text(f"! {flag}", style="yellow") for flag in result.flags]
+
+
+def right(heading: str) -> Column:
+    """A column aligned to the right."""
+    return Column(heading, justify="right")
+
+
+def _table(title: str, *columns: Column | str) -> Table:
+    return Table(*columns, title=title, title_justify="left", title_style="bold")
 
 
 def _ranked(entries: Sequence[T] | Missing, text: Callable[[T], str]) -> str:

@@ -6,7 +6,7 @@ import json
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from gancross.evaluator.gate.comparison import FEWEST_BASELINE_RUNS, Comparison, Gate
@@ -19,7 +19,8 @@ SPEAKS = {
     "method": "The noise is the spread of the baseline's runs and of their opponents', of which a method"
     f" needs {FEWEST_BASELINE_RUNS}.",
 }
-COLUMNS = ("metric", "old", "new", "change", "interval", "decision")
+IN_JSON = ("name", "metric", "old", "new", "difference", "interval", "runs", "tolerance", "decision")
+NUMBERS = ("old", "new", "change", "interval")
 
 
 def gate_table(gate: Gate) -> RenderableType:
@@ -27,12 +28,10 @@ def gate_table(gate: Gate) -> RenderableType:
     parts: list[RenderableType] = [Text("Gate: result against baseline", style="bold")]
     for name in dict.fromkeys(change.name for change in gate.comparisons):
         changes = [change for change in gate.comparisons if change.name == name]
-        runs = (
-            "" if gate.unit == "checkpoint" else f", {changes[0].runs[0]} runs then, {changes[0].runs[1]} now"
-        )
-        table = Table(box=None, padding=(0, 1, 0, 0))
-        for column in COLUMNS:
-            table.add_column(column, justify="left" if column in ("metric", "decision") else "right")
+        then, now = changes[0].runs
+        runs = "" if gate.unit == "checkpoint" else f", {then} runs then, {now} now"
+        numbers = (Column(heading, justify="right") for heading in NUMBERS)
+        table = Table("metric", *numbers, "decision", box=None, padding=(0, 1, 0, 0))
         for change in changes:
             table.add_row(*cells(change), style=STYLES.get(change.decision, ""))
         parts += ["", Text(f"{gate.unit} {name}{runs}"), Padding(table, (0, 0, 0, 2))]
@@ -49,9 +48,7 @@ def conclusion(gate: Gate) -> str:
 
 def cells(change: Comparison) -> list[str]:
     """The columns of a comparison."""
-    low_high = (
-        "none" if change.interval is None else f"[{change.interval[0]:+.3g}, {change.interval[1]:+.3g}]"
-    )
+    low_high = "none" if change.interval is None else "[{:+.3g}, {:+.3g}]".format(*change.interval)
     arrow = "↑" if METRICS[change.metric].higher_is_better else "↓"
     allowed = f" (allowed {change.tolerance:g})" if change.tolerance else ""
     return [
@@ -62,13 +59,6 @@ def cells(change: Comparison) -> list[str]:
 
 def gate_json(gate: Gate) -> str:
     """The comparisons as JSON."""
-    comparisons = [
-        {
-            "name": change.name, "metric": change.metric, "old": change.old, "new": change.new,
-            "difference": change.difference, "interval": change.interval, "runs": change.runs,
-            "tolerance": change.tolerance, "decision": change.decision,
-        }
-        for change in gate.comparisons
-    ]  # fmt: skip
+    comparisons = [{key: getattr(change, key) for key in IN_JSON} for change in gate.comparisons]
     head = {"format": "gancross.gate/1", "unit": gate.unit, "passed": not gate.regressions}
     return json.dumps({**head, "comparisons": comparisons}, indent=2, ensure_ascii=False)

@@ -14,6 +14,7 @@ score is finite is no test, since there is no result otherwise.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -38,15 +39,12 @@ class Case:
 def junit_report(result: Result) -> str:
     """The checks of a result as the text of an XML file, one test suite."""
     suite_cases = list(cases(result))
-    counts = {
-        "tests": len(suite_cases),
-        "failures": sum(case.outcome == "failure" for case in suite_cases),
-        "errors": 0,
-        "skipped": sum(case.outcome == "skipped" for case in suite_cases),
-    }
+    outcomes = Counter(case.outcome for case in suite_cases)
     seconds, started = result.provenance.seconds, result.provenance.started
-    time = "0" if seconds is None else f"{seconds:.3f}"
-    numbers = {key: str(count) for key, count in counts.items()} | {"time": time}
+    numbers = {
+        "tests": str(len(suite_cases)), "failures": str(outcomes["failure"]), "errors": "0",
+        "skipped": str(outcomes["skipped"]), "time": "0" if seconds is None else f"{seconds:.3f}",
+    }  # fmt: skip
     root = ElementTree.Element("testsuites", {"name": "gancross", **numbers})
     stamp = {} if started is None else {"timestamp": formatting.clean(started)}
     suite = ElementTree.SubElement(root, "testsuite", {"name": "gancross.crosstest", **numbers, **stamp})
@@ -90,47 +88,48 @@ def facts(result: Result) -> list[tuple[str, str]]:
 def _blind(result: Result, judge: str) -> Case:
     name = f"'{judge}' is not blind"
     if isinstance(result.controls, Missing):
-        return _skipped("judge", name, result.controls.reason)
+        return _skipped(name, result.controls.reason)
     rates = result.controls.judges[judge]
     if isinstance(rates.noise, Missing) or rates.blind is None:
         reason = rates.noise.reason if isinstance(rates.noise, Missing) else "uniform noise was not judged"
-        return _skipped("judge", name, reason)
-    detail = f"calls {formatting.figure(rates.noise)} of uniform noise real"
-    return Case(group="judge", name=name, outcome="failure" if rates.blind else "passed", detail=detail)
+        return _skipped(name, reason)
+    return _checked(name, rates.blind, f"calls {formatting.figure(rates.noise)} of uniform noise real")
 
 
 def _constant(result: Result, judge: str) -> Case:
     name = f"'{judge}' gives more than one answer"
     matrix = result.confusion[judge]
     if isinstance(matrix, Missing):
-        return _skipped("judge", name, matrix.reason)
+        return _skipped(name, matrix.reason)
     cells = [cell.fp for cell in result.cross if cell.judge == judge]
     rates = {1 - matrix.fn.rate, *(fp.rate for fp in cells if not isinstance(fp, Missing))}
     constant = rates in ({0.0}, {1.0})
     detail = f"calls everything {'real' if rates == {1.0} else 'fake'}" if constant else "decides"
-    return Case(group="judge", name=name, outcome="failure" if constant else "passed", detail=detail)
+    return _checked(name, constant, detail)
 
 
 def _modes(result: Result, judge: str) -> Case:
     name = f"batch-norm modes of '{judge}' agree"
     moves = result.batch_norm[judge]
     if isinstance(moves, Missing):
-        return _skipped("judge", name, moves.reason)
+        return _skipped(name, moves.reason)
     detail = f"a rate moves by {moves.largest_move:.4f} between running averages and batch statistics"
-    return Case(group="judge", name=name, outcome="failure" if moves.flagged else "passed", detail=detail)
+    return _checked(name, moves.flagged, detail)
 
 
 def _complete(result: Result, name: str) -> Case:
-    wanted, judge = result.protocol.options.num_samples, result.judges[0]
-    n = sum(result.histograms[judge].generators[name])
-    return Case(
-        group="samples", name=f"all samples of '{name}' were there",
-        outcome="passed" if n >= wanted else "failure", detail=f"{n:,} of {wanted:,} samples",
-    )  # fmt: skip
+    wanted = result.protocol.options.num_samples
+    n = sum(result.histograms[result.judges[0]].generators[name])
+    detail = f"{n:,} of {wanted:,} samples"
+    return _checked(f"all samples of '{name}' were there", n < wanted, detail, group="samples")
 
 
-def _skipped(group: str, name: str, reason: str) -> Case:
-    return Case(group=group, name=name, outcome="skipped", detail=reason)
+def _checked(name: str, failed: bool, detail: str, *, group: str = "judge") -> Case:
+    return Case(group=group, name=name, outcome="failure" if failed else "passed", detail=detail)
+
+
+def _skipped(name: str, reason: str) -> Case:
+    return Case(group="judge", name=name, outcome="skipped", detail=reason)
 
 
 def _add(suite: ElementTree.Element, case: Case) -> None:

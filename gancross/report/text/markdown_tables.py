@@ -92,23 +92,20 @@ def cross(result: Result) -> list[str]:
     rows = []
     for name in result.names:
         cells = [result.cells[judge, name] for judge in result.judges]
-        rows.append([escaped(name), *(_rate(cell.fp, own=cell.is_own) for cell in cells)])
+        rows.append([escaped(name), *(_figure(cell.fp, "_" if cell.is_own else "**") for cell in cells)])
     for control, rates in formatting.controls(result):
-        rows.append([f"_{control.title}_", *(_rate(rate, own=True) for rate in rates)])
+        rows.append([f"_{control.title}_", *(_figure(rate, "_") for rate in rates)])
     title = "### Share called real, 95 % interval; FP for generated samples, lower is better for the judge"
     return [title, "", *table(["samples \\ judge", *map(escaped, result.judges)], rows)]
 
 
 def beside(result: Result) -> list[str]:
     """Every judge on every generator: what does not hang on its own threshold."""
-    figures = formatting.columns()
     rows = [
-        [escaped(cell.judge), escaped(cell.generator),
-         *(formatting.bound(cell.of(key)) if entry.is_bound else _figure(cell.of(key))
-           for key, entry in figures.items())]
-        for cell in result.cross
-    ]  # fmt: skip
-    head = ["judge", "samples of", *(entry.heading() for entry in figures.values())]
+        [escaped(judge), escaped(generator), *texts]
+        for judge, generator, *texts in formatting.figure_rows(result, _figure)
+    ]
+    head = ["judge", "samples of", *(entry.heading() for entry in formatting.columns().values())]
     return folded("Beside the threshold", table(head, rows, left=2))
 
 
@@ -140,14 +137,7 @@ def protocol(result: Result) -> list[str]:
     )
 
 
-def _rate(figure: Figure, *, own: bool) -> str:
+def _figure(figure: Figure, emphasis: str = "") -> str:
     if isinstance(figure, Missing):
         return formatting.DASH
-    text = formatting.figure(figure)
-    return f"{f'_{text}_' if own else f'**{text}**'} \\{formatting.interval(figure)[:-1]}\\]"
-
-
-def _figure(figure: Figure) -> str:
-    if isinstance(figure, Missing):
-        return formatting.DASH
-    return f"{formatting.figure(figure)} \\{formatting.interval(figure)[:-1]}\\]"
+    return f"{emphasis}{formatting.figure(figure)}{emphasis} \\{formatting.interval(figure)[:-1]}\\]"

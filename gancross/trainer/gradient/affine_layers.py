@@ -12,7 +12,6 @@ from torch import nn
 
 from gancross.errors import UsageError
 from gancross.models.image_convolutions import conv_transpose, fast_path_applies
-from gancross.models.layers import Scale
 
 aten = torch.ops.aten
 FEW_INPUTS = 16  # up to which matrix products are several times faster with transposed operands
@@ -129,13 +128,13 @@ class Linear(AffineLayer):
 
 
 class ParameterFree(AffineLayer):
-    """A layer without parameters: linear in its input once h has set the mask."""
+    """A layer without parameters: linear in its input once h has set the mask, and symmetric by default."""
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+        return self.backward(t)
 
     def masked_forward(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
         return self.tangent(z)
@@ -159,19 +158,23 @@ class Rectifier(ParameterFree):
             return cast(torch.Tensor, aten.leaky_relu_backward(g, self._h, self._slope, False))
         return cast(torch.Tensor, aten.threshold_backward(g, self._h, 0))
 
-    def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        return self.backward(t)
 
+class LinearMap(ParameterFree):
+    """A layer that is linear everywhere."""
 
-class AveragePool(ParameterFree):
-    """`nn.AvgPool2d`."""
-
-    def __init__(self, layer: nn.AvgPool2d) -> None:
-        self._layer = layer
+    def __init__(self, layer: nn.Module) -> None:
+        self._layer: Any = layer
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         self._h = h
-        return cast(torch.Tensor, self._layer(h))
+        return self.tangent(h)
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        return cast(torch.Tensor, self._layer(t))
+
+
+class AveragePool(LinearMap):
+    """`nn.AvgPool2d`."""
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         pool = self._layer
@@ -180,8 +183,19 @@ class AveragePool(ParameterFree):
         options = (pool.ceil_mode, pool.count_include_pad, pool.divisor_override)
         return cast(torch.Tensor, aten.avg_pool2d_backward(g, self._h, *square, *options))
 
-    def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        return cast(torch.Tensor, self._layer(t))
+
+class Reshape(LinearMap):
+    """`nn.Flatten` and `nn.Unflatten`."""
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        return g.reshape(self._h.shape)
+
+
+class Scaling(LinearMap):
+    """`Scale`: multiplication by a constant."""
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        return self.tangent(g)
 
 
 class MaxPool(ParameterFree):
@@ -206,39 +220,6 @@ class MaxPool(ParameterFree):
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
         return t.flatten(2).gather(2, self._indices.flatten(2)).reshape(self._indices.shape)
-
-
-class Reshape(ParameterFree):
-    """`nn.Flatten` and `nn.Unflatten`."""
-
-    def __init__(self, layer: nn.Flatten | nn.Unflatten) -> None:
-        self._layer = layer
-
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
-        self._shape = h.shape
-        return cast(torch.Tensor, self._layer(h))
-
-    def backward(self, g: torch.Tensor) -> torch.Tensor:
-        return g.reshape(self._shape)
-
-    def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        return cast(torch.Tensor, self._layer(t))
-
-
-class Scaling(ParameterFree):
-    """`Scale`: multiplication by a constant."""
-
-    def __init__(self, layer: Scale) -> None:
-        self._factor: float = layer.factor
-
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
-        return self._factor * h
-
-    def backward(self, g: torch.Tensor) -> torch.Tensor:
-        return self._factor * g
-
-    def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        return self._factor * t
 
 
 def accumulate(parameter: torch.Tensor, gradient: torch.Tensor) -> None:

@@ -40,7 +40,6 @@ from typing import cast
 import torch
 from torch import nn
 
-from gancross.errors import UsageError
 from gancross.trainer.gradient.passes import AffineLayerPasses, LayerPasses, layer_passes
 from gancross.trainer.objective.objectives import DiscriminatorLoss
 from gancross.trainer.objective.weightings import PenaltyWeights
@@ -63,14 +62,6 @@ class DiscriminatorPass:
     scores_fake: torch.Tensor
     penalty: torch.Tensor | None = None
     input_gradient_fake: torch.Tensor | None = None
-
-
-def supported_passes(network: nn.Module) -> LayerPasses | None:
-    """The passes of a network; None if a layer is not in `passes.LAYER_PASSES`."""
-    try:
-        return layer_passes(network)
-    except UsageError:
-        return None
 
 
 def add_regularized_gradients(

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from gancross.errors import UsageError
 from gancross.machine.distributed import Processes
 from gancross.models.batch_norm import frozen_averages
 from gancross.random_streams import Stream
 from gancross.trainer.gradient import closed_form
 from gancross.trainer.gradient.closed_form import DiscriminatorPass
 from gancross.trainer.gradient.compilation import CompiledGradients, compiled_gradients, compiler_error
+from gancross.trainer.gradient.passes import layer_passes
 from gancross.trainer.noise import uniforms
 from gancross.trainer.objective.objectives import OBJECTIVES, DiscriminatorLoss
 from gancross.trainer.objective.regularizers import gradient_penalty, penalty_weights, scores_and_penalty
@@ -40,8 +42,9 @@ class Route:
 
 def route_of(discriminator: nn.Module) -> Route:
     """The route of a network in training mode: the closed form if it supports all layers."""
-    passes = closed_form.supported_passes(discriminator)
-    if passes is None:
+    try:
+        passes = layer_passes(discriminator)
+    except UsageError:
         return Route()
     return Route(closed_form=True, smooth=passes.smooth, coupled=passes.coupled)
 
@@ -68,10 +71,8 @@ def route_description(route: Route, recipe: Recipe) -> str:
         return "no noise-induced regularizer: one backward pass"
     if not route.closed_form:
         return "the regularizer by double backward: the closed form does not support all layers"
-    passes = (
-        "six passes, for smooth layers" if route.smooth else "four passes, for a piecewise-linear network"
-    )
-    return f"the regularizer in closed form: {passes}"
+    cost = "six passes, for smooth layers" if route.smooth else "four passes, for a piecewise-linear network"
+    return f"the regularizer in closed form: {cost}"
 
 
 def add_gradients(

@@ -62,34 +62,14 @@ def logistic(*, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     return softplus(-real).mean() + softplus(fake).mean()
 
 
-def non_saturating(fake: torch.Tensor) -> torch.Tensor:
-    """−mean ln σ(φ(fake)): F_alt of Algorithm 1 (Goodfellow et al. 2014). In nats, ≥ 0."""
-    return softplus(-fake).mean()
-
-
-def saturating(fake: torch.Tensor) -> torch.Tensor:
-    """mean ln(1−σ(φ(fake))): F of Algorithm 1. In nats, ≤ 0."""
-    return -softplus(fake).mean()
-
-
 def least_squares(*, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     """½ mean (v(real)−1)² + ½ mean v(fake)²: targets 1 and 0 (Mao et al. 2017)."""
     return ((real - 1).square().mean() + fake.square().mean()) / 2
 
 
-def least_squares_generator(fake: torch.Tensor) -> torch.Tensor:
-    """mean (v(fake)−1)², without the discriminator's factor ½, as in the authors' program."""
-    return (fake - 1).square().mean()
-
-
 def wasserstein(*, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     """−(mean v(real) − mean v(fake)): minus the bound of Eq. 6 (Arjovsky et al. 2017)."""
     return fake.mean() - real.mean()
-
-
-def wasserstein_generator(fake: torch.Tensor) -> torch.Tensor:
-    """−mean v(fake)."""
-    return -fake.mean()
 
 
 def f_gan(name: str, divergence: Divergence) -> Objective:
@@ -117,7 +97,7 @@ def f_gan(name: str, divergence: Divergence) -> Objective:
 
 WASSERSTEIN = Objective(
     discriminator_loss=wasserstein,
-    generator_losses={"non-saturating": wasserstein_generator, "saturating": wasserstein_generator},
+    generator_losses={"non-saturating": lambda fake: -fake.mean(), "saturating": lambda fake: -fake.mean()},
     score_kind="critic",
     threshold=None,
 )
@@ -125,14 +105,18 @@ WASSERSTEIN = Objective(
 OBJECTIVES: dict[str, Objective] = {
     "js-logit": Objective(
         discriminator_loss=logistic,
-        generator_losses={"non-saturating": non_saturating, "saturating": saturating},
+        generator_losses={  # F_alt and F of Algorithm 1 (Goodfellow et al. 2014), in nats
+            "non-saturating": lambda fake: softplus(-fake).mean(),
+            "saturating": lambda fake: -softplus(fake).mean(),
+        },
         score_kind="logit",
         threshold=0.0,
     ),
     **{name: f_gan(name, divergence) for name, divergence in DIVERGENCES.items()},
     "lsgan": Objective(
         discriminator_loss=least_squares,
-        generator_losses={"non-saturating": least_squares_generator},
+        # without the discriminator's factor ½, as in the authors' program
+        generator_losses={"non-saturating": lambda fake: (fake - 1).square().mean()},
         score_kind="critic",
         threshold=0.5,
     ),

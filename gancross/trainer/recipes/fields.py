@@ -41,10 +41,9 @@ def check(name: str, value: object, hint: Any, metadata: Any) -> None:
     Raises:
         UsageError: the value has another type or lies outside the range.
     """
-    kinds = _kinds(hint)
-    if value is None and type(None) in kinds:
+    kind, optional = _kind(hint)
+    if value is None and optional:
         return
-    kind = next(kind for kind in kinds if kind is not type(None))
     names = typing.get_args(kind) if typing.get_origin(kind) is Literal else metadata.get("names")
     if names is not None:
         if value not in names:
@@ -65,24 +64,22 @@ def parse(key: str, text: str, hint: Any) -> Setting:
     Raises:
         UsageError: the text does not parse.
     """
-    kinds = _kinds(hint)
-    if text.lower() == "none" and type(None) in kinds:
+    kind, optional = _kind(hint)
+    if text.lower() == "none" and optional:
         return None
     try:
-        if bool in kinds:
+        if kind is bool:
             return {"true": True, "false": False}[text.lower()]
-        if int in kinds:
-            return int(text)
-        if float in kinds:
-            return float(text)
+        value: Setting = kind(text) if kind in (int, float) else text
+        return value
     except (ValueError, KeyError):
-        kind = next(kind for kind in kinds if kind is not type(None))
         raise UsageError(f"--set {key}={text}: {key} must be {_noun(kind)}") from None
-    return text
 
 
-def _kinds(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+def _kind(hint: Any) -> tuple[Any, bool]:
+    """The type of a field's values, and whether it may be None as well."""
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    return next(kind for kind in kinds if kind is not type(None)), type(None) in kinds
 
 
 def _noun(kind: type) -> str:

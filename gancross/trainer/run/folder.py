@@ -18,9 +18,8 @@ from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.errors import ResourceError, UsageError, printable
 from gancross.machine.files import read_bytes, unfinished, write_atomically
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.run.lock import LOCK, locked
 from gancross.trainer.run.resume import Note, newest_checkpoint
-from gancross.trainer.run.status import RUNNING, reported, write_status
+from gancross.trainer.run.status import LOCK, RUNNING, locked, reported, write_status
 from gancross.trainer.run.step_files import CHECKPOINTS, PICTURES, STEM, checkpoint_path, picture_path
 from gancross.untrusted.strict_json import parsed
 

@@ -1,4 +1,4 @@
-"""`status.json` in the folder of a run: its progress, and the process that reports it."""
+"""Lock and `status.json` of a run's folder: one process at a time, which reports its progress."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gancross.errors import DivergenceError, GancrossError, Interrupted
+from filelock import FileLock, Timeout
+
+from gancross.errors import DivergenceError, GancrossError, Interrupted, ResourceError
 from gancross.machine.files import read_bytes, write_atomically
 from gancross.untrusted.strict_json import parsed
 
-STATUS = "status.json"
+STATUS, LOCK = "status.json", ".lock"
 RUNNING = "running"
 LARGEST = 1 << 16
 
@@ -90,3 +92,40 @@ def _ending(error: BaseException) -> str:
     # The error may be another process's, which has only its exit code in common with it.
     diverged = getattr(error, "exit_code", None) == DivergenceError.exit_code
     return "diverged" if diverged else "failed"
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Locks the folder for this process and creates it if needed.
+
+    The operating system releases the lock however the process ends, so the `status.json` of a killed process
+    never blocks the next one.
+
+    Raises:
+        ResourceError: another process uses the folder, or it cannot be written.
+    """
+    lock = FileLock(root / LOCK)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ResourceError(
+            f"{root}: in use by another run{_holder(root)}; wait for its end, or give another --out"
+        ) from None
+    except NotImplementedError:
+        raise ResourceError(f"{root}: cannot be locked: this file system has no locks") from None
+    except OSError as error:
+        raise ResourceError(f"{root}: cannot be written: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(root: Path) -> str:
+    """The process that holds the lock, if `status.json` names it (it is written just after locking)."""
+    status = read_status(root)
+    if status is None or status.status != RUNNING:
+        return ""
+    elsewhere = f" on {status.host}" if status.host != platform.node() else ""
+    return f" (process {status.pid}{elsewhere})"

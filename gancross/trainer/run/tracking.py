@@ -29,7 +29,7 @@ class TensorBoard:
         folder: of the event files; created with the first event.
 
     Raises:
-        ResourceError: tensorboard is not installed.
+        ResourceError: tensorboard is not installed, or, later, the events cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,21 +51,13 @@ class TensorBoard:
         self._start = step
 
     def figures(self, step: int, figures: Mapping[str, float]) -> None:
-        """A line of the log.
-
-        Raises:
-            ResourceError: the events cannot be written.
-        """
+        """A line of the log."""
         from torch.utils.tensorboard.summary import scalar
 
         self._write(step, [scalar(*figure) for figure in figures.items()])  # type: ignore[no-untyped-call]
 
     def picture(self, step: int, png: bytes) -> None:
-        """A picture of samples.
-
-        Raises:
-            ResourceError: the events cannot be written.
-        """
+        """A picture of samples."""
         from torch.utils.tensorboard.summary import image
 
         pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))

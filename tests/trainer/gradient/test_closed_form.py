@@ -14,12 +14,8 @@ from gancross.checkpoint.file import load
 from gancross.divergences import DIVERGENCES
 from gancross.errors import UsageError
 from gancross.trainer import state
-from gancross.trainer.gradient.closed_form import (
-    DiscriminatorPass,
-    add_regularized_gradients,
-    supported_passes,
-)
-from gancross.trainer.gradient.route import Route
+from gancross.trainer.gradient.closed_form import DiscriminatorPass, add_regularized_gradients
+from gancross.trainer.gradient.route import Route, route_of
 from gancross.trainer.loop import train
 from gancross.trainer.objective.objectives import OBJECTIVES, DiscriminatorLoss
 from gancross.trainer.objective.regularizers import penalty_weights, scores_and_penalty
@@ -54,7 +50,7 @@ def closed_form(
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_are_those_of_double_backward(name: str, gamma: float) -> None:
     network, real, fake = network_and_samples(name)
-    assert supported_passes(network) is not None
+    assert route_of(network).closed_form
     penalty, expected = double_backward(network, real, fake, LOSS, JENSEN_SHANNON, gamma)
     result, actual = closed_form(network, real, fake, LOSS, JENSEN_SHANNON, gamma)
     assert_close_gradients(actual, expected)
@@ -109,7 +105,7 @@ def test_gradients_are_added_and_frozen_parameters_left_alone() -> None:
     ],
 )
 def test_unsupported_layers_are_refused(network: nn.Module) -> None:
-    assert supported_passes(network) is None
+    assert not route_of(network).closed_form
     with pytest.raises(UsageError, match="closed form"):
         add_regularized_gradients(
             network,
@@ -128,7 +124,7 @@ def test_layers_with_hooks_and_subclasses_are_not_supported() -> None:
     class Subclass(nn.Linear):
         pass
 
-    assert supported_passes(hooked) is None and supported_passes(nn.Sequential(Subclass(3, 1))) is None
+    assert not route_of(hooked).closed_form and not route_of(nn.Sequential(Subclass(3, 1))).closed_form
 
 
 @pytest.mark.parametrize("changes", [{"normalization": "none"}, {}, {"activation": "tanh"}])

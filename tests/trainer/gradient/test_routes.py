@@ -35,6 +35,7 @@ from gancross.trainer.recipes.paper import recipe
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.step import (
     Players,
+    Step,
     discriminator_step,
     generator_step,
     make_optimizer,
@@ -112,7 +113,7 @@ def test_lazy_penalties_come_every_kth_update() -> None:
     pair = players(None, chosen)
     penalized = [
         "penalty" in discriminator_step(
-            pair, chosen, real=normal(8, 3), latents=normal(8, 2), gamma=0.5, update=update
+            Step(pair, chosen, gamma=0.5, update=update), real=normal(8, 3), latents=normal(8, 2)
         )
         for update in range(7)
     ]  # fmt: skip
@@ -153,16 +154,18 @@ def test_simultaneous_gradients_are_those_of_two_passes_at_the_same_weights(
     plain = chosen.with_changes({"update": "alternating", "penalty_every": 1})
     real, latents = normal(*((8, 3) if normalization is None else (8, 1, 8, 8))), normal(8, 2)
     separate = players(normalization, plain)
-    expected = generator_step(separate, plain, latents=latents, gamma=chosen.gamma, update=0, measure=True)
+    expected = generator_step(
+        Step(separate, plain, gamma=chosen.gamma, update=0, measure=True), latents=latents
+    )
     gradients_g = gradients(separate.generator)
     separate = players(normalization, plain)  # neither player has moved
     gamma = 0.0 if "penalty_every" in changes else chosen.gamma  # between two lazy penalties
     expected |= discriminator_step(
-        separate, plain, real=real, latents=latents, gamma=gamma, update=0, measure=True
+        Step(separate, plain, gamma=gamma, update=0, measure=True), real=real, latents=latents
     )
     together = players(normalization, chosen)
     metrics = simultaneous_step(
-        together, chosen, real=real, latents=latents, gamma=chosen.gamma, update=0, measure=True
+        Step(together, chosen, gamma=chosen.gamma, update=0, measure=True), real=real, latents=latents
     )
     assert_close_gradients(gradients(together.generator), gradients_g)
     assert_close_gradients(gradients(together.discriminator), gradients(separate.discriminator))
@@ -266,10 +269,10 @@ def test_work_of_a_regularized_step() -> None:
         real, latents, gamma = torch.randn(4, 3, 32, 32), torch.randn(4, 8), chosen.gamma
         with FlopCounter() as counter:
             if chosen.update == "simultaneous":
-                simultaneous_step(pair, chosen, real=real, latents=latents, gamma=gamma, update=0)
+                simultaneous_step(Step(pair, chosen, gamma=gamma, update=0), real=real, latents=latents)
             else:
-                discriminator_step(pair, chosen, real=real, latents=latents, gamma=gamma, update=0)
-                generator_step(pair, chosen, latents=latents, gamma=gamma, update=0)
+                discriminator_step(Step(pair, chosen, gamma=gamma, update=0), real=real, latents=latents)
+                generator_step(Step(pair, chosen, gamma=gamma, update=0), latents=latents)
         return float(counter.total)
 
     plain = work(regularizer="none")

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -27,8 +26,7 @@ from gancross.cli.main import explanation
 from gancross.errors import DivergenceError, ResourceError
 from gancross.trainer import loop
 from gancross.trainer.loop import train
-from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Players, StepMetrics, generator_step
+from gancross.trainer.step import Players, Step, StepMetrics, generator_step
 
 RECIPE = small("digits")  # six steps
 
@@ -65,11 +63,11 @@ def test_values_that_are_not_finite_are_not_saved(
 ) -> None:
     """They appear in step 4, of which the log has no line."""
 
-    def poisoned(players: Players, recipe: Recipe, *, update: int, **arguments: Any) -> StepMetrics:
-        metrics = generator_step(players, recipe, update=update, **arguments)
-        if update == 3:
+    def poisoned(step: Step, *, latents: torch.Tensor) -> StepMetrics:
+        metrics = generator_step(step, latents=latents)
+        if step.update == 3:
             with torch.no_grad():
-                poison(players)
+                poison(step.players)
         return metrics
 
     monkeypatch.setattr(loop, "generator_step", poisoned)

@@ -24,7 +24,7 @@ from gancross.checkpoint import file as checkpoint
 from gancross.cli.main import main
 from gancross.errors import CheckpointError, DivergenceError, GancrossError, Interrupted, ResourceError
 from gancross.trainer.loop import train
-from gancross.trainer.run.lock import locked
+from gancross.trainer.run.status import locked
 
 RECIPE = small("digits")  # six steps
 HOLDER = """
