@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from gancross.machine.files import write_atomically
-from gancross.report.charts.plots import COLOURS, MAP
+from gancross.report.charts.chart_data import COLOURS
+from gancross.report.charts.plots import MAP
 from reproduction.record import Record
 
 PALETTE = 128
@@ -46,7 +47,8 @@ def coloured(runs: Sequence[Record]) -> list[tuple[Record, str, str | None]]:
     entries = []
     for run in runs:
         text = run["label"]
-        entries.append((run, COLOURS[texts.index(text) % len(COLOURS)], None if text in labelled else text))
+        colour, _ = COLOURS[texts.index(text) % len(COLOURS)]
+        entries.append((run, colour, None if text in labelled else text))
         labelled.add(text)
     return entries
 

@@ -26,6 +26,7 @@ from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.evaluator.verdict.pairs import PAIR_TESTS
 from gancross.report import formatting
 from gancross.report.browser.samples import Sample
+from gancross.report.charts.chart_data import COLOURS, REAL_COLOUR
 from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, histogram_chart, roc_chart
 from gancross.report.command import command, obstacles
 from gancross.report.text.sections import SECTIONS
@@ -58,7 +59,7 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
     Args:
         samples: sample grids, see `gancross.report.browser.samples`; a report without them says so.
     """
-    style = files("gancross.report.browser").joinpath("templates/report.css").read_text(encoding="utf-8")
+    style = style_sheet()
     lossy = sum(len(sample.content) for sample in samples) > MOST_BYTES
     text: str = _environment().get_template("report.html.j2").render(
         result=result, histograms=[histogram_chart(result, judge) for judge in result.judges],
@@ -70,6 +71,15 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
         title=f"Cross-test: {', '.join(result.names)}", command=command(result), obstacles=obstacles(result),
     )  # fmt: skip
     return text
+
+
+def style_sheet() -> str:
+    """The CSS of the page, with the colours of every picture's lines."""
+    css = files("gancross.report.browser").joinpath("templates/report.css").read_text(encoding="utf-8")
+    colours = {"real": REAL_COLOUR} | {f"c{number}": pair for number, pair in enumerate(COLOURS)}
+    roots = "".join(f"  --{name}: light-dark({day}, {night});\n" for name, (day, night) in colours.items())
+    lines = "".join(f".{name} {{ --series: var(--{name}); }}\n" for name in colours)
+    return f":root {{\n{roots}}}\n{lines}{css}"
 
 
 def policy(style: str) -> str:

@@ -14,6 +14,14 @@ from gancross.report.formatting import REAL
 
 Point = tuple[float, float]
 
+# One colour per contestant, on white and on a dark page; told apart with any colour vision, and dark (light)
+# enough for thin lines. More contestants repeat them with the next dash.
+COLOURS = (
+    ("#0063a6", "#6db6f2"), ("#c04a00", "#ff9d5c"), ("#007a59", "#3ecfa3"), ("#9c3f74", "#f093c8"),
+    ("#8a6500", "#e0b93d"), ("#5b4bb7", "#b3a7ff"), ("#a3261f", "#ff8f87"),
+)  # fmt: skip
+REAL_COLOUR = ("#69737e", "#98a3ae")  # of the test data
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:

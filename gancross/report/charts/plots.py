@@ -11,14 +11,20 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.result.types import Result
 from gancross.machine.files import slug
 from gancross.report import formatting
-from gancross.report.charts.chart_data import Line, chosen_judge, histogram_lines, roc_lines, threshold
+from gancross.report.charts.chart_data import (
+    COLOURS,
+    REAL_COLOUR,
+    Line,
+    chosen_judge,
+    histogram_lines,
+    roc_lines,
+    threshold,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Dark enough for thin lines on white, and told apart with any colour vision.
-COLOURS = ("#0063a6", "#c04a00", "#007a59", "#9c3f74", "#8a6500", "#5b4bb7", "#a3261f")
-GREY = "#69737e"
+GREY, _ = REAL_COLOUR
 DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (9, 3)))
 MARKERS = ("o", "s", "^", "D", "v")
 MAP = "Blues"
@@ -130,7 +136,7 @@ def _axes(*, width: float, height: float) -> Any:
 def _style(line: Line) -> dict[str, Any]:
     if line.style is None:
         return {"color": GREY, "linewidth": 1.2}
-    colour = COLOURS[line.style % len(COLOURS)]
+    colour, _ = COLOURS[line.style % len(COLOURS)]
     if line.own:
         return {"color": colour, "linestyle": "-", "linewidth": 2.0}
     dash = DASHES[(line.style + line.style // len(COLOURS)) % len(DASHES)]

@@ -11,14 +11,13 @@ from itertools import pairwise
 
 from gancross.evaluator.result.types import Result
 from gancross.report.charts import chart_data
-from gancross.report.charts.chart_data import Line, Point, histogram_lines, roc_lines, ticks, tpr_at
+from gancross.report.charts.chart_data import COLOURS, Line, Point, histogram_lines, roc_lines, ticks, tpr_at
 from gancross.report.formatting import figure, number
 
 Scale = Callable[[float], float]
 
 WIDTH, HEIGHT = 400, 286
 LEFT, RIGHT, TOP, BOTTOM = 48, 390, 40, 246
-COLOURS = 7  # lines beyond these repeat colours with the next dash
 DASHES = ("7 4", "2 3", "9 3 2 3", "12 4")
 MARKERS = (
     "M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0-6.8 0Z",  # circle
@@ -132,11 +131,11 @@ def _ticks(values: Sequence[float], scale: Scale) -> list[Tick]:
 
 def _stroke(line: Line, x: Scale, y: Scale, marks: Sequence[Point], *, note: str = "") -> Stroke:
     style = line.style or 0
-    dash = "" if line.style is None or line.own else DASHES[(style + style // COLOURS) % len(DASHES)]
+    dash = "" if line.style is None or line.own else DASHES[(style + style // len(COLOURS)) % len(DASHES)]
     points = [(x(a), y(b)) for a, b in line.points]
     return Stroke(
         label=line.label, note=note, own=line.own,
-        colour="real" if line.style is None else f"c{style % COLOURS}",
+        colour="real" if line.style is None else f"c{style % len(COLOURS)}",
         dash=dash, marker="" if line.style is None else MARKERS[style % len(MARKERS)], path=_path(points),
         marks=[(x(a), y(b)) for a, b in marks] if line.style is not None else [],
     )  # fmt: skip
