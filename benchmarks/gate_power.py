@@ -104,7 +104,7 @@ def check_fault(runs: Sequence[PlannedRun], out: Path, good: Path, *, negative: 
         assert (parsed(last)["penalty"] < 0) == negative, f"{run.name}: the penalty has the wrong sign"
 
 
-def judged(homes: Sequence[tuple[PlannedRun, Path]], spec: Spec, record: Path) -> Result:
+def crosstested(homes: Sequence[tuple[PlannedRun, Path]], spec: Spec, record: Path) -> Result:
     """One cross-test of all runs by the quick benchmark's protocol; its record is read where there is one."""
     if record.exists():
         return load_result(record)
@@ -115,12 +115,12 @@ def judged(homes: Sequence[tuple[PlannedRun, Path]], spec: Spec, record: Path) -
     return result
 
 
-def part(result: Result, drawn: Draw) -> Result:
+def part(result: Result, draw: Draw) -> Result:
     """The result of a cross-test of some of the contestants only, as far as a gate reads it.
 
     Samples depend on a contestant's name and every cell on its two models alone, so it is the same.
     """
-    names = {f"{method}-seed{seed}" for method, seeds in drawn.items() for seed in seeds}
+    names = {f"{method}-seed{seed}" for method, seeds in draw.items() for seed in seeds}
     return replace(
         result,
         contestants=tuple(contestant for contestant in result.contestants if contestant.name in names),
@@ -144,9 +144,9 @@ def false_alarms(result: Result) -> dict[str, Any]:
     random = np.random.default_rng(0)
     gates = []
     for _ in range(DRAWS):
-        drawn = {method: random.permutation(GOOD_SEEDS).tolist() for method in METHODS}
-        old = {method: seeds[:BASELINE_RUNS] for method, seeds in drawn.items()}
-        new = {method: seeds[BASELINE_RUNS:][:RESULT_RUNS] for method, seeds in drawn.items()}
+        draw = {method: random.permutation(GOOD_SEEDS).tolist() for method in METHODS}
+        old = {method: seeds[:BASELINE_RUNS] for method, seeds in draw.items()}
+        new = {method: seeds[BASELINE_RUNS:][:RESULT_RUNS] for method, seeds in draw.items()}
         gates.append(gate(part(result, new), part(result, old)))
     return alarms(gates)
 
@@ -157,7 +157,7 @@ def against_baseline(result: Result, baseline: Result, seeds: Sequence[int]) -> 
     random = np.random.default_rng(0)
     chosen = random.choice(len(threes), min(DRAWS, len(threes)), replace=False).tolist()
     draws = [dict(zip(METHODS, threes[number], strict=True)) for number in chosen]
-    return alarms([gate(part(result, drawn), baseline) for drawn in draws])
+    return alarms([gate(part(result, draw), baseline) for draw in draws])
 
 
 def measured(out: Path) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def measured(out: Path) -> dict[str, Any]:
     spec, baseline = load_spec(HERE / "quick.toml"), load_result(BASELINE)
     good = [run for method in METHODS for run in runs_of(spec, method, GOOD_SEEDS)]
     train_all(good, out / "good")
-    sound = judged([(run, out / "good") for run in good], spec, out / "good.json")
+    sound = crosstested([(run, out / "good") for run in good], spec, out / "good.json")
     record: dict[str, Any] = {
         "false_alarms": {
             "random_baselines": false_alarms(sound),
@@ -181,7 +181,7 @@ def measured(out: Path) -> dict[str, Any]:
         touched = {run.name for run in runs}
         others = [run for run in good if run.recipe.seed in FAULTY_SEEDS and run.name not in touched]
         homes = [(run, home) for run in runs] + [(run, out / "good") for run in others]
-        result = judged(homes, spec, home / "result.json")
+        result = crosstested(homes, spec, home / "result.json")
         record["detection"][fault] = against_baseline(result, baseline, FAULTY_SEEDS)
     return record
 

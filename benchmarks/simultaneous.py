@@ -57,35 +57,35 @@ def frechet_distance(result: Result, name: str) -> dict[str, float]:
 
 def compared(spec: Spec, folder: Path) -> dict[str, Any]:
     """Mean, standard deviation and runs by method, and p, of every figure."""
-    made: dict[str, Any] = {}
+    comparisons: dict[str, Any] = {}
     for key, methods in figures(spec, folder).items():
-        made[key] = {
+        comparisons[key] = {
             method: {"mean": statistics.fmean(values), "sd": statistics.stdev(values), "runs": values}
             for method, values in methods.items()
         }
-        made[key]["permutation_p"] = permutation_p(*methods.values())
-    return made
+        comparisons[key]["permutation_p"] = permutation_p(*methods.values())
+    return comparisons
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of both benchmarks")
     parser.add_argument("--out", type=Path, default=OUT)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     record: dict[str, Any] = {"versions": {name: version(name) for name in ("torch", "numpy")}}
     for data in ("mixture", "digits"):
         spec = load_spec(HERE / "simultaneous" / f"{data}.toml")
-        if (asked.runs / spec.name / "result.json").exists():
+        if (arguments.runs / spec.name / "result.json").exists():
             record[data] = {
                 "steps": spec.runs[0].recipe.steps, "recipe": spec.runs[0].recipe.method,
-                "figures": compared(spec, asked.runs / spec.name),
+                "figures": compared(spec, arguments.runs / spec.name),
             }  # fmt: skip
-    asked.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    arguments.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     for data in ("mixture", "digits"):
         for key, entry in record.get(data, {}).get("figures", {}).items():
             words = "  ".join(
-                f"{method} {one['mean']:.4g} ± {one['sd']:.2g}"
-                for method, one in entry.items() if method != "permutation_p"
+                f"{method} {summary['mean']:.4g} ± {summary['sd']:.2g}"
+                for method, summary in entry.items() if method != "permutation_p"
             )  # fmt: skip
             print(f"{data}: {key}: {words}  p = {entry['permutation_p']:.3f}")
 

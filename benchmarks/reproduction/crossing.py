@@ -36,12 +36,12 @@ T = TypeVar("T")
 
 def crosstested(spec: Spec, out: Path) -> Plain:
     """§5.5: confusion matrices, cross FP, both verdicts over all pairs of runs of two methods, the claim."""
-    return _record(judged(spec, out), spec, out)
+    return _record(current_result(spec, out), spec, out)
 
 
 def crosstested_in_all_modes(spec: Spec, out: Path) -> Plain:
     """As `crosstested`, and the same with both uses of batch norm, with and without rounding to 8 bits."""
-    main = judged(spec, out)
+    main = current_result(spec, out)
     record = _record(main, spec, out)
     contestants, reals = _contestants(spec, out), reals_of(spec)
     norms: tuple[Norm, ...] = ("eval", "batch") if any(map(has_batch_norm, contestants)) else ("eval",)
@@ -90,7 +90,7 @@ def _judgement(result: Result, runs: Sequence[Plain]) -> Plain:
 
 def ranked(spec: Spec, out: Path) -> Plain:
     """§5.4: one cross-test of all runs, with its rankings and whatever fidelity the benchmark asked for."""
-    result = judged(spec, out)
+    result = current_result(spec, out)
     ranking, crossed = result.ranking, cross_fp(result)
     generators, discriminators = _present(ranking.generators), _present(ranking.discriminators)
     advantages = {ranked.name: ranked.advantage for ranked in generators}
@@ -117,7 +117,7 @@ def ranked(spec: Spec, out: Path) -> Plain:
     }}  # fmt: skip
 
 
-def judged(spec: Spec, out: Path) -> Result:
+def current_result(spec: Spec, out: Path) -> Result:
     """The result of the benchmark if it is of these checkpoints, else a cross-test of what there is."""
     contestants = _contestants(spec, out)
     hashes = [contestant.origin.sha256 for contestant in contestants if contestant.origin is not None]

@@ -42,8 +42,10 @@ def relatives(snapshots: Record) -> list[str]:
         for when in ("the same step", "before", "after")
     }
     for (maker, step_made), row in zip(checkpoints, snapshots["fp"], strict=True):
-        for (judge, judged), fp in zip(checkpoints, row, strict=True):
-            when = "the same step" if step_made == judged else "before" if step_made < judged else "after"
+        for (judge, step_judged), fp in zip(checkpoints, row, strict=True):
+            when = "the same step"
+            if step_made != step_judged:
+                when = "before" if step_made < step_judged else "after"
             rates_by_relation["its own" if maker == judge else "the other", when].append(fp)
     rows = [(*relation, spread(rates)) for relation, rates in rates_by_relation.items() if rates]
     return table(("samples of which generator", "from when, seen from the judge", "mean FP"), rows, left=2)

@@ -35,19 +35,19 @@ def contestants(count: int) -> list[Contestant]:
     shape = PairSettings(
         sample_shape=SAMPLE, latent_dim=LATENT, width=WIDTH, normalization="batch", activation="relu"
     )  # fmt: skip
-    made = []
+    measured = []
     for number in range(count):
         generator, judge = (
             initialised(architecture, Stream(number, "bench", architecture.name).torch_generator())
             for architecture in pair("dcgan32", shape)
         )
-        made.append(
+        measured.append(
             Contestant(
                 name=f"pair-{number}", generator=generator, discriminator=judge, latent_dim=LATENT,
                 latent="uniform",
             )
         )  # fmt: skip
-    return made
+    return measured
 
 
 def random_images(n: int) -> torch.Tensor:

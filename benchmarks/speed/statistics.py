@@ -30,8 +30,8 @@ def rows() -> list[Row]:
     smallest = Protocol(num_samples=N, controls=False, norm_check=False)
     fakes = [fake_source(model, num_samples=N) for model in models]
     sources = [Source(label=None, n=N, array=test), *fakes]
-    drawn = {control: control.draw(test, N, 0) for control in CONTROLS.values() if control.draw}
-    controls = [Source(label=label, n=N, array=array) for label, array in drawn.items()]
+    controls_drawn = {control: control.draw(test, N, 0) for control in CONTROLS.values() if control.draw}
+    controls = [Source(label=label, n=N, array=array) for label, array in controls_drawn.items()]
     score = partial(score_all, judges=models, shape=SAMPLE, device=CPU)
     figures = partial(
         assembled, models, protocol=default, reals=reals, test=test, no_training="no training data given",

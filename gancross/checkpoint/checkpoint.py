@@ -79,9 +79,9 @@ def read_architecture(value: object, state: Any) -> Architecture | None:
     if set(state) != set(expected):
         raise RefusedArchive(f"the keys of the weights are not those of '{name}'")
     for key, tensor in expected.items():
-        wanted, got = (f"{tuple(weight.shape)} {weight.dtype}" for weight in (tensor, state[key]))
-        if wanted != got:
-            raise RefusedArchive(f"'{key}': expected {wanted}, got {got}")
+        planned, got = (f"{tuple(weight.shape)} {weight.dtype}" for weight in (tensor, state[key]))
+        if planned != got:
+            raise RefusedArchive(f"'{key}': expected {planned}, got {got}")
     if len({tensor.data_ptr() for tensor in state.values()}) < len(state):
         raise RefusedArchive(f"two weights of '{name}' share memory")
     return architecture

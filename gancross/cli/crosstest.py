@@ -152,7 +152,10 @@ def with_methods(contestants: list[Contestant], given: tuple[str, ...]) -> list[
             raise UsageError(f"--method {name}: write NAME=METHOD")
         if name not in names:
             raise unknown_name("contestant", name, names)
-    return [replace(one, method=methods.get(one.name, one.method)) for one in contestants]
+    return [
+        replace(contestant, method=methods.get(contestant.name, contestant.method))
+        for contestant in contestants
+    ]
 
 
 def common_data(contestants: list[Contestant]) -> str:

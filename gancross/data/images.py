@@ -157,8 +157,10 @@ def _check(image: Image.Image, where: str) -> None:
         raise DataError(f"{where}: expected 8-bit grey or RGB, got mode {image.mode}; convert it first")
     # Pillow silently drops the low byte of 16-bit colour; only its decoder's arguments show it.
     decoders = [tile[3] if isinstance(tile[3], tuple) else (tile[3],) for tile in getattr(image, "tile", [])]
-    deep_ppm = image.format == "PPM" and any(len(one) > 1 and int(one[1]) > 255 for one in decoders)
-    if deep_ppm or any(re.search(r";16[BLN]", str(one[0])) for one in decoders):
+    deep_ppm = image.format == "PPM" and any(
+        len(decoder) > 1 and int(decoder[1]) > 255 for decoder in decoders
+    )
+    if deep_ppm or any(re.search(r";16[BLN]", str(decoder[0])) for decoder in decoders):
         raise DataError(f"{where}: expected 8 bits per channel, got 16; convert it first")
 
 

@@ -33,15 +33,15 @@ MODULES = {module_of(path): path for path in FILES}
 @cache
 def imports(module: str) -> frozenset[str]:
     """Every module of the package that one imports: at the top, in functions, for type checking."""
-    found = set()
+    imported = set()
     for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: a relative import"
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in MODULES else str(node.module) for name in names}
+            imported |= {name if name in MODULES else str(node.module) for name in names}
         elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return frozenset(found & MODULES.keys() - {module})
+            imported |= {alias.name for alias in node.names}
+    return frozenset(imported & MODULES.keys() - {module})
 
 
 def layers() -> Iterator[tuple[str, list[str]]]:
@@ -110,7 +110,7 @@ def test_the_path_of_a_batch_exists() -> None:
         module, _, function_name = name.rpartition(".")
         function = getattr(importlib.import_module(module), function_name)
         signature = inspect.signature(function)
-        accepted = " ".join(str(one.annotation) for one in signature.parameters.values())
+        accepted = " ".join(str(parameter.annotation) for parameter in signature.parameters.values())
         for kind in re.findall(r"`([\w.]+)`", takes):
             assert kind in accepted, f"{name} takes no {kind}"
         for kind in re.findall(r"`([\w.]+)`", gives):

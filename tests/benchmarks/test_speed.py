@@ -78,6 +78,6 @@ def test_a_record_has_what_its_table_needs(tmp_path: Path) -> None:
 
 def test_the_table_of_the_readme_is_made_from_the_records() -> None:
     text = speed_table.README.read_text(encoding="utf-8")
-    made = speed_table.table(speed_table.records())
-    assert speed_table.BEGIN + made + speed_table.END in text
-    assert speed_table.with_table(text, made) == text
+    written = speed_table.table(speed_table.records())
+    assert speed_table.BEGIN + written + speed_table.END in text
+    assert speed_table.with_table(text, written) == text

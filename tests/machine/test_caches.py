@@ -46,9 +46,9 @@ def call(*arguments: str) -> int:
 def test_what_the_evaluator_keeps_is_shown_and_removed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept = [path.stat().st_size for path in sorted(folder.rglob("*.npz"))]
-    bytes_kept = sum(kept)
-    assert caches.cache_sizes() == {"fidelity": kept, "lmdb-keys": []}
+    file_sizes = [path.stat().st_size for path in sorted(folder.rglob("*.npz"))]
+    bytes_kept = sum(file_sizes)
+    assert caches.cache_sizes() == {"fidelity": file_sizes, "lmdb-keys": []}
     assert call() == 0
     assert f"in all: 2 files, {size(bytes_kept)}" in capsys.readouterr().out
     assert call("--clear") == 0

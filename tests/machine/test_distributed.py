@@ -52,8 +52,8 @@ def test_one_process_needs_no_group() -> None:
 
 def test_processes_talk_and_fail_together() -> None:
     ended = side_by_side(3, [str(SUPPORT / "joining.py")])
-    assert [one.code for one in ended] == [0, 0, 0], ended
-    messages = [one.out.splitlines() for one in ended]
+    assert [process.code for process in ended] == [0, 0, 0], ended
+    messages = [process.out.splitlines() for process in ended]
     for number in (0, 1):  # the process that failed prints its error, the others leave with it
         assert [lines[number] for lines in messages] == [
             f"{number} only here False" if rank == number else f"{number} process {number}: only here True"
@@ -65,14 +65,14 @@ def test_processes_talk_and_fail_together() -> None:
 def test_divided_batches_give_the_gradients_of_the_whole(tmp_path: Path) -> None:
     """Every objective and regularizer in float64, to 1e-12 of the largest number of each tensor."""
     ended = side_by_side(2, [str(SUPPORT / "gradients.py"), str(tmp_path / "found")])
-    assert [one.code for one in ended] == [0, 0], ended
+    assert [process.code for process in ended] == [0, 0], ended
     alone = every_case(ALONE)
     first, second = (torch.load(tmp_path / f"found.{rank}") for rank in range(2))
     assert list(first) == list(alone) and len(first) == 2 * len(CASES)
     for name, expected in alone.items():
         assert all(map(torch.equal, first[name], second[name])), name
-        for one, other in zip(expected, first[name], strict=True):
-            assert float((one - other).abs().max()) <= 1e-12 * float(one.abs().max()), name
+        for whole, divided in zip(expected, first[name], strict=True):
+            assert float((whole - divided).abs().max()) <= 1e-12 * float(whole.abs().max()), name
 
 
 @pytest.mark.parametrize(
@@ -126,16 +126,16 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
     )  # fmt: skip
     parts = [["-m", "gancross", *command(tmp_path / "many", steps=steps)] for steps in (4, 6)]
     for processes, ended in ((2, [torchrun(2, parts[0])]), (3, side_by_side(3, parts[1]))):
-        assert all(one.code == 0 for one in ended), ended
-        messages = "".join(one.err for one in ended)
+        assert all(process.code == 0 for process in ended), ended
+        messages = "".join(process.err for process in ended)
         note = f"{processes} processes, batch 30 = {processes} × {30 // processes}"
         assert messages.count(note) == 1 and messages.count("done:") == 1 and "batch norm" not in messages
     many = tmp_path / "many" / "last.pt"
     torch.testing.assert_close(weights(straight), weights(many), rtol=1e-4, atol=1e-5)
     assert checkpoint.load(many).batch_size == 10
-    for one, other in zip(figures(tmp_path / "one"), figures(tmp_path / "many"), strict=True):
+    for alone, divided in zip(figures(tmp_path / "one"), figures(tmp_path / "many"), strict=True):
         for key in ("step", "loss_discriminator", "loss_generator", "penalty", "gradient_discriminator"):
-            assert one[key] == pytest.approx(other[key], rel=1e-3), key
+            assert alone[key] == pytest.approx(divided[key], rel=1e-3), key
     names = [sorted(path.name for path in (tmp_path / run).rglob("*")) for run in ("one", "many")]
     assert names[0] == names[1]
 
@@ -161,7 +161,7 @@ def test_divergence_is_found_together(tmp_path: Path) -> None:
     ended = side_by_side(
         2, ["-m", "gancross", *command(tmp_path, "--set", "learning_rate=1", "--gamma", "1e30", steps=50)]
     )
-    assert [one.code for one in ended] == [4, 4], ended
+    assert [process.code for process in ended] == [4, 4], ended
     (line,) = ended[0].errors + ended[1].errors
     assert "diverged" in line and status(tmp_path) == "diverged"
 

@@ -100,11 +100,11 @@ def test_markdown_has_every_section_in_order(kind: str) -> None:
 def test_every_figure_of_a_cell_stands_under_its_heading(kind: str, key: str, medium: str) -> None:
     entry = CELL_FIGURES[key]
     heading = entry.heading(short=medium == "console")
-    found = [table for table in shown(kind)[medium].tables if heading in table[0]]
+    tables = [table for table in shown(kind)[medium].tables if heading in table[0]]
     if not entry.everywhere and medium != "HTML":
-        assert found == []
+        assert tables == []
         return
-    (table,) = found
+    (table,) = tables
     cells = documents()[kind].cells
     assert len(table) == len(cells)
     for row in table:
@@ -150,12 +150,12 @@ def test_every_control_stands_under_its_judge(kind: str, medium: str) -> None:
     if isinstance(result.controls, Missing):
         assert rows == []
         return
-    found = {titles[title] for title, _ in rows}
-    judged = {
+    in_tables = {titles[title] for title, _ in rows}
+    in_result = {
         key for key in CONTROLS
         if any(isinstance(rates.of(key), Proportion) for rates in result.controls.judges.values())
     }  # fmt: skip
-    assert found >= judged and (found == judged or medium == "HTML")
+    assert in_tables >= in_result and (in_tables == in_result or medium == "HTML")
     for title, row in rows:
         for judge in result.judges:
             assert shows(row[judge], result.controls.judges[judge].of(titles[title]))

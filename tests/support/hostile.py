@@ -145,7 +145,7 @@ def drop(*keys: str) -> Callable[[dict[str, Any]], None]:
 def flipped_byte(good: bytes) -> bytes:
     """One bit of a weight changed, the archive's structure untouched."""
     with zipfile.ZipFile(io.BytesIO(good)) as archive:
-        member = max(archive.infolist(), key=lambda one: one.file_size)
+        member = max(archive.infolist(), key=lambda entry: entry.file_size)
     place = good.index(member.filename.encode()) + 200
     return good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :]
 

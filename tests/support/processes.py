@@ -55,10 +55,10 @@ def side_by_side(n: int, command: Sequence[str], *, stuck: int | None = None, **
             )
             for rank in range(n)
         ]
-        for rank, one in enumerate(started):
+        for rank, process in enumerate(started):
             if rank != stuck:
-                one.process.wait(LIMIT)
-        return [one.ended() for one in started]
+                process.process.wait(LIMIT)
+        return [process.ended() for process in started]
 
 
 @dataclass(frozen=True)
@@ -89,20 +89,20 @@ def running(command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str
 def gancross(*arguments: str | Path, cwd: Path | None = None, **more: str) -> Ended:
     """`python -m gancross *arguments`, to its end."""
     command = ["-m", "gancross", *map(str, arguments)]
-    with running(command, cwd=cwd, env=environment(**more)) as one:
-        one.process.wait(LIMIT)
-        return one.ended()
+    with running(command, cwd=cwd, env=environment(**more)) as process:
+        process.process.wait(LIMIT)
+        return process.ended()
 
 
 def torchrun(n: int, command: Sequence[str], **more: str) -> Ended:
     """`torchrun --nproc-per-node n *command`."""
-    with launched(n, command, env=environment(**more)) as one:
+    with launched(n, command, env=environment(**more)) as process:
         try:
-            one.process.wait(LIMIT)
+            process.process.wait(LIMIT)
         finally:  # its processes are in sessions of their own; it takes them with it
-            one.process.send_signal(signal.SIGTERM)
-            one.process.wait(LIMIT)
-        return one.ended()
+            process.process.send_signal(signal.SIGTERM)
+            process.process.wait(LIMIT)
+        return process.ended()
 
 
 def launched(n: int, command: Sequence[str], *, env: Mapping[str, str]) -> AbstractContextManager[Running]:

@@ -44,5 +44,7 @@ def test_mutated_checkpoints_are_loaded_or_refused() -> None:
 
 
 def test_the_kept_findings_are_clean() -> None:
-    kept = json.loads(OUT.read_text(encoding="utf-8"))
-    assert kept["files"] >= 20_000 and kept["bad"] == [] and set(kept["outcomes"]) == {"loaded", "refused"}
+    record = json.loads(OUT.read_text(encoding="utf-8"))
+    assert (
+        record["files"] >= 20_000 and record["bad"] == [] and set(record["outcomes"]) == {"loaded", "refused"}
+    )

@@ -46,14 +46,14 @@ TINY: dict[str, Any] = {
 
 def same(a: Path, b: Path) -> bool:
     """Whether two checkpoints hold the same weights, bit by bit."""
-    one, other = load(a), load(b)
+    first, second = load(a), load(b)
     return (
         all(
-            torch.equal(getattr(one, state)[key], tensor)
+            torch.equal(getattr(first, state)[key], tensor)
             for state in ("generator_state", "discriminator_state")
-            for key, tensor in getattr(other, state).items()
+            for key, tensor in getattr(second, state).items()
         )
-        and one.step == other.step
+        and first.step == second.step
     )
 
 
@@ -117,32 +117,32 @@ def test_work_is_what_the_networks_do() -> None:
     chosen = recipe("cifar10-dcgan").with_changes({"width": 4, "batch_size": 8, "normalization": "none"})
     variants: list[dict[str, Setting]] = [{}, {"regularizer": "none"}, {"objective": "wgan-gp"}, {"n_phi": 3}]
     for changes in variants:
-        one = chosen.with_changes(changes)
-        work = estimated_work(one, shape=(3, 32, 32))
+        changed = chosen.with_changes(changes)
+        work = estimated_work(changed, shape=(3, 32, 32))
         generator, discriminator = (
             models.skeleton(architecture)
             for architecture in models.pair(
-                one.network,
+                changed.network,
                 models.PairSettings(
-                    sample_shape=(3, 32, 32), latent_dim=one.latent_dim, width=one.width,
-                    normalization=one.normalization, activation=one.activation,
+                    sample_shape=(3, 32, 32), latent_dim=changed.latent_dim, width=changed.width,
+                    normalization=changed.normalization, activation=changed.activation,
                 ),
             )
         )  # fmt: skip
         counter = FlopCounterMode(display=False)
         with counter:
-            discriminator(generator(torch.empty(8, one.latent_dim, device="meta"))).sum().backward()
+            discriminator(generator(torch.empty(8, changed.latent_dim, device="meta"))).sum().backward()
         forward_and_backward = counter.get_total_flops()
-        assert forward_and_backward < work.step_flop < 12 * one.n_phi * forward_and_backward
-        assert work.total_flop == work.step_flop * one.steps
-        assert work.parameters_generator == sum(one.numel() for one in generator.parameters())
+        assert forward_and_backward < work.step_flop < 12 * changed.n_phi * forward_and_backward
+        assert work.total_flop == work.step_flop * changed.steps
+        assert work.parameters_generator == sum(changed.numel() for changed in generator.parameters())
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_can_be_estimated(name: str) -> None:
-    one = recipe(name).with_changes({"width": 4, "batch_size": 8})
-    shape = catalogue.known_shape(one.data, image_size=one.image_size)
-    assert shape is not None and estimated_work(one, shape=shape).step_flop > 0
+    changed = recipe(name).with_changes({"width": 4, "batch_size": 8})
+    shape = catalogue.known_shape(changed.data, image_size=changed.image_size)
+    assert shape is not None and estimated_work(changed, shape=shape).step_flop > 0
 
 
 def test_known_shapes_are_those_of_the_data() -> None:

@@ -24,14 +24,14 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("short")
 def test_two_gans_are_trained_and_cross_tested(tmp_path: Path) -> None:
     seen: dict[str, int] = {}
-    made = demo.demonstrate(tmp_path, progress=lambda what, done, of: seen.update({what: done}))
-    assert made.result.names == ["unregularized", "regularized"]
-    assert made.result.protocol.options.num_samples == 10_000
-    assert "data:image/png" in made.html.read_text(encoding="utf-8")
-    assert all(path.exists() for path in (made.record, made.markdown, *made.checkpoints.values()))
+    first = demo.demonstrate(tmp_path, progress=lambda what, done, of: seen.update({what: done}))
+    assert first.result.names == ["unregularized", "regularized"]
+    assert first.result.protocol.options.num_samples == 10_000
+    assert "data:image/png" in first.html.read_text(encoding="utf-8")
+    assert all(path.exists() for path in (first.record, first.markdown, *first.checkpoints.values()))
     assert {"training regularized", "training unregularized", "test data"} <= set(seen)
     again = demo.demonstrate(tmp_path)
-    assert replace(again.result, provenance=made.result.provenance) == made.result
+    assert replace(again.result, provenance=first.result.provenance) == first.result
 
 
 @pytest.mark.usefixtures("short")

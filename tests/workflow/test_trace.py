@@ -145,7 +145,7 @@ def test_the_command_prints_tables_or_nothing_but_json(
     printed = capsys.readouterr().out
     document, end = json.JSONDecoder().raw_decode(printed)
     assert document == json.loads((tmp_path / "trace.json").read_text())
-    assert [one["step"] for one in document["snapshots"]] == [2, 4, 6]
+    assert [snapshot["step"] for snapshot in document["snapshots"]] == [2, 4, 6]
     assert "3 std ↑" in printed[end:] and "gap" not in printed[end:]
     with pytest.raises(SystemExit) as left:
         main(["trace", str(tmp_path)])

@@ -57,6 +57,8 @@ def _object(value: Any, *, without: tuple[str, ...] = ()) -> JsonObject:
         if how.inline:
             for key, entry in part.items() if isinstance(part, Mapping) else _object(part).items():
                 _put_one(place, key, entry)
+        elif how.nulls and not isinstance(part, Mapping):
+            place[spec.key] = _entry(part, how.nulls)
         elif how.nulls:
             place[spec.key] = {name: _entry(entry, how.nulls) for name, entry in part.items()}
         else:

@@ -32,7 +32,7 @@ class Recorded:
         key: its name in JSON; the field's own by default.
         within: name of the object in JSON that holds it, beside the fields of the same `within`.
         inline: the entries of its own object stand among those of its parent.
-        nulls: keys of an entry of a mapping that is `Missing`: null, each with the reason.
+        nulls: keys of a figure, or of an entry of a mapping, that is `Missing`: null, each with the reason.
         absent: whether None leaves the key out; null otherwise.
         skipped: whether it is in memory alone.
         description: for the JSON Schema.

@@ -66,8 +66,8 @@ def _names(result: Result) -> Iterator[str]:
 def _tables(result: Result) -> Iterator[str]:
     """Every judge on every generator, once."""
     names, judges = set(result.names), set(result.histograms)
-    wanted = {(judge, name) for judge in judges for name in names}
-    if len(result.cross) != len(wanted) or set(result.cells) != wanted:
+    expected = {(judge, name) for judge in judges for name in names}
+    if len(result.cross) != len(expected) or set(result.cells) != expected:
         yield "cross: not every judge on every generator, once"
     if any(set(curves) != names for curves in result.roc.values()):
         yield "roc: not of the contestants"
@@ -80,8 +80,8 @@ def _tables(result: Result) -> Iterator[str]:
 def _pairs(result: Result) -> Iterator[str]:
     """All pairs, each once, with winners that took part."""
     pairs = {frozenset((pair.a, pair.b)) for pair in result.pairs}
-    wanted = {frozenset((a, b)) for a in result.names for b in result.names if a != b}
-    if len(result.pairs) != len(wanted) or pairs != wanted:
+    expected = {frozenset((a, b)) for a in result.names for b in result.names if a != b}
+    if len(result.pairs) != len(expected) or pairs != expected:
         yield "pairs: not every two contestants, once"
     for pair in result.pairs:
         if any(verdict.winner not in (None, pair.a, pair.b) for verdict in (pair.paper, pair.strict)):

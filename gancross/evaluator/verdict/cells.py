@@ -51,13 +51,13 @@ def all_pairs(
     if protocol.norm_check and scores.batch_normalised:
         twins = all_cells(contestants, scores, norm=other_norm, halves=halves, seed=protocol.seed)
         others = _compared(contestants, scores, twins, other_norm)
-    judged = []
+    decided = []
     for pair, other in zip(pairs, others, strict=True):
         check = None
         if not scores.batch_normalised.isdisjoint((pair.a, pair.b)):
             check = NormCheck(mode=protocol.norm, other_mode=other_norm, other=other)
-        judged.append(replace(pair, paper=paper_verdict(pair), strict=strict_verdict(pair, norm=check)))
-    return tuple(judged)
+        decided.append(replace(pair, paper=paper_verdict(pair), strict=strict_verdict(pair, norm=check)))
+    return tuple(decided)
 
 
 def _compared(contestants: Sequence[Contestant], scores: Scores, cells: Cells, norm: Norm) -> list[Pair]:

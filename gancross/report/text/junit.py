@@ -118,10 +118,10 @@ def _modes(result: Result, judge: str) -> Case:
 
 
 def _complete(result: Result, name: str) -> Case:
-    wanted = result.protocol.options.num_samples
+    expected = result.protocol.options.num_samples
     n = sum(result.histograms[result.judges[0]].generators[name])
-    detail = f"{n:,} of {wanted:,} samples"
-    return _checked(f"all samples of '{name}' were there", n < wanted, detail, group="samples")
+    detail = f"{n:,} of {expected:,} samples"
+    return _checked(f"all samples of '{name}' were there", n < expected, detail, group="samples")
 
 
 def _checked(name: str, failed: bool, detail: str, *, group: str = "judge") -> Case:

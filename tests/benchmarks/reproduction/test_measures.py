@@ -24,16 +24,18 @@ def test_the_variance_of_cross_fp_is_taken_apart() -> None:
         levels: dict[tuple[int, ...], list[float]] = {}
         for cell in cells:
             levels.setdefault(tuple(cell[axis] for axis in axes), []).append(float(fp[cell]))
-        found = sum(len(alike) * (sum(alike) / len(alike) - mean) ** 2 for alike in levels.values()) / total
-        alone = [one for one, own in dependence.ALONG.items() if len(own) == 1 and set(own) < set(axes)]
-        assert shares[name] == pytest.approx(found - sum(shares[one] for one in alone))
+        explained = (
+            sum(len(alike) * (sum(alike) / len(alike) - mean) ** 2 for alike in levels.values()) / total
+        )
+        alone = [factor for factor, own in dependence.ALONG.items() if len(own) == 1 and set(own) < set(axes)]
+        assert shares[name] == pytest.approx(explained - sum(shares[factor] for factor in alone))
     assert sum(shares.values()) == pytest.approx(1) and min(shares.values()) >= 0
 
 
 def test_relatives_are_told_apart_by_run_and_step() -> None:
     fp = [[0.0, 0.1, 0.5, 0.6], [0.2, 0.0, 0.7, 0.5], [0.5, 0.8, 0.0, 0.1], [0.9, 0.5, 0.2, 0.0]]
-    shown = dependence.relatives({"variants": ["a", "a", "b", "b"], "steps": [1, 2, 1, 2], "fp": fp})
-    (table,) = Page(rendered("\n".join(shown))).tables
+    lines = dependence.relatives({"variants": ["a", "a", "b", "b"], "steps": [1, 2, 1, 2], "fp": fp})
+    (table,) = Page(rendered("\n".join(lines))).tables
     whose, when = "samples of which generator", "from when, seen from the judge"
     spans = {(row[whose], row[when]): row["mean FP"] for row in table}
     assert spans == {

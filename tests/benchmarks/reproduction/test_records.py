@@ -57,7 +57,7 @@ def test_every_spec_has_a_section_and_can_be_planned(tmp_path: Path) -> None:
     assert {path.stem for path in SPECS.glob("*.toml")} == set(SECTIONS)
     for section in SECTIONS.values():
         spec = load_spec(section.spec)
-        assert all(one.steps_left == one.runs * one.steps for one in planned_variants(spec, tmp_path))
+        assert all(run.steps_left == run.runs * run.steps for run in planned_variants(spec, tmp_path))
         assert not re.search(r"\d", section.remark), "figures come from records"
 
 
@@ -71,9 +71,9 @@ def test_the_experiments_are_as_long_as_the_claims_need() -> None:
 
 
 def test_full_scale_is_counted_and_its_commands_train_what_the_specs_ask_for() -> None:
-    kept = json.loads((RESULTS / full_scale.RECORD).read_text(encoding="utf-8"))
+    committed = json.loads((RESULTS / full_scale.RECORD).read_text(encoding="utf-8"))
     again = json.loads(json.dumps(records.rounded(full_scale.counted())))
-    assert kept == again, "run: python benchmarks/full_scale.py"
+    assert committed == again, "run: python benchmarks/full_scale.py"
     assert full_scale.COMMANDS.read_text(encoding="utf-8") == full_scale.commands()
     assert {path.stem for path in full_scale.SPECS.glob("*.toml")} == set(full_scale.HEADINGS)
     for key in full_scale.HEADINGS:
@@ -88,7 +88,7 @@ def test_full_scale_is_counted_and_its_commands_train_what_the_specs_ask_for() -
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Records and pictures of three sections from runs of a few steps; one run is unfinished."""
     root = tmp_path_factory.mktemp("reproduced")
     tiny = {
@@ -131,12 +131,12 @@ def stop_after(folder: Path, step: int) -> None:
     (folder / "log.jsonl").write_text("".join(lines[:step]))
 
 
-def test_a_record_says_how_far_its_runs_got(made: Path) -> None:
-    record = json.loads((made / "paper-fig1.json").read_text())
-    assert [(one["reached"], one["steps"]) for one in record["runs"]] == [(6, 6), (7, 9)]
+def test_a_record_says_how_far_its_runs_got(folder: Path) -> None:
+    record = json.loads((folder / "paper-fig1.json").read_text())
+    assert [(run["reached"], run["steps"]) for run in record["runs"]] == [(6, 6), (7, 9)]
     assert record["command"] == SECTIONS["fig1"].command and record["missing"] == []
     (first, _) = record["runs"]
-    log = histories.read_log(made / "fig1" / "runs" / "unregularized")
+    log = histories.read_log(folder / "fig1" / "runs" / "unregularized")
     assert first["trace"]["step"] == [line["step"] for line in log] == [1, 2, 3, 4, 5, 6]
     assert first["curves"]["margin"] == pytest.approx([histories.margin(line) for line in log], rel=1e-4)
     batch_size = small("mixture").batch_size
@@ -144,65 +144,66 @@ def test_a_record_says_how_far_its_runs_got(made: Path) -> None:
     assert first["seconds"] == pytest.approx(seconds, rel=1e-3)
 
 
-def test_a_record_of_the_same_checkpoints_is_read_instead_of_judging_again(made: Path) -> None:
-    spec, out = load_spec(made / "crosstest-digits.toml"), made / "crosstest-digits"
-    judged = crossing.judged(spec, out)
-    kept = replace(judged, flags=("read from the file",))
-    foreign = replace(kept.contestants[0], sha256="0" * 64)
+def test_a_record_of_the_same_checkpoints_is_read_instead_of_judging_again(folder: Path) -> None:
+    spec, out = load_spec(folder / "crosstest-digits.toml"), folder / "crosstest-digits"
+    again = crossing.current_result(spec, out)
+    flagged = replace(again, flags=("read from the file",))
+    foreign = replace(flagged.contestants[0], sha256="0" * 64)
     try:
-        kept.save(out / "result.json")
-        assert crossing.judged(spec, out).flags == kept.flags
-        replace(kept, contestants=(foreign, *kept.contestants[1:])).save(out / "result.json")
-        assert crossing.judged(spec, out).flags == judged.flags
+        flagged.save(out / "result.json")
+        assert crossing.current_result(spec, out).flags == flagged.flags
+        replace(flagged, contestants=(foreign, *flagged.contestants[1:])).save(out / "result.json")
+        assert crossing.current_result(spec, out).flags == again.flags
     finally:
         (out / "result.json").unlink()
 
 
-def test_the_page_shows_only_what_there_is(made: Path) -> None:
-    text = page(made)
+def test_the_page_shows_only_what_there_is(folder: Path) -> None:
+    text = page(folder)
     assert "## §5.1, Fig. 1" in text and "Unfinished: regularized of 9" in text
     assert "**Undecided.** Runs are unfinished. So far: " in text.split("## §6")[0]
-    assert not any(f"## {one}" in text for one in ("§4.2", "§5.3", "§7.3"))  # nothing annealed, no record
-    assert text.count("not run yet") == len(SECTIONS) - len(list(made.glob("paper-*.json")))
-    crossed = json.loads((made / "paper-crosstest-digits.json").read_text())
-    for one in crossed["runs"]:
-        assert set(one) >= {"fn", "fp"}
+    for section in ("§4.2", "§5.3", "§7.3"):  # nothing annealed, no record
+        assert f"## {section}" not in text
+    assert text.count("not run yet") == len(SECTIONS) - len(list(folder.glob("paper-*.json")))
+    crossed = json.loads((folder / "paper-crosstest-digits.json").read_text())
+    for run in crossed["runs"]:
+        assert set(run) >= {"fn", "fp"}
     for section in re.findall(r"\(results/(paper-[\w.-]+)\)", text):
-        assert (made / section).is_file()
+        assert (folder / section).is_file()
 
 
-def test_all_modes_hold_the_main_one(made: Path) -> None:
-    record = json.loads((made / "paper-crosstest-cifar10.json").read_text())
-    modes = {(one["norm"], one["quantize"]): one for one in record["modes"]}
+def test_all_modes_hold_the_main_one(folder: Path) -> None:
+    record = json.loads((folder / "paper-crosstest-cifar10.json").read_text())
+    modes = {(mode["norm"], mode["quantize"]): mode for mode in record["modes"]}
     assert len(modes) == 4
     main = modes[record["protocol"]["norm"], record["protocol"]["quantize"]]
     assert main["cross_fp"] == record["cross_fp"] and main["verdicts"] == record["verdicts"]
-    assert [one["fn"] for one in main["runs"]] == [one["fn"] for one in record["runs"]]
+    assert [run["fn"] for run in main["runs"]] == [run["fn"] for run in record["runs"]]
     # The last saved step of a run is the run: its square of the heat map is the cross-test's.
-    shown = record["snapshots"]
-    last = [place for place, step in enumerate(shown["steps"]) if step == record["runs"][0]["steps"]]
-    assert [[shown["fp"][row][column] for column in last] for row in last] == record["cross_fp"]["fp"]
+    snapshots = record["snapshots"]
+    last = [place for place, step in enumerate(snapshots["steps"]) if step == record["runs"][0]["steps"]]
+    assert [[snapshots["fp"][row][column] for column in last] for row in last] == record["cross_fp"]["fp"]
 
 
-def test_a_ranking_has_every_measure(made: Path) -> None:
-    record = json.loads((made / "paper-noise-digits.json").read_text())
-    by_name = {one["name"]: one for one in record["runs"]}
-    assert {one["label"] for one in record["runs"]} == {
+def test_a_ranking_has_every_measure(folder: Path) -> None:
+    record = json.loads((folder / "paper-noise-digits.json").read_text())
+    by_name = {run["name"]: run for run in record["runs"]}
+    assert {run["label"] for run in record["runs"]} == {
         "unregularized", "γ = 0.1", "noise 0.1, NSR 1", "LSGAN"}  # fmt: skip
     names, fp = record["cross_fp"]["names"], record["cross_fp"]["fp"]
     for place, name in enumerate(names):
         others = [row for number, row in enumerate(fp) if number != place]
-        judged = by_name[name]["taken_in"]
-        assert judged == pytest.approx(sum(row[place] for row in others) / 3, abs=1e-4)
+        taken_in = by_name[name]["taken_in"]
+        assert taken_in == pytest.approx(sum(row[place] for row in others) / 3, abs=1e-4)
         mean = (sum(fp[place]) - fp[place][place]) / 3
         assert by_name[name]["fooled"] == pytest.approx(mean, abs=1e-4)
         assert by_name[name]["fidelity"]["frechet_distance[digits-cnn]"] > 0
-    assert "Fréchet distance (lower is better)" in page(made)
+    assert "Fréchet distance (lower is better)" in page(folder)
 
 
 @pytest.mark.parametrize("key", ["fig1", "overfitting", "crosstest-digits"])
-def test_a_figure_changed_in_a_record_changes_the_page(made: Path, tmp_path: Path, key: str) -> None:
-    record = json.loads((made / f"paper-{key}.json").read_text())
+def test_a_figure_changed_in_a_record_changes_the_page(folder: Path, tmp_path: Path, key: str) -> None:
+    record = json.loads((folder / f"paper-{key}.json").read_text())
     (tmp_path / f"paper-{key}.json").write_text(json.dumps(record))
     before = page(tmp_path)
     last = record["runs"][-1]

@@ -23,8 +23,8 @@ def test_the_verdict_on_noise(changes: dict[str, float], word: str) -> None:
         {"label": text, "variant": text, "fidelity": {"coarse": value}, "strength": -value}
         for text, value in measured.items()
     ]
-    said = image_verdicts.noise({"runs": runs, "unranked": {}})
-    assert said.startswith(word) and "over one run of each, not a test" in said
+    text = image_verdicts.noise({"runs": runs, "unranked": {}})
+    assert text.startswith(word) and "over one run of each, not a test" in text
     assert image_verdicts.noise({"runs": runs[:1], "unranked": {}}).startswith(verdicts.UNDECIDED)
 
 
@@ -57,8 +57,8 @@ def test_a_run_that_diverges_is_dead_whatever_its_last_samples_were() -> None:
     record = {"runs": [alive, free], "protocol": ALIVE, "lost": []}
     assert image_verdicts.architectures(record).startswith(verdicts.NO)
     record["lost"] = [{"name": "unregularized-tanh", "label": "unregularized"}]
-    said = image_verdicts.architectures(record)
-    assert said.startswith(verdicts.YES) and "unregularized 1 of 2, 1 diverged" in said
+    text = image_verdicts.architectures(record)
+    assert text.startswith(verdicts.YES) and "unregularized 1 of 2, 1 diverged" in text
 
 
 def levels_record(*cells: tuple[str, float, float]) -> Plain:
@@ -72,8 +72,8 @@ def levels_record(*cells: tuple[str, float, float]) -> Plain:
 def test_the_verdict_on_levels_and_rates() -> None:
     slow, paper = ("unregularized", 1e-4, 0.5), ("unregularized", 2e-4, 0.4)
     held = ("γ₀ = 1 annealed", 2e-4, 0.3)
-    said = image_verdicts.levels(levels_record(slow, paper, held))
-    assert said.startswith(f"*Quality:* {verdicts.YES}") and f"*Learning rate:* {verdicts.YES}" in said
+    text = image_verdicts.levels(levels_record(slow, paper, held))
+    assert text.startswith(f"*Quality:* {verdicts.YES}") and f"*Learning rate:* {verdicts.YES}" in text
     worse = image_verdicts.levels(levels_record(slow, paper, held, ("γ₀ = 2 annealed", 2e-4, 0.6)))
     assert worse.startswith(f"*Quality:* {verdicts.PARTLY}")
     faster = image_verdicts.levels(levels_record(("unregularized", 1e-4, 0.1), paper, held))
@@ -98,7 +98,7 @@ def crosstest_record(
 
 
 @pytest.mark.parametrize(
-    ("record", "said"),
+    ("record", "start"),
     [
         (crosstest_record(1.0, 0.0, runs=5, winner="regularized"), verdicts.YES),
         (crosstest_record(0.4, 0.0, runs=5, winner="regularized"), f"{verdicts.PARTLY} The direction"),
@@ -111,9 +111,9 @@ def crosstest_record(
         (crosstest_record(0.5, 0.5, runs=2), f"{verdicts.NO} The two methods' rates overlap (few"),
     ],
 )  # fmt: skip
-def test_the_verdict_on_cross_testing(record: Plain, said: str) -> None:
+def test_the_verdict_on_cross_testing(record: Plain, start: str) -> None:
     text = cross_verdicts.crosstest(record)
-    assert text.startswith(said)
+    assert text.startswith(start)
     named = record["verdicts"]["paper"].get("regularized", 0)
     pairs = record["verdicts"]["paper"]["pairs"]
     assert (
@@ -124,10 +124,10 @@ def test_the_verdict_on_cross_testing(record: Plain, said: str) -> None:
 
 def test_misses_are_counted_pair_by_pair() -> None:
     record = crosstest_record(1.0, 0.0, runs=2)
-    for one, fn in zip(record["runs"], (0.1, 0.3, 0.2, 0.1), strict=True):
-        one["fn"] = fn
-    said = "by FN, its 'and/or', it would name unregularized in 1, regularized in 2, nobody in 1."
-    assert said in cross_verdicts.crosstest(record)
+    for run, fn in zip(record["runs"], (0.1, 0.3, 0.2, 0.1), strict=True):
+        run["fn"] = fn
+    sentence = "by FN, its 'and/or', it would name unregularized in 1, regularized in 2, nobody in 1."
+    assert sentence in cross_verdicts.crosstest(record)
 
 
 def objective_run(variant: str, seed: int, *, sharp: float, breaks: bool) -> Plain:
@@ -138,19 +138,19 @@ def objective_run(variant: str, seed: int, *, sharp: float, breaks: bool) -> Pla
 
 
 @pytest.mark.parametrize(
-    ("sharp", "breaks", "said"),
+    ("sharp", "breaks", "word"),
     [
         (0.4, (True, True), verdicts.YES), (0.4, (True, False), verdicts.PARTLY),
         (0.4, (False, False), verdicts.PARTLY), (0.6, (False, False), verdicts.NO),
     ],
 )  # fmt: skip
 def test_fewer_sharp_samples_alone_are_no_instability(
-    sharp: float, breaks: tuple[bool, bool], said: str
+    sharp: float, breaks: tuple[bool, bool], word: str
 ) -> None:
     runs = [objective_run("plain", seed, sharp=0.5, breaks=False) for seed in range(2)]
     runs += [objective_run("regularized", seed, sharp=sharp, breaks=breaks[seed]) for seed in range(2)]
     text = verdicts.generator_objective({"runs": runs})
-    assert f"*Destabilizes close to convergence:* {said}" in text
+    assert f"*Destabilizes close to convergence:* {word}" in text
     assert f"in {sum(breaks)} the run broke" in text
 
 

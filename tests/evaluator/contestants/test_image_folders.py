@@ -45,10 +45,10 @@ def test_the_choice_is_uniform_and_depends_on_its_words() -> None:
     for seed in range(2000):
         counts[sample_choice(10, 3, name="a", seed=seed, purpose="crosstest")] += 1
     assert abs(counts - 600).max() < 5 * np.sqrt(2000 * 0.3 * 0.7)
-    one = sample_choice(1000, 10, name="a", seed=0, purpose="crosstest")
+    choice = sample_choice(1000, 10, name="a", seed=0, purpose="crosstest")
     for words in ({"name": "b", "seed": 0}, {"name": "a", "seed": 1}):
-        assert not np.array_equal(one, sample_choice(1000, 10, purpose="crosstest", **words))  # type: ignore[arg-type]
-    assert not np.array_equal(one, sample_choice(1000, 10, name="a", seed=0, purpose="sample"))
+        assert not np.array_equal(choice, sample_choice(1000, 10, purpose="crosstest", **words))  # type: ignore[arg-type]
+    assert not np.array_equal(choice, sample_choice(1000, 10, name="a", seed=0, purpose="sample"))
 
 
 def test_given_samples_are_chosen_from_all_of_them() -> None:
@@ -95,7 +95,7 @@ def test_a_folder_is_judged_and_judges_nobody(
     )
     assert code == 0, message
     result = json.loads(record.read_text(encoding="utf-8"))
-    assert [one["name"] for one in result["contestants"]] == ["a", "made.v2"]
+    assert [contestant["name"] for contestant in result["contestants"]] == ["a", "made.v2"]
     assert (
         result["contestants"][1]["path"] == f"folder:{folder}"
         and len(result["contestants"][1]["sha256"]) == 64

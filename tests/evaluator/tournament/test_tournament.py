@@ -202,8 +202,8 @@ def test_four_runs_a_side_can_make_a_claim_and_three_cannot() -> None:
         np.repeat([[0.1, 0.5, 0.9]], 12, axis=0).repeat(4, axis=1).tolist(), names=list("abcdefghijkl")
     )
     claims = method_claims(three, dict(zip("abcdefghijkl", "xxxxyyyyzzzz", strict=True)), seed=0)
-    assert [one.winner for one in claims] == [None] * 3  # 3 · 2/70 > 5 %, though nothing overlaps
-    assert all("no p after Holm can be below 0.086" in one.reason for one in claims)
+    assert [claim.winner for claim in claims] == [None] * 3  # 3 · 2/70 > 5 %, though nothing overlaps
+    assert all("no p after Holm can be below 0.086" in claim.reason for claim in claims)
     (same,) = method_claims(*runs(0.0, 4), seed=2)
     assert same.winner is None
     assert same.reason.startswith("the methods do not differ beyond chance")

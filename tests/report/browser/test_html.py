@@ -123,9 +123,9 @@ def test_names_are_text_everywhere(name: str) -> None:
     text = html_report(documents()["hostile"])
     page = Page(text)
     assert "<script" not in text.lower()
-    shown = one_line(clean(name))
-    assert shown in page.words
-    assert any(shown in one_line(svg["aria-label"]) for svg in page.of("svg") if "aria-label" in svg)
+    displayed = one_line(clean(name))
+    assert displayed in page.words
+    assert any(displayed in one_line(svg["aria-label"]) for svg in page.of("svg") if "aria-label" in svg)
 
 
 @settings(max_examples=40)
@@ -155,25 +155,28 @@ def test_sample_grids_lie_beside_the_record_and_within_the_page(tmp_path: Path) 
     assert "No sample grids: none lie beside the record" in html_report(result)
     reals = finite("in memory", train=None, test=images(), split="given")
     cpu = torch.device("cpu")
-    made, repeated = (
+    expected, repeated = (
         sample_pictures(contestants, reals, num_samples=200, seed=0, device=cpu) for _ in range(2)
     )
-    assert made == repeated
-    write_samples(record, made)
+    assert expected == repeated
+    write_samples(record, expected)
     folder = tmp_path / "result-samples"
     files = sorted(path.name for path in folder.iterdir())
     assert files[0] == "00-test-data.png" and len(files) == 4
     assert all(re.fullmatch(r"[A-Za-z0-9.-]+", name) for name in files)
-    found = read_samples(record, result.names)
-    assert found == made
-    text = html_report(result, found)
+    grids = read_samples(record, result.names)
+    assert grids == expected
+    text = html_report(result, grids)
     pictures = Page(text).of("img")
     assert len(pictures) == 4 and all(picture["alt"] for picture in pictures)
     encoded = pictures[0]["src"].removeprefix("data:image/png;base64,")
-    assert base64.b64decode(encoded) == made[0].content and png_size(made[0].content) == (274, 274)
+    assert base64.b64decode(encoded) == expected[0].content and png_size(expected[0].content) == (274, 274)
     (folder / files[1]).write_bytes(b"<svg onload=alert(1)>")
     (folder / files[2]).unlink()
-    assert [one.label for one in read_samples(record, result.names)] == ["test data", "../../etc/passwd"]
+    assert [sample.label for sample in read_samples(record, result.names)] == [
+        "test data",
+        "../../etc/passwd",
+    ]
 
 
 def test_large_grids_are_shown_as_jpeg(tmp_path: Path) -> None:
@@ -242,7 +245,7 @@ def test_numbers_and_texts_that_no_report_can_show_are_refused(tmp_path: Path, o
         load_result(path)
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(ink: str, ground: str) -> float:
     """WCAG 2.2's ratio of two colours #rrggbb."""
 
     def luminance(colour: str) -> float:
@@ -250,7 +253,7 @@ def contrast(one: str, other: str) -> float:
         linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    high, low = sorted([luminance(one), luminance(other)], reverse=True)
+    high, low = sorted([luminance(ink), luminance(ground)], reverse=True)
     return (high + 0.05) / (low + 0.05)
 
 

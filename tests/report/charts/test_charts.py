@@ -26,9 +26,9 @@ def test_all_pictures_are_drawn_for_every_kind_of_result(kind: str, file_format:
     if file_format == "svg" and kind not in ("two", "hostile", "four"):
         return
     result = documents()[kind]
-    drawn = pictures(result, file_format)
-    assert len(drawn) == 1 + 2 * len(result.judges)
-    for name, content in drawn.items():
+    contents = pictures(result, file_format)
+    assert len(contents) == 1 + 2 * len(result.judges)
+    for name, content in contents.items():
         assert re.fullmatch(r"[A-Za-z0-9.-]+", name)
         (tmp_path / name).write_bytes(content)
         if file_format == "png":

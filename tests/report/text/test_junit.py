@@ -25,7 +25,9 @@ def test_junit_counts_what_it_holds(kind: str) -> None:
     names = [(case.attrib["classname"], case.attrib["name"]) for case in cases]
     assert len(names) == len(set(names))
     assert all(entry.attrib["message"] for case in cases for entry in case if entry.tag != "system-out")
-    properties = {one.attrib["name"]: one.attrib["value"] for one in suite.findall("properties/property")}
+    properties = {
+        element.attrib["name"]: element.attrib["value"] for element in suite.findall("properties/property")
+    }
     assert properties["data.sha256"] == documents()[kind].protocol.data.sha256
     assert float(suite.attrib["time"]) >= 0 and re.match(r"\d{4}-\d\d-\d\dT", suite.attrib["timestamp"])
 
