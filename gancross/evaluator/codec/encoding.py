@@ -126,13 +126,18 @@ def _field(kind: type[Any], spec: Spec, entries: Mapping[str, Any]) -> Any:
         return None
     if value is None:
         return Missing(entries.get(f"{spec.key}_reason", NOT_RECORDED)) if spec.may_be_missing else None
-    if not spec.how.nulls:
-        return _decode(spec.kind, value)
-    first, member = spec.how.nulls[0], typing.get_args(spec.kind)[1]
-    return {
-        name: _nullable(entry, first, member) if entry[first] is None else _decode(member, entry)
-        for name, entry in value.items()
-    }
+    return _with_nulls(spec, value) if spec.how.nulls else _decode(spec.kind, value)
+
+
+def _with_nulls(spec: Spec, value: Mapping[str, Any]) -> Any:
+    key = spec.how.nulls[0]
+
+    def figure(kind: Any, entry: Mapping[str, Any]) -> Any:
+        return _nullable(entry, key, kind | Missing) if entry[key] is None else _decode(kind, entry)
+
+    if typing.get_origin(spec.kind) is not Mapping:
+        return figure(spec.kind, value)
+    return {name: figure(typing.get_args(spec.kind)[1], entry) for name, entry in value.items()}
 
 
 def _nullable(entries: Mapping[str, Any], key: str, kind: Any) -> Any:

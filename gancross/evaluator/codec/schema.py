@@ -98,7 +98,10 @@ def _property(spec: Spec, definitions: dict[str, Schema]) -> Schema:
     if spec.how.nulls:
         nulls = {**_fields([], definitions), "required": list(spec.how.nulls)}
         nulls["properties"] = {key: {"type": "null"} for key in spec.how.nulls}
-        entry["additionalProperties"] = {"anyOf": [entry["additionalProperties"], nulls]}
+        if typing.get_origin(spec.kind) is Mapping:
+            entry["additionalProperties"] = {"anyOf": [entry["additionalProperties"], nulls]}
+        else:
+            entry = {"anyOf": [entry, nulls]}
     elif spec.may_be_missing or spec.may_be_none:
         entry = _nullable(entry)
     return entry | ({"description": spec.how.description} if spec.how.description else {})

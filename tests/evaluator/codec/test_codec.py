@@ -82,6 +82,7 @@ class Document:
     tests: Annotated[Count, Recorded(key="number", within="tests")]
     options: Annotated[Options, Recorded(inline=True)]
     free: Mapping[str, Free]
+    gap: Annotated[Estimate | Missing, Recorded(nulls=("value",))]
     gaps: Annotated[Mapping[str, Estimate | Missing], Recorded(nulls=("value",))]
     matrices: Annotated[Mapping[str, Part | Missing], Recorded(nulls=("counts", "winner"))]
     seconds: Annotated[float | None, Recorded(absent=True)] = None
@@ -116,7 +117,7 @@ documents = st.builds(
         st.builds(Free, n=st.integers(1, 9), figures=st.dictionaries(keys, missing | finite, max_size=2)),
         max_size=2,
     ),
-    gaps=st.dictionaries(keys, missing | estimates, max_size=3),
+    gap=missing | estimates, gaps=st.dictionaries(keys, missing | estimates, max_size=3),
     matrices=st.dictionaries(keys, missing | parts, max_size=3),
     seconds=st.none() | finite, recipe=st.none() | st.dictionaries(keys, st.integers() | st.text()),
 )  # fmt: skip
@@ -129,7 +130,7 @@ EXAMPLE = Document(
     limits=(0.0, 1.0), part=Missing("none"), parts=(Part(counts=((1, 2), (3, 4)), winner=None),),
     p_value=Missing("needs scores"), tests=3, options=Options(num_samples=5, norm="eval"),
     free={"a": Free(n=2, figures={"fid": 1.5, "kid": Missing("few")})},
-    gaps={"a": Estimate(value=0.0, low=-1.0, high=1.0), "b": Missing("no data")},
+    gap=Missing("no data"), gaps={"a": Estimate(value=0.0, low=-1.0, high=1.0), "b": Missing("no data")},
     matrices={"a": Missing("no threshold")},
 )  # fmt: skip
 
@@ -164,6 +165,7 @@ def test_every_kind_of_field_has_its_place() -> None:
         "tests": {"p_value": None, "p_value_reason": "needs scores", "number": 3},
         "num_fake": 5, "norm": "eval",
         "free": {"a": {"n": 2, "fid": 1.5, "kid": None, "kid_reason": "few"}},
+        "gap": {"value": None, "value_reason": "no data"},
         "gaps": {
             "a": {"value": 0.0, "ci95": [-1.0, 1.0]},
             "b": {"value": None, "value_reason": "no data"},
@@ -210,7 +212,7 @@ def test_other_values_have_no_json() -> None:
 
 PLACES: dict[str, tuple[str | int, ...]] = {
     "document": (), "proportion": ("proportion",), "estimate": ("labelled",), "list": ("parts", 0),
-    "within": ("tests",), "nulls": ("matrices", "a"), "mapping": ("gaps", "b"),
+    "within": ("tests",), "nulls": ("matrices", "a"), "figure": ("gap",), "mapping": ("gaps", "b"),
 }  # fmt: skip
 
 
@@ -242,6 +244,7 @@ def test_a_key_too_few_or_too_many_is_refused(place: str) -> None:
         (("parts", 0, "counts", 0), [1]), (("parts", 0, "counts", 0, 0), -1), (("parts", 0, "winner"), 1),
         (("tests", "p_value"), 1.1), (("tests", "number"), -1), (("num_fake",), 0), (("norm",), "other"),
         (("free", "a", "n"), 0), (("free", "a", "fid"), "low"), (("gaps", "b", "value"), 0.5),
+        (("gap", "value"), 0.5),
         (("matrices", "a", "counts"), [[1]]), (("seconds",), "1"), (("recipe",), 1),
     ],
 )  # fmt: skip
