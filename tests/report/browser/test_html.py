@@ -128,7 +128,7 @@ def test_names_are_text_everywhere(name: str) -> None:
     assert any(displayed in one_line(svg["aria-label"]) for svg in page.of("svg") if "aria-label" in svg)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @example(name="\n", other="\r")
 @given(
     name=st.text(min_size=1, max_size=30),
