@@ -186,13 +186,7 @@ def test_a_signal_to_all_processes_of_a_run_spares_those_that_read(tmp_path: Pat
     assert lines[0].startswith("Error: stopped at step ") and whole(tmp_path / "run")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "SIGINT",
-        pytest.param("SIGTERM", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_a_signal_to_the_demonstration_stops_and_saves_both_runs(tmp_path: Path, name: str) -> None:
     started = start(tmp_path, "demo", "-q")
     runs = [tmp_path / "gancross-demo" / "runs" / variant for variant in ("unregularized", "regularized")]
