@@ -14,7 +14,7 @@ from fuzz_checkpoints import OUT, bad, fuzz
 
 from gancross.checkpoint.file import load_contestant
 
-FILES = 500
+FILES = 300
 
 
 def test_mutations_depend_on_seed_and_number_alone() -> None:
