@@ -125,7 +125,7 @@ def _field(kind: type[Any], spec: Spec, entries: Mapping[str, Any]) -> Any:
     if spec.how.absent and spec.key not in entries:
         return None
     if value is None:
-        return Missing(entries.get(f"{spec.key}_reason", NOT_RECORDED)) if spec.may_be_missing else None
+        return _missing(entries, spec.key) if spec.may_be_missing else None
     return _with_nulls(spec, value) if spec.how.nulls else _decode(spec.kind, value)
 
 
@@ -133,7 +133,7 @@ def _with_nulls(spec: Spec, value: Mapping[str, Any]) -> Any:
     key = spec.how.nulls[0]
 
     def figure(kind: Any, entry: Mapping[str, Any]) -> Any:
-        return _nullable(entry, key, kind | Missing) if entry[key] is None else _decode(kind, entry)
+        return _missing(entry, key) if entry[key] is None else _decode(kind, entry)
 
     if typing.get_origin(spec.kind) is not Mapping:
         return figure(spec.kind, value)
@@ -142,5 +142,9 @@ def _with_nulls(spec: Spec, value: Mapping[str, Any]) -> Any:
 
 def _nullable(entries: Mapping[str, Any], key: str, kind: Any) -> Any:
     if entries[key] is None and Missing in alternatives(kind):
-        return Missing(entries.get(f"{key}_reason", NOT_RECORDED))
+        return _missing(entries, key)
     return _decode(kind, entries[key])
+
+
+def _missing(entries: Mapping[str, Any], key: str) -> Missing:
+    return Missing(entries.get(f"{key}_reason", NOT_RECORDED))

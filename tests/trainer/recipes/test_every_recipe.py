@@ -40,6 +40,7 @@ def test_three_steps(name: str, data_root: Path, tmp_path: Path, monkeypatch: py
         recipe(name).with_changes(small), tmp_path / "run", device="cpu", data_root=root, workers=0,
         checkpoint_every=3, log_every=3, progress=lambda step, steps, figures: logged.append(figures or {}),
     )  # fmt: skip
+    assert len(logged) == 3
     (figures,) = filter(None, logged)  # of the third step; what is not finite before stays so
     assert all(map(math.isfinite, figures.values()))
     loaded = checkpoint.load(last)
