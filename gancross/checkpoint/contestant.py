@@ -14,7 +14,7 @@ from torch import nn
 
 from gancross.data.sets import check_canonical
 from gancross.divergences import DIVERGENCES
-from gancross.errors import UsageError, unknown_name
+from gancross.errors import UsageError, first_line, unknown_name
 from gancross.random_streams import PRIORS, Prior
 
 Orientation = Literal["real_high", "fake_high"]
@@ -118,3 +118,17 @@ class Contestant:
             )
         if self.batch_size < 1:
             raise UsageError(f"{prefix}: batch_size must be at least 1, got {self.batch_size}")
+
+
+def applied(network: nn.Module, inputs: torch.Tensor, *, refusal: str) -> object:
+    """`network(inputs)`, of whatever type it is.
+
+    Raises:
+        UsageError: the network does not accept them; the message is `refusal`, their shape and the reason.
+    """
+    try:
+        return network(inputs)
+    except NETWORK_FAILURES as error:
+        if "memory" in str(error):  # the machine's fault, not the network's
+            raise
+        raise UsageError(f"{refusal} of shape {tuple(inputs.shape[1:])}: {first_line(error)}") from error

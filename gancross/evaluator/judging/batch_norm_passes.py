@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import torch
 
-from gancross.checkpoint.contestant import NETWORK_FAILURES, Contestant
+from gancross.checkpoint.contestant import Contestant, applied
 from gancross.data.sets import to_network
-from gancross.errors import UsageError, first_line
+from gancross.errors import UsageError
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.models.batch_norm import batch_norms, batch_statistics
 
@@ -116,13 +116,7 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
     who = f"contestant '{judge.name}': its discriminator"
     # A copy of vectors, too: a judge that works in place would change what the next one sees.
     samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
-    try:
-        scores = judge.discriminator(samples)
-    except NETWORK_FAILURES as error:
-        if "memory" in str(error):  # the machine's fault, not the network's
-            raise
-        shape = tuple(chunk.shape[1:])
-        raise UsageError(f"{who} cannot judge samples of shape {shape}: {first_line(error)}") from error
+    scores = applied(judge.discriminator, samples, refusal=f"{who} cannot judge samples")
     n = len(chunk)
     if not isinstance(scores, torch.Tensor) or scores.shape not in ((n,), (n, 1), (n, 1, 1, 1)):
         got = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gancross.checkpoint.contestant import NETWORK_FAILURES, Contestant
+from gancross.checkpoint.contestant import Contestant, applied
 from gancross.data.sets import to_canonical
-from gancross.errors import DivergenceError, UsageError, first_line
+from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
 from gancross.random_streams import Stream, latents
 
@@ -141,13 +141,7 @@ def generated(contestant: Contestant, latents_ND: torch.Tensor) -> torch.Tensor:
     """
     assert contestant.generator is not None
     who = f"contestant '{contestant.name}': its generator"
-    try:
-        samples = contestant.generator(latents_ND)
-    except NETWORK_FAILURES as error:
-        if "memory" in str(error):  # the machine's fault, not the network's
-            raise
-        shape = tuple(latents_ND.shape[1:])
-        raise UsageError(f"{who} cannot take latents of shape {shape}: {first_line(error)}") from error
+    samples = applied(contestant.generator, latents_ND, refusal=f"{who} cannot take latents")
     if not isinstance(samples, torch.Tensor):
         raise UsageError(f"{who} must return a tensor, got {type(samples).__name__}")
     n = len(samples) if samples.ndim else 1
