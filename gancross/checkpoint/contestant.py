@@ -119,6 +119,11 @@ class Contestant:
         if self.batch_size < 1:
             raise UsageError(f"{prefix}: batch_size must be at least 1, got {self.batch_size}")
 
+    @property
+    def networks(self) -> list[nn.Module]:
+        """Its generator and its discriminator; it may lack one or both."""
+        return [network for network in (self.generator, self.discriminator) if network is not None]
+
 
 def applied(network: nn.Module, inputs: torch.Tensor, *, refusal: str) -> object:
     """`network(inputs)`, of whatever type it is.

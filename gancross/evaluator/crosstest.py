@@ -127,11 +127,8 @@ def run_crosstest(
     target = processes.device(resolve_device(device))
     test = reals.held_out(protocol.num_samples)
     training = training_reals(train, protocol)
-    sources = _sources(contestants, test, training, protocol)
-    modules = [
-        module for contestant in contestants
-        for module in (contestant.generator, contestant.discriminator) if module is not None
-    ]  # fmt: skip
+    sources = all_sources(contestants, test, training, protocol)
+    modules = [module for contestant in contestants for module in contestant.networks]
     fidelity = prepared(protocol, files or FidelityFiles(), sources=sources, test=test, device=target)
     with only_deterministic(deterministic), fidelity or nullcontext(), evaluating(modules, target):
         check_fit(contestants, shape=reals.shape, device=target)
@@ -200,7 +197,7 @@ def _given_training(
     return FiniteReals(array=source.held_out(protocol.num_samples))
 
 
-def _sources(
+def all_sources(
     contestants: Sequence[Contestant], test: torch.Tensor, training: torch.Tensor | Missing,
     protocol: Protocol,
 ) -> list[Source]:  # fmt: skip

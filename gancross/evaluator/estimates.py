@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from scipy.stats import norm
 
@@ -11,6 +13,8 @@ LEVEL = 0.95
 Z = float(norm.ppf((1 + LEVEL) / 2))
 
 Interval = tuple[float, float]
+Better = Literal["higher", "lower"] | None  # the end of a figure's range where its owner does well
+ARROWS: Mapping[Better, str] = {"higher": "↑", "lower": "↓", None: ""}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,11 +20,11 @@ from gancross.data.sets import DataSet, to_network
 from gancross.errors import UsageError
 from gancross.evaluator.codec.encoding import encode
 from gancross.evaluator.codec.fields import JsonValue, Recorded
-from gancross.evaluator.crosstest import load_reals, training_reals
+from gancross.evaluator.crosstest import all_sources, load_reals, training_reals
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judging.controls import TRAINING
 from gancross.evaluator.judging.figures import judge_generalisation_gap
-from gancross.evaluator.judging.sampling import CHUNK, Label, Source, check_fit, fake_source
+from gancross.evaluator.judging.sampling import CHUNK, Label, check_fit
 from gancross.evaluator.judging.scores import NO_THRESHOLD, ScoresBySource, called_real, real_high_threshold
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
 from gancross.evaluator.protocol import Norm, Protocol
@@ -222,16 +222,14 @@ def _scored(
 ) -> _ScoredSteps:
     """Every model's discriminator on the reals and on every model's samples."""
     judges = list(models.values())
-    protocol = Protocol(num_samples=request.num_samples, seed=request.seed, norm_check=False)
+    protocol = Protocol(
+        num_samples=request.num_samples, seed=request.seed, norm_check=False, controls=False
+    )  # fmt: skip
     test = reals.held_out(request.num_samples)
     training = training_reals(reals.train, protocol)
-    sources = [Source(label=None, n=len(test), array=test)]
-    sources += [fake_source(judge, num_samples=request.num_samples, seed=request.seed) for judge in judges]
-    if not isinstance(training, Missing):
-        sources.append(Source(label=TRAINING, n=len(training), array=training))
+    sources = all_sources(judges, test, training, protocol)
     figures = _SampleFigures(mixture=reals.name == MIXTURE)
-    networks = [(judge.generator, judge.discriminator) for judge in judges]
-    modules = [network for pair in networks for network in pair if network is not None]
+    modules = [module for judge in judges for module in judge.networks]
     with evaluating(modules, request.device):
         check_fit(judges, shape=reals.shape, device=request.device)
         scores = score_all(

@@ -13,9 +13,9 @@ from reading_reports import WIDE, Row, Shown, media, printed, seen
 from report_documents import KINDS, documents
 from rich.console import Console, Group
 
-from gancross.evaluator.estimates import Figure, Missing, Proportion
+from gancross.evaluator.estimates import Better, Figure, Missing, Proportion
 from gancross.evaluator.judging.controls import CONTROLS
-from gancross.evaluator.verdict.figures import CELL_FIGURES, Better, CellFigure
+from gancross.evaluator.verdict.figures import CELL_FIGURES, CellFigure
 from gancross.report.browser.html import html_report
 from gancross.report.formatting import DASH, clean
 from gancross.report.text.junit import junit_report

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gancross.evaluator.estimates import ARROWS, Better
 from gancross.evaluator.fidelity.classifier_score import SPLITS
 from gancross.evaluator.fidelity.extractor import INCEPTION
 from gancross.evaluator.fidelity.frechet import Array, Statistics, frechet_distance
@@ -28,7 +29,6 @@ NEIGHBOURS = 3
 PRC_ROWS = 10_000  # whose distances to all others are held at a time
 
 Need = Literal["statistics", "features", "classes"]
-Better = Literal["higher", "lower"] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,4 +235,4 @@ def figure_label(key: str) -> str:
 def figure_arrow(key: str) -> str:
     """An arrow towards the better values; nothing where neither end is better."""
     figure = figure_of(key)
-    return "" if figure is None else {"higher": "↑", "lower": "↓", None: ""}[figure.better]
+    return "" if figure is None else ARROWS[figure.better]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from gancross.evaluator.codec.fields import declared
-from gancross.evaluator.estimates import Estimate, Figure, Missing, Proportion
+from gancross.evaluator.estimates import ARROWS, Better, Estimate, Figure, Missing, Proportion
 from gancross.evaluator.judging.scores import NO_THRESHOLD, Array, ScoresBySource, confusion
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.bounds import jensen_shannon_bound, total_variation_bound, transfer_gap
@@ -22,7 +22,6 @@ from gancross.evaluator.statistics.matched_fp import Calibration, MatchedFp, mat
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
 
-Better = Literal["higher", "lower"] | None
 Role = Literal["own", "judging", "judged"]
 
 
@@ -91,7 +90,7 @@ class CellFigure:
     @property
     def arrow(self) -> str:
         """Towards the judge's better values; ≥ for a bound."""
-        return "≥" if self.is_bound else {"higher": "↑", "lower": "↓", None: ""}[self.better]
+        return "≥" if self.is_bound else ARROWS[self.better]
 
     def heading(self, *, short: bool = False) -> str:
         """`AUC ↑`, `JSD ≥, nats`."""
