@@ -110,12 +110,13 @@ def crosstest(
     if not is_rank_zero():
         return
     samples, notes = [], notes_console()
+    if record is not None:  # saved before anything is drawn or shown, which may fail
+        result.save(record)
     if record is not None or reports.html is not None:
         samples = sample_pictures(
             contestants, reals, num_samples=num_samples, seed=seed, device=resolve_device(device)
         )
-    if record is not None:  # what was asked for is saved before anything is shown
-        result.save(record)
+    if record is not None:
         write_samples(record, samples)
         notes.print(f"record: {record}")
     reports.write(result, samples, notes)

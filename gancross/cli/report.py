@@ -51,13 +51,11 @@ class Reports:
         check_distinct(self.files)
 
     def write(self, result: Result, samples: Sequence[Sample], notes: Console) -> None:
-        """Writes what was asked for; `samples` go into the HTML."""
+        """Writes what was asked for, files before standard output; `samples` go into the HTML."""
         from gancross.machine.files import write_atomically
         from gancross.report.text.markdown import markdown_report
 
-        if self.to_stdout:
-            sys.stdout.write(markdown_report(result))
-        elif self.markdown is not None:
+        if self.markdown is not None and not self.to_stdout:
             write_atomically(Path(self.markdown), markdown_report(result).encode())
         if self.html is not None:
             from gancross.report.browser.html import html_report
@@ -69,6 +67,8 @@ class Reports:
             write_atomically(self.junit, junit_report(result).encode())
         for path in self.files:
             notes.print(f"report: {path}")
+        if self.to_stdout:
+            sys.stdout.write(markdown_report(result))
 
 
 def check_distinct(paths: Sequence[Path]) -> None:
@@ -130,8 +130,8 @@ def report(record: Path, reports: Reports, pictures: Path | None, file_format: s
     reports.write(result, samples, notes)
     if pictures is not None:
         from gancross.machine.files import write_atomically
-        from gancross.report.charts.plots import pictures as drawn
+        from gancross.report.charts import plots
 
-        for name, content in drawn(result, file_format).items():
+        for name, content in plots.pictures(result, file_format).items():
             write_atomically(pictures / name, content)
             notes.print(f"picture: {pictures / name}")

@@ -92,11 +92,11 @@ def run_benchmark(
             result=result, record=out / "result.json", html=out / "report.html", markdown=out / "report.md",
             checkpoints={run.name: run_folder(out, run) / "last.pt" for run in spec.runs},
         )  # fmt: skip
+        result.save(benchmarked.record)
         pictures = sample_pictures(
             contestants, reals, num_samples=protocol.num_samples, seed=protocol.seed,
             device=resolve_device(execution.device),
         )  # fmt: skip
-        result.save(benchmarked.record)
         write_samples(benchmarked.record, pictures)
         write_atomically(benchmarked.html, html_report(result, pictures).encode())
         write_atomically(benchmarked.markdown, markdown_report(result).encode())

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from report_documents import documents
 from run_folders import identical, log, status, whole
 from small_recipes import small
 
@@ -189,3 +190,15 @@ def test_standard_output_that_is_full_is_one_line() -> None:
             check=False,
         )  # fmt: skip
     assert done.returncode == 5 and done.stderr == "Error: No space left on device\n"
+
+
+def test_standard_output_that_is_full_costs_no_report(tmp_path: Path) -> None:
+    documents()["two"].save(tmp_path / "result.json")
+    outputs = ["--markdown", "-", "--html", "report.html", "--junit", "junit.xml"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gancross", "report", "result.json", *outputs], cwd=tmp_path, stdout=full,
+            stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 5 and "No space left on device" in done.stderr
+    assert all((tmp_path / name).stat().st_size > 0 for name in ("report.html", "junit.xml"))
