@@ -125,6 +125,14 @@ def fidelity_keys(result: Result) -> list[str]:
     return list(dict.fromkeys(key for measured in result.fidelity.values() for key in measured.figures))
 
 
+def fidelity_rows(result: Result) -> list[tuple[str, list[float | Missing]]]:
+    """Each of `fidelity_keys` with the values of all contestants."""
+    if isinstance(result.fidelity, Missing):
+        return []
+    contestants = result.fidelity.values()
+    return [(key, [measured.of(key) for measured in contestants]) for key in fidelity_keys(result)]
+
+
 def sentence(text: str) -> str:
     """A reason with a capital letter, unless it begins with a name."""
     return text[:1].upper() + text[1:]

@@ -67,10 +67,9 @@ def _fidelity_table(result: Result) -> str:
         return ""
     head = ["figure", *map(_text, result.fidelity)]
     rows = [
-        [_text(f"{key} {figure_arrow(key)}".strip()),
-         *(formatting.number(measured.figures[key]) for measured in result.fidelity.values())]
-        for key in formatting.fidelity_keys(result)
-    ]  # fmt: skip
+        [_text(f"{key} {figure_arrow(key)}".strip()), *map(formatting.number, values)]
+        for key, values in formatting.fidelity_rows(result)
+    ]
     return _table("Fidelity", head, rows)
 
 

@@ -93,8 +93,7 @@ def fidelity_table(result: Result) -> list[RenderableType]:
     names = (right(escape(name)) for name in result.fidelity)
     table = _table("Fidelity", Column("figure", overflow="fold"), *names)
     table.add_row("n ", *(f"{measured.n:,}" for measured in result.fidelity.values()))
-    for key in formatting.fidelity_keys(result):
-        values = [measured.of(key) for measured in result.fidelity.values()]
+    for key, values in formatting.fidelity_rows(result):
         table.add_row(escape(f"{key} {figure_arrow(key)}"), *map(fidelity_figure, values))
     return [table, ""]
 

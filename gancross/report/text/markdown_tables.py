@@ -114,8 +114,7 @@ def fidelity(result: Result) -> list[str]:
     if isinstance(result.fidelity, Missing):
         return []
     rows = [["n", *(f"{measured.n:,}" for measured in result.fidelity.values())]]
-    for key in formatting.fidelity_keys(result):
-        values = [measured.of(key) for measured in result.fidelity.values()]
+    for key, values in formatting.fidelity_rows(result):
         heading = f"{escaped(key)} {figure_arrow(key)}".strip()
         rows.append([heading, *(escaped(formatting.number(value)) for value in values)])
     return ["### Fidelity", "", *table(["figure", *map(escaped, result.fidelity)], rows)]
