@@ -38,8 +38,8 @@ from gancross.evaluator.statistics.matched_fp import (
 )
 from gancross.evaluator.statistics.proportions import fisher_p, paired_difference
 from gancross.evaluator.tournament.methods import permutation_p
+from gancross.evaluator.verdict.discriminator import ALPHA, discriminator_verdict
 from gancross.evaluator.verdict.pairs import Judgement, compared
-from gancross.evaluator.verdict.strict import ALPHA, strict_verdict
 from gancross.random_streams import Stream
 
 N = 10_000
@@ -115,7 +115,7 @@ def delong_paired(draws: int) -> Iterator[Finding]:
         separations = [np.sqrt(2) * norm.ppf(area) for area in (first, second)]
         hits = 0
         for _ in range(draws):
-            real = _shared_reals(random, *separations)
+            real = _shared_samples(random, *separations)
             hits += _holds(
                 auc_difference(
                     first_real=real[0], first_fake=_normal(random), second_real=real[1],
@@ -128,14 +128,14 @@ def delong_paired(draws: int) -> Iterator[Finding]:
 
 def matched(draws: int) -> Iterator[Finding]:
     """Coverage of FP at matched FN and of the paired difference of two judges."""
-    halves = draw_halves(N, seed=0)
+    halves = draw_halves(np.arange(N), seed=0)
     for fp in (0.001, 0.01, 0.1, 0.5):
         random = _random("matched", fp)
         separations = [_separation(fp), _separation(2 * fp if fp < 0.5 else fp)]
         truth = [float(norm.sf(d + norm.ppf(NATIVE_FN))) for d in separations]
         single = paired = 0
         for draw in range(draws):
-            real = _shared_reals(random, *separations)
+            real = _shared_samples(random, *separations)
             cells = [
                 matched_fp(
                     fake=_normal(random), calibrated=calibration(real[k], halves), seed=draw, judge=str(k),
@@ -183,26 +183,26 @@ def power(draws: int) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def strict_equals(draws: int) -> Iterator[Finding]:
-    """How often `strict` names a winner among distinct networks with equal population rates."""
-    halves = draw_halves(N, seed=0)
+def discriminator_equals(draws: int) -> Iterator[Finding]:
+    """How often `discriminator` names a winner among distinct networks with equal population rates."""
+    halves = draw_halves(np.arange(N), seed=0)
     for fp in (0.01, 0.1, 0.5):
-        random = _random("strict-equals", fp)
+        random = _random("discriminator-equals", fp)
         winners = sum(
-            _strict_winner(random, _separation(fp), _separation(fp), halves, draw) is not None
+            _winner(random, _separation(fp), _separation(fp), halves, draw) is not None
             for draw in range(draws)
         )
         most = ALPHA + 3 * (ALPHA * (1 - ALPHA) / draws) ** 0.5
-        yield _rate("strict among equals: any winner", f"n={N}, FP={fp}", winners, draws, (0.0, most))
+        yield _rate("discriminator among equals: any winner", f"n={N}, FP={fp}", winners, draws, (0.0, most))
 
 
-def strict_unequals(draws: int) -> Iterator[Finding]:
-    """How often `strict` names the better of d' 3.3 and 2.7."""
-    halves, random = draw_halves(N, seed=0), _random("strict-unequals")
-    won = [_strict_winner(random, 3.3, 2.7, halves, draw) for draw in range(draws)]
+def discriminator_unequals(draws: int) -> Iterator[Finding]:
+    """How often `discriminator` names the better of d' 3.3 and 2.7."""
+    halves, random = draw_halves(np.arange(N), seed=0), _random("discriminator-unequals")
+    won = [_winner(random, 3.3, 2.7, halves, draw) for draw in range(draws)]
     setting = f"n={N}, d' 3.3 against 2.7, native FN {NATIVE_FN}"
-    yield _rate("strict among unequals: the better wins", setting, won.count("a"), draws, (0.9, 1.0))
-    yield _rate("strict among unequals: the worse wins", setting, won.count("b"), draws, None)
+    yield _rate("discriminator among unequals: the better wins", setting, won.count("a"), draws, (0.9, 1.0))
+    yield _rate("discriminator among unequals: the worse wins", setting, won.count("b"), draws, None)
 
 
 def permutation(draws: int) -> Iterator[Finding]:
@@ -221,37 +221,39 @@ def permutation(draws: int) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _strict_winner(
+def _winner(
     random: np.random.Generator, a: float, b: float, halves: tuple[Half, Half], seed: int
 ) -> str | None:
-    """The verdict of one draw. What only steps 3 and 4 need is left out where step 2 fails anyway."""
-    real = _shared_reals(random, a, b)
-    fake = [(_normal(random), _normal(random)) for _ in range(2)]
+    """The verdict of one draw. What only steps 3 to 5 need is left out where step 2 fails anyway."""
+    real = _shared_samples(random, a, b)
+    # Each generator's samples, like the reals, are the same under both judges.
+    of_a, of_b = _shared_samples(random, 0, 0), _shared_samples(random, 0, 0)
+    fake = [(of_b[0], of_a[0]), (of_a[1], of_b[1])]
     thresholds = [d + norm.ppf(NATIVE_FN) for d in (a, b)]
     counts = [
         Judgement(
             cross_fp=false_positives(cross, tau), fn=false_negatives(scores, tau),
-            own_fp=false_positives(own, tau),
+            own_fp=false_positives(own, tau), blind=False,
         )
         for scores, (cross, own), tau in zip(real, fake, thresholds, strict=True)
     ]  # fmt: skip
     (pair,) = compared([(("a", counts[0]), ("b", counts[1]))])
     assert not isinstance(pair.holm_p, Missing)
     if pair.holm_p >= ALPHA:
-        return strict_verdict(pair).winner
+        return discriminator_verdict(pair).winner
     first, second = (
         replace(
-            judgement, threshold=tau, real=scores, cross_fake=cross,
+            judgement, threshold=tau, real=scores, cross_fake=cross, own_fake=own,
             matched_fp=matched_fp(
                 fake=cross, calibrated=calibration(scores, halves), seed=seed, judge=name, generator=""
             ),
         )
-        for name, judgement, tau, scores, (cross, _) in zip(
+        for name, judgement, tau, scores, (cross, own) in zip(
             "ab", counts, thresholds, real, fake, strict=True
         )
     )  # fmt: skip
     (pair,) = compared([(("a", first), ("b", second))])
-    return strict_verdict(pair).winner
+    return discriminator_verdict(pair).winner
 
 
 def _random(*words: object) -> np.random.Generator:
@@ -262,7 +264,7 @@ def _normal(random: np.random.Generator, mean: float = 0.0) -> Scores:
     return random.normal(mean, 1.0, N)
 
 
-def _shared_reals(random: np.random.Generator, a: float, b: float) -> tuple[Scores, Scores]:
+def _shared_samples(random: np.random.Generator, a: float, b: float) -> tuple[Scores, Scores]:
     """Two judges' scores of the same images: what the image gives both, and what each makes of it."""
     image = random.normal(0, np.sqrt(SHARED), N)
     own = random.normal(0, np.sqrt(1 - SHARED), (2, N))
@@ -301,9 +303,9 @@ CLAIMS: dict[str, tuple[Callable[[int], Iterator[Finding]], int]] = {
     "power": (power, 1),
     "newcombe-paired": (newcombe_paired, 10_000),
     "permutation": (permutation, 4_000),
-    "strict-unequals": (strict_unequals, 1_000),
+    "discriminator-unequals": (discriminator_unequals, 1_000),
     "matched": (matched, 2_000),
-    "strict-equals": (strict_equals, 4_000),
+    "discriminator-equals": (discriminator_equals, 4_000),
     "delong-paired": (delong_paired, 2_000),
     "delong": (delong, 10_000),
 }

@@ -52,7 +52,7 @@ def frechet_distance(result: Result, name: str) -> dict[str, float]:
     measured = result.fidelity[name].figures
     key, distance = next((key, value) for key, value in measured.items() if key.startswith("frechet"))
     assert not isinstance(distance, Missing)
-    return {key: distance}
+    return {key: distance.value}
 
 
 def compared(spec: Spec, folder: Path) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from gancross.evaluator.judging.batch_norm_passes import has_batch_norm
 from gancross.evaluator.protocol import Norm
 from gancross.evaluator.result.reading import load_result
 from gancross.evaluator.result.types import Result
-from gancross.evaluator.verdict.pairs import Pair, Verdict
+from gancross.evaluator.verdict.pairs import Pair
+from gancross.evaluator.verdict.verdicts import Verdict
 from gancross.report.paper_figures.saved_runs import common_steps, saved_run
 from gancross.workflow.benchmark import common_data, common_size, contestant_of
 from gancross.workflow.plan import run_folder
@@ -71,7 +72,11 @@ def _record(result: Result, spec: Spec, out: Path) -> Plain:
         ],
         "cross_fp": judgement["cross_fp"],
         "verdicts": judgement["verdicts"],
-        "refusals": Counter(_kind(pair.strict.reason) for pair in between if pair.strict.winner is None),
+        "refusals": Counter(
+            _kind(verdict.reason)
+            for verdict in (pair.verdict.discriminator for pair in between)
+            if verdict.winner is None
+        ),
         "blind": _blind(result),
         "claims": None if isinstance(claims, Missing) else encode(claims),
         "snapshots": snapshots(spec, out),
@@ -93,7 +98,7 @@ def ranked(spec: Spec, out: Path) -> Plain:
     result = current_result(spec, out)
     ranking, crossed = result.ranking, cross_fp(result)
     generators, discriminators = _present(ranking.generators), _present(ranking.discriminators)
-    advantages = {ranked.name: ranked.advantage for ranked in generators}
+    distances = {ranked.name: ranked.distance.value for ranked in generators}
     mean_js = {ranked.name: ranked.mean_j for ranked in discriminators}
     strengths = {} if isinstance(ranking.bradley_terry, Missing) else ranking.bradley_terry.generators
     runs = []
@@ -104,7 +109,7 @@ def ranked(spec: Spec, out: Path) -> Plain:
             known | _own(result, name)
             | {
                 "auc": _own_auc(result, name),
-                "advantage": advantages.get(name), "mean_j": mean_js.get(name),
+                "squared_j": distances.get(name), "mean_j": mean_js.get(name),
                 "strength": strengths.get(name), "blind": name in _blind(result),
                 "fooled": _mean(crossed["fp"][crossed["names"].index(name)], but=name, of=crossed["judges"]),
                 "taken_in": _mean([row[crossed["judges"].index(name)] for row in crossed["fp"]], but=name,
@@ -202,7 +207,7 @@ def _fidelity(result: Result, name: str) -> dict[str, float]:
     if isinstance(result.fidelity, Missing):
         return {}
     figures = result.fidelity[name].figures
-    return {key: value for key, value in figures.items() if not isinstance(value, Missing)}
+    return {key: figure.value for key, figure in figures.items() if not isinstance(figure, Missing)}
 
 
 def _blind(result: Result) -> list[str]:
@@ -218,8 +223,8 @@ def _between(result: Result, methods: dict[str, str]) -> list[Pair]:
 def _verdicts(result: Result, methods: dict[str, str]) -> Plain:
     between = _between(result, methods)
     return {
-        "paper": _winners([pair.paper for pair in between], methods),
-        "strict": _winners([pair.strict for pair in between], methods),
+        rule: _winners([pair.verdict.of(rule) for pair in between], methods)
+        for rule in ("paper", "discriminator")
     }
 
 
@@ -238,7 +243,7 @@ def _reason(figure: object) -> str | None:
 
 
 def _kind(reason: str) -> str:
-    """Why strict names nobody, without names and figures."""
+    """Why the rule about discriminators names nobody, without names and figures."""
     return re.sub(r"'[^']*'", "a judge", re.split(r"[:.;]", reason)[0]).strip()
 
 

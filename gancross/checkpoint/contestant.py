@@ -15,6 +15,7 @@ from torch import nn
 from gancross.data.sets import check_canonical
 from gancross.divergences import DIVERGENCES
 from gancross.errors import UsageError, first_line, unknown_name
+from gancross.models.buffers import unchanged
 from gancross.random_streams import PRIORS, Prior
 
 Orientation = Literal["real_high", "fake_high"]
@@ -126,13 +127,14 @@ class Contestant:
 
 
 def applied(network: nn.Module, inputs: torch.Tensor, *, refusal: str) -> object:
-    """`network(inputs)`, of whatever type it is.
+    """`network(inputs)`, of whatever type it is; its buffers stay as they were.
 
     Raises:
         UsageError: the network does not accept them; the message is `refusal`, their shape and the reason.
     """
     try:
-        return network(inputs)
+        with unchanged(network):
+            return network(inputs)
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's
             raise

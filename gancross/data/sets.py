@@ -6,7 +6,6 @@ in [−1, 1].
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -178,10 +177,3 @@ def to_canonical(
     low, high = data_range
     levels = samples.to(torch.float32).sub(low).mul_(255 / (high - low))
     return levels.round_().clamp_(0, 255).to(torch.uint8) if quantize else levels
-
-
-def array_sha256(test: torch.Tensor) -> str:
-    """SHA-256 of a canonical array: its type, its shape, its values."""
-    digest = hashlib.sha256(f"{test.dtype} {tuple(test.shape)}\n".encode())
-    digest.update(test.contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -16,6 +16,7 @@ import torch
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.data import catalogue
+from gancross.data.order import content_order
 from gancross.data.sets import DataSet, FiniteReals, Reals, finite
 from gancross.errors import UsageError
 from gancross.evaluator.estimates import Missing
@@ -30,6 +31,7 @@ from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.result.types import Provenance, Result
 from gancross.machine.devices import only_deterministic, resolve_device
 from gancross.machine.distributed import current, joined
+from gancross.random_streams import Stream
 from gancross.version import __version__
 
 Data = str | torch.Tensor | np.ndarray[Any, Any]
@@ -126,6 +128,8 @@ def run_crosstest(
     processes = current()
     target = processes.device(resolve_device(device))
     test = reals.held_out(protocol.num_samples)
+    order = content_order(test, stream=Stream(protocol.seed, "order", "test"))
+    test = test[torch.from_numpy(order.index)]
     training = training_reals(train, protocol)
     sources = all_sources(contestants, test, training, protocol)
     modules = [module for contestant in contestants for module in contestant.networks]
@@ -146,7 +150,7 @@ def run_crosstest(
             seconds=round(time.perf_counter() - clock, 3), others={},
         )  # fmt: skip
         result = assembled(
-            contestants, scores, protocol, reals=reals, test=test, fidelity=measured, provenance=provenance,
+            contestants, scores, protocol, reals=reals, order=order, fidelity=measured, provenance=provenance,
             no_training=training.reason if isinstance(training, Missing) else "",
         )  # fmt: skip
     if processes.size > 1:  # every process returns the first one's
@@ -182,6 +186,9 @@ def training_reals(train: Reals | None, protocol: Protocol) -> torch.Tensor | Mi
     if train.size is None:
         return Missing("endless data: no sample is seen twice, so there is no training set")
     n = min(protocol.num_samples, train.size)
+    if isinstance(train, FiniteReals):  # to sort what is read on demand would be to read all of it
+        order = content_order(train.array, stream=Stream(protocol.seed, "order", "train"))
+        return train.array[torch.from_numpy(order.index[:n])]
     return next(train.batches(seed=protocol.seed, batch_size=n, start=0))
 
 

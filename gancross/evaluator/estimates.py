@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from scipy.special import betaincinv
 from scipy.stats import norm
 
 LEVEL = 0.95
@@ -19,14 +20,22 @@ ARROWS: Mapping[Better, str] = {"higher": "↑", "lower": "↓", None: ""}
 
 @dataclass(frozen=True, kw_only=True)
 class Proportion:
-    """`count` of `n` samples."""
+    """`count` of `n` samples.
+
+    Attributes:
+        effective_n: how many independent samples tell as much, where those of one group depend on each other
+            (`gancross.evaluator.statistics.groups`); None: all are independent.
+    """
 
     count: int
     n: int
+    effective_n: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.count <= self.n or self.n == 0:
             raise ValueError(f"need 0 ≤ count ≤ n and n > 0, got {self.count} of {self.n}")
+        if self.effective_n is not None and not 0 < self.effective_n <= self.n:
+            raise ValueError(f"need 0 < effective_n ≤ n, got {self.effective_n} of {self.n}")
 
     @property
     def rate(self) -> float:
@@ -35,18 +44,30 @@ class Proportion:
 
     @property
     def ci95(self) -> Interval:
-        """The 95 % score interval of the rate, without continuity correction.
+        """The 95 % interval of the rate.
 
+        Independent samples: the score interval without continuity correction,
         (2np + z² ∓ z√(4np(1−p) + z²)) / (2(n + z²)). `scipy.stats.binomtest` gives the same after a test that
         takes ten times as long, and a tournament of eight has hundreds of rates.
 
-        Source: Wilson 1927.
+        Groups: the exact limits of p·n* successes in n* trials, n* = `effective_n`; n* need not be whole.
+
+        Source: Wilson 1927; Korn and Graubard 1998, Survey Methodology 24:193–201.
         """
+        if self.effective_n is not None:
+            return self._exact_limits(self.effective_n)
         n, p, doubled = self.n, self.rate, 2 * (self.n + Z**2)
         centre = (2 * n * p + Z**2) / doubled
         reach = Z / doubled * math.sqrt(4 * n * p * (1 - p) + Z**2)
         low, high = centre - reach, centre + reach
         return 0.0 if self.count == 0 else low, 1.0 if self.count == self.n else high
+
+    def _exact_limits(self, n: float) -> Interval:
+        """Clopper and Pearson's limits, quantiles of beta distributions."""
+        successes, tail = self.rate * n, (1 - LEVEL) / 2
+        low = 0.0 if self.count == 0 else float(betaincinv(successes, n - successes + 1, tail))
+        high = 1.0 if self.count == self.n else float(betaincinv(successes + 1, n - successes, 1 - tail))
+        return low, high
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +97,14 @@ class Missing:
     """A figure that does not exist, and why."""
 
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """A figure whose interval may be missing."""
+
+    value: float
+    ci95: Interval | Missing
 
 
 Figure = Proportion | Estimate | Missing

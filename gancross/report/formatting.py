@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from gancross.evaluator.codec.encoding import encode
 from gancross.evaluator.codec.fields import JsonValue
-from gancross.evaluator.estimates import Estimate, Figure, Interval, Missing, Proportion
+from gancross.evaluator.estimates import Estimate, Figure, Interval, Measurement, Missing, Proportion
 from gancross.evaluator.judging.controls import CONTROLS, Control
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
-from gancross.evaluator.verdict.figures import CELL_FIGURES, CellFigure
-from gancross.evaluator.verdict.pairs import Pair, Verdict
+from gancross.evaluator.tournament.methods import MethodClaim
+from gancross.evaluator.verdict.figures import CELL_FIGURES, Cell, CellFigure
+from gancross.evaluator.verdict.pairs import Pair
+from gancross.evaluator.verdict.verdicts import RULES, Rule, Verdict
 
 DASH = "–"
 REAL = "test data"
@@ -26,10 +29,12 @@ def clean(text: str) -> str:
     return ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def number(value: float | Missing | None, places: int = 4) -> str:
+def number(value: float | Measurement | Missing | None, places: int = 4) -> str:
     """`0.4169`; very small and very large ones with an exponent."""
     if value is None or isinstance(value, Missing):
         return DASH
+    if isinstance(value, Measurement):
+        value = value.value
     if value != 0 and not 10**-places <= abs(value) < 10**9:
         return f"{value:.2e}"
     return f"{value:.{places}f}"
@@ -52,11 +57,12 @@ def limits(ends: Interval) -> str:
     return f"[{number(ends[0])}, {number(ends[1])}]"
 
 
-def bound(value: Figure) -> str:
-    """The lower confidence limit of a bound; at or below 0 it says nothing."""
+def bound(entry: CellFigure, value: Figure) -> str:
+    """What a bound proves: its confidence limit, or that it is of no use."""
     if isinstance(value, Missing):
         return DASH
-    return f"{value.ci95[0]:.3f}" if value.ci95[0] > 0 else "uninformative"
+    proven = entry.proven(value.ci95)
+    return f"{proven:.3f}" if proven else "uninformative"
 
 
 def reach(value: Estimate | Proportion) -> str:
@@ -84,11 +90,14 @@ def figure_rows(result: Result, text: Callable[[Figure], str]) -> list[list[str]
     Args:
         text: shows a figure that is no bound.
     """
+
+    def cell_text(cell: Cell, key: str, entry: CellFigure) -> str:
+        return bound(entry, cell.of(key)) if entry.is_bound else text(cell.of(key))
+
     return [
-        [cell.judge, cell.generator,
-         *(bound(cell.of(key)) if entry.is_bound else text(cell.of(key)) for key, entry in columns().items())]
+        [cell.judge, cell.generator, *(cell_text(cell, key, entry) for key, entry in columns().items())]
         for cell in result.cross
-    ]  # fmt: skip
+    ]
 
 
 def controls(result: Result) -> Iterator[tuple[Control, list[Proportion | Missing]]]:
@@ -101,14 +110,48 @@ def controls(result: Result) -> Iterator[tuple[Control, list[Proportion | Missin
             yield control, rates
 
 
-def verdicts(pair: Pair) -> list[tuple[str, Verdict]]:
-    """A pair's verdicts by the titles of their rules."""
-    return [("The paper's rule", pair.paper), ("Strict rule", pair.strict)]
+def verdicts(pair: Pair) -> list[tuple[Rule, Verdict]]:
+    """A pair's verdicts with their rules."""
+    return [(rule, pair.verdict.of(key)) for key, rule in RULES.items()]
+
+
+def outcome(pair: Pair, rule: Rule, verdict: Verdict) -> str:
+    """What a verdict says of the one that it names; that it names nobody."""
+    if verdict.winner is None:
+        return rule.nobody
+    loser = pair.b if verdict.winner == pair.a else pair.a
+    return rule.claim.format(winner=verdict.winner, loser=loser)
+
+
+def named(verdict: Verdict) -> str:
+    """The name alone, where a heading says of what; `nobody`."""
+    return verdict.winner or "nobody"
+
+
+def claim_outcome(claim: MethodClaim) -> str:
+    """What is claimed of two methods; that nothing is."""
+    if claim.winner is None:
+        return "no claim"
+    loser = claim.b if claim.winner == claim.a else claim.a
+    return (
+        f"{claim.winner}'s discriminators call fewer of {loser}'s samples real than {loser}'s of"
+        f" {claim.winner}'s"
+    )
+
+
+def unresolved(result: Result) -> str:
+    """Which neighbours in the ranking of the generators could stand the other way round."""
+    ranked = result.ranking.generators
+    pairs = [] if isinstance(ranked, Missing) else [
+        f"{entry.name} before {after.name}" for entry, after in pairwise(ranked)
+        if after.name in entry.unresolved
+    ]  # fmt: skip
+    return f"; not resolved: {', '.join(pairs)}" if pairs else ""
 
 
 def rules() -> list[str]:
     """The titles of the rules."""
-    return [title for title, _ in verdicts(Pair(a="", b=""))]
+    return [rule.title for rule in RULES.values()]
 
 
 def cross_fps(result: Result, judge: str) -> list[tuple[str, Proportion]]:
@@ -125,7 +168,7 @@ def fidelity_keys(result: Result) -> list[str]:
     return list(dict.fromkeys(key for measured in result.fidelity.values() for key in measured.figures))
 
 
-def fidelity_rows(result: Result) -> list[tuple[str, list[float | Missing]]]:
+def fidelity_rows(result: Result) -> list[tuple[str, list[Measurement | Missing]]]:
     """Each of `fidelity_keys` with the values of all contestants."""
     if isinstance(result.fidelity, Missing):
         return []
@@ -136,11 +179,6 @@ def fidelity_rows(result: Result) -> list[tuple[str, list[float | Missing]]]:
 def sentence(text: str) -> str:
     """A reason with a capital letter, unless it begins with a name."""
     return text[:1].upper() + text[1:]
-
-
-def outcome(verdict: Verdict) -> str:
-    """`NAME wins`, or `no winner`."""
-    return "no winner" if verdict.winner is None else f"{verdict.winner} wins"
 
 
 def plain(value: JsonValue) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import FORMAT as CHECKPOINT_FORMAT
 from gancross.errors import CheckpointError, DataError
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.result.reading import MIGRATIONS, NO_FIDELITY
+from gancross.evaluator.result.migrations import MIGRATIONS, NO_FIDELITY, NO_GENERATOR_VERDICT, NO_INTERVAL
+from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.result.types import FORMAT
 from gancross.report.browser.html import html_report
 from gancross.report.text.markdown import markdown_report
@@ -51,18 +53,38 @@ def without(values: Plain, *keys: str) -> Plain:
 
 @pytest.fixture(scope="module")
 def today() -> Plain:
-    return crosstest([image_model("a"), image_model("b", 1.0)], data=images(), num_samples=60).to_dict()
+    contestants = [image_model("a"), image_model("b", 1.0), image_model("c", 0.5)]
+    return crosstest(contestants, data=images(), num_samples=60).to_dict()
+
+
+def version_1(document: Plain) -> Plain:
+    """As format 1 wrote the same cross-test."""
+
+    def verdicts(entry: Plain) -> Plain:
+        return without(entry, "discriminator", "generator") | {"strict": entry["discriminator"]}
+
+    def pair(entry: Plain) -> Plain:
+        return verdicts(entry) | {"tests": without(entry["tests"], "j_difference")}
+
+    generators = [{"name": "a", "advantage": 0.5, "wins": 2, "losses": 0, "ties": 0}]
+    strengths = without(document["ranking"]["bradley_terry"], "residual")
+    return copy.deepcopy(document) | {
+        "format": "gancross.result/1", "verdict": verdicts(document["verdict"]),
+        "pairs": [pair(entry) for entry in document["pairs"]],
+        "ranking": document["ranking"] | {"generators": generators, "bradley_terry": strengths},
+    }  # fmt: skip
 
 
 READ: dict[str, Callable[[Plain], Plain]] = {
     "today": lambda document: document,
-    "before fidelity": lambda document: without(document, "fidelity", "fidelity_reason"),
+    "format 1": version_1,
+    "before fidelity": lambda document: without(version_1(document), "fidelity", "fidelity_reason"),
 }
 REFUSED: dict[str, Callable[[Plain], Plain]] = {
     "the first drafts": lambda document: {key: document[key] for key in FIRST_RESULT},
-    "a newer format": lambda document: document | {"format": "gancross.result/2"},
+    "a newer format": lambda document: document | {"format": "gancross.result/3"},
     "no format": lambda document: without(document, "format"),
-    "a format that is no text": lambda document: document | {"format": ["gancross.result/1"]},
+    "a format that is no text": lambda document: document | {"format": ["gancross.result/2"]},
 }
 
 
@@ -71,10 +93,33 @@ def test_results_are_brought_to_todays_form(form: str, today: Plain, tmp_path: P
     old = READ[form](today)
     (tmp_path / "old.json").write_text(json.dumps(old))
     loaded = load_result(tmp_path / "old.json")
-    later = ("fidelity", "fidelity_reason")
-    assert without(loaded.to_dict(), *later) == without(today, *later)
+    changed = ("fidelity", "fidelity_reason", "verdict", "pairs", "ranking")
+    assert without(loaded.to_dict(), *changed) == without(today, *changed)
     assert isinstance(loaded.fidelity, Missing) and loaded.fidelity.reason
     assert ("fidelity" in old) == (loaded.fidelity.reason != NO_FIDELITY)
+
+
+def test_what_format_1_called_strict_was_about_discriminators(today: Plain) -> None:
+    new, old = result_from_dict(today), result_from_dict(version_1(today))
+    for pair, migrated in zip(new.pairs, old.pairs, strict=True):
+        assert migrated.verdict.paper == pair.verdict.paper
+        assert migrated.verdict.discriminator == pair.verdict.discriminator
+        nobody = (migrated.verdict.generator, migrated.verdict.strict)
+        assert all(v.winner is None and v.reason == NO_GENERATOR_VERDICT for v in nobody)
+        assert replace(migrated, verdict=pair.verdict, j_difference=pair.j_difference) == pair
+    assert isinstance(old.ranking.generators, Missing) and "collapsed" in old.ranking.generators.reason
+    assert old.ranking.discriminators == new.ranking.discriminators
+
+
+def test_fidelity_of_format_1_is_numbers_without_intervals() -> None:
+    old: Plain = {"a": {"n": 5, "frechet_distance[x]": 2.5, "is": None, "is_reason": "needs classes"}}
+    migrated = MIGRATIONS["gancross.result/1"]({"fidelity": old})["fidelity"]
+    assert migrated == {
+        "a": {
+            "n": 5, "frechet_distance[x]": {"value": 2.5, "ci95": None, "ci95_reason": NO_INTERVAL},
+            "is": None, "is_reason": "needs classes",
+        }
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("form", REFUSED)
@@ -85,13 +130,13 @@ def test_other_results_are_refused_in_one_line(form: str, today: Plain, tmp_path
     assert "\n" not in str(refused.value)
 
 
-def test_a_migration_is_idempotent_and_leaves_its_argument(today: Plain) -> None:
-    old = READ["before fidelity"](today)
+@pytest.mark.parametrize("form", READ)
+def test_a_migration_leaves_its_argument_and_ends_in_todays_format(form: str, today: Plain) -> None:
+    old = READ[form](today)
     before = copy.deepcopy(old)
-    migrate = MIGRATIONS[FORMAT]
-    once = migrate(old)
-    assert old == before and migrate(once) == once
-    assert set(MIGRATIONS) == {FORMAT}
+    migrated = MIGRATIONS[str(old["format"])](old)
+    assert old == before and migrated["format"] == FORMAT
+    assert MIGRATIONS[FORMAT](migrated) == migrated
 
 
 def test_a_record_that_an_early_version_wrote_is_shown() -> None:

@@ -74,7 +74,7 @@ def test_swapping_contestants_permutes_the_tables_and_changes_nothing_else(
                  "controls", "batch_norm", "generalisation_gap", "histograms", "roc"):  # fmt: skip
         assert figures(forth)[part] == figures(back)[part]
     assert forth.verdict.paper.winner == back.verdict.paper.winner
-    assert forth.verdict.strict.winner == back.verdict.strict.winner
+    assert forth.verdict.discriminator.winner == back.verdict.discriminator.winner
     assert forth.names == back.names[::-1] == names
 
 
@@ -230,8 +230,8 @@ def test_judges_that_give_one_answer_win_nothing(score: float, answer: str) -> N
     result = crosstest(
         [always, model("sane", BlackOrWhite(0.5), Brightness(-0.5))], data=REALS, num_samples=600
     )
-    assert result.verdict.strict.winner is None
-    assert f"'always' calls every sample {answer}" in result.verdict.strict.reason
+    assert result.verdict.discriminator.winner is None
+    assert f"'always' calls every sample {answer}" in result.verdict.discriminator.reason
     cell = result.cells["always", "sane"]
     assert isinstance(cell.auc, Estimate) and cell.auc.value == 0.5
     assert not isinstance(cell.fp_at_fn5, Missing) and cell.fp_at_fn5.value == 1.0
@@ -246,7 +246,7 @@ def test_several_runs_are_ranked_and_grouped() -> None:
         for seed in range(2)
     ]
     result = crosstest(contestants, data=REALS, num_samples=600)
-    assert result.verdict.strict.winner is None and len(result.pairs) == 6
+    assert result.verdict.discriminator.winner is None and len(result.pairs) == 6
     assert not isinstance(result.ranking.generators, Missing)
     assert {entry.name for entry in result.ranking.generators} == set(result.names)
     # Half of the samples of "even" are white, which every judge calls real.
@@ -268,7 +268,8 @@ def test_fidelity_is_measured_on_the_samples_that_the_judges_see(
 
     def distances(result: Result) -> dict[str, Any]:
         assert not isinstance(result.fidelity, Missing)
-        return {name: measured.figures[key] for name, measured in result.fidelity.items()}
+        measured = {name: figures.of(key) for name, figures in result.fidelity.items()}
+        return {name: figure.value for name, figure in measured.items() if not isinstance(figure, Missing)}
 
     options: dict[str, Any] = {"metrics": ["fid", "kid"], "kid_subset_size": 100}
     first = run(checkpoints, names, save_fid_statistics=tmp_path / "real.npz", **options)

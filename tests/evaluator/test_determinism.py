@@ -13,6 +13,7 @@ import torch
 from crosstests import SETTINGS, crosstested, figures
 from paths import SUPPORT
 from processes import side_by_side
+from report_documents import Bright, image_model, images
 from small_recipes import small
 from torch import nn
 
@@ -20,7 +21,9 @@ from gancross import Contestant, Result, crosstest
 from gancross.errors import ResourceError
 from gancross.evaluator.codec.fields import JsonObject
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.verdict.pairs import Pair, Verdict
+from gancross.evaluator.protocol import Norm
+from gancross.evaluator.verdict.pairs import Pair
+from gancross.evaluator.verdict.verdicts import RULES, Verdict, Verdicts
 from gancross.machine.devices import only_deterministic
 from gancross.trainer import loop
 
@@ -89,11 +92,30 @@ def by_name(result: Result) -> Result:
 def in_order(pair: Pair) -> Pair:
     """The pair with a before b; the words of its reasons in alphabetical order, since each names a first."""
     pair = pair if pair.a < pair.b else pair.swapped()
-    return replace(pair, paper=sorted_words(pair.paper), strict=sorted_words(pair.strict))
+    verdicts = {rule: sorted_words(pair.verdict.of(rule)) for rule in RULES}
+    return replace(pair, verdict=Verdicts(**verdicts))
 
 
 def sorted_words(verdict: Verdict) -> Verdict:
     return replace(verdict, reason=" ".join(sorted(verdict.reason.split())))
+
+
+@pytest.mark.parametrize("norm", ["eval", "batch"])
+@pytest.mark.parametrize("batch_size", [None, 1_000])
+def test_another_order_of_the_test_data_gives_the_same(norm: Norm, batch_size: int | None) -> None:
+    """Sorted by brightness the groups of batch statistics would be alike within, and so would the halves."""
+    data = images(300)
+    shuffled = data[torch.randperm(300, generator=torch.Generator().manual_seed(0))]
+    judge = Bright(0.2, norm=True)
+    contestants = [image_model("normalized", discriminator=judge, batch_size=8), image_model("plain", 0.3)]
+    expected, other = (
+        crosstest(
+            contestants, data=stored, train_data=stored, num_samples=300, norm=norm, batch_size=batch_size,
+            device="cpu",
+        )
+        for stored in (data, shuffled)
+    )  # fmt: skip
+    assert figures(other) == figures(expected)
 
 
 class Unrepeatable(nn.Module):

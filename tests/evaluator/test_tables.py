@@ -53,8 +53,8 @@ def cell(real: Scores, fake: Scores, own: Scores, **judge: Any) -> Cell:
     contestant = Contestant(
         name="a", samples=torch.zeros(1, 2), discriminator=nn.Linear(2, 1), **({"threshold": 0.0} | judge)
     )
-    calibrated = calibration(real, draw_halves(len(real), seed=0, resamples=99))
-    scores: ScoresBySource = {None: real, "a": own, "b": fake}
+    calibrated = calibration(real, draw_halves(np.arange(len(real)), seed=0, resamples=99))
+    scores = ScoresBySource(arrays={None: real, "a": own, "b": fake})
     return computed_cell(cell_scores(contestant, "b", scores, calibrated, 0))
 
 
@@ -184,8 +184,8 @@ def test_good_samples_have_the_better_fidelity(features: str, name: str) -> None
                 isinstance(value, Missing) and "class probabilities" in value.reason for value in values
             )
             continue
-        high, low = (value for value in values)
-        assert not isinstance(high, Missing) and not isinstance(low, Missing)
+        assert not any(isinstance(value, Missing) for value in values)
+        high, low = (value.value for value in values if not isinstance(value, Missing))
         least, most = RANGES.get(figure.key, (-math.inf, math.inf))
         assert all(math.isfinite(value) and least <= value <= most for value in (high, low)), figure.key
         if figure.better is not None:
@@ -198,7 +198,7 @@ def test_the_fewest_samples_are_enough_and_fewer_are_refused_with_one_line(name:
     real = digits_of("test")
     measured = measure(real, {"a": digits_of("train", fewest)}, metrics=[name], kid_subset_size=20)
     figures = measured.figures["a"].figures.values()
-    assert all(not isinstance(figure, Missing) and math.isfinite(figure) for figure in figures)
+    assert all(not isinstance(figure, Missing) and math.isfinite(figure.value) for figure in figures)
     counts = {None: 596, "a": fewest - 1}
     with pytest.raises(UsageError, match=f"'a': {fewest - 1} samples, .*'{name}'.* at least {fewest}") as few:
         check([name], shape=(1, 8, 8), counts=counts, kid_subset_size=20)

@@ -76,4 +76,4 @@ def measure(
 def numbers(measured: MeasuredFidelity, name: str) -> dict[str, float]:
     """A contestant's figures that exist."""
     figures = measured.figures[name].figures
-    return {key: figure for key, figure in figures.items() if not isinstance(figure, Missing)}
+    return {key: figure.value for key, figure in figures.items() if not isinstance(figure, Missing)}

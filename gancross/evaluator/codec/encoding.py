@@ -24,7 +24,10 @@ def encode(value: object) -> JsonValue:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Proportion):
-        return {"count": value.count, "n": value.n, "rate": value.rate, "ci95": list(value.ci95)}
+        entries: JsonObject = {
+            "count": value.count, "n": value.n, "rate": value.rate, "ci95": list(value.ci95),
+        }  # fmt: skip
+        return entries if value.effective_n is None else {**entries, "effective_n": value.effective_n}
     if isinstance(value, Estimate):
         rest = _object(value, without=("value", "low", "high"))
         return {"value": value.value, "ci95": list(value.ci95), **rest}
@@ -99,7 +102,7 @@ def _decode(kind: Any, value: Any) -> Any:  # noqa: PLR0911  # one return a kind
     if origin is Literal or not dataclasses.is_dataclass(kind):
         return float(value) if kind is float else value
     if kind is Proportion:
-        return Proportion(count=value["count"], n=value["n"])
+        return Proportion(count=value["count"], n=value["n"], effective_n=value.get("effective_n"))
     whole = typing.cast(type[Any], kind)
     ends = dict(zip(("low", "high"), value["ci95"], strict=True)) if issubclass(whole, Estimate) else {}
     return whole(**_fields(whole, value, without=tuple(ends)), **ends)

@@ -21,9 +21,11 @@ NUMBERS: dict[type, Schema] = {
     Proportion: {
         "count": {"type": "integer", "minimum": 0}, "n": {"type": "integer", "minimum": 1},
         "rate": {"type": "number", "minimum": 0, "maximum": 1}, "ci95": INTERVAL,
+        "effective_n": {"type": "number", "exclusiveMinimum": 0},
     },
     Estimate: {"value": {"type": "number"}, "ci95": INTERVAL},
 }  # fmt: skip
+OPTIONAL = ("effective_n",)  # of `NUMBERS`: left out where they are None
 
 
 def schema(kind: type[Any], *, name: str, title: str, description: str) -> JsonObject:
@@ -71,7 +73,7 @@ def _object(kind: type[Any], definitions: dict[str, Schema]) -> Schema:
         for name in sorted({spec.how.within for spec in fields if spec.how.within is not None})
     }
     whole["properties"] |= numbers | inner
-    whole["required"] += [*numbers, *inner]
+    whole["required"] += [*(key for key in numbers if key not in OPTIONAL), *inner]
     return whole
 
 

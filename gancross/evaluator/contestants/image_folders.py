@@ -7,7 +7,7 @@ from pathlib import Path
 from gancross.checkpoint.contestant import Contestant, Origin
 from gancross.data.catalogue import FOLDER
 from gancross.data.folder import common_shape, fits_in_memory, list_images, read_images
-from gancross.data.sets import array_sha256
+from gancross.data.order import content_sha256
 from gancross.errors import UsageError
 from gancross.evaluator.judging.sampling import sample_choice
 
@@ -37,5 +37,5 @@ def folder_contestant(
         # The images that are not read may have any size.
         channels, *_ = common_shape(paths, image_size=images.shape[2])
         images = images.repeat(1, channels, 1, 1)
-    origin = Origin(path=f"{FOLDER}{folder}", sha256=array_sha256(images))  # as on the command line
+    origin = Origin(path=f"{FOLDER}{folder}", sha256=content_sha256(images))  # as on the command line
     return Contestant(name=name, samples=images, origin=origin)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from gancross.evaluator.codec.fields import Recorded, Size
-from gancross.evaluator.estimates import Missing
+from gancross.evaluator.estimates import Measurement, Missing
+
+NO_INTERVAL = Missing("no interval: how the figure varies from sample to sample is not estimated")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,9 +20,9 @@ class FidelityFigures:
     """
 
     n: Size
-    figures: Annotated[Mapping[str, float | Missing], Recorded(inline=True)]
+    figures: Annotated[Mapping[str, Measurement | Missing], Recorded(inline=True)]
 
-    def of(self, key: str) -> float | Missing:
+    def of(self, key: str) -> Measurement | Missing:
         """The figure of a key that other contestants have."""
         return self.figures.get(key, Missing("not measured"))
 

@@ -23,12 +23,17 @@ import torch
 from numpy.typing import NDArray
 
 from gancross.errors import DataError, ResourceError, UsageError
-from gancross.evaluator.estimates import Missing
+from gancross.evaluator.estimates import Measurement, Missing
 from gancross.evaluator.fidelity import real_features
 from gancross.evaluator.fidelity.classifier_score import SPLITS, ClassifierScore
 from gancross.evaluator.fidelity.extractor import BATCH, Extractor
 from gancross.evaluator.fidelity.features import Collected
-from gancross.evaluator.fidelity.figures import FidelityFigures, FidelityProtocol, MeasuredFidelity
+from gancross.evaluator.fidelity.figures import (
+    NO_INTERVAL,
+    FidelityFigures,
+    FidelityProtocol,
+    MeasuredFidelity,
+)
 from gancross.evaluator.fidelity.frechet import Array, Moments, Statistics, covariance_factor, shortage
 from gancross.evaluator.fidelity.metrics import KID_SUBSETS, METRICS, NEIGHBOURS, MetricInput, RealData
 from gancross.evaluator.fidelity.plan import Plan
@@ -229,7 +234,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
             fake=self._collected[label], real=real, kid_subset_size=self._plan.kid_subset_size, seed=SEED,
             device=self._extractor.device,
         )  # fmt: skip
-        figures: dict[str, float | Missing] = {}
+        figures: dict[str, Measurement | Missing] = {}
         for name in self._plan.metrics:
             metric = METRICS[name]
             keys = metric.keys(self._extractor.name)
@@ -237,7 +242,11 @@ class Fidelity(AbstractContextManager["Fidelity"]):
                 reason = "needs class probabilities, and the vectors are their own features"
                 figures |= dict.fromkeys(keys, Missing(reason))
             else:
-                figures |= dict(zip(keys, metric.compute(given), strict=True))
+                values = metric.compute(given)
+                figures |= {
+                    key: Measurement(value=value, ci95=NO_INTERVAL)
+                    for key, value in zip(keys, values, strict=True)
+                }
         return FidelityFigures(n=self._counts[label], figures=figures)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gancross.data.sets import array_sha256
+from gancross.data.order import content_sha256
 from gancross.errors import UsageError
 from gancross.evaluator.fidelity.plan import check
 from gancross.evaluator.judging.sampling import Source
@@ -65,6 +65,6 @@ def prepared(
     )  # fmt: skip
     extractor = load_extractor(plan.extractor, shape=shape, weights=plan.weights, device=device)
     return Fidelity(
-        plan, extractor, counts=counts, data_sha256=array_sha256(test), statistics=statistics,
+        plan, extractor, counts=counts, data_sha256=content_sha256(test, ordered=True), statistics=statistics,
         save_to=files.save_statistics,
     )  # fmt: skip

@@ -97,7 +97,11 @@ def _fidelity_metric(figure: FidelityFigure) -> GateMetric:
             return None
         measured = result.fidelity[name].figures
         values = [number for key, number in measured.items() if figure.matches(key)]
-        return None if not values or isinstance(values[0], Missing) else Reading(value=float(values[0]))
+        if not values or isinstance(values[0], Missing):
+            return None
+        limits = values[0].ci95
+        interval = None if isinstance(limits, Missing) else limits
+        return Reading(value=float(values[0].value), interval=interval)
 
     return GateMetric(
         higher_is_better=figure.better == "higher", meaning=figure.meaning, read=read, is_fidelity=True

@@ -1,10 +1,13 @@
-"""One judge on one sample set: chunk by chunk with running averages, or in batches of its training size.
+"""One judge on one sample set: chunk by chunk, or in groups of its training batch size.
 
 With `--norm batch` batch norm sees groups of the judge's own training batch size, pure real or pure fake, in
-the order of the samples; the last group is filled by wrap-around and only its new items count.
+the order of the samples, which is random; the last group is filled by wrap-around and only its new items
+count. A judge whose score of a sample depends on the samples beside it sees such groups in both modes.
 """
 
 from __future__ import annotations
+
+from contextlib import nullcontext
 
 import torch
 
@@ -15,8 +18,8 @@ from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.models.batch_norm import batch_norms, batch_statistics
 
 
-class RunningPass:
-    """Scores with running averages of the chunks `scored` of n samples, which arrive padded to one length."""
+class ChunkPass:
+    """Scores of the chunks `scored` of n samples, which arrive padded to one length."""
 
     def __init__(self, judge: Contestant, n: int, *, scored: range, chunk: int) -> None:
         self._judge, self._scored = judge, scored
@@ -37,15 +40,16 @@ class RunningPass:
         return _concatenated(self._scores)[: self._count]
 
 
-class BatchPass:
-    """Scores with batch statistics, regrouping the chunks into the judge's training batch size.
+class GroupPass:
+    """Scores of groups of the judge's training batch size, made of the chunks, in a mode of normalisation.
 
     Groups straddle chunks. Those that begin in the wanted chunks are scored, so that the passes of several
     processes make up one, and the chunks into which the last of them reaches are needed too.
     """
 
-    def __init__(self, judge: Contestant, n: int, *, scored: range, chunk: int) -> None:
+    def __init__(self, judge: Contestant, n: int, *, scored: range, chunk: int, norm: Norm) -> None:
         self._judge, self._n, self._size, self._chunk = judge, n, judge.batch_size, chunk
+        self._norm = norm
         first, last = (-(-min(bound * chunk, n) // self._size) for bound in (scored.start, scored.stop))
         self._next, self._end = first * self._size, last * self._size  # positions; the end may be beyond n
         self._fill = max(0, self._end - n) if last > first else 0  # samples that wrap around
@@ -54,7 +58,7 @@ class BatchPass:
         self._waiting: torch.Tensor | None = None
 
     def needed(self) -> set[int]:
-        """As `RunningPass.needed`."""
+        """As `ChunkPass.needed`."""
         if self._next == self._end:
             return set()
         new = range(self._next // self._chunk, -(-min(self._end, self._n) // self._chunk))
@@ -86,12 +90,29 @@ class BatchPass:
 
     def _score(self, group: torch.Tensor, *, count: int) -> None:
         assert self._judge.discriminator is not None
-        with batch_statistics(self._judge.discriminator):
+        mode = batch_statistics(self._judge.discriminator) if self._norm == "batch" else nullcontext()
+        with mode:
             self._scores.append(raw_scores(self._judge, group)[:count])
         self._next += self._size
 
 
-PASSES: dict[Norm, type[RunningPass] | type[BatchPass]] = {"eval": RunningPass, "batch": BatchPass}
+def group_size(judge: Contestant, norm: Norm, *, coupled: bool) -> int:
+    """How many samples a judge sees at a time that may move each other's scores; 1: they do not.
+
+    Args:
+        coupled: whether its scores depend on the samples beside them in evaluation mode too.
+    """
+    grouped = coupled or (norm == "batch" and has_batch_norm(judge))
+    return judge.batch_size if grouped else 1
+
+
+def scoring_pass(
+    judge: Contestant, n: int, *, scored: range, chunk: int, norm: Norm, coupled: bool
+) -> ChunkPass | GroupPass:
+    """The pass of a judge over n samples in a mode of normalisation."""
+    if group_size(judge, norm, coupled=coupled) == 1:
+        return ChunkPass(judge, n, scored=scored, chunk=chunk)
+    return GroupPass(judge, n, scored=scored, chunk=chunk, norm=norm)
 
 
 def has_batch_norm(judge: Contestant) -> bool:

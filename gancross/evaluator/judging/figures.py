@@ -77,7 +77,9 @@ def judge_generalisation_gap(
     threshold = real_high_threshold(judge)
     if threshold is None or TRAINING not in scores:
         return Missing(NO_THRESHOLD if threshold is None else no_training)
-    train_fn, test_fn = (false_negatives(scores[label], threshold) for label in (TRAINING, None))
+    train_fn, test_fn = (
+        false_negatives(scores[label], threshold, group_size=scores.group_size) for label in (TRAINING, None)
+    )
     return generalisation_gap(train_fn=train_fn, test_fn=test_fn)
 
 

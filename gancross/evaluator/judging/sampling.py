@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from gancross.checkpoint.contestant import Contestant, applied
+from gancross.data.order import content_order
 from gancross.data.sets import to_canonical
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
@@ -50,13 +51,18 @@ def title(label: Label) -> str:
 def fake_source(
     contestant: Contestant, *, num_samples: int, seed: int = 0, purpose: str = "crosstest"
 ) -> Source:
-    """n samples of a generator; of given samples a seeded choice of n, or all where there are no more."""
+    """n samples of a generator; of given samples a seeded choice of n, or all where there are no more.
+
+    Given samples come in a seeded order of their content, since they may be sorted.
+    """
     if contestant.samples is None:
         return Source(label=contestant.name, n=num_samples, contestant=contestant)
     array = contestant.samples
     if len(array) > num_samples:
         index = sample_choice(len(array), num_samples, name=contestant.name, seed=seed, purpose=purpose)
         array = array[index]
+    order = content_order(array, stream=Stream(seed, "order", contestant.name, purpose))
+    array = array[torch.from_numpy(order.index)]
     return Source(label=contestant.name, n=len(array), array=array)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,30 @@ NO_THRESHOLD = "no threshold: its scores rank samples but decide nothing"
 NO_DISCRIMINATOR = "no discriminator: it is judged and judges nobody"
 
 Array = NDArray[np.float64]
-ScoresBySource = dict["Label", Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoresBySource:
+    """One judge's scores in one mode: of every source (None: the test data); float64, high meaning real.
+
+    Attributes:
+        group_size: of the groups in which it saw samples, where a score depends on the samples beside it;
+            1 where it does not.
+    """
+
+    arrays: Mapping[Label, Array]
+    group_size: int = 1
+
+    def __getitem__(self, label: Label) -> Array:
+        return self.arrays[label]
+
+    def __contains__(self, label: Label) -> bool:
+        return label in self.arrays
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Scores of every source (None: the test data); float64, high meaning real.
+    """Scores of every judge.
 
     Attributes:
         by_norm: by mode of normalisation, judge and source. A judge without batch norm stands under "eval"
@@ -53,7 +72,9 @@ def real_high_threshold(judge: Contestant) -> float | None:
 def called_real(judge: Contestant, scores: ScoresBySource, label: Label) -> Proportion | None:
     """The share of a source that a judge calls real; None without a threshold or without the source."""
     threshold = real_high_threshold(judge)
-    return None if threshold is None or label not in scores else false_positives(scores[label], threshold)
+    if threshold is None or label not in scores:
+        return None
+    return false_positives(scores[label], threshold, group_size=scores.group_size)
 
 
 def confusion(judge: Contestant, scores: ScoresBySource, generator: str) -> Confusion | None:
@@ -61,6 +82,8 @@ def confusion(judge: Contestant, scores: ScoresBySource, generator: str) -> Conf
     threshold = real_high_threshold(judge)
     if threshold is None:
         return None
+    size = scores.group_size
     return Confusion(
-        fn=false_negatives(scores[None], threshold), fp=false_positives(scores[generator], threshold)
+        fn=false_negatives(scores[None], threshold, group_size=size),
+        fp=false_positives(scores[generator], threshold, group_size=size),
     )

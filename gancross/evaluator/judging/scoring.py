@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,10 +12,10 @@ from torch import nn
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.errors import DivergenceError, UsageError
-from gancross.evaluator.judging.batch_norm_passes import PASSES, has_batch_norm, norms
+from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, norms, scoring_pass
 from gancross.evaluator.judging.sampling import CHUNK, Label, Source, chunks, fake_source, title
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource
-from gancross.evaluator.protocol import Norm, Protocol
+from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.machine.distributed import current
 
 CLIP = 2.0**-24  # probabilities are clipped to [2⁻²⁴, 1−2⁻²⁴] before they become logits
@@ -45,6 +45,7 @@ def score_all(
     *,
     shape: tuple[int, ...],
     device: torch.device,
+    coupled: Collection[str] = (),
     batch_size: int = CHUNK,
     observer: ChunkObserver | None = None,
     progress: Progress | None = None,
@@ -54,6 +55,7 @@ def score_all(
     Several processes divide the chunks among them, and all of them return all scores.
 
     Args:
+        coupled: judges whose scores depend on the samples beside them.
         batch_size: samples moved to the device at a time, in whole chunks.
         observer: sees each chunk too, and is told when its source is done.
 
@@ -63,31 +65,35 @@ def score_all(
     """
     group = -(-batch_size // CHUNK)
     modes = [(judge, mode) for judge in judges for mode in norms(judge, protocol)]
-    raw: RawScores = {mode: {} for mode in PASSES}
+    raw: RawScores = {mode: {} for mode in NORMS}
     processes = current()
     for source in sources:
         own_chunks = source.chunks[processes.share(len(source.chunks))]
-        passes = [PASSES[mode](judge, source.n, scored=own_chunks, chunk=CHUNK) for judge, mode in modes]
-        numbers = sorted(set(own_chunks).union(*(scoring_pass.needed() for scoring_pass in passes)))
+        passes = [
+            scoring_pass(
+                judge, source.n, scored=own_chunks, chunk=CHUNK, norm=mode, coupled=judge.name in coupled
+            )
+            for judge, mode in modes
+        ]
+        numbers = sorted(set(own_chunks).union(*(judge_pass.needed() for judge_pass in passes)))
         stream = chunks(
             source, seed=protocol.seed, shape=shape, device=device, group=group, quantize=protocol.quantize,
             numbers=numbers,
         )  # fmt: skip
         for count, (number, chunk) in enumerate(zip(numbers, stream, strict=True), start=1):
             samples = chunk.contiguous()  # a judge may call `view`
-            for scoring_pass in passes:
-                scoring_pass.add(number, samples)
+            for judge_pass in passes:
+                judge_pass.add(number, samples)
             if observer is not None and number in own_chunks and observer.wants(source.label):
                 observer.add(source.label, samples, min(CHUNK, source.n - number * CHUNK))
             if progress is not None:
                 progress(title(source.label), source.n * count // len(numbers), source.n)
-        for (judge, mode), scoring_pass in zip(modes, passes, strict=True):
-            scores = processes.all_gather(scoring_pass.finish().double().cpu())
+        for (judge, mode), judge_pass in zip(modes, passes, strict=True):
+            scores = processes.all_gather(judge_pass.finish().double().cpu())
             raw[mode].setdefault(judge.name, {})[source.label] = scores
         if observer is not None:
             observer.finish_source(source.label)
-    normalised = frozenset(judge.name for judge in judges if has_batch_norm(judge))
-    return _checked(raw, {judge.name: judge for judge in judges}, normalised)
+    return _checked(raw, judges, coupled)
 
 
 def real_high(scores: Array, judge: Contestant) -> Array:
@@ -151,28 +157,42 @@ def canonical_samples(
     return torch.cat(parts)[: source.n]
 
 
-def _checked(raw: RawScores, judges: dict[str, Contestant], normalised: frozenset[str]) -> Scores:
+def _checked(raw: RawScores, judges: Sequence[Contestant], coupled: Collection[str]) -> Scores:
     by_norm: dict[Norm, dict[str, ScoresBySource]] = {mode: {} for mode in raw}
     clipped: dict[str, int] = {}
-    for mode, by_judge in raw.items():
-        for name, tensors in by_judge.items():
-            arrays = {label: values.numpy() for label, values in tensors.items()}
-            for label, values in arrays.items():
-                bad = int((~np.isfinite(values)).sum())
-                if bad:
-                    raise DivergenceError(
-                        f"contestant '{name}': {bad} of its {len(values)} scores on {title(label)} are NaN or"
-                        " infinite; nothing was counted"
-                    )
-            if judges[name].score_kind == "probability":
-                low = min(float(values.min()) for values in arrays.values())
-                high = max(float(values.max()) for values in arrays.values())
-                if low < 0 or high > 1:
-                    raise UsageError(
-                        f"contestant '{name}': score_kind is 'probability' but scores reach from"
-                        f" {low:g} to {high:g}"
-                    )
-                outside = sum(int(((v < CLIP) | (v > 1 - CLIP)).sum()) for v in arrays.values())
-                clipped[name] = max(clipped.get(name, 0), outside)
-            by_norm[mode][name] = {label: real_high(v, judges[name]) for label, v in arrays.items()}
+    for judge in judges:
+        for mode in _modes(raw, judge):
+            arrays = {label: values.numpy() for label, values in raw[mode][judge.name].items()}
+            clipped[judge.name] = max(clipped.get(judge.name, 0), _checked_scores(judge, arrays))
+            by_norm[mode][judge.name] = ScoresBySource(
+                arrays={label: real_high(values, judge) for label, values in arrays.items()},
+                group_size=group_size(judge, mode, coupled=judge.name in coupled),
+            )
+    normalised = frozenset(judge.name for judge in judges if has_batch_norm(judge))
     return Scores(by_norm=by_norm, clipped=clipped, batch_normalised=normalised)
+
+
+def _modes(raw: RawScores, judge: Contestant) -> list[Norm]:
+    """The modes in which a judge was scored."""
+    return [mode for mode, by_judge in raw.items() if judge.name in by_judge]
+
+
+def _checked_scores(judge: Contestant, arrays: Mapping[Label, Array]) -> int:
+    """How many probabilities will be clipped; an error where a score is not finite, or not a probability."""
+    for label, values in arrays.items():
+        bad = int((~np.isfinite(values)).sum())
+        if bad:
+            raise DivergenceError(
+                f"contestant '{judge.name}': {bad} of its {len(values)} scores on {title(label)} are NaN or"
+                " infinite; nothing was counted"
+            )
+    if judge.score_kind != "probability":
+        return 0
+    low = min(float(values.min()) for values in arrays.values())
+    high = max(float(values.max()) for values in arrays.values())
+    if low < 0 or high > 1:
+        raise UsageError(
+            f"contestant '{judge.name}': score_kind is 'probability' but scores reach from {low:g}"
+            f" to {high:g}"
+        )
+    return sum(int(((values < CLIP) | (values > 1 - CLIP)).sum()) for values in arrays.values())

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from gancross.checkpoint.contestant import Contestant
-from gancross.data.sets import DataSet, array_sha256
+from gancross.data.order import ContentOrder
+from gancross.data.sets import DataSet
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.figures import MeasuredFidelity
 from gancross.evaluator.fidelity.metrics import METRICS
@@ -24,47 +25,53 @@ from gancross.evaluator.result.types import (
     ProtocolRecord,
     Provenance,
     Result,
-    Verdicts,
 )
-from gancross.evaluator.statistics.matched_fp import draw_halves
 from gancross.evaluator.tournament.tournament import tournament
 from gancross.evaluator.verdict.cells import all_cells, all_pairs
-from gancross.evaluator.verdict.pairs import Verdict
+from gancross.evaluator.verdict.halving import Halving
+from gancross.evaluator.verdict.verdicts import RULES, Verdict, Verdicts
 
 NO_METRICS = Missing(f"no metrics asked for ({', '.join(METRICS)})")
 
 
 def assembled(
     contestants: Sequence[Contestant], scores: Scores, protocol: Protocol, *, reals: DataSet,
-    test: torch.Tensor, no_training: str, fidelity: MeasuredFidelity | None, provenance: Provenance,
+    order: ContentOrder, no_training: str, fidelity: MeasuredFidelity | None, provenance: Provenance,
 ) -> Result:  # fmt: skip
-    """Every figure of a cross-test; `no_training` says why there are no training reals, if there are none."""
-    halves = draw_halves(len(test), seed=protocol.seed) if len(test) > 1 else None
-    cells = all_cells(contestants, scores, norm=protocol.norm, halves=halves, seed=protocol.seed)
+    """Every figure of a cross-test.
+
+    Args:
+        order: of the test reals, in which the judges saw them.
+        no_training: why there are no training reals, if there are none.
+    """
+    halving = Halving(order.items, seed=protocol.seed)
+    cells = all_cells(contestants, scores, norm=protocol.norm, halving=halving, seed=protocol.seed)
     judges = [contestant for contestant in contestants if contestant.discriminator is not None]
     of_judges = {judge.name: scores.of(judge.name, protocol.norm) for judge in judges}
     names = [contestant.name for contestant in contestants]
     rates = {judge.name: figures.control_rates(judge, of_judges[judge.name]) for judge in judges}
     blind = [name for name, controls in rates.items() if controls.blind]
     matrices = {c.name: figures.confusion_matrix(c, of_judges.get(c.name)) for c in contestants}
-    pairs = all_pairs(contestants, scores, cells, halves, protocol)
-    table = tournament(contestants, cells, matrices, blind=blind, seed=protocol.seed)
+    pairs = all_pairs(contestants, scores, cells, halving, protocol)
+    table = tournament(contestants, of_judges, cells, matrices, blind=blind, seed=protocol.seed)
+    strengths = table.ranking.bradley_terry
+    residual = None if isinstance(strengths, Missing) else strengths.residual
     moves = {judge.name: figures.batch_norm_moves(judge, scores, names) for judge in judges}
     controls = Controls(judges=rates, references=REFERENCE_JUDGES)
     nobody = Verdict(winner=None, reason=f"{len(contestants)} contestants: see the verdicts of the pairs")
-    paper, strict = (pairs[0].paper, pairs[0].strict) if len(pairs) == 1 else (nobody, nobody)
+    alone = pairs[0].verdict if len(pairs) == 1 else None
     return Result(
         protocol=ProtocolRecord(
             data=DataRecord(
                 name=reals.name, split=reals.split, image_size=reals.image_size, shape=reals.shape,
-                sha256=array_sha256(test), num_real=len(test),
+                sha256=order.sha256, num_real=len(order.index),
             ),
             options=protocol, chunk=CHUNK, threads=torch.get_num_threads(),
             fidelity=None if fidelity is None else fidelity.protocol,
         ),
         contestants=tuple(_contestant_record(contestant) for contestant in contestants),
         confusion=matrices, cross=tuple(cells.values()), pairs=pairs,
-        verdict=Verdicts(paper=paper, strict=strict),
+        verdict=alone or Verdicts(**dict.fromkeys(RULES, nobody)),
         generalisation_gap={
             judge.name: figures.judge_generalisation_gap(judge, of_judges[judge.name], no_training)
             for judge in judges
@@ -75,7 +82,7 @@ def assembled(
         roc={judge: {name: figures.roc_curve(s, name) for name in names} for judge, s in of_judges.items()},
         # Sorted, so that the order of the contestants changes nothing.
         flags=tuple(sorted([
-            *flags(contestants, scores, cells, moves, blind, halves, protocol),
+            *flags(contestants, scores, cells, moves, blind, residual, len(order.index), protocol),
             *(() if fidelity is None else fidelity.flags),
         ])),
         fidelity=NO_METRICS if fidelity is None else fidelity.figures, provenance=provenance,

@@ -9,14 +9,16 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.figures import BatchNormMoves
 from gancross.evaluator.judging.scores import Scores
 from gancross.evaluator.protocol import Protocol
-from gancross.evaluator.statistics.matched_fp import FEW_REALS, Halves, has_few_reals
+from gancross.evaluator.statistics.matched_fp import FEW_REALS, has_few_reals
 from gancross.evaluator.verdict.cells import Cells
+
+MISFIT = 3.0  # times the sampling error
 
 
 def flags(
     contestants: Sequence[Contestant], scores: Scores, cells: Cells,
-    moves: Mapping[str, BatchNormMoves | Missing], blind: Sequence[str], halves: Halves | None,
-    protocol: Protocol,
+    moves: Mapping[str, BatchNormMoves | Missing], blind: Sequence[str], strengths_residual: float | None,
+    num_real: int, protocol: Protocol,
 ) -> Iterator[str]:  # fmt: skip
     """All flags but those of fidelity."""
     for name, count in scores.clipped.items():
@@ -35,7 +37,12 @@ def flags(
         if not isinstance(move, Missing) and move.flagged:
             size = f"{move.largest_move:.2f}"
             yield f"'{name}': a rate moves by {size} between running averages and batch statistics"
-    if halves is not None and has_few_reals(halves):
+    if strengths_residual is not None and strengths_residual > MISFIT:
+        yield (
+            f"Bradley–Terry strengths do not describe the table: its rates lie {strengths_residual:.0f} times"
+            " their sampling error from them"
+        )
+    if has_few_reals(num_real):
         yield f"fewer than {FEW_REALS:,} test samples set the threshold of FP at matched FN"
     for cell in cells.values():
         if not isinstance(cell.fp_at_fn5, Missing) and cell.fp_at_fn5.is_unmatched:

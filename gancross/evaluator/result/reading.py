@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import reprlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,34 +15,18 @@ from gancross.evaluator.codec.encoding import decode
 from gancross.evaluator.codec.fields import JsonObject
 from gancross.evaluator.codec.schema import schema
 from gancross.evaluator.estimates import Missing
+from gancross.evaluator.result.migrations import MIGRATIONS
 from gancross.evaluator.result.types import FORMAT, Result
 from gancross.evaluator.result.validation import bad_value, contradiction
 from gancross.machine.files import read_bytes
 from gancross.untrusted.strict_json import parsed
 
-NO_FIDELITY = "recorded before results had fidelity"
 LARGEST_FILE = 1 << 30
 LONGEST_QUOTE = 300  # characters of a file's content in a message
 DESCRIPTION = (
     "Rows of matrices are predicted (real, fake), columns true (real, fake); real is positive."
     " A figure that does not exist is null, with its reason under <key>_reason."
 )
-
-
-def from_version_1(document: JsonObject) -> JsonObject:
-    """The format of today, whose first files had no `fidelity`."""
-    lacking: JsonObject = {"fidelity": None, "fidelity_reason": NO_FIDELITY}
-    document = document if "fidelity" in document else {**document, **lacking}
-    protocol = document.get("protocol")
-    if isinstance(protocol, dict):
-        return {**document, "protocol": {**protocol, "fidelity": protocol.get("fidelity")}}
-    return document
-
-
-# One function for each format that was ever written. It adds what is missing as null with the reason and
-# changes nothing that is there, nor the document given; what cannot be told from the file is never guessed.
-# The schema then judges the outcome: a file that lacks more than its migration adds is refused.
-MIGRATIONS: dict[str, Callable[[JsonObject], JsonObject]] = {FORMAT: from_version_1}
 
 
 def load_result(path: str | Path) -> Result:
@@ -73,12 +56,15 @@ def load_result(path: str | Path) -> Result:
 
 
 def result_from_dict(document: JsonObject) -> Result:
-    """The inverse of `Result.to_dict`, of a known format.
+    """The inverse of `Result.to_dict`.
 
     Raises:
-        ValueError: it does not fit the schema, or its parts contradict each other.
+        ValueError: it is of another format, does not fit the schema, or its parts contradict each other.
     """
-    document = MIGRATIONS[str(document["format"])](document)
+    migrate = MIGRATIONS.get(str(document.get("format")))
+    if migrate is None:
+        raise ValueError(f"expected format '{FORMAT}', got {document.get('format')!r:.100}")
+    document = migrate(document)
     flaw = best_match(Draft202012Validator(result_schema()).iter_errors(document))
     if flaw is not None:
         raise ValueError(f"{flaw.json_path:.100}: {flaw.message:.300}")

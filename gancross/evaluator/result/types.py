@@ -20,7 +20,8 @@ from gancross.evaluator.result.display import display
 from gancross.evaluator.tournament.duality import DualityGap
 from gancross.evaluator.tournament.tournament import Groups, Ranking
 from gancross.evaluator.verdict.figures import Cell
-from gancross.evaluator.verdict.pairs import Pair, Verdict
+from gancross.evaluator.verdict.pairs import Pair
+from gancross.evaluator.verdict.verdicts import Verdicts
 from gancross.machine.files import write_atomically
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from rich.console import RenderableType
 
-FORMAT: Literal["gancross.result/1"] = "gancross.result/1"
+FORMAT: Literal["gancross.result/2"] = "gancross.result/2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,14 +112,6 @@ class Controls:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdicts:
-    """The verdicts of the only pair; without winner where there is not exactly one."""
-
-    paper: Verdict
-    strict: Verdict
-
-
-@dataclass(frozen=True, kw_only=True)
 class Provenance:
     """All that may differ between two equal calls; `others` is what other versions wrote there."""
 
@@ -146,7 +139,7 @@ class Result:
         confusion: each model's own confusion matrix.
         cross: every judge on every generator, own ones included.
         pairs: every two contestants.
-        verdict: the only pair's.
+        verdict: the only pair's; nobody is named where there is not exactly one pair.
         generalisation_gap: by judge, TPR on training reals − TPR on test reals.
         batch_norm: by judge, rates with running averages and with batch statistics.
         histograms, roc: of the scores, by judge, for pictures.
@@ -154,7 +147,7 @@ class Result:
         fidelity: by contestant.
     """
 
-    format: Literal["gancross.result/1"] = FORMAT
+    format: Literal["gancross.result/2"] = FORMAT
     status: Literal["ok"] = "ok"
     protocol: ProtocolRecord
     contestants: Annotated[tuple[ContestantRecord, ...], Items(1)]

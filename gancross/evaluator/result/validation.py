@@ -9,6 +9,7 @@ from itertools import chain, pairwise
 from gancross.evaluator.codec.fields import JsonObject, JsonValue
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.result.types import Result
+from gancross.evaluator.verdict.verdicts import RULES
 
 DEEPEST = 16
 
@@ -84,7 +85,7 @@ def _pairs(result: Result) -> Iterator[str]:
     if len(result.pairs) != len(expected) or pairs != expected:
         yield "pairs: not every two contestants, once"
     for pair in result.pairs:
-        if any(verdict.winner not in (None, pair.a, pair.b) for verdict in (pair.paper, pair.strict)):
+        if any(pair.verdict.of(rule).winner not in (None, pair.a, pair.b) for rule in RULES):
             yield "pairs: a winner that did not take part"
 
 

@@ -10,12 +10,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
-from scipy.stats import rankdata
+from scipy.stats import rankdata, t
 
-from gancross.evaluator.estimates import Estimate, Z
+from gancross.evaluator.estimates import LEVEL, Estimate, Z
+from gancross.evaluator.statistics.groups import number_of_groups, variance_of_mean
 from gancross.evaluator.statistics.proportions import rule_of_three
 
 Scores = NDArray[np.float64]
+_ROUNDING = 1e-12
 
 
 def components(*, real: Scores, fake: Scores) -> tuple[float, Scores, Scores]:
@@ -37,31 +39,37 @@ def components(*, real: Scores, fake: Scores) -> tuple[float, Scores, Scores]:
     return float(below_N.sum()) / (n * m), below_N / m, above_M / n
 
 
-def auc_interval(*, real: Scores, fake: Scores) -> Estimate:
+def auc_interval(*, real: Scores, fake: Scores, group_size: int = 1) -> Estimate:
     """AUC with DeLong's 95 % interval on the logit scale.
 
     logit A ± z·s/(A(1−A)), s² = var V/N + var W/M, variances divided by N−1 and M−1. Where s is 0, at
     exactly 1 or 0 above all, A ∓ 3/min(N, M): so many pairs share no sample, and none was discordant. At
     1 and at 0 only one limit moves, and it is one-sided.
 
-    Source: DeLong et al. 1988; Pepe 2003, §5.2 for the logit scale.
+    Args:
+        group_size: of the groups in which the samples were scored: groups take the place of samples, and
+            Student's quantile that of z.
+
+    Source: DeLong et al. 1988; Pepe 2003, §5.2 for the logit scale; Obuchowski 1997 for groups.
     """
     value, of_reals_N, of_fakes_M = components(real=real, fake=fake)
-    if min(len(real), len(fake)) < 2:
+    fewest = number_of_groups(min(len(real), len(fake)), group_size)
+    if fewest < 2:
         return Estimate(value=value, low=0.0, high=1.0)
-    error = math.sqrt(_variance_of_mean(of_reals_N) + _variance_of_mean(of_fakes_M))
-    if error == 0:
-        slack = rule_of_three(min(len(real), len(fake)))
+    error = math.sqrt(variance_of_mean(of_reals_N, group_size) + variance_of_mean(of_fakes_M, group_size))
+    if error <= _ROUNDING:
+        slack = rule_of_three(fewest)
         return Estimate(value=value, low=max(0.0, value - slack), high=min(1.0, value + slack))
-    reach = Z * error / (value * (1 - value))
+    reach = _quantile(fewest, group_size) * error / (value * (1 - value))
     return Estimate(
         value=value, low=float(expit(logit(value) - reach)), high=float(expit(logit(value) + reach))
     )
 
 
 def auc_difference(
-    *, first_real: Scores, first_fake: Scores, second_real: Scores, second_fake: Scores
-) -> Estimate:
+    *, first_real: Scores, first_fake: Scores, second_real: Scores, second_fake: Scores,
+    first_group_size: int = 1, second_group_size: int = 1,
+) -> Estimate:  # fmt: skip
     """AUC of the first judge − AUC of the second, who share the reals but not the fakes.
 
     s² = var(V₁ − V₂)/N + var W₁/M₁ + var W₂/M₂: the reals are the same images under both judges, so their
@@ -70,6 +78,8 @@ def auc_difference(
     Args:
         first_real, second_real: the same images in the same order.
         first_fake, second_fake: each judge's scores of the generator that it judges.
+        first_group_size, second_group_size: as `group_size` of `auc_interval`; the reals are paired in groups
+            of their least common multiple.
 
     Raises:
         ValueError: different numbers of reals.
@@ -81,17 +91,21 @@ def auc_difference(
     first, first_reals_N, first_fakes_M = components(real=first_real, fake=first_fake)
     second, second_reals_N, second_fakes_M = components(real=second_real, fake=second_fake)
     value = first - second
-    smallest = min(len(first_real), len(first_fake), len(second_fake))
+    both = math.lcm(first_group_size, second_group_size)
+    smallest = min(
+        number_of_groups(len(first_real), both), number_of_groups(len(first_fake), first_group_size),
+        number_of_groups(len(second_fake), second_group_size),
+    )  # fmt: skip
     if smallest < 2:
         return Estimate(value=value, low=-1.0, high=1.0)
     error = math.sqrt(
-        _variance_of_mean(first_reals_N - second_reals_N)
-        + _variance_of_mean(first_fakes_M)
-        + _variance_of_mean(second_fakes_M)
+        variance_of_mean(first_reals_N - second_reals_N, both)
+        + variance_of_mean(first_fakes_M, first_group_size)
+        + variance_of_mean(second_fakes_M, second_group_size)
     )
-    reach = Z * error if error > 0 else rule_of_three(smallest)
+    reach = _quantile(smallest, both) * error if error > _ROUNDING else rule_of_three(smallest)
     return Estimate(value=value, low=max(-1.0, value - reach), high=min(1.0, value + reach))
 
 
-def _variance_of_mean(values: Scores) -> float:
-    return float(values.var(ddof=1)) / len(values)
+def _quantile(groups: int, group_size: int) -> float:
+    return Z if group_size == 1 else float(t.ppf((1 + LEVEL) / 2, groups - 1))

@@ -19,10 +19,12 @@ Scores = NDArray[np.float64]
 
 
 def total_variation_bound(*, fn: Proportion, fp: Proportion) -> Estimate:
-    """J = 1 − FN − FP ≤ TV(data, generator), with Newcombe's interval of (1 − FN) − FP.
+    """J = 1 − FN − FP, |J| ≤ TV(data, generator), with Newcombe's interval of (1 − FN) − FP.
+
+    A negative J is a witness too: a judge that calls more samples real than data tells the two apart.
 
     Returns:
-        In [−1, 1]; higher means the samples are further from the data. A lower limit at or below 0 is
+        In [−1, 1]; the further from 0, the further the samples are from the data. An interval that holds 0 is
         uninformative.
 
     Source: Youden 1950.

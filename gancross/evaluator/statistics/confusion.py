@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancross.evaluator.estimates import Proportion
+from gancross.evaluator.statistics.groups import proportion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,25 +58,18 @@ class PairedDecisions:
         return Proportion(count=self.both + self.only_second, n=self.n)
 
 
-def false_negatives(scores_real: NDArray[np.float64], threshold: float) -> Proportion:
+def false_negatives(scores_real: NDArray[np.float64], threshold: float, *, group_size: int = 1) -> Proportion:
     """Test reals called fake: score ≤ τ (a tie is fake). Lower is better for the judge."""
-    return Proportion(count=int((scores_real <= threshold).sum()), n=len(scores_real))
+    return proportion(scores_real <= threshold, group_size)
 
 
-def false_positives(scores_fake: NDArray[np.float64], threshold: float) -> Proportion:
+def false_positives(scores_fake: NDArray[np.float64], threshold: float, *, group_size: int = 1) -> Proportion:
     """Generated samples called real: score > τ. Lower is better for the judge."""
-    return Proportion(count=int((scores_fake > threshold).sum()), n=len(scores_fake))
+    return proportion(scores_fake > threshold, group_size)
 
 
-def paired_false_negatives(
-    *,
-    first: NDArray[np.float64],
-    second: NDArray[np.float64],
-    first_threshold: float,
-    second_threshold: float,
-) -> PairedDecisions:
-    """The test reals that both judges, one, or neither calls fake; scores in the same order of images."""
-    a, b = first <= first_threshold, second <= second_threshold
+def paired_decisions(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> PairedDecisions:
+    """How many samples both judges, one, or neither decided a given way; in the same order of samples."""
     return PairedDecisions(
         both=int((a & b).sum()), only_first=int((a & ~b).sum()), only_second=int((~a & b).sum()),
         neither=int((~a & ~b).sum()),

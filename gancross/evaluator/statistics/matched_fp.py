@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gancross.evaluator.codec.fields import Recorded, UnitFloat
 from gancross.evaluator.estimates import LEVEL, Estimate
+from gancross.evaluator.statistics.groups import number_of_groups
 from gancross.evaluator.statistics.proportions import rule_of_three
 from gancross.random_streams import Stream
 
@@ -47,11 +48,13 @@ class MatchedFp(Estimate):
         fn: share of reals called fake that were not used to set τ; near 5 % by design.
         thresholds: τ set on the first and on the second half; None is −∞, where no score qualifies and every
             decision is "real".
+        group_size: of the groups in which the judge scored, in memory alone.
         replicates: FP of every resample, for differences of two judges; in memory alone.
     """
 
     fn: Annotated[UnitFloat, Recorded(description="share of reals called fake that did not set τ")]
     thresholds: Annotated[tuple[float | None, ...], Recorded(description="null is −∞")]
+    group_size: Annotated[int, Recorded(skipped=True)] = field(default=1, repr=False, compare=False)
     replicates: Annotated[Scores | None, Recorded(skipped=True)] = field(
         default=None, repr=False, compare=False
     )
@@ -67,34 +70,47 @@ class Calibration:
     """What the test reals alone say of a judge, the same for every generator.
 
     Attributes:
+        group_size: of the groups in which the judge scored them.
         thresholds: τ set on the first and on the second half.
         fn: mean FN of each τ on the other half.
         resampled: τ of every resample of the first and of the second half, (R,) each.
     """
 
+    group_size: int
     thresholds: tuple[float, float]
     fn: float
     resampled: tuple[Scores, Scores]
 
 
-def has_few_reals(halves: Halves) -> bool:
-    """Whether fewer than 1,000 reals set a threshold."""
-    return min(len(half.index) for half in halves) < FEW_REALS
+def has_few_reals(num_real: int) -> bool:
+    """Whether fewer than 1,000 of so many reals set a threshold."""
+    return num_real // 2 < FEW_REALS
 
 
-def draw_halves(n: int, *, seed: int, resamples: int = RESAMPLES) -> Halves:
-    """The calibration halves of n reals and their resamples: the same for every judge of a call.
+def draw_halves(units: NDArray[np.int64], *, seed: int, resamples: int = RESAMPLES) -> Halves:
+    """The calibration halves of the reals and their resamples: the same for every judge of a call.
 
-    A function of (n, seed, resamples) alone. Each half is resampled with replacement within itself.
+    A function of its arguments alone. Each half is resampled with replacement within itself.
+
+    Args:
+        units: (N,) unit of every real, rising from 0: what stays on one side and is drawn as one, identical
+            images or a group that was scored together.
 
     Raises:
-        ValueError: fewer than two reals have no halves.
+        ValueError: fewer than two units have no halves.
     """
-    if n < 2:
-        raise ValueError(f"{n} test samples cannot be halved")
-    order = Stream(seed, "matched-fn", "halves").permutation(n)
+    sizes = np.bincount(units)
+    if len(sizes) < 2:
+        raise ValueError(f"{len(sizes)} test samples cannot be halved")
+    order = Stream(seed, "matched-fn", "halves").permutation(len(sizes))
     random = Stream(seed, "matched-fn", "reals").numpy_generator()
-    first, second = (_resampled(index, random, resamples) for index in (order[: n // 2], order[n // 2 :]))
+    reached = np.cumsum(sizes[order])
+    cut = min(max(1, int(np.searchsorted(reached, len(units) // 2, side="right"))), len(sizes) - 1)
+    starts = np.cumsum(sizes) - sizes
+    first, second = (
+        _resampled(chosen, starts[chosen], sizes[chosen], random, resamples)
+        for chosen in (order[:cut], order[cut:])
+    )
     return first, second
 
 
@@ -109,8 +125,12 @@ def matched_threshold(calibration: Scores) -> float:
     return float(ordered[below - 1]) if below else -np.inf
 
 
-def calibration(real: Scores, halves: Halves) -> Calibration:
-    """The thresholds of a judge from its scores (N,) of the test reals, in the order that `halves` index."""
+def calibration(real: Scores, halves: Halves, *, group_size: int = 1) -> Calibration:
+    """The thresholds of a judge from its scores (N,) of the test reals, in the order that `halves` index.
+
+    Args:
+        group_size: of the groups in which it scored them, which must be the units of `halves`.
+    """
     assert len(halves[0].index) + len(halves[1].index) == len(real)
     first, second = (real[half.index] for half in halves)
     thresholds = (matched_threshold(first), matched_threshold(second))
@@ -118,7 +138,7 @@ def calibration(real: Scores, halves: Halves) -> Calibration:
     resampled = (
         _resampled_thresholds(first, halves[0].times), _resampled_thresholds(second, halves[1].times)
     )  # fmt: skip
-    return Calibration(thresholds=thresholds, fn=float(fn), resampled=resampled)
+    return Calibration(group_size=group_size, thresholds=thresholds, fn=float(fn), resampled=resampled)
 
 
 def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, generator: str) -> MatchedFp:
@@ -136,23 +156,37 @@ def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, 
     not_above = [int(np.searchsorted(ordered, tau, side="right")) for tau in calibrated.thresholds]
     value = float(np.mean([1 - count / m for count in not_above]))
     random = Stream(seed, "matched-fn", "fakes", judge, generator).numpy_generator()
-    replicates = _resampled_fp(ordered, *calibrated.resampled, random)
+    if calibrated.group_size == 1:
+        replicates = _resampled_fp(ordered, *calibrated.resampled, random)
+    else:
+        replicates = _resampled_groups_fp(fake, calibrated, random)
     low, high = percentile_interval(replicates)
+    slack = rule_of_three(number_of_groups(m, calibrated.group_size))
     if value == 0:
-        high = max(high, rule_of_three(m))
+        high = max(high, slack)
     if value == 1:
-        low = min(low, 1 - rule_of_three(m))
+        low = min(low, 1 - slack)
     thresholds = tuple(tau if math.isfinite(tau) else None for tau in calibrated.thresholds)
     return MatchedFp(
-        value=value, low=low, high=high, fn=calibrated.fn, thresholds=thresholds, replicates=replicates
-    )
+        value=value, low=low, high=high, fn=calibrated.fn, thresholds=thresholds,
+        group_size=calibrated.group_size, replicates=replicates,
+    )  # fmt: skip
 
 
 def matched_difference(first: MatchedFp, second: MatchedFp) -> Estimate:
-    """FP at matched FN of the first judge − that of the second, with the same reals in every resample."""
+    """FP at matched FN of the first judge − that of the second.
+
+    The two have the same reals in every resample, where both scored them in groups of one size. Otherwise the
+    limits are combined as if the reals were different ones.
+    """
     assert first.replicates is not None and second.replicates is not None
-    low, high = percentile_interval(first.replicates - second.replicates)
-    return Estimate(value=first.value - second.value, low=low, high=high)
+    value = first.value - second.value
+    if first.group_size == second.group_size:
+        low, high = percentile_interval(first.replicates - second.replicates)
+        return Estimate(value=value, low=low, high=high)
+    below = math.hypot(first.value - first.low, second.high - second.value)
+    above = math.hypot(first.high - first.value, second.value - second.low)
+    return Estimate(value=value, low=max(-1.0, value - below), high=min(1.0, value + above))
 
 
 def percentile_interval(replicates: NDArray[np.float64]) -> tuple[float, float]:
@@ -167,16 +201,30 @@ def _allowed(h: int) -> int:
     return int(h * FN_LEVEL + 1e-9)
 
 
-def _resampled(index: NDArray[np.int64], random: np.random.Generator, resamples: int) -> Half:
-    h = len(index)
-    times_HR = np.empty((h, resamples), dtype=np.uint8)
+def _resampled(
+    units: NDArray[np.int64], starts: NDArray[np.int64], sizes: NDArray[np.int64],
+    random: np.random.Generator, resamples: int,
+) -> Half:  # fmt: skip
+    """The members of units, which begin at `starts` and are `sizes` long, and how often units are drawn."""
+    times = _times_drawn(len(units), random, resamples)
+    if sizes.max() == 1:
+        return Half(index=starts, times=times)
+    index = np.concatenate(
+        [np.arange(start, start + size) for start, size in zip(starts, sizes, strict=True)]
+    )
+    return Half(index=index, times=np.repeat(times, sizes, axis=0))
+
+
+def _times_drawn(n: int, random: np.random.Generator, resamples: int) -> NDArray[np.uint8]:
+    """How often each of n is drawn in each of R resamples with replacement, (n, R)."""
+    times_NR = np.empty((n, resamples), dtype=np.uint8)
     for start in range(0, resamples, _BLOCK):
-        index_BH = random.integers(0, h, (min(_BLOCK, resamples - start), h))
-        size = len(index_BH)
-        index_BH += np.arange(size)[:, None] * h  # so that one count does for all
-        counts_BH = np.bincount(index_BH.ravel(), minlength=size * h).reshape(size, h)
-        times_HR[:, start : start + size] = counts_BH.T
-    return Half(index=index, times=times_HR)
+        index_BN = random.integers(0, n, (min(_BLOCK, resamples - start), n))
+        size = len(index_BN)
+        index_BN += np.arange(size)[:, None] * n  # so that one count does for all
+        counts_BN = np.bincount(index_BN.ravel(), minlength=size * n).reshape(size, n)
+        times_NR[:, start : start + size] = counts_BN.T
+    return times_NR
 
 
 def _resampled_thresholds(scores: Scores, times: NDArray[np.uint8]) -> Scores:
@@ -190,7 +238,7 @@ def _resampled_thresholds(scores: Scores, times: NDArray[np.uint8]) -> Scores:
     lowest = min(h, allowed + 8 * math.isqrt(allowed) + 20)
     while True:
         counts = np.cumsum(times[order[:lowest]], axis=0, dtype=np.int32)
-        if counts[-1].min() > allowed:
+        if counts[-1].min() > allowed or lowest == h:
             break
         lowest = min(h, 2 * lowest)
     bound = ordered[(counts <= allowed).sum(axis=0)]  # the lowest score that may not be called fake
@@ -215,3 +263,20 @@ def _resampled_fp(
     rest = np.maximum(m - above_both, 1)
     count_between = random.binomial(m - count_both, (above_one - above_both) / rest)
     return np.asarray((2 * count_both + count_between) / (2 * m))
+
+
+def _resampled_groups_fp(
+    fake: Scores, calibrated: Calibration, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """As `_resampled_fp`, (R,), where whole groups are drawn."""
+    starts = np.arange(0, len(fake), calibrated.group_size)
+    sizes = np.diff(np.append(starts, len(fake)))
+    resamples = len(calibrated.resampled[0])
+    times_GR = _times_drawn(len(starts), random, resamples)
+    called_real = np.empty(resamples)
+    for start in range(0, resamples, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        above_MB = sum((fake[:, None] > tau[None, block]).astype(np.int32) for tau in calibrated.resampled)
+        above_GB = np.add.reduceat(np.asarray(above_MB), starts, axis=0)
+        called_real[block] = (above_GB * times_GR[:, block]).sum(axis=0)
+    return np.asarray(called_real / (2 * (sizes[:, None] * times_GR.astype(np.int64)).sum(axis=0)))

@@ -27,10 +27,17 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Strengths:
-    """Log-odds by name: P(judge j calls a sample of i real) = σ(generators[i] − discriminators[j])."""
+    """Log-odds by name: P(judge j calls a sample of i real) = σ(generators[i] − discriminators[j]).
+
+    Attributes:
+        residual: root mean square of (FP − that probability) over the sampling error of FP; near 1 where the
+            strengths describe the table, far above where no single number for each contestant does. None in
+            records that did not measure it.
+    """
 
     generators: dict[str, float]
     discriminators: dict[str, float]
+    residual: float | None = None
 
 
 def bradley_terry(table: CrossTable) -> Strengths | Missing:
@@ -46,6 +53,7 @@ def bradley_terry(table: CrossTable) -> Strengths | Missing:
         return Missing(TOO_FEW)
     generators, discriminators = _fit(table, np.arange(len(table.names)))
     return Strengths(
+        residual=_residual(table, generators, discriminators),
         generators=dict(zip(table.names, generators.tolist(), strict=True)),
         discriminators={table.names[j]: float(discriminators[j]) for j in np.flatnonzero(_usable(table))},
     )
@@ -81,6 +89,15 @@ def method_strengths(
         method: Estimate(value=float(values[k]), low=float(low[k]), high=float(high[k]))
         for k, method in enumerate(groups)
     }
+
+
+def _residual(table: CrossTable, generators: Matrix, discriminators: Matrix) -> float:
+    """Of the cells that are fitted; the error of a rate is at least that of one sample in n."""
+    counted = _usable(table)[None, :] & ~np.eye(len(table.names), dtype=bool)
+    probability = expit(generators[:, None] - discriminators[None, :])
+    n = np.broadcast_to(table.num_fake[:, None], counted.shape)
+    variance = np.maximum(probability * (1 - probability), 1 / n) / n
+    return float(np.sqrt(((table.fp - probability) ** 2 / variance)[counted].mean()))
 
 
 def _enough(table: CrossTable) -> bool:

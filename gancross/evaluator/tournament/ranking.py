@@ -1,30 +1,60 @@
-"""Rankings of more than two contestants: generators by whom they fool, discriminators by what they detect."""
+"""Rankings of more than two contestants: generators by how surely others tell them, discriminators by J.
+
+Shape suffixes: R reals, F samples of one generator, J judges.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import permutations
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
 
-from gancross.evaluator.estimates import Missing
+from gancross.evaluator.estimates import Estimate, Missing, Z
+from gancross.evaluator.statistics.proportions import holm
 from gancross.evaluator.tournament.cross_table import CrossTable
 
 NO_DECISIONS = "makes no decisions: no discriminator or no threshold"
+NO_JUDGE = "no judge that is neither's own: a ranking needs three contestants"
+GROUPS = "under batch statistics a judge's J tells groups of samples apart, not samples"
+ALPHA = 0.05
+
+Decisions = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeDecisions:
+    """What one judge calls real: of the test reals (R,), and of every generator's samples (F,).
+
+    `usable`: whether it decides, is not blind, and judges each sample by itself.
+    """
+
+    name: str
+    usable: bool
+    real: Decisions
+    fakes: Mapping[str, Decisions]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RankedGenerator:
-    """`advantage` is the mean over opponents of the difference in FP before common judges; higher is better.
+    """One generator's place.
 
-    `wins`, `losses` and `ties` count the opponents by the sign of that difference.
+    Attributes:
+        distance: mean over judges other than its own of Ĵ² − SE², J = 1 − FN − FP; 0 where no judge tells its
+            samples from data; lower is better. It may be negative by chance.
+        judges: how many they are.
+        unresolved: generators of which it is not sure, at 5 % for the whole ranking, that they belong on that
+            side of it.
     """
 
     name: str
-    advantage: float
-    wins: int
-    losses: int
-    ties: int
+    distance: Estimate
+    judges: int
+    unresolved: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,31 +68,108 @@ class RankedDiscriminator:
     blind: bool
 
 
-def generator_ranking(table: CrossTable) -> tuple[RankedGenerator, ...] | Missing:
-    """Generators, the best first.
+def generator_ranking(
+    names: Sequence[str], judges: Sequence[JudgeDecisions], *, grouped: bool
+) -> tuple[RankedGenerator, ...] | Missing:
+    """Generators, those that are told from data least surely first.
 
-    The difference of i and k is the mean of FP_ij − FP_kj over judges j other than their own two, so that
-    neither what a discriminator learnt of its own generator nor how strict a judge is decides. Judges that
-    are blind or make no decisions count for nothing. A generator without any comparison is left out.
+    |J| of any judge bounds the total variation between data and generator, so a generator equal to the data
+    has J = 0 before every judge and nobody stands before it. Ĵ² − SE² is unbiased for J², |Ĵ| is not for |J|.
+    A generator's own discriminator does not count, since it trained against it; nor do judges that are blind.
+
+    Two generators are compared by the judges that are neither's own, Holm over all pairs; where that leaves
+    the order open, or there is no such judge, the order is not resolved.
+
+    Args:
+        grouped: whether judges saw groups of samples that move each other's scores.
     """
-    n, fp = len(table.names), table.fp
-    differences = np.full((n, n), np.nan)
-    for i, k in permutations(range(n), 2):
-        judges = table.decides & ~table.blind
-        judges[[i, k]] = False
-        if judges.any():
-            differences[i, k] = (fp[i, judges] - fp[k, judges]).mean()
-    compared = ~np.isnan(differences)
-    if not compared.any():
-        return Missing("no judge of both that is neither's own, makes decisions and is not blind")
+    if grouped:
+        return Missing(GROUPS)
+    usable = [judge for judge in judges if judge.usable]
+    if not any(_common(usable, a, b) for a, b in combinations(names, 2)):
+        return Missing(NO_JUDGE)
     ranked = [
         RankedGenerator(
-            name=table.names[i], advantage=float(row.mean()), wins=int((row > 0).sum()),
-            losses=int((row < 0).sum()), ties=int((row == 0).sum()),
+            name=name, distance=_estimate(_SquaredJ.of(name, others)), judges=len(others), unresolved=()
         )
-        for i in range(n) if len(row := differences[i, compared[i]])
+        for name in sorted(names) if (others := [judge for judge in usable if judge.name != name])
     ]  # fmt: skip
-    return tuple(sorted(ranked, key=lambda entry: (-entry.advantage, entry.name)))
+    ranked.sort(key=lambda entry: (entry.distance.value, entry.name))
+    pairs = list(combinations([entry.name for entry in ranked], 2))
+    adjusted = holm([_order_p(usable, before, after) for before, after in pairs])
+    open_pairs = [pair for pair, p in zip(pairs, adjusted, strict=True) if p >= ALPHA]
+    return tuple(
+        replace(entry, unresolved=tuple(
+            other for pair in open_pairs if entry.name in pair for other in pair if other != entry.name
+        ))
+        for entry in ranked
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _SquaredJ:
+    """Mean of Ĵ² − SE² over judges, and what each sample contributes to its error.
+
+    Attributes:
+        real: (R,) influence of each real, its mean 0.
+        fake: (F,) influence of each sample of the generator, its mean 0.
+        squared: variance that remains where J is 0: of the squares of errors.
+    """
+
+    value: float
+    real: NDArray[np.float64]
+    fake: NDArray[np.float64]
+    squared: float
+
+    @classmethod
+    def of(cls, generator: str, judges: Sequence[JudgeDecisions]) -> _SquaredJ:
+        real_JR = np.array([judge.real for judge in judges], dtype=np.float64)
+        fake_JF = np.array([judge.fakes[generator] for judge in judges], dtype=np.float64)
+        j_J = real_JR.mean(axis=1) - fake_JF.mean(axis=1)
+        real_JR -= real_JR.mean(axis=1, keepdims=True)
+        fake_JF -= fake_JF.mean(axis=1, keepdims=True)
+        covariance_JJ = _covariance(real_JR) + _covariance(fake_JF)
+        k = len(judges)
+        return cls(
+            value=float((j_J**2 - np.diag(covariance_JJ)).mean()),
+            real=2 / k * (j_J @ real_JR), fake=-2 / k * (j_J @ fake_JF),
+            squared=2 * float((covariance_JJ**2).sum()) / k**2,
+        )  # fmt: skip
+
+
+def _covariance(centred_JN: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of the means over N samples, (J, J); divisor N−1."""
+    n = centred_JN.shape[1]
+    return np.asarray(centred_JN @ centred_JN.T / (max(1, n - 1) * n))
+
+
+def _estimate(squared_j: _SquaredJ) -> Estimate:
+    error = math.sqrt(_of_mean(squared_j.real) + _of_mean(squared_j.fake) + squared_j.squared)
+    value = squared_j.value
+    return Estimate(value=value, low=value - Z * error, high=min(1.0, value + Z * error))
+
+
+def _of_mean(influence_N: NDArray[np.float64]) -> float:
+    n = len(influence_N)
+    return float((influence_N**2).sum()) / (max(1, n - 1) * n)
+
+
+def _common(judges: Sequence[JudgeDecisions], a: str, b: str) -> list[JudgeDecisions]:
+    return [judge for judge in judges if judge.name not in (a, b)]
+
+
+def _order_p(judges: Sequence[JudgeDecisions], before: str, after: str) -> float:
+    """Two-sided p of equal mean J² before common judges; 1 where they say the reverse, or there are none."""
+    common = _common(judges, before, after)
+    if not common:
+        return 1.0
+    first, second = (_SquaredJ.of(name, common) for name in (before, after))
+    error = math.sqrt(
+        _of_mean(first.real - second.real) + _of_mean(first.fake) + _of_mean(second.fake)
+        + first.squared + second.squared
+    )  # fmt: skip
+    gap = second.value - first.value
+    return 1.0 if gap <= 0 or error == 0 else float(2 * norm.sf(gap / error))
 
 
 def discriminator_ranking(table: CrossTable) -> tuple[RankedDiscriminator, ...] | Missing:
@@ -71,13 +178,13 @@ def discriminator_ranking(table: CrossTable) -> tuple[RankedDiscriminator, ...] 
         return Missing("no generator but its own")
     ranked = []
     for j in np.flatnonzero(table.decides):
-        others = np.arange(len(table.names)) != j
+        opponents = np.arange(len(table.names)) != j
         witnessed = 1 - table.fn[j] - table.fp[:, j]
-        hardest = int(np.argmin(np.where(others, witnessed, np.inf)))
+        hardest = int(np.argmin(np.where(opponents, witnessed, np.inf)))
         ranked.append(
             RankedDiscriminator(
-                name=table.names[j], mean_j=float(witnessed[others].mean()), min_j=float(witnessed[hardest]),
-                hardest=table.names[hardest], blind=bool(table.blind[j]),
+                name=table.names[j], mean_j=float(witnessed[opponents].mean()),
+                min_j=float(witnessed[hardest]), hardest=table.names[hardest], blind=bool(table.blind[j]),
             )
         )  # fmt: skip
     if not ranked:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 from gancross.evaluator.codec.fields import Recorded
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judging.figures import ConfusionMatrix
+from gancross.evaluator.judging.scores import ScoresBySource, real_high_threshold
 from gancross.evaluator.tournament.bradley_terry import Strengths, bradley_terry, method_strengths
 from gancross.evaluator.tournament.cross_table import CrossTable, cross_table
 from gancross.evaluator.tournament.duality import DualityGap, duality_gaps
 from gancross.evaluator.tournament.methods import MethodClaim, method_claims
 from gancross.evaluator.tournament.ranking import (
+    JudgeDecisions,
     RankedDiscriminator,
     RankedGenerator,
     discriminator_ranking,
@@ -58,20 +60,42 @@ class Tournament:
 
 
 def tournament(
-    contestants: Sequence[Contestant], cells: Cells, matrices: Matrices, *, blind: Collection[str], seed: int
-) -> Tournament:
-    """The matrix of all rates, read in every way."""
+    contestants: Sequence[Contestant], scores: Mapping[str, ScoresBySource], cells: Cells, matrices: Matrices,
+    *, blind: Collection[str], seed: int,
+) -> Tournament:  # fmt: skip
+    """All figures of one cross-test that need the whole matrix.
+
+    Args:
+        scores: of every judge in the protocol's mode of normalisation, by name.
+    """
     fp = {key: cell.fp for key, cell in cells.items() if isinstance(cell.fp, Proportion)}
     fn = {name: matrix.fn for name, matrix in matrices.items() if isinstance(matrix, ConfusionMatrix)}
     table = cross_table(list(matrices), fp=fp, fn=fn, blind=blind)
     return Tournament(
         ranking=Ranking(
-            generators=generator_ranking(table), discriminators=discriminator_ranking(table),
+            generators=generator_ranking(
+                list(matrices),
+                [_decisions(c, scores[c.name], blind) for c in contestants if c.name in scores],
+                grouped=any(of_judge.group_size > 1 for of_judge in scores.values()),
+            ),
+            discriminators=discriminator_ranking(table),
             bradley_terry=bradley_terry(table),
         ),
         duality_gap=duality_gaps(table, seed=seed),
         groups=_groups(contestants, table, seed),
     )  # fmt: skip
+
+
+def _decisions(judge: Contestant, scores: ScoresBySource, blind: Collection[str]) -> JudgeDecisions:
+    threshold = real_high_threshold(judge)
+    usable = threshold is not None and judge.name not in blind
+    tau = 0.0 if threshold is None else threshold
+    return JudgeDecisions(
+        name=judge.name,
+        usable=usable,
+        real=scores[None] > tau,
+        fakes={label: array > tau for label, array in scores.arrays.items() if isinstance(label, str)},
+    )
 
 
 def _groups(contestants: Sequence[Contestant], table: CrossTable, seed: int) -> Groups:

@@ -8,13 +8,17 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.judging.scores import Scores, confusion, real_high_threshold
+from gancross.evaluator.judging.controls import NOISE, is_blind
+from gancross.evaluator.judging.scores import Scores, called_real, confusion, real_high_threshold
 from gancross.evaluator.protocol import Norm, Protocol
-from gancross.evaluator.statistics.matched_fp import Halves, calibration
+from gancross.evaluator.statistics.matched_fp import calibration
+from gancross.evaluator.verdict.discriminator import NormCheck, discriminator_verdict
 from gancross.evaluator.verdict.figures import Cell, cell_scores, computed_cell
+from gancross.evaluator.verdict.halving import Halving
 from gancross.evaluator.verdict.pairs import Judgement, Pair, compared
 from gancross.evaluator.verdict.paper import paper_verdict
-from gancross.evaluator.verdict.strict import NormCheck, strict_verdict
+from gancross.evaluator.verdict.strict import NO_REFEREES, strict_verdict
+from gancross.evaluator.verdict.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
@@ -24,7 +28,7 @@ Cells = Mapping[tuple[str, str], Cell]
 
 
 def all_cells(
-    contestants: Sequence[Contestant], scores: Scores, *, norm: Norm, halves: Halves | None, seed: int
+    contestants: Sequence[Contestant], scores: Scores, *, norm: Norm, halving: Halving, seed: int
 ) -> Cells:
     """Cells by (judge, generator), own pairs included, in the order of the contestants."""
     cells: dict[tuple[str, str], Cell] = {}
@@ -32,7 +36,11 @@ def all_cells(
         if judge.discriminator is None:
             continue
         of_judge = scores.of(judge.name, norm)
-        calibrated = None if halves is None else calibration(of_judge[None], halves)
+        halves = halving.of(of_judge.group_size)
+        calibrated = (
+            halves if isinstance(halves, Missing)
+            else calibration(of_judge[None], halves, group_size=of_judge.group_size)
+        )  # fmt: skip
         for generator in contestants:
             evidence = cell_scores(judge, generator.name, of_judge, calibrated, seed)
             cells[judge.name, generator.name] = computed_cell(evidence)
@@ -40,7 +48,7 @@ def all_cells(
 
 
 def all_pairs(
-    contestants: Sequence[Contestant], scores: Scores, cells: Cells, halves: Halves | None, protocol: Protocol
+    contestants: Sequence[Contestant], scores: Scores, cells: Cells, halving: Halving, protocol: Protocol
 ) -> tuple[Pair, ...]:
     """Every pair with tests and verdicts, in the order of the contestants.
 
@@ -49,14 +57,18 @@ def all_pairs(
     pairs, other_norm = _compared(contestants, scores, cells, protocol.norm), OTHER[protocol.norm]
     others: Sequence[Pair | None] = [None] * len(pairs)
     if protocol.norm_check and scores.batch_normalised:
-        twins = all_cells(contestants, scores, norm=other_norm, halves=halves, seed=protocol.seed)
+        twins = all_cells(contestants, scores, norm=other_norm, halving=halving, seed=protocol.seed)
         others = _compared(contestants, scores, twins, other_norm)
     decided = []
     for pair, other in zip(pairs, others, strict=True):
         check = None
         if not scores.batch_normalised.isdisjoint((pair.a, pair.b)):
             check = NormCheck(mode=protocol.norm, other_mode=other_norm, other=other)
-        decided.append(replace(pair, paper=paper_verdict(pair), strict=strict_verdict(pair, norm=check)))
+        discriminator = discriminator_verdict(pair, norm=check)
+        decided.append(replace(pair, verdict=Verdicts(
+            paper=paper_verdict(pair), discriminator=discriminator, generator=NO_REFEREES,
+            strict=strict_verdict(generator=NO_REFEREES, discriminator=discriminator),
+        )))  # fmt: skip
     return tuple(decided)
 
 
@@ -76,9 +88,11 @@ def _judgement(
         return Judgement()
     of_judge = scores.of(judge.name, norm)
     table, own = (confusion(judge, of_judge, name) for name in (opponent.name, judge.name))
+    noise = called_real(judge, of_judge, NOISE)
     return Judgement(
         cross_fp=None if table is None else table.fp, fn=None if table is None else table.fn,
         own_fp=None if own is None else own.fp, threshold=real_high_threshold(judge),
-        real=of_judge[None], cross_fake=of_judge[opponent.name],
+        real=of_judge[None], cross_fake=of_judge[opponent.name], own_fake=of_judge[judge.name],
         matched_fp=None if isinstance(cell.fp_at_fn5, Missing) else cell.fp_at_fn5,
+        blind=None if noise is None else is_blind(noise), group_size=of_judge.group_size,
     )  # fmt: skip

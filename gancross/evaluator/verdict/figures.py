@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from gancross.evaluator.codec.fields import declared
-from gancross.evaluator.estimates import ARROWS, Better, Estimate, Figure, Missing, Proportion
+from gancross.evaluator.estimates import ARROWS, Better, Estimate, Figure, Interval, Missing, Proportion
 from gancross.evaluator.judging.scores import NO_THRESHOLD, Array, ScoresBySource, confusion
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.bounds import jensen_shannon_bound, total_variation_bound, transfer_gap
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
 
 Role = Literal["own", "judging", "judged"]
+BOUNDS_GROUPS = "a score depends on the samples beside it: it bounds the distance of groups, not of samples"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,27 +31,30 @@ class CellScores:
     """What a figure is computed from: one judge's scores, high meaning real, in one mode of normalisation.
 
     Attributes:
+        group_size: of the groups in which it saw samples; 1 where they do not depend on each other.
         real, fake: of the test data and of the generator's samples.
         confusion, own_confusion: FN and FP here and on the judge's own generator; None without a threshold.
-        calibration: of the thresholds of FP at matched FN; None with fewer than two reals.
+        calibration: of the thresholds of FP at matched FN, or why there is none.
     """
 
     judge: "Contestant"
     generator: str
+    group_size: int
     real: Array
     fake: Array
     confusion: Confusion | None
     own_confusion: Confusion | None
-    calibration: Calibration | None
+    calibration: Calibration | Missing
     seed: int
 
 
 def cell_scores(
-    judge: "Contestant", generator: str, scores: ScoresBySource, calibration: Calibration | None, seed: int
+    judge: "Contestant", generator: str, scores: ScoresBySource, calibration: Calibration | Missing, seed: int
 ) -> CellScores:
     """One judge's scores on the test data and on one generator."""
     return CellScores(
-        judge=judge, generator=generator, real=scores[None], fake=scores[generator],
+        judge=judge, generator=generator, group_size=scores.group_size, real=scores[None],
+        fake=scores[generator],
         confusion=confusion(judge, scores, generator), own_confusion=confusion(judge, scores, judge.name),
         calibration=calibration, seed=seed,
     )  # fmt: skip
@@ -66,7 +70,8 @@ class CellFigure:
         meaning: in words, for documents and gates.
         range: smallest and largest value.
         better: for the judge.
-        is_bound: whether it is a lower bound, of which tables show the lower confidence limit.
+        is_bound: whether it is a lower bound, of which tables show the confidence limit.
+        signed: whether a bound's size is what bounds, so that a negative figure says as much.
         unit: beside the label.
         everywhere: whether the short tables of terminals and pull requests have a column for it too.
         in_matrix: whether it has the matrix of all judges and generators for itself, and no column.
@@ -82,6 +87,7 @@ class CellFigure:
     range: tuple[float, float]
     better: Better
     is_bound: bool = False
+    signed: bool = False
     unit: str = ""
     everywhere: bool = True
     in_matrix: bool = False
@@ -91,6 +97,11 @@ class CellFigure:
     def arrow(self) -> str:
         """Towards the judge's better values; ≥ for a bound."""
         return "≥" if self.is_bound else ARROWS[self.better]
+
+    def proven(self, limits: Interval) -> float:
+        """What a bound with these confidence limits proves, with its sign; 0: nothing."""
+        low, high = limits
+        return max(low, 0.0) or (min(high, 0.0) if self.signed else 0.0)
 
     def heading(self, *, short: bool = False) -> str:
         """`AUC ↑`, `JSD ≥, nats`."""
@@ -105,12 +116,17 @@ def decided(cell: CellScores, figure: Callable[[Confusion], Figure]) -> Figure:
 
 def fp_at_matched_fn(cell: CellScores) -> Figure:
     """FP with the threshold set where 5 % of the test data are called fake."""
-    if cell.calibration is None:
-        return Missing("fewer than two test samples cannot be halved")
+    if isinstance(cell.calibration, Missing):
+        return cell.calibration
     return matched_fp(
         fake=cell.fake, calibrated=cell.calibration, seed=cell.seed, judge=cell.judge.name,
         generator=cell.generator,
     )  # fmt: skip
+
+
+def of_independent(cell: CellScores, figure: Callable[[CellScores], Figure]) -> Figure:
+    """A bound on the distance of single samples; missing where a score depends on the samples beside it."""
+    return Missing(BOUNDS_GROUPS) if cell.group_size > 1 else figure(cell)
 
 
 def gap_to_own_generator(cell: CellScores) -> Figure:
@@ -133,8 +149,9 @@ class Cell:
         gate={"judging": "cross-fp", "judged": "fooled"},
     )]  # fmt: skip
     auc: Annotated[Estimate | Missing, CellFigure(
-        compute=lambda cell: auc_interval(real=cell.real, fake=cell.fake), label="AUC", range=(0, 1),
-        better="higher", meaning="area under the ROC curve, test data against the generator's samples",
+        compute=lambda cell: auc_interval(real=cell.real, fake=cell.fake, group_size=cell.group_size),
+        label="AUC", range=(0, 1), better="higher",
+        meaning="area under the ROC curve, test data against the generator's samples",
         gate={"own": "auc", "judging": "cross-auc", "judged": "detected-auc"},
     )]  # fmt: skip
     fp_at_fn5: Annotated[MatchedFp | Missing, CellFigure(
@@ -142,14 +159,16 @@ class Cell:
         meaning="FP where the threshold calls 5 % of the test data fake", gate={},
     )]  # fmt: skip
     j: Annotated[Estimate | Missing, CellFigure(
-        compute=lambda cell: decided(cell, lambda t: total_variation_bound(fn=t.fn, fp=t.fp)), label="TV",
-        range=(-1, 1), better="higher", is_bound=True, gate={},
-        meaning="1−FN−FP, a lower bound on the total variation",
+        compute=lambda cell: of_independent(
+            cell, lambda cell: decided(cell, lambda t: total_variation_bound(fn=t.fn, fp=t.fp))
+        ),
+        label="TV", range=(-1, 1), better="higher", is_bound=True, signed=True, gate={},
+        meaning="J = 1−FN−FP, whose size is a lower bound on the total variation",
     )]  # fmt: skip
     jsd_bound_nats: Annotated[Estimate | Missing, CellFigure(
-        compute=lambda cell: jensen_shannon_bound(
+        compute=lambda cell: of_independent(cell, lambda cell: jensen_shannon_bound(
             real=cell.real, fake=cell.fake, score_kind=cell.judge.score_kind
-        ),
+        )),
         label="JSD", unit="nats", range=(-math.inf, math.log(2)), better="higher", is_bound=True, gate={},
         meaning="a lower bound on the Jensen–Shannon divergence",
     )]  # fmt: skip

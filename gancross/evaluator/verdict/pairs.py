@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated
@@ -9,25 +10,27 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.evaluator.codec.fields import Count, Recorded, Text, UnitFloat, declared
+from gancross.evaluator.codec.fields import Count, Recorded, UnitFloat, declared
 from gancross.evaluator.estimates import Estimate, Interval, Missing, Proportion
 from gancross.evaluator.statistics.auc import auc_difference
-from gancross.evaluator.statistics.confusion import paired_false_negatives
+from gancross.evaluator.statistics.bounds import total_variation_bound
+from gancross.evaluator.statistics.confusion import PairedDecisions, paired_decisions
+from gancross.evaluator.statistics.groups import FEWEST_GROUPS, mean_difference, number_of_groups
 from gancross.evaluator.statistics.matched_fp import MatchedFp, matched_difference
-from gancross.evaluator.statistics.proportions import difference, fisher_p, holm, mcnemar_p, paired_difference
+from gancross.evaluator.statistics.proportions import (
+    combined,
+    difference,
+    fisher_p,
+    holm,
+    mcnemar_p,
+    paired_difference,
+)
+from gancross.evaluator.verdict.verdicts import NO_VERDICTS, Verdicts
 
 NEEDS_SCORES = Missing("needs scores")
 NEEDS_DECISIONS = Missing("needs decisions of both judges")
 
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """The winner's name, or None, and why."""
-
-    winner: str | None
-    reason: Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +44,11 @@ class Judgement:
         own_fp: share of its own generator's samples that it calls real; None likewise or where unknown.
         threshold: τ of its scores; None if it makes no decisions.
         real: its scores of the test reals, in the order of the images; None where only counts are known.
-        cross_fake: its scores of the other generator's samples; None likewise.
+        cross_fake, own_fake: its scores of the other generator's and of its own generator's samples; None
+            likewise.
         matched_fp: its FP at matched FN on the other generator; None likewise.
+        blind: whether it calls more than half of uniform noise real; None where that is not known.
+        group_size: of the groups in which it saw samples; 1 where they do not depend on each other.
     """
 
     cross_fp: Proportion | None = None
@@ -51,19 +57,35 @@ class Judgement:
     threshold: float | None = None
     real: Scores | None = None
     cross_fake: Scores | None = None
+    own_fake: Scores | None = None
     matched_fp: MatchedFp | None = None
+    blind: bool | None = None
+    group_size: int = 1
 
     @property
     def decides(self) -> bool:
         """Whether it has a threshold, and so decisions to count."""
         return self.cross_fp is not None and self.fn is not None
 
+    @property
+    def j(self) -> Estimate | None:
+        """1 − FN − FP on the other generator; None without decisions, or of samples that depend."""
+        if self.cross_fp is None or self.fn is None or self.group_size > 1:
+            return None
+        return total_variation_bound(fn=self.fn, fp=self.cross_fp)
+
+    def groups(self, size: int) -> int:
+        """The smallest number of groups of a size that the samples of one source make."""
+        sources = (self.real, self.cross_fake, self.own_fake)
+        return min(
+            (number_of_groups(len(scores), size) for scores in sources if scores is not None), default=0
+        )
+
 
 Unrecorded = Annotated[Judgement, Recorded(skipped=True)]
 IN_TESTS = Recorded(within="tests")
 PValue = Annotated[UnitFloat | Missing, IN_TESTS]
 Difference = Annotated[Estimate | Missing, IN_TESTS]
-NOT_JUDGED = Verdict(winner=None, reason="not judged")
 
 
 @dataclass(frozen=True)
@@ -83,12 +105,13 @@ class Pair:
         newcombe95: interval of the difference of the cross FPs, descriptive.
         mcnemar_p: of equal FN on the same test reals.
         fn_difference, auc_difference, fp_at_fn5_difference: paired differences with their intervals.
+        j_difference: of J = 1 − FN − FP where each judge's FP is that on both generators' samples, with equal
+            weight: both judges on the same samples.
     """
 
     a: str
     b: str
-    paper: Verdict = NOT_JUDGED
-    strict: Verdict = NOT_JUDGED
+    verdict: Annotated[Verdicts, Recorded(inline=True)] = NO_VERDICTS
     judgement_a: Unrecorded = field(default=Judgement(), compare=False, repr=False)
     judgement_b: Unrecorded = field(default=Judgement(), compare=False, repr=False)
     fisher_p: Annotated[PValue, Label("Cross-testing FP: Fisher's p")] = NEEDS_DECISIONS
@@ -102,6 +125,9 @@ class Pair:
     fn_difference: Annotated[Difference, Label("FN of a − that of b")] = NEEDS_SCORES
     auc_difference: Annotated[Difference, Label("AUC of a − that of b")] = NEEDS_SCORES
     fp_at_fn5_difference: Annotated[Difference, Label("FP at 5 % FN of a − that of b")] = NEEDS_SCORES
+    j_difference: Annotated[
+        Difference, Label("J of a on both generators' samples − that of b")
+    ] = NEEDS_SCORES  # fmt: skip
 
     def swapped(self) -> Pair:
         """The two contestants in the other order."""
@@ -111,6 +137,7 @@ class Pair:
             newcombe95=limits if isinstance(limits, Missing) else (-limits[1], -limits[0]),
             fn_difference=_negative(self.fn_difference), auc_difference=_negative(self.auc_difference),
             fp_at_fn5_difference=_negative(self.fp_at_fn5_difference),
+            j_difference=_negative(self.j_difference),
         )  # fmt: skip
 
     @property
@@ -155,42 +182,86 @@ def compared(pairs: Sequence[tuple[tuple[str, Judgement], tuple[str, Judgement]]
     Holm's adjustment is over all of them that can be tested: N(N−1)/2 where everybody decides.
     """
     bare = [Pair(a=a, b=b, judgement_a=of_a, judgement_b=of_b) for (a, of_a), (b, of_b) in pairs]
-    p_values = [fisher_p(*pair.cross_fps) if pair.decides else None for pair in bare]
-    tested = [p for p in p_values if p is not None]
-    adjusted = iter(holm(tested))
-    return [
-        replace(pair, holm_tests=len(tested)) if p is None
-        else _tested(pair, fisher=p, holm=next(adjusted), tests=len(tested))
-        for pair, p in zip(map(_with_scores, bare), p_values, strict=True)
-    ]  # fmt: skip
+    untested = [_few_groups(pair) if pair.decides else NEEDS_DECISIONS for pair in bare]
+    p_values = [
+        None if isinstance(reason, Missing) else fisher_p(*pair.cross_fps)
+        for pair, reason in zip(bare, untested, strict=True)
+    ]
+    adjusted = iter(holm([p for p in p_values if p is not None]))
+    tests = sum(p is not None for p in p_values)
+    tested = []
+    for pair, p, reason in zip(bare, p_values, untested, strict=True):
+        counted = replace(pair, holm_tests=tests)
+        if pair.decides:
+            counted = replace(counted, newcombe95=difference(*pair.cross_fps).ci95)
+        if p is not None:
+            counted = replace(counted, fisher_p=p, holm_p=next(adjusted))
+        elif isinstance(reason, Missing):
+            counted = replace(counted, fisher_p=reason, holm_p=reason)
+        tested.append(_with_differences(counted))
+    return tested
 
 
-def _tested(pair: Pair, *, fisher: float, holm: float, tests: int) -> Pair:
-    """What decisions alone can tell, and what they can tell of the same test reals."""
-    pair = replace(
-        pair, fisher_p=fisher, holm_p=holm, holm_tests=tests,
-        newcombe95=difference(*pair.cross_fps).ci95, mcnemar_p=NEEDS_SCORES,
-    )  # fmt: skip
+def _few_groups(pair: Pair, *, paired: bool = False) -> Missing | None:
+    """Whether there are too few groups, where samples of a group depend on each other.
+
+    Args:
+        paired: both judges on the same samples, in groups of the least common multiple of their sizes.
+    """
+    both = math.lcm(pair.judgement_a.group_size, pair.judgement_b.group_size)
+    for judgement in pair.judgements.values():
+        size = both if paired else judgement.group_size
+        groups = FEWEST_GROUPS if size == 1 else judgement.groups(size)
+        if groups < FEWEST_GROUPS:
+            return Missing(
+                f"{groups} groups of {size} samples that depend on each other: nothing is tested below"
+                f" {FEWEST_GROUPS}"
+            )
+    return None
+
+
+def _with_differences(pair: Pair) -> Pair:
+    """The paired differences, each missing for its own reason."""
     a, b = pair.judgement_a, pair.judgement_b
-    if a.real is None or b.real is None or a.threshold is None or b.threshold is None:
-        return pair
-    decisions = paired_false_negatives(
-        first=a.real, second=b.real, first_threshold=a.threshold, second_threshold=b.threshold
-    )
-    return replace(pair, mcnemar_p=mcnemar_p(decisions), fn_difference=paired_difference(decisions))
-
-
-def _with_scores(pair: Pair) -> Pair:
-    """What needs scores and no thresholds; missing for another reason where there are no decisions either."""
-    a, b = pair.judgement_a, pair.judgement_b
+    few = _few_groups(pair, paired=True)
+    if few is not None:
+        return replace(
+            pair, mcnemar_p=few, fn_difference=few, auc_difference=few, fp_at_fn5_difference=few,
+            j_difference=few,
+        )  # fmt: skip
     reason = NEEDS_SCORES if pair.decides else NEEDS_DECISIONS
-    auc: Estimate | Missing = reason
-    if a.real is not None and b.real is not None and a.cross_fake is not None and b.cross_fake is not None:
-        auc = auc_difference(
-            first_real=a.real, first_fake=a.cross_fake, second_real=b.real, second_fake=b.cross_fake
-        )
-    matched = matched_difference(a.matched_fp, b.matched_fp) if a.matched_fp and b.matched_fp else reason
-    return replace(pair, fn_difference=reason, auc_difference=auc, fp_at_fn5_difference=matched)
+    pair = replace(pair, mcnemar_p=reason, fn_difference=reason, j_difference=reason)
+    if a.matched_fp and b.matched_fp:
+        pair = replace(pair, fp_at_fn5_difference=matched_difference(a.matched_fp, b.matched_fp))
+    if a.real is None or b.real is None or a.cross_fake is None or b.cross_fake is None:
+        return pair
+    area = auc_difference(
+        first_real=a.real, first_fake=a.cross_fake, second_real=b.real, second_fake=b.cross_fake,
+        first_group_size=a.group_size, second_group_size=b.group_size,
+    )  # fmt: skip
+    pair = replace(pair, auc_difference=area)
+    if a.threshold is None or b.threshold is None:
+        return pair
+    fn, p = _decision_difference(pair, a.real, b.real)
+    pair = replace(pair, mcnemar_p=p, fn_difference=fn)
+    if a.own_fake is None or b.own_fake is None:
+        return pair
+    # Each source's samples are the same under both judges; a's opponent is b's own generator.
+    of_b, _ = _decision_difference(pair, a.cross_fake, b.own_fake)
+    of_a, _ = _decision_difference(pair, a.own_fake, b.cross_fake)
+    return replace(pair, j_difference=combined([(-1.0, fn), (0.5, of_b), (0.5, of_a)]))
+
+
+def _decision_difference(pair: Pair, scores_a: Scores, scores_b: Scores) -> tuple[Estimate, float]:
+    """Share that a calls fake − share that b calls fake of the same samples, and p of equal shares."""
+    a, b = pair.judgement_a, pair.judgement_b
+    assert a.threshold is not None and b.threshold is not None
+    size = math.lcm(a.group_size, b.group_size)
+    if size == 1:
+        decisions: PairedDecisions = paired_decisions(scores_a <= a.threshold, scores_b <= b.threshold)
+        return paired_difference(decisions), mcnemar_p(decisions)
+    first, second = (scores_a <= a.threshold), (scores_b <= b.threshold)
+    return mean_difference(first.astype(np.float64) - second, size)
 
 
 def _negative(difference: Estimate | Missing) -> Estimate | Missing:

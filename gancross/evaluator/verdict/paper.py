@@ -1,13 +1,14 @@
-"""The paper's own verdict of a pair, and what the two cross FPs together allow to say."""
+"""The paper's own verdict of a pair, and what the two discriminators together allow to say."""
 
 from __future__ import annotations
 
 from gancross.evaluator.statistics.confusion import paper_rate
-from gancross.evaluator.verdict.pairs import Pair, Verdict
+from gancross.evaluator.verdict.pairs import Pair
+from gancross.evaluator.verdict.verdicts import Verdict
 
 SCOPE = "This is about two frozen checkpoints."
-TRANSFERS = 0.5
-DETECTED = 0.05
+TRANSFERS = 0.05  # of |J|: a discriminator that surely has less does not tell the other's samples from data
+DETECTED = 0.9  # of J: one that surely has more tells nearly all of them
 
 
 def paper_verdict(pair: Pair) -> Verdict:
@@ -41,16 +42,18 @@ def cross_fp_text(pair: Pair) -> str:
     """Both cross FPs in words."""
     a, b = pair.cross_fps
     return (
-        f"'{pair.a}' calls {paper_rate(a.rate)} of the samples of '{pair.b}' real,"
-        f" '{pair.b}' calls {paper_rate(b.rate)} of those of '{pair.a}' real"
+        f"the discriminator of '{pair.a}' calls {paper_rate(a.rate)} of the samples of '{pair.b}' real,"
+        f" that of '{pair.b}' calls {paper_rate(b.rate)} of those of '{pair.a}' real"
     )
 
 
 def reading(pair: Pair) -> str:
-    """What the two cross FPs together allow to say."""
-    rates = [cross_fp.rate for cross_fp in pair.cross_fps]
-    if min(rates) >= TRANSFERS:
+    """What J of each discriminator on the other's samples allows to say, by its confidence limits."""
+    a, b = pair.judgement_a.j, pair.judgement_b.j
+    if a is None or b is None:
+        return ""
+    if max(-a.low, a.high, -b.low, b.high) < TRANSFERS:
         return "Neither discriminator transfers; no evidence that either generator is good. "
-    if max(rates) <= DETECTED:
+    if min(a.low, b.low) > DETECTED:
         return "Both generators are detected; compare AUC and matched FN. "
     return ""

@@ -1,164 +1,35 @@
-"""The `strict` verdict of a pair: four steps in order, the first failure gives the reason.
-
-1. Both judges decide, neither gives one answer to everything, and both batch-norm modes agree.
-2. The cross-testing FPs differ: Fisher's p, adjusted by Holm over the call, is below 5 %.
-3. No split: the winner's FN is not higher by more than 2 points, with 97.5 % confidence.
-4. The winner is not worse in AUC nor in FP at matched FN, and better beyond chance in one of them.
-"""
+"""The `generator` and the `strict` verdict of a pair: whose samples are nearer to the data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from gancross.evaluator.verdict.verdicts import Verdict
 
-from gancross.evaluator.estimates import Estimate, Missing
-from gancross.evaluator.statistics.proportions import difference
-from gancross.evaluator.verdict.pairs import Judgement, Pair, Verdict
-from gancross.evaluator.verdict.paper import SCOPE, cross_fp_text, no_decisions, reading
-
-ALPHA = 0.05
-FN_MARGIN = 0.02
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """Outcome of one step: passed, failed, or None where it cannot be tested; and why."""
-
-    passed: bool | None
-    reason: str
+NO_REFEREES = Verdict(
+    winner=None,
+    reason=(
+        "no referees were trained: own discriminators cannot tell whose samples are nearer to the data,"
+        " since two generators, two discriminators and two thresholds differ at once"
+    ),
+)
 
 
-@dataclass(frozen=True, kw_only=True)
-class NormCheck:
-    """The pair with batch norm in the other mode; `other` is None where that was not computed."""
-
-    mode: str
-    other_mode: str
-    other: Pair | None
-
-
-def strict_verdict(pair: Pair, *, norm: NormCheck | None = None) -> Verdict:
-    """A winner only where nothing speaks against it; otherwise the first step that fails.
-
-    The same for (a, b) and (b, a) but for the order of names in its reason.
+def strict_verdict(*, generator: Verdict, discriminator: Verdict) -> Verdict:
+    """The model that `generator` names, unless `discriminator` names the other.
 
     Args:
-        norm: given if and only if one of the two judges has batch norm.
+        generator, discriminator: the verdicts of the same pair.
     """
-    steps = strict_steps(pair, norm=norm)
-    scope = f"{reading(pair)}{SCOPE}" if pair.decides else SCOPE
-    for step in steps:
-        if not step.passed:
-            return Verdict(winner=None, reason=f"{step.reason}. {scope}")
-    ordered = pair.lower_cross_fp_first()
-    evidence = "; ".join(step.reason for step in steps[1:])
-    claim = f"'{ordered.a}' is fooled less than '{ordered.b}' and not worse elsewhere"
-    return Verdict(winner=ordered.a, reason=f"{claim}: {evidence}. {scope}")
-
-
-def strict_steps(pair: Pair, *, norm: NormCheck | None = None) -> list[Step]:
-    """Steps 1 to 4 in order; the list ends where a failure leaves the rest without meaning.
-
-    Without decisions nothing follows step 1; without a lower FP nothing follows step 2.
-    """
-    validity = valid_judges(pair)
-    if not validity.passed:
-        return [validity]
-    return [validity if norm is None else modes_agree(pair, norm), *_comparison(pair)]
-
-
-def valid_judges(pair: Pair) -> Step:
-    """Step 1, without batch norm: both have thresholds, and neither gives all samples one answer."""
-    for name, judgement in pair.judgements.items():
-        if not judgement.decides:
-            return Step(passed=False, reason=no_decisions(name))
-        if (answer := _only_answer(judgement)) is not None:
-            return Step(passed=False, reason=f"'{name}' calls every sample {answer}")
-    return Step(passed=True, reason="both judges tell samples apart")
-
-
-def modes_agree(pair: Pair, norm: NormCheck) -> Step:
-    """Step 1, with batch norm: steps 2–4 give the same winner with running averages and batch statistics."""
-    if norm.other is None:
-        return Step(passed=False, reason="batch-norm modes not compared")
-    winners = {norm.mode: _winner(pair), norm.other_mode: _winner(norm.other)}
-    if len(set(winners.values())) == 1:
-        return Step(passed=True, reason="both batch-norm modes agree")
-    outcomes = ", ".join(
-        f"{mode} says {'no winner' if winner is None else repr(winner)}" for mode, winner in winners.items()
+    if generator.winner is None:
+        return Verdict(winner=None, reason=f"no generator is named: {generator.reason}")
+    if discriminator.winner not in (None, generator.winner):
+        return Verdict(
+            winner=None,
+            reason=(
+                f"the samples of '{generator.winner}' are nearer to the data, but the discriminator of"
+                f" '{discriminator.winner}' tells real from generated better"
+            ),
+        )
+    beside = "names the same one" if discriminator.winner is not None else "names nobody"
+    return Verdict(
+        winner=generator.winner, reason=f"{generator.reason} The rule about discriminators {beside}."
     )
-    return Step(passed=False, reason=f"the batch-norm modes disagree: {outcomes}")
-
-
-def cross_fps_differ(pair: Pair) -> Step:
-    """Step 2: Fisher's p after Holm is below 5 %."""
-    assert not isinstance(pair.holm_p, Missing)
-    p = f"Fisher's p {pair.holm_p:.2g} after Holm over {pair.holm_tests}"
-    a, b = pair.cross_fps
-    text = f"{cross_fp_text(pair)} ({p})"
-    if pair.holm_p < ALPHA and a.rate != b.rate:
-        return Step(passed=True, reason=text)
-    return Step(passed=False, reason=f"the cross-testing FPs do not differ beyond chance: {text}")
-
-
-def no_split(pair: Pair) -> Step:
-    """Step 3: FN of the winner − FN of the loser is at most 2 points, with 97.5 % confidence.
-
-    From counts alone the two FNs count as independent, which widens the interval.
-    """
-    ordered = pair.lower_cross_fp_first()
-    gap = ordered.fn_difference
-    if isinstance(gap, Missing):
-        gap = difference(*ordered.fns)
-    text = f"FN of '{ordered.a}' − FN of '{ordered.b}' is {_interval(gap)}"
-    if gap.high <= FN_MARGIN:
-        return Step(passed=True, reason=text)
-    if gap.low > 0:
-        return Step(passed=False, reason=f"split between FP and FN: {text}")
-    return Step(passed=False, reason=f"too few test images to exclude a split: {text}")
-
-
-def not_worse(pair: Pair) -> Step:
-    """Step 4: not worse in AUC nor in FP at matched FN, and one of the two differs beyond chance."""
-    ordered = pair.lower_cross_fp_first()
-    auc, matched = ordered.auc_difference, ordered.fp_at_fn5_difference
-    if isinstance(auc, Missing) or isinstance(matched, Missing):
-        reason = "not available: AUC and FP at matched FN need scores, and there are only counts"
-        return Step(passed=None, reason=reason)
-    text = (
-        f"'{ordered.a}' − '{ordered.b}' is {_interval(auc)} in AUC"
-        f" and {_interval(matched)} in FP at matched FN"
-    )
-    worse = [name for name, bad in (("AUC", auc.value < 0), ("FP at matched FN", matched.value > 0)) if bad]
-    if worse:
-        both = " and a worse ".join(worse)
-        return Step(passed=False, reason=f"the lower cross-testing FP goes with a worse {both}: {text}")
-    if auc.excludes_zero or matched.excludes_zero:
-        return Step(passed=True, reason=text)
-    return Step(passed=False, reason=f"neither AUC nor FP at matched FN differs beyond chance: {text}")
-
-
-def _comparison(pair: Pair) -> list[Step]:
-    """Steps 2–4."""
-    differ = cross_fps_differ(pair)
-    return [differ, no_split(pair), not_worse(pair)] if differ.passed else [differ]
-
-
-def _winner(pair: Pair) -> str | None:
-    """What steps 2–4 say; nobody where a judge gives one answer to everything in this mode."""
-    if not valid_judges(pair).passed or not all(step.passed for step in _comparison(pair)):
-        return None
-    return pair.lower_cross_fp_first().a
-
-
-def _only_answer(judgement: Judgement) -> str | None:
-    fn, fps = judgement.fn, [fp for fp in (judgement.cross_fp, judgement.own_fp) if fp is not None]
-    assert fn is not None
-    if fn.count == 0 and all(fp.count == fp.n for fp in fps):
-        return "real"
-    if fn.count == fn.n and all(fp.count == 0 for fp in fps):
-        return "fake"
-    return None
-
-
-def _interval(estimate: Estimate) -> str:
-    return f"{estimate.value:+.4f} [{estimate.low:+.4f}, {estimate.high:+.4f}]"

@@ -98,8 +98,8 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters |= {
         "figure": formatting.figure, "paper_rate": paper_rate, "number": formatting.number,
-        "interval": formatting.interval, "limits": formatting.limits, "bound": formatting.bound,
-        "plain": formatting.plain, "sentence": formatting.sentence, "outcome": formatting.outcome,
+        "interval": formatting.interval, "limits": formatting.limits,
+        "plain": formatting.plain, "sentence": formatting.sentence,
         "facts": formatting.facts, "arrow": figure_arrow, "label": figure_label,
     }  # fmt: skip
     environment.tests |= {

@@ -25,8 +25,8 @@ def notebook_html(result: Result) -> str:
     parts = [f"<p>{heading}</p>"]
     for pair in result.pairs:
         outcomes = "; ".join(
-            f"{_text(title.lower())}: <b>{_text(formatting.outcome(verdict))}</b>"
-            for title, verdict in formatting.verdicts(pair)
+            f"{_text(rule.title)}: <b>{_text(formatting.outcome(pair, rule, verdict))}</b>"
+            for rule, verdict in formatting.verdicts(pair)
         )
         parts.append(f"<p>{_text(pair.a)} against {_text(pair.b)}: {outcomes}</p>")
     rows = [

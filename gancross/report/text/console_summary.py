@@ -58,13 +58,14 @@ def fidelity_by_contestant(result: Result) -> list[RenderableType]:
 
 
 def winners_matrix(result: Result) -> list[RenderableType]:
-    """Who wins each pair, by the paper's rule above the diagonal, by strict below; and what is left out."""
+    """Whom the two rules about discriminators name in each pair; and what is left out."""
     names = result.names
     table = _table("#", *(str(number) for number in range(1, len(names) + 1)))
     winners: dict[tuple[str, str], str | None] = {}
     for pair in result.pairs:
         first, second = sorted((pair.a, pair.b), key=names.index)
-        winners |= {(first, second): pair.paper.winner, (second, first): pair.strict.winner}
+        verdict = pair.verdict
+        winners |= {(first, second): verdict.paper.winner, (second, first): verdict.discriminator.winner}
 
     def text(row: str, column: str) -> str:
         if row == column:
@@ -74,7 +75,7 @@ def winners_matrix(result: Result) -> list[RenderableType]:
 
     for number, row in enumerate(names, start=1):
         table.add_row(str(number), *(text(row, column) for column in names))
-    title = "Who wins: by the paper's rule above the diagonal, by strict below"
+    title = "Named discriminators: the paper's rule above the diagonal, beyond chance below"
     rest = "Intervals, AUC, bounds and the reason of every verdict: in the JSON record and the HTML report."
     return [_titled(title, table), "", Text(rest, style="dim")]
 

@@ -11,15 +11,13 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from gancross.evaluator.estimates import Figure, Missing
+from gancross.evaluator.estimates import Figure, Measurement, Missing
 from gancross.evaluator.fidelity.metrics import figure_arrow
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.report import formatting
 
 T = TypeVar("T")
-
-TITLES = {"The paper's rule": "the paper's rule", "Strict rule": "strict"}
 
 
 def confusion_tables(result: Result) -> list[RenderableType]:
@@ -98,9 +96,9 @@ def fidelity_table(result: Result) -> list[RenderableType]:
     return [table, ""]
 
 
-def fidelity_figure(value: float | Missing) -> str:
+def fidelity_figure(value: Measurement | Missing) -> str:
     """`12.3456`."""
-    return formatting.DASH if isinstance(value, Missing) else f"{value:.4f}"
+    return formatting.DASH if isinstance(value, Missing) else f"{value.value:.4f}"
 
 
 def ranking_text(result: Result) -> list[RenderableType]:
@@ -108,16 +106,16 @@ def ranking_text(result: Result) -> list[RenderableType]:
     if len(result.contestants) < 3:
         return []
     generators, discriminators = result.ranking.generators, result.ranking.discriminators
-    advantages = _ranked(generators, lambda entry: f"{entry.name} {entry.advantage:+.3f}")
+    distances = _ranked(generators, lambda entry: f"{entry.name} {entry.distance.value:+.4f}")
+    unresolved = formatting.unresolved(result)
     mean_js = _ranked(discriminators, lambda entry: f"{entry.name} {entry.mean_j:+.3f}")
     lines: list[RenderableType] = [
-        _titled("Generators, by FP before common judges: ", advantages),
+        _titled("Generators, by mean J² under the others' discriminators (↓): ", distances + unresolved),
         _titled("Discriminators, by mean J on others' samples: ", mean_js),
     ]
     claims = result.groups.claims
     for claim in () if isinstance(claims, Missing) else claims:
-        outcome = "no claim" if claim.winner is None else f"{claim.winner} is better"
-        title = f"Method '{claim.a}' against '{claim.b}': {outcome}. "
+        title = f"Method '{claim.a}' against '{claim.b}': {formatting.claim_outcome(claim)}. "
         lines.append(_titled(title, formatting.sentence(claim.reason)))
     return [*lines, ""]
 
@@ -127,8 +125,8 @@ def verdict_text(result: Result) -> list[RenderableType]:
     lines: list[RenderableType] = []
     for pair in result.pairs:
         lines.append(Text(f"{pair.a} against {pair.b}", style="bold"))
-        for title, verdict in formatting.verdicts(pair):
-            heading = f"  {TITLES[title]}: {formatting.outcome(verdict)}. "
+        for rule, verdict in formatting.verdicts(pair):
+            heading = f"  {rule.title}: {formatting.outcome(pair, rule, verdict)}. "
             lines.append(_titled(heading, formatting.sentence(verdict.reason)))
     return [Group(*lines)]
 

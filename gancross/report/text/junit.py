@@ -1,8 +1,8 @@
 """A result as JUnit XML, for the dashboards of continuous integration.
 
-What fails says that a figure is not to be relied on; which model is better never fails a build:
+What fails says that a figure is not to be relied on; whom a verdict names never fails a build:
 
-    verdict of a pair                passed: a winner; skipped, with the reason: no winner
+    verdict of a pair                passed: somebody is named; skipped, with the reason: nobody
     judge is not blind               failed: more than half of uniform noise called real
     judge gives more than one answer failed: everything, real and generated, called the same
     batch-norm modes agree           failed: a rate moves by more than 0.05 between the modes
@@ -62,11 +62,11 @@ def junit_report(result: Result) -> str:
 def cases(result: Result) -> Iterator[Case]:
     """The checks, see the head of this file."""
     for pair in result.pairs:
-        for title, verdict in formatting.verdicts(pair):
+        for rule, verdict in formatting.verdicts(pair):
             yield Case(
-                group="verdict", name=f"{title}: {pair.a} against {pair.b}",
+                group="verdict", name=f"{rule.title}: {pair.a} against {pair.b}",
                 outcome="passed" if verdict.winner is not None else "skipped",
-                detail=f"{formatting.outcome(verdict)}: {verdict.reason}",
+                detail=f"{formatting.outcome(pair, rule, verdict)}: {verdict.reason}",
             )  # fmt: skip
     for judge in result.judges:
         yield _blind(result, judge)

@@ -55,18 +55,22 @@ def verdicts(result: Result) -> list[str]:
         return ["**One contestant alone has no verdict.**"]
     if len(result.pairs) == 1:
         lines = [
-            f"**{title}: {escaped(formatting.outcome(verdict))}.**"
+            f"**{rule.title}: {escaped(formatting.outcome(result.pairs[0], rule, verdict))}.**"
             f" {escaped(formatting.sentence(verdict.reason))}"
-            for title, verdict in formatting.verdicts(result.pairs[0])
+            for rule, verdict in formatting.verdicts(result.pairs[0])
         ]
         return ["\n\n".join(lines)]
     rows, reasons = [], []
     for pair in result.pairs:
         names = f"{escaped(pair.a)} against {escaped(pair.b)}"
         outcomes = formatting.verdicts(pair)
-        rows.append([names, *(escaped(formatting.outcome(verdict)) for _, verdict in outcomes)])
-        reasons += [f"- {names}: {title}: {escaped(verdict.reason)}" for title, verdict in outcomes]
-    return [*table(["pair", *formatting.rules()], rows, left=3), "", *folded("Reasons", reasons)]
+        rows.append([names, *(escaped(formatting.named(verdict)) for _, verdict in outcomes)])
+        reasons += [f"- {names}: {rule.title}: {escaped(verdict.reason)}" for rule, verdict in outcomes]
+    return [
+        *table(["pair: who is named", *formatting.rules()], rows, left=3),
+        "",
+        *folded("Reasons", reasons),
+    ]
 
 
 def flags(result: Result) -> list[str]:

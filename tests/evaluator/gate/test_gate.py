@@ -18,7 +18,7 @@ from gancross.cli.gate import tolerance
 from gancross.cli.main import main
 from gancross.errors import UsageError
 from gancross.evaluator.crosstest import crosstest
-from gancross.evaluator.estimates import Missing, Proportion
+from gancross.evaluator.estimates import Measurement, Missing, Proportion
 from gancross.evaluator.fidelity.figures import FidelityFigures
 from gancross.evaluator.gate.comparison import gate
 from gancross.evaluator.statistics.proportions import difference
@@ -35,13 +35,19 @@ def two(checkpoints: dict[str, Path]) -> Result:
     return crosstest(contestants, data="digits", num_samples=500, metrics=("fid",), norm_check=False)
 
 
+def distance(value: float) -> Measurement:
+    return Measurement(value=value, ci95=Missing("not estimated"))
+
+
 def runs(two: Result, distances: Mapping[str, Sequence[float]]) -> Result:
     """A result with one contestant per value, which is its Fréchet distance; by method."""
     values = {f"{method}-{i}": value for method, row in distances.items() for i, value in enumerate(row)}
     methods = {method: [f"{method}-{i}" for i in range(len(row))] for method, row in distances.items()}
     return replace(
         with_contestants(two, methods),
-        fidelity={name: FidelityFigures(n=500, figures={FRECHET: value}) for name, value in values.items()},
+        fidelity={
+            name: FidelityFigures(n=500, figures={FRECHET: distance(value)}) for name, value in values.items()
+        },
     )
 
 
@@ -139,8 +145,9 @@ def test_a_figure_without_an_interval_is_decided_by_the_tolerance_alone(two: Res
     assert not isinstance(two.fidelity, Missing)
     measured = two.fidelity[name]
     old = measured.figures[FRECHET]
-    assert isinstance(old, float)
-    fidelity = {**two.fidelity, name: replace(measured, figures={**measured.figures, FRECHET: old + 5})}
+    assert isinstance(old, Measurement)
+    figures = {**measured.figures, FRECHET: distance(old.value + 5)}
+    fidelity = {**two.fidelity, name: replace(measured, figures=figures)}
     worse = replace(two, fidelity=fidelity)
     decisions = [
         {change.decision for change in gate(worse, two, tolerances={"fid": allowed}).comparisons}

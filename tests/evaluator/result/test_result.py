@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from gancross import Contestant, Result, crosstest, load_result
 from gancross.errors import DataError, UsageError
-from gancross.evaluator.estimates import Estimate, Missing, Proportion
+from gancross.evaluator.estimates import Estimate, Measurement, Missing, Proportion
 from gancross.evaluator.fidelity.figures import FidelityFigures
 from gancross.evaluator.result.reading import result_from_dict, result_schema
 from gancross.evaluator.result.types import FORMAT
@@ -95,12 +95,13 @@ def test_the_result_has_what_the_other_tests_need() -> None:
     assert not isinstance(result.controls, Missing)
     fidelity = vectors().fidelity
     assert not isinstance(fidelity, Missing)
-    assert {type(figure) for figure in fidelity["v"].figures.values()} == {float, Missing}
+    assert {type(figure) for figure in fidelity["v"].figures.values()} == {Measurement, Missing}
     assert isinstance(vectors().controls, Missing)
 
 
 def test_a_figure_that_a_contestant_lacks_was_not_measured() -> None:
-    assert FidelityFigures(n=3, figures={"a": 1.0}).of("b") == Missing("not measured")
+    measured = Measurement(value=1.0, ci95=(0.5, 1.5))
+    assert FidelityFigures(n=3, figures={"a": measured}).of("b") == Missing("not measured")
 
 
 def test_only_judges_have_cells_and_names_keep_their_order() -> None:

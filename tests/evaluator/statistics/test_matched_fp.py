@@ -32,7 +32,7 @@ def judged(
     real: Scores, fake: Scores, *, halves: Halves | None = None, seed: int = 0, judge: str = "a",
     generator: str = "b",
 ) -> MatchedFp:  # fmt: skip
-    halves = halves or draw_halves(len(real), seed=0, resamples=199)
+    halves = halves or draw_halves(np.arange(len(real)), seed=0, resamples=199)
     calibrated = calibration(real, halves)
     return matched_fp(fake=fake, calibrated=calibrated, seed=seed, judge=judge, generator=generator)
 
@@ -50,7 +50,7 @@ def test_threshold_is_the_largest_score_within_5_percent(scores: list[float]) ->
 
 def test_value_is_measured_with_the_other_half_and_averaged(scores: tuple[Scores, Scores]) -> None:
     real, fake = scores
-    halves = draw_halves(len(real), seed=0, resamples=9)
+    halves = draw_halves(np.arange(len(real)), seed=0, resamples=9)
     first, second = (real[half.index].tolist() for half in halves)
     assert sorted(first + second) == sorted(real.tolist())
     taus = [reference.matched_threshold(half, 0.05) for half in (first, second)]
@@ -64,14 +64,14 @@ def test_value_is_measured_with_the_other_half_and_averaged(scores: tuple[Scores
 
 @pytest.mark.parametrize(("n", "few"), [(2 * FEW_REALS - 1, True), (2 * FEW_REALS, False)])
 def test_fewer_than_1000_reals_a_half_are_few(n: int, few: bool) -> None:
-    assert has_few_reals(draw_halves(n, seed=0, resamples=1)) is few
+    assert has_few_reals(n) is few
 
 
 @pytest.mark.parametrize("rounding", [8, 1, 0])
 def test_every_resample_repeats_the_calibration(scores: tuple[Scores, Scores], rounding: int) -> None:
     # So many fakes at every score of a real that their own resampling hardly moves a share.
     real = np.round(scores[0], rounding)
-    halves = draw_halves(len(real), seed=3, resamples=20)
+    halves = draw_halves(np.arange(len(real)), seed=3, resamples=20)
     taus = [
         [
             reference.matched_threshold(np.repeat(real[half.index], half.times[:, r]).tolist(), 0.05)
@@ -131,15 +131,40 @@ def test_percentiles_are_order_statistics() -> None:
     assert percentile_interval(np.arange(1999.0)[::-1]) == (49.0, 1949.0)
 
 
+def test_what_belongs_together_stays_on_one_side_and_is_drawn_together() -> None:
+    units = np.repeat(np.arange(40), np.random.default_rng(0).integers(1, 9, 40))
+    halves = draw_halves(units, seed=0, resamples=50)
+    sides = [set(units[half.index].tolist()) for half in halves]
+    assert sides[0].isdisjoint(sides[1]) and sides[0] | sides[1] == set(range(40))
+    assert abs(len(halves[0].index) - len(units) / 2) < 9
+    for half in halves:
+        for unit in set(units[half.index].tolist()):
+            assert (half.times[units[half.index] == unit] == half.times[units[half.index] == unit][0]).all()
+
+
+def test_groups_are_drawn_whole_and_widen_the_interval(scores: tuple[Scores, Scores]) -> None:
+    size, random = 20, np.random.default_rng(1)
+    real, fake = (np.repeat(random.normal(mean, 1, 60), size) for mean in (2.5, 0))  # a group scores alike
+    grouped = draw_halves(np.arange(len(real)) // size, seed=0, resamples=199)
+    together = matched_fp(
+        fake=fake, calibrated=calibration(real, grouped, group_size=size), seed=0, judge="a", generator="b"
+    )
+    apart = judged(real, fake)
+    assert together.high - together.low > 2 * (apart.high - apart.low)
+    assert together.replicates is not None
+    shares = together.replicates * 2 * len(fake)  # whole groups above each of two thresholds
+    assert np.abs(shares / size - np.round(shares / size)).max() < 1e-9
+
+
 def test_one_test_image_cannot_be_halved() -> None:
     with pytest.raises(ValueError, match="halved"):
-        draw_halves(1, seed=0)
+        draw_halves(np.arange(1), seed=0)
 
 
 def test_a_pair_costs_less_than_a_second_of_one_core() -> None:
     random = np.random.default_rng(0)
     started = time.process_time()
-    halves = draw_halves(10_000, seed=0)
+    halves = draw_halves(np.arange(10_000), seed=0)
     cells = [
         judged(random.normal(2, 1, 10_000), random.normal(0, 1, 10_000), halves=halves, judge=str(k))
         for k in range(4)

@@ -19,7 +19,7 @@ from statsmodels.stats.proportion import proportion_confint
 from benchmarks import simulations
 from gancross.evaluator.estimates import Proportion, Z
 from gancross.evaluator.statistics.auc import auc_difference, auc_interval
-from gancross.evaluator.statistics.confusion import PairedDecisions, paired_false_negatives
+from gancross.evaluator.statistics.confusion import PairedDecisions, paired_decisions
 from gancross.evaluator.statistics.proportions import (
     difference,
     fisher_p,
@@ -114,7 +114,7 @@ def test_holm_multiplies_the_smallest_by_the_number_of_tests_and_keeps_the_order
 
 def test_decisions_on_the_same_images_are_counted_together_and_ties_are_fake() -> None:
     first, second = np.array([0.0, 1.0, 2.0, -1.0]), np.array([5.0, 1.0, 0.5, 0.0])
-    decisions = paired_false_negatives(first=first, second=second, first_threshold=0.0, second_threshold=1.0)
+    decisions = paired_decisions(first <= 0.0, second <= 1.0)
     assert decisions == PairedDecisions(both=1, only_first=1, only_second=2, neither=0)
 
 

@@ -27,6 +27,7 @@ from gancross.evaluator.tournament.cross_table import CrossTable, cross_table
 from gancross.evaluator.tournament.duality import DualityGap, duality_gaps
 from gancross.evaluator.tournament.methods import method_claims, permutation_p, smallest_p
 from gancross.evaluator.tournament.ranking import (
+    JudgeDecisions,
     RankedDiscriminator,
     RankedGenerator,
     discriminator_ranking,
@@ -41,10 +42,6 @@ T = TypeVar("T")
 def present(figure: T | Missing) -> T:
     assert not isinstance(figure, Missing)
     return figure
-
-
-def ranked_generators(table: CrossTable) -> tuple[RankedGenerator, ...]:
-    return present(generator_ranking(table))
 
 
 def ranked_discriminators(table: CrossTable) -> tuple[RankedDiscriminator, ...]:
@@ -80,35 +77,73 @@ def table(
 LADDER = [[0.9, 0.6, 0.4, 0.5], [0.5, 0.9, 0.2, 0.3], [0.3, 0.2, 0.9, 0.1], [0.4, 0.3, 0.1, 0.9]]
 
 
-def test_generators_are_compared_by_third_judges_only() -> None:
-    ranked = ranked_generators(table(LADDER))
-    assert [entry.name for entry in ranked] == ["a", "b", "d", "c"]
-    # a against b before c and d: 0.4 − 0.2 and 0.5 − 0.3.
-    fp = np.array(LADDER)
-    by_hand = np.mean([
-        np.mean([fp[0, j] - fp[k, j] for j in range(4) if j not in (0, k)]) for k in (1, 2, 3)
-    ])  # fmt: skip
-    assert ranked[0].advantage == pytest.approx(by_hand)
-    assert (ranked[0].wins, ranked[0].losses) == (3, 0)
-    own = [row.copy() for row in LADDER]
-    for i in range(4):
-        own[i][i] = 0.0
-    assert ranked_generators(table(own)) == ranked
+def judges_of(
+    shares: Rates, *, real: float = 0.9, n: int = 4_000, seed: int = 0, unusable: str = ""
+) -> list[JudgeDecisions]:
+    """Judges that call a share of the reals real, and `shares[i][j]` of generator i's samples real."""
+    random = np.random.default_rng(seed)
+    names = "abcdefghij"[: len(shares)]
+    return [
+        JudgeDecisions(
+            name=judge, usable=judge not in unusable, real=random.random(n) < real,
+            fakes={name: random.random(n) < shares[i][j] for i, name in enumerate(names)},
+        )
+        for j, judge in enumerate(names)
+    ]  # fmt: skip
 
 
-def test_fooling_a_blind_judge_is_no_credit() -> None:
-    fp = [[*row, 0.0] for row in LADDER] + [[0.2, 0.2, 0.2, 0.2, 0.2]]
-    fp[2][4] = 1.0  # the weakest generator fools the blind judge e
-    seeing, blind = table(fp), table(fp, blind="e")
-    assert ranked_generators(blind)[0].name == "a"
-    place = [[entry.name for entry in ranked_generators(t)].index("c") for t in (seeing, blind)]
-    assert place[0] < place[1]
-    assert [entry.blind for entry in ranked_discriminators(blind) if entry.name == "e"] == [True]
+def ranked_by(judges: Sequence[JudgeDecisions]) -> tuple[RankedGenerator, ...]:
+    return present(generator_ranking([judge.name for judge in judges], judges, grouped=False))
+
+
+def test_a_generator_equal_to_the_data_stands_before_a_collapsed_one() -> None:
+    """By FP the collapsed one would: judges call all of its samples real, and a tenth of the data fake."""
+    ranked = ranked_by(judges_of([[0.9] * 3, [1.0] * 3, [0.4] * 3]))
+    assert [entry.name for entry in ranked] == ["a", "b", "c"]
+    assert abs(ranked[0].distance.value) < 1e-3
+    assert ranked[1].distance.value == pytest.approx(0.01, abs=2e-3)
+    assert ranked[2].distance.value == pytest.approx(0.25, abs=2e-2)
+    assert all(entry.judges == 2 and not entry.unresolved for entry in ranked)
+
+
+def test_own_and_unusable_judges_do_not_count() -> None:
+    shares = [[0.9, 0.8, 0.8, 0.8], [0.8, 0.0, 0.8, 0.8], [0.8, 0.8, 0.9, 0.8], [0.1, 0.8, 0.8, 0.9]]
+    with_a, without_a = ranked_by(judges_of(shares)), ranked_by(judges_of(shares, unusable="a"))
+    assert with_a[-1].name == "d" and with_a[-1].distance.value > 0.1
+    assert all(entry.distance.value < 0.03 for entry in without_a)
+    assert {entry.name: entry.judges for entry in without_a} == {"a": 3, "b": 2, "c": 2, "d": 2}
+
+
+def test_the_order_of_generators_that_no_common_judge_tells_apart_is_not_resolved() -> None:
+    equal = ranked_by(judges_of([[0.7] * 3] * 3))
+    assert all(len(entry.unresolved) == 2 for entry in equal)
+    # With two judges nobody is common to a and b; both judge c.
+    shares = [[0.7] * 3, [0.3] * 3, [0.1] * 3]
+    two = {entry.name: entry.unresolved for entry in ranked_by(judges_of(shares, unusable="c"))}
+    assert two == {"a": ("b",), "b": ("a",), "c": ()}
+
+
+def test_without_a_third_judge_or_under_batch_statistics_there_is_no_ranking() -> None:
+    pair = judges_of([[0.1, 0.2], [0.3, 0.1]])
+    nobody = generator_ranking("ab", pair, grouped=False)
+    assert isinstance(nobody, Missing) and "three contestants" in nobody.reason
+    three = judges_of([[0.1] * 3] * 3)
+    grouped = generator_ranking("abc", three, grouped=True)
+    assert isinstance(grouped, Missing) and "batch statistics" in grouped.reason
+
+
+def test_the_order_of_contestants_moves_no_place() -> None:
+    judges = judges_of([[0.7] * 3, [0.7] * 3, [0.1] * 3])
+    assert ranked_by(judges) == ranked_by(judges[::-1])
+
+
+def test_a_blind_judge_is_marked() -> None:
+    ranked = ranked_discriminators(table(LADDER, blind="b"))
+    assert [entry.name for entry in ranked if entry.blind] == ["b"]
 
 
 def test_two_contestants_have_no_third_judge() -> None:
     pair = table([[0.1, 0.2], [0.3, 0.1]])
-    assert isinstance(generator_ranking(pair), Missing)
     assert isinstance(bradley_terry(pair), Missing)
     assert len(ranked_discriminators(pair)) == 2
 
@@ -123,7 +158,6 @@ def test_discriminators_are_ranked_by_j_on_the_generators_of_others() -> None:
 
 def test_contestants_without_decisions_are_judged_and_judge_nobody() -> None:
     partial = table(LADDER, silent="d")
-    assert {entry.name for entry in ranked_generators(partial)} == set("abcd")
     assert {entry.name for entry in ranked_discriminators(partial)} == set("abc")
     assert isinstance(duality_gaps(partial, seed=0)["d"], Missing)
     fitted = strengths(partial)
@@ -133,7 +167,6 @@ def test_contestants_without_decisions_are_judged_and_judge_nobody() -> None:
 def test_the_order_of_contestants_moves_no_digit() -> None:
     forth, back = table(LADDER), table(LADDER, order="dbca")
     methods = dict(zip("abcd", "xxyy", strict=True))
-    assert generator_ranking(forth) == generator_ranking(back)
     assert discriminator_ranking(forth) == discriminator_ranking(back)
     assert bradley_terry(forth) == bradley_terry(back)
     assert duality_gaps(forth, seed=1) == duality_gaps(back, seed=1)
@@ -157,6 +190,13 @@ def test_bradley_terry_finds_the_strengths_that_made_the_table() -> None:
     fitted = strengths(table(fp.tolist()))
     estimated = np.array(list(fitted.generators.values()))
     assert estimated - estimated.mean() == pytest.approx(true - true.mean(), abs=0.03)
+    assert fitted.residual is not None and fitted.residual < 1
+
+
+def test_a_table_without_one_order_lies_far_from_its_strengths() -> None:
+    circle = [[0.5, 0.9, 0.1], [0.1, 0.5, 0.9], [0.9, 0.1, 0.5]]
+    residual = strengths(table(circle)).residual
+    assert residual is not None and residual > 20
 
 
 def test_bradley_terry_stays_finite_at_rates_of_0_and_1() -> None:

@@ -30,13 +30,15 @@ def test_holm_counts_the_tests_that_exist() -> None:
     assert adjusted == pytest.approx(2 * fisher if fisher < 0.025 else 1)
 
 
-def scored(real: Scores, fake: Scores, *, judge: str, threshold: float | None = 0.0) -> Judgement:
-    calibrated = calibration(real, draw_halves(len(real), seed=0, resamples=99))
+def scored(
+    real: Scores, fake: Scores, own: Scores, *, judge: str, threshold: float | None = 0.0
+) -> Judgement:
+    calibrated = calibration(real, draw_halves(np.arange(len(real)), seed=0, resamples=99))
     decides = threshold is not None
     return Judgement(
         cross_fp=false_positives(fake, threshold or 0.0) if decides else None,
         fn=false_negatives(real, threshold or 0.0) if decides else None,
-        threshold=threshold, real=real, cross_fake=fake,
+        threshold=threshold, real=real, cross_fake=fake, own_fake=own,
         matched_fp=matched_fp(fake=fake, calibrated=calibrated, seed=0, judge=judge, generator="other"),
     )  # fmt: skip
 
@@ -45,8 +47,9 @@ def scored(real: Scores, fake: Scores, *, judge: str, threshold: float | None = 
 def test_every_test_of_a_swapped_pair_is_that_of_the_pair_swapped(seed: int) -> None:
     random = np.random.default_rng(seed)
     real = random.normal(1, 1, (2, 50))
-    a = scored(real[0], random.normal(-1, 1, 40), judge="a")
-    b = scored(real[1], random.normal(-0.5, 1, 60), judge="b")
+    of_a, of_b = random.normal(-1, 1, (2, 40)), random.normal(-0.5, 1, (2, 60))  # under judge a, judge b
+    a = scored(real[0], of_b[0], of_a[0], judge="a")
+    b = scored(real[1], of_a[1], of_b[1], judge="b")
     forth = compared_pair(a, b)
     back = compared_pair(b, a, names=("b", "a")).swapped()
     for key in PAIR_TESTS:
@@ -62,7 +65,7 @@ def test_what_a_pair_lacks_is_missing_with_the_reason() -> None:
     random = np.random.default_rng(0)
     real, fake = random.normal(1, 1, (2, 50)), random.normal(-1, 1, (2, 40))
     critics = compared_pair(*(
-        scored(real[k], fake[k], judge=str(k), threshold=None) for k in range(2)
+        scored(real[k], fake[k], fake[k], judge=str(k), threshold=None) for k in range(2)
     ))  # fmt: skip
     nothing = compared_pair(GOOD, Judgement())
     of_decisions = {"fisher_p", "holm_p", "newcombe95"}

@@ -28,7 +28,7 @@ from gancross.evaluator.result.reading import result_from_dict
 from gancross.pictures import image_grid
 from gancross.report.browser.html import MOST_BYTES, html_report
 from gancross.report.browser.samples import Sample, png_size, read_samples, sample_pictures, write_samples
-from gancross.report.formatting import clean
+from gancross.report.formatting import clean, verdicts
 from gancross.report.text.sections import SECTIONS
 
 ANCHORS = {section.key for section in SECTIONS if section.html}
@@ -101,7 +101,7 @@ def test_figures_are_those_of_the_record() -> None:
         assert f"[{cell.fp.ci95[0]:.4f}, {cell.fp.ci95[1]:.4f}]" in words
         assert f"{cell.auc.value:.4f}" in words
     for pair in result.pairs:
-        for verdict in (pair.paper, pair.strict):
+        for _, verdict in verdicts(pair):
             assert verdict.reason[0].upper() + verdict.reason[1:] in words
     for matrix in result.confusion.values():
         assert not isinstance(matrix, Missing)

@@ -14,7 +14,7 @@ import gancross
 from gancross.errors import ResourceError
 from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.verdict.figures import CELL_FIGURES
-from gancross.report.formatting import outcome
+from gancross.report.formatting import outcome, verdicts
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -24,8 +24,8 @@ def test_a_result_shows_itself(kind: str, tmp_path: Path) -> None:
     page = Page(result._repr_html_())
     assert not page.of("script") and f"Cross-test on {result.protocol.data.name}" in page.words
     for pair in result.pairs:
-        for verdict in (pair.paper, pair.strict):
-            assert seen(outcome(verdict)) in seen(page.words)
+        for rule, verdict in verdicts(pair):
+            assert seen(outcome(pair, rule, verdict)) in seen(page.words)
     result.save(tmp_path / "result.json")
     assert gancross.load_result(tmp_path / "result.json") == result
 

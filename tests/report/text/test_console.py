@@ -59,7 +59,9 @@ def test_rankings_and_claims_of_methods_are_printed() -> None:
     result = crosstest(contestants, data=REALS, num_samples=600)
     assert not isinstance(result.ranking.generators, Missing)
     text = " ".join(printed(result, width=120).split())
-    assert f"Generators, by FP before common judges: {result.ranking.generators[0].name} +" in text
+    leader = result.ranking.generators[0]
+    ranked = f"{leader.name} {leader.distance.value:+.4f}"
+    assert f"Generators, by mean J² under the others' discriminators (↓): {ranked}" in text
     assert "Method 'even' against 'rare': no claim. Fewer than 4 runs a side" in text
 
 
@@ -92,14 +94,15 @@ def test_many_contestants_have_a_line_each() -> None:
     winners: dict[tuple[str, str], str | None] = {}
     for pair in result.pairs:
         first, second = sorted((pair.a, pair.b), key=names.index)
-        winners |= {(first, second): pair.paper.winner, (second, first): pair.strict.winner}
+        verdict = pair.verdict
+        winners |= {(first, second): verdict.paper.winner, (second, first): verdict.discriminator.winner}
     number_of: dict[str | None, str] = {None: "–"}
     number_of |= {name: str(number) for number, name in enumerate(names, start=1)}
     verdicts = [
         " ".join([number_of[a], *(number_of[winners[a, b]] for b in names if b != a)])  # no diagonal
         for a in names
     ]
-    assert table_after("Who wins: ") == [heading, *verdicts]
+    assert table_after("Named discriminators: ") == [heading, *verdicts]
 
     matrix = result.confusion[names[0]]
     assert not isinstance(matrix, Missing)

@@ -1,0 +1,97 @@
+"""Records of earlier formats in today's form.
+
+One function for each format that was ever written. It adds what is missing as null with the reason, and
+never guesses what the file does not tell. It leaves the document that it is given as it is.
+The schema then judges the outcome: a file that lacks more than its migration adds is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gancross.evaluator.codec.fields import JsonObject, JsonValue
+from gancross.evaluator.result.types import FORMAT
+
+NO_FIDELITY = "recorded before results had fidelity"
+NO_GENERATOR_VERDICT = "recorded before results had a verdict about generators"
+NO_INTERVAL = "recorded before fidelity had intervals"
+NO_J_DIFFERENCE = "recorded before discriminators were compared on the same samples"
+OLD_RANKING = "recorded with a ranking by FP, in which a collapsed generator can stand before a perfect one"
+
+
+def from_version_1(document: JsonObject) -> JsonObject:
+    """`strict` was about discriminators; fidelity had numbers alone; generators were ranked by FP.
+
+    The first files had no `fidelity`.
+    """
+    lacking: JsonObject = {"fidelity": None, "fidelity_reason": NO_FIDELITY}
+    document = document if "fidelity" in document else {**document, **lacking}
+    changed: JsonObject = {"format": FORMAT}
+    for key, change in _CHANGES.items():
+        if key in document:
+            changed[key] = change(document[key])
+    return {**document, **changed}
+
+
+def _protocol(value: JsonValue) -> JsonValue:
+    return {**value, "fidelity": value.get("fidelity")} if isinstance(value, dict) else value
+
+
+def _verdicts(value: JsonValue) -> JsonValue:
+    """`strict` becomes `discriminator`; what was not asked then names nobody."""
+    if not isinstance(value, dict) or "strict" not in value:
+        return value
+    nobody: JsonObject = {"winner": None, "reason": NO_GENERATOR_VERDICT}
+    return {**value, "discriminator": value["strict"], "generator": nobody, "strict": nobody}
+
+
+def _pairs(value: JsonValue) -> JsonValue:
+    return [_pair(pair) for pair in value] if isinstance(value, list) else value
+
+
+def _pair(value: JsonValue) -> JsonValue:
+    pair = _verdicts(value)
+    if isinstance(pair, dict) and isinstance(tests := pair.get("tests"), dict):
+        lacking: JsonObject = {"j_difference": None, "j_difference_reason": NO_J_DIFFERENCE}
+        pair = {**pair, "tests": {**tests, **lacking}}
+    return pair
+
+
+def _ranking(value: JsonValue) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    changed = {**value}
+    if isinstance(changed.get("generators"), list):
+        changed |= {"generators": None, "generators_reason": OLD_RANKING}
+    strengths = changed.get("bradley_terry")
+    if isinstance(strengths, dict):
+        changed["bradley_terry"] = {**strengths, "residual": None}
+    return changed
+
+
+def _fidelity(value: JsonValue) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    return {name: _measured(figures) for name, figures in value.items()}
+
+
+def _measured(value: JsonValue) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: {"value": number, "ci95": None, "ci95_reason": NO_INTERVAL}
+        if key != "n" and isinstance(number, int | float) and not isinstance(number, bool)
+        else number
+        for key, number in value.items()
+    }
+
+
+_CHANGES: dict[str, Callable[[JsonValue], JsonValue]] = {
+    "protocol": _protocol, "verdict": _verdicts, "pairs": _pairs, "ranking": _ranking,
+    "fidelity": _fidelity,
+}  # fmt: skip
+
+MIGRATIONS: dict[str, Callable[[JsonObject], JsonObject]] = {
+    "gancross.result/1": from_version_1,
+    FORMAT: lambda document: document,
+}

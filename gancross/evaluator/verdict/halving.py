@@ -1,0 +1,38 @@
+"""The halves of the test data on which FP at matched FN rests, for judges of samples and of groups."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.statistics.groups import FEWEST_GROUPS, number_of_groups
+from gancross.evaluator.statistics.matched_fp import Halves, draw_halves
+
+
+class Halving:
+    """The same halves for all judges that saw the reals in groups of one size; drawn when first wanted.
+
+    Args:
+        items: (N,) which test reals are identical: numbers that rise by 1 where another image begins.
+    """
+
+    def __init__(self, items: NDArray[np.int64], *, seed: int) -> None:
+        self._items, self._seed = items, seed
+        self._halves: dict[int, Halves | Missing] = {}
+
+    def of(self, group_size: int) -> Halves | Missing:
+        """The halves for judges of groups of that size, or why there are none."""
+        if group_size not in self._halves:
+            self._halves[group_size] = self._drawn(group_size)
+        return self._halves[group_size]
+
+    def _drawn(self, group_size: int) -> Halves | Missing:
+        n = len(self._items)
+        groups = number_of_groups(n, group_size)
+        if group_size > 1 and groups < FEWEST_GROUPS:
+            return Missing(f"{groups} groups of {group_size} test samples: fewer than {FEWEST_GROUPS}")
+        units = self._items if group_size == 1 else np.arange(n) // group_size
+        if units[-1] == 0:
+            return Missing("fewer than two different test samples cannot be halved")
+        return draw_halves(units, seed=self._seed)
