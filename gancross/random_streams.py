@@ -63,6 +63,12 @@ class Stream:
         quantiles: NDArray[np.float64] = ndtri(self.uniforms(start, n, width))
         return quantiles
 
+    def integer(self, position: int) -> int:
+        """Item `position` as an integer in [0, 2⁶³), to seed another generator."""
+        block, skip = divmod(position, _WORDS_PER_BLOCK)
+        philox = np.random.Philox(key=self._key, counter=block)
+        return int(philox.random_raw(skip + 1)[skip] >> np.uint64(1))
+
     def permutation(self, n: int) -> NDArray[np.int64]:
         """A uniformly random order of 0..n−1."""
         return self.numpy_generator().permutation(n)

@@ -15,7 +15,7 @@ from torch import nn
 from gancross.data.sets import check_canonical
 from gancross.divergences import DIVERGENCES
 from gancross.errors import UsageError, first_line, unknown_name
-from gancross.models.buffers import unchanged
+from gancross.models.buffers import seeded, unchanged
 from gancross.random_streams import PRIORS, Prior
 
 Orientation = Literal["real_high", "fake_high"]
@@ -126,14 +126,17 @@ class Contestant:
         return [network for network in (self.generator, self.discriminator) if network is not None]
 
 
-def applied(network: nn.Module, inputs: torch.Tensor, *, refusal: str) -> object:
+def applied(network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int) -> object:
     """`network(inputs)`, of whatever type it is; its buffers stay as they were.
+
+    Args:
+        seed: of torch's global generators during the call, from which a network may draw noise of its own.
 
     Raises:
         UsageError: the network does not accept them; the message is `refusal`, their shape and the reason.
     """
     try:
-        with unchanged(network):
+        with unchanged(network), seeded(seed, inputs.device):
             return network(inputs)
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's

@@ -23,7 +23,9 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.metrics import KID_SUBSET_SIZE
 from gancross.evaluator.fidelity.preparation import FidelityFiles, prepared
 from gancross.evaluator.judging.controls import CONTROLS, TRAINING
-from gancross.evaluator.judging.sampling import CHUNK, Source, check_fit, fake_source
+from gancross.evaluator.judging.probe_results import coupled
+from gancross.evaluator.judging.probes import probed
+from gancross.evaluator.judging.sampling import CHUNK, Source, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
 from gancross.evaluator.protocol import Norm, Protocol
 from gancross.evaluator.result.assembly import assembled
@@ -135,9 +137,10 @@ def run_crosstest(
     modules = [module for contestant in contestants for module in contestant.networks]
     fidelity = prepared(protocol, files or FidelityFiles(), sources=sources, test=test, device=target)
     with only_deterministic(deterministic), fidelity or nullcontext(), evaluating(modules, target):
-        check_fit(contestants, shape=reals.shape, device=target)
+        probes = probed(contestants, test=test, shape=reals.shape, device=target)
         scores = score_all(
-            sources, judges, protocol, shape=reals.shape, device=target, batch_size=batch_size or CHUNK,
+            sources, judges, protocol, shape=reals.shape, device=target, coupled=coupled(probes),
+            batch_size=batch_size or CHUNK,
             observer=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
         measured = None if fidelity is None else fidelity.finish()
@@ -150,7 +153,8 @@ def run_crosstest(
             seconds=round(time.perf_counter() - clock, 3), others={},
         )  # fmt: skip
         result = assembled(
-            contestants, scores, protocol, reals=reals, order=order, fidelity=measured, provenance=provenance,
+            contestants, scores, protocol, probes, reals=reals, order=order, fidelity=measured,
+            provenance=provenance,
             no_training=training.reason if isinstance(training, Missing) else "",
         )  # fmt: skip
     if processes.size > 1:  # every process returns the first one's

@@ -1,4 +1,4 @@
-"""What a network remembers beside its weights: running averages, power-iteration vectors, counters."""
+"""What a forward pass uses beside weights and input: buffers, and torch's global generators."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Inside, torch's global generators of the CPU and of `device` start at a seed; afterwards as before."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 @contextmanager

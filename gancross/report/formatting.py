@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from itertools import pairwise
 
 from gancross.evaluator.codec.encoding import encode
 from gancross.evaluator.codec.fields import JsonValue
 from gancross.evaluator.estimates import Estimate, Figure, Interval, Measurement, Missing, Proportion
 from gancross.evaluator.judging.controls import CONTROLS, Control
+from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.evaluator.tournament.methods import MethodClaim
@@ -108,6 +110,15 @@ def controls(result: Result) -> Iterator[tuple[Control, list[Proportion | Missin
         rates = [result.controls.judges[judge].of(key) for judge in result.judges]
         if any(isinstance(rate, Proportion) for rate in rates):
             yield control, rates
+
+
+def probe_rows() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The probes of either network: fields of the record, and their names in words."""
+    kinds = {"generator": GeneratorProbe, "discriminator": DiscriminatorProbe}
+    return [
+        (network, [(field.name, field.name.replace("_", " ")) for field in fields(kind)])
+        for network, kind in kinds.items()
+    ]
 
 
 def verdicts(pair: Pair) -> list[tuple[Rule, Verdict]]:

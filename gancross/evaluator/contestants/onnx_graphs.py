@@ -19,6 +19,9 @@ DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 RANDOM = (
     "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial",
 )  # fmt: skip
+RESHAPING = (
+    "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Identity", "Cast", "Expand", "Dropout",
+)  # fmt: skip
 FLOAT32 = 1  # TensorProto.FLOAT
 IN_ANOTHER_FILE = 1  # TensorProto.EXTERNAL
 
@@ -36,7 +39,7 @@ class Graph:
     Attributes:
         input_name, output_name: names of its tensors for the runtime.
         input_shape, output_shape: with the batch; None where a length is free or unknown.
-        last: the operator whose output is the graph's.
+        last: the operator that computes the graph's output, whatever reshapes it afterwards.
     """
 
     input_name: str
@@ -73,11 +76,22 @@ def inspect_graph(content: bytes) -> Graph:
     weights = {tensor.name for tensor in model.graph.initializer}
     input_name, input_shape = _tensor([x for x in model.graph.input if x.name not in weights], "input")
     output_name, output_shape = _tensor(list(model.graph.output), "output")
-    last = next((node.op_type for node in model.graph.node if output_name in node.output), "")
+    last = _last_operator(model.graph, output_name)
     return Graph(
         input_name=input_name, output_name=output_name, input_shape=input_shape, output_shape=output_shape,
         last=last,
     )  # fmt: skip
+
+
+def _last_operator(graph: Any, name: str) -> str:
+    """The operator of a tensor, or of the one that it is a copy of in another shape; "" for none."""
+    makers = {output: node for node in graph.node for output in node.output}
+    for _ in range(len(graph.node)):  # a graph in a circle ends too
+        node = makers.get(name)
+        if node is None or node.op_type not in RESHAPING or not node.input:
+            break
+        name = node.input[0]
+    return makers[name].op_type if name in makers else ""
 
 
 def _messages(message: Message) -> Iterator[Message]:

@@ -16,13 +16,14 @@ from gancross.data.sets import to_network
 from gancross.errors import UsageError
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.models.batch_norm import batch_norms, batch_statistics
+from gancross.random_streams import Stream
 
 
 class ChunkPass:
     """Scores of the chunks `scored` of n samples, which arrive padded to one length."""
 
-    def __init__(self, judge: Contestant, n: int, *, scored: range, chunk: int) -> None:
-        self._judge, self._scored = judge, scored
+    def __init__(self, judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream) -> None:
+        self._judge, self._scored, self._noise = judge, scored, noise
         self._count = max(0, min(scored.stop * chunk, n) - scored.start * chunk)
         self._scores: list[torch.Tensor] = []
 
@@ -33,7 +34,7 @@ class ChunkPass:
     def add(self, number: int, chunk: torch.Tensor) -> None:
         """Takes chunk `number`, in rising order; scores it if it is wanted."""
         if number in self._scored:
-            self._scores.append(raw_scores(self._judge, chunk))
+            self._scores.append(raw_scores(self._judge, chunk, seed=self._noise.integer(number)))
 
     def finish(self) -> torch.Tensor:
         """The scores of the wanted chunks' samples, in their order, on the device."""
@@ -47,9 +48,11 @@ class GroupPass:
     processes make up one, and the chunks into which the last of them reaches are needed too.
     """
 
-    def __init__(self, judge: Contestant, n: int, *, scored: range, chunk: int, norm: Norm) -> None:
+    def __init__(
+        self, judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm
+    ) -> None:
         self._judge, self._n, self._size, self._chunk = judge, n, judge.batch_size, chunk
-        self._norm = norm
+        self._noise, self._norm = noise, norm
         first, last = (-(-min(bound * chunk, n) // self._size) for bound in (scored.start, scored.stop))
         self._next, self._end = first * self._size, last * self._size  # positions; the end may be beyond n
         self._fill = max(0, self._end - n) if last > first else 0  # samples that wrap around
@@ -91,8 +94,9 @@ class GroupPass:
     def _score(self, group: torch.Tensor, *, count: int) -> None:
         assert self._judge.discriminator is not None
         mode = batch_statistics(self._judge.discriminator) if self._norm == "batch" else nullcontext()
+        seed = self._noise.integer(self._next // self._size)
         with mode:
-            self._scores.append(raw_scores(self._judge, group)[:count])
+            self._scores.append(raw_scores(self._judge, group, seed=seed)[:count])
         self._next += self._size
 
 
@@ -107,12 +111,16 @@ def group_size(judge: Contestant, norm: Norm, *, coupled: bool) -> int:
 
 
 def scoring_pass(
-    judge: Contestant, n: int, *, scored: range, chunk: int, norm: Norm, coupled: bool
+    judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm, coupled: bool
 ) -> ChunkPass | GroupPass:
-    """The pass of a judge over n samples in a mode of normalisation."""
+    """The pass of a judge over n samples in a mode of normalisation.
+
+    Args:
+        noise: gives the seed of each call of the judge, which may draw noise of its own.
+    """
     if group_size(judge, norm, coupled=coupled) == 1:
-        return ChunkPass(judge, n, scored=scored, chunk=chunk)
-    return GroupPass(judge, n, scored=scored, chunk=chunk, norm=norm)
+        return ChunkPass(judge, n, scored=scored, chunk=chunk, noise=noise)
+    return GroupPass(judge, n, scored=scored, chunk=chunk, noise=noise, norm=norm)
 
 
 def has_batch_norm(judge: Contestant) -> bool:
@@ -127,7 +135,7 @@ def norms(judge: Contestant, protocol: Protocol) -> tuple[Norm, ...]:
     return NORMS if protocol.norm_check else (protocol.norm,)
 
 
-def raw_scores(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
+def raw_scores(judge: Contestant, chunk: torch.Tensor, *, seed: int) -> torch.Tensor:
     """v of each sample of a canonical chunk, in the value range of the judge's own training data.
 
     Raises:
@@ -137,7 +145,7 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
     who = f"contestant '{judge.name}': its discriminator"
     # A copy of vectors, too: a judge that works in place would change what the next one sees.
     samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
-    scores = applied(judge.discriminator, samples, refusal=f"{who} cannot judge samples")
+    scores = applied(judge.discriminator, samples, refusal=f"{who} cannot judge samples", seed=seed)
     n = len(chunk)
     if not isinstance(scores, torch.Tensor) or scores.shape not in ((n,), (n, 1), (n, 1, 1, 1)):
         got = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__

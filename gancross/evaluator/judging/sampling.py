@@ -103,7 +103,7 @@ def chunks(
     chosen = list(source.chunks if numbers is None else numbers)
     groups = [chosen[first : first + group] for first in range(0, len(chosen), group)]
     if source.array is not None:
-        _check_shape(source.label, tuple(source.array.shape[1:]), shape)
+        check_shape(source.label, tuple(source.array.shape[1:]), shape)
         for part in groups:
             rows = _rows(source.array, part)
             yield from torch.split(rows.to(device, non_blocking=True), CHUNK)
@@ -111,13 +111,14 @@ def chunks(
     contestant = source.contestant
     assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
     stream = Stream(seed, "latents", contestant.name, purpose)
+    noise = Stream(seed, "network-noise", contestant.name, purpose)
     finite = torch.ones((), dtype=torch.bool, device=device)
     for part in groups:
         parts = [_latents(contestant, stream, number * CHUNK, CHUNK) for number in part]
         latents_ND = torch.cat(parts).to(device, non_blocking=True)
-        for chunk in torch.split(latents_ND, CHUNK):
-            samples = generated(contestant, chunk)
-            _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
+        for number, chunk in zip(part, torch.split(latents_ND, CHUNK), strict=True):
+            samples = generated(contestant, chunk, seed=noise.integer(number))
+            check_shape(contestant.name, tuple(samples.shape[1:]), shape)
             for end in (samples.amin(), samples.amax()):  # NaN if any sample is
                 finite &= end.isfinite()
             yield to_canonical(samples, contestant.data_range, quantize=quantize)
@@ -131,23 +132,31 @@ def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], devi
         samples = contestant.samples
         if samples is None:
             samples = probe_samples(contestant, device)
-        _check_shape(contestant.name, tuple(samples.shape[1:]), shape)
+        check_shape(contestant.name, tuple(samples.shape[1:]), shape)
 
 
 def probe_samples(contestant: Contestant, device: torch.device) -> torch.Tensor:
     """Two samples of a generator, to look at and throw away."""
-    return generated(contestant, _latents(contestant, Stream(0, "probe"), 0, 2).to(device))
+    return generated(contestant, probe_latents(contestant, 2).to(device), seed=0)
 
 
-def generated(contestant: Contestant, latents_ND: torch.Tensor) -> torch.Tensor:
+def probe_latents(contestant: Contestant, n: int) -> torch.Tensor:
+    """n latents that no cross-test uses."""
+    return _latents(contestant, Stream(0, "probe"), 0, n)
+
+
+def generated(contestant: Contestant, latents_ND: torch.Tensor, *, seed: int) -> torch.Tensor:
     """The samples that a contestant's generator makes of latents.
+
+    Args:
+        seed: of the noise that the generator may draw beside its latents.
 
     Raises:
         UsageError: it fails on such latents, or does not return a tensor with one sample for each.
     """
     assert contestant.generator is not None
     who = f"contestant '{contestant.name}': its generator"
-    samples = applied(contestant.generator, latents_ND, refusal=f"{who} cannot take latents")
+    samples = applied(contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed)
     if not isinstance(samples, torch.Tensor):
         raise UsageError(f"{who} must return a tensor, got {type(samples).__name__}")
     n = len(samples) if samples.ndim else 1
@@ -172,7 +181,8 @@ def _rows(array: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
     return array[index]
 
 
-def _check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | None) -> None:
+def check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | None) -> None:
+    """A `UsageError` where samples have another shape than the data."""
     if expected is not None and got != expected:
         who = f"contestant '{label}'" if isinstance(label, str) else f"the {title(label)}"
         raise UsageError(

@@ -17,6 +17,7 @@ from gancross.evaluator.judging.sampling import CHUNK, Label, Source, chunks, fa
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.machine.distributed import current
+from gancross.random_streams import Stream
 
 CLIP = 2.0**-24  # probabilities are clipped to [2⁻²⁴, 1−2⁻²⁴] before they become logits
 
@@ -71,7 +72,13 @@ def score_all(
         own_chunks = source.chunks[processes.share(len(source.chunks))]
         passes = [
             scoring_pass(
-                judge, source.n, scored=own_chunks, chunk=CHUNK, norm=mode, coupled=judge.name in coupled
+                judge,
+                source.n,
+                scored=own_chunks,
+                chunk=CHUNK,
+                norm=mode,
+                coupled=judge.name in coupled,
+                noise=Stream(protocol.seed, "network-noise", judge.name, mode, title(source.label)),
             )
             for judge, mode in modes
         ]

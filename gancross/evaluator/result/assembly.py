@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -13,6 +13,7 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.figures import MeasuredFidelity
 from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.judging import figures
+from gancross.evaluator.judging.probe_results import Probes, probe_flags
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scores import Scores
 from gancross.evaluator.protocol import Protocol
@@ -35,7 +36,8 @@ NO_METRICS = Missing(f"no metrics asked for ({', '.join(METRICS)})")
 
 
 def assembled(
-    contestants: Sequence[Contestant], scores: Scores, protocol: Protocol, *, reals: DataSet,
+    contestants: Sequence[Contestant], scores: Scores, protocol: Protocol, probes: Mapping[str, Probes], *,
+    reals: DataSet,
     order: ContentOrder, no_training: str, fidelity: MeasuredFidelity | None, provenance: Provenance,
 ) -> Result:  # fmt: skip
     """Every figure of a cross-test.
@@ -70,7 +72,7 @@ def assembled(
             fidelity=None if fidelity is None else fidelity.protocol,
         ),
         contestants=tuple(_contestant_record(contestant) for contestant in contestants),
-        confusion=matrices, cross=tuple(cells.values()), pairs=pairs,
+        probes=probes, confusion=matrices, cross=tuple(cells.values()), pairs=pairs,
         verdict=alone or Verdicts(**dict.fromkeys(RULES, nobody)),
         generalisation_gap={
             judge.name: figures.judge_generalisation_gap(judge, of_judges[judge.name], no_training)
@@ -82,6 +84,7 @@ def assembled(
         roc={judge: {name: figures.roc_curve(s, name) for name in names} for judge, s in of_judges.items()},
         # Sorted, so that the order of the contestants changes nothing.
         flags=tuple(sorted([
+            *(flag for c in contestants for flag in probe_flags(c, probes[c.name])),
             *flags(contestants, scores, cells, moves, blind, residual, len(order.index), protocol),
             *(() if fidelity is None else fidelity.flags),
         ])),

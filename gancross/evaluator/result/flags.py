@@ -12,6 +12,7 @@ from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.statistics.matched_fp import FEW_REALS, has_few_reals
 from gancross.evaluator.verdict.cells import Cells
 
+TURNED = 0.3  # AUC
 MISFIT = 3.0  # times the sampling error
 
 
@@ -20,17 +21,13 @@ def flags(
     moves: Mapping[str, BatchNormMoves | Missing], blind: Sequence[str], strengths_residual: float | None,
     num_real: int, protocol: Protocol,
 ) -> Iterator[str]:  # fmt: skip
-    """All flags but those of fidelity."""
+    """All flags but those of probes and of fidelity."""
+    yield from _contestant_flags(contestants, protocol)
+    yield from _cell_flags(cells)
     for name, count in scores.clipped.items():
         if count:
             limits = "[2^-24, 1-2^-24]"
             yield f"'{name}': {count} probabilities were clipped to {limits} before they became logits"
-    for contestant in contestants:
-        samples, name = contestant.samples, contestant.name
-        if samples is not None and len(samples) < protocol.num_samples:
-            yield f"'{name}': only {len(samples)} samples, {protocol.num_samples} asked for"
-        for note in () if contestant.origin is None else contestant.origin.notes:
-            yield f"'{name}': {note}"
     for name in blind:
         yield f"'{name}' is blind: it calls more than half of uniform noise real, so fooling it is no credit"
     for name, move in moves.items():
@@ -44,7 +41,24 @@ def flags(
         )
     if has_few_reals(num_real):
         yield f"fewer than {FEW_REALS:,} test samples set the threshold of FP at matched FN"
+
+
+def _contestant_flags(contestants: Sequence[Contestant], protocol: Protocol) -> Iterator[str]:
+    for contestant in contestants:
+        samples, name = contestant.samples, contestant.name
+        if samples is not None and len(samples) < protocol.num_samples:
+            yield f"'{name}': only {len(samples)} samples, {protocol.num_samples} asked for"
+        for note in () if contestant.origin is None else contestant.origin.notes:
+            yield f"'{name}': {note}"
+
+
+def _cell_flags(cells: Cells) -> Iterator[str]:
     for cell in cells.values():
+        if cell.is_own and not isinstance(cell.auc, Missing) and cell.auc.value < TURNED:
+            yield (
+                f"'{cell.judge}': AUC {cell.auc.value:.2f} on its own generator, whose samples score above"
+                " the test data: is the orientation, or data_range, another one?"
+            )
         if not isinstance(cell.fp_at_fn5, Missing) and cell.fp_at_fn5.is_unmatched:
             where = f"'{cell.judge}' on '{cell.generator}'"
             yield f"{where}: no score has FN ≤ 5 %, so FP at matched FN is 1 by definition"

@@ -15,6 +15,7 @@ from gancross.evaluator.result.types import FORMAT
 NO_FIDELITY = "recorded before results had fidelity"
 NO_GENERATOR_VERDICT = "recorded before results had a verdict about generators"
 NO_INTERVAL = "recorded before fidelity had intervals"
+NO_PROBES = "recorded before networks were tried out"
 NO_J_DIFFERENCE = "recorded before discriminators were compared on the same samples"
 OLD_RANKING = "recorded with a ranking by FP, in which a collapsed generator can stand before a perfect one"
 
@@ -26,7 +27,7 @@ def from_version_1(document: JsonObject) -> JsonObject:
     """
     lacking: JsonObject = {"fidelity": None, "fidelity_reason": NO_FIDELITY}
     document = document if "fidelity" in document else {**document, **lacking}
-    changed: JsonObject = {"format": FORMAT}
+    changed: JsonObject = {"format": FORMAT, "probes": None, "probes_reason": NO_PROBES}
     for key, change in _CHANGES.items():
         if key in document:
             changed[key] = change(document[key])

@@ -15,6 +15,7 @@ from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.fidelity.figures import FidelityFigures, FidelityProtocol
 from gancross.evaluator.judging.controls import ControlRates
 from gancross.evaluator.judging.figures import BatchNormMoves, ConfusionMatrix, Histogram, RocCurve
+from gancross.evaluator.judging.probe_results import Probes
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.result.display import display
 from gancross.evaluator.tournament.duality import DualityGap
@@ -136,6 +137,7 @@ class Result:
 
     Attributes:
         contestants: in the order of the call.
+        probes: what each contestant's networks did when they were tried out.
         confusion: each model's own confusion matrix.
         cross: every judge on every generator, own ones included.
         pairs: every two contestants.
@@ -151,6 +153,10 @@ class Result:
     status: Literal["ok"] = "ok"
     protocol: ProtocolRecord
     contestants: Annotated[tuple[ContestantRecord, ...], Items(1)]
+    probes: Annotated[
+        Mapping[str, Probes] | Missing,
+        Recorded(description="by contestant: what its networks did when they were tried out"),
+    ]
     confusion: Annotated[
         Mapping[str, ConfusionMatrix | Missing],
         Recorded(nulls=("counts", "rates", "fn", "fp"), description="each model's own confusion matrix"),

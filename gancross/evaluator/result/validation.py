@@ -49,6 +49,8 @@ def _names(result: Result) -> Iterator[str]:
     of_contestants: dict[str, Iterable[str]] = {
         "confusion": result.confusion, "duality_gap": result.duality_gap,
     }  # fmt: skip
+    if not isinstance(result.probes, Missing):
+        of_contestants["probes"] = result.probes
     if not isinstance(result.fidelity, Missing):
         of_contestants["fidelity"] = result.fidelity
     of_judges: dict[str, Iterable[str]] = {

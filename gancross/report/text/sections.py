@@ -70,6 +70,7 @@ SECTIONS: tuple[Section, ...] = (
         console_summary=console_tables.ranking_text,
     ),
     Section(key="controls", title="Controls"),
+    Section(key="probes", title="Probes of the networks"),
     Section(key="norm", title="Batch-norm modes"),
     Section(key="gap", title="Generalisation gap"),
     Section(key="protocol", title="Record", markdown=markdown_tables.protocol),

@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 SAMPLE = (1, 8, 8)
 LATENT = 6
 MOST_CHUNKS = 8  # with what the networks hold between their layers
-PROBE = 2  # samples of each generator that are looked at before long work
+PROBES = [256, 256, 1, 1, 256]  # batches of each network with buffers that is tried out before long work
 
 
 def networks(number: int) -> tuple[nn.Module, nn.Module]:
@@ -88,8 +88,8 @@ def test_each_generator_samples_once_and_each_judge_sees_every_sample_once(extra
             assert network is not None
             network.register_forward_pre_hook(lambda _, inputs, sizes=sizes: sizes.append(len(inputs[0])))
     result_of(models, n, norm_check=False, metrics=["fid"])
-    expected = {f"G {model.name}": [PROBE] + [CHUNK] * 3 for model in models}
-    expected |= {f"D {model.name}": [CHUNK] * (3 * 3 + 2) for model in models}
+    expected = {f"G {model.name}": PROBES + [CHUNK] * 3 for model in models}
+    expected |= {f"D {model.name}": PROBES + [CHUNK] * (3 * 3 + 2) for model in models}
     assert seen == expected
     assert sum(extracted) == 3 * n + 700
 
@@ -110,7 +110,7 @@ def test_with_batch_statistics_every_sample_is_scored_once_more() -> None:
     assert model.discriminator is not None
     model.discriminator.register_forward_pre_hook(lambda _, inputs: sizes.update([len(inputs[0])]))
     result_of([model], 1000)
-    assert sizes == {CHUNK: 2 + 2, 64: 16 + 11}
+    assert sizes == Counter(PROBES) + Counter({CHUNK: 2 + 2, 64: 16 + 11})
 
 
 # In inference mode the first two are not taken apart into the third.
@@ -158,10 +158,10 @@ def counted(models: Sequence[Contestant], n: int, **options: Any) -> Counting:
 
 @pytest.mark.parametrize("metrics", [[], ["fid", "is"]])
 def test_no_chunk_makes_the_host_wait(extracted: list[int], metrics: list[str]) -> None:
-    """One look at each generator's samples in the end, however many chunks there were."""
+    """Beside the probes one look at each generator's samples in the end, however many chunks there were."""
     models = contestants(2)
-    for n in (500, 2500):
-        assert counted(models, n, metrics=metrics, norm_check=False).waits == len(models)
+    few, many = (counted(models, n, metrics=metrics, norm_check=False).waits for n in (500, 2500))
+    assert few == many
 
 
 @pytest.mark.parametrize("inference", [False, True])
@@ -211,7 +211,7 @@ def test_judges_of_other_code_see_samples_row_by_row(quantize: bool) -> None:
         500,
         quantize=quantize,
     )
-    assert foreign.contiguous == [True] * (1 + 2)
+    assert len(foreign.contiguous) > 1 + 2 and all(foreign.contiguous)
 
 
 def test_networks_keep_the_layout_of_their_weights() -> None:
@@ -246,7 +246,7 @@ def test_equal_weights_score_the_same_whoever_built_the_module() -> None:
     for network in (judge, nn.Sequential(*judge.children())):
         contestant = Contestant(name="j", samples=chunk, discriminator=network)
         with evaluating([network], CPU):
-            scores.append(raw_scores(contestant, chunk))
+            scores.append(raw_scores(contestant, chunk, seed=0))
     assert torch.equal(scores[0], scores[1])
 
 

@@ -1,0 +1,128 @@
+"""What the probes of a contestant's networks found, and the flags that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from gancross.evaluator.codec.fields import UnitFloat, declared
+from gancross.evaluator.estimates import Missing
+
+if TYPE_CHECKING:
+    from gancross.checkpoint.contestant import Contestant
+
+OUTSIDE = 0.01  # share of values beyond the range from which on it is flagged
+
+
+@dataclass(frozen=True)
+class Warn:
+    """The flag of a probe that finds something; {network} is the generator or the discriminator."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkProbe:
+    """What a network in evaluation mode shows.
+
+    Attributes:
+        noise: whether it draws noise beside its input.
+        unseeded: whether that noise comes from elsewhere than torch's global generators.
+        coupled: whether its output for a sample depends on the samples beside it.
+        changes_buffers: whether a forward pass changes them.
+        untrained_norm: whether a layer's running averages are those of no batch, mean 0 and variance 1.
+    """
+
+    noise: Annotated[bool, Warn(
+        "the {network} draws noise of its own; each of its calls had a seed, so that the same cross-test"
+        " gives the same figures"
+    )]  # fmt: skip
+    unseeded: Annotated[bool, Warn(
+        "the {network} draws noise that torch's seed does not reach: the same cross-test gives other figures"
+    )]  # fmt: skip
+    coupled: Annotated[bool, Warn(
+        "the {network}'s output for a sample depends on the other samples of the batch, as with minibatch"
+        " statistics or batch norm without running averages"
+    )]  # fmt: skip
+    changes_buffers: Annotated[bool, Warn(
+        "the {network}'s forward pass changes its buffers in evaluation mode; they were put back each time"
+    )]  # fmt: skip
+    untrained_norm: Annotated[bool, Warn(
+        "a batch norm of the {network} has seen no batch (running mean 0, variance 1): were its buffers left"
+        " out when weights were averaged or saved?"
+    )]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorProbe(NetworkProbe):
+    """Beside the behaviour of any network, the values of its samples.
+
+    Attributes:
+        low, high: the extreme values.
+        outside: share of the values beyond `data_range`, which are clipped.
+        one_half: whether all values lie in one half of `data_range`, and the test data's do not.
+    """
+
+    low: float
+    high: float
+    outside: UnitFloat | Missing
+    one_half: Annotated[bool, Warn(
+        "the generator's values, {low:g} to {high:g}, fill one half of data_range {range} at most: expected"
+        " another data_range? (0,1 and 0,255 are common)"
+    )]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorProbe(NetworkProbe):
+    """Beside the behaviour of any network, what its scores look like.
+
+    Attributes:
+        unreachable_norm: whether it keeps running averages in layers that cannot be switched to batch
+            statistics, as in a scripted module.
+        like_probabilities: whether all scores lie in 0…1 although they are said to be logits.
+    """
+
+    unreachable_norm: Annotated[bool, Warn(
+        "the discriminator has running averages in layers that cannot be switched to batch statistics (a"
+        " scripted module?): it was judged with running averages alone"
+    )]  # fmt: skip
+    like_probabilities: Annotated[bool, Warn(
+        "all probed scores lie in 0…1 under score_kind 'logit': a probability? then give"
+        " score_kind=probability"
+    )]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probes:
+    """One contestant's networks."""
+
+    generator: GeneratorProbe | Missing
+    discriminator: DiscriminatorProbe | Missing
+
+
+def coupled(probes: Mapping[str, Probes]) -> frozenset[str]:
+    """The judges whose scores depend on a sample's company."""
+    return frozenset(
+        name for name, probe in probes.items()
+        if not isinstance(probe.discriminator, Missing) and probe.discriminator.coupled
+    )  # fmt: skip
+
+
+def probe_flags(contestant: Contestant, probes: Probes) -> Iterator[str]:
+    """A line for everything that the probes of a contestant found."""
+    low, high = contestant.data_range
+    for network, probe in (("generator", probes.generator), ("discriminator", probes.discriminator)):
+        if isinstance(probe, Missing):
+            continue
+        facts = vars(probe) | {"network": network, "range": f"{low:g}…{high:g}"}
+        for field, warn in declared(type(probe), Warn).items():
+            if getattr(probe, field):
+                yield f"'{contestant.name}': {warn.text.format(**facts)}"
+    probe = probes.generator
+    if not isinstance(probe, Missing) and not isinstance(probe.outside, Missing) and probe.outside > OUTSIDE:
+        yield (
+            f"'{contestant.name}': {probe.outside:.0%} of the generator's values lie outside data_range"
+            f" {low:g}…{high:g}, from {probe.low:g} to {probe.high:g}, and were clipped: expected another"
+            " data_range?"
+        )

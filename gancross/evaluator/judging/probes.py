@@ -1,0 +1,211 @@
+"""What a network does that a cross-test relies on it not to do, tried out before anything is judged.
+
+By behaviour, not by type: a scripted module, a layer of another project or a wrapper shows the same. Every
+network is called in evaluation mode on the same few samples, alone and in other company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from gancross.checkpoint.contestant import NETWORK_FAILURES, Contestant
+from gancross.data.sets import to_canonical, to_network
+from gancross.errors import UsageError
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.judging.batch_norm_passes import raw_scores
+from gancross.evaluator.judging.controls import uniform_noise
+from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
+from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
+from gancross.models.batch_norm import batch_norms
+from gancross.models.buffers import unchanged
+
+PROBED = 256  # samples
+SINGLES = 2  # of them one by one
+ALIKE, ALIKE_ALONE = 1e-3, 2e-2  # of the spread; a batch of one may take another kernel
+ROUNDING = 1e-5  # of the largest output
+NO_RANGE = Missing("vectors have no range")
+NO_GENERATOR = Missing("given samples: no generator")
+NO_DISCRIMINATOR = Missing("no discriminator")
+
+Call = Callable[[torch.Tensor, int], torch.Tensor]  # (inputs, seed of the network's own noise)
+
+
+def probed(
+    contestants: Sequence[Contestant], *, test: torch.Tensor, shape: tuple[int, ...], device: torch.device
+) -> dict[str, Probes]:
+    """Every contestant's networks, tried out on 256 samples.
+
+    Args:
+        test: the test data, in a random order.
+
+    Raises:
+        UsageError: samples of another shape than the data, or a network that fails on them.
+    """
+    return {contestant.name: _probes(contestant, test, shape, device) for contestant in contestants}
+
+
+def _probes(
+    contestant: Contestant, test: torch.Tensor, shape: tuple[int, ...], device: torch.device
+) -> Probes:
+    """Samples come first, since a discriminator is tried out on them."""
+    generator: GeneratorProbe | Missing = NO_GENERATOR
+    if contestant.samples is not None:
+        check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
+        fakes = contestant.samples[:PROBED].to(device)
+    else:
+        samples = generated(contestant, probe_latents(contestant, PROBED).to(device), seed=0)
+        check_shape(contestant.name, tuple(samples.shape[1:]), shape)
+        generator = _generator_probe(contestant, samples, test, device)
+        fakes = to_canonical(samples, contestant.data_range)
+    if contestant.discriminator is None:
+        return Probes(generator=generator, discriminator=NO_DISCRIMINATOR)
+    half = PROBED // 2
+    reals = _repeated(test, half).to(device)
+    strangers = uniform_noise(test, half, seed=0).to(device)
+    inputs = torch.cat([reals, _repeated(fakes, half)])
+    return Probes(generator=generator, discriminator=_discriminator_probe(contestant, inputs, strangers))
+
+
+def _generator_probe(
+    contestant: Contestant, samples: torch.Tensor, test: torch.Tensor, device: torch.device
+) -> GeneratorProbe:
+    generator = contestant.generator
+    assert generator is not None
+    latents = probe_latents(contestant, PROBED + PROBED // 2).to(device)
+    inputs, strangers = latents[:PROBED], latents[PROBED:]
+
+    def call(batch: torch.Tensor, seed: int) -> torch.Tensor:
+        return generated(contestant, batch, seed=seed).float().flatten(1)
+
+    low, high = float(samples.amin()), float(samples.amax())
+    is_image = samples.ndim == 4
+    return GeneratorProbe(
+        **_behaviour(generator, call, inputs, strangers, base=samples.float().flatten(1), data_range=None),
+        low=low, high=high, outside=_outside(samples, contestant.data_range) if is_image else NO_RANGE,
+        one_half=is_image and _in_one_half(low, high, contestant.data_range, test),
+    )  # fmt: skip
+
+
+def _discriminator_probe(
+    contestant: Contestant, inputs: torch.Tensor, strangers: torch.Tensor
+) -> DiscriminatorProbe:
+    judge = contestant.discriminator
+    assert judge is not None
+
+    def call(batch: torch.Tensor, seed: int) -> torch.Tensor:
+        return raw_scores(contestant, batch, seed=seed).double()[:, None]
+
+    scores = call(inputs, 0)
+    averages = [name for name, _ in judge.named_buffers() if name.rpartition(".")[2] == "running_mean"]
+    return DiscriminatorProbe(
+        **_behaviour(judge, call, inputs, strangers, base=scores, data_range=contestant.data_range),
+        unreachable_norm=len(averages) > len(batch_norms(judge)),
+        like_probabilities=contestant.score_kind == "logit"
+        and bool(((scores >= 0) & (scores <= 1)).all())
+        and bool(scores.amax() > scores.amin()),
+    )
+
+
+def _behaviour(
+    network: nn.Module,
+    call: Call,
+    inputs: torch.Tensor,
+    strangers: torch.Tensor,
+    *,
+    base: torch.Tensor,
+    data_range: tuple[float, float] | None,
+) -> dict[str, bool]:
+    """The fields of a `NetworkProbe`.
+
+    Most networks need one call more: half of the inputs in another place and in other company, with another
+    seed. Only where that shows a difference further calls tell noise from coupling.
+
+    Args:
+        base: output for the inputs with seed 0.
+        data_range: of the values that a discriminator takes; None for a generator.
+    """
+    half = len(strangers)
+    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0)).to(inputs.device)
+    mixed = torch.cat([inputs[:half], strangers])
+    moved = torch.empty_like(base)
+    moved[order] = call(mixed[order], 1)
+    noise = unseeded = coupled = False
+    if not _alike(base[:half], moved[:half]):
+        noise = not _alike(base, call(inputs, 1))
+        unseeded = noise and not _alike(base, call(inputs, 0))
+        # Noise of the same seed falls on the same places.
+        coupled = not unseeded and not _alike(base[:half], call(mixed, 0)[:half])
+        if not noise and not coupled:  # its place alone makes a difference
+            coupled = True
+    elif not _alike_alone(call, inputs, base):
+        coupled = True
+    return {
+        "noise": noise, "unseeded": unseeded, "coupled": coupled,
+        "changes_buffers": _changes_buffers(
+            network, inputs if data_range is None else to_network(inputs, data_range)
+        ),
+        "untrained_norm": _untrained_norm(network),
+    }  # fmt: skip
+
+
+def _alike(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Whether two outputs for the same samples differ by less than a share of their spread; NaN never."""
+    return bool(((first - second).abs() <= _tolerance(first, ALIKE)).all())
+
+
+def _alike_alone(call: Call, inputs: torch.Tensor, base: torch.Tensor) -> bool:
+    """Whether a sample by itself has the same output; a network that takes no batch of one is believed."""
+    for i in range(SINGLES):
+        try:
+            alone = call(inputs[i : i + 1], 0)
+        except (UsageError, *NETWORK_FAILURES):
+            return True
+        if bool(((alone[0] - base[i]).abs() > _tolerance(base, ALIKE_ALONE)).any()):
+            return False
+    return True
+
+
+def _tolerance(output: torch.Tensor, share: float) -> float:
+    """A share of an output's standard deviation, or its rounding where it hardly varies."""
+    return max(share * float(output.double().std()), ROUNDING * float(output.abs().amax()))
+
+
+def _changes_buffers(network: nn.Module, inputs: torch.Tensor) -> bool:
+    before = [buffer.clone() for buffer in network.buffers()]
+    if not before:
+        return False
+    with unchanged(network):
+        network(inputs)
+        return any(not torch.equal(*pair) for pair in zip(network.buffers(), before, strict=True))
+
+
+def _repeated(samples: torch.Tensor, n: int) -> torch.Tensor:
+    """The first n samples, from the beginning again where there are fewer."""
+    return samples[torch.arange(n) % len(samples)]
+
+
+def _outside(samples: torch.Tensor, data_range: tuple[float, float]) -> float:
+    low, high = data_range
+    slack = (high - low) / 255
+    return float(((samples < low - slack) | (samples > high + slack)).double().mean())
+
+
+def _in_one_half(low: float, high: float, data_range: tuple[float, float], test: torch.Tensor) -> bool:
+    """Whether values lie in the upper or in the lower half, where the test data do not."""
+    middle, slack = sum(data_range) / 2, (data_range[1] - data_range[0]) / 100
+    upper, lower = low >= middle - slack, high <= middle + slack
+    return (upper and int(test.amin()) < 127) or (lower and int(test.amax()) > 128)
+
+
+def _untrained_norm(network: nn.Module) -> bool:
+    buffers = dict(network.named_buffers())
+    for name, mean in buffers.items():
+        variance = buffers.get(name.removesuffix("running_mean") + "running_var")
+        if variance is None or not name.endswith("running_mean"):
+            continue
+        if not mean.any() and bool((variance == 1).all()):
+            return True
+    return False
