@@ -1,4 +1,4 @@
-"""Networks are tried out before a cross-test: what is odd is found and flagged, what is sound stays silent."""
+"""Networks are tried out before a cross-test: what is odd is flagged, what is sound stays silent."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def odd_generator(network: Callable[[], nn.Module], *findings: str, flag: str) -
 
 COMPANY = "depends on the other samples"
 ODD = {
-    "a judge that drops out": odd_judge(lambda: Call(judge(), dropout), "noise", flag="draws noise of its own"),
+    "a judge that drops out": odd_judge(lambda: Call(judge(), dropout), "noise", flag="draws noise of"),
     "noise of numpy": odd_judge(
         lambda: Call(judge(), numpy_noise), "noise", "unseeded", flag="does not reach"
     ),
