@@ -55,6 +55,15 @@ def plain_copy(loaded: object, *, lists_as_tuples: bool = False) -> object:
             large or too deep as a tree.
     """
     counter = itertools.count(1)
+    checked: set[str] = set()  # one long text can be in 200,000 places
+
+    def scalar(value: object) -> object:
+        if isinstance(value, str) and value not in checked:
+            _check_text(value)
+            checked.add(value)
+        elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            raise RefusedArchive("an integer of more than 60 bits")
+        return value
 
     def copy(value: object, depth: int) -> object:
         if next(counter) > MOST_VALUES:
@@ -67,26 +76,22 @@ def plain_copy(loaded: object, *, lists_as_tuples: bool = False) -> object:
             return value.detach()
         if isinstance(value, dict) and kind in (dict, OrderedDict):
             items = dict.items(value)  # an OrderedDict can carry an attribute of that name
-            return {_scalar(key): copy(item, depth + 1) for key, item in items}
+            return {scalar(key): copy(item, depth + 1) for key, item in items}
         if isinstance(value, list | tuple) and kind in (list, tuple):
             copies = [copy(item, depth + 1) for item in value]
             return tuple(copies) if lists_as_tuples or kind is tuple else copies
         if kind not in (str, int, bool, float, type(None)):
             raise RefusedArchive(f"an object of type {kind.__name__}")
-        return _scalar(value)
+        return scalar(value)
 
     return copy(loaded, 0)
 
 
-def _scalar(value: object) -> object:
-    if isinstance(value, str):
-        if len(value) > LONGEST_TEXT:
-            raise RefusedArchive(f"a text of {len(value):,} characters")
-        if _CONTROLS.search(value):
-            raise RefusedArchive(f"a text with control characters: {short_repr(value)}")
-    elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-        raise RefusedArchive("an integer of more than 60 bits")
-    return value
+def _check_text(text: str) -> None:
+    if len(text) > LONGEST_TEXT:
+        raise RefusedArchive(f"a text of {len(text):,} characters")
+    if _CONTROLS.search(text):
+        raise RefusedArchive(f"a text with control characters: {short_repr(text)}")
 
 
 def _check_tensor(tensor: torch.Tensor) -> None:

@@ -13,7 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bombs import bomb, colliding, copied_attributes, copied_dictionary, cyclic, deep, laughing
+from bombs import (
+    ORDERED,
+    REBUILD,
+    SHARED_TUPLE,
+    bomb,
+    colliding,
+    copied_attributes,
+    copied_dictionary,
+    cyclic,
+    deep,
+    laughing,
+    many_dimensions,
+    many_long_counts,
+    rebuilt,
+    storage,
+    text,
+)
 
 
 class WritesAMarker:
@@ -85,6 +101,11 @@ def repickled(good: bytes, old: bytes, new: bytes, *, count: int = 1) -> bytes:
 def ahead(good: bytes, operations: bytes) -> bytes:
     """The same archive; its unpickler does something else first, and forgets it in an unused memo."""
     return repickled(good, b"\x80\x02}", b"\x80\x02}" + operations)
+
+
+def storages(good: bytes, operations: bytes) -> bytes:
+    """The same archive with a pickle of one list of these operations' values."""
+    return rezipped(good, pickled=b"\x80\x02](" + operations + b"e.")
 
 
 def exported_program() -> bytes:
@@ -249,6 +270,30 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
             rezipped(good, pickled=b"\x80\x02}r\xff\xff\xff\x7f."), "the tensors' storages"),
         "object with another state": (
             ahead(good, b"ccollections\nOrderedDict\n)R}X\x05\x00\x00\x00itemsNsb"), "another kind"),
+        "state that is a list": (ahead(good, ORDERED + b")R]" + text("_metadata") + b"ab"), "another kind"),
+        "storages counted by a long text": (rezipped(good, pickled=many_long_counts(200)), "without kind, key or size"),
+        "shapes of 100,000 dimensions": (rezipped(good, pickled=many_dimensions(1000)), "at most 8 dimensions"),
+        "3^17 values as the key of a storage": (storages(good, storage(key=SHARED_TUPLE)), "without kind, key or size"),
+        "390,000 tuples as the key of a storage": (
+            storages(good, storage(key=b")" + b"\x85" * 390_000)), "without kind, key or size"),
+        "storage of two sizes": (storages(good, storage() + storage(count=b"K\x02")), "two sizes"),
+        **{f"{name} of a storage": (storages(good, operations), "without kind, key or size") for name, operations in {
+            "another name": storage(name=text("program")), "text as kind": storage(kind=text("torch FloatStorage")),
+            "function as kind": storage(kind=ORDERED), "number as key": storage(key=b"K\x00"),
+            "list as location": storage(location=b"]"), "long location": storage(location=text("x" * 65)),
+            "negative count": storage(count=b"J\xff\xff\xff\xff"), "true count": storage(count=b"\x88"),
+            "count of 2,000 bits": storage(count=b"\x8a\xfa" + b"\x7f" * 250), "text as id": text("12345") + b"Q",
+        }.items()},
+        **{f"{name} for a tensor": (storages(good, operations), "of at most 8 dimensions") for name, operations in {
+            "nine dimensions": rebuilt(size=b"(" + b"K\x01" * 9 + b"t"), "negative size": rebuilt(size=b"J\xff\xff\xff\xff\x85"),
+            "true stride": rebuilt(stride=b"\x88\x85"), "sizes of tuples": rebuilt(size=SHARED_TUPLE),
+        }.items()},
+        **{f"{name} for a tensor": (storages(good, operations), "arguments that no checkpoint needs") for name, operations in {
+            "no storage": rebuilt(parts=b"N"), "text as offset": rebuilt(offset=text("0")), "list as size": rebuilt(size=b"]"),
+            "gradient": rebuilt(grad=b"\x88"), "hook": rebuilt(hooks=ORDERED + b")R" + text("a") + b"Ns"),
+            "dictionary as hooks": rebuilt(hooks=b"}"), "text as arguments": REBUILD + text("sixsix") + b"R",
+        }.items()},
+        "long text in 190,000 places": (resaved(good, put("surprise", ["x" * 4000] * 190_000)), "surprise"),
         "storage that claims more than there is": (
             repickled(good, b"K\x10tq", b"M\xe8\x03tq"), "not those in the zip"),
         "part of a storage": (
