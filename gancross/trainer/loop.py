@@ -97,8 +97,9 @@ def train(
         CheckpointError: the folder's checkpoints are refused.
         DivergenceError: a loss, a weight or an optimizer's state is not finite; the last good checkpoint
             is kept.
-        ResourceError: data are missing or the disk is full; another process uses the folder; a worker died;
-            an operation is not deterministic.
+        ResourceError: data are missing or the disk is full; another process uses the folder; a worker, or
+            another process of this run, died; an operation is not deterministic.
+        OtherProcessFailed: another process of this run failed first; has that process's exit code.
         Interrupted: SIGINT, SIGTERM or SIGUSR1 was received; the last complete step is saved.
     """
     every = max(1, math.ceil(recipe.steps / MILESTONES)) if checkpoint_every is None else checkpoint_every
