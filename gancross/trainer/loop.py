@@ -46,7 +46,7 @@ MILESTONES = 20  # numbered checkpoints of a run by default
 LOG_EVERY = 100
 LONGEST_UNSAVED = 600.0  # seconds of work that a crash may cost
 
-Progress = Callable[[int, int, dict[str, float] | None], None]
+StepProgress = Callable[[int, int, dict[str, float] | None], None]
 
 
 @joined()
@@ -56,7 +56,7 @@ def train(
     *,
     resume: bool = True,
     device: str = "auto",
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
     download: bool = False,
     workers: int | None = None,
@@ -152,7 +152,7 @@ def _opened(
 
 
 def _loop(
-    run: Run, folder: RunFolder, start: int, *, every: int, log_every: int, progress: Progress | None
+    run: Run, folder: RunFolder, start: int, *, every: int, log_every: int, progress: StepProgress | None
 ) -> None:
     recipe = run.recipe
     reals = _real_batches(run, start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +21,7 @@ from gancross.checkpoint.file import load_contestant
 from gancross.errors import GancrossError, Interrupted, UsageError
 from gancross.evaluator.crosstest import load_reals, run_crosstest
 from gancross.evaluator.fidelity.plan import check
+from gancross.evaluator.judging.scoring import Progress
 from gancross.evaluator.result.types import Result
 from gancross.machine.devices import resolve_device, shared_devices
 from gancross.machine.files import write_atomically
@@ -37,8 +38,6 @@ from gancross.workflow.spec import PlannedRun, Spec, parse_spec
 
 STOPPED = "stopped; the same command resumes"
 POLL = 0.5  # seconds between reads of the logs
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from gancross.errors import DataError, GancrossError, ResourceError, UsageError
 from gancross.machine.devices import shared_devices
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import RECIPES, recipe
+from gancross.trainer.recipes.named_recipes import RECIPES, recipe
 from gancross.trainer.run.interruption import StopRequest
 from gancross.trainer.run.status import locked
 from gancross.workflow import benchmark as runner
