@@ -234,7 +234,7 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
         "monstrous width": (
             resaved(good, put("generator", {"name": "mlp", "arguments": {"sizes": (2, 65536, 65536, 3)}})),
             "expected"),
-        "architecture of text": (resaved(good, put("generator", "mlp")), "name and arguments"),
+        "architecture of text": (resaved(good, put("generator", "mlp")), "name and arguments, got 'mlp'"),
         "missing weight": (resaved(good, lambda loaded: drop("generator_state", first_weight(loaded))(loaded)),
                            "the keys of the weights"),
         "weight of another shape": (resaved(good, weight(lambda w: torch.zeros(1, 2))), "expected"),
@@ -300,7 +300,7 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
             resaved(good, put("training", {"a": torch.zeros(3)[:2]})), "not the whole of its storage"),
         "integer of 600 digits": (resaved(good, put("step", 10**600)), "more than 60 bits"),
         "data range of huge integers": (resaved(good, put("data_range", (-(10**300), 10**300))), "60 bits"),
-        "text of a megabyte": (resaved(good, put("latent", "x" * 10**6)), "text of 1,000,000"),
+        "text of a megabyte": (resaved(good, put("latent", "x" * 10**6)), "string of 1,000,000"),
         "text that clears the screen": (resaved(good, put("method", "\x1b[2J\x07")), r"\x1b[2J"),
         "text with half a surrogate": (resaved(good, put("method", "\ud800")), r"\ud800"),
         "key that clears the screen": (
@@ -339,7 +339,7 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
         "samples of another size": (resaved(good, put("sample_shape", (4,))), "maps"),
         "monstrous batch": (resaved(good, put("batch_size", 10**12)), "'batch_size' from 1"),
         "negative step": (resaved(good, put("step", -1)), "'step' ≥ 0"),
-        "recipe that holds a list": (resaved(good, put("recipe", {"data": ["x"]})), "only texts"),
+        "recipe that holds a list": (resaved(good, put("recipe", {"data": ["x"]})), "only strings"),
         "backward data range": (resaved(good, put("data_range", (1.0, -1.0))), "data_range"),
         "unknown prior": (resaved(good, put("latent", "cauchy")), "latent prior"),
         "unknown score kind": (resaved(good, put("score_kind", "vibes")), "score kind"),
