@@ -151,7 +151,7 @@ def _codes(models: Sequence[Model], options: ModelOptions) -> dict[str, str]:
     for model in models:
         if model.name in codes and (model.is_onnx or model.is_folder):
             raise UsageError(
-                f"--arch {model.name}: this model is not a file of weights and needs no code; leave out --arch"
+                f"--arch {model.name}: not a file of weights, so it needs no code; leave out --arch"
             )
         if len(model.files) > 1 and not model.is_onnx and model.name not in codes:
             needed = f"--arch {model.name}=module:factory --trust-code"

@@ -109,5 +109,5 @@ _SHORT.maxlevel = 2
 
 
 def short_repr(value: object) -> str:
-    """A short representation for messages, on one line, without control characters."""
-    return _SHORT.repr(value)
+    """A representation of at most 200 characters for messages, on one line, without control characters."""
+    return printable(_SHORT.repr(value), limit=200)

@@ -235,6 +235,8 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
             resaved(good, put("generator", {"name": "mlp", "arguments": {"sizes": (2, 65536, 65536, 3)}})),
             "expected"),
         "architecture of text": (resaved(good, put("generator", "mlp")), "name and arguments, got 'mlp'"),
+        "architecture of long keys": (
+            resaved(good, put("generator", {f"{n}{'x' * 99}": ["x" * 99] * 9 for n in range(9)})), "name and arguments, got"),
         "missing weight": (resaved(good, lambda loaded: drop("generator_state", first_weight(loaded))(loaded)),
                            "the keys of the weights"),
         "weight of another shape": (resaved(good, weight(lambda w: torch.zeros(1, 2))), "expected"),
