@@ -39,7 +39,7 @@ from environment import machine, versions
 
 from gancross.checkpoint.file import load
 from gancross.trainer.loop import train
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 
 STEPS, EVERY = 40, 4
 RECIPE = recipe("mixture").with_changes({"width": 8, "batch_size": 32, "steps": STEPS})

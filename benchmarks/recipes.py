@@ -22,7 +22,7 @@ import torch
 
 import gancross
 from gancross.machine.files import write_atomically
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 
 RESULTS = Path(__file__).parent / "results" / "recipes-200-steps.json"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gancross.evaluator.result.reading import load_result as load_result
     from gancross.evaluator.result.types import Result as Result
     from gancross.trainer.loop import train as train
-    from gancross.trainer.recipes.paper import recipe as recipe
+    from gancross.trainer.recipes.named_recipes import recipe as recipe
     from gancross.trainer.recipes.recipe import Recipe as Recipe
 
 _HOMES = {
@@ -26,7 +26,7 @@ _HOMES = {
     "crosstest": "gancross.evaluator.crosstest",
     "load_contestant": "gancross.checkpoint.file",
     "load_result": "gancross.evaluator.result.reading",
-    "recipe": "gancross.trainer.recipes.paper",
+    "recipe": "gancross.trainer.recipes.named_recipes",
     "save_checkpoint": "gancross.evaluator.contestants.saving",
     "train": "gancross.trainer.loop",
 }

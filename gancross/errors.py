@@ -7,7 +7,8 @@
     ├── DivergenceError   4    losses, weights or scores that are not finite
     ├── ResourceError     5    disk, lock, memory, missing data or weights
     ├── GateFailed        6    a result that is worse than its baseline
-    └── Interrupted     130    stopped by SIGINT, after a last checkpoint; 143 by another signal
+    ├── Interrupted     130    stopped by SIGINT, after a last checkpoint; 143 by another signal
+    └── OtherProcessFailed     another process of this run failed first; the exit code of that process
 
 A message says in one line what is wrong, where, and what to do next. Any other exception that escapes is
 a bug of gancross (exit code 1).
@@ -73,6 +74,14 @@ class Interrupted(GancrossError):
         self.exit_code = 130 if signal_number == signal.SIGINT else 143
 
 
+class OtherProcessFailed(GancrossError):
+    """Another process of this run failed first."""
+
+    def __init__(self, message: str, *, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 def unknown_name(kind: str, got: str, valid: Iterable[str]) -> UsageError:
     """The error for an unknown name; the message suggests the nearest valid name or lists all."""
     names = sorted(valid)
@@ -81,7 +90,7 @@ def unknown_name(kind: str, got: str, valid: Iterable[str]) -> UsageError:
     return UsageError(f"unknown {kind} '{got}': {hint}")
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of another library's message; the name of the error's class if it is empty."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 

@@ -6,7 +6,7 @@ import torch
 
 from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.checkpoint.file import WRITERS
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.state import architectures, make_players
 
 BASES = {

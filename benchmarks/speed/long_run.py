@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from gancross.trainer.loop import train
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from speed.timing import Row, Spread, pinned, record
 
 EARLY, LATE, AROUND = 1_000, 20_000, 500  # a window of 2·AROUND steps

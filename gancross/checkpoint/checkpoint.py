@@ -29,8 +29,8 @@ class Checkpoint:
         generator_state, discriminator_state: their `state_dict()`; that of no discriminator is empty.
         sample_shape: (C, H, W) of an image or (d,) of a vector.
         weights: what `generator_state` holds: `raw` weights of the last step, or their average, `ema`.
-        training: optimizer states for resuming, `{}` if stripped. Random state is none: every random
-            number of a run is a function of seed and step.
+        training: optimizer states for resuming, `{}` if stripped. No random state is saved: every
+            random number of a run is a function of seed and step.
     """
 
     recipe: dict[str, Any]
@@ -74,7 +74,9 @@ def read_architecture(value: object, state: Any) -> Architecture | None:
         case {"name": str(name), "arguments": dict(arguments), **rest} if not rest:
             architecture = Architecture(name=name, arguments=arguments)
         case _:
-            raise RefusedArchive("an architecture must have a name and arguments")
+            raise RefusedArchive(
+                f"an architecture must be None or hold a name and arguments, got {short_repr(value)}"
+            )
     expected = skeleton(architecture).state_dict()
     if set(state) != set(expected):
         raise RefusedArchive(f"the keys of the weights are not those of '{name}'")
@@ -124,15 +126,19 @@ def check_fields(checkpoint: Checkpoint) -> None:
         if actual not in kind:
             raise RefusedArchive(f"'{key}' has type {actual.__name__}, expected {kind[0].__name__}")
     for key in ("sample_shape", "latent_shape"):
-        if any(type(number) is not int or number < 1 for number in getattr(checkpoint, key) or ()):
-            raise RefusedArchive(f"'{key}' must hold integers ≥ 1")
+        shape = getattr(checkpoint, key) or ()
+        if any(type(number) is not int or number < 1 for number in shape):
+            raise RefusedArchive(f"'{key}' must hold integers ≥ 1, got {short_repr(shape)}")
     if [type(number) for number in checkpoint.data_range] != [float, float]:
-        raise RefusedArchive("'data_range' must be two floats")
+        raise RefusedArchive(f"'data_range' must be two floats, got {short_repr(checkpoint.data_range)}")
     if checkpoint.step < 0 or not 1 <= checkpoint.batch_size <= LARGEST_BATCH:
-        raise RefusedArchive(f"expected 'step' ≥ 0 and 'batch_size' from 1 to {LARGEST_BATCH:,}")
+        raise RefusedArchive(
+            f"expected 'step' ≥ 0 and 'batch_size' from 1 to {LARGEST_BATCH:,},"
+            f" got {checkpoint.step} and {checkpoint.batch_size}"
+        )
     for key, value in checkpoint.recipe.items():
         if type(key) is not str or type(value) not in (bool, int, float, str, type(None)):
-            raise RefusedArchive("the recipe may hold only texts, numbers, booleans and None")
+            raise RefusedArchive("the recipe may hold only strings, numbers, booleans and None")
         if isinstance(value, float) and not math.isfinite(value):
             raise RefusedArchive(f"the recipe's {short_repr(key)} is not finite")
     _check_shapes(checkpoint)

@@ -57,7 +57,7 @@ class Contestant:
         generator: module from latents (N, *latent_shape) to samples; images (N, C, H, W) in `data_range`
             or vectors (N, d). Exactly one of `generator` and `samples` is given.
         discriminator: module from such samples to one raw score each, (N,), (N, 1) or
-            (N, 1, 1, 1); None judges nobody.
+            (N, 1, 1, 1); None: it is only judged.
         latent_dim: dimension of the latents; needed with a generator.
         latent_shape: shape of one latent where it is not (latent_dim,).
         latent: prior, see `gancross.random_streams.latents`.

@@ -24,7 +24,7 @@ def completion(shell: str) -> None:
 
 def recipe_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The recipes with this prefix, with their figures."""
-    from gancross.trainer.recipes.paper import RECIPES, SOURCES
+    from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES
 
     return [CompletionItem(name, help=SOURCES[name]) for name in RECIPES if name.startswith(incomplete)]
 

@@ -151,7 +151,7 @@ def _codes(models: Sequence[Model], options: ModelOptions) -> dict[str, str]:
     for model in models:
         if model.name in codes and (model.is_onnx or model.is_folder):
             raise UsageError(
-                f"--arch {model.name}: this model is no file of weights and needs no code; leave out --arch"
+                f"--arch {model.name}: not a file of weights, so it needs no code; leave out --arch"
             )
         if len(model.files) > 1 and not model.is_onnx and model.name not in codes:
             needed = f"--arch {model.name}=module:factory --trust-code"
@@ -178,7 +178,7 @@ def _descriptions(models: Sequence[Model], arguments: Sequence[str]) -> dict[str
         if key not in DESCRIPTION_KEYS:
             raise unknown_name("key of --describe", key, DESCRIPTION_KEYS)
         if not next(model for model in models if model.name == name).is_onnx:
-            raise UsageError(f"--describe {text}: '{name}' is no ONNX file; its own description is used")
+            raise UsageError(f"--describe {text}: '{name}' is not an ONNX file; its own description is used")
         values.setdefault(name, {})[key] = _value(key, value, text)
     return {name: Description(**setting) for name, setting in values.items()}
 

@@ -24,7 +24,7 @@ def recipes(name: str | None) -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    from gancross.trainer.recipes.paper import RECIPES, SOURCES, recipe
+    from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES, recipe
 
     console = tables_console()
     if name is not None:

@@ -97,7 +97,7 @@ def train(
 
 def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) -> Recipe:
     """The named recipe with `--set` and the options that stand for fields; options win."""
-    from gancross.trainer.recipes.paper import recipe
+    from gancross.trainer.recipes.named_recipes import recipe
     from gancross.trainer.recipes.recipe import parse_setting
 
     changes: dict[str, Setting] = dict(parse_setting(setting) for setting in settings)
@@ -107,7 +107,7 @@ def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) 
 
 def default_out(recipe: Recipe) -> Path:
     """`runs/RECIPE[-unregularized]-seedN`; the middle part only where the recipe has a regularizer."""
-    from gancross.trainer.recipes.paper import RECIPES
+    from gancross.trainer.recipes.named_recipes import RECIPES
 
     removed = recipe.regularizer == "none" != RECIPES.get(recipe.name, recipe).regularizer
     unregularized = "-unregularized" if removed else ""

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 from torchvision import datasets
 
-from gancross.data.request import Request
+from gancross.data.request import DataRequest
 from gancross.data.sets import DataSet, finite
 from gancross.errors import DataError, ResourceError, first_line
 
@@ -22,7 +22,7 @@ KINDS = {
 }
 
 
-def load(request: Request) -> DataSet:
+def load(request: DataRequest) -> DataSet:
     """CIFAR-10, MNIST or Fashion-MNIST.
 
     CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images, 3×32×32. MNIST (LeCun 1998) and
@@ -46,7 +46,7 @@ def load(request: Request) -> DataSet:
     return finite(request.name, train=train, test=test, split=split, image_size=PADDED)
 
 
-def _halves(request: Request, kind: Any, folder: str) -> list[Any]:
+def _halves(request: DataRequest, kind: Any, folder: str) -> list[Any]:
     """torchvision's training and test half."""
     name, root, halves = request.name, request.root.resolve(), []
     for train in (True, False):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gancross.data.request import Request
+from gancross.data.request import DataRequest
 from gancross.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Entry:
         module: its name within `gancross.data`; its function `load(request)` returns the `DataSet`.
         samples: number and form of the samples, in words.
         origin: where the files come from, in words.
-        shape: of one sample, (C, H, W) or (d,); of images that can be resized, by default.
+        shape: of one sample, (C, H, W) or (d,); the default one if `resizable`.
         padded: another side to which its images can be zero-padded.
         resizable: whether it comes in any size.
     """
@@ -110,7 +110,7 @@ def load(
         from gancross.data import folder
 
         return folder.load(Path(name.removeprefix(FOLDER)), image_size=image_size, workers=readers)
-    request = Request(
+    request = DataRequest(
         name=name, root=root, image_size=image_size or entry.image_size, download=download,
         test_seed=test_seed, workers=readers,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gancross.data.images import FileReader
 from gancross.data.lazy import Part, lazy
-from gancross.data.request import Request
+from gancross.data.request import DataRequest
 from gancross.data.sets import DataSet
 from gancross.errors import DataError, ResourceError, first_line
 from gancross.machine.files import read_bytes
@@ -21,7 +21,7 @@ TRAIN, VALIDATION, TEST = 0, 1, 2  # codes of the official partition
 LARGEST_PARTITION = 64 << 20
 
 
-def load(request: Request) -> DataSet:
+def load(request: DataRequest) -> DataSet:
     """Faces cropped to their centre square and resized; the official training and test parts.
 
     `celeba` crops 178×178 pixels, the whole width, as the authors' 64×64 program does; `celeba-crop108`

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gancross.data.request import Request
+from gancross.data.request import DataRequest
 from gancross.data.sets import DataSet, finite
 
 EVERY = 3  # every third image of each class is held out
 
 
-def load(request: Request) -> DataSet:
+def load(request: DataRequest) -> DataSet:
     """The digits as a data set."""
     train, test = images()
     return finite(request.name, train=train, test=test, split="every third image of each class held out")
@@ -26,13 +26,14 @@ def images() -> tuple[torch.Tensor, torch.Tensor]:
     The split is stratified by class and fixed: every third image of each class, in the order of the
     library, is held out. That order groups the images by writer, so both parts have images of most writers.
     """
-    pixels, _ = _library()
-    return _halves(np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8))
+    pixels, classes = _library()
+    return _halves(np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8), classes)
 
 
 def labels() -> tuple[torch.Tensor, torch.Tensor]:
     """The classes 0…9 of `images`, int64 of shape (N,), in the same order."""
-    return _halves(_library()[1])
+    _, classes = _library()
+    return _halves(classes, classes)
 
 
 def _library() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -42,8 +43,7 @@ def _library() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return pixels, classes.astype(np.int64)
 
 
-def _halves(values: NDArray[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    classes = _library()[1]
+def _halves(values: NDArray[Any], classes: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
     held_out = np.zeros(len(classes), dtype=bool)
     for label in np.unique(classes):
         held_out[np.flatnonzero(classes == label)[EVERY - 1 :: EVERY]] = True

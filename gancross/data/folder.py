@@ -15,6 +15,7 @@ from gancross.data.images import EXTENSIONS, FileReader, Header, channels_first,
 from gancross.data.lazy import Part, lazy
 from gancross.data.sets import DataSet, finite
 from gancross.errors import UsageError
+from gancross.machine.files import missing_folder
 from gancross.random_streams import Stream
 
 HELD_OUT_FRACTION = 0.1
@@ -39,11 +40,11 @@ def load(root: Path, *, image_size: int | None, workers: int = 0) -> DataSet:
         workers: processes that read the images of a large folder.
 
     Raises:
-        UsageError: no such folder, no images, or images of several sizes without `image_size`.
+        UsageError: not a folder, no images, or images of several sizes without `image_size`.
         DataError: a file is not an image that can be read as 8-bit grey or RGB.
     """
     if not root.is_dir():
-        raise UsageError(f"data folder:{root}: the folder does not exist")
+        raise UsageError(f"data folder:{root}: {missing_folder(root)}")
     train_paths, test_paths, split = _halves(root)
     name, paths = f"folder:{root}", [*train_paths, *test_paths]
     if fits_in_memory(paths, image_size=image_size):

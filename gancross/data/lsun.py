@@ -6,7 +6,7 @@ import numpy as np
 
 from gancross.data import environments
 from gancross.data.lazy import Part, lazy
-from gancross.data.request import Request
+from gancross.data.request import DataRequest
 from gancross.data.sets import DataSet
 from gancross.errors import ResourceError
 from gancross.random_streams import Stream
@@ -16,7 +16,7 @@ HELD_OUT = 10_000
 TRAIN_PER_HELD_OUT = 10  # at most one training image in ten is held out
 
 
-def load(request: Request) -> DataSet:
+def load(request: DataRequest) -> DataSet:
     """Bedrooms cropped to their centre square and resized.
 
     The official test images have never been published and the validation set has 300 images, too few for

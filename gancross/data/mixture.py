@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gancross.data.request import Request
+from gancross.data.request import DataRequest
 from gancross.data.sets import DataSet, EndlessReals
 from gancross.random_streams import Stream
 
@@ -22,7 +22,7 @@ _ANGLE = math.pi / 4
 CENTRE = np.array([1.0, 1.0, 1.0]) / math.sqrt(3.0)  # of the circle of means
 
 
-def load(request: Request) -> DataSet:
+def load(request: DataRequest) -> DataSet:
     """The mixture as a data set: endless training samples, and held-out ones from a stream of their own."""
     held_out = Stream(request.test_seed, "real", "test")
     return DataSet(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class DataRequest:
     """The arguments of `gancross.data.catalogue.load`, defaults filled in."""
 
     name: str

@@ -25,14 +25,11 @@ from numpy.typing import NDArray
 
 from gancross.data.images import Reader, read_batch
 from gancross.errors import ResourceError, UsageError
+from gancross.machine.signals import STOP_SIGNALS
 
 MAX_DEFAULT_WORKERS = 4
 BATCHES_PER_WORKER = 2  # that are being read at a time
 EXIT_DELAY = 1.0  # seconds that a worker has to exit by itself after its images are no longer needed
-# The signals that stop a run; Windows has no SIGUSR1.
-STOP_SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
-]  # fmt: skip
 
 
 def resolve_workers(workers: int | None) -> int:

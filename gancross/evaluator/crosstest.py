@@ -89,6 +89,7 @@ def crosstest(
         DivergenceError: NaN or infinite samples or scores.
         ResourceError: metrics were asked for and their weights are not there; another process died; an
             operation is not deterministic.
+        OtherProcessFailed: another process of this run failed first; has that process's exit code.
 
     Source: Roth et al. 2017, §5.5.
     """

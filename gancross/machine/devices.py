@@ -44,7 +44,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def shared_devices(name: str) -> list[str]:
-    """Devices for the processes of one machine: of `cuda`, or `auto` where there is CUDA, all its GPUs."""
+    """Devices for the processes of one machine: all GPUs for `cuda`, and for `auto` if there are any."""
     if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
         return [f"cuda:{index}" for index in range(torch.cuda.device_count())] or [name]
     return [name]

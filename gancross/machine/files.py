@@ -50,7 +50,13 @@ def check_target(path: Path) -> None:
     if path.is_dir():
         raise UsageError(f"{path}: is a folder, expected a file to write")
     if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path}: cannot be written: folder {path.parent} does not exist")
+        reason = missing_folder(path.absolute().parent)
+        raise UsageError(f"{path}: cannot be written: folder {path.parent} {reason}")
+
+
+def missing_folder(path: Path) -> str:
+    """Why there is no folder at a path, as the end of a message."""
+    return "is a file, expected a folder" if path.exists() else "does not exist"
 
 
 TEMPORARY = re.compile(r"\.(.+)\.\d+-[0-9a-f]{8}\.tmp")

@@ -25,22 +25,18 @@ import torch
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
-from gancross.errors import GancrossError, Interrupted, ResourceError, UsageError, first_line
+from gancross.errors import Interrupted, OtherProcessFailed, ResourceError, UsageError, first_line
 
 TIMEOUT = "GANCROSS_TIMEOUT"  # seconds
 DEFAULT_TIMEOUT = 300.0
 POLL = timedelta(seconds=0.2)  # between looks at the store
 LONGEST_WAIT = timedelta(days=1)
-LEAVE_TIMEOUT = 2.0  # seconds in which the others are waited for on leaving
+LEAVE_TIMEOUT = 2.0  # seconds that a leaving process waits for the others
 ERROR = "error"  # the store's key for the first error
 
 
 class Terminated(BaseException):
     """SIGTERM came; not an Exception, so that no handler on the way swallows it."""
-
-
-class OtherProcessFailed(GancrossError):
-    """Another process of this run failed first; has that process's exit code."""
 
 
 class Group:
@@ -88,12 +84,16 @@ class Group:
 
     def all_gather(self, rows: torch.Tensor) -> torch.Tensor:
         """The rows of all processes by rank, on every process."""
-        return torch.cat([rows[:0], *self.rows_by_rank(rows)])
+        lengths = self._lengths(rows)
+        padded = rows.new_zeros((max(lengths), *rows.shape[1:]))
+        padded[: len(rows)] = rows
+        parts = [torch.empty_like(padded) for _ in lengths]
+        self._wait(partial(dist.all_gather, parts, padded))
+        return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
 
     def rows_by_rank(self, rows: torch.Tensor, *, first: int = 0) -> Iterator[torch.Tensor]:
         """The rows of each rank from `first` on, on every process, one rank at a time."""
-        own = [len(rows) if rank == self.rank else 0 for rank in range(self.size)]
-        for rank, length in enumerate(self.all_reduce_max(own)):
+        for rank, length in enumerate(self._lengths(rows)):
             if rank >= first and length:
                 part = rows.contiguous() if rank == self.rank else rows.new_empty((length, *rows.shape[1:]))
                 self._broadcast(part, rank)
@@ -118,15 +118,15 @@ class Group:
 
     def common_error(self, error: BaseException) -> BaseException:
         """The error with which this process leaves; the process that failed first prints its own."""
-        first = self._first_error()
+        first_error = self._first_error()
         if isinstance(error, Terminated):
             # torchrun terminates all processes when one has died, or when it is terminated itself.
             stopped = Interrupted("stopped by SIGTERM, without a result", signal_number=signal.SIGTERM)
-            error = first or (stopped if self._all_reach("stopped") else self._process_lost())
+            error = first_error or (stopped if self._all_reach("stopped") else self._process_lost())
         elif self._lost:
-            error = first or error
-        if first is None and self._count("failed") == 1:
-            report = {"message": f"process {self.rank}: {error}", "exit_code": _exit_code(error)}
+            error = first_error or error
+        if first_error is None and self._count("failed") == 1:
+            report = {"message": f"process {self.rank}: {first_line(error)}", "exit_code": _exit_code(error)}
             with contextlib.suppress(RuntimeError):
                 self._store.set(ERROR, json.dumps(report))
         else:
@@ -138,6 +138,9 @@ class Group:
         """Leaves the group; after the loss of a process the operating system closes the connections."""
         if self._owner and not self._lost:
             dist.destroy_process_group()
+
+    def _lengths(self, rows: torch.Tensor) -> tuple[int, ...]:
+        return self.all_reduce_max([len(rows) if rank == self.rank else 0 for rank in range(self.size)])
 
     def _broadcast(self, tensor: torch.Tensor, source: int, *, patient: bool = False) -> None:
         self._wait(partial(dist.broadcast, tensor, source), patient=patient)
@@ -152,9 +155,9 @@ class Group:
                 work.wait(POLL)
                 return
             except RuntimeError:  # the poll is over, or the operation has failed
-                first = self._first_error()
-                if first is not None:
-                    raise first from None
+                first_error = self._first_error()
+                if first_error is not None:
+                    raise first_error from None
                 if work is None or ended or time.monotonic() > deadline:
                     raise self._process_lost() from None
                 ended = work.is_completed()  # perhaps just now: the next wait says how
@@ -186,8 +189,7 @@ class Group:
         with contextlib.suppress(RuntimeError):
             if self._store.check([ERROR]):
                 report = json.loads(self._store.get(ERROR))
-                error = OtherProcessFailed(report["message"])
-                error.exit_code = report["exit_code"]
+                error = OtherProcessFailed(report["message"], exit_code=report["exit_code"])
                 error.is_reported_elsewhere = True  # type: ignore[attr-defined]
                 return error
         return None

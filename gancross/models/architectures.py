@@ -19,9 +19,9 @@ from gancross.models.network import Architecture, Argument, Network
 
 LARGEST_ARGUMENT = 1 << 16  # far beyond any sensible width; keeps a hostile file from exhausting memory
 LONGEST_ARGUMENT = 64
-ACTIVATIONS = ("relu", "tanh")
+RECIPE_ACTIVATIONS = ("relu", "tanh")
 
-Pair = tuple[Architecture, Architecture]
+ArchitecturePair = tuple[Architecture, Architecture]
 Role = Literal["generator", "discriminator"]
 
 
@@ -58,10 +58,10 @@ def architecture_of(network: nn.Module) -> Architecture | None:
 
 
 def check_interface(role: str, network: Network, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:
-    """Compares what a network of `skeleton` takes and makes with what is needed of it.
+    """Checks that a network of `skeleton` has these input and output shapes.
 
     Raises:
-        ValueError: they differ.
+        ValueError: it has others.
     """
     if (network.input_shape, network.output_shape) != (inputs, outputs):
         raise ValueError(
@@ -78,11 +78,11 @@ def initialised(architecture: Architecture, generator: torch.Generator) -> Netwo
 
 
 def _check_argument(key: str, value: object, hint: Any) -> None:
-    """Checks type and range of one argument; the constructor checks what a text means."""
+    """Checks type and range of one argument; the constructor checks the values of strings."""
     origin = typing.get_origin(hint)
     kind = str if origin is Literal else origin or hint
     if kind not in (int, str, tuple):
-        raise ValueError(f"argument '{key}': a constructor takes int, str or tuple[int, ...], not {hint}")
+        raise ValueError(f"argument '{key}': a parameter must be int, str or tuple[int, ...], got {hint}")
     if type(value) is not kind:
         raise ValueError(f"argument '{key}' must be of type {kind.__name__}, got {reprlib.repr(value)}")
     if isinstance(value, tuple | str) and len(value) > LONGEST_ARGUMENT:
@@ -115,7 +115,7 @@ class PairSettings:
     activation: str
 
 
-def pair(network: str, settings: PairSettings) -> Pair:
+def pair(network: str, settings: PairSettings) -> ArchitecturePair:
     """Generator and discriminator of the family `network` for these settings.
 
     Raises:
@@ -123,7 +123,7 @@ def pair(network: str, settings: PairSettings) -> Pair:
     """
     family = choice("network", network, FAMILIES)
     choice("normalization", settings.normalization, NORMALIZATIONS)
-    choice("activation", settings.activation, dict.fromkeys(ACTIVATIONS))
+    choice("activation", settings.activation, dict.fromkeys(RECIPE_ACTIVATIONS))
     fixed = {**family.arguments, **family.generator_arguments}
     generator = _architecture(family.generator, fixed, "generator", settings)
     fixed = {**family.arguments, **family.discriminator_arguments}

@@ -61,7 +61,7 @@ class DCGANGenerator(_DCGAN):
         initialization: see the head of this file.
 
     Raises:
-        UsageError: an unknown text, or image_size is not bottom·2ᵏ with k ≥ 1.
+        UsageError: an unknown string, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
 
     architecture_name = "dcgan-generator"
@@ -97,7 +97,7 @@ class DCGANDiscriminator(_DCGAN):
         initialization: see the head of this file.
 
     Raises:
-        UsageError: an unknown text, or image_size is not bottom·2ᵏ with k ≥ 1.
+        UsageError: an unknown string, or image_size is not bottom·2ᵏ with k ≥ 1.
     """
 
     architecture_name = "dcgan-discriminator"

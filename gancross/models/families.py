@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from gancross.models.dcgan import DCGANDiscriminator, DCGANGenerator, GatedDiscriminator, GatedGenerator
@@ -44,8 +45,21 @@ FAMILIES: dict[str, Family] = {
     "resnet101-64": Family(generator=ResNet101Generator, discriminator=ResNet101Discriminator),
 }  # fmt: skip
 
-ARCHITECTURES: dict[str, type[Network]] = {
-    network.architecture_name: network
-    for family in FAMILIES.values()
-    for network in (family.generator, family.discriminator)
-}
+
+def networks_by_name(families: Iterable[Family]) -> dict[str, type[Network]]:
+    """Every network class of the families by its `architecture_name`.
+
+    Raises:
+        ValueError: two classes have the same name.
+    """
+    networks: dict[str, type[Network]] = {}
+    for family in families:
+        for network in (family.generator, family.discriminator):
+            name = network.architecture_name
+            if networks.setdefault(name, network) is not network:
+                both = f"{networks[name].__name__} and {network.__name__}"
+                raise ValueError(f"architecture_name '{name}': {both} share it; each class needs its own")
+    return networks
+
+
+ARCHITECTURES = networks_by_name(FAMILIES.values())

@@ -26,7 +26,7 @@ class Network(nn.Module):
     """Base of the networks that a checkpoint can name.
 
     A checkpoint stores the constructor's arguments as plain values, so each has the type `int`, `str` (or
-    a `Literal` of texts) or `tuple[int, ...]`.
+    a `Literal` of strings) or `tuple[int, ...]`.
 
     Attributes:
         architecture_name: its name in checkpoints, unique.

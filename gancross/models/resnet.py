@@ -170,7 +170,7 @@ class ResNet101Generator(Network, nn.Sequential):
     def __init__(
         self, *, channels: int, width: int, latent_dim: int, normalization: Normalization = "batch"
     ) -> None:
-        widths = stage_widths(width)[::-1]
+        widths = stage_widths_101(width)[::-1]
         super().__init__(
             nn.Linear(latent_dim, widths[0] * BOTTOM * BOTTOM),
             nn.Unflatten(1, (widths[0], BOTTOM, BOTTOM)),
@@ -193,7 +193,7 @@ class ResNet101Discriminator(Network, nn.Sequential):
     initial_std = staticmethod(initial_std_101)
 
     def __init__(self, *, channels: int, width: int, normalization: Normalization = "batch") -> None:
-        widths = stage_widths(width)
+        widths = stage_widths_101(width)
         super().__init__(
             nn.Conv2d(channels, widths[0], 1),
             *stages(widths, BLOCKS_101, "down", normalization),
@@ -204,7 +204,7 @@ class ResNet101Discriminator(Network, nn.Sequential):
         self.input_shape, self.output_shape = (channels, IMAGE_SIZE, IMAGE_SIZE), (1,)
 
 
-def stage_widths(width: int) -> list[int]:
+def stage_widths_101(width: int) -> list[int]:
     """Channels at 64², 32², 16², 8² and 4².
 
     Raises:

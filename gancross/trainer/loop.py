@@ -46,7 +46,7 @@ MILESTONES = 20  # numbered checkpoints of a run by default
 LOG_EVERY = 100
 LONGEST_UNSAVED = 600.0  # seconds of work that a crash may cost
 
-Progress = Callable[[int, int, dict[str, float] | None], None]
+StepProgress = Callable[[int, int, dict[str, float] | None], None]
 
 
 @joined()
@@ -56,7 +56,7 @@ def train(
     *,
     resume: bool = True,
     device: str = "auto",
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
     download: bool = False,
     workers: int | None = None,
@@ -97,8 +97,9 @@ def train(
         CheckpointError: the folder's checkpoints are refused.
         DivergenceError: a loss, a weight or an optimizer's state is not finite; the last good checkpoint
             is kept.
-        ResourceError: data are missing or the disk is full; another process uses the folder; a worker died;
-            an operation is not deterministic.
+        ResourceError: data are missing or the disk is full; another process uses the folder; a worker, or
+            another process of this run, died; an operation is not deterministic.
+        OtherProcessFailed: another process of this run failed first; has that process's exit code.
         Interrupted: SIGINT, SIGTERM or SIGUSR1 was received; the last complete step is saved.
     """
     every = max(1, math.ceil(recipe.steps / MILESTONES)) if checkpoint_every is None else checkpoint_every
@@ -151,7 +152,7 @@ def _opened(
 
 
 def _loop(
-    run: Run, folder: RunFolder, start: int, *, every: int, log_every: int, progress: Progress | None
+    run: Run, folder: RunFolder, start: int, *, every: int, log_every: int, progress: StepProgress | None
 ) -> None:
     recipe = run.recipe
     reals = _real_batches(run, start)

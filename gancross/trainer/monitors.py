@@ -11,6 +11,7 @@ from gancross.data import mixture
 COLLAPSED_SPREAD = 0.25
 COLLAPSED_MODES = 2
 COVERED_SHARE = 1 / (2 * mixture.COMPONENTS)
+MIXTURE = "mixture"  # the data of `mixture_figures`
 MODE_RADIUS = 0.1  # ten standard deviations
 
 

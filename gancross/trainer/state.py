@@ -120,7 +120,10 @@ def restore(run: Run, saved: Checkpoint, path: Path) -> int:
     weights = RAW if run.average is None else EMA
     same = (saved.generator, saved.discriminator) == run.architectures and saved.weights == weights
     if not same:
-        raise CheckpointError(f"{path}: refused: not a checkpoint of this recipe")
+        raise CheckpointError(
+            f"{path}: refused: expected the networks of recipe '{run.recipe.name}' with weights '{weights}',"
+            f" got others with weights '{saved.weights}'; remove the file, or give another --out"
+        )
     if not saved.training:
         raise CheckpointError(
             f"{path}: refused: has no optimizer states (an exported checkpoint?): it cannot be resumed"

@@ -3,8 +3,10 @@
 Why this exists: torch's weights-only unpickler executes nothing, but a file of a few kilobytes can make it
 take gigabytes or hours: `bytearray(2**31)`, a large dictionary copied a thousand times, an attribute
 dictionary on each of a thousand objects, keys chosen to collide. Here every operation works on stand-ins, and
-those that `torch.save` does not need for plain containers and tensors are refused. Sizes and strides are left
-to torch and to `gancross.untrusted.values.plain_copy`.
+those that `torch.save` does not need for plain containers and tensors are refused. The type of a value is
+checked before it is multiplied, hashed or searched, since a value may be nested 100,000 deep or unfold to
+terabytes. Whether a tensor is the whole of its storage is left to torch and to
+`gancross.untrusted.values.plain_copy`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from gancross.untrusted.values import RefusedArchive, refusing, short_repr
 
 LARGEST_PICKLE = 8 << 20
 MOST_OPERATIONS = 400_000
+MOST_DIMENSIONS = 8
+LONGEST_LOCATION = 64
 _ORDERED = "collections OrderedDict"
 _REBUILD = "torch._utils _rebuild_tensor_v2"
 _STORAGES = {  # bytes of an item
@@ -34,6 +38,10 @@ class _Global:
     """The name of a function or class; nothing is imported."""
 
     name: str
+
+
+class _Storage:
+    """Stands for a storage."""
 
 
 class _PickleInterpreter:
@@ -90,24 +98,44 @@ class _PickleInterpreter:
 
     def load_storage(self) -> None:
         """A persistent id is ("storage", kind, key, location, count)."""
-        _, kind, key, _, count = self._stack.pop()
-        self.sizes.setdefault(key, count * _STORAGES[kind.name])
-        self.push(None)
+        match self._stack.pop():
+            case ("storage", _Global(kind), str(key), str(location), int(count)) if (
+                kind in _STORAGES
+                and type(count) is int
+                and 0 <= count <= LARGEST_INTEGER
+                and len(location) <= LONGEST_LOCATION
+            ):
+                size = count * _STORAGES[kind]
+            case _:
+                raise RefusedArchive("damaged pickle: a storage without kind, key or size")
+        if self.sizes.setdefault(key, size) != size:
+            raise RefusedArchive("damaged pickle: a storage of two sizes")
+        self.push(_Storage())
 
     def call(self) -> None:
-        function, arguments = self.last(2)
-        if function == _Global(_ORDERED) and arguments == ():
-            self.push(OrderedDict())
-        elif function == _Global(_REBUILD) and len(arguments) == 6:
-            self.push(None)  # stands for the tensor
-        else:
-            raise RefusedArchive("it would call something with arguments that no checkpoint needs")
+        match self.last(2):
+            case [_Global(name), ()] if name == _ORDERED:
+                self.push(OrderedDict())
+            case [
+                _Global(name),
+                (_Storage(), int(), tuple(size), tuple(stride), False, OrderedDict() as hooks),
+            ] if name == _REBUILD and not hooks:
+                if not (_is_shape(size) and _is_shape(stride)):
+                    raise RefusedArchive(f"a tensor without a shape of at most {MOST_DIMENSIONS} dimensions")
+                self.push(None)  # stands for the tensor
+            case _:
+                raise RefusedArchive("it would call something with arguments that no checkpoint needs")
 
     def set_state(self) -> None:
         """`state_dict()` keeps the versions of its layers in an attribute, `_metadata`."""
         state = self._stack.pop()
-        if type(self._stack[-1]) is not OrderedDict or len(state) != 1 or "_metadata" not in state:
+        plain = type(state) is dict and len(state) == 1 and "_metadata" in state
+        if type(self._stack[-1]) is not OrderedDict or not plain:
             raise RefusedArchive("it would change an object of another kind")
+
+
+def _is_shape(values: tuple[object, ...]) -> bool:
+    return len(values) <= MOST_DIMENSIONS and all(type(value) is int and value >= 0 for value in values)
 
 
 _OPERATIONS: dict[str, Callable[[_PickleInterpreter, Any], None]] = {

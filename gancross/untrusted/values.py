@@ -1,7 +1,7 @@
-"""What is checked of every file from a stranger after its reader: plain containers, texts, numbers, tensors.
+"""The checks of every file from a stranger after its reader: plain containers, strings, numbers, tensors.
 
 Why this exists: readers bound neither what shared lists unfold to nor how deep they nest, and accept views,
-other strides, long texts and control characters.
+other strides, long strings and control characters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gancross.untrusted.strict_json import LARGEST_INTEGER
 # Of the tree; a few hundred bytes of shared lists can unfold to more than fits in memory.
 MOST_VALUES = 200_000
 DEEPEST = 16
-LONGEST_TEXT = 4096
+LONGEST_STRING = 4096
 DTYPES = (
     torch.float32, torch.float64, torch.float16, torch.bfloat16,
     torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
@@ -51,10 +51,19 @@ def plain_copy(loaded: object, *, lists_as_tuples: bool = False) -> object:
     if `lists_as_tuples`.
 
     Raises:
-        RefusedArchive: another kind of object is in it, a text holds control characters, or it is too
+        RefusedArchive: another kind of object is in it, a string holds control characters, or it is too
             large or too deep as a tree.
     """
     counter = itertools.count(1)
+    checked: set[str] = set()  # one long string can be in 200,000 places
+
+    def scalar(value: object) -> object:
+        if isinstance(value, str) and value not in checked:
+            _check_string(value)
+            checked.add(value)
+        elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            raise RefusedArchive("an integer of more than 60 bits")
+        return value
 
     def copy(value: object, depth: int) -> object:
         if next(counter) > MOST_VALUES:
@@ -67,26 +76,22 @@ def plain_copy(loaded: object, *, lists_as_tuples: bool = False) -> object:
             return value.detach()
         if isinstance(value, dict) and kind in (dict, OrderedDict):
             items = dict.items(value)  # an OrderedDict can carry an attribute of that name
-            return {_scalar(key): copy(item, depth + 1) for key, item in items}
+            return {scalar(key): copy(item, depth + 1) for key, item in items}
         if isinstance(value, list | tuple) and kind in (list, tuple):
             copies = [copy(item, depth + 1) for item in value]
             return tuple(copies) if lists_as_tuples or kind is tuple else copies
         if kind not in (str, int, bool, float, type(None)):
             raise RefusedArchive(f"an object of type {kind.__name__}")
-        return _scalar(value)
+        return scalar(value)
 
     return copy(loaded, 0)
 
 
-def _scalar(value: object) -> object:
-    if isinstance(value, str):
-        if len(value) > LONGEST_TEXT:
-            raise RefusedArchive(f"a text of {len(value):,} characters")
-        if _CONTROLS.search(value):
-            raise RefusedArchive(f"a text with control characters: {short_repr(value)}")
-    elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-        raise RefusedArchive("an integer of more than 60 bits")
-    return value
+def _check_string(text: str) -> None:
+    if len(text) > LONGEST_STRING:
+        raise RefusedArchive(f"a string of {len(text):,} characters")
+    if _CONTROLS.search(text):
+        raise RefusedArchive(f"a string with control characters: {short_repr(text)}")
 
 
 def _check_tensor(tensor: torch.Tensor) -> None:
@@ -104,5 +109,5 @@ _SHORT.maxlevel = 2
 
 
 def short_repr(value: object) -> str:
-    """A short representation for messages, on one line, without control characters."""
-    return _SHORT.repr(value)
+    """A representation of at most 200 characters for messages, on one line, without control characters."""
+    return printable(_SHORT.repr(value), limit=200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +21,7 @@ from gancross.checkpoint.file import load_contestant
 from gancross.errors import GancrossError, Interrupted, UsageError
 from gancross.evaluator.crosstest import load_reals, run_crosstest
 from gancross.evaluator.fidelity.plan import check
+from gancross.evaluator.judging.scoring import Progress
 from gancross.evaluator.result.types import Result
 from gancross.machine.devices import resolve_device, shared_devices
 from gancross.machine.files import write_atomically
@@ -28,20 +29,19 @@ from gancross.report.browser.html import html_report
 from gancross.report.browser.samples import sample_pictures, write_samples
 from gancross.report.text.markdown import markdown_report
 from gancross.trainer.loop import train
+from gancross.trainer.run.folder import RunFolder
 from gancross.trainer.run.interruption import stop_requests
 from gancross.trainer.run.status import locked
-from gancross.workflow.execution import CLUSTERS, Ended, Execution, run_as_process
+from gancross.workflow.execution import CLUSTERS, Execution, RunOutcome, run_as_process
 from gancross.workflow.plan import is_finished, run_folder, steps_done
 from gancross.workflow.spec import PlannedRun, Spec, parse_spec
 
-STOPPED = "stopped; the same command goes on from here"
-POLL = 0.5  # seconds between looks at the logs
-
-Progress = Callable[[str, int, int], None]
+STOPPED = "stopped; the same command resumes"
+POLL = 0.5  # seconds between reads of the logs
 
 
 @dataclass(frozen=True, kw_only=True)
-class Benchmarked:
+class BenchmarkResult:
     """A benchmark's result and its files: record, reports, the last checkpoint of every run."""
 
     result: Result
@@ -53,10 +53,10 @@ class Benchmarked:
 
 def run_benchmark(
     spec: Spec, out: Path, *, execution: Execution | None = None, progress: Progress | None = None
-) -> Benchmarked:
-    """Trains every run of the specification, cross-tests all and reports; the same call again goes on.
+) -> BenchmarkResult:
+    """Trains every run of the specification, cross-tests all and reports; the same call again resumes.
 
-    A run that fails does not stop the others; it is reported when they are through.
+    A run that fails does not stop the others; it is reported after they have ended.
 
     Args:
         out: folder of the benchmark: runs lie in `out/runs/NAME`; `result.json`, which is also what a gate
@@ -65,10 +65,10 @@ def run_benchmark(
 
     Raises:
         UsageError: `out` is a file, or data and recipes do not fit together.
-        ResourceError: another benchmark is at work in `out`; a cluster or its library is missing, or data, or
-            the weights that the metrics need; said before anything is trained.
+        ResourceError: another benchmark uses `out`; a cluster or its library is missing, or data, or
+            the weights that the metrics need. This is checked before anything is trained.
         GancrossError: a run failed; with that run's exit code.
-        Interrupted: SIGINT, SIGTERM or SIGUSR1 came; every local run saved its last step.
+        Interrupted: SIGINT, SIGTERM or SIGUSR1 was received; every local run saved its last step.
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is a file, expected the folder of a benchmark")
@@ -88,24 +88,24 @@ def run_benchmark(
         result = run_crosstest(
             contestants, reals, protocol, train=reals.train, device=execution.device, progress=progress
         )
-        benchmarked = Benchmarked(
+        outputs = BenchmarkResult(
             result=result, record=out / "result.json", html=out / "report.html", markdown=out / "report.md",
-            checkpoints={run.name: run_folder(out, run) / "last.pt" for run in spec.runs},
+            checkpoints={run.name: RunFolder(run_folder(out, run)).last for run in spec.runs},
         )  # fmt: skip
-        result.save(benchmarked.record)
+        result.save(outputs.record)
         pictures = sample_pictures(
             contestants, reals, num_samples=protocol.num_samples, seed=protocol.seed,
             device=resolve_device(execution.device),
         )  # fmt: skip
-        write_samples(benchmarked.record, pictures)
-        write_atomically(benchmarked.html, html_report(result, pictures).encode())
-        write_atomically(benchmarked.markdown, markdown_report(result).encode())
-    return benchmarked
+        write_samples(outputs.record, pictures)
+        write_atomically(outputs.html, html_report(result, pictures).encode())
+        write_atomically(outputs.markdown, markdown_report(result).encode())
+    return outputs
 
 
 def contestant_of(out: Path, run: PlannedRun) -> Contestant:
     """The last checkpoint of a run under its name, with its variant as method."""
-    loaded = load_contestant(run_folder(out, run) / "last.pt", name=run.name)
+    loaded = load_contestant(RunFolder(run_folder(out, run)).last, name=run.name)
     return replace(loaded, method=run.variant)
 
 
@@ -138,13 +138,13 @@ def train_all(
     waiting = [run for run in runs if not is_finished(run, run_folder(out, run))]
     if not waiting:
         return
-    at_work = _locally if execution.backend == "local" else _on_cluster
+    train_runs = _locally if execution.backend == "local" else _on_cluster
     with _watching(runs, out, progress):
-        ended = at_work(waiting, out, execution)
-    failed = [run for run in ended if run.exit_code]
-    for run in failed:
-        if run.exit_code > 128:
-            raise Interrupted(STOPPED, signal_number=run.exit_code - 128)
+        outcomes = train_runs(waiting, out, execution)
+    failed = [outcome for outcome in outcomes if outcome.exit_code]
+    for outcome in failed:
+        if outcome.exit_code > 128:
+            raise Interrupted(STOPPED, signal_number=outcome.exit_code - 128)
     if failed:
         more = f"; {len(failed)} of {len(runs)} runs failed" if len(failed) > 1 else ""
         failure = GancrossError(f"run '{failed[0].name}': {failed[0].message}{more}")
@@ -152,8 +152,8 @@ def train_all(
         raise failure
 
 
-def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> list[Ended]:
-    """Every run is a process on a device of its own, or as few to a device as can be."""
+def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> list[RunOutcome]:
+    """Every run is a process; runs are spread evenly over the devices."""
     if execution.scheduler is not None:
         raise UsageError("--scheduler needs --backend dask or ray")
     devices = shared_devices(execution.device)
@@ -163,7 +163,7 @@ def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> lis
     for place in range(jobs):
         free.put(devices[place % len(devices)])
 
-    def trained(run: PlannedRun) -> Ended:
+    def trained(run: PlannedRun) -> RunOutcome:
         device = free.get()
         try:
             return run_as_process(run, run_folder(out, run), replace(execution, device=device), request)
@@ -171,20 +171,20 @@ def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> lis
             free.put(device)
 
     with stop_requests() as request, ThreadPoolExecutor(jobs) as pool:
-        ended = list(pool.map(trained, runs))
+        outcomes = list(pool.map(trained, runs))
     if request.signal_number is not None:
         raise Interrupted(STOPPED, signal_number=request.signal_number)
-    return ended
+    return outcomes
 
 
-def _on_cluster(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> list[Ended]:
+def _on_cluster(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> list[RunOutcome]:
     """Every run is a task of the cluster, which sees the same folders."""
     with CLUSTERS[execution.backend](execution.scheduler):
         tasks = (delayed(train_one)(run, run_folder(out, run).absolute(), execution) for run in runs)
         return list(Parallel(n_jobs=execution.jobs or -1)(tasks))
 
 
-def train_one(run: PlannedRun, folder: Path, execution: Execution) -> Ended:
+def train_one(run: PlannedRun, folder: Path, execution: Execution) -> RunOutcome:
     """Trains or resumes one run, wherever a cluster has put this call."""
     torch.set_num_threads(execution.threads)
     try:
@@ -194,13 +194,13 @@ def train_one(run: PlannedRun, folder: Path, execution: Execution) -> Ended:
         )  # fmt: skip
     except GancrossError as error:
         # An exception with arguments of its own does not survive the way back between processes.
-        return Ended(name=run.name, exit_code=error.exit_code, message=str(error))
-    return Ended(name=run.name)
+        return RunOutcome(name=run.name, exit_code=error.exit_code, message=str(error))
+    return RunOutcome(name=run.name)
 
 
 @contextmanager
 def _watching(runs: Sequence[PlannedRun], out: Path, progress: Progress | None) -> Iterator[None]:
-    """Inside, the logs of all runs are looked at twice a second and their steps reported."""
+    """Inside, the logs of all runs are read twice a second and their steps reported."""
     if progress is None:
         yield
         return
@@ -229,6 +229,6 @@ def demo_spec() -> Spec:
     return parse_spec(tomllib.loads(files("gancross.workflow").joinpath("demo.toml").read_text("utf-8")))
 
 
-def demonstrate(out: Path, *, progress: Progress | None = None) -> Benchmarked:
+def demonstrate(out: Path, *, progress: Progress | None = None) -> BenchmarkResult:
     """`run_benchmark` for the demonstration: both GANs side by side on the CPU, one thread each."""
     return run_benchmark(demo_spec(), out, execution=Execution(device="cpu", log_every=20), progress=progress)

@@ -25,7 +25,7 @@ from gancross.errors import ResourceError, UsageError
 from gancross.trainer.run.interruption import StopRequest
 from gancross.workflow.spec import PlannedRun
 
-POLL = 0.2  # seconds between looks at a process
+POLL = 0.2  # seconds between polls of a process
 TIMEOUT = 20  # seconds in which a scheduler must answer
 LARGEST_PORT = 65535
 
@@ -56,21 +56,21 @@ class Execution:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
-    """The end of a run as plain values, which can be sent between processes and machines."""
+class RunOutcome:
+    """How a run ended, as plain values, which can be sent between processes and machines."""
 
     name: str
     exit_code: int = 0
     message: str = ""
 
 
-def run_as_process(run: PlannedRun, folder: Path, execution: Execution, request: StopRequest) -> Ended:
+def run_as_process(run: PlannedRun, folder: Path, execution: Execution, request: StopRequest) -> RunOutcome:
     """`gancross train` for one run; after a signal to the parent it is terminated, saves and exits.
 
     After a signal no run is started.
     """
     if request.signal_number is not None:
-        return Ended(name=run.name, exit_code=128 + request.signal_number, message="stopped")
+        return RunOutcome(name=run.name, exit_code=128 + request.signal_number, message="stopped")
     threads = str(execution.threads)
     with tempfile.TemporaryFile() as stderr_file:  # a full pipe would block the child
         try:
@@ -81,7 +81,11 @@ def run_as_process(run: PlannedRun, folder: Path, execution: Execution, request:
                 start_new_session=True,  # Ctrl-C reaches the parent, which terminates each child once
             )  # fmt: skip
         except OSError as error:
-            return Ended(name=run.name, exit_code=5, message=f"cannot be started: {error.strerror}")
+            return RunOutcome(
+                name=run.name,
+                exit_code=ResourceError.exit_code,
+                message=f"cannot be started: {error.strerror}",
+            )
         try:
             while process.poll() is None and request.signal_number is None:
                 time.sleep(POLL)
@@ -90,7 +94,7 @@ def run_as_process(run: PlannedRun, folder: Path, execution: Execution, request:
                 process.terminate()
             process.wait()
         stderr_file.seek(0)
-        return _ended(run, process.returncode, stderr_file.read().decode(errors="replace"))
+        return _outcome(run, process.returncode, stderr_file.read().decode(errors="replace"))
 
 
 def command(run: PlannedRun, folder: Path, execution: Execution) -> list[str]:
@@ -106,15 +110,19 @@ def command(run: PlannedRun, folder: Path, execution: Execution) -> list[str]:
     ]  # fmt: skip
 
 
-def _ended(run: PlannedRun, code: int, stderr: str) -> Ended:
-    """The end of a run by exit code and last line of error. Killed by a signal means: not by this program."""
+def _outcome(run: PlannedRun, code: int, stderr: str) -> RunOutcome:
+    """The outcome by exit code and last line of error; gancross itself kills no run."""
     if code == 0:
-        return Ended(name=run.name)
+        return RunOutcome(name=run.name)
     last = (stderr.strip().splitlines() or [f"exit code {code}"])[-1].removeprefix("Error: ")
     if code < 0:
         name = signal.Signals(-code).name
-        return Ended(name=run.name, exit_code=5, message=f"killed by {name}, perhaps for lack of memory")
-    return Ended(name=run.name, exit_code=code, message=last)
+        return RunOutcome(
+            name=run.name,
+            exit_code=ResourceError.exit_code,
+            message=f"killed by {name}, perhaps for lack of memory",
+        )
+    return RunOutcome(name=run.name, exit_code=code, message=last)
 
 
 @contextmanager

@@ -11,10 +11,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gancross import models
 from gancross.data import catalogue
-from gancross.errors import UsageError
+from gancross.errors import GancrossError
 from gancross.trainer.gradient.route import Route, route_of
 from gancross.trainer.objective.weightings import WEIGHTINGS
 from gancross.trainer.recipes.recipe import Recipe
+from gancross.trainer.run.folder import RunFolder, read_recipe
 from gancross.trainer.run.step_files import checkpoint_path
 from gancross.trainer.state import architectures
 from gancross.untrusted.strict_json import parsed
@@ -89,19 +90,19 @@ def run_folder(out: Path, run: PlannedRun) -> Path:
 def steps_done(folder: Path) -> int:
     """The step of the last complete line of a run's log; 0 without one."""
     try:
-        lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = RunFolder(folder).log.read_text(encoding="utf-8").splitlines()
         return int(parsed(lines[-1])["step"])
     except (OSError, ValueError, OverflowError, IndexError, KeyError, TypeError):
         return 0
 
 
 def is_finished(run: PlannedRun, folder: Path) -> bool:
-    """Whether a run's last step is logged and its last checkpoint written."""
-    if not (checkpoint_path(folder, run.recipe.steps).is_file() and (folder / "last.pt").is_file()):
+    """Whether a run's folder has the checkpoint of its last step, `last.pt` and exactly its recipe."""
+    if not (checkpoint_path(folder, run.recipe.steps).is_file() and RunFolder(folder).last.is_file()):
         return False
     try:  # a folder of another recipe is not finished: training there reports the difference
-        return Recipe.from_dict(parsed((folder / "recipe.json").read_bytes())) == run.recipe
-    except (OSError, ValueError, TypeError, AttributeError, UsageError):
+        return read_recipe(folder) == run.recipe
+    except GancrossError:
         return False
 
 

@@ -13,7 +13,7 @@ from gancross.errors import UsageError, unknown_name
 from gancross.evaluator.fidelity.plan import check_names
 from gancross.evaluator.protocol import Protocol
 from gancross.machine.files import read_bytes
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
 
 LARGEST_FILE = 1 << 20
@@ -98,7 +98,7 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
     for variant, changes in variants.items():
         _check_name(f"variant '{variant}'", variant)
         if not isinstance(changes, dict):
-            raise UsageError(f"variants.{variant} must be a table")
+            raise UsageError(f"variants.{variant} must be a table, got {changes!r}")
         runs += _runs(variant, changes, document)
     methods: dict[Recipe, str] = {}
     for run in runs:
@@ -147,7 +147,9 @@ def _runs(variant: str, changes: Mapping[str, Any], document: Mapping[str, Any])
 def _seeds(value: object, variant: str) -> list[int]:
     seeds = list(range(value)) if type(value) is int else value
     if not isinstance(seeds, list) or not seeds or any(type(seed) is not int or seed < 0 for seed in seeds):
-        raise UsageError(f"variants.{variant}: seeds must be a list of integers ≥ 0, or their number, ≥ 1")
+        raise UsageError(
+            f"variants.{variant}: seeds must be a list of integers ≥ 0, or their number, ≥ 1, got {value!r}"
+        )
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"variants.{variant}: a seed is listed twice")
     return seeds
@@ -166,4 +168,6 @@ def _check_keys(what: str, values: Mapping[str, Any], known: Mapping[str, Any]) 
 def _check_name(what: str, name: str) -> None:
     """Checks a name, which becomes a folder's."""
     if not re.fullmatch(r"\w[\w.-]*", name):
-        raise UsageError(f"{what}: a name may have {NAME_CHARACTERS}, and begins with neither '.' nor '-'")
+        raise UsageError(
+            f"{what}: a name may have {NAME_CHARACTERS}, and begins with neither '.' nor '-', got {name!r}"
+        )

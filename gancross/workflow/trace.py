@@ -1,6 +1,6 @@
 """A run along its saved steps: each step's generator and discriminator as a cross-test sees them.
 
-Where the log of a run looks at a few hundred samples through the eyes of the batch, here every numbered
+The log of a run has figures of a few hundred samples, computed with batch statistics. Here every numbered
 checkpoint is judged as a finished model would be, on fresh samples.
 """
 
@@ -31,10 +31,8 @@ from gancross.evaluator.protocol import Norm, Protocol
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.confusion import false_negatives
 from gancross.report.paper_figures.saved_runs import SavedRun
-from gancross.trainer.monitors import mixture_figures, spread
+from gancross.trainer.monitors import MIXTURE, mixture_figures, spread
 from gancross.trainer.state import DATA_RANGE
-
-MIXTURE = "mixture"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +40,12 @@ class TraceRequest:
     """How a run is traced.
 
     Attributes:
-        steps: saved ones; None: all.
+        steps: saved steps; None: all.
+        num_samples: generated samples of each step; also the number of test samples of endless data.
+        seed: of latents, and of test samples of endless data.
         data: a data set or its name; None: the recipe's.
+        data_root: folder of named data sets.
+        device: where the networks run.
         cross: whether every step's discriminator judges every step's generator.
     """
 
@@ -64,9 +66,9 @@ class Snapshot:
         gamma: of the regularizer at this step.
         fn, fp: the discriminator's own confusion.
         score_real, score_fake: its mean scores, high meaning real.
-        margin: their difference; higher: it tells its generator's samples more surely.
+        margin: `score_real` − `score_fake`; larger: the discriminator separates them more clearly.
         generalisation_gap: TPR on training reals − TPR on test reals.
-        training_auc: by which its scores tell the two apart whatever the threshold; 0.5: not at all.
+        training_auc: AUC of its scores of training reals against test reals; 0.5: no difference.
         samples: `spread` of the samples over that of the test data; on the mixture also what
             `mixture_figures` gives.
     """

@@ -93,7 +93,8 @@ MODELS = [
 ]
 
 FILES = [
-    ("train digits --data folder:nowhere", 2, "the folder does not exist"),
+    ("train digits --data folder:nowhere", 2, "folder:nowhere: does not exist"),
+    ("train digits --data folder:good.pt", 2, "folder:good.pt: is a file, expected a folder"),
     (f"train digits --data folder:nothing {TINY}", 2, "no images"),
     (f"train digits --data folder:notes {TINY}", 2, "no images"),
     (f"train digits --data folder:one {TINY}", 2, "one image"),
@@ -110,9 +111,9 @@ FILES = [
     ("train mixture --out good.pt", 2, "is a file"),
     ("train mixture --out colour/..", 2, "not the folder of a run"),
     ("train mixture --out run-of-text", 2, "run-of-text/recipe.json: not a recipe"),
-    ("train mixture --out run-of-list", 2, "run-of-list/recipe.json: not a recipe"),
+    ("train mixture --out run-of-list", 2, "; give another --out"),
     ("train mixture --out run-of-nothing --gamma 1", 2, "run-of-nothing"),
-    ("crosstest good.pt -n 10 --json good.pt/x.json", 2, "cannot be written"),
+    ("crosstest good.pt -n 10 --json good.pt/x.json", 2, "folder good.pt is a file, expected a folder"),
     ("crosstest good.pt --json colour", 2, "is a folder"),
     ("crosstest good.pt --metrics fid --fid-statistics empty.pt", 3, "not an .npz file"),
     ("crosstest good.pt --metrics fid --fid-statistics missing.npz", 2, "no such file"),

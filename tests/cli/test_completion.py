@@ -12,7 +12,7 @@ from click.shell_completion import BashComplete
 from gancross.cli.completion import COMPLETE
 from gancross.cli.main import cli, main
 from gancross.data.catalogue import DATASETS
-from gancross.trainer.recipes.paper import RECIPES
+from gancross.trainer.recipes.named_recipes import RECIPES
 
 
 def completions(words: list[str]) -> list[tuple[str, str]]:

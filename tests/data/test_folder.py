@@ -158,5 +158,5 @@ def test_folders_that_cannot_be_used(tmp_path: Path, names: list[str], message: 
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="the folder does not exist"):
+    with pytest.raises(UsageError, match="nowhere: does not exist"):
         load(tmp_path / "nowhere")

@@ -27,7 +27,7 @@ from run_folders import trained_here
 from gancross.cli.main import cli, main
 from gancross.errors import GancrossError
 from gancross.evaluator.gate.figures import METRICS
-from gancross.trainer.recipes.paper import RECIPES, SOURCES
+from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES
 from gancross.workflow import benchmark as runner
 
 EVERY_PAGE = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -56,9 +56,10 @@ def test_processes_talk_and_fail_together() -> None:
     messages = [process.out.splitlines() for process in ended]
     for number in (0, 1):  # the process that failed prints its error, the others leave with it
         assert [lines[number] for lines in messages] == [
-            f"{number} only here False" if rank == number else f"{number} process {number}: only here True"
+            f"{number} ['only here', 'second line'] False" if rank == number
+            else f"{number} ['process {number}: only here'] True"
             for rank in range(3)
-        ]
+        ]  # fmt: skip
     assert sorted(lines[2] for lines in messages) == ["all False", "all True", "all True"]
 
 

@@ -15,7 +15,7 @@ from gancross.models.architectures import LARGEST_ARGUMENT
 from gancross.models.network import Network
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
 
 IMAGES: dict[str, Any] = {"image_size": 64, "channels": 3, "width": 4}

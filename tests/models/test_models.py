@@ -14,7 +14,9 @@ from torch import nn
 
 from gancross import models
 from gancross.models import Architecture, Argument, Network, layers
+from gancross.models.families import FAMILIES, networks_by_name
 from gancross.models.layers import Gate, normalize
+from gancross.models.network import Family
 
 Form = tuple[str, str, str]  # family, normalization, activation
 
@@ -89,6 +91,15 @@ def test_parameter_counts_are_the_authors() -> None:
         pair = models.pair(form[0], settings(form, width=64, channels=3, latent_dim=latent_dim))
         counts = [sum(p.numel() for p in models.skeleton(a).parameters()) for a in pair]
         assert tuple(counts) == authors, form
+
+
+def test_two_classes_of_one_name_are_refused() -> None:
+    class Impostor(Network):
+        architecture_name = "mlp"
+
+    families = [FAMILIES["mlp"], Family(generator=FAMILIES["mlp"].generator, discriminator=Impostor)]
+    with pytest.raises(ValueError, match="'mlp': MLP and Impostor"):
+        networks_by_name(families)
 
 
 def test_every_pair_is_tested() -> None:

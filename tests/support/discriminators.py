@@ -14,7 +14,7 @@ from gancross.models.mlp import MLP
 from gancross.models.resnet import ResNet101Discriminator, ResNetDiscriminator
 from gancross.trainer.gradient.closed_form import DiscriminatorPass
 from gancross.trainer.gradient.route import Route, add_gradients
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
 
 BASE = recipe("mixture").with_changes({"batch_size": 8, "gamma": 0.5})

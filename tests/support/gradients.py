@@ -14,7 +14,7 @@ from gancross.trainer.noise import distinct_samples
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.weightings import WEIGHTINGS
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.step import (
     Players,

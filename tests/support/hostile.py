@@ -13,7 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bombs import bomb, colliding, copied_attributes, copied_dictionary, cyclic, deep, laughing
+from bombs import (
+    ORDERED,
+    REBUILD,
+    SHARED_TUPLE,
+    bomb,
+    colliding,
+    copied_attributes,
+    copied_dictionary,
+    cyclic,
+    deep,
+    laughing,
+    many_dimensions,
+    many_long_counts,
+    rebuilt,
+    storage,
+    text,
+)
 
 
 class WritesAMarker:
@@ -85,6 +101,11 @@ def repickled(good: bytes, old: bytes, new: bytes, *, count: int = 1) -> bytes:
 def ahead(good: bytes, operations: bytes) -> bytes:
     """The same archive; its unpickler does something else first, and forgets it in an unused memo."""
     return repickled(good, b"\x80\x02}", b"\x80\x02}" + operations)
+
+
+def storages(good: bytes, operations: bytes) -> bytes:
+    """The same archive with a pickle of one list of these operations' values."""
+    return rezipped(good, pickled=b"\x80\x02](" + operations + b"e.")
 
 
 def exported_program() -> bytes:
@@ -213,7 +234,9 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
         "monstrous width": (
             resaved(good, put("generator", {"name": "mlp", "arguments": {"sizes": (2, 65536, 65536, 3)}})),
             "expected"),
-        "architecture of text": (resaved(good, put("generator", "mlp")), "name and arguments"),
+        "architecture of text": (resaved(good, put("generator", "mlp")), "name and arguments, got 'mlp'"),
+        "architecture of long keys": (
+            resaved(good, put("generator", {f"{n}{'x' * 99}": ["x" * 99] * 9 for n in range(9)})), "name and arguments, got"),
         "missing weight": (resaved(good, lambda loaded: drop("generator_state", first_weight(loaded))(loaded)),
                            "the keys of the weights"),
         "weight of another shape": (resaved(good, weight(lambda w: torch.zeros(1, 2))), "expected"),
@@ -249,13 +272,37 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
             rezipped(good, pickled=b"\x80\x02}r\xff\xff\xff\x7f."), "the tensors' storages"),
         "object with another state": (
             ahead(good, b"ccollections\nOrderedDict\n)R}X\x05\x00\x00\x00itemsNsb"), "another kind"),
+        "state that is a list": (ahead(good, ORDERED + b")R]" + text("_metadata") + b"ab"), "another kind"),
+        "storages counted by a long text": (rezipped(good, pickled=many_long_counts(200)), "without kind, key or size"),
+        "shapes of 100,000 dimensions": (rezipped(good, pickled=many_dimensions(1000)), "at most 8 dimensions"),
+        "3^17 values as the key of a storage": (storages(good, storage(key=SHARED_TUPLE)), "without kind, key or size"),
+        "390,000 tuples as the key of a storage": (
+            storages(good, storage(key=b")" + b"\x85" * 390_000)), "without kind, key or size"),
+        "storage of two sizes": (storages(good, storage() + storage(count=b"K\x02")), "two sizes"),
+        **{f"{name} of a storage": (storages(good, operations), "without kind, key or size") for name, operations in {
+            "another name": storage(name=text("program")), "text as kind": storage(kind=text("torch FloatStorage")),
+            "function as kind": storage(kind=ORDERED), "number as key": storage(key=b"K\x00"),
+            "list as location": storage(location=b"]"), "long location": storage(location=text("x" * 65)),
+            "negative count": storage(count=b"J\xff\xff\xff\xff"), "true count": storage(count=b"\x88"),
+            "count of 2,000 bits": storage(count=b"\x8a\xfa" + b"\x7f" * 250), "text as id": text("12345") + b"Q",
+        }.items()},
+        **{f"{name} for a tensor": (storages(good, operations), "of at most 8 dimensions") for name, operations in {
+            "nine dimensions": rebuilt(size=b"(" + b"K\x01" * 9 + b"t"), "negative size": rebuilt(size=b"J\xff\xff\xff\xff\x85"),
+            "true stride": rebuilt(stride=b"\x88\x85"), "sizes of tuples": rebuilt(size=SHARED_TUPLE),
+        }.items()},
+        **{f"{name} for a tensor": (storages(good, operations), "arguments that no checkpoint needs") for name, operations in {
+            "no storage": rebuilt(parts=b"N"), "text as offset": rebuilt(offset=text("0")), "list as size": rebuilt(size=b"]"),
+            "gradient": rebuilt(grad=b"\x88"), "hook": rebuilt(hooks=ORDERED + b")R" + text("a") + b"Ns"),
+            "dictionary as hooks": rebuilt(hooks=b"}"), "text as arguments": REBUILD + text("sixsix") + b"R",
+        }.items()},
+        "long text in 190,000 places": (resaved(good, put("surprise", ["x" * 4000] * 190_000)), "surprise"),
         "storage that claims more than there is": (
             repickled(good, b"K\x10tq", b"M\xe8\x03tq"), "not those in the zip"),
         "part of a storage": (
             resaved(good, put("training", {"a": torch.zeros(3)[:2]})), "not the whole of its storage"),
         "integer of 600 digits": (resaved(good, put("step", 10**600)), "more than 60 bits"),
         "data range of huge integers": (resaved(good, put("data_range", (-(10**300), 10**300))), "60 bits"),
-        "text of a megabyte": (resaved(good, put("latent", "x" * 10**6)), "text of 1,000,000"),
+        "text of a megabyte": (resaved(good, put("latent", "x" * 10**6)), "string of 1,000,000"),
         "text that clears the screen": (resaved(good, put("method", "\x1b[2J\x07")), r"\x1b[2J"),
         "text with half a surrogate": (resaved(good, put("method", "\ud800")), r"\ud800"),
         "key that clears the screen": (
@@ -294,7 +341,7 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
         "samples of another size": (resaved(good, put("sample_shape", (4,))), "maps"),
         "monstrous batch": (resaved(good, put("batch_size", 10**12)), "'batch_size' from 1"),
         "negative step": (resaved(good, put("step", -1)), "'step' ≥ 0"),
-        "recipe that holds a list": (resaved(good, put("recipe", {"data": ["x"]})), "only texts"),
+        "recipe that holds a list": (resaved(good, put("recipe", {"data": ["x"]})), "only strings"),
         "backward data range": (resaved(good, put("data_range", (1.0, -1.0))), "data_range"),
         "unknown prior": (resaved(good, put("latent", "cauchy")), "latent prior"),
         "unknown score kind": (resaved(good, put("score_kind", "vibes")), "score kind"),

@@ -165,7 +165,7 @@ def cases(good: bytes) -> dict[str, tuple[bytes, str]]:
         "tensor of another key": (rewritten(good, renamed("generator.surprise")), "the keys of the weights"),
         "values that are a list": (texted(good, lambda _: "[1, 2]"), "other keys"),
         "values with a key twice": (texted(good, lambda text: text[:-1] + ', "step": 1}'), "key twice"),
-        "values with NaN": (values(good, lambda loaded: loaded.update(threshold=float("nan"))), "NaN is no JSON"),
+        "values with NaN": (values(good, lambda loaded: loaded.update(threshold=float("nan"))), "expected standard JSON, got NaN"),
         "values beyond floats": (
             texted(good, lambda text: text.replace('"gamma": 0.0', '"gamma": 1e999')), "not finite"),
         "values nested 100,000 deep": (texted(good, lambda _: "[" * 100_000), "not JSON"),

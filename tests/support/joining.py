@@ -37,7 +37,7 @@ def talk() -> None:
 @joined()
 def fails(rank: int) -> None:
     if current().rank == rank:
-        raise UsageError("only here")
+        raise UsageError("only here\nsecond line")
     current().all_reduce_max(1)
 
 
@@ -60,6 +60,6 @@ if __name__ == "__main__":
     talk()
     for rank in (0, 1):
         error = caught(fails, rank)
-        print(rank, error, is_reported_elsewhere(error))
+        print(rank, str(error).splitlines(), is_reported_elsewhere(error))
     print("all", is_reported_elsewhere(caught(fails_everywhere)))
     talk()  # what went before was left in order

@@ -9,7 +9,7 @@ import torch
 
 from gancross.checkpoint import file as checkpoint
 from gancross.workflow.benchmark import train_one
-from gancross.workflow.execution import Ended, Execution
+from gancross.workflow.execution import Execution, RunOutcome
 from gancross.workflow.spec import PlannedRun
 
 
@@ -46,6 +46,6 @@ def whole(folder: Path) -> bool:
     return not list(folder.rglob("*.tmp"))
 
 
-def trained_here(run: PlannedRun, folder: Path, execution: Execution, request: object) -> Ended:
+def trained_here(run: PlannedRun, folder: Path, execution: Execution, request: object) -> RunOutcome:
     """Replaces a process for each run of a benchmark; test_benchmark.py tests those."""
     return train_one(run, folder, execution)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
 
 SMALL: dict[str, dict[str, Setting]] = {

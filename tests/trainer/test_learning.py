@@ -11,7 +11,7 @@ from gancross.divergences import DIVERGENCES
 from gancross.trainer.noise import distinct_samples
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.step import Players, Step, discriminator_step, generator_step, make_optimizer
 

@@ -15,7 +15,7 @@ from gancross.errors import UsageError
 from gancross.random_streams import Stream
 from gancross.trainer.loop import train
 from gancross.trainer.noise import distinct_samples, noisy, sees_noise, standard_noise, uniforms
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
 
 BASE = recipe("mixture")

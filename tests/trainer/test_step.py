@@ -19,7 +19,7 @@ from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import f_divergence, gradient_penalty, jensen_shannon
 from gancross.trainer.objective.weightings import WEIGHTINGS
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.state import architectures, make_players
 from gancross.trainer.step import (

@@ -23,7 +23,7 @@ from gancross.random_streams import Stream
 from gancross.trainer.loop import train
 from gancross.trainer.monitors import collapsed, mixture_figures, spread
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.run.step_files import checkpoint_path, numbered_checkpoints
 
 
@@ -148,7 +148,7 @@ def test_occupied_folders_are_left_alone(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_run_is_not_resumed(tmp_path: Path, checkpoints: dict[str, Path]) -> None:
     train(small("mixture"), tmp_path, device="cpu")
     (tmp_path / "last.pt").write_bytes(checkpoints["digits-plain"].read_bytes())
-    with pytest.raises(CheckpointError, match="not a checkpoint of this recipe"):
+    with pytest.raises(CheckpointError, match="expected the networks of recipe"):
         train(small("mixture", steps=9), tmp_path, device="cpu")
 
 

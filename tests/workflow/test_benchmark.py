@@ -25,12 +25,12 @@ from gancross.errors import DataError, GancrossError, ResourceError, UsageError
 from gancross.machine.devices import shared_devices
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import RECIPES, recipe
+from gancross.trainer.recipes.named_recipes import RECIPES, recipe
 from gancross.trainer.run.interruption import StopRequest
 from gancross.trainer.run.status import locked
 from gancross.workflow import benchmark as runner
 from gancross.workflow.benchmark import run_benchmark, train_all
-from gancross.workflow.execution import Ended, Execution, run_as_process
+from gancross.workflow.execution import Execution, RunOutcome, run_as_process
 from gancross.workflow.plan import estimated_work, is_finished, planned_variants, run_folder
 from gancross.workflow.spec import PlannedRun, load_spec, parse_spec
 
@@ -207,13 +207,13 @@ def test_runs_divide_the_gpus_among_them(tmp_path: Path, monkeypatch: pytest.Mon
     at_work: dict[str, str] = {}
     most = []
 
-    def pretend(run: PlannedRun, folder: Path, execution: Execution, request: StopRequest) -> Ended:
+    def pretend(run: PlannedRun, folder: Path, execution: Execution, request: StopRequest) -> RunOutcome:
         assert execution.device not in at_work.values(), "two runs on one GPU while another is free"
         at_work[run.name] = execution.device
         most.append(len(at_work))
         time.sleep(0.02)
         del at_work[run.name]
-        return Ended(name=run.name)
+        return RunOutcome(name=run.name)
 
     monkeypatch.setattr(runner, "run_as_process", pretend)
     runs = parse_spec(TINY | {"seeds": 3}).runs
@@ -282,7 +282,7 @@ def test_a_talkative_run_ends_and_its_last_line_is_told(
     monkeypatch.setattr("gancross.workflow.execution.command", lambda *_: [sys.executable, "-c", talk])
     run = parse_spec(TINY).runs[0]
     ended = run_as_process(run, tmp_path, Execution(device="cpu"), StopRequest())
-    assert ended == Ended(name=run.name, exit_code=5, message="disk full")
+    assert ended == RunOutcome(name=run.name, exit_code=5, message="disk full")
 
 
 def test_a_cluster_needs_an_address_that_answers(tmp_path: Path) -> None:
@@ -340,5 +340,5 @@ def test_ctrl_c_saves_every_run_and_the_same_command_goes_on(tmp_path: Path) -> 
         os.killpg(parent.process.pid, signal.SIGINT)
         assert parent.process.wait(LIMIT) == 130, parent.ended().err
         complaint = parent.ended().err
-    assert complaint.strip().splitlines()[-1] == "Error: stopped; the same command goes on from here"
+    assert complaint.strip().splitlines()[-1] == "Error: stopped; the same command resumes"
     assert all((log.parent / "last.pt").is_file() for log in logs)

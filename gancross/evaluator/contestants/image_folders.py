@@ -10,6 +10,7 @@ from gancross.data.folder import common_shape, fits_in_memory, list_images, read
 from gancross.data.order import content_sha256
 from gancross.errors import UsageError
 from gancross.evaluator.judging.sampling import sample_choice
+from gancross.machine.files import missing_folder
 
 
 def folder_contestant(
@@ -17,15 +18,15 @@ def folder_contestant(
 ) -> Contestant:
     """A contestant whose samples are the images beneath a folder, at any depth.
 
-    Of more than `num_samples` images a seeded choice is read, the same that a cross-test would take of all of
-    them. Channels are those of the whole folder: one if every image is grey, else three.
+    If there are more than `num_samples` images, a seeded choice is read, the same that a cross-test would
+    take of all of them. Channels are those of the whole folder: one if every image is grey, else three.
 
     Raises:
-        UsageError: no such folder, no images, images of several sizes, or more than fit in memory.
+        UsageError: not a folder, no images, images of several sizes, or more than fit in memory.
         DataError: a file is not an image that can be read as 8-bit grey or RGB.
     """
     if not folder.is_dir():
-        raise UsageError(f"contestant '{name}': folder {folder} does not exist")
+        raise UsageError(f"contestant '{name}': folder {folder} {missing_folder(folder)}")
     paths = list_images(folder)
     index = sample_choice(len(paths), num_samples, name=name, seed=seed, purpose=purpose)
     used = [paths[i] for i in index]

@@ -50,7 +50,7 @@ def _parts(path: str) -> list[str]:
 
 
 def _distinguishing(paths: list[list[str]]) -> list[str]:
-    """Of the parts between the paths' common ends the last if all differ, else the first, else all."""
+    """The last part between the paths' common ends if these differ, else the first, else all parts."""
     begin, end = _common_length(paths), _common_length([path[::-1] for path in paths])
     differing = [path[begin : len(path) - end] or path[-1:] for path in paths]
     for names in ([parts[-1] for parts in differing], [parts[0] for parts in differing]):

@@ -60,7 +60,8 @@ class OnnxNetwork(nn.Module):
         return torch.from_numpy(np.concatenate(pieces)).to(batch.device)
 
     def _run(self, piece: np.ndarray[Any, Any], length: int) -> np.ndarray[Any, Any]:
-        padded = np.concatenate([piece, np.repeat(piece[:1], length - len(piece), axis=0)])
+        missing = length - len(piece)
+        padded = np.concatenate([piece, np.repeat(piece[:1], missing, axis=0)]) if missing else piece
         try:
             (outputs,) = self._session.run([self.graph.output_name], {self.graph.input_name: padded})
         except Exception as error:
@@ -107,14 +108,16 @@ def onnx_contestant(paths: Sequence[Path], description: Description, *, name: st
 
 def _described(contestant: Contestant, description: Description, *, last: Sequence[str]) -> Contestant:
     """With the values of its description; after a last sigmoid two defaults are likely to be wrong."""
-    ask = f"contestant '{contestant.name}': its {{}} ends in a sigmoid: add --describe {contestant.name}={{}}"
+    message = (
+        f"contestant '{contestant.name}': its {{}} ends in a sigmoid: add --describe {contestant.name}={{}}"
+    )
     if last[0] == "Sigmoid" and description.data_range is None:
-        raise UsageError(ask.format("generator", "data_range=0,1, or other values of black and white"))
+        raise UsageError(message.format("generator", "data_range=0,1, or other values of black and white"))
     if last[1:] == ["Sigmoid"] and description.score_kind is None:
-        raise UsageError(ask.format("discriminator", "score_kind=probability, or another kind of score"))
-    given = {key: value for key, value in vars(description).items() if value is not None}
-    threshold = given.pop("threshold", None)
-    changed = replace(contestant, **given)  # checks the values
+        raise UsageError(message.format("discriminator", "score_kind=probability, or another kind of score"))
+    described_fields = {key: value for key, value in vars(description).items() if value is not None}
+    threshold = described_fields.pop("threshold", None)
+    changed = replace(contestant, **described_fields)  # checks the values
     if threshold is None and changed.score_kind != "critic":
         divergence = DIVERGENCES.get(changed.score_kind.removeprefix("f-gan:"))
         threshold = 0.0 if divergence is None else divergence.threshold

@@ -25,7 +25,7 @@ from gancross.errors import CheckpointError, UsageError, first_line
 from gancross.evaluator.contestants.factories import Factory, contestant_from, takes_weights
 from gancross.machine.files import read_bytes
 from gancross.untrusted.pt_file import load_archive
-from gancross.untrusted.values import RefusedArchive
+from gancross.untrusted.values import RefusedArchive, short_repr
 
 
 def foreign_contestant(paths: Sequence[Path], factory: Factory, *, name: str, place: str) -> Contestant:
@@ -101,8 +101,8 @@ def matching_weights(network: nn.Module, content: Mapping[str, object], *, what:
     groups = _states(content)
     fit = {place: state for place, state in groups.items() if not _difference(expected, state)}
     if fit:
-        first, *others = fit.values()
-        if all(torch.equal(tensor, state[key]) for state in others for key, tensor in first.items()):
+        first, *alternatives = fit.values()
+        if all(torch.equal(tensor, state[key]) for state in alternatives for key, tensor in first.items()):
             return first
         places = " and ".join(f"'{place}'" for place in fit)
         raise UsageError(
@@ -110,7 +110,10 @@ def matching_weights(network: nn.Module, content: Mapping[str, object], *, what:
             " file's content and choose there"
         )
     if not groups:
-        raise UsageError(f"{where}: holds no weights")
+        raise UsageError(
+            f"{where}: holds no tensors, expected the weights of the {what}; its keys:"
+            f" {short_repr(list(content))}"
+        )
     place, nearest = max(groups.items(), key=lambda group: len(expected.keys() & group[1].keys()))
     hint = "" if "," in where else "; two files are written GENERATOR,DISCRIMINATOR"
     raise UsageError(

@@ -74,7 +74,7 @@ def read_statistics(path: Path) -> Statistics:
 
     Raises:
         UsageError: there is no such file.
-        DataError: it is no such archive, or not the statistics of a distribution.
+        DataError: it is not such an archive, or not the statistics of a distribution.
     """
     content = read_bytes(path, limit=LARGEST_FILE)
     try:

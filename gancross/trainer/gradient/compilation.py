@@ -26,7 +26,7 @@ def compiler_error(device: torch.device) -> str:
     try:
         torch.compile(torch.neg, fullgraph=True)(torch.zeros(8, device=device))
     except Exception as error:  # whatever a missing or broken compiler raises, of many libraries' types
-        return first_line(error) or type(error).__name__
+        return first_line(error)
     return ""
 
 

@@ -3,8 +3,8 @@
 Legend: h input, y output, u = ∂φ/∂y, v = ∂φ/∂h, t = ḣ, q = ∂L/∂y; C channels. Piecewise-linear
 layers lack the term ∂(u·ẏ)/∂h, with u held constant.
 
-The paper's own networks have tanh or batch norm: in closed form their regularized step costs 1.5 of the plain
-one and 0.83–0.86 of double backward (benchmarks/README.md).
+The paper's own networks have tanh or batch norm; benchmarks/README.md measures what their regularized step
+costs in closed form and by double backward.
 """
 
 from __future__ import annotations

@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 from gancross.trainer.recipes.fields import Setting
 
-Line = tuple[str, str | None, dict[str, Setting], str]  # the fields of an Experiment
-
 CLIP = 0.01  # Arjovsky et al. 2017
 GRADIENT_PENALTY = 10.0  # Gulrajani et al. 2017
 GAMMA_DECAY = 0.01  # Algorithm 1's α
@@ -47,16 +45,16 @@ _WGAN_GP: dict[str, Setting] = {
 _LSGAN: dict[str, Setting] = {"objective": "lsgan", "optimizer": "rmsprop", "learning_rate": 1e-4}
 
 
-def _mixtures(parent: str, source: str) -> Iterable[Line]:
+def _mixtures(parent: str, source: str) -> Iterable[Experiment]:
     """The levels of γ of Figs. 1 and 6, with and without annealing; the parent has γ = 0.1."""
-    yield f"{parent}-annealed", parent, {"anneal": True}, f"{source}: γ₀ = 0.1 annealed"
+    yield Experiment(f"{parent}-annealed", parent, {"anneal": True}, f"{source}: γ₀ = 0.1 annealed")
     for gamma in (0.01, 1.0):
         name = f"{parent}-gamma{gamma}"
-        yield name, parent, {"gamma": gamma}, f"{source}: γ = {gamma}"
-        yield f"{name}-annealed", name, {"anneal": True}, f"{source}: γ₀ = {gamma} annealed"
+        yield Experiment(name, parent, {"gamma": gamma}, f"{source}: γ = {gamma}")
+        yield Experiment(f"{name}-annealed", name, {"anneal": True}, f"{source}: γ₀ = {gamma} annealed")
 
 
-def _noises(parent: str) -> Iterable[Line]:
+def _noises(parent: str) -> Iterable[Experiment]:
     """Figs. 4 and 9: explicit noise in place of the regularizer."""
     for variance in (0.01, 0.1, 1.0):
         for nsr in (1, 2, 4, 8):
@@ -64,62 +62,72 @@ def _noises(parent: str) -> Iterable[Line]:
             noise: dict[str, Setting] = {
                 "regularizer": "none", "noise": "gaussian", "noise_variance": variance, "nsr": nsr,
             }  # fmt: skip
-            yield name, parent, noise, f"§5.4, Figs. 4 and 9: explicit noise {variance}, NSR {nsr}"
+            yield Experiment(
+                name, parent, noise, f"§5.4, Figs. 4 and 9: explicit noise {variance}, NSR {nsr}"
+            )
             players: dict[str, Setting] = {"noise_players": "discriminator"}
-            yield f"{name}-d-only", name, players, f"Fig. 9: noise {variance}, NSR {nsr}, discriminator only"
+            yield Experiment(
+                f"{name}-d-only", name, players, f"Fig. 9: noise {variance}, NSR {nsr}, discriminator only"
+            )
 
 
-def _comparators(parent: str, source: str, *, name: str = "") -> Iterable[Line]:
+def _comparators(parent: str, source: str, *, name: str = "") -> Iterable[Experiment]:
     """The GANs that the paper compares with, with the settings of the authors' program."""
     name = name or parent
-    yield f"{name}-wgan", parent, _WGAN, f"{source}: WGAN with weight clipping"
-    yield f"{name}-wgan-gp", parent, _WGAN_GP, f"{source}: WGAN-GP, layer norm in its critic"
-    yield f"{name}-lsgan", parent, _LSGAN, f"{source}: LSGAN"
+    yield Experiment(f"{name}-wgan", parent, _WGAN, f"{source}: WGAN with weight clipping")
+    yield Experiment(f"{name}-wgan-gp", parent, _WGAN_GP, f"{source}: WGAN-GP, layer norm in its critic")
+    yield Experiment(f"{name}-lsgan", parent, _LSGAN, f"{source}: LSGAN")
 
 
-_LINES: tuple[Line, ...] = (
-    (ROOT, None, _ROOT, "§5.1, §7.3, Fig. 1: seven Gaussians on a tilted plane in 3-D, γ = 0.1"),
+_EXPERIMENTS: tuple[Experiment, ...] = (
+    Experiment(ROOT, None, _ROOT, "§5.1, §7.3, Fig. 1: seven Gaussians on a tilted plane in 3-D, γ = 0.1"),
     *_mixtures("mixture", "Fig. 1"),
-    ("mixture-nphi5", "mixture", {"n_phi": 5}, "Fig. 6: five discriminator updates per generator update"),
+    Experiment("mixture-nphi5", "mixture", {"n_phi": 5},
+        "Fig. 6: five discriminator updates per generator update"),
     *_mixtures("mixture-nphi5", "Fig. 6"),
-    ("mixture-z15", "mixture", {"latent_dim": 15}, "§7.3: 15-dimensional latents"),
-    ("cifar10-dcgan", "mixture", {
+    Experiment("mixture-z15", "mixture", {"latent_dim": 15}, "§7.3: 15-dimensional latents"),
+    Experiment("cifar10-dcgan", "mixture", {
         "data": "cifar10", "batch_size": 64, "network": "dcgan32", "width": 64, "normalization": "batch",
         "activation": "relu", "latent_dim": 100, "latent": "uniform", "learning_rate": 2e-4,
         "steps": 39_050}, "§5.4, §5.5: DCGAN on CIFAR-10, 50 epochs"),  # of 781 batches
-    ("cifar10-dcgan-gamma0.001", "cifar10-dcgan", {"gamma": 0.001}, "Fig. 4: γ = 0.001"),
-    ("cifar10-dcgan-gamma0.01", "cifar10-dcgan", {"gamma": 0.01}, "Fig. 4: γ = 0.01"),
-    ("cifar10-dcgan-gamma0.1", "cifar10-dcgan", {"gamma": 0.1}, "Fig. 4: γ = 0.1, cifar10-dcgan itself"),
-    ("cifar10-dcgan-gamma1.0", "cifar10-dcgan", {"gamma": 1.0}, "Fig. 4: γ = 1"),
-    ("cifar10-dcgan-lr1e-3", "cifar10-dcgan", {"learning_rate": 1e-3}, "§7.4: learning rate 1e-3"),
-    ("cifar10-dcgan-lr1e-4", "cifar10-dcgan", {"learning_rate": 1e-4}, "§7.4: learning rate 1e-4"),
+    Experiment("cifar10-dcgan-gamma0.001", "cifar10-dcgan", {"gamma": 0.001}, "Fig. 4: γ = 0.001"),
+    Experiment("cifar10-dcgan-gamma0.01", "cifar10-dcgan", {"gamma": 0.01}, "Fig. 4: γ = 0.01"),
+    Experiment("cifar10-dcgan-gamma0.1", "cifar10-dcgan", {"gamma": 0.1},
+        "Fig. 4: γ = 0.1, cifar10-dcgan itself"),
+    Experiment("cifar10-dcgan-gamma1.0", "cifar10-dcgan", {"gamma": 1.0}, "Fig. 4: γ = 1"),
+    Experiment("cifar10-dcgan-lr1e-3", "cifar10-dcgan", {"learning_rate": 1e-3}, "§7.4: learning rate 1e-3"),
+    Experiment("cifar10-dcgan-lr1e-4", "cifar10-dcgan", {"learning_rate": 1e-4}, "§7.4: learning rate 1e-4"),
     *_noises("cifar10-dcgan"),
-    ("cifar10-noise0.1-laplacian", "cifar10-noise0.1", {"noise": "laplacian"}, "§3.1: Laplacian noise 0.1"),
+    Experiment("cifar10-noise0.1-laplacian", "cifar10-noise0.1", {"noise": "laplacian"},
+        "§3.1: Laplacian noise 0.1"),
     *_comparators("cifar10-dcgan", "§1, §5.2", name="cifar10"),
-    ("lsun-resnet", "cifar10-dcgan", {
+    Experiment("lsun-resnet", "cifar10-dcgan", {
         "data": "lsun-bedroom", "image_size": 64, "network": "resnet64", "latent_dim": 128,
         "latent": "normal", "gamma": 2.0, "anneal": True, "steps": 200_000},
         "§5.2, Figs. 2 and 8: ResNet on LSUN bedrooms"),
-    ("lsun-dcgan", "lsun-resnet", {"network": "dcgan64"}, "§5.2, Fig. 2: DCGAN"),
-    ("lsun-dcgan-no-normalization", "lsun-dcgan", {"normalization": "none"}, "Fig. 2: no normalization"),
-    ("lsun-dcgan-tanh", "lsun-dcgan", {"activation": "tanh"}, "Fig. 2: tanh in both networks"),
-    ("lsun-constant-filters", "lsun-dcgan", {"network": "constant-filters64"}, "authors' program, §5.2"),
-    ("lsun-mlp", "lsun-dcgan", {"network": "mlp64"}, "authors' program, §5.2"),
-    ("lsun-gated", "lsun-dcgan", {"network": "gated64"}, "authors' program, §5.2"),
-    ("lsun-resnet101", "lsun-resnet", {"network": "resnet101-64"}, "authors' program, §5.2"),
+    Experiment("lsun-dcgan", "lsun-resnet", {"network": "dcgan64"}, "§5.2, Fig. 2: DCGAN"),
+    Experiment("lsun-dcgan-no-normalization", "lsun-dcgan", {"normalization": "none"},
+        "Fig. 2: no normalization"),
+    Experiment("lsun-dcgan-tanh", "lsun-dcgan", {"activation": "tanh"}, "Fig. 2: tanh in both networks"),
+    Experiment("lsun-constant-filters", "lsun-dcgan", {"network": "constant-filters64"},
+        "authors' program, §5.2"),
+    Experiment("lsun-mlp", "lsun-dcgan", {"network": "mlp64"}, "authors' program, §5.2"),
+    Experiment("lsun-gated", "lsun-dcgan", {"network": "gated64"}, "authors' program, §5.2"),
+    Experiment("lsun-resnet101", "lsun-resnet", {"network": "resnet101-64"}, "authors' program, §5.2"),
     *_comparators("lsun-resnet", "§5.2"),
     *_comparators("lsun-dcgan", "§5.2"),
-    ("celeba-resnet-gamma2.0", "lsun-resnet", {"data": "celeba", "steps": 100_000}, "Fig. 3: γ₀ = 2"),
-    ("celeba-resnet-gamma1.0", "celeba-resnet-gamma2.0", {"gamma": 1.0}, "Fig. 3: γ₀ = 1"),
-    ("celeba-resnet-gamma0.5", "celeba-resnet-gamma2.0", {"gamma": 0.5}, "Fig. 3: γ₀ = 0.5"),
-    ("digits", "cifar10-dcgan", {
+    Experiment("celeba-resnet-gamma2.0", "lsun-resnet", {"data": "celeba", "steps": 100_000},
+        "Fig. 3: γ₀ = 2"),
+    Experiment("celeba-resnet-gamma1.0", "celeba-resnet-gamma2.0", {"gamma": 1.0}, "Fig. 3: γ₀ = 1"),
+    Experiment("celeba-resnet-gamma0.5", "celeba-resnet-gamma2.0", {"gamma": 0.5}, "Fig. 3: γ₀ = 0.5"),
+    Experiment("digits", "cifar10-dcgan", {
         "data": "digits", "network": "dcgan8", "width": 32, "latent_dim": 16, "latent": "normal",
         "steps": 10_000}, "ours: the DCGAN family at 8×8 on scikit-learn's digits"),
-    ("digits-annealed", "digits", {"gamma": 2.0, "anneal": True}, "ours: annealing on the digits"),
-    ("digits-noise0.1-nsr4", "digits", {
+    Experiment("digits-annealed", "digits", {"gamma": 2.0, "anneal": True}, "ours: annealing on the digits"),
+    Experiment("digits-noise0.1-nsr4", "digits", {
         "regularizer": "none", "noise": "gaussian", "noise_variance": 0.1, "nsr": 4},
         "ours: §5.4 on the digits, explicit noise 0.1, NSR 4"),
     *_comparators("digits", "ours: on the digits"),
 )  # fmt: skip
 
-EXPERIMENTS: dict[str, Experiment] = {line[0]: Experiment(*line) for line in _LINES}
+EXPERIMENTS: dict[str, Experiment] = {entry.name: entry for entry in _EXPERIMENTS}

@@ -129,7 +129,11 @@ class RunFolder:
             raise UsageError(f"{self.root}: not empty; give another --out, or resume it")
         if not (self.root / RECIPE).is_file():
             raise UsageError(f"{self.root}: not empty and not the folder of a run; give another --out")
-        _check_same(read_recipe(self.root), recipe, self.root)
+        try:
+            old = read_recipe(self.root)
+        except UsageError as error:
+            raise UsageError(f"{error}; give another --out") from None
+        _check_same(old, recipe, self.root)
 
     def _occupied(self) -> bool:
         """Whether there are files beyond those of a run that was killed before its first complete file."""
@@ -166,7 +170,7 @@ def read_recipe(root: Path) -> Recipe:
     """The recipe of the run in a folder.
 
     Raises:
-        UsageError: `recipe.json` is no valid recipe.
+        UsageError: `recipe.json` is not a valid recipe.
         ResourceError: it cannot be read.
     """
     path = root / RECIPE

@@ -8,10 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# Slurm can send SIGUSR1 before preemption; Windows has none.
-STOPPING = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
-]  # fmt: skip
+from gancross.machine.signals import STOP_SIGNALS
 
 
 class StopRequest:
@@ -31,7 +28,7 @@ def stop_requests() -> Iterator[StopRequest]:
         yield request
         return
 
-    previous = {number: signal.getsignal(number) for number in STOPPING}
+    previous = {number: signal.getsignal(number) for number in STOP_SIGNALS}
 
     def record(number: int, frame: FrameType | None) -> None:
         request.signal_number = number

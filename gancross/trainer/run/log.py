@@ -10,7 +10,7 @@ import torch
 from gancross.data.sets import to_network
 from gancross.errors import DivergenceError
 from gancross.pictures import picture
-from gancross.trainer.monitors import collapsed, mixture_figures, spread
+from gancross.trainer.monitors import MIXTURE, collapsed, mixture_figures, spread
 from gancross.trainer.run.folder import RunFolder
 from gancross.trainer.state import DATA_RANGE, Run, generated_samples
 from gancross.trainer.step import StepMetrics
@@ -42,7 +42,7 @@ def write_log(
         return figures
     samples = generated_samples(run, "monitor", MONITORED)
     figures["spread"] = float(spread(to_network(samples, DATA_RANGE))) / max(figures.pop("spread_real"), TINY)
-    if run.data.name == "mixture":
+    if run.data.name == MIXTURE:
         figures |= mixture_figures(samples)
     figures["collapsed"] = float(collapsed(figures))
     record: dict[str, Any] = {"step": step, "gamma": run.recipe.gamma_at(step), **figures}

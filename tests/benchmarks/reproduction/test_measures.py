@@ -11,7 +11,7 @@ from reproduction import costs, dependence, imaging
 from reproduction.permutation import permutation_p
 from small_recipes import SMALL
 
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 
 
 def test_the_variance_of_cross_fp_is_taken_apart() -> None:

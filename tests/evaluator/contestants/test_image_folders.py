@@ -126,6 +126,7 @@ def test_refusals_are_one_line(
         ("made", 2, "made: is a folder, expected a file; a folder of images is folder:made"),
         ("x=made", 2, "is a folder"),
         ("folder:gone", 2, "folder gone does not exist"),
+        ("folder:broken/x.png", 2, "folder broken/x.png is a file, expected a folder"),
         ("folder:", 2, "[NAME=]folder:PATH"),
         ("folder:empty", 2, "no images"),
         ("folder:mixed", 2, "a generator's images must have one size, nothing is resized"),

@@ -324,7 +324,7 @@ def test_descriptions_on_the_command_line(
         ("a=data_range=1,0", "data_range must be two finite numbers"),
         ("a=data_range=1", "write black and white"),
         ("a=latent=cauchy", "unknown latent"),
-        ("ours=latent=normal", "'ours' is no ONNX file"),
+        ("ours=latent=normal", "'ours' is not an ONNX file"),
     ):
         code, message = call(capfd, "crosstest", ours, files, "--describe", text, "-n", "20")
         assert code == 2 and part in message, message

@@ -134,7 +134,7 @@ def test_what_does_not_fit_is_said(example: ModuleType, trained: Contestant, tmp
         path = saved(tmp_path / "gan.pth", {"netG": spoiled, "netD": discriminator})
         with pytest.raises(UsageError, match=part):
             load(path, example.contestant)
-    with pytest.raises(UsageError, match="holds no weights"):
+    with pytest.raises(UsageError, match="holds no tensors, expected the weights"):
         load(saved(tmp_path / "gan.pth", {"epoch": 3}), example.contestant)
     assert matching_weights(nn.Tanh(), {}, what="generator", where="x") == {}
 

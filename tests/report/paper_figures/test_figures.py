@@ -25,7 +25,7 @@ from gancross.report.paper_figures.saved_runs import SavedRun, common_steps, sav
 from gancross.report.paper_figures.sheet import Panel, Row, Sheet, render, to_figure
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.run.step_files import checkpoint_path
 
 CPU = torch.device("cpu")

@@ -31,7 +31,7 @@ from gancross.trainer.gradient.route import Route, add_gradients, add_penalty_gr
 from gancross.trainer.loop import train
 from gancross.trainer.objective.regularizers import f_divergence, jensen_shannon
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import recipe
+from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.step import (
     Players,

@@ -13,7 +13,7 @@ from gancross import load_contestant
 from gancross.checkpoint import file as checkpoint
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import RECIPES, SOURCES, recipe
+from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES, recipe
 
 WIDTH = 4  # resnet101-64 needs a multiple of 4
 BATCH = 8

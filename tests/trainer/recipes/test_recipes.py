@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gancross.errors import UsageError
 from gancross.trainer.objective.weightings import WEIGHTINGS
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import RECIPES, SOURCES, recipe
+from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES, recipe
 from gancross.trainer.recipes.recipe import OBJECTIVES, Recipe, matching_regularizers, parse_setting
 
 MIXTURE = recipe("mixture")
@@ -83,7 +83,7 @@ def test_all_noise_levels_of_figures_4_and_9() -> None:
 
 
 def test_names_are_readable_without_torch() -> None:
-    code = "import sys; from gancross.trainer.recipes.paper import RECIPES; sys.exit('torch' in sys.modules)"
+    code = "import gancross.trainer.recipes.named_recipes, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -193,7 +193,7 @@ def test_a_signal_to_the_demonstration_stops_and_saves_both_runs(tmp_path: Path)
     started.until(lambda: all((run / "last.pt").exists() for run in runs))
     started.process.send_signal(signal.SIGTERM)
     code, lines = started.end()
-    assert (code, lines) == (SIGNALS["SIGTERM"], ["Error: stopped; the same command goes on from here"])
+    assert (code, lines) == (SIGNALS["SIGTERM"], ["Error: stopped; the same command resumes"])
     assert [status(run) for run in runs] == ["preempted", "preempted"] and all(map(whole, runs))
 
 
