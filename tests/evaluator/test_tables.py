@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -29,11 +28,6 @@ from gancross.evaluator.statistics.matched_fp import calibration, draw_halves
 from gancross.evaluator.verdict.figures import CELL_FIGURES, Cell, cell_scores, computed_cell
 
 Scores = NDArray[np.float64]
-
-
-@pytest.fixture(autouse=True)
-def _private_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
 
 
 def value_of(figure: Figure) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,11 +15,6 @@ from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
 from gancross.evaluator.gate.comparison import Decision, gate
 from gancross.evaluator.gate.figures import METRICS, gate_names
 from gancross.evaluator.verdict.figures import CELL_FIGURES
-
-
-@pytest.fixture(autouse=True)
-def _private_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
 
 
 class Darkness(nn.Module):

@@ -29,7 +29,6 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_three_steps(name: str, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
     root = data_root
     if RECIPES[name].data == "cifar10":
         write_cifar10(tmp_path, monkeypatch)
