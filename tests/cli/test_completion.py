@@ -34,7 +34,7 @@ def test_recipes_data_sets_and_files() -> None:
     assert ("--gamma", "plain") in completions(["train", "digits", "--ga"])
 
 
-def test_a_misspelt_command_offers_nothing_and_says_nothing() -> None:
+def test_after_a_misspelt_command_all_commands_are_offered() -> None:
     assert completions(["trian", ""]) == [(name, "plain") for name in cli.list_commands(None)]  # type: ignore[arg-type]
 
 

@@ -59,7 +59,7 @@ UNDER_TORCHRUN = {"torchrun --nproc-per-node 2 -m gancross train cifar10-dcgan"}
 IN_TORCHRUN = {"cifar10-dcgan": "digits"}  # another process has the official checksums, and no such file
 # Beginnings of lines that are not run, and why.
 NOT_RUN = {
-    "make demo": "makes an environment; test_demo.py runs gancross demo",
+    "make demo": "makes an environment; test_interruption.py runs gancross demo",
     "make test": "would run this test",
     "pip install": "installs",
     "dask scheduler": "runs for ever; test_benchmark.py has a scheduler",

@@ -281,7 +281,6 @@ def test_fidelity_is_measured_on_the_samples_that_the_judges_see(
     first.save(tmp_path / "result.json")
     protocol = load_result(tmp_path / "result.json").protocol
     assert protocol.fidelity is not None and protocol.fidelity.metrics == ("fid", "kid")
-    assert not list(tmp_path.glob("gancross-*"))
 
 
 def test_without_metrics_fidelity_is_missing_with_a_reason() -> None:

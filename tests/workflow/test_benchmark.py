@@ -107,7 +107,7 @@ def test_files_are_read_or_named(tmp_path: Path) -> None:
         load_spec(tmp_path / "missing.toml")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.toml")))
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").rglob("*.toml")))
 def test_the_projects_own_specifications_are_sound(path: Path, tmp_path: Path) -> None:
     assert all(variant.steps_left > 0 for variant in planned_variants(load_spec(path), tmp_path))
 
@@ -333,12 +333,23 @@ def test_ctrl_c_saves_every_run_and_the_same_command_goes_on(tmp_path: Path) -> 
     out = tmp_path / "out"
     arguments = ["benchmark", str(spec), "--out", str(out), "--device", "cpu", "--log-every", "1"]
     logs = [out / "runs" / f"a-seed{seed}" / "log.jsonl" for seed in (0, 1)]
-    with running(["-m", "gancross", *arguments], env=environment()) as parent:
-        deadline = time.monotonic() + 120
-        while not all(log.exists() and log.stat().st_size for log in logs) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        os.killpg(parent.process.pid, signal.SIGINT)
-        assert parent.process.wait(LIMIT) == 130, parent.ended().err
-        complaint = parent.ended().err
-    assert complaint.strip().splitlines()[-1] == "Error: stopped; the same command resumes"
-    assert all((log.parent / "last.pt").is_file() for log in logs)
+    saved = [0, 0]
+    for _ in range(2):
+        with running(["-m", "gancross", *arguments], env=environment()) as parent:
+            deadline = time.monotonic() + 120
+            while any(steps_of(log)[-1:] <= [step] for log, step in zip(logs, saved, strict=True)):
+                assert parent.process.poll() is None and time.monotonic() < deadline, parent.ended().err
+                time.sleep(0.2)
+            os.killpg(parent.process.pid, signal.SIGINT)
+            assert parent.process.wait(LIMIT) == 130, parent.ended().err
+            complaint = parent.ended().err
+        assert complaint.strip().splitlines()[-1] == "Error: stopped; the same command resumes"
+        saved = [load(log.parent / "last.pt").step for log in logs]
+        for log, step in zip(logs, saved, strict=True):
+            assert steps_of(log) == list(range(1, step + 1))
+
+
+def steps_of(log: Path) -> list[int]:
+    """Steps of the complete lines of a log that may not exist yet."""
+    text = log.read_text() if log.exists() else ""
+    return [json.loads(line)["step"] for line in text.splitlines(keepends=True) if line.endswith("\n")]

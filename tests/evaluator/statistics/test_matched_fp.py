@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 import pytest
+import simulations
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reference import statistics as reference
 
-from benchmarks import simulations
 from gancross.evaluator.statistics.matched_fp import (
     FEW_REALS,
     Halves,
@@ -150,4 +150,4 @@ def test_a_pair_costs_less_than_a_second_of_one_core() -> None:
 
 def test_simulated_coverage_is_what_is_promised() -> None:
     for finding in simulations.matched(60):
-        assert finding.met(errors=3) is not False, finding
+        assert finding.within_target(errors=3) is not False, finding

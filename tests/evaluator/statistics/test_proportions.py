@@ -8,6 +8,7 @@ from statistics import variance as variance_of
 
 import numpy as np
 import pytest
+import simulations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -16,7 +17,6 @@ from scipy.stats import fisher_exact
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from benchmarks import simulations
 from gancross.evaluator.estimates import Proportion, Z
 from gancross.evaluator.statistics.auc import auc_difference, auc_interval
 from gancross.evaluator.statistics.confusion import PairedDecisions, paired_false_negatives
@@ -186,15 +186,14 @@ def test_auc_does_not_see_a_rising_change_of_scale(real: Scores, fake: Scores) -
 def test_simulated_coverage_is_what_is_promised(claim: str) -> None:
     function, draws = simulations.CLAIMS[claim]
     for finding in function(max(100, draws // 50)):
-        assert finding.met(errors=3) is not False, finding
+        assert finding.within_target(errors=3) is not False, finding
 
 
-def test_exact_coverage_of_wilson_where_counts_are_not_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulations, "GRID", 101)
-    monkeypatch.setattr(simulations, "N", 1_500)
-    assert all(finding.met() is not False for finding in simulations.wilson(1))
+def test_exact_coverage_of_wilson_where_counts_are_not_small() -> None:
+    findings = simulations.wilson(1, largest=1_500, grid=101)
+    assert all(finding.within_target() is not False for finding in findings)
 
 
 @pytest.mark.slow
 def test_power_of_the_fisher_step() -> None:
-    assert all(finding.met() for finding in simulations.power(1))
+    assert all(finding.within_target() for finding in simulations.power(1))
