@@ -6,14 +6,13 @@ import ast
 import importlib
 import inspect
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from imports import heavy_imports_of_command
 from paths import ROOT
 
 import gancross
@@ -142,13 +141,8 @@ def test_no_untyped_figures_between_evaluator_and_reports() -> None:
     "arguments", [["--help"], ["recipes"], ["datasets"], ["train", "--help"], ["--version"]]
 )
 def test_help_and_lists_import_no_torch(arguments: list[str]) -> None:
-    program = (
-        "import sys\nfrom gancross.cli.main import main\n"
-        f"try: main({arguments!r})\nexcept SystemExit as leaving: assert not leaving.code, leaving.code\n"
-        "heavy = {'torch', 'numpy', 'scipy', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    heavy, _ = heavy_imports_of_command(*arguments)
+    assert not heavy
 
 
 def test_public_names_resolve() -> None:

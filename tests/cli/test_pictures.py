@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from command_line import call
+from imports import heavy_imports_of_command
 from PIL import Image
 from small_recipes import small
 
 from gancross.checkpoint.file import load_contestant
-from gancross.cli.main import main
 from gancross.cli.runs import parsed_steps
 from gancross.errors import ResourceError, UsageError
 from gancross.evaluator.judging.sampling import chunks, fake_source
@@ -25,12 +24,6 @@ from gancross.trainer.loop import train
 from gancross.trainer.run.tracking import TensorBoard
 
 CPU = torch.device("cpu")
-
-
-def call(*arguments: str | Path | int) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([*map(str, arguments)])
-    return int(caught.value.code or 0)
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -128,15 +121,9 @@ def test_figures_as_files(checkpoints: dict[str, Path], tmp_path: Path) -> None:
 
 
 def test_help_lists_the_figures_without_heavy_imports() -> None:
-    program = (
-        "import sys\nfrom gancross.cli.main import main\n"
-        "try: main(['figure', '--help'])\nexcept SystemExit as leaving: assert not leaving.code\n"
-        "assert not {'torch', 'numpy', 'matplotlib'} & set(sys.modules)\n"
-    )
-    output = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, encoding="utf-8"
-    )
-    assert all(f"\n    fig{number}  " in output.stdout for number in range(1, 10))
+    heavy, output = heavy_imports_of_command("figure", "--help")
+    assert not heavy & {"torch", "numpy", "matplotlib"}
+    assert all(f"\n    fig{number}  " in output for number in range(1, 10))
 
 
 def test_steps_are_parsed() -> None:

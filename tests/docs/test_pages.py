@@ -18,13 +18,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from command_line import call
 from official_formats import write_cifar10
 from paths import ROOT
 from processes import LIMIT, environment, running
 from ruamel.yaml import YAML
 from run_folders import trained_here
 
-from gancross.cli.main import cli, main
+from gancross.cli.main import cli
 from gancross.errors import GancrossError
 from gancross.evaluator.gate.figures import METRICS
 from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES
@@ -153,10 +154,9 @@ def run(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         return
     assert program == "gancross", f"neither run nor listed: {line}"
     capsys.readouterr()
-    with pytest.raises(SystemExit) as exit_info:
-        main([*arguments, *SHRUNK.get(arguments[0], [])])
+    code = call(*arguments, *SHRUNK.get(arguments[0], []))
     streams = capsys.readouterr()
-    assert not exit_info.value.code, f"{line}: {streams.err}"
+    assert code == 0, f"{line}: {streams.err}"
     assert output is None or streams.out, f"{line}: nothing to redirect"
 
 

@@ -13,23 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bombs import (
-    ORDERED,
-    REBUILD,
-    SHARED_TUPLE,
-    bomb,
-    colliding,
-    copied_attributes,
-    copied_dictionary,
-    cyclic,
-    deep,
-    laughing,
-    many_dimensions,
-    many_long_counts,
-    rebuilt,
-    storage,
-    text,
-)
+from bombs import bomb, colliding, copied_attributes, copied_dictionary
+from mutations.odd_values import cyclic, deep, laughing
 
 
 class WritesAMarker:

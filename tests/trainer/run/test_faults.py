@@ -18,7 +18,7 @@ import torch
 from paths import ROOT
 from PIL import Image
 from processes import LIMIT, environment, running
-from run_folders import status, whole
+from run_folders import status, trained, whole
 from small_recipes import small
 
 from gancross.checkpoint import file as checkpoint
@@ -27,13 +27,6 @@ from gancross.errors import DivergenceError, ResourceError
 from gancross.trainer import loop
 from gancross.trainer.loop import train
 from gancross.trainer.step import Players, Step, StepMetrics, generator_step
-
-RECIPE = small("digits")  # six steps
-
-
-def trained(folder: Path, **options: object) -> Path:
-    arguments = {"device": "cpu", "checkpoint_every": 2, "log_every": 1} | options
-    return train(RECIPE, folder, **arguments)  # type: ignore[arg-type]
 
 
 def poison_discriminator(players: Players) -> None:

@@ -123,19 +123,19 @@ def test_ctrl_c_at_any_moment_is_one_line(tmp_path: Path, checkpoints: dict[str,
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 143}
 
 
-def trained(folder: Path) -> Path:
+def longer_run(folder: Path) -> Path:
     return train(small("digits", steps=150), folder, device="cpu", checkpoint_every=30, log_every=10)
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def longer_straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an uninterrupted run."""
-    return trained(tmp_path_factory.mktemp("straight")).parent
+    return longer_run(tmp_path_factory.mktemp("straight")).parent
 
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_signal_during_training_saves_and_the_same_command_goes_on(
-    tmp_path: Path, straight: Path, name: str
+    tmp_path: Path, longer_straight: Path, name: str
 ) -> None:
     arguments = ["train", "digits", "--set", "width=4", "--set", "batch_size=16", "--steps", "150"]
     arguments += ["--checkpoint-every", "30", "--log-every", "10", "--device", "cpu", "--out", "run", "-q"]
@@ -146,8 +146,8 @@ def test_a_signal_during_training_saves_and_the_same_command_goes_on(
     assert (code, len(lines)) == (SIGNALS[name], 1), lines
     assert lines[0].startswith("Error: stopped at step ") and whole(tmp_path / "run")
     assert status(tmp_path / "run") == ("interrupted" if name == "SIGINT" else "preempted")
-    assert identical(trained(tmp_path / "run"), straight / "last.pt")
-    assert log(tmp_path / "run") == log(straight)
+    assert identical(longer_run(tmp_path / "run"), longer_straight / "last.pt")
+    assert log(tmp_path / "run") == log(longer_straight)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
