@@ -80,5 +80,5 @@ def test_a_folder_of_images_end_to_end(tmp_path: Path) -> None:
     assert done.code == 0 and done.err == "", done.err
     refused = gancross("crosstest", tmp_path / "run" / "last.pt")
     assert refused.code == 2 and "give --data" in refused.err
-    judged = gancross("crosstest", tmp_path / "run" / "last.pt", "--data", data, "-n", "50", "--json", "-")
-    assert json.loads(judged.out)["protocol"]["data"]["num_real"] == 6
+    tested = gancross("crosstest", tmp_path / "run" / "last.pt", "--data", data, "-n", "50", "--json", "-")
+    assert json.loads(tested.out)["protocol"]["data"]["num_real"] == 6

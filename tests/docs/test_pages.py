@@ -22,6 +22,7 @@ from command_line import call
 from official_formats import write_cifar10
 from paths import ROOT
 from processes import LIMIT, environment, running
+from reading_reports import table_of
 from ruamel.yaml import YAML
 from run_folders import trained_here
 
@@ -201,10 +202,10 @@ def test_every_option_on_the_pages_exists() -> None:
 
 def test_every_recipe_is_in_the_table() -> None:
     text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\S+)` \| (.+?) \| .+? \| [\d,]+ \|$", text, flags=re.MULTILINE))
-    assert rows == SOURCES and list(rows) == list(RECIPES)
-    steps = dict(re.findall(r"^\| `(\S+)` \| .+ \| ([\d,]+) \|$", text, flags=re.MULTILINE))
-    assert steps == {name: f"{recipe.steps:,}" for name, recipe in RECIPES.items()}
+    rows = table_of(text, "recipe", "figure or section", "steps")
+    assert {row["recipe"]: row["figure or section"] for row in rows} == SOURCES
+    assert [row["recipe"] for row in rows] == list(RECIPES)
+    assert [row["steps"] for row in rows] == [f"{recipe.steps:,}" for recipe in RECIPES.values()]
 
 
 def test_the_target_of_every_link_exists() -> None:
@@ -216,20 +217,21 @@ def test_the_target_of_every_link_exists() -> None:
 
 def test_every_metric_of_the_gate_is_listed() -> None:
     text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (`.+`) \| (lower|higher) \|", text, flags=re.MULTILINE)
-    listed = {name: better == "higher" for names, better in rows for name in re.findall(r"`(.+?)`", names)}
-    assert listed == {name: metric.higher_is_better for name, metric in METRICS.items()}
+    listed = {
+        name: row["better"]
+        for row in table_of(text, "metric", "better")
+        for name in row["metric"].split(", ")
+    }
+    assert listed == {
+        name: "higher" if metric.higher_is_better else "lower" for name, metric in METRICS.items()
+    }
     help_text = CliRunner().invoke(cli, ["gate", "--help"]).output
     assert all(f" {name} " in help_text for name in METRICS)
 
 
 def test_every_exit_code_is_listed() -> None:
     text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
-    listed = {
-        int(code)
-        for row in re.findall(r"^\| ([\d, ]+) \|", text, flags=re.MULTILINE)
-        for code in row.split(",")
-    }
+    listed = {int(code) for row in table_of(text, "exit code") for code in row["exit code"].split(",")}
     raised = {kind.exit_code for kind in GancrossError.__subclasses__() if "exit_code" in vars(kind)}
     assert listed == raised | {0, 1, 130, 143}
 

@@ -105,17 +105,3 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     finally:
         (folder / "fidelity").chmod(0o700)
     assert "cannot be removed" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"),
-    [
-        (0, "0 bytes"),
-        (1023, "1,023 bytes"),
-        (1024, "1.0 KiB"),
-        (3 << 29, "1.5 GiB"),
-        (1 << 60, "1048576.0 TiB"),
-    ],
-)
-def test_sizes(number: int, expected: str) -> None:
-    assert size(number) == expected

@@ -17,22 +17,18 @@ from paths import ROOT
 from PIL import Image
 from processes import LIMIT, environment, running
 from run_folders import identical, trained_here
-from torch.utils.flop_counter import FlopCounterMode
 
-from gancross import load_result, models
+from gancross import load_result
 from gancross.checkpoint.file import load
-from gancross.data import catalogue
-from gancross.errors import DataError, GancrossError, ResourceError, UsageError
+from gancross.errors import GancrossError, ResourceError, UsageError
 from gancross.machine.devices import shared_devices
 from gancross.trainer.loop import train
-from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.named_recipes import RECIPES, recipe
 from gancross.trainer.run.interruption import StopRequest
 from gancross.trainer.run.status import locked
 from gancross.workflow import benchmark as runner
 from gancross.workflow.benchmark import run_benchmark, train_all
-from gancross.workflow.execution import Execution, RunOutcome, run_as_process
-from gancross.workflow.plan import estimated_work, is_finished, planned_variants, run_folder
+from gancross.workflow.execution import Ended, Execution, run_as_process
+from gancross.workflow.plan import is_finished, planned_variants, run_folder
 from gancross.workflow.spec import PlannedRun, load_spec, parse_spec
 
 TINY: dict[str, Any] = {
@@ -99,61 +95,6 @@ def test_files_are_read_or_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").rglob("*.toml")))
 def test_the_projects_own_specifications_are_sound(path: Path, tmp_path: Path) -> None:
     assert all(variant.steps_left > 0 for variant in planned_variants(load_spec(path), tmp_path))
-
-
-def test_work_is_what_the_networks_do() -> None:
-    """One step of the plain algorithm, run for real under torch's counter."""
-    chosen = recipe("cifar10-dcgan").with_changes({"width": 4, "batch_size": 8, "normalization": "none"})
-    variants: list[dict[str, Setting]] = [{}, {"regularizer": "none"}, {"objective": "wgan-gp"}, {"n_phi": 3}]
-    for changes in variants:
-        changed = chosen.with_changes(changes)
-        work = estimated_work(changed, shape=(3, 32, 32))
-        generator, discriminator = (
-            models.skeleton(architecture)
-            for architecture in models.pair(
-                changed.network,
-                models.PairSettings(
-                    sample_shape=(3, 32, 32), latent_dim=changed.latent_dim, width=changed.width,
-                    normalization=changed.normalization, activation=changed.activation,
-                ),
-            )
-        )  # fmt: skip
-        counter = FlopCounterMode(display=False)
-        with counter:
-            discriminator(generator(torch.empty(8, changed.latent_dim, device="meta"))).sum().backward()
-        forward_and_backward = counter.get_total_flops()
-        assert forward_and_backward < work.step_flop < 12 * changed.n_phi * forward_and_backward
-        assert work.total_flop == work.step_flop * changed.steps
-        assert work.parameters_generator == sum(parameter.numel() for parameter in generator.parameters())
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_can_be_estimated(name: str) -> None:
-    changed = recipe(name).with_changes({"width": 4, "batch_size": 8})
-    shape = catalogue.known_shape(changed.data, image_size=changed.image_size)
-    assert shape is not None and estimated_work(changed, shape=shape).step_flop > 0
-
-
-def test_known_shapes_are_those_of_the_data() -> None:
-    for name in ("mixture", "digits"):
-        assert catalogue.known_shape(name, image_size=None) == catalogue.load(name).shape
-    assert catalogue.known_shape("folder:x", image_size=None) is None
-
-
-@pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_the_shape_of_a_folder_is_that_of_its_first_image(tmp_path: Path, mode: str) -> None:
-    place = tmp_path / "images" / "train" / "cats"
-    place.mkdir(parents=True)
-    (place / "a.txt").write_text("no image")
-    name = f"folder:{tmp_path / 'images'}"
-    assert catalogue.known_shape(name, image_size=None) is None
-    for number in range(4):
-        Image.new(mode, (12, 10)).save(place / f"{number}.png")
-    assert catalogue.known_shape(name, image_size=None) == catalogue.load(name).shape
-    assert catalogue.known_shape(name, image_size=8) == catalogue.load(name, image_size=8).shape
-    (place / "0.png").write_bytes(b"torn")
-    with pytest.raises(DataError, match=r"0\.png"):
-        catalogue.known_shape(name, image_size=None)
 
 
 def test_a_dry_run_touches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

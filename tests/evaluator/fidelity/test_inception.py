@@ -41,7 +41,7 @@ class Images(torch.utils.data.Dataset[torch.Tensor]):
 def test_images_have_torch_fidelitys_figures(weights: Path, tmp_path: Path) -> None:
     fake, real = images(1, 24), images(2, 24) // 2
     features: list[torch.Tensor] = []
-    measured = measure(real, {"a": fake}, weights=weights, kid_subset_size=12, seen=features.append)
+    measured = measure(real, {"a": fake}, weights=weights, kid_subset_size=12, on_features=features.append)
     theirs = calculate_metrics(
         input1=Images(fake), input2=Images(real), batch_size=BATCH, cuda=False, isc=True, fid=True,
         kid=True, prc=True, kid_subset_size=12, feature_extractor="inception-v3-compat",

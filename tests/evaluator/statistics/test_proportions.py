@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reference import statistics as reference
-from scipy.stats import fisher_exact
+from scipy.stats import fisher_exact, norm
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
@@ -51,6 +51,15 @@ def test_wilson_is_that_of_statsmodels(proportion: Proportion) -> None:
     assert proportion.ci95 == pytest.approx(
         proportion_confint(proportion.count, proportion.n, method="wilson"), abs=1e-12
     )
+
+
+@given(st.integers(1, 2000), st.data())
+def test_wilson_solves_the_score_equation(n: int, data: st.DataObject) -> None:
+    """Its ends are where |p̂ − p| = z √(p(1−p)/n), the definition."""
+    proportion = Proportion(count=data.draw(st.integers(0, n)), n=n)
+    for end in proportion.ci95:
+        z = norm.ppf(0.975)
+        assert abs(abs(proportion.rate - end) - z * np.sqrt(max(end * (1 - end), 0) / n)) < 1e-9
 
 
 def test_newcombe_gives_his_published_intervals() -> None:
@@ -173,6 +182,16 @@ def test_judges_of_different_reals_are_refused() -> None:
         auc_difference(
             first_real=np.zeros(3), first_fake=np.zeros(2), second_real=np.zeros(2), second_fake=np.zeros(2)
         )
+
+
+@given(
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
+)
+def test_auc_is_the_share_of_ordered_pairs(real: list[int], fake: list[int]) -> None:
+    pairs = [(r > f) + 0.5 * (r == f) for r in real for f in fake]
+    area = auc_interval(real=np.array(real, float), fake=np.array(fake, float)).value
+    assert area == pytest.approx(np.mean(pairs))
 
 
 @settings(max_examples=30)

@@ -18,7 +18,7 @@ import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from reading_reports import Page, one_line
-from report_documents import HOSTILE, KINDS, LONG, ODD, documents, image_model, images, judged
+from report_documents import HOSTILE, KINDS, LONG, ODD, documents, image_model, images, result_of
 
 from gancross import load_result
 from gancross.data.sets import finite
@@ -172,7 +172,7 @@ def test_no_name_changes_the_structure_of_the_page(name: str, opponent: str) -> 
 
 def test_sample_grids_lie_beside_the_record_and_within_the_page(tmp_path: Path) -> None:
     contestants = [image_model(HOSTILE), image_model(ODD), image_model("../../etc/passwd")]
-    result = judged(*contestants)
+    result = result_of(*contestants)
     record = tmp_path / "result.json"
     result.save(record)
     assert "No sample grids: none lie beside the record" in html_report(result)

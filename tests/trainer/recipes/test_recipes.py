@@ -33,10 +33,6 @@ def test_recipes_are_distinct_except_the_declared_synonym() -> None:
         assert names.setdefault(key, name) == ("cifar10-dcgan" if name == "cifar10-dcgan-gamma0.1" else name)
 
 
-def test_sources_and_recipes_go_together() -> None:
-    assert SOURCES.keys() == RECIPES.keys()
-
-
 EXPECTED: dict[str, dict[str, Setting]] = {
     "mixture": {"batch_size": 512, "learning_rate": 1e-3, "gamma": 0.1, "activation": "tanh"},
     "mixture-nphi5": {"n_phi": 5},
