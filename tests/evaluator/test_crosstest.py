@@ -280,8 +280,8 @@ def test_fidelity_is_measured_on_the_samples_that_the_judges_see(
     assert set(expected) == set(names) and all(value > 0 for value in expected.values())
     swapped = run(checkpoints, names[::-1], batch_size=1700, quantize=True, **options)  # from the cache
     assert distances(swapped) == pytest.approx(expected, rel=1e-12)
-    given = run(checkpoints, names, metrics=["fid"], fid_statistics=tmp_path / "real.npz")
-    assert distances(given) == pytest.approx(expected, rel=1e-9)
+    from_file = run(checkpoints, names, metrics=["fid"], fid_statistics=tmp_path / "real.npz")
+    assert distances(from_file) == pytest.approx(expected, rel=1e-9)
     first.save(tmp_path / "result.json")
     protocol = load_result(tmp_path / "result.json").protocol
     assert protocol.fidelity is not None and protocol.fidelity.metrics == ("fid", "kid")

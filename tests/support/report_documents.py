@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from grey_models import Brightness
 from torch import nn
 
 from gancross import Contestant, Result, crosstest
@@ -27,19 +28,6 @@ class Grey(nn.Module):
         return level[:, None, None, None] + 0.1 * latents[:, :1, None, None].expand(-1, 1, 4, 4)
 
 
-class Bright(nn.Module):
-    """Calls real what is brighter than a cut; with batch norm where asked for."""
-
-    def __init__(self, cut: float, *, norm: bool = False) -> None:
-        super().__init__()
-        self.cut = cut
-        self.norm = nn.BatchNorm2d(1) if norm else nn.Identity()
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        normalised: torch.Tensor = self.norm(images)
-        return normalised.flatten(1).mean(1) - self.cut
-
-
 class Cloud(nn.Module):
     """Vectors."""
 
@@ -52,7 +40,7 @@ class Cloud(nn.Module):
 
 
 def image_model(name: str, shift: float = 0.0, cut: float = 0.0, **fields: Any) -> Contestant:
-    judge = fields.pop("discriminator", Bright(cut))
+    judge = fields.pop("discriminator", Brightness(cut))
     return Contestant(name=name, generator=Grey(shift), discriminator=judge, latent_dim=3, **fields)
 
 
@@ -81,12 +69,13 @@ def documents() -> dict[str, Result]:
     """A result of every shape: how many contestants, who judges, who decides, what was asked for."""
     torch.manual_seed(0)
     critic: dict[str, Any] = {"threshold": None, "score_kind": "critic"}
+    normalised = nn.Sequential(nn.BatchNorm2d(1), Brightness(0.2))
     two = [image_model("plain", -0.4), image_model("regularized", 0.3, 0.1)]
     return {
         "two": result_of(*two, train_data=images(40)),
-        "batch norm": result_of(image_model("with", discriminator=Bright(0.2, norm=True)), two[0]),
+        "batch norm": result_of(image_model("with", discriminator=normalised), two[0]),
         "not compared": result_of(
-            image_model("with", discriminator=Bright(0.2, norm=True)), two[0], norm_check=False,
+            image_model("with", discriminator=normalised), two[0], norm_check=False,
             controls=False,
         ),
         "one": result_of(two[0]),
@@ -103,7 +92,8 @@ def documents() -> dict[str, Result]:
         ),
         "flipped": result_of(
             image_model(
-                "probable", score_kind="probability", discriminator=nn.Sequential(Bright(0.1), nn.Sigmoid()),
+                "probable", score_kind="probability",
+                discriminator=nn.Sequential(Brightness(0.1), nn.Sigmoid()),
             ),
             image_model("flipped", orientation="fake_high", threshold=0.25),
         ),

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from data_sets import grey_folder
 from paths import ROOT
-from PIL import Image
 from processes import LIMIT, environment, running
 from run_folders import status, trained, whole
 from small_recipes import small
@@ -74,11 +74,8 @@ def test_values_that_are_not_finite_are_not_saved(
 @pytest.fixture
 def folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A folder that is read by workers as if it were too large for memory."""
-    (tmp_path / "images").mkdir()
-    for number in range(40):
-        Image.new("L", (8, 8), number).save(tmp_path / "images" / f"{number}.png")
     monkeypatch.setattr("gancross.data.folder.MAX_IMAGES_IN_MEMORY", 0)
-    return f"folder:{tmp_path / 'images'}"
+    return grey_folder(tmp_path / "images")
 
 
 def test_a_dead_worker_ends_the_run_with_its_last_checkpoint_whole(

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from data_sets import grey_folder
 from paths import ROOT
-from PIL import Image
 from processes import Running, environment, running
 from run_folders import identical, log, status, whole
 from small_recipes import small
@@ -153,10 +153,17 @@ def test_a_signal_during_training_saves_and_the_same_command_goes_on(
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_to_all_processes_of_a_run_spares_those_that_read(tmp_path: Path, name: str) -> None:
     """As a scheduler and a terminal send it: to the whole process group."""
-    (tmp_path / "images").mkdir()
-    for number in range(40):
-        Image.new("L", (8, 8), number).save(tmp_path / "images" / f"{number}.png")
-    arguments = ["train", "digits", "--data", "folder:images", "--workers", "2", "--steps", "100000", "--set"]
+    arguments = [
+        "train",
+        "digits",
+        "--data",
+        grey_folder(tmp_path / "images"),
+        "--workers",
+        "2",
+        "--steps",
+        "100000",
+        "--set",
+    ]
     arguments += ["width=4", "--set", "batch_size=16", "--checkpoint-every", "10", "--device", "cpu"]
     with started(tmp_path, *arguments, "--out", "run", "-q", program=WITH_WORKERS) as process:
         process.until((tmp_path / "run" / "last.pt").exists)
