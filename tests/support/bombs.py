@@ -40,3 +40,50 @@ def copied_dictionary(times: int) -> bytes:
 def copied_attributes(times: int) -> bytes:
     """A pickle of objects that each get 50,000 attributes."""
     return b"\x80\x02(" + LARGE + (ORDERED + b")Rh\x00b") * times + b"t."
+
+
+def text(value: str) -> bytes:
+    return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+
+STORAGE = b"ctorch\nFloatStorage\nq\x01"
+REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\nq\x02"
+SHARED_TUPLE = b")" + b"q\x03h\x03h\x03\x87" * 17  # unfolds to 3^17 values
+
+
+def storage(
+    *,
+    name: bytes = text("storage"),
+    kind: bytes = STORAGE,
+    key: bytes = text("0"),
+    location: bytes = text("cpu"),
+    count: bytes = b"K\x01",
+) -> bytes:
+    """Operations that ask for a storage."""
+    return b"(" + name + kind + key + location + count + b"tQ"
+
+
+def rebuilt(
+    *,
+    parts: bytes = storage(),
+    offset: bytes = b"K\x00",
+    size: bytes = b"K\x01\x85",
+    stride: bytes = b"K\x01\x85",
+    grad: bytes = b"\x89",
+    hooks: bytes = ORDERED + b")R",
+) -> bytes:
+    """Operations that ask for a tensor."""
+    return REBUILD + b"(" + parts + offset + size + stride + grad + hooks + b"tR"
+
+
+def many_long_counts(times: int) -> bytes:
+    """A pickle of storages whose count is a text, which the size of an item would multiply."""
+    keys = (text(str(number)) for number in range(times))
+    first = text("x" * 100_000) + b"q\x00"
+    return b"\x80\x02(" + first + b"".join(storage(key=key, count=b"h\x00") for key in keys) + b"t."
+
+
+def many_dimensions(times: int) -> bytes:
+    """A pickle of tensors that share a shape of 100,000 ones."""
+    ones = b"(" + b"K\x01" * 100_000 + b"tq\x00"
+    return b"\x80\x02(" + ones + rebuilt(size=b"h\x00", stride=b"h\x00") * times + b"t."

@@ -13,7 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bombs import bomb, colliding, copied_attributes, copied_dictionary
+from bombs import (
+    ORDERED,
+    REBUILD,
+    SHARED_TUPLE,
+    bomb,
+    colliding,
+    copied_attributes,
+    copied_dictionary,
+    many_dimensions,
+    many_long_counts,
+    rebuilt,
+    storage,
+    text,
+)
 from mutations.odd_values import cyclic, deep, laughing
 
 

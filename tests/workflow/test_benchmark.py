@@ -27,7 +27,7 @@ from gancross.trainer.run.interruption import StopRequest
 from gancross.trainer.run.status import locked
 from gancross.workflow import benchmark as runner
 from gancross.workflow.benchmark import run_benchmark, train_all
-from gancross.workflow.execution import Ended, Execution, run_as_process
+from gancross.workflow.execution import Execution, RunOutcome, run_as_process
 from gancross.workflow.plan import is_finished, planned_variants, run_folder
 from gancross.workflow.spec import PlannedRun, load_spec, parse_spec
 

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gancross import models
 from gancross.data import catalogue
 from gancross.trainer.recipes.fields import Setting
-from gancross.trainer.recipes.paper import RECIPES, recipe
+from gancross.trainer.recipes.named_recipes import RECIPES, recipe
 from gancross.workflow.plan import estimated_work
 
 

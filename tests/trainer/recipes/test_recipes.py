@@ -78,7 +78,7 @@ def test_all_noise_levels_of_figures_4_and_9() -> None:
 
 
 def test_names_are_readable_without_torch() -> None:
-    heavy, _ = heavy_imports("from gancross.trainer.recipes.paper import RECIPES")
+    heavy, _ = heavy_imports("from gancross.trainer.recipes.named_recipes import RECIPES")
     assert "torch" not in heavy
 
 
