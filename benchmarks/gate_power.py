@@ -12,13 +12,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from importlib.metadata import version
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -26,6 +23,7 @@ from unittest import mock
 
 import numpy as np
 import torch
+from environment import machine, versions
 
 from gancross.checkpoint import file as checkpoint
 from gancross.data.catalogue import DEFAULT_ROOT
@@ -179,8 +177,8 @@ def measured(out: Path) -> dict[str, Any]:
             train_all(runs, home)
         check_fault(runs, home, out / "good", negative=fault == SIGN)
         touched = {run.name for run in runs}
-        others = [run for run in good if run.recipe.seed in FAULTY_SEEDS and run.name not in touched]
-        homes = [(run, home) for run in runs] + [(run, out / "good") for run in others]
+        untouched_runs = [run for run in good if run.recipe.seed in FAULTY_SEEDS and run.name not in touched]
+        homes = [(run, home) for run in runs] + [(run, out / "good") for run in untouched_runs]
         result = crosstested(homes, spec, home / "result.json")
         record["detection"][fault] = against_baseline(result, baseline, FAULTY_SEEDS)
     return record
@@ -194,8 +192,8 @@ def main() -> None:
     record = measured(out) | {
         "baseline_runs": BASELINE_RUNS, "result_runs": RESULT_RUNS, "good_runs": len(GOOD_SEEDS),
         "faulty_runs": len(FAULTY_SEEDS),
-        "versions": {name: version(name) for name in ("torch", "numpy")},
-        "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "system": platform.system()},
+        "versions": versions("torch", "numpy"),
+        "machine": machine(),
     }  # fmt: skip
     (HERE / "results" / "gate-power.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(record, indent=1))

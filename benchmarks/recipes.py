@@ -11,14 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
+from environment import machine, versions
 
 import gancross
 from gancross.machine.files import write_atomically
@@ -27,7 +26,7 @@ from gancross.trainer.recipes.named_recipes import recipe
 RESULTS = Path(__file__).parent / "results" / "recipes-200-steps.json"
 
 
-def tried(name: str, steps: int, data: dict[str, str], threads: int) -> dict[str, object]:
+def trial(name: str, steps: int, data: dict[str, str], threads: int) -> dict[str, object]:
     """One recipe's run: seconds per step over its second half, and its last figures."""
     chosen = recipe(name)
     command = [
@@ -69,15 +68,14 @@ def main() -> None:
     arguments = parser.parse_args()
     data = dict(entry.split("=", 1) for entry in arguments.data)
     document: dict[str, Any] = {
-        "machine": platform.machine(), "cores": os.cpu_count(), "torch": torch.__version__,
-        "gancross": gancross.__version__, "recipes": {},
+        "machine": machine(), "versions": versions("torch"), "gancross": gancross.__version__, "recipes": {},
     }  # fmt: skip
     if RESULTS.exists():
         document = json.loads(RESULTS.read_text())
     for name in arguments.recipes:
         if name in document["recipes"]:
             continue
-        document["recipes"][name] = tried(name, arguments.steps, data, arguments.threads)
+        document["recipes"][name] = trial(name, arguments.steps, data, arguments.threads)
         write_atomically(RESULTS, (json.dumps(document, indent=2) + "\n").encode())
         print(name, document["recipes"][name]["seconds_per_step"], flush=True)
 

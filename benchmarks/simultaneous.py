@@ -14,10 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from environment import machine, versions
 from reproduction.permutation import permutation_p
 
 from gancross.evaluator.estimates import Missing
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of both benchmarks")
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
-    record: dict[str, Any] = {"versions": {name: version(name) for name in ("torch", "numpy")}}
+    record: dict[str, Any] = {"versions": versions("torch", "numpy"), "machine": machine()}
     for data in ("mixture", "digits"):
         spec = load_spec(HERE / "simultaneous" / f"{data}.toml")
         if (arguments.runs / spec.name / "result.json").exists():

@@ -45,8 +45,8 @@ def _line(row: dict[str, Any]) -> str:
     measured = f"{_figure(spread['median'])}{unit} [{_figure(spread['low'])}, {_figure(spread['high'])}]"
     predicted = "–" if row["predicted"] is None else f"{row['predicted']:.2f}"
     goal = "–" if row["goal"] is None else f"≤ {row['goal']:.2f}{unit}"
-    met = {True: "yes", False: "**no**", None: "–"}[row["met"]]
-    return f"| {row['work']} | {measured} | {row['threads']} | {predicted} | {goal} | {met} |\n"
+    meets_goal = {True: "yes", False: "**no**", None: "–"}[row["met"]]
+    return f"| {row['work']} | {measured} | {row['threads']} | {predicted} | {goal} | {meets_goal} |\n"
 
 
 def _figure(value: float) -> str:

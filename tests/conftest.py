@@ -1,13 +1,19 @@
-"""Shared fixtures: one thread, so that runs repeat bit by bit, and small real checkpoints."""
+"""Shared fixtures: one thread, so that runs repeat bit by bit; folders that pytest removes; checkpoints."""
 
 from __future__ import annotations
 
 import os
 import signal
+import uuid
 
+from sweeping import VARIABLE
+
+os.environ[VARIABLE] = uuid.uuid4().hex
 os.environ["OMP_NUM_THREADS"] = "1"  # also for the processes that tests start
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +31,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # A busy machine takes long over an example without anything being wrong.
 settings.register_profile("unhurried", deadline=None, derandomize=True)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The cache and temporary files, also those of other processes, are not the user's."""
+    temporary = str(tmp_path_factory.mktemp("temporary"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANCROSS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("TMPDIR", temporary)
+        patch.setattr(tempfile, "tempdir", temporary)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,20 +10,21 @@ from typing import Any
 import torch
 
 
-def _cyclic() -> list[Any]:
+def cyclic() -> list[Any]:
     cycle: list[Any] = []
     cycle.append(cycle)
     return cycle
 
 
-def _laughing(depth: int) -> list[Any]:
+def laughing(depth: int) -> list[Any]:
+    """10^depth values in a few hundred bytes."""
     laughs: list[Any] = ["ha"]
     for _ in range(depth):
         laughs = [laughs] * 10
     return laughs
 
 
-def _deep(depth: int) -> list[Any]:
+def deep(depth: int) -> list[Any]:
     nested: list[Any] = []
     for _ in range(depth):
         nested = [nested]
@@ -37,7 +38,7 @@ def plain_value(rng: random.Random) -> Any:
         0.0, -0.0, 0.5, 1e308, -1.0, 1e-320, "", "x", "é", "\x1b[2J\x07", "\n", "\u202e", "../../etc/passwd",
         "folder:/etc", "http://127.0.0.1:1/x", "os.system", "mlp", "resnet101-generator", "digits", "batch", "tanh",
         "x" * 100_000, [], [1], [1, 2, 3], (), (1,), (3, 64, 64), (-1.0, 1.0), (1, 65536, 65536, 1), {}, {"": 1},
-        {"name": "mlp", "arguments": {"sizes": (2, 3)}}, (65536,) * 64, _deep(12), _deep(100), rng.random(),
+        {"name": "mlp", "arguments": {"sizes": (2, 3)}}, (65536,) * 64, deep(12), deep(100), rng.random(),
         rng.getrandbits(62),
     ))  # fmt: skip
 
@@ -48,7 +49,7 @@ def any_value(rng: random.Random) -> Any:
         return plain_value(rng)
     return rng.choice((
         lambda: float("nan"), lambda: float("inf"), lambda: b"bytes", lambda: {1, 2}, lambda: 1j, lambda: "\ud800",
-        lambda: 10**600, _cyclic, lambda: _laughing(9), lambda: _deep(400), lambda: {(1, 2): 3},
+        lambda: 10**600, cyclic, lambda: laughing(9), lambda: deep(400), lambda: {(1, 2): 3},
         lambda: {(2**61 - 1) * k: 0 for k in range(50)}, lambda: torch.float32, lambda: torch.Size((2, 3)),
         lambda: torch.zeros(()), lambda: torch.zeros(0), lambda: torch.zeros(1).expand(10**6, 10**6),
         lambda: torch.zeros(4, 4).T[1:], lambda: torch.zeros(3, dtype=torch.complex64),

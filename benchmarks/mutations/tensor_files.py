@@ -12,16 +12,16 @@ from mutations.bytewise import BYTEWISE, Mutate
 from mutations.odd_values import changed_inside, plain_value
 
 
-def _taken_apart(good: bytes) -> tuple[dict[str, Any], bytes]:
+def taken_apart(good: bytes) -> tuple[dict[str, Any], bytes]:
     length = int.from_bytes(good[:8], "little")
     return json.loads(good[8 : 8 + length]), good[8 + length :]
 
 
 def _put_together(header: Any, data: bytes) -> bytes:
-    return _headed(json.dumps(header).encode(), data)
+    return headed(json.dumps(header).encode(), data)
 
 
-def _headed(text: bytes, data: bytes) -> bytes:
+def headed(text: bytes, data: bytes) -> bytes:
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + data
 
@@ -35,20 +35,20 @@ def _rehashed(header: dict[str, Any], text: str, data: bytes) -> None:
 
 
 def header_values(rng: random.Random, good: bytes) -> bytes:
-    header, data = _taken_apart(good)
+    header, data = taken_apart(good)
     for _ in range(rng.choice((1, 1, 2, 4))):
         header = changed_inside(rng, header, plain_value)
     return _put_together(header, data)
 
 
 def header_bytes(rng: random.Random, good: bytes) -> bytes:
-    header, data = _taken_apart(good)
+    header, data = taken_apart(good)
     text = rng.choice(list(BYTEWISE.values()))(rng, json.dumps(header).encode())
-    return _headed(text, data)
+    return headed(text, data)
 
 
 def text_values(rng: random.Random, good: bytes) -> bytes:
-    header, data = _taken_apart(good)
+    header, data = taken_apart(good)
     changed = json.loads(header["__metadata__"]["text"])
     for _ in range(rng.choice((1, 1, 2, 4))):
         changed = changed_inside(rng, changed, plain_value)
@@ -57,7 +57,7 @@ def text_values(rng: random.Random, good: bytes) -> bytes:
 
 
 def text_bytes(rng: random.Random, good: bytes) -> bytes:
-    header, data = _taken_apart(good)
+    header, data = taken_apart(good)
     text = header["__metadata__"]["text"].encode()
     changed = rng.choice(list(BYTEWISE.values()))(rng, text).decode(errors="surrogateescape")
     odd = rng.choice(("NaN", "1e999", "9" * 100_000, "[" * 100_000, '{"a":1,"a":2}', "null", "[]", '"x"'))
@@ -67,7 +67,7 @@ def text_bytes(rng: random.Random, good: bytes) -> bytes:
 
 def data_bytes(rng: random.Random, good: bytes) -> bytes:
     """Other numbers, possibly NaN; the hash is correct."""
-    header, data = _taken_apart(good)
+    header, data = taken_apart(good)
     changed = rng.choice(list(BYTEWISE.values()))(rng, data)
     _rehashed(header, header["__metadata__"]["text"], changed)
     return _put_together(header, changed)

@@ -249,5 +249,5 @@ def _kind(reason: str) -> str:
 
 def _mean(values: Sequence[float], *, but: str, of: Sequence[str]) -> float | None:
     """Over all but one's own."""
-    others = [value for value, name in zip(values, of, strict=True) if name != but]
-    return sum(others) / len(others) if others else None
+    opponents = [value for value, name in zip(values, of, strict=True) if name != but]
+    return sum(opponents) / len(opponents) if opponents else None

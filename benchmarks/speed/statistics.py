@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from gancross.data.order import content_order
 from gancross.data.sets import finite
 from gancross.evaluator.judging.controls import CONTROLS
+from gancross.evaluator.judging.probes import probed
 from gancross.evaluator.judging.sampling import Source, fake_source
 from gancross.evaluator.judging.scoring import evaluating, score_all
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.result.assembly import assembled
 from gancross.evaluator.result.types import Provenance
+from gancross.random_streams import Stream
 from speed.crosstest import CPU, SAMPLE, N, contestants, networks, random_images
 from speed.timing import Row, Spread, interleaved, record
 
@@ -34,13 +37,15 @@ def rows() -> list[Row]:
     controls = [Source(label=label, n=N, array=array) for label, array in controls_drawn.items()]
     score = partial(score_all, judges=models, shape=SAMPLE, device=CPU)
     figures = partial(
-        assembled, models, protocol=default, reals=reals, test=test, no_training="no training data given",
-        fidelity=None, provenance=Provenance(others={}),
+        assembled, models, protocol=default, reals=reals, no_training="no training data given",
+        order=content_order(test, stream=Stream(0, "order", "test")), fidelity=None,
+        provenance=Provenance(others={}),
     )  # fmt: skip
     with evaluating([network for model in models for network in networks(model)], CPU):
+        probes = probed(models, test=test, shape=SAMPLE, device=CPU)
         scores = score([*sources, *controls], protocol=default)
         variants: dict[str, Callable[[], object]] = {
-            "statistics": lambda: figures(scores=scores).to_dict(),
+            "statistics": lambda: figures(scores=scores, probes=probes).to_dict(),
             "scoring": lambda: score(sources, protocol=smallest),
         }
         times = interleaved(variants, rounds=ROUNDS, threads=1)

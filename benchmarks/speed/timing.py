@@ -78,13 +78,18 @@ class Row:
     parts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def met(self) -> bool | None:
+    def meets_goal(self) -> bool | None:
         """Whether the median holds the goal."""
         return None if self.goal is None else self.measured.median <= self.goal
 
     def plain(self) -> dict[str, Any]:
         """As the record has it."""
-        return {**vars(self), "measured": vars(self.measured), "parts": dict(self.parts), "met": self.met}
+        return {
+            **vars(self),
+            "measured": vars(self.measured),
+            "parts": dict(self.parts),
+            "met": self.meets_goal,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

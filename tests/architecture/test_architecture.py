@@ -6,15 +6,15 @@ import ast
 import importlib
 import inspect
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from imports import heavy_imports_of_command
 from paths import ROOT
+from reading_reports import table_of
 
 import gancross
 
@@ -63,10 +63,12 @@ def test_imports_point_down(package: str) -> None:
     order = LAYERS[package]
     for module in MODULES:
         part = part_of(module, package)
-        for other in imports(module) if part else ():
-            target = part_of(other, package)
+        for imported in imports(module) if part else ():
+            target = part_of(imported, package)
             if target and target != part:
-                assert order.index(target) < order.index(part), f"{module} imports {other}, which is above it"
+                assert order.index(target) < order.index(part), (
+                    f"{module} imports {imported}, which is above it"
+                )
 
 
 def part_of(module: str, package: str) -> str:
@@ -83,9 +85,9 @@ def test_every_part_has_its_layer(package: str) -> None:
 
 def test_trainer_and_evaluator_meet_at_the_checkpoint() -> None:
     for module in MODULES:
-        for side, other in (("trainer", "evaluator"), ("evaluator", "trainer")):
+        for side, opposite in (("trainer", "evaluator"), ("evaluator", "trainer")):
             if module.startswith(f"gancross.{side}."):
-                assert not any(name.startswith(f"gancross.{other}") for name in imports(module)), module
+                assert not any(name.startswith(f"gancross.{opposite}") for name in imports(module)), module
 
 
 def test_the_tree_on_the_page_is_the_package_s() -> None:
@@ -104,16 +106,17 @@ def test_the_tree_on_the_page_is_the_package_s() -> None:
 
 def test_the_path_of_a_batch_exists() -> None:
     """Each row of the table: a function, what it takes and what it returns, by the names of the types."""
-    rows = re.findall(r"^\| `(gancross\.\S+?)` \| (.+?) \| (.+?) \|", PAGE, flags=re.M)
+    rows = table_of(PAGE, "function", "takes", "returns")
     assert len(rows) >= 8
-    for name, takes, gives in rows:
+    for row in rows:
+        name = row["function"]
         module, _, function_name = name.rpartition(".")
         function = getattr(importlib.import_module(module), function_name)
         signature = inspect.signature(function)
         accepted = " ".join(str(parameter.annotation) for parameter in signature.parameters.values())
-        for kind in re.findall(r"`([\w.]+)`", takes):
+        for kind in row["takes"].split(", "):
             assert kind in accepted, f"{name} takes no {kind}"
-        for kind in re.findall(r"`([\w.]+)`", gives):
+        for kind in row["returns"].split(", "):
             assert kind in str(signature.return_annotation), f"{name} does not return {kind}"
 
 
@@ -142,13 +145,8 @@ def test_no_untyped_figures_between_evaluator_and_reports() -> None:
     "arguments", [["--help"], ["recipes"], ["datasets"], ["train", "--help"], ["--version"]]
 )
 def test_help_and_lists_import_no_torch(arguments: list[str]) -> None:
-    program = (
-        "import sys\nfrom gancross.cli.main import main\n"
-        f"try: main({arguments!r})\nexcept SystemExit as leaving: assert not leaving.code, leaving.code\n"
-        "heavy = {'torch', 'numpy', 'scipy', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    heavy, _ = heavy_imports_of_command(*arguments)
+    assert not heavy
 
 
 def test_public_names_resolve() -> None:

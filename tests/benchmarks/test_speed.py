@@ -42,8 +42,8 @@ def test_a_ratio_is_taken_within_each_round() -> None:
         Times(seconds=seconds, cpu=cpu, threads=threads).row("ours / bare", "ours", "bare")
         for threads in (1, 2)
     )
-    got = two.measured
-    assert [got.low, got.median, got.high] == pytest.approx(list(expected))
+    spread = two.measured
+    assert [spread.low, spread.median, spread.high] == pytest.approx(list(expected))
     assert alone.measured.median == 0.25  # of processor time
     assert alone.parts["clock_ratio"] == two.parts["clock_ratio"] == vars(two.measured)
     assert two.parts["cpu_ratio"] == vars(alone.measured)
@@ -59,8 +59,8 @@ def test_threads_are_pinned_and_given_back() -> None:
 
 @pytest.mark.parametrize(("median", "met"), [(1.24, True), (1.25, True), (1.26, False)])
 def test_a_goal_is_met_by_the_median(median: float, met: bool) -> None:
-    assert row(median=median).met is met
-    assert row(median=median, goal=None).met is None
+    assert row(median=median).meets_goal is met
+    assert row(median=median, goal=None).meets_goal is None
 
 
 def test_a_record_has_what_its_table_needs(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ from safetensors import safe_open
 
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import load_contestant
-from gancross.errors import ResourceError, UsageError
-from gancross.machine.files import read_bytes, write_atomically
+from gancross.errors import UsageError
 
 STATES: dict[str, Any] = {"generator_state": {}, "discriminator_state": {}}
 
@@ -82,26 +80,6 @@ def test_a_contestant_is_ready_to_judge(checkpoints: dict[str, Path]) -> None:
     assert not contestant.generator.training and not contestant.discriminator.training
     images = contestant.generator(torch.randn(3, 16))
     assert images.shape == (3, 1, 8, 8) and contestant.discriminator(images).shape == (3, 1)
-
-
-def test_reading_is_bounded(tmp_path: Path) -> None:
-    (tmp_path / "long").write_bytes(bytes(11))
-    with pytest.raises(ResourceError, match="longer than the limit"):
-        read_bytes(tmp_path / "long", limit=10)
-
-
-def test_writing_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "new" / "file"
-    write_atomically(path, b"old")
-
-    def full_disk(handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(ResourceError, match="No space left"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
 
 
 def test_the_last_checkpoint_of_a_run_is_called_after_its_folder(checkpoints: dict[str, Path]) -> None:

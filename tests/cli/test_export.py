@@ -10,6 +10,7 @@ import hostile
 import pytest
 import torch
 from click.testing import CliRunner
+from command_line import call
 from small_recipes import small
 
 from gancross.checkpoint import file as checkpoint
@@ -112,15 +113,7 @@ def test_data_that_a_stranger_names_are_never_opened(
 def test_errors_reach_the_terminal_without_its_commands(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from gancross.cli.main import main
-
     (tmp_path / "red\x1b[31m\n.pt").write_text("hello")
-    with pytest.raises(SystemExit) as caught:
-        main(["crosstest", str(tmp_path / "red\x1b[31m\n.pt")])
+    code = call("crosstest", tmp_path / "red\x1b[31m\n.pt")
     message = capsys.readouterr().err
-    assert (
-        caught.value.code == 3
-        and message.count("\n") == 1
-        and "\x1b" not in message
-        and r"red\x1b[31m" in message
-    )
+    assert code == 3 and message.count("\n") == 1 and "\x1b" not in message and r"red\x1b[31m" in message

@@ -1,36 +1,23 @@
-"""`gancross sample`, `gancross figure` and `train --tensorboard`, mostly within this process."""
+"""`gancross sample` and `gancross figure`, mostly within this process."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from command_line import call
+from imports import heavy_imports_of_command
 from PIL import Image
-from small_recipes import small
 
 from gancross.checkpoint.file import load_contestant
-from gancross.cli.main import main
 from gancross.cli.runs import parsed_steps
-from gancross.errors import ResourceError, UsageError
+from gancross.errors import UsageError
 from gancross.evaluator.judging.sampling import chunks, fake_source
 from gancross.evaluator.judging.scoring import canonical_samples, evaluating
-from gancross.trainer.loop import train
-from gancross.trainer.run.tracking import TensorBoard
 
 CPU = torch.device("cpu")
-
-
-def call(*arguments: str | Path | int) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([*map(str, arguments)])
-    return int(caught.value.code or 0)
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -58,8 +45,10 @@ def test_an_archive_holds_the_canonical_samples(
         shape = tuple(samples.shape[1:])
         sampled = list(chunks(source, seed=3, shape=shape, device=CPU, group=1, purpose="sample"))
     assert torch.equal(samples, torch.cat(sampled)[:510])
-    judged = canonical_samples(contestant, num_samples=510, seed=3, purpose="crosstest", device=CPU)
-    assert samples.dtype == judged.dtype and not torch.equal(samples, judged)
+    crosstest_samples = canonical_samples(
+        contestant, num_samples=510, seed=3, purpose="crosstest", device=CPU
+    )
+    assert samples.dtype == crosstest_samples.dtype and not torch.equal(samples, crosstest_samples)
 
 
 def test_pictures_lie_beside_the_checkpoint_unless_told_otherwise(
@@ -128,15 +117,9 @@ def test_figures_as_files(checkpoints: dict[str, Path], tmp_path: Path) -> None:
 
 
 def test_help_lists_the_figures_without_heavy_imports() -> None:
-    program = (
-        "import sys\nfrom gancross.cli.main import main\n"
-        "try: main(['figure', '--help'])\nexcept SystemExit as leaving: assert not leaving.code\n"
-        "assert not {'torch', 'numpy', 'matplotlib'} & set(sys.modules)\n"
-    )
-    output = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, encoding="utf-8"
-    )
-    assert all(f"\n    fig{number}  " in output.stdout for number in range(1, 10))
+    heavy, output = heavy_imports_of_command("figure", "--help")
+    assert not heavy & {"torch", "numpy", "matplotlib"}
+    assert all(f"\n    fig{number}  " in output for number in range(1, 10))
 
 
 def test_steps_are_parsed() -> None:
@@ -144,62 +127,3 @@ def test_steps_are_parsed() -> None:
     for text in ("", "1,", "-1", "1.5", "1e3", "²"):
         with pytest.raises(UsageError):
             parsed_steps(text)
-
-
-def events(folder: Path) -> Any:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    return EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "tensors": 0}).Reload()
-
-
-@pytest.mark.parametrize("name", ["mixture", "digits"])
-def test_a_resumed_run_has_no_event_twice(tmp_path: Path, name: str) -> None:
-    """The run dies after step 5, its last checkpoint is that of step 4: step 5 is done again."""
-
-    def die(step: int, steps: int, figures: dict[str, float] | None) -> None:
-        if step == 5:
-            raise RuntimeError("power cut")
-
-    settings = {"device": "cpu", "checkpoint_every": 2, "log_every": 1}
-    with TensorBoard(tmp_path / "tensorboard") as board, pytest.raises(RuntimeError, match="power cut"):
-        train(small(name), tmp_path, progress=die, observers=[board], **settings)  # type: ignore[arg-type]
-    assert [event.step for event in events(tmp_path / "tensorboard").Scalars("gamma")] == [1, 2, 3, 4, 5]
-    with TensorBoard(tmp_path / "tensorboard") as board:
-        train(small(name), tmp_path, observers=[board], **settings)  # type: ignore[arg-type]
-    read = events(tmp_path / "tensorboard")
-
-    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert set(read.Tags()["scalars"]) == set(log[0]) - {"step"}
-    for tag in read.Tags()["scalars"]:
-        seen = [(event.step, event.value) for event in read.Scalars(tag)]
-        assert [step for step, _ in seen] == [1, 2, 3, 4, 5, 6]
-        np.testing.assert_allclose([value for _, value in seen], [line[tag] for line in log], rtol=1e-6)
-    pictures = read.Images("samples")
-    assert [event.step for event in pictures] == [2, 4, 6]
-    assert (pictures[-1].width, pictures[-1].height) == size(tmp_path / "samples" / "step-0000000006.png")
-
-
-def test_a_finished_run_writes_no_more_events(tmp_path: Path) -> None:
-    train(small("digits"), tmp_path, device="cpu")
-    with TensorBoard(tmp_path / "tensorboard") as board:
-        train(small("digits"), tmp_path, device="cpu", observers=[board])
-    assert not (tmp_path / "tensorboard").exists()
-
-
-def test_without_tensorboard_the_error_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ResourceError):
-        TensorBoard(tmp_path)
-    assert call("train", "digits", "--out", tmp_path / "run", "--tensorboard", "-q") == 5
-    assert "pip install 'gancross[tensorboard]'" in capfd.readouterr().err
-    assert not (tmp_path / "run").exists()
-
-
-def test_the_flag_writes_events(tmp_path: Path) -> None:
-    settings = ["--set", "width=4", "--set", "batch_size=16", "--steps", "2", "--log-every", "1"]
-    assert (
-        call("train", "digits", *settings, "--device", "cpu", "--tensorboard", "--out", tmp_path, "-q") == 0
-    )
-    assert [event.step for event in events(tmp_path / "tensorboard").Scalars("loss_generator")] == [1, 2]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import torch
 from command_line import call
+from imports import heavy_imports_of_command
 from report_documents import documents
 
 from gancross.checkpoint.file import load_contestant
@@ -99,11 +98,6 @@ def test_names_of_files_are_distinct_and_plain() -> None:
 
 def test_report_opens_without_torch(tmp_path: Path) -> None:
     documents()["two"].save(tmp_path / "r.json")
-    program = (
-        "import sys\nfrom gancross.cli.main import main\n"
-        f"try: main(['report', {str(tmp_path / 'r.json')!r}, '--markdown', '-'])\n"
-        "except SystemExit as leaving: assert not leaving.code\n"
-        "assert not {'torch', 'matplotlib', 'sklearn'} & set(sys.modules)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert done.stdout.startswith("## Cross-test")
+    heavy, output = heavy_imports_of_command("report", str(tmp_path / "r.json"), "--markdown", "-")
+    assert not heavy & {"torch", "matplotlib", "sklearn"}
+    assert output.startswith("## Cross-test")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from gancross.data.catalogue import DATASETS, load
-from gancross.errors import ResourceError, UsageError
+from gancross.data.catalogue import DATASETS, known_shape, load
+from gancross.errors import DataError, ResourceError, UsageError
 
 GENERATED = ("mixture", "digits")
 
@@ -33,3 +34,25 @@ def test_sets_of_a_fixed_size_refuse_another(tmp_path: Path, name: str) -> None:
 def test_a_misspelt_name_is_corrected() -> None:
     with pytest.raises(UsageError, match="did you mean 'celeba'"):
         load("celebra")
+
+
+def test_known_shapes_are_those_of_the_data() -> None:
+    for name in ("mixture", "digits"):
+        assert known_shape(name, image_size=None) == load(name).shape
+    assert known_shape("folder:x", image_size=None) is None
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_the_shape_of_a_folder_is_that_of_its_first_image(tmp_path: Path, mode: str) -> None:
+    place = tmp_path / "images" / "train" / "cats"
+    place.mkdir(parents=True)
+    (place / "a.txt").write_text("no image")
+    name = f"folder:{tmp_path / 'images'}"
+    assert known_shape(name, image_size=None) is None
+    for number in range(4):
+        Image.new(mode, (12, 10)).save(place / f"{number}.png")
+    assert known_shape(name, image_size=None) == load(name).shape
+    assert known_shape(name, image_size=8) == load(name, image_size=8).shape
+    (place / "0.png").write_bytes(b"torn")
+    with pytest.raises(DataError, match=r"0\.png"):
+        known_shape(name, image_size=None)

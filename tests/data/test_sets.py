@@ -53,9 +53,9 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
 
 def test_arrays_in_memory_follow_that_order() -> None:
     images = torch.randint(0, 256, (30, 3, 4, 4), dtype=torch.uint8)
-    got = first(9, FiniteReals(array=images).batches(seed=1, batch_size=7, start=2))
+    batches = first(9, FiniteReals(array=images).batches(seed=1, batch_size=7, start=2))
     expected = first(9, index_batches(30, seed=1, batch_size=7, start=2))
-    assert all(torch.equal(batch, images[index]) for batch, index in zip(got, expected, strict=True))
+    assert all(torch.equal(batch, images[index]) for batch, index in zip(batches, expected, strict=True))
 
 
 @pytest.mark.parametrize(

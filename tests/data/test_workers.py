@@ -6,8 +6,6 @@ import itertools
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from processes import environment, running
 
 from gancross.data import catalogue
 from gancross.data.images import FileReader
@@ -41,9 +40,9 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Part:
 def batches(part: Part, *, workers: int, n: int, start: int = 0) -> list[torch.Tensor]:
     reals = LazyReals(name="numbers", part=part, workers=workers)
     iterator = reals.batches(seed=1, batch_size=BATCH, start=start)
-    got = list(itertools.islice(iterator, n))
+    images = list(itertools.islice(iterator, n))
     iterator.close()
-    return got
+    return images
 
 
 def alive() -> list[int]:
@@ -51,7 +50,7 @@ def alive() -> list[int]:
 
 
 @pytest.fixture
-def running(part: Part) -> Generator[Batches, None, None]:
+def being_read(part: Part) -> Generator[Batches, None, None]:
     """Batches that two running processes read."""
     iterator = LazyReals(name="numbers", part=part, workers=2).batches(seed=1, batch_size=BATCH, start=0)
     next(iterator)
@@ -63,10 +62,10 @@ def running(part: Part) -> Generator[Batches, None, None]:
 @pytest.mark.parametrize("start", [0, 3, 8])
 def test_the_number_of_workers_and_the_start_change_nothing(part: Part, workers: int, start: int) -> None:
     whole = batches(part, workers=0, n=start + 8)
-    got = batches(part, workers=workers, n=8, start=start)
-    assert all(torch.equal(a, b) for a, b in zip(got, whole[start:], strict=True))
-    assert got[0].dtype == torch.uint8
-    assert got[0].shape == (BATCH, 3, 5, 5)
+    rest = batches(part, workers=workers, n=8, start=start)
+    assert all(torch.equal(a, b) for a, b in zip(rest, whole[start:], strict=True))
+    assert rest[0].dtype == torch.uint8
+    assert rest[0].shape == (BATCH, 3, 5, 5)
     assert not alive()
 
 
@@ -104,13 +103,13 @@ def test_no_global_random_state_is_touched(part: Part) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-def test_workers_ignore_signals(running: Batches, number: signal.Signals) -> None:
+def test_workers_ignore_signals(being_read: Batches, number: signal.Signals) -> None:
     pids = alive()
     assert pids
     for pid in pids:
         os.kill(pid, number)
     for _ in range(20):
-        next(running)
+        next(being_read)
     assert alive() == pids
 
 
@@ -124,18 +123,18 @@ def test_an_interrupt_reaches_this_process_once_a_worker_has_started(part: Part)
     iterator.close()
 
 
-def test_a_dead_worker_is_an_error_that_names_the_set(running: Batches) -> None:
+def test_a_dead_worker_is_an_error_that_names_the_set(being_read: Batches) -> None:
     for pid in alive():
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(ResourceError, match=r"^data 'numbers': a process that reads images died") as caught:
-        list(itertools.islice(running, 100))
+        list(itertools.islice(being_read, 100))
     assert "\n" not in str(caught.value)
 
 
-def test_the_others_leave_when_one_has_died_unnoticed(running: Batches) -> None:
+def test_the_others_leave_when_one_has_died_unnoticed(being_read: Batches) -> None:
     """The pool sends them SIGTERM, which they ignore."""
     os.kill(alive()[0], signal.SIGKILL)
-    running.close()
+    being_read.close()
     assert not alive()
 
 
@@ -173,35 +172,19 @@ def test_workers_leave_when_their_parent_is_killed(part: Part, tmp_path: Path) -
         "    print(*(p.pid for p in multiprocessing.active_children()), flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     assert isinstance(part.reader, FileReader)
-    command = [sys.executable, str(script), str(part.reader.folder)]
-    killed = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=False
-    )
-    pids = [int(pid) for pid in killed.stdout.split()]
-    assert pids
-    deadline = time.monotonic() + 20
-    while any(_running(pid) for pid in pids):
-        assert time.monotonic() < deadline, "workers outlive their parent"
-        time.sleep(0.05)
-
-
-def _running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
+    with running([str(script), str(part.reader.folder)], env=environment(), fork=False) as killed:
+        assert killed.process.wait(60) == -signal.SIGKILL, killed.ended().err
+        assert len(killed.ended().out.split()) == 2
+        deadline = time.monotonic() + 20
+        while left := killed.descendants():
+            assert time.monotonic() < deadline, f"workers outlive their parent: {left}"
+            time.sleep(0.05)
 
 
 def test_a_finite_list_ends(part: Part) -> None:
-    got = list(decoded_batches([part.items[:2], part.items[2:3]], part.reader, name="x", workers=1))
-    assert [len(batch) for batch in got] == [2, 1]
+    decoded = list(decoded_batches([part.items[:2], part.items[2:3]], part.reader, name="x", workers=1))
+    assert [len(batch) for batch in decoded] == [2, 1]
     assert not alive()
 
 

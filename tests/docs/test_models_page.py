@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
+import runpy
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from command_line import call
 from paths import ROOT
-
-from gancross.cli.main import main
 
 DOCS = ROOT / "docs"
 TEXT = (DOCS / "models.md").read_text(encoding="utf-8")
@@ -28,7 +26,6 @@ def test_everything_on_the_page_runs(
     shutil.copy(checkpoints["digits-plain"], tmp_path / "ours.pt")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path[:])
-    environment = os.environ | {"PYTHONPATH": str(DOCS.parent)}
     commands = []
     for language, block in BLOCKS:
         if language == "python" and "import gancross" in block:
@@ -37,11 +34,10 @@ def test_everything_on_the_page_runs(
             program, *arguments = shlex.split(line, comments=True)
             commands.append(" ".join(arguments[:1]))
             if program == "python":
-                subprocess.run([sys.executable, *arguments], check=True, env=environment)
+                (script,) = arguments
+                runpy.run_path(script, run_name="__main__")
                 continue
-            with pytest.raises(SystemExit) as exit_info:
-                main([*arguments, "--device", "cpu"])
-            assert not exit_info.value.code, capsys.readouterr().err
+            assert call(*arguments, "--device", "cpu") == 0, capsys.readouterr().err
     assert commands.count("crosstest") == 6 and commands.count("sample") == 1
     assert (tmp_path / "grid.png").stat().st_size > 0
 

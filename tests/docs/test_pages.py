@@ -18,13 +18,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from command_line import call
 from official_formats import write_cifar10
 from paths import ROOT
 from processes import LIMIT, environment, running
+from reading_reports import table_of
 from ruamel.yaml import YAML
 from run_folders import trained_here
 
-from gancross.cli.main import cli, main
+from gancross.cli.main import cli
 from gancross.errors import GancrossError
 from gancross.evaluator.gate.figures import METRICS
 from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES
@@ -59,7 +61,7 @@ UNDER_TORCHRUN = {"torchrun --nproc-per-node 2 -m gancross train cifar10-dcgan"}
 IN_TORCHRUN = {"cifar10-dcgan": "digits"}  # another process has the official checksums, and no such file
 # Beginnings of lines that are not run, and why.
 NOT_RUN = {
-    "make demo": "makes an environment; test_demo.py runs gancross demo",
+    "make demo": "makes an environment; test_interruption.py runs gancross demo",
     "make test": "would run this test",
     "pip install": "installs",
     "dask scheduler": "runs for ever; test_benchmark.py has a scheduler",
@@ -153,10 +155,9 @@ def run(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         return
     assert program == "gancross", f"neither run nor listed: {line}"
     capsys.readouterr()
-    with pytest.raises(SystemExit) as exit_info:
-        main([*arguments, *SHRUNK.get(arguments[0], [])])
+    code = call(*arguments, *SHRUNK.get(arguments[0], []))
     streams = capsys.readouterr()
-    assert not exit_info.value.code, f"{line}: {streams.err}"
+    assert code == 0, f"{line}: {streams.err}"
     assert output is None or streams.out, f"{line}: nothing to redirect"
 
 
@@ -201,10 +202,10 @@ def test_every_option_on_the_pages_exists() -> None:
 
 def test_every_recipe_is_in_the_table() -> None:
     text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\S+)` \| (.+?) \| .+? \| [\d,]+ \|$", text, flags=re.MULTILINE))
-    assert rows == SOURCES and list(rows) == list(RECIPES)
-    steps = dict(re.findall(r"^\| `(\S+)` \| .+ \| ([\d,]+) \|$", text, flags=re.MULTILINE))
-    assert steps == {name: f"{recipe.steps:,}" for name, recipe in RECIPES.items()}
+    rows = table_of(text, "recipe", "figure or section", "steps")
+    assert {row["recipe"]: row["figure or section"] for row in rows} == SOURCES
+    assert [row["recipe"] for row in rows] == list(RECIPES)
+    assert [row["steps"] for row in rows] == [f"{recipe.steps:,}" for recipe in RECIPES.values()]
 
 
 def test_the_target_of_every_link_exists() -> None:
@@ -216,20 +217,21 @@ def test_the_target_of_every_link_exists() -> None:
 
 def test_every_metric_of_the_gate_is_listed() -> None:
     text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (`.+`) \| (lower|higher) \|", text, flags=re.MULTILINE)
-    listed = {name: better == "higher" for names, better in rows for name in re.findall(r"`(.+?)`", names)}
-    assert listed == {name: metric.higher_is_better for name, metric in METRICS.items()}
+    listed = {
+        name: row["better"]
+        for row in table_of(text, "metric", "better")
+        for name in row["metric"].split(", ")
+    }
+    assert listed == {
+        name: "higher" if metric.higher_is_better else "lower" for name, metric in METRICS.items()
+    }
     help_text = CliRunner().invoke(cli, ["gate", "--help"]).output
     assert all(f" {name} " in help_text for name in METRICS)
 
 
 def test_every_exit_code_is_listed() -> None:
     text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
-    listed = {
-        int(code)
-        for row in re.findall(r"^\| ([\d, ]+) \|", text, flags=re.MULTILINE)
-        for code in row.split(",")
-    }
+    listed = {int(code) for row in table_of(text, "exit code") for code in row["exit code"].split(",")}
     raised = {kind.exit_code for kind in GancrossError.__subclasses__() if "exit_code" in vars(kind)}
     assert listed == raised | {0, 1, 130, 143}
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import torch
 from crosstests import SETTINGS, crosstested, figures
+from grey_models import Brightness
 from paths import SUPPORT
 from processes import side_by_side
-from report_documents import Bright, image_model, images
+from report_documents import image_model, images
 from small_recipes import small
 from torch import nn
 
@@ -106,7 +107,7 @@ def test_another_order_of_the_test_data_gives_the_same(norm: Norm, batch_size: i
     """Sorted by brightness the groups of batch statistics would be alike within, and so would the halves."""
     data = images(300)
     shuffled = data[torch.randperm(300, generator=torch.Generator().manual_seed(0))]
-    judge = Bright(0.2, norm=True)
+    judge = nn.Sequential(nn.BatchNorm2d(1), Brightness(0.2))
     contestants = [image_model("normalized", discriminator=judge, batch_size=8), image_model("plain", 0.3)]
     expected, other = (
         crosstest(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -29,11 +28,6 @@ from gancross.evaluator.statistics.matched_fp import calibration, draw_halves
 from gancross.evaluator.verdict.figures import CELL_FIGURES, Cell, cell_scores, computed_cell
 
 Scores = NDArray[np.float64]
-
-
-@pytest.fixture(autouse=True)
-def _private_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
 
 
 def value_of(figure: Figure) -> float:
@@ -70,7 +64,7 @@ def perfect_and_blind() -> tuple[Cell, Cell]:
 def test_a_perfect_judge_has_the_better_cell_figure(key: str) -> None:
     figure = CELL_FIGURES[key]
     assert figure.better is not None, "every figure of today has a better end"
-    perfect, blind = (value_of(judged.of(key)) for judged in perfect_and_blind())
+    perfect, blind = (value_of(result.of(key)) for result in perfect_and_blind())
     assert perfect != blind and better_of((perfect, blind), figure.better) == perfect
     if key != "transfer_gap":  # it is 0 where the own generator is detected as well
         end = figure.range[1] if figure.better == "higher" else figure.range[0]
@@ -83,11 +77,11 @@ def test_a_perfect_judge_has_the_better_cell_figure(key: str) -> None:
 )  # fmt: skip
 def test_cell_figures_stay_within_their_ranges(seed: int, shift: float, own: float, score_kind: str) -> None:
     random = np.random.default_rng(seed)
-    judged = cell(
+    figures = cell(
         random.normal(0, 1, 30), random.normal(shift, 1, 25), random.normal(own, 1, 20), score_kind=score_kind
     )
     for key, entry in CELL_FIGURES.items():
-        figure = judged.of(key)
+        figure = figures.of(key)
         assert not isinstance(figure, Missing), (key, figure)
         low, high = entry.range
         assert low <= value_of(figure) <= high, key
@@ -98,7 +92,7 @@ def test_cell_figures_stay_within_their_ranges(seed: int, shift: float, own: flo
 def test_a_bound_has_a_lower_limit_below_its_value(key: str) -> None:
     assert CELL_FIGURES[key].arrow == "≥"
     random = np.random.default_rng(1)
-    figures = [judged.of(key) for judged in perfect_and_blind()]
+    figures = [result.of(key) for result in perfect_and_blind()]
     figures += [cell(random.normal(1, 1, 30), random.normal(0, 1, 30), random.normal(0, 1, 30)).of(key)]
     for figure in figures:
         assert isinstance(figure, Estimate) and figure.low < figure.value

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import call
 
 from gancross.cli.listing import size
-from gancross.cli.main import main
 from gancross.evaluator.fidelity.frechet import Statistics
 from gancross.evaluator.fidelity.real_features import (
     CacheKey,
@@ -37,21 +37,15 @@ KEY = CacheKey(
 )  # fmt: skip
 
 
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main(["cache", *arguments])
-    return int(str(caught.value.code or 0))
-
-
 def test_what_the_evaluator_keeps_is_shown_and_removed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file_sizes = [path.stat().st_size for path in sorted(folder.rglob("*.npz"))]
     bytes_kept = sum(file_sizes)
     assert caches.cache_sizes() == {"fidelity": file_sizes, "lmdb-keys": []}
-    assert call() == 0
+    assert call("cache") == 0
     assert f"in all: 2 files, {size(bytes_kept)}" in capsys.readouterr().out
-    assert call("--clear") == 0
+    assert call("cache", "--clear") == 0
     expected = capsys.readouterr().out
     assert str(folder) in expected.replace("\n", "") and f"freed: 2 files, {size(bytes_kept)}" in expected
     assert list(folder.iterdir()) == [] and cached_features(KEY) is None
@@ -107,21 +101,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(
 ) -> None:
     (folder / "fidelity").chmod(0o500)
     try:
-        assert call("--clear") == 5
+        assert call("cache", "--clear") == 5
     finally:
         (folder / "fidelity").chmod(0o700)
     assert "cannot be removed" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"),
-    [
-        (0, "0 bytes"),
-        (1023, "1,023 bytes"),
-        (1024, "1.0 KiB"),
-        (3 << 29, "1.5 GiB"),
-        (1 << 60, "1048576.0 TiB"),
-    ],
-)
-def test_sizes(number: int, expected: str) -> None:
-    assert size(number) == expected

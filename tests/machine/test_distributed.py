@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 import torch
 from failing import FATAL
 from gradients import CASES, every_case
+from imports import heavy_imports
 from paths import SUPPORT
 from processes import LIMIT, environment, launched, side_by_side, torchrun
 from run_folders import status
@@ -44,10 +43,8 @@ def test_one_process_needs_no_group() -> None:
     assert process_count() == 1 and ALONE.all_reduce_max(3) == (3,)
     assert ALONE.broadcast_from_rank0(b"x") == b"x"
     assert ALONE.all_gather(tensor) is tensor and list(ALONE.rows_of_other_ranks(tensor)) == []
-    program = (
-        "import gancross.machine.distributed as d, sys\nwith d.joined(): assert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", program], env=environment(), check=True)
+    heavy, _ = heavy_imports("import gancross.machine.distributed as d\nwith d.joined(): pass")
+    assert "torch" not in heavy
 
 
 def test_processes_talk_and_fail_together() -> None:
@@ -65,10 +62,10 @@ def test_processes_talk_and_fail_together() -> None:
 
 def test_divided_batches_give_the_gradients_of_the_whole(tmp_path: Path) -> None:
     """Every objective and regularizer in float64, to 1e-12 of the largest number of each tensor."""
-    ended = side_by_side(2, [str(SUPPORT / "gradients.py"), str(tmp_path / "found")])
+    ended = side_by_side(2, [str(SUPPORT / "gradients.py"), str(tmp_path / "gradients")])
     assert [process.code for process in ended] == [0, 0], ended
     alone = every_case(ALONE)
-    first, second = (torch.load(tmp_path / f"found.{rank}") for rank in range(2))
+    first, second = (torch.load(tmp_path / f"gradients.{rank}") for rank in range(2))
     assert list(first) == list(alone) and len(first) == 2 * len(CASES)
     for name, expected in alone.items():
         assert all(map(torch.equal, first[name], second[name])), name
@@ -172,11 +169,23 @@ def crosstest(checkpoints: dict[str, Path], out: Path, n: int = 3000) -> list[st
     return ["crosstest", *paths, "-n", str(n), "--device", "cpu", "--json", str(out)]
 
 
-@pytest.mark.parametrize("rank", ["0", "1"])
-def test_a_killed_process_ends_a_cross_test(checkpoints: dict[str, Path], tmp_path: Path, rank: str) -> None:
-    """Under torchrun, which also stops the survivors by SIGTERM."""
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_process_ends_a_cross_test(checkpoints: dict[str, Path], tmp_path: Path, rank: int) -> None:
     arguments = crosstest(checkpoints, tmp_path / "result.json")
-    ended = torchrun(2, [str(SUPPORT / "failing.py"), rank, "SIGKILL", *arguments])
+    ended = side_by_side(2, [str(SUPPORT / "failing.py"), str(rank), "SIGKILL", *arguments])
+    survivor = ended[1 - rank]
+    assert survivor.code == 5 and ended[rank].code == -signal.SIGKILL, ended
+    (line,) = survivor.errors
+    assert DEAD in line
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_killed_process_ends_a_cross_test_under_torchrun(
+    checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    """Which also stops the survivors by SIGTERM."""
+    arguments = crosstest(checkpoints, tmp_path / "result.json")
+    ended = torchrun(2, [str(SUPPORT / "failing.py"), "1", "SIGKILL", *arguments])
     assert ended.code != 0
     (line,) = ended.errors
     assert DEAD in line
@@ -187,7 +196,7 @@ def test_a_killed_process_ends_a_cross_test(checkpoints: dict[str, Path], tmp_pa
 def test_a_dead_or_hanging_process_ends_training(tmp_path: Path, number: str) -> None:
     """The survivor leaves with exit code 5; the last checkpoint is whole."""
     arguments = ["1", number, *command(tmp_path / "run")]
-    survivor, _ = side_by_side(2, [str(SUPPORT / "failing.py"), *arguments], stuck=1, GANCROSS_TIMEOUT="15")
+    survivor, _ = side_by_side(2, [str(SUPPORT / "failing.py"), *arguments], stuck=1, GANCROSS_TIMEOUT="8")
     assert survivor.code == 5, survivor
     (line,) = survivor.errors
     assert DEAD in line

@@ -17,9 +17,9 @@ from gancross.report.command import command, obstacles
 
 def test_the_command_is_that_of_the_call(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     record = tmp_path / "it's.json"
-    plain, other = checkpoints["digits-plain"], checkpoints["digits-regularized"]
+    plain, opponent = checkpoints["digits-plain"], checkpoints["digits-regularized"]
     arguments = ["-n", "60", "--seed", "3", "--norm", "batch", "--no-quantize", "--no-controls"]
-    models = [f"-x={plain}", f"a b'={other}"]
+    models = [f"-x={plain}", f"a b'={opponent}"]
     assert call("crosstest", *arguments, "--method", "-x=mine", "--json", record, "-q", "--", *models) == 0
     result = load_result(record)
     words = shlex.split(command(result))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import hostile
 import numpy as np
 import torch
 from PIL import Image
+from png_headers import png_header
 
 SIDE = 8
 
@@ -25,15 +25,15 @@ def make(root: Path, checkpoints: dict[str, Path]) -> Path:
 
 
 def _models(root: Path, mixture: bytes, digits: bytes) -> None:
-    refused = hostile.cases(mixture, root / "executed")
+    evil = pickle.dumps({"format": hostile.WritesAMarker(root / "executed")}, protocol=2)
     contents = {
         "good.pt": mixture,
         "digits.pt": digits,
         "empty.pt": b"",
         "cut.pt": mixture[: len(mixture) // 2],
-        "evil.pt": refused["pickle that would run code"][0],
-        "bare.pt": refused["bare pickle"][0],
-        "foreign.pt": refused["whole module"][0],
+        "evil.pt": hostile.rezipped(mixture, pickled=evil),
+        "bare.pt": hostile.legacy_pickle(root / "executed"),
+        "foreign.pt": hostile.whole_module(),
         "stranger.pt": hostile.resaved(mixture, lambda loaded: loaded["recipe"].update(data="folder:/etc")),
         "web.pt": hostile.resaved(mixture, lambda loaded: loaded["recipe"].update(data="https://a.b/c.zip")),
         "infinite-generator.pt": hostile.resaved(mixture, _filled("generator_state", 3e38)),
@@ -86,7 +86,7 @@ def _images(root: Path) -> None:
     folder("text", b"not a picture")
     folder("hollow", b"")
     folder("truncated", png[: len(png) // 2])
-    folder("bomb", _claims(60_000, 60_000))
+    folder("bomb", png_header(60_000, 60_000))
     folder("animated", good[5], suffix=".webp", save_all=True, append_images=good[:2], lossless=True)
     folder("deep", Image.fromarray(noise[0, :, :, 0].astype(np.uint16) * 257))
     transparent = good[5].copy()
@@ -105,18 +105,6 @@ def _encoded(root: Path, image: Image.Image) -> bytes:
     content = path.read_bytes()
     path.unlink()
     return content
-
-
-def _claims(width: int, height: int) -> bytes:
-    """A PNG of a few bytes whose header claims billions of pixels."""
-
-    def block(kind: bytes, content: bytes) -> bytes:
-        check = zlib.crc32(kind + content)
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = block(b"IDAT", zlib.compress(bytes(1000)))
-    return b"\x89PNG\r\n\x1a\n" + block(b"IHDR", header) + data + block(b"IEND", b"")
 
 
 def _runs(root: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import Any
 
 
 def bomb(size: int) -> bytes:
@@ -88,24 +87,3 @@ def many_dimensions(times: int) -> bytes:
     """A pickle of tensors that share a shape of 100,000 ones."""
     ones = b"(" + b"K\x01" * 100_000 + b"tq\x00"
     return b"\x80\x02(" + ones + rebuilt(size=b"h\x00", stride=b"h\x00") * times + b"t."
-
-
-def laughing(depth: int) -> list[Any]:
-    """10^depth values in a few hundred bytes."""
-    laughs: list[Any] = ["ha"]
-    for _ in range(depth):
-        laughs = [laughs] * 10
-    return laughs
-
-
-def deep(depth: int) -> list[Any]:
-    nested: list[Any] = []
-    for _ in range(depth):
-        nested = [nested]
-    return nested
-
-
-def cyclic() -> list[Any]:
-    cycle: list[Any] = []
-    cycle.append(cycle)
-    return cycle

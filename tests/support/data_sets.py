@@ -1,16 +1,26 @@
-"""Training batches of data sets, and images in a form that can be compared."""
+"""A folder of images, training batches of data sets, and images in a form that can be compared."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from gancross.data.sets import DataSet, FiniteReals
+
+
+def grey_folder(folder: Path, *, n: int = 40) -> str:
+    """The name of a new folder of grey images as a data set."""
+    folder.mkdir()
+    for number in range(n):
+        Image.new("L", (8, 8), number).save(folder / f"{number}.png")
+    return f"folder:{folder}"
 
 
 def training_batches(

@@ -3,6 +3,8 @@
 A request is a line of JSON on standard input: a program to begin, answered with its process id; or the id
 of one, answered with its exit code, or null while it runs. A child has nothing but the imports in common
 with its siblings: folder, environment, streams, signals, limits and exit code are its own.
+
+When the tests have ended, however they did, this process kills what they left: fork_server.py MARK.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
+from sweeping import end_all
+
 IMPORTS = (
     "gancross.cli.main", "gancross.trainer.loop", "gancross.trainer.run.tracking",
     "gancross.workflow.benchmark",
@@ -25,19 +29,27 @@ IMPORTS = (
 )  # fmt: skip
 
 
-def serve() -> None:
-    """Answers requests until there are none."""
+def serve() -> set[int]:
+    """Answers requests until there are none.
+
+    Returns:
+        The children that have not been seen to end.
+    """
+    children: set[int] = set()
     for line in sys.stdin:
         request = json.loads(line)
         if isinstance(request, int):
             ended, status = os.waitpid(request, os.WNOHANG)
             answer = os.waitstatus_to_exitcode(status) if ended else None
+            children.discard(ended)
         else:
             answer = os.fork()
             if answer == 0:
                 prepare(request)
                 leave(code_of(request["arguments"]))
+            children.add(answer)
         print(json.dumps(answer), flush=True)
+    return children
 
 
 def prepare(request: dict[str, Any]) -> None:
@@ -86,4 +98,5 @@ if __name__ == "__main__":
     for name in IMPORTS:
         __import__(name)
     gc.freeze()  # or the first collection in a child would copy them all
-    serve()
+    (mark,) = sys.argv[1:]
+    end_all(serve(), mark)

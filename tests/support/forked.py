@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from paths import ROOT, SUPPORT
+from sweeping import VARIABLE
 
 POLL = 0.005  # seconds between looks at a process
 
@@ -54,7 +55,7 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def begun(
+def start_python(
     arguments: Sequence[str], *, out: Path, err: Path, cwd: Path | None = None, env: Mapping[str, str],
     fork: bool = True, by: Sequence[str] = (),
 ) -> Forked | subprocess.Popen[bytes]:  # fmt: skip
@@ -64,6 +65,7 @@ def begun(
         fork: not to start Python anew, where all libraries bear it.
         by: a program that starts Python with the arguments that follow.
     """
+    _server()  # which ends it should this process be killed
     if fork and sys.platform == "linux":
         return Forked(arguments, cwd=cwd or Path.cwd(), env=env, out=out, err=err)
     with out.open("wb") as output, err.open("wb") as errors:
@@ -84,11 +86,15 @@ def _answer(request: object) -> Any:
 
 @cache
 def _server() -> subprocess.Popen[str]:
-    """One for all tests of this process, started by the first that needs it."""
+    """One for all tests of this process, started by the first that needs it.
+
+    In a session of its own: what ends the tests does not end it before it has swept.
+    """
     path = os.pathsep.join([str(ROOT), str(SUPPORT)])
+    env = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     server = subprocess.Popen(
-        [sys.executable, SUPPORT / "fork_server.py"], text=True, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}, cwd="/",
+        [sys.executable, SUPPORT / "fork_server.py", env.pop(VARIABLE)], text=True, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, env=env, cwd="/", start_new_session=True,
     )  # fmt: skip
     atexit.register(_stop, server)
     return server

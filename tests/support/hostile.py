@@ -21,15 +21,13 @@ from bombs import (
     colliding,
     copied_attributes,
     copied_dictionary,
-    cyclic,
-    deep,
-    laughing,
     many_dimensions,
     many_long_counts,
     rebuilt,
     storage,
     text,
 )
+from mutations.odd_values import cyclic, deep, laughing
 
 
 class WritesAMarker:

@@ -8,17 +8,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from mutations.tensor_files import headed, taken_apart
+
 Header = dict[str, Any]
-
-
-def taken_apart(good: bytes) -> tuple[Header, bytes]:
-    length = int.from_bytes(good[:8], "little")
-    return json.loads(good[8 : 8 + length]), good[8 + length :]
-
-
-def headed(text: bytes, data: bytes) -> bytes:
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data
 
 
 def rewritten(

@@ -40,9 +40,9 @@ def measure(
     data: torch.Tensor, fakes: Mapping[str, torch.Tensor], *, metrics: Sequence[str] = tuple(METRICS),
     chunk: int = 500, weights: Path | None = None, statistics: Statistics | None = None,
     kid_subset_size: int = 32, save_to: Path | None = None,
-    seen: Callable[[torch.Tensor], object] | None = None,
+    on_features: Callable[[torch.Tensor], object] | None = None,
 ) -> MeasuredFidelity:  # fmt: skip
-    """Fidelity of every array in `fakes`; `seen` is called with all features."""
+    """Fidelity of every array in `fakes`; `on_features` is called with all features."""
     shape = tuple(data.shape[1:])
     arrays: dict[str | None, torch.Tensor] = {None: data}
     for name, samples in fakes.items():
@@ -53,8 +53,8 @@ def measure(
         kid_subset_size=kid_subset_size,
     )  # fmt: skip
     extractor = load_extractor(plan.extractor, shape=shape, weights=plan.weights, device=CPU)
-    if seen is not None:
-        apply, callback = extractor.apply, seen
+    if on_features is not None:
+        apply, callback = extractor.apply, on_features
 
         def observed(samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
             features, logits = apply(samples)

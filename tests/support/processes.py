@@ -7,13 +7,15 @@ import signal
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from forked import Forked, begun
+from forked import Forked, start_python
 from paths import ROOT
+from sweeping import VARIABLE, end_all, members
 
 LIMIT = 500  # seconds after which a run counts as hanging
 
@@ -63,26 +65,43 @@ def side_by_side(n: int, command: Sequence[str], *, stuck: int | None = None, **
 
 @dataclass(frozen=True)
 class Running:
-    """A process and the folder of what it says."""
+    """A process, the folder of what it says, and the mark of its descendants."""
 
     process: Forked | subprocess.Popen[bytes]
     folder: Path
+    mark: str
 
     def ended(self) -> Ended:
         outputs = ((self.folder / name).read_bytes() for name in ("out", "err"))
         return Ended(self.process.poll() or 0, *(text.decode("utf-8", "surrogateescape") for text in outputs))
 
+    def descendants(self) -> dict[int, str]:
+        """Process ids and command lines of those that run."""
+        found = members({self.process.pid}, self.mark)
+        return {pid: command for pid, command in found.items() if pid != self.process.pid}
+
 
 @contextmanager
-def running(command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str]) -> Iterator[Running]:
-    """`python *command`, which is killed at the end at the latest."""
+def running(
+    command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str], fork: bool = True,
+    by: Sequence[str] = (),
+) -> Iterator[Running]:  # fmt: skip
+    """`python *command`, which is killed with all its descendants at the end at the latest.
+
+    Args:
+        fork, by: as `start_python`.
+    """
+    mark = f"{os.environ[VARIABLE]}:{uuid.uuid4().hex}"
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
-        process = begun(command, out=out, err=err, cwd=cwd, env=env)
+        process = start_python(
+            command, out=out, err=err, cwd=cwd, env={**env, VARIABLE: mark}, fork=fork, by=by
+        )
         try:
-            yield Running(process, Path(folder))
+            yield Running(process, Path(folder), mark)
         finally:
             process.kill()
+            end_all({process.pid}, mark)
             process.wait(LIMIT)
 
 
@@ -95,17 +114,19 @@ def gancross(*arguments: str | Path, cwd: Path | None = None, **more: str) -> En
 
 
 def torchrun(n: int, command: Sequence[str], **more: str) -> Ended:
-    """`torchrun --nproc-per-node n *command`."""
+    """`torchrun --nproc-per-node n *command`, to its end."""
     with launched(n, command, env=environment(**more)) as process:
-        try:
-            process.process.wait(LIMIT)
-        finally:  # its processes are in sessions of their own; it takes them with it
-            process.process.send_signal(signal.SIGTERM)
-            process.process.wait(LIMIT)
+        process.process.wait(LIMIT)
         return process.ended()
 
 
-def launched(n: int, command: Sequence[str], *, env: Mapping[str, str]) -> AbstractContextManager[Running]:
-    """torchrun at work; its processes start Python anew."""
+@contextmanager
+def launched(n: int, command: Sequence[str], *, env: Mapping[str, str]) -> Iterator[Running]:
+    """torchrun at work, which ends its processes itself; they start Python anew."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)]
-    return running([*launcher, *command], env=env)
+    with running([*launcher, *command], env=env) as process:
+        try:
+            yield process
+        finally:
+            process.process.send_signal(signal.SIGTERM)
+            process.process.wait(LIMIT)

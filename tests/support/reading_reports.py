@@ -78,7 +78,7 @@ class Page(HTMLParser):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class Rendering:
     """What one medium shows of a result."""
 
     words: str
@@ -89,7 +89,7 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def seen(text: str) -> str:
+def visible_text(text: str) -> str:
     """What of a text an eye can see, on one line."""
     return one_line(UNSEEN.sub("", text))
 
@@ -98,6 +98,12 @@ def rendered(markdown: str) -> str:
     """The HTML of a Markdown text."""
     page: str = MarkdownIt("commonmark").enable("table").enable("strikethrough").render(markdown)
     return page
+
+
+def table_of(markdown: str, *headings: str) -> Table:
+    """The only table of a Markdown text that has these headings, and maybe more."""
+    (table,) = (table for table in Page(rendered(markdown)).tables if set(headings) <= set(table[0]))
+    return table
 
 
 def printed(result: Result, width: int = WIDE) -> str:
@@ -121,14 +127,14 @@ def console_tables(text: str) -> list[Table]:
     return tables
 
 
-def media(result: Result) -> dict[str, Shown]:
+def media(result: Result) -> dict[str, Rendering]:
     """What every medium for people shows of a result."""
     text = printed(result)
     pages = {
         "Markdown": rendered(markdown_report(result)), "HTML": html_report(result),
         "notebook": result._repr_html_(),
     }  # fmt: skip
-    shown = {"console": Shown(words=one_line(text), tables=console_tables(text))}
+    renderings = {"console": Rendering(words=one_line(text), tables=console_tables(text))}
     for medium, page in ((medium, Page(page)) for medium, page in pages.items()):
-        shown[medium] = Shown(words=page.words, tables=page.tables)
-    return shown
+        renderings[medium] = Rendering(words=page.words, tables=page.tables)
+    return renderings

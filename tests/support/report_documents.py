@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from grey_models import Brightness
 from torch import nn
 
 from gancross import Contestant, Result, crosstest
@@ -27,19 +28,6 @@ class Grey(nn.Module):
         return level[:, None, None, None] + 0.1 * latents[:, :1, None, None].expand(-1, 1, 4, 4)
 
 
-class Bright(nn.Module):
-    """Calls real what is brighter than a cut; with batch norm where asked for."""
-
-    def __init__(self, cut: float, *, norm: bool = False) -> None:
-        super().__init__()
-        self.cut = cut
-        self.norm = nn.BatchNorm2d(1) if norm else nn.Identity()
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        normalised: torch.Tensor = self.norm(images)
-        return normalised.flatten(1).mean(1) - self.cut
-
-
 class Cloud(nn.Module):
     """Vectors."""
 
@@ -52,7 +40,7 @@ class Cloud(nn.Module):
 
 
 def image_model(name: str, shift: float = 0.0, cut: float = 0.0, **fields: Any) -> Contestant:
-    judge = fields.pop("discriminator", Bright(cut))
+    judge = fields.pop("discriminator", Brightness(cut))
     return Contestant(name=name, generator=Grey(shift), discriminator=judge, latent_dim=3, **fields)
 
 
@@ -61,7 +49,7 @@ def images(n: int = 60) -> torch.Tensor:
     return levels.expand(n, 1, 4, 4).round().to(torch.uint8)
 
 
-def judged(*contestants: Contestant, data: torch.Tensor | None = None, **options: Any) -> Result:
+def result_of(*contestants: Contestant, data: torch.Tensor | None = None, **options: Any) -> Result:
     settings: dict[str, Any] = {"num_samples": 200, "device": "cpu"} | options
     return crosstest(contestants, data=images() if data is None else data, **settings)
 
@@ -81,38 +69,40 @@ def documents() -> dict[str, Result]:
     """A result of every shape: how many contestants, who judges, who decides, what was asked for."""
     torch.manual_seed(0)
     critic: dict[str, Any] = {"threshold": None, "score_kind": "critic"}
+    normalised = nn.Sequential(nn.BatchNorm2d(1), Brightness(0.2))
     two = [image_model("plain", -0.4), image_model("regularized", 0.3, 0.1)]
     return {
-        "two": judged(*two, train_data=images(40)),
-        "batch norm": judged(image_model("with", discriminator=Bright(0.2, norm=True)), two[0]),
-        "not compared": judged(
-            image_model("with", discriminator=Bright(0.2, norm=True)), two[0], norm_check=False,
+        "two": result_of(*two, train_data=images(40)),
+        "batch norm": result_of(image_model("with", discriminator=normalised), two[0]),
+        "not compared": result_of(
+            image_model("with", discriminator=normalised), two[0], norm_check=False,
             controls=False,
         ),
-        "one": judged(two[0]),
-        "four": judged(
+        "one": result_of(two[0]),
+        "four": result_of(
             *two, image_model("critic", 0.8, **critic), image_model("mute", 0.1, discriminator=None),
         ),
-        "methods": judged(
+        "methods": result_of(
             *(image_model(f"{m}{i}", 0.1 * i, 0.05 * i, method=m) for m in ("even", "odd") for i in range(2))
         ),
-        "critics": judged(image_model("one", 0.2, **critic), image_model("other", **critic)),
-        "constant": judged(image_model("always", cut=-9.0), image_model("never", cut=9.0)),
-        "samples": judged(
+        "critics": result_of(image_model("one", 0.2, **critic), image_model("other", **critic)),
+        "constant": result_of(image_model("always", cut=-9.0), image_model("never", cut=9.0)),
+        "samples": result_of(
             two[0], Contestant(name="folder", samples=images(30)), quantize=False,
         ),
-        "flipped": judged(
+        "flipped": result_of(
             image_model(
-                "probable", score_kind="probability", discriminator=nn.Sequential(Bright(0.1), nn.Sigmoid()),
+                "probable", score_kind="probability",
+                discriminator=nn.Sequential(Brightness(0.1), nn.Sigmoid()),
             ),
             image_model("flipped", orientation="fake_high", threshold=0.25),
         ),
-        "hostile": judged(image_model(HOSTILE, 0.1), image_model(ODD), image_model(LONG, -0.2)),
-        "vectors": judged(vector_model("a", 3), vector_model("b", 3), data=torch.randn(50, 3)),
-        "5-d": judged(vector_model("a", 5), vector_model("b", 5), data=torch.randn(50, 5)),
-        "fidelity": judged(
+        "hostile": result_of(image_model(HOSTILE, 0.1), image_model(ODD), image_model(LONG, -0.2)),
+        "vectors": result_of(vector_model("a", 3), vector_model("b", 3), data=torch.randn(50, 3)),
+        "5-d": result_of(vector_model("a", 5), vector_model("b", 5), data=torch.randn(50, 5)),
+        "fidelity": result_of(
             vector_model("a", 3), vector_model("b", 3), data=torch.randn(200, 3),
             metrics=["fid", "is", "kid"], kid_subset_size=50,
         ),
-        "five": judged(*(image_model(f"model {i}", 0.2 * i - 0.4, 0.1 * i) for i in range(5))),
+        "five": result_of(*(image_model(f"model {i}", 0.2 * i - 0.4, 0.1 * i) for i in range(5))),
     }  # fmt: skip

@@ -1,13 +1,16 @@
-"""Files of a run in comparable form; a run of a benchmark in this process."""
+"""A short run and its files in comparable form; a run of a benchmark in this process."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
+from small_recipes import small
 
 from gancross.checkpoint import file as checkpoint
+from gancross.trainer.loop import train
 from gancross.workflow.benchmark import train_one
 from gancross.workflow.execution import Execution, RunOutcome
 from gancross.workflow.spec import PlannedRun
@@ -21,6 +24,12 @@ def weights(path: Path) -> list[torch.Tensor]:
         states = saved["state"].values() if name.endswith("_optimizer") else [saved]
         tensors += [tensor for state in states for tensor in state.values()]
     return tensors
+
+
+def trained(folder: Path, **options: Any) -> Path:
+    """Six steps with a checkpoint after every second one, or what the options say instead."""
+    usual: dict[str, Any] = {"device": "cpu", "checkpoint_every": 2, "log_every": 1}
+    return train(small("digits"), folder, **(usual | options))
 
 
 def identical(first: Path, second: Path) -> bool:

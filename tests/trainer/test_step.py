@@ -133,13 +133,17 @@ def test_discriminator_descends_on_loss_plus_penalty(objective: str) -> None:
         )
 
 
-@EVERY
-@pytest.mark.parametrize("generator_loss", ["non-saturating", "saturating"])
+@pytest.mark.parametrize(
+    ("objective", "generator_loss"),
+    [
+        (name, loss)
+        for name, objective in OBJECTIVES.items()
+        for loss in objective.generator_losses
+        if (name, loss) not in (("wgan", "saturating"), ("wgan-gp", "saturating"))  # refused: the same loss
+    ],
+)
 def test_generator_descends_on_its_loss(objective: str, generator_loss: str) -> None:
-    chosen = variant(objective)
-    if objective in ("lsgan", "wgan", "wgan-gp") and generator_loss == "saturating":
-        return
-    chosen = chosen.with_changes({"generator_loss": generator_loss})
+    chosen = variant(objective, generator_loss=generator_loss)
     pair = players(chosen)
     before = [parameter.detach().clone() for parameter in pair.discriminator.parameters()]
     loss = OBJECTIVES[objective].generator_losses[generator_loss](pair.discriminator(pair.generator(LATENTS)))

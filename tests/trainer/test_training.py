@@ -16,12 +16,9 @@ from small_recipes import small
 
 from gancross import models
 from gancross.checkpoint import file as checkpoint
-from gancross.data.mixture import means
-from gancross.data.sets import FiniteReals
 from gancross.errors import CheckpointError, Interrupted, UsageError
 from gancross.random_streams import Stream
 from gancross.trainer.loop import train
-from gancross.trainer.monitors import collapsed, mixture_figures, spread
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.run.step_files import checkpoint_path, numbered_checkpoints
@@ -164,19 +161,6 @@ def test_files_of_the_run_folder(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "recipe.json").read_text()) == small("digits").to_dict()
 
 
-def test_the_data_order_is_a_function_of_seed_and_epoch(tmp_path: Path) -> None:
-    reals = FiniteReals(array=torch.arange(10, dtype=torch.uint8).reshape(10, 1, 1, 1))
-    batches = reals.batches(seed=1, batch_size=3, start=0)
-    first = [next(batches).flatten().tolist() for _ in range(9)]
-    for start in range(9):
-        assert next(reals.batches(seed=1, batch_size=3, start=start)).flatten().tolist() == first[start]
-    for epoch in (first[:3], first[3:6], first[6:]):
-        assert len({item for batch in epoch for item in batch}) == 9  # none twice within an epoch
-    assert first[:3] != first[3:6]
-    with pytest.raises(UsageError, match="batch_size=10"):
-        next(reals.batches(seed=1, batch_size=11, start=0))
-
-
 def test_the_average_of_the_weights_is_what_is_evaluated(tmp_path: Path) -> None:
     """w̄ ← β w̄ + (1−β) w from the initial weights on, done again here from the raw run's checkpoints."""
     beta = 0.75
@@ -199,19 +183,6 @@ def test_the_average_of_the_weights_is_what_is_evaluated(tmp_path: Path) -> None
         for state in states:
             expected = beta * expected + (1 - beta) * state[key]
         assert torch.allclose(value, expected, atol=1e-6)
-
-
-def test_collapse_is_detected() -> None:
-    generator = torch.Generator().manual_seed(0)
-    centres = torch.from_numpy(means()).float()
-    real = centres[torch.randint(7, (500,), generator=generator)]
-    for modes, expected in ((7, False), (3, False), (2, True), (1, True)):
-        fake = centres[torch.arange(500) % modes]
-        figures = mixture_figures(fake) | {"spread": float(spread(fake) / spread(real))}
-        assert collapsed(figures) == expected
-        assert figures["modes"] == modes and figures["within_3_std"] == 1 and figures["plane_distance"] < 1e-6
-    assert spread(real) == pytest.approx(float(real.var(0, correction=0).mean().sqrt()))
-    assert collapsed({"spread": 0.2}) and not collapsed({"spread": 0.3})
 
 
 @pytest.mark.slow

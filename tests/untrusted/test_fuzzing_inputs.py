@@ -15,6 +15,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from png_headers import png_header
 from small_recipes import small
 
 from gancross import Contestant, crosstest, load_result
@@ -262,12 +263,7 @@ def test_a_pipe_among_images_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_bomb_among_images_is_refused_by_its_header(tmp_path: Path) -> None:
     """A PNG of some hundred bytes that claims 50,000 × 50,000 pixels."""
-    import struct
-    import zlib
-
-    header = struct.pack(">2L5B", 50_000, 50_000, 8, 2, 0, 0, 0)
-    chunk = struct.pack(">L", 13) + b"IHDR" + header + struct.pack(">L", zlib.crc32(b"IHDR" + header))
-    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + IMAGES["PNG", "RGB"][33:])
+    (tmp_path / "a.png").write_bytes(png_header(50_000, 50_000))
     (tmp_path / "b.png").write_bytes(IMAGES["PNG", "RGB"])
     with pytest.raises(GancrossError, match=r"a\.png"):
         folder.load(tmp_path, image_size=8)

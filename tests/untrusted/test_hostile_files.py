@@ -30,6 +30,17 @@ def good(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
     return {".pt": checkpoints["mixture-plain"].read_bytes(), ".safetensors": shared.read_bytes()}
 
 
+@pytest.fixture(scope="module")
+def archives(good: dict[str, bytes], marker: Path) -> Cases:
+    return hostile.cases(good[".pt"], marker)
+
+
+@pytest.fixture(scope="module")
+def marker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Exists once something in a file was executed."""
+    return tmp_path_factory.mktemp("marker") / "executed"
+
+
 def check_refused(cases: Cases, suffix: str, folder: Path) -> None:
     """Each case is a `CheckpointError` of one short printable line that says why."""
     path = folder / f"stranger{suffix}"
@@ -48,11 +59,9 @@ def check_refused(cases: Cases, suffix: str, folder: Path) -> None:
     assert not wrong
 
 
-def test_hostile_archives_are_refused_and_nothing_runs(good: dict[str, bytes], tmp_path: Path) -> None:
-    marker = tmp_path / "executed"
-    cases = hostile.cases(good[".pt"], marker)
-    assert len(cases) > 80
-    check_refused(cases, ".pt", tmp_path)
+def test_hostile_archives_are_refused_and_nothing_runs(archives: Cases, marker: Path, tmp_path: Path) -> None:
+    assert len(archives) > 80
+    check_refused(archives, ".pt", tmp_path)
     assert not marker.exists()
 
 
@@ -97,7 +106,7 @@ def test_no_flipped_bit_goes_unnoticed(good: dict[str, bytes], suffix: str, tmp_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource limits of POSIX")
-def test_bombs_need_no_memory(good: dict[str, bytes], tmp_path: Path) -> None:
+def test_bombs_need_no_memory(archives: Cases, tmp_path: Path) -> None:
     """A process of its own, whose peak is that of importing the package and little more."""
     names = (
         "real zip bomb", "shared lists of 10^12 values", "storage of eight gigabytes", "memo at two billion",
@@ -105,9 +114,8 @@ def test_bombs_need_no_memory(good: dict[str, bytes], tmp_path: Path) -> None:
         "a trillion numbers in four bytes",
         "a large dictionary copied ten thousand times", "a large dictionary of attributes ten thousand times",
     )  # fmt: skip
-    cases = hostile.cases(good[".pt"], tmp_path / "executed")
     for number, name in enumerate(names):
-        (tmp_path / f"{number}.pt").write_bytes(cases[name][0])
+        (tmp_path / f"{number}.pt").write_bytes(archives[name][0])
     program = (
         "import resource, sys\n"
         "from pathlib import Path\n"

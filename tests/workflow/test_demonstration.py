@@ -23,13 +23,13 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short")
 def test_two_gans_are_trained_and_cross_tested(tmp_path: Path) -> None:
-    seen: dict[str, int] = {}
-    first = demo.demonstrate(tmp_path, progress=lambda what, done, of: seen.update({what: done}))
+    progress: dict[str, int] = {}
+    first = demo.demonstrate(tmp_path, progress=lambda what, done, of: progress.update({what: done}))
     assert first.result.names == ["unregularized", "regularized"]
     assert first.result.protocol.options.num_samples == 10_000
     assert "data:image/png" in first.html.read_text(encoding="utf-8")
     assert all(path.exists() for path in (first.record, first.markdown, *first.checkpoints.values()))
-    assert {"training regularized", "training unregularized", "test data"} <= set(seen)
+    assert {"training regularized", "training unregularized", "test data"} <= set(progress)
     again = demo.demonstrate(tmp_path)
     assert replace(again.result, provenance=first.result.provenance) == first.result
 

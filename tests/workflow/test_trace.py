@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command_line import call
 from small_recipes import small
 
 from gancross import Result, pictures
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import load_contestant
-from gancross.cli.main import main
 from gancross.data import catalogue, digits
 from gancross.data.sets import to_network
 from gancross.errors import UsageError
@@ -139,14 +139,10 @@ def test_the_command_prints_tables_or_nothing_but_json(
 ) -> None:
     common = ["trace", str(runs["mixture"]), "-n", "500", "--device", "cpu", "--cross"]
     for target in ("-", str(tmp_path / "trace.json")):
-        with pytest.raises(SystemExit) as left:
-            main([*common, "--json", target])
-        assert not left.value.code
+        assert call(*common, "--json", target) == 0
     printed = capsys.readouterr().out
     document, end = json.JSONDecoder().raw_decode(printed)
     assert document == json.loads((tmp_path / "trace.json").read_text())
     assert [snapshot["step"] for snapshot in document["snapshots"]] == [2, 4, 6]
     assert "3 std ↑" in printed[end:] and "gap" not in printed[end:]
-    with pytest.raises(SystemExit) as left:
-        main(["trace", str(tmp_path)])
-    assert left.value.code == 2
+    assert call("trace", tmp_path) == 2

@@ -7,10 +7,12 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import foreign
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from foreign import call, info, linear, model, node, weight
@@ -79,8 +81,8 @@ def test_pieces_of_a_fixed_batch_make_up_the_whole(tmp_path: Path, n: int) -> No
     graph = model(nodes, [info("x", 4, 2)], [info("y", 4, 2)], [zero])
     contestant = onnx_contestant(written(tmp_path, g=graph), Description(), name="x")
     assert isinstance(contestant.generator, OnnxNetwork) and contestant.discriminator is None
-    got = contestant.generator(torch.ones(n, 2))
-    assert got.shape == (n, 2) and got.dtype == torch.float32 and bool((got == 8).all())
+    samples = contestant.generator(torch.ones(n, 2))
+    assert samples.shape == (n, 2) and samples.dtype == torch.float32 and bool((samples == 8).all())
 
 
 def test_images_and_shapes(tmp_path: Path) -> None:
@@ -101,12 +103,13 @@ def test_images_and_shapes(tmp_path: Path) -> None:
     assert any("batch norm in an ONNX file" in flag for flag in result.flags)
 
 
-def test_the_threads_are_those_of_torch(tmp_path: Path) -> None:
-    contestant = onnx_contestant(written(tmp_path, g=linear(4, 3)), Description(), name="x")
-    assert isinstance(contestant.generator, OnnxNetwork)
-    options = contestant.generator._session.get_session_options()
+def test_the_threads_are_those_of_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session_of = Mock(wraps=onnxruntime.InferenceSession)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session_of)
+    onnx_contestant(written(tmp_path, g=linear(4, 3)), Description(), name="x")
+    _, options = session_of.call_args.args
     assert options.intra_op_num_threads == torch.get_num_threads()
-    assert contestant.generator._session.get_providers() == ["CPUExecutionProvider"]
+    assert session_of.call_args.kwargs == {"providers": ["CPUExecutionProvider"]}
 
 
 def sigmoid(rows: int, columns: int) -> onnx.ModelProto:
@@ -135,8 +138,8 @@ def test_what_a_file_cannot_say(tmp_path: Path) -> None:
     assert (contestant.latent, contestant.data_range) == ("uniform", (0.0, 1.0))
     for kind, threshold in (("critic", None), ("f-gan:kl", 1.0), ("f-gan:gan", 0.0)):
         assert onnx_contestant(paths, Description(score_kind=kind), name="x").threshold == threshold
-    for given, threshold in ((0.5, 0.5), ("none", None)):
-        description = Description(score_kind="critic", threshold=given)
+    for text, threshold in ((0.5, 0.5), ("none", None)):
+        description = Description(score_kind="critic", threshold=text)
         assert onnx_contestant(paths, description, name="x").threshold == threshold
     with pytest.raises(UsageError, match="--describe x=data_range=0,1"):
         onnx_contestant(written(tmp_path, s=sigmoid(4, 3)), Description(), name="x")
@@ -297,14 +300,14 @@ def test_descriptions_on_the_command_line(
     written(tmp_path, g=linear(4, 3), d=linear(3, 1))
     files = f"a={tmp_path / 'g.onnx'},{tmp_path / 'd.onnx'}"
     ours, record = f"ours={checkpoints['mixture-plain']}", tmp_path / "r.json"
-    given = [
+    entries = [
         "score_kind=f-gan:kl",
         "threshold=-2",
         "orientation=fake_high",
         "latent=uniform01",
         "data_range=0,1",
     ]
-    described = [part for value in given for part in ("--describe", f"a={value}")]
+    described = [part for value in entries for part in ("--describe", f"a={value}")]
     code, message = call(capfd, "crosstest", ours, files, *described, "-n", "20", "--json", record)
     assert code == 0, message
     result = json.loads(record.read_text(encoding="utf-8"))

@@ -82,8 +82,8 @@ def test_latent_shapes_come_back_and_figures_are_the_same(
     save_checkpoint(path, pair)
     reals = torch.randint(0, 256, (60, 1, 8, 8), dtype=torch.uint8)
     arch = f"pair={foreign.EXAMPLES / 'dcgan.py'}:contestant"
-    given = ("--arch", arch, "--trust-code", "--data", "digits", "-n", 50, "--json", tmp_path / "r.json")
-    code, message = foreign.call(capfd, "crosstest", path, *map(str, given))
+    options = ("--arch", arch, "--trust-code", "--data", "digits", "-n", 50, "--json", tmp_path / "r.json")
+    code, message = foreign.call(capfd, "crosstest", path, *map(str, options))
     assert code == 0, message
 
     def same(states: dict[str, dict[str, torch.Tensor]]) -> Contestant:

@@ -9,7 +9,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import command_line
 import foreign
+import hostile
 import pytest
 import safetensors.torch
 import torch
@@ -17,6 +19,7 @@ from foreign import call
 from torch import nn
 
 from gancross.checkpoint.contestant import Contestant
+from gancross.cli.main import main
 from gancross.errors import CheckpointError, UsageError
 from gancross.evaluator.contestants.factories import load_factory
 from gancross.evaluator.contestants.weights import foreign_contestant, matching_weights
@@ -241,8 +244,6 @@ def test_without_trust_nothing_is_imported(tmp_path: Path, capfd: pytest.Capture
 
 
 def test_a_traceback_with_debug_only(capfd: pytest.CaptureFixture[str]) -> None:
-    from gancross.cli.main import main
-
     Path("factories.py").write_text(CODE, encoding="utf-8")
     saved(Path("pair.pth"), {})
     with pytest.raises(UsageError) as caught:
@@ -253,8 +254,6 @@ def test_a_traceback_with_debug_only(capfd: pytest.CaptureFixture[str]) -> None:
 def test_what_code_prints_stays_out_of_the_json(
     example: ModuleType, trained: Contestant, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from gancross.cli.main import main
-
     generator, discriminator = states(trained)
     saved(Path("gan.pth"), {"netG": generator, "netD": discriminator})
     Path("loud.py").write_text(
@@ -263,11 +262,10 @@ def test_what_code_prints_stays_out_of_the_json(
         encoding="utf-8",
     )
     capfd.readouterr()
-    with pytest.raises(SystemExit):
-        main([
-            "crosstest", "me=gan.pth", "--arch", "me=loud:make", "--trust-code", "--data", "digits",
-            "-n", "20", "--json", "-", "--device", "cpu", "-q",
-        ])  # fmt: skip
+    command_line.call(
+        "crosstest", "me=gan.pth", "--arch", "me=loud:make", "--trust-code", "--data", "digits",
+        "-n", "20", "--json", "-", "--device", "cpu", "-q",
+    )  # fmt: skip
     output = capfd.readouterr()
     assert "importing" in output.err and "making" in output.err
     (contestant,) = json.loads(output.out)["contestants"]
@@ -282,12 +280,8 @@ def test_a_file_is_imported_once(tmp_path: Path) -> None:
 
 
 def test_the_archive_of_weights_is_checked_as_ever(example: ModuleType, tmp_path: Path) -> None:
-    class Evil:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return Path.touch, (tmp_path / "executed",)
-
     buffer = io.BytesIO()
-    torch.save({"netG": Evil()}, buffer)
+    torch.save({"netG": hostile.WritesAMarker(tmp_path / "executed")}, buffer)
     (tmp_path / "gan.pth").write_bytes(buffer.getvalue())
     with pytest.raises(CheckpointError):
         load(tmp_path / "gan.pth", example.contestant)

@@ -42,11 +42,11 @@ def moments_of(*chunks: Features) -> Statistics:
 
 def test_it_is_scipys_and_torch_fidelitys_figure() -> None:
     fake, real = statistics_of(gaussian_features(1)), statistics_of(gaussian_features(2))
-    got = frechet_distance(fake=fake, real=real)
+    distance = frechet_distance(fake=fake, real=real)
     slow = reference.frechet_distance(fake.mean, fake.covariance, real.mean, real.covariance)
     as_theirs = [{"mu": side.mean, "sigma": side.covariance} for side in (fake, real)]
     theirs = fid_statistics_to_metric(*as_theirs, verbose=False)["frechet_inception_distance"]
-    np.testing.assert_allclose([got, got], [slow, theirs], rtol=1e-9)
+    np.testing.assert_allclose([distance, distance], [slow, theirs], rtol=1e-9)
 
 
 @given(seed=SEEDS, d=st.integers(1, 8))
@@ -74,18 +74,18 @@ def test_symmetric_and_zero_at_equality_even_where_singular(seed: int, n: int) -
 
 def test_few_samples_in_many_dimensions_have_the_exact_figure() -> None:
     fake, real = gaussian_features(3, n=20, d=64), gaussian_features(4, n=20, d=64)
-    got = frechet_distance(fake=statistics_of(fake), real=statistics_of(real))
-    assert got == pytest.approx(reference.frechet_distance_of_features(fake, real), rel=1e-7)
+    distance = frechet_distance(fake=statistics_of(fake), real=statistics_of(real))
+    assert distance == pytest.approx(reference.frechet_distance_of_features(fake, real), rel=1e-7)
 
 
 @given(seed=SEEDS, cuts=st.lists(st.integers(0, 200), max_size=6))
 @settings(deadline=None, max_examples=50)
 def test_however_the_features_are_cut_the_statistics_are_numpys(seed: int, cuts: list[int]) -> None:
     features = gaussian_features(seed)
-    got, expected = moments_of(*np.split(features, sorted(cuts))), statistics_of(features)
+    streamed, expected = moments_of(*np.split(features, sorted(cuts))), statistics_of(features)
     scale = np.abs(expected.covariance).max()
-    np.testing.assert_allclose(got.mean, expected.mean, rtol=1e-11, atol=1e-13 * scale)
-    np.testing.assert_allclose(got.covariance, expected.covariance, rtol=0, atol=1e-12 * scale)
+    np.testing.assert_allclose(streamed.mean, expected.mean, rtol=1e-11, atol=1e-13 * scale)
+    np.testing.assert_allclose(streamed.covariance, expected.covariance, rtol=0, atol=1e-12 * scale)
 
 
 def test_a_mean_far_beyond_the_spread_loses_no_digits() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from hostile import WritesAMarker
 from inception_weights import images, write_weights
 from measuring import CPU, measure, numbers
 from reference import fidelity as reference
@@ -41,7 +41,7 @@ class Images(torch.utils.data.Dataset[torch.Tensor]):
 def test_images_have_torch_fidelitys_figures(weights: Path, tmp_path: Path) -> None:
     fake, real = images(1, 24), images(2, 24) // 2
     features: list[torch.Tensor] = []
-    measured = measure(real, {"a": fake}, weights=weights, kid_subset_size=12, seen=features.append)
+    measured = measure(real, {"a": fake}, weights=weights, kid_subset_size=12, on_features=features.append)
     theirs = calculate_metrics(
         input1=Images(fake), input2=Images(real), batch_size=BATCH, cuda=False, isc=True, fid=True,
         kid=True, prc=True, kid_subset_size=12, feature_extractor="inception-v3-compat",
@@ -80,18 +80,11 @@ def test_grey_images_are_seen_as_colour_and_old_weights_files_are_read(weights: 
     assert as_pickle.weights_sha256 == hashlib.sha256(old.read_bytes()).hexdigest()
 
 
-class Evil:
-    """Touches a file where it is unpickled."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (Path("executed"),)
-
-
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (Evil(), "cannot load it as plain weights"),
+        (WritesAMarker(Path("executed")), "cannot load it as plain weights"),
         ({"Conv2d_1a_3x3.conv.weight": torch.zeros(1)}, "not weights of torch-fidelity's Inception"),
         ({"fc.weight": torch.tensor([float("nan")])}, "fc.weight has values that are NaN"),
         ([torch.zeros(1)], "expected a state dict"),

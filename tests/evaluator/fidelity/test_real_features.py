@@ -93,14 +93,14 @@ def test_other_statistics_are_refused(
 
 
 def test_statistics_of_other_features_are_refused() -> None:
-    other = Statistics(n=None, mean=np.zeros(7), covariance=np.eye(7))
+    seven = Statistics(n=None, mean=np.zeros(7), covariance=np.eye(7))
     with pytest.raises(UsageError, match="7 dimensions"):
-        measure(vectors(0), {"a": vectors(1)}, metrics=["fid"], statistics=other)
+        measure(vectors(0), {"a": vectors(1)}, metrics=["fid"], statistics=seven)
     impossible = Statistics(n=None, mean=np.zeros(5), covariance=np.eye(5) - 0.9)
     with pytest.raises(DataError, match="negative eigenvalue"):
         measure(vectors(0), {"a": vectors(1)}, metrics=["fid"], statistics=impossible)
     with pytest.raises(UsageError, match="'fid' was not asked for"):
-        check(["is"], shape=(5,), counts={"a": 10}, statistics=other)
+        check(["is"], shape=(5,), counts={"a": 10}, statistics=seven)
 
 
 def test_statistics_that_are_to_be_saved_need_fid(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from changed_results import changed, matrix_of, with_cells, with_contestants, with_fn
+from command_line import call
 
 from gancross import Result
 from gancross.checkpoint.file import load_contestant
 from gancross.cli.gate import tolerance
-from gancross.cli.main import main
 from gancross.errors import UsageError
 from gancross.evaluator.crosstest import crosstest
 from gancross.evaluator.estimates import Measurement, Missing, Proportion
@@ -185,22 +185,17 @@ def test_tolerances_are_checked(two: Result) -> None:
 def test_the_command_records_passes_and_fails(
     two: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def call(*arguments: str) -> int:
-        with pytest.raises(SystemExit) as left:
-            main(["gate", *arguments])
-        return int(left.value.code or 0)
-
     result, baseline = str(tmp_path / "result.json"), str(tmp_path / "baseline.json")
     two.save(result)
-    assert call(result, "--baseline", baseline) == 2
-    assert call(result, "--baseline", baseline, "--record") == 0
+    assert call("gate", result, "--baseline", baseline) == 2
+    assert call("gate", result, "--baseline", baseline, "--record") == 0
     capsys.readouterr()
-    assert call(result, "--baseline", baseline) == 0
+    assert call("gate", result, "--baseline", baseline) == 0
     assert "Gate passed" in capsys.readouterr().out
     name = two.names[0]
     n = matrix_of(two, name).fn.n
     with_fn(two, name, Proportion(count=n - 1, n=n)).save(result)
-    assert call(result, "--baseline", baseline, "--json") == 6
+    assert call("gate", result, "--baseline", baseline, "--json") == 6
     captured = capsys.readouterr()
     assert not json.loads(captured.out)["passed"] and f"fn of '{name}'" in captured.err
-    assert call(result, "--baseline", baseline, "--max-regression", "fn=0.999") == 0
+    assert call("gate", result, "--baseline", baseline, "--max-regression", "fn=0.999") == 0

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import pytest
-import torch
 from grey_models import REALS, Brightness, ConstantGrey, model
 from measuring import digits_of
-from torch import nn
 
 from gancross import Contestant, Result, crosstest
 from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
@@ -18,20 +15,9 @@ from gancross.evaluator.gate.figures import METRICS, gate_names
 from gancross.evaluator.verdict.figures import CELL_FIGURES
 
 
-@pytest.fixture(autouse=True)
-def _private_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
-
-
-class Darkness(nn.Module):
-    """A judge of the mean grey level; digits are dark, their negatives are bright."""
-
-    def __init__(self, sign: float = 1.0) -> None:
-        super().__init__()
-        self.sign = sign
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.sign * (-0.2 - images.flatten(1).mean(1))
+def darkness(sign: float = 1.0) -> Brightness:
+    """A judge to which dark is real; digits are dark, their negatives are bright."""
+    return Brightness(-0.2, sign=-sign)
 
 
 @cache
@@ -40,8 +26,8 @@ def crosstested(samples: str, judge: float) -> Result:
     negatives = 255 - digits_of("train")
     of_a = negatives if samples == "negatives" else digits_of(samples)
     models = [
-        Contestant(name="a", samples=of_a, discriminator=Darkness(judge)),
-        Contestant(name="opponent", samples=negatives, discriminator=Darkness()),
+        Contestant(name="a", samples=of_a, discriminator=darkness(judge)),
+        Contestant(name="opponent", samples=negatives, discriminator=darkness()),
     ]
     return crosstest(
         models, data=digits_of("test"), num_samples=400, metrics=tuple(FIDELITY_METRICS), kid_subset_size=100

@@ -93,10 +93,10 @@ def test_figures_are_read_run_by_opponent(template: Result) -> None:
     result = crossed(template, np.arange(36).reshape(6, 6) / 36, methods_of(3, "a", "b"), n=36)
     groups = methods_of(3, "a", "b")
     judging = run_figures(METRICS["cross-fp"], result, groups, "a")
-    judged = run_figures(METRICS["fooled"], result, groups, "b")
-    assert list(judging) == ["b"] and list(judged) == ["a"]
+    fooled_rates = run_figures(METRICS["fooled"], result, groups, "b")
+    assert list(judging) == ["b"] and list(fooled_rates) == ["a"]
     assert judging["b"].tolist() == (np.arange(36).reshape(6, 6)[:3, 3:] / 36).tolist()
-    assert judged["a"].tolist() == judging["b"].T.tolist()
+    assert fooled_rates["a"].tolist() == judging["b"].T.tolist()
     assert run_figures(METRICS["cross-auc"], result, groups, "a") == {}
 
 

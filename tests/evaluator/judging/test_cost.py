@@ -67,30 +67,30 @@ def result_of(models: Sequence[Contestant], n: int, **options: Any) -> Result:
 def extracted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[int]]:
     """Samples of every pass of the feature extractor; features of reals are cached in a folder of its own."""
     monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path))
-    seen: list[int] = []
+    batch_sizes: list[int] = []
 
     def count(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         if isinstance(module, DigitsCNN):
-            seen.append(len(inputs[0]))
+            batch_sizes.append(len(inputs[0]))
 
     handle = register_module_forward_pre_hook(count)
-    yield seen
+    yield batch_sizes
     handle.remove()
 
 
 def test_each_generator_samples_once_and_each_judge_sees_every_sample_once(extracted: list[int]) -> None:
     """Three contestants, 1,200 samples, 700 reals: three chunks and two."""
     models, n = contestants(3), 1200
-    seen: dict[str, list[int]] = {}
+    batch_sizes: dict[str, list[int]] = {}
     for model in models:
         for role, network in (("G", model.generator), ("D", model.discriminator)):
-            sizes = seen.setdefault(f"{role} {model.name}", [])
+            sizes = batch_sizes.setdefault(f"{role} {model.name}", [])
             assert network is not None
             network.register_forward_pre_hook(lambda _, inputs, sizes=sizes: sizes.append(len(inputs[0])))
     result_of(models, n, norm_check=False, metrics=["fid"])
     expected = {f"G {model.name}": PROBES + [CHUNK] * 3 for model in models}
     expected |= {f"D {model.name}": PROBES + [CHUNK] * (3 * 3 + 2) for model in models}
-    assert seen == expected
+    assert batch_sizes == expected
     assert sum(extracted) == 3 * n + 700
 
 

@@ -48,11 +48,6 @@ def vectors() -> Result:
     )
 
 
-@pytest.fixture(autouse=True)
-def _private_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
-
-
 RESULTS: dict[str, Callable[[], Result]] = {"images": images, "vectors": vectors}
 
 

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import norm
 
 from gancross.evaluator.estimates import Proportion
-from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.confusion import Confusion, false_negatives, false_positives, paper_rate
 
 
@@ -52,22 +50,3 @@ def test_impossible_proportions_are_refused() -> None:
     for count, n in ((-1, 2), (3, 2), (0, 0)):
         with pytest.raises(ValueError, match=f"need 0 ≤ count ≤ n and n > 0, got {count} of {n}"):
             Proportion(count=count, n=n)
-
-
-@given(st.integers(1, 2000), st.data())
-def test_wilson_solves_the_score_equation(n: int, data: st.DataObject) -> None:
-    """Its ends are where |p̂ − p| = z √(p(1−p)/n), the definition."""
-    proportion = Proportion(count=data.draw(st.integers(0, n)), n=n)
-    for end in proportion.ci95:
-        z = norm.ppf(0.975)
-        assert abs(abs(proportion.rate - end) - z * np.sqrt(max(end * (1 - end), 0) / n)) < 1e-9
-
-
-@given(
-    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
-    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
-)
-def test_auc_is_the_share_of_ordered_pairs(real: list[int], fake: list[int]) -> None:
-    pairs = [(r > f) + 0.5 * (r == f) for r in real for f in fake]
-    area = auc_interval(real=np.array(real, float), fake=np.array(fake, float)).value
-    assert area == pytest.approx(np.mean(pairs))

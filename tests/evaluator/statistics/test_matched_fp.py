@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 import pytest
+import simulations
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reference import statistics as reference
 
-from benchmarks import simulations
 from gancross.evaluator.statistics.matched_fp import (
     FEW_REALS,
     Halves,
@@ -28,7 +28,7 @@ from gancross.evaluator.statistics.matched_fp import (
 Scores = NDArray[np.float64]
 
 
-def judged(
+def matched(
     real: Scores, fake: Scores, *, halves: Halves | None = None, seed: int = 0, judge: str = "a",
     generator: str = "b",
 ) -> MatchedFp:  # fmt: skip
@@ -54,7 +54,7 @@ def test_value_is_measured_with_the_other_half_and_averaged(scores: tuple[Scores
     first, second = (real[half.index].tolist() for half in halves)
     assert sorted(first + second) == sorted(real.tolist())
     taus = [reference.matched_threshold(half, 0.05) for half in (first, second)]
-    figure = judged(real, fake, halves=halves)
+    figure = matched(real, fake, halves=halves)
     assert figure.thresholds == tuple(taus)
     assert figure.fn == pytest.approx(
         (np.mean([score <= taus[0] for score in second]) + np.mean([score <= taus[1] for score in first])) / 2
@@ -82,43 +82,43 @@ def test_every_resample_repeats_the_calibration(scores: tuple[Scores, Scores], r
     values = np.unique(real)
     fake = np.repeat(values, 1_000_000 // len(values))
     expected = [np.mean([(values > tau).mean() for tau in pair]) for pair in zip(*taus, strict=True)]
-    figure = judged(real, fake, halves=halves)
+    figure = matched(real, fake, halves=halves)
     noise = 0.5 / np.sqrt(len(fake))
     assert figure.replicates is not None
     assert np.abs(figure.replicates - expected).max() < 5 * noise
 
 
 def test_where_no_score_qualifies_everything_is_real_and_flagged() -> None:
-    tied = judged(np.zeros(400), np.linspace(-1, 1, 300))
+    tied = matched(np.zeros(400), np.linspace(-1, 1, 300))
     assert tied.thresholds == (None, None)
     assert (tied.is_unmatched, tied.fn, tied.value, tied.high) == (True, 0.0, 1.0, 1.0)
     assert tied.low == 1 - 3 / 300
-    few = judged(np.arange(30.0), np.arange(30.0))
+    few = matched(np.arange(30.0), np.arange(30.0))
     assert few.is_unmatched  # 5 % of 15 reals is less than one
 
 
 def test_a_perfect_judge_still_has_an_upper_limit() -> None:
-    figure = judged(np.linspace(5, 6, 400), np.linspace(0, 1, 300))
+    figure = matched(np.linspace(5, 6, 400), np.linspace(0, 1, 300))
     assert (figure.value, figure.low, figure.high) == (0.0, 0.0, 3 / 300)
 
 
 def test_figures_depend_on_names_and_seed_alone(scores: tuple[Scores, Scores]) -> None:
     real, fake = scores
-    assert judged(real, fake) == judged(real, fake)
-    assert judged(real, fake).value == judged(real, fake, judge="c").value
-    assert judged(real, fake).ci95 != judged(real, fake, judge="c").ci95
-    assert judged(real, fake).ci95 != judged(real, fake, seed=1).ci95
+    assert matched(real, fake) == matched(real, fake)
+    assert matched(real, fake).value == matched(real, fake, judge="c").value
+    assert matched(real, fake).ci95 != matched(real, fake, judge="c").ci95
+    assert matched(real, fake).ci95 != matched(real, fake, seed=1).ci95
 
 
 def test_scale_of_the_scores_does_not_matter(scores: tuple[Scores, Scores]) -> None:
     real, fake = scores
-    plain, stretched = judged(real, fake), judged(np.exp(real), np.exp(fake))
+    plain, stretched = matched(real, fake), matched(np.exp(real), np.exp(fake))
     assert (plain.value, plain.ci95, plain.fn) == (stretched.value, stretched.ci95, stretched.fn)
 
 
 def test_difference_is_antisymmetric_and_narrower_than_unpaired(scores: tuple[Scores, Scores]) -> None:
     real, fake = scores
-    first, second = judged(real, fake), judged(real + 0.01 * np.sin(real), fake, judge="c")
+    first, second = matched(real, fake), matched(real + 0.01 * np.sin(real), fake, judge="c")
     gap = matched_difference(first, second)
     assert matched_difference(second, first) == -gap
     assert first.replicates is not None and second.replicates is not None
@@ -149,7 +149,7 @@ def test_groups_are_drawn_whole_and_widen_the_interval(scores: tuple[Scores, Sco
     together = matched_fp(
         fake=fake, calibrated=calibration(real, grouped, group_size=size), seed=0, judge="a", generator="b"
     )
-    apart = judged(real, fake)
+    apart = matched(real, fake)
     assert together.high - together.low > 2 * (apart.high - apart.low)
     assert together.replicates is not None
     shares = together.replicates * 2 * len(fake)  # whole groups above each of two thresholds
@@ -166,7 +166,7 @@ def test_a_pair_costs_less_than_a_second_of_one_core() -> None:
     started = time.process_time()
     halves = draw_halves(np.arange(10_000), seed=0)
     cells = [
-        judged(random.normal(2, 1, 10_000), random.normal(0, 1, 10_000), halves=halves, judge=str(k))
+        matched(random.normal(2, 1, 10_000), random.normal(0, 1, 10_000), halves=halves, judge=str(k))
         for k in range(4)
     ]
     matched_difference(cells[0], cells[1])
@@ -175,4 +175,4 @@ def test_a_pair_costs_less_than_a_second_of_one_core() -> None:
 
 def test_simulated_coverage_is_what_is_promised() -> None:
     for finding in simulations.matched(60):
-        assert finding.met(errors=3) is not False, finding
+        assert finding.within_target(errors=3) is not False, finding

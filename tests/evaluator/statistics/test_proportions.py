@@ -8,15 +8,15 @@ from statistics import variance as variance_of
 
 import numpy as np
 import pytest
+import simulations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reference import statistics as reference
-from scipy.stats import fisher_exact
+from scipy.stats import fisher_exact, norm
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from benchmarks import simulations
 from gancross.evaluator.estimates import Proportion, Z
 from gancross.evaluator.statistics.auc import auc_difference, auc_interval
 from gancross.evaluator.statistics.confusion import PairedDecisions, paired_decisions
@@ -51,6 +51,15 @@ def test_wilson_is_that_of_statsmodels(proportion: Proportion) -> None:
     assert proportion.ci95 == pytest.approx(
         proportion_confint(proportion.count, proportion.n, method="wilson"), abs=1e-12
     )
+
+
+@given(st.integers(1, 2000), st.data())
+def test_wilson_solves_the_score_equation(n: int, data: st.DataObject) -> None:
+    """Its ends are where |p̂ − p| = z √(p(1−p)/n), the definition."""
+    proportion = Proportion(count=data.draw(st.integers(0, n)), n=n)
+    for end in proportion.ci95:
+        z = norm.ppf(0.975)
+        assert abs(abs(proportion.rate - end) - z * np.sqrt(max(end * (1 - end), 0) / n)) < 1e-9
 
 
 def test_newcombe_gives_his_published_intervals() -> None:
@@ -175,6 +184,16 @@ def test_judges_of_different_reals_are_refused() -> None:
         )
 
 
+@given(
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
+)
+def test_auc_is_the_share_of_ordered_pairs(real: list[int], fake: list[int]) -> None:
+    pairs = [(r > f) + 0.5 * (r == f) for r in real for f in fake]
+    area = auc_interval(real=np.array(real, float), fake=np.array(fake, float)).value
+    assert area == pytest.approx(np.mean(pairs))
+
+
 @settings(max_examples=30)
 @given(few_scores, few_scores)
 def test_auc_does_not_see_a_rising_change_of_scale(real: Scores, fake: Scores) -> None:
@@ -186,15 +205,14 @@ def test_auc_does_not_see_a_rising_change_of_scale(real: Scores, fake: Scores) -
 def test_simulated_coverage_is_what_is_promised(claim: str) -> None:
     function, draws = simulations.CLAIMS[claim]
     for finding in function(max(100, draws // 50)):
-        assert finding.met(errors=3) is not False, finding
+        assert finding.within_target(errors=3) is not False, finding
 
 
-def test_exact_coverage_of_wilson_where_counts_are_not_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulations, "GRID", 101)
-    monkeypatch.setattr(simulations, "N", 1_500)
-    assert all(finding.met() is not False for finding in simulations.wilson(1))
+def test_exact_coverage_of_wilson_where_counts_are_not_small() -> None:
+    findings = simulations.wilson(1, largest=1_500, grid=101)
+    assert all(finding.within_target() is not False for finding in findings)
 
 
 @pytest.mark.slow
 def test_power_of_the_fisher_step() -> None:
-    assert all(finding.met() for finding in simulations.power(1))
+    assert all(finding.within_target() for finding in simulations.power(1))

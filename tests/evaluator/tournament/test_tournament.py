@@ -9,12 +9,12 @@ from typing import TypeVar
 import choix
 import numpy as np
 import pytest
+import simulations
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import statistics as reference
 from scipy.special import expit
 
-from benchmarks import simulations
 from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.tournament.bradley_terry import (
     RIDGE,
@@ -292,7 +292,7 @@ def test_noise_alone_makes_a_gap_which_the_bias_reports() -> None:
 
 
 def test_size_of_the_permutation_test() -> None:
-    assert all(finding.met(errors=3) for finding in simulations.permutation(300))
+    assert all(finding.within_target(errors=3) for finding in simulations.permutation(300))
 
 
 def test_the_fit_converges_on_tables_of_any_size() -> None:

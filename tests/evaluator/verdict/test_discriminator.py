@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import simulations
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from paper_counts import compared_pair, of, paper_pair
 
-from benchmarks import simulations
 from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.statistics.confusion import PairedDecisions, false_negatives, false_positives
 from gancross.evaluator.statistics.matched_fp import calibration, draw_halves, matched_fp
@@ -185,4 +185,4 @@ def test_two_judges_that_decide_alike_make_no_winner_whatever_the_generators() -
 @pytest.mark.parametrize("claim", ["discriminator-unequals", "discriminator-equals"])
 def test_simulated_verdicts_are_right_as_often_as_promised(claim: str) -> None:
     for finding in simulations.CLAIMS[claim][0](40):
-        assert finding.met(errors=3) is not False, finding
+        assert finding.within_target(errors=3) is not False, finding

@@ -101,7 +101,7 @@ def test_the_style_sheet_passes_its_own_policy(browser: Any, pages: dict[str, Pa
 
 
 def test_dark_is_dark_and_pictures_follow(browser: Any, pages: dict[str, Path]) -> None:
-    seen = {}
+    colours = {}
     script = (
         "['body', '.card', '.plot .c0 .line', '.plot text', 'td.heat'].map(one => {"
         " const style = getComputedStyle(document.querySelector(one));"
@@ -110,9 +110,9 @@ def test_dark_is_dark_and_pictures_follow(browser: Any, pages: dict[str, Path]) 
     )
     for scheme in ("light", "dark"):
         with Visit(browser, pages["two"], DESKTOP, scheme) as visit:
-            seen[scheme] = visit.run(script)
-    assert all(light != dark for light, dark in zip(seen["light"][:4], seen["dark"][:4], strict=True))
-    assert seen["light"][0] == "rgb(244, 246, 248)" and seen["dark"][0] == "rgb(14, 18, 23)"
+            colours[scheme] = visit.run(script)
+    assert all(light != dark for light, dark in zip(colours["light"][:4], colours["dark"][:4], strict=True))
+    assert colours["light"][0] == "rgb(244, 246, 248)" and colours["dark"][0] == "rgb(14, 18, 23)"
 
 
 def test_print_is_light_and_hides_the_navigation(browser: Any, pages: dict[str, Path]) -> None:

@@ -8,16 +8,17 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from reading_reports import Page, one_line
-from report_documents import HOSTILE, KINDS, LONG, ODD, documents, image_model, images, judged
+from report_documents import HOSTILE, KINDS, LONG, ODD, documents, image_model, images, result_of
 
 from gancross import load_result
 from gancross.data.sets import finite
@@ -28,6 +29,7 @@ from gancross.evaluator.result.reading import result_from_dict
 from gancross.pictures import image_grid
 from gancross.report.browser.html import MOST_BYTES, html_report
 from gancross.report.browser.samples import Sample, png_size, read_samples, sample_pictures, write_samples
+from gancross.report.charts.svg import BOTTOM, LEFT, RIGHT, TOP
 from gancross.report.formatting import clean, verdicts
 from gancross.report.text.sections import SECTIONS
 
@@ -114,8 +116,30 @@ def test_heat_and_curves_follow_the_numbers() -> None:
     page = Page(html_report(result))
     cells = [td["class"] for td in page.of("td") if td.get("class", "").startswith("heat h")]
     assert {"heat h10 own", "heat h0 own", "heat h10", "heat h0"} == set(cells[:4])
-    lines = [path["d"] for path in page.of("path") if path.get("class") == "line" and "V" in path["d"]]
-    assert all(re.fullmatch(r"[MLHV0-9. -]+", line) for line in lines)
+    paths = [corners(path["d"]) for path in page.of("path") if path.get("class") == "line"]
+    lines = [points for points in paths if points[0] == (LEFT, BOTTOM)]  # others are in the legend
+    outlines, curves = lines[:6], lines[6:]  # of two judges: three each, and two each
+    assert all(points[-1] == (RIGHT, BOTTOM) for points in outlines)
+    for (judge, name), points in zip(product(result.judges, result.names), curves, strict=True):
+        expected = [
+            (LEFT + fpr * (RIGHT - LEFT), BOTTOM + tpr * (TOP - BOTTOM))
+            for fpr, tpr in result.roc[judge][name]
+        ]
+        assert points[-1] == (RIGHT, TOP) and np.allclose(points, expected, atol=0.01)
+
+
+def corners(path: str) -> list[tuple[float, float]]:
+    """The corners of a path of straight lines."""
+    points: list[tuple[float, float]] = []
+    for kind, x, y in re.findall(r"([MLHV])([0-9.-]+)(?: ([0-9.-]+))?", path):
+        match kind:
+            case "H":
+                points.append((float(x), points[-1][1]))
+            case "V":
+                points.append((points[-1][0], float(x)))
+            case _:
+                points.append((float(x), float(y)))
+    return points
 
 
 @pytest.mark.parametrize("name", [HOSTILE, ODD, LONG])
@@ -129,17 +153,16 @@ def test_names_are_text_everywhere(name: str) -> None:
 
 
 @settings(max_examples=15)
-@example(name="\n", other="\r")
+@example(name="\n", opponent="\r")
 @given(
     name=st.text(min_size=1, max_size=30),
-    other=st.text(alphabet="<>\"'&/={}%#\x00 a`-", min_size=1, max_size=20),
+    opponent=st.text(alphabet="<>\"'&/={}%#\x00 a`-", min_size=1, max_size=20),
 )
-def test_no_name_changes_the_structure_of_the_page(name: str, other: str) -> None:
+def test_no_name_changes_the_structure_of_the_page(name: str, opponent: str) -> None:
     two = documents()["two"]
-    if name == other or {name, other} & {"plain", "regularized"}:
-        return
+    assume(name != opponent and not {name, opponent} & {"plain", "regularized"})
     renamed = json.loads(
-        two.to_json().replace('"plain"', json.dumps(name)).replace('"regularized"', json.dumps(other))
+        two.to_json().replace('"plain"', json.dumps(name)).replace('"regularized"', json.dumps(opponent))
     )
     page, plain = Page(html_report(result_from_dict(renamed))), Page(html_report(two))
     known = [(tag, sorted(attributes)) for tag, attributes in page.elements if tag not in ("div", "li", "ul")]
@@ -149,7 +172,7 @@ def test_no_name_changes_the_structure_of_the_page(name: str, other: str) -> Non
 
 def test_sample_grids_lie_beside_the_record_and_within_the_page(tmp_path: Path) -> None:
     contestants = [image_model(HOSTILE), image_model(ODD), image_model("../../etc/passwd")]
-    result = judged(*contestants)
+    result = result_of(*contestants)
     record = tmp_path / "result.json"
     result.save(record)
     assert "No sample grids: none lie beside the record" in html_report(result)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from reading_reports import Page, printed, seen
+from reading_reports import Page, printed, visible_text
 from report_documents import KINDS, documents
 
 import gancross
@@ -25,7 +25,7 @@ def test_a_result_shows_itself(kind: str, tmp_path: Path) -> None:
     assert not page.of("script") and f"Cross-test on {result.protocol.data.name}" in page.words
     for pair in result.pairs:
         for rule, verdict in verdicts(pair):
-            assert seen(outcome(pair, rule, verdict)) in seen(page.words)
+            assert visible_text(outcome(pair, rule, verdict)) in visible_text(page.words)
     result.save(tmp_path / "result.json")
     assert gancross.load_result(tmp_path / "result.json") == result
 

@@ -20,11 +20,11 @@ from gancross.report.charts.chart_data import histogram_lines, roc_lines, tpr_at
 from gancross.report.charts.plots import pictures, plot_histograms, plot_matrix, plot_roc
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("file_format", ["png", "svg"])
+@pytest.mark.parametrize(
+    ("kind", "file_format"),
+    [*((kind, "png") for kind in KINDS), *((kind, "svg") for kind in ("two", "hostile", "four"))],
+)
 def test_all_pictures_are_drawn_for_every_kind_of_result(kind: str, file_format: str, tmp_path: Path) -> None:
-    if file_format == "svg" and kind not in ("two", "hostile", "four"):
-        return
     result = documents()[kind]
     contents = pictures(result, file_format)
     assert len(contents) == 1 + 2 * len(result.judges)
@@ -65,10 +65,10 @@ def test_figures_show_the_threshold_where_high_means_real() -> None:
 
 def test_the_matrix_shows_every_rate() -> None:
     result = documents()["four"]
-    shown = [text.get_text().split("\n")[0] for text in plot_matrix(result).axes[0].texts]
+    texts = [text.get_text().split("\n")[0] for text in plot_matrix(result).axes[0].texts]
     rates = [cell.fp.rate for cell in result.cross if isinstance(cell.fp, Proportion)]
-    assert sorted(float(text) for text in shown if text != "–") == pytest.approx(sorted(rates), abs=5e-5)
-    assert shown.count("–") == sum(isinstance(cell.fp, Missing) for cell in result.cross) > 0
+    assert sorted(float(text) for text in texts if text != "–") == pytest.approx(sorted(rates), abs=5e-5)
+    assert texts.count("–") == sum(isinstance(cell.fp, Missing) for cell in result.cross) > 0
 
 
 def test_no_figure_enters_pyplots_state() -> None:

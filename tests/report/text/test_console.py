@@ -107,5 +107,5 @@ def test_many_contestants_have_a_line_each() -> None:
     matrix = result.confusion[names[0]]
     assert not isinstance(matrix, Missing)
     (tpr, fp), (fn, tnr) = matrix.rates
-    shown = " ".join(["1", names[0], *map(paper_rate, (tpr, fn, fp, tnr))])
-    assert any(line.startswith(shown) for line in lines)
+    expected = " ".join(["1", names[0], *map(paper_rate, (tpr, fn, fp, tnr))])
+    assert any(line.startswith(expected) for line in lines)

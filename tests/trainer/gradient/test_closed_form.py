@@ -46,7 +46,7 @@ def closed_form(
     return result, gradients(network)
 
 
-@pytest.mark.parametrize("gamma", [0.0, 0.1, 5.0])
+@pytest.mark.parametrize("gamma", [0.0, 5.0])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_are_those_of_double_backward(name: str, gamma: float) -> None:
     network, real, fake = network_and_samples(name)

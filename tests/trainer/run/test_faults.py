@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from data_sets import grey_folder
 from paths import ROOT
-from PIL import Image
 from processes import LIMIT, environment, running
-from run_folders import status, whole
+from run_folders import status, trained, whole
 from small_recipes import small
 
 from gancross.checkpoint import file as checkpoint
@@ -27,13 +27,6 @@ from gancross.errors import DivergenceError, ResourceError
 from gancross.trainer import loop
 from gancross.trainer.loop import train
 from gancross.trainer.step import Players, Step, StepMetrics, generator_step
-
-RECIPE = small("digits")  # six steps
-
-
-def trained(folder: Path, **options: object) -> Path:
-    arguments = {"device": "cpu", "checkpoint_every": 2, "log_every": 1} | options
-    return train(RECIPE, folder, **arguments)  # type: ignore[arg-type]
 
 
 def poison_discriminator(players: Players) -> None:
@@ -81,11 +74,8 @@ def test_values_that_are_not_finite_are_not_saved(
 @pytest.fixture
 def folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A folder that is read by workers as if it were too large for memory."""
-    (tmp_path / "images").mkdir()
-    for number in range(40):
-        Image.new("L", (8, 8), number).save(tmp_path / "images" / f"{number}.png")
     monkeypatch.setattr("gancross.data.folder.MAX_IMAGES_IN_MEMORY", 0)
-    return f"folder:{tmp_path / 'images'}"
+    return grey_folder(tmp_path / "images")
 
 
 def test_a_dead_worker_ends_the_run_with_its_last_checkpoint_whole(

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
-from forked import Forked, begun
+from data_sets import grey_folder
 from paths import ROOT
-from PIL import Image
-from processes import environment
+from processes import Running, environment, running
 from run_folders import identical, log, status, whole
 from small_recipes import small
 
 from gancross.trainer.loop import train
 
 PATIENCE = 120.0  # seconds to wait on a busy machine
-MARK = "GANCROSS_TEST_OF_INTERRUPTIONS"
 GANCROSS = ("-m", "gancross")
 WITH_WORKERS = (str(ROOT / "tests" / "support" / "with_workers.py"),)
 # Seconds of processor time: from the first imports, which take about two, into the work.
-DELAYS = (0.1, 0.6, 2.0)
+DELAYS = (0.6, 2.0)
 COMMANDS = {
     "train": "train mixture --set width=8 --steps 1000000 --checkpoint-every 50 --out run -q",
     "crosstest": "crosstest {model} -n 3000000 --device cpu --json record.json -q",
@@ -41,64 +38,48 @@ SHORT = ("recipes", "datasets")
 
 
 @dataclass(frozen=True)
-class Process:
-    """A running command, and the environment mark of its descendants."""
+class Command:
+    """A running command."""
 
-    process: Forked | subprocess.Popen[bytes]
-    mark: str
-    complaints: Path
-    begun: float
+    run: Running
+    start: float
 
     def until(self, happened: Callable[[], bool]) -> None:
         """Waits until a condition holds."""
         deadline = time.monotonic() + PATIENCE
-        while not happened() and self.process.poll() is None:
+        while not happened() and self.run.process.poll() is None:
             assert time.monotonic() < deadline, "timed out"
             time.sleep(0.005)
 
     def listens(self) -> bool:
         """Whether gancross has set its handlers; before, Python decides what Ctrl-C prints."""
-        caught = Path(f"/proc/{self.process.pid}/status").read_text().split("SigCgt:")[1].split()[0]
+        caught = Path(f"/proc/{self.run.process.pid}/status").read_text().split("SigCgt:")[1].split()[0]
         return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
     def worked(self, seconds: float) -> bool:
         """Whether it has used so much processor time, or four times as much has passed on the clock."""
-        used = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
-        late = time.monotonic() > self.begun + 4 * seconds
+        used = Path(f"/proc/{self.run.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+        late = time.monotonic() > self.start + 4 * seconds
         return late or sum(map(int, used)) >= seconds * os.sysconf("SC_CLK_TCK")
 
     def end(self) -> tuple[int, list[str]]:
         """Exit code and lines on standard error after it and all its descendants have ended."""
-        code = self.process.wait(PATIENCE)
+        code = self.run.process.wait(PATIENCE)
         deadline = time.monotonic() + PATIENCE
-        while self.descendants():
-            assert time.monotonic() < deadline, f"left behind: {self.descendants()}"
+        while left := self.run.descendants():
+            assert time.monotonic() < deadline, f"left behind: {left}"
             time.sleep(0.05)
-        return code, self.complaints.read_text().splitlines()
-
-    def descendants(self) -> list[str]:
-        """Command lines of the processes that have the mark in their environment."""
-        commands = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if self.mark.encode() in (folder / "environ").read_bytes():
-                    commands.append((folder / "cmdline").read_text())
-            except OSError:  # it ended meanwhile
-                continue
-        return commands
+        return code, self.run.ended().err.splitlines()
 
 
-def start(
+@contextmanager
+def started(
     folder: Path, *arguments: str, program: tuple[str, ...] = GANCROSS, fork: bool = True,
     by: tuple[str, ...] = (),
-) -> Process:  # fmt: skip
-    mark = uuid.uuid4().hex
-    complaints = folder / "err"
-    process = begun(
-        [*program, *arguments], cwd=folder, env=environment(**{MARK: mark}), out=folder / "out",
-        err=complaints, fork=fork, by=by,
-    )  # fmt: skip
-    return Process(process, mark, complaints, time.monotonic())
+) -> Iterator[Command]:  # fmt: skip
+    """`gancross *arguments` in a folder, until the block ends."""
+    with running([*program, *arguments], cwd=folder, env=environment(), fork=fork, by=by) as run:
+        yield Command(run, time.monotonic())
 
 
 def arguments_of(command: str, checkpoints: dict[str, Path]) -> list[str]:
@@ -110,11 +91,11 @@ def interrupted_after(delays: list[float], command: str, folder: Path, arguments
     """Runs the command once per delay and sends Ctrl-C after so much processor time."""
     for number, delay in enumerate(delays):
         (folder / str(number)).mkdir()
-        started = start(folder / str(number), *arguments, fork=False)
-        started.until(started.listens)
-        started.until(partial(started.worked, delay))
-        started.process.send_signal(signal.SIGINT)
-        code, lines = started.end()
+        with started(folder / str(number), *arguments, fork=False) as process:
+            process.until(process.listens)
+            process.until(partial(process.worked, delay))
+            process.run.process.send_signal(signal.SIGINT)
+            code, lines = process.end()
         if command in SHORT and code == 0:  # it had ended before
             assert lines == []
             continue
@@ -135,64 +116,71 @@ def test_ctrl_c_during_imports_is_one_line(
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_ctrl_c_at_any_moment_is_one_line(tmp_path: Path, checkpoints: dict[str, Path], command: str) -> None:
-    delays = [step / 50 for step in range(10)] if command in SHORT else list(DELAYS)
+    delays = [step / 25 for step in range(5)] if command in SHORT else list(DELAYS)
     interrupted_after(delays, command, tmp_path, arguments_of(command, checkpoints))
 
 
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 143}
 
 
-def trained(folder: Path) -> Path:
+def longer_run(folder: Path) -> Path:
     return train(small("digits", steps=150), folder, device="cpu", checkpoint_every=30, log_every=10)
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def longer_straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an uninterrupted run."""
-    return trained(tmp_path_factory.mktemp("straight")).parent
+    return longer_run(tmp_path_factory.mktemp("straight")).parent
 
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_signal_during_training_saves_and_the_same_command_goes_on(
-    tmp_path: Path, straight: Path, name: str
+    tmp_path: Path, longer_straight: Path, name: str
 ) -> None:
     arguments = ["train", "digits", "--set", "width=4", "--set", "batch_size=16", "--steps", "150"]
     arguments += ["--checkpoint-every", "30", "--log-every", "10", "--device", "cpu", "--out", "run", "-q"]
-    started = start(tmp_path, *arguments)
-    started.until((tmp_path / "run" / "last.pt").exists)
-    started.process.send_signal(signal.Signals[name])
-    code, lines = started.end()
+    with started(tmp_path, *arguments) as process:
+        process.until((tmp_path / "run" / "last.pt").exists)
+        process.run.process.send_signal(signal.Signals[name])
+        code, lines = process.end()
     assert (code, len(lines)) == (SIGNALS[name], 1), lines
     assert lines[0].startswith("Error: stopped at step ") and whole(tmp_path / "run")
     assert status(tmp_path / "run") == ("interrupted" if name == "SIGINT" else "preempted")
-    assert identical(trained(tmp_path / "run"), straight / "last.pt")
-    assert log(tmp_path / "run") == log(straight)
+    assert identical(longer_run(tmp_path / "run"), longer_straight / "last.pt")
+    assert log(tmp_path / "run") == log(longer_straight)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_to_all_processes_of_a_run_spares_those_that_read(tmp_path: Path, name: str) -> None:
     """As a scheduler and a terminal send it: to the whole process group."""
-    (tmp_path / "images").mkdir()
-    for number in range(40):
-        Image.new("L", (8, 8), number).save(tmp_path / "images" / f"{number}.png")
-    arguments = ["train", "digits", "--data", "folder:images", "--workers", "2", "--steps", "100000", "--set"]
+    arguments = [
+        "train",
+        "digits",
+        "--data",
+        grey_folder(tmp_path / "images"),
+        "--workers",
+        "2",
+        "--steps",
+        "100000",
+        "--set",
+    ]
     arguments += ["width=4", "--set", "batch_size=16", "--checkpoint-every", "10", "--device", "cpu"]
-    started = start(tmp_path, *arguments, "--out", "run", "-q", program=WITH_WORKERS)
-    started.until((tmp_path / "run" / "last.pt").exists)
-    assert len(started.descendants()) >= 3
-    os.killpg(started.process.pid, signal.Signals[name])
-    code, lines = started.end()
+    with started(tmp_path, *arguments, "--out", "run", "-q", program=WITH_WORKERS) as process:
+        process.until((tmp_path / "run" / "last.pt").exists)
+        assert len(process.run.descendants()) >= 3
+        os.killpg(process.run.process.pid, signal.Signals[name])
+        code, lines = process.end()
     assert (code, len(lines)) == (SIGNALS[name], 1), lines
     assert lines[0].startswith("Error: stopped at step ") and whole(tmp_path / "run")
 
 
 @pytest.mark.slow
 def test_a_signal_to_the_demonstration_stops_and_saves_both_runs(tmp_path: Path) -> None:
-    started = start(tmp_path, "demo", "-q")
     runs = [tmp_path / "gancross-demo" / "runs" / variant for variant in ("unregularized", "regularized")]
-    started.until(lambda: all((run / "last.pt").exists() for run in runs))
-    started.process.send_signal(signal.SIGTERM)
-    code, lines = started.end()
+    with started(tmp_path, "demo", "-q") as process:
+        process.until(lambda: all((run / "last.pt").exists() for run in runs))
+        process.run.process.send_signal(signal.SIGTERM)
+        code, lines = process.end()
     assert (code, lines) == (SIGNALS["SIGTERM"], ["Error: stopped; the same command resumes"])
     assert [status(run) for run in runs] == ["preempted", "preempted"] and all(map(whole, runs))
 
@@ -200,7 +188,7 @@ def test_a_signal_to_the_demonstration_stops_and_saves_both_runs(tmp_path: Path)
 def test_an_ignored_signal_stays_ignored(tmp_path: Path, checkpoints: dict[str, Path]) -> None:
     """A job in the background of a script does not end when its user interrupts another one."""
     deaf = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
-    started = start(tmp_path, "datasets", fork=False, by=deaf)
-    started.until(started.listens)
-    started.process.send_signal(signal.SIGINT)
-    assert started.end() == (0, [])
+    with started(tmp_path, "datasets", fork=False, by=deaf) as process:
+        process.until(process.listens)
+        process.run.process.send_signal(signal.SIGINT)
+        assert process.end() == (0, [])

@@ -16,17 +16,14 @@ from pathlib import Path
 import hostile
 import pytest
 import torch
+from command_line import call
 from paths import SUPPORT
-from run_folders import identical, log, status, whole
-from small_recipes import small
+from run_folders import identical, log, status, trained, whole
 
 from gancross.checkpoint import file as checkpoint
-from gancross.cli.main import main
 from gancross.errors import CheckpointError, DivergenceError, GancrossError, Interrupted, ResourceError
-from gancross.trainer.loop import train
 from gancross.trainer.run.status import locked
 
-RECIPE = small("digits")  # six steps
 HOLDER = """
 import sys
 from pathlib import Path
@@ -41,22 +38,14 @@ train(small("digits"), sys.argv[1], device="cpu", checkpoint_every=2, log_every=
 """
 
 
-def trained(folder: Path, notes: list[str] | None = None) -> Path:
+def resumed(folder: Path, notes: list[str]) -> Path:
     """`notes` receives the messages about resuming, not those about the gradient."""
 
     def record(text: str) -> None:
-        if notes is not None and not text.startswith("the regularizer"):
+        if not text.startswith("the regularizer"):
             notes.append(text)
 
-    return train(RECIPE, folder, device="cpu", checkpoint_every=2, log_every=1, note=record)
-
-
-@pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An uninterrupted run."""
-    folder = tmp_path_factory.mktemp("straight")
-    trained(folder)
-    return folder
+    return trained(folder, note=record)
 
 
 @pytest.fixture
@@ -68,7 +57,7 @@ def stopped(tmp_path: Path) -> Path:
             signal.raise_signal(signal.SIGTERM)
 
     with pytest.raises(Interrupted):
-        train(RECIPE, tmp_path, device="cpu", checkpoint_every=2, log_every=1, progress=stop)
+        trained(tmp_path, progress=stop)
     return tmp_path
 
 
@@ -147,7 +136,7 @@ def test_every_end_is_reported_and_releases_the_lock(
 
     context = contextlib.nullcontext() if expected == "done" else pytest.raises((RuntimeError, GancrossError))
     with context as caught:
-        train(RECIPE, tmp_path, device="cpu", checkpoint_every=2, log_every=1, progress=happen)
+        trained(tmp_path, progress=happen)
     if code is not None:
         assert caught is not None and caught.value.exit_code == code  # type: ignore[attr-defined]
     record = json.loads((tmp_path / "status.json").read_text())
@@ -163,9 +152,7 @@ def test_leftovers_of_a_kill_before_the_first_file_count_as_an_empty_folder(
 ) -> None:
     (tmp_path / ".lock").touch()
     (tmp_path / ".recipe.json.17-0123abcd.tmp").write_text("{")
-    assert identical(
-        train(RECIPE, tmp_path, device="cpu", resume=False, checkpoint_every=2), straight / "last.pt"
-    )
+    assert identical(trained(tmp_path, resume=False), straight / "last.pt")
     assert whole(tmp_path)
 
 
@@ -202,7 +189,7 @@ def test_a_damaged_checkpoint_costs_only_steps(
         path.write_bytes(damage(path.read_bytes()))
     bad = (stopped / "last.pt").read_bytes()
     notes: list[str] = []
-    assert identical(trained(stopped, notes), straight / "last.pt")
+    assert identical(resumed(stopped, notes), straight / "last.pt")
     assert log(stopped) == log(straight)
     (note,) = notes
     came_from = "step-0000000002.pt" if numbered_too else "step-0000000004.pt"
@@ -229,9 +216,9 @@ def test_a_missing_or_older_last_checkpoint_is_replaced_by_a_numbered_one(
 ) -> None:
     last, notes = stopped / "last.pt", list[str]()
     shutil.copy(stopped / "checkpoints" / "step-0000000002.pt", last)
-    assert identical(trained(stopped, notes), straight / "last.pt") and log(stopped) == log(straight)
+    assert identical(resumed(stopped, notes), straight / "last.pt") and log(stopped) == log(straight)
     last.unlink()
-    assert identical(trained(stopped, notes), straight / "last.pt") and log(stopped) == log(straight)
+    assert identical(resumed(stopped, notes), straight / "last.pt") and log(stopped) == log(straight)
     assert [note.split(": ", 1)[1].split(";")[0] for note in notes] == [
         "older than the last numbered checkpoint",
         "missing",
@@ -270,10 +257,8 @@ def test_the_command_names_the_checkpoint_from_which_it_resumes(
 ) -> None:
     (stopped / "last.pt").write_text("damaged")
     arguments = ["train", "digits", "--set", "width=4", "--set", "batch_size=16", "--steps", "6"]
-    with pytest.raises(SystemExit) as exit_info:
-        main([*arguments, "--device", "cpu", "--out", str(stopped), *(["-q"] if quiet else [])])
+    assert call(*arguments, "--device", "cpu", "--out", stopped, *(["-q"] if quiet else [])) == 0
     stderr = " ".join(capfd.readouterr().err.split())
-    assert not exit_info.value.code
     assert ("resumes from" in stderr) != quiet and (not quiet or stderr == "")
 
 

@@ -12,33 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from command_line import call
 from report_documents import documents
-from run_folders import identical, log, status, whole
+from run_folders import identical, log, status, trained, whole
 from small_recipes import small
 
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import load_contestant
-from gancross.cli.main import main
 from gancross.errors import ResourceError
 from gancross.evaluator.crosstest import crosstest
-from gancross.machine.files import write_atomically
 from gancross.trainer.loop import train
 from gancross.trainer.run.tracking import TensorBoard
-
-RECIPE = small("digits")  # six steps
-
-
-def trained(folder: Path, **options: object) -> Path:
-    arguments = {"device": "cpu", "checkpoint_every": 2, "log_every": 1} | options
-    return train(RECIPE, folder, **arguments)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An uninterrupted run."""
-    folder = tmp_path_factory.mktemp("straight")
-    trained(folder)
-    return folder
 
 
 @contextmanager
@@ -74,7 +58,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(
     def fill(step: int, steps: int, figures: dict[str, float] | None) -> None:
         if step == 2:
             size = room((folder / "log.jsonl").stat().st_size)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (size, -1))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
     with disk_of(1 << 30), pytest.raises(ResourceError, match=f"{file}: cannot be written: File too large"):
         train(small(name), folder, progress=fill, **options)  # type: ignore[arg-type]
@@ -108,16 +92,7 @@ def test_a_full_disk_stops_tensorboard_with_one_line_too(tmp_path: Path) -> None
     assert [event.step for event in read.Scalars("gamma")] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_device_that_is_full(tmp_path: Path) -> None:
-    (tmp_path / "full").symlink_to("/dev/full")
-    with pytest.raises(ResourceError, match="full: cannot be written: No space left on device"):
-        write_atomically(tmp_path / "full", b"record")
-    assert (tmp_path / "full").is_symlink()  # a device is written to, never replaced by a file
-    os.mkfifo(tmp_path / "pipe")
-    reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)
-    write_atomically(tmp_path / "pipe", b"record")
-    assert reader.communicate()[0] == b"record" and (tmp_path / "pipe").is_fifo()
-
+def test_a_log_on_a_device_that_is_full(tmp_path: Path) -> None:
     def swap(step: int, steps: int, figures: dict[str, float] | None) -> None:
         if step == 3:
             (tmp_path / "run" / "log.jsonl").unlink()
@@ -177,9 +152,7 @@ def test_a_disk_that_turns_read_only(
 
 def test_a_place_where_nobody_may_write_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     """Not even root makes folders there."""
-    with pytest.raises(SystemExit) as caught:
-        main(["train", "digits", "--out", "/sys/gancross", "-q"])
-    assert caught.value.code == 5
+    assert call("train", "digits", "--out", "/sys/gancross", "-q") == 5
     assert capfd.readouterr().err.startswith("Error: /sys/gancross: cannot be written: ")
 
 
