@@ -93,7 +93,7 @@ def test_results_are_brought_to_todays_form(form: str, today: Plain, tmp_path: P
     old = READ[form](today)
     (tmp_path / "old.json").write_text(json.dumps(old))
     loaded = load_result(tmp_path / "old.json")
-    changed = ("fidelity", "fidelity_reason", "verdict", "pairs", "ranking")
+    changed = ("fidelity", "fidelity_reason", "verdict", "pairs", "ranking", "probes", "probes_reason")
     assert without(loaded.to_dict(), *changed) == without(today, *changed)
     assert isinstance(loaded.fidelity, Missing) and loaded.fidelity.reason
     assert ("fidelity" in old) == (loaded.fidelity.reason != NO_FIDELITY)
