@@ -20,7 +20,7 @@ def strict_verdict(*, generator: Verdict, discriminator: Verdict) -> Verdict:
         generator, discriminator: the verdicts of the same pair.
     """
     if generator.winner is None:
-        return Verdict(winner=None, reason=f"no generator is named: {generator.reason}")
+        return Verdict(winner=None, reason="the rule about generators names nobody")
     if discriminator.winner not in (None, generator.winner):
         return Verdict(
             winner=None,
