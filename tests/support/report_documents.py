@@ -103,7 +103,8 @@ def documents() -> dict[str, Result]:
         ),
         "flipped": judged(
             image_model(
-                "probable", score_kind="probability", discriminator=nn.Sequential(Bright(0.1), nn.Sigmoid()),
+                "probable", score_kind="probability", threshold=0.75,
+                discriminator=nn.Sequential(Bright(0.1), nn.Sigmoid()),
             ),
             image_model("flipped", orientation="fake_high", threshold=0.25),
         ),
