@@ -86,7 +86,7 @@ def _model_options(contestant: ContestantRecord) -> list[str]:
         return ["--arch", f"{contestant.name}={contestant.arch}"]
     path = contestant.path or ""
     is_onnx = path.lower().endswith(".onnx") and not path.startswith(FOLDER)
-    if not is_onnx or isinstance(contestant.data_range, Missing):
+    if not is_onnx or contestant.data_range is None:
         return []
     threshold = "none" if contestant.threshold is None else repr(contestant.threshold)
     values = {
@@ -98,7 +98,7 @@ def _model_options(contestant: ContestantRecord) -> list[str]:
 
 
 def _has_code(contestant: ContestantRecord) -> bool:
-    return contestant.path is not None and not isinstance(contestant.arch, Missing)
+    return contestant.path is not None and contestant.arch is not None
 
 
 def _own_method(recipe: Mapping[str, JsonValue] | None) -> str | None:

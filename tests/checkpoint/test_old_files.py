@@ -25,13 +25,7 @@ from gancross.checkpoint.file import FORMAT as CHECKPOINT_FORMAT
 from gancross.errors import CheckpointError, DataError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.scores import logits, score_threshold
-from gancross.evaluator.result.migrations import (
-    MIGRATIONS,
-    NO_DESCRIPTION,
-    NO_FIDELITY,
-    NO_GENERATOR_VERDICT,
-    NO_INTERVAL,
-)
+from gancross.evaluator.result.migrations import MIGRATIONS, NO_FIDELITY, NO_GENERATOR_VERDICT, NO_INTERVAL
 from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.result.types import DESCRIPTION_FIELDS, FORMAT
 from gancross.report.browser.html import html_report
@@ -77,8 +71,7 @@ def version_1(document: Plain) -> Plain:
         return without(entry, "discriminator", "generator") | {"strict": entry["discriminator"]}
 
     def contestant(entry: Plain) -> Plain:
-        reasons = [f"{key}_reason" for key in DESCRIPTION_FIELDS]
-        old = without(entry, *DESCRIPTION_FIELDS, *reasons)
+        old = without(entry, *DESCRIPTION_FIELDS)
         return old | ({"threshold": LOGIT_OF_3_4} if entry["score_kind"] == "probability" else {})
 
     def pair(entry: Plain) -> Plain:
@@ -134,8 +127,7 @@ def test_contestants_of_format_1_decide_as_they_did(today: Plain) -> None:
     new, old = result_from_dict(today), result_from_dict(version_1(today))
     for contestant, migrated in zip(new.contestants, old.contestants, strict=True):
         assert contestant.is_described and not migrated.is_described
-        missing = [getattr(migrated, field) for field in DESCRIPTION_FIELDS]
-        assert missing == [Missing(NO_DESCRIPTION)] * len(missing)
+        assert all(getattr(migrated, field) is None for field in DESCRIPTION_FIELDS)
         described = {field: getattr(contestant, field) for field in DESCRIPTION_FIELDS}
         assert migrated.threshold == pytest.approx(contestant.threshold, abs=1e-15)
         assert replace(migrated, **described, threshold=contestant.threshold) == contestant

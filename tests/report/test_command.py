@@ -16,7 +16,6 @@ from report_documents import documents
 
 from gancross import load_result
 from gancross.cli.main import cli
-from gancross.evaluator.estimates import Missing
 from gancross.report.command import command, obstacles
 
 
@@ -95,9 +94,8 @@ def test_what_no_command_can_repeat_is_listed() -> None:
     assert any("made in memory" in text for text in obstacles(result))
     assert any("array in memory" in text for text in obstacles(result))
     paths = ("folder:made", "gan.onnx")
-    unknown = Missing("recorded before")
     contestants = [
-        replace(c, path=path, data_range=unknown) for c, path in zip(result.contestants, paths, strict=True)
+        replace(c, path=path, data_range=None) for c, path in zip(result.contestants, paths, strict=True)
     ]
     from_files = replace(result, contestants=tuple(contestants))
     first, second = result.names

@@ -31,8 +31,6 @@ from gancross.evaluator.verdict.cells import all_cells, all_pairs
 from gancross.evaluator.verdict.halving import Halving
 from gancross.evaluator.verdict.verdicts import RULES, Verdict, Verdicts
 
-NO_ARCH = Missing("no --arch named its code")
-NO_GENERATOR = Missing("samples in place of a generator")
 NO_METRICS = Missing(f"no metrics asked for ({', '.join(METRICS)})")
 
 
@@ -99,13 +97,12 @@ def _contestant_record(contestant: Contestant) -> ContestantRecord:
     low, high = contestant.data_range
     dim = None if contestant.generator is None else contestant.latent_dim
     latent = "callable" if callable(contestant.latent) else contestant.latent
-    arch = None if origin is None else origin.arch
     return ContestantRecord(
         name=contestant.name, path=path, sha256=sha256, method=contestant.method,
         score_kind=contestant.score_kind, orientation=contestant.orientation,
         threshold=contestant.decision_threshold, data_range=(float(low), float(high)),
-        latent_dim=NO_GENERATOR if dim is None else dim,
-        latent_shape=NO_GENERATOR if dim is None else contestant.latent_shape or (dim,),
-        latent=NO_GENERATOR if dim is None else latent,
-        batch_size=contestant.batch_size, arch=NO_ARCH if arch is None else arch, step=step, recipe=recipe,
+        latent_dim=dim, latent_shape=None if dim is None else contestant.latent_shape or (dim,),
+        latent=None if dim is None else latent,
+        batch_size=contestant.batch_size, arch=None if origin is None else origin.arch,
+        step=step, recipe=recipe,
     )  # fmt: skip

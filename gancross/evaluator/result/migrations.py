@@ -14,7 +14,6 @@ from gancross.evaluator.codec.fields import JsonObject, JsonValue
 from gancross.evaluator.result.types import DESCRIPTION_FIELDS, FORMAT
 from gancross.score_kinds import probability_threshold
 
-NO_DESCRIPTION = "recorded before results told how a contestant was described"
 NO_FIDELITY = "recorded before results had fidelity"
 NO_GENERATOR_VERDICT = "recorded before results had a verdict about generators"
 NO_INTERVAL = "recorded before fidelity had intervals"
@@ -48,9 +47,7 @@ def _contestants(value: JsonValue) -> JsonValue:
 def _contestant(value: JsonValue) -> JsonValue:
     if not isinstance(value, dict):
         return value
-    lacking: JsonObject = {}
-    for key in DESCRIPTION_FIELDS:
-        lacking |= {key: None, f"{key}_reason": NO_DESCRIPTION}
+    lacking: JsonObject = dict.fromkeys(DESCRIPTION_FIELDS)
     match value:
         # Only numbers that a float holds; whatever else stands there is refused later.
         case {"score_kind": "probability", "threshold": float(logit) | int(logit)} if (

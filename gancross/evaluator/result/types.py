@@ -82,7 +82,9 @@ class ContestantRecord:
         latent_dim, latent_shape: of one latent of its generator.
         latent: the name of its prior; "callable" where that is a function.
         batch_size: samples its discriminator saw at a time in training.
-        arch: `module:factory`, the code of its networks that `--arch` named.
+        arch: `module:factory`, the code of its networks that `--arch` named; None where it named none.
+
+    What describes a generator is None without one, and all of it in records of format 1.
     """
 
     name: Text
@@ -92,12 +94,12 @@ class ContestantRecord:
     score_kind: str
     orientation: Literal["real_high", "fake_high"]
     threshold: float | None
-    data_range: tuple[float, float] | Missing
-    latent_dim: Size | Missing
-    latent_shape: tuple[Size, ...] | Missing
-    latent: Text | Missing
-    batch_size: Size | Missing
-    arch: Text | Missing
+    data_range: tuple[float, float] | None
+    latent_dim: Size | None
+    latent_shape: tuple[Size, ...] | None
+    latent: Text | None
+    batch_size: Size | None
+    arch: Text | None
     step: int | None
     recipe: Mapping[str, JsonValue] | None
 
@@ -109,7 +111,7 @@ class ContestantRecord:
     @property
     def is_described(self) -> bool:
         """Whether the record tells what its files do not; those of format 1 do not."""
-        return not isinstance(self.data_range, Missing)
+        return self.data_range is not None
 
 
 @dataclass(frozen=True, kw_only=True)
