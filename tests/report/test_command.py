@@ -39,9 +39,7 @@ def test_the_command_is_that_of_the_call(checkpoints: dict[str, Path], tmp_path:
     assert replace(repeated, provenance=result.provenance) == result
 
 
-def test_a_foreign_model_comes_with_its_options(
-    checkpoints: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_foreign_model_comes_with_its_options(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Weights with code, ONNX files with a description; only the reader says that code is trusted."""
     example, paths = foreign.dcgan(), [tmp_path / name for name in ("gan.pth", "g.onnx", "d.onnx")]
     pair = example.contestant()
