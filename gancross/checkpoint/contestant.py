@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from gancross.data.sets import check_canonical
-from gancross.divergences import DIVERGENCES
 from gancross.errors import UsageError, first_line, unknown_name
 from gancross.models.buffers import seeded, unchanged
 from gancross.random_streams import PRIORS, Prior
+from gancross.score_kinds import AUTO, Threshold, decision_threshold
 
 Orientation = Literal["real_high", "fake_high"]
 # What networks of other projects raise on input of a shape or type that they do not accept.
@@ -26,7 +26,6 @@ SHARED_FIELDS = (
     "method", "latent_dim", "latent_shape", "latent", "data_range", "score_kind", "orientation", "threshold",
     "batch_size",
 )  # fmt: skip
-SCORE_KINDS = ("logit", *(f"f-gan:{name}" for name in DIVERGENCES), "critic", "probability")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +37,7 @@ class Origin:
         sha256: of the concatenated content of the files; of the array of the images.
         step: generator updates; None if unknown.
         recipe: as in its checkpoint; empty if unknown.
+        arch: `module:factory` of its networks, as the caller named it; None where nobody had to.
         notes: remarks that a reader of the figures needs.
     """
 
@@ -45,6 +45,7 @@ class Origin:
     sha256: str
     step: int | None = None
     recipe: dict[str, Any] = field(default_factory=dict)
+    arch: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -62,11 +63,12 @@ class Contestant:
         latent_shape: shape of one latent where it is not (latent_dim,).
         latent: prior, see `gancross.random_streams.latents`.
         data_range: values of black and white in the networks' images; ignored for vectors.
-        score_kind: `logit`, `f-gan:NAME` (raw score v of an f-GAN, before its output activation), `critic`,
-            or `probability` (converted to a logit before anything else).
-        orientation: whether a high score means real or fake.
-        threshold: τ on v (on the logit for `probability`): real iff v > τ. None: no decision, as for
-            Wasserstein critics; then only AUC and the like are reported.
+        score_kind: what a score means, a key of `gancross.score_kinds.SCORE_KINDS`.
+        orientation: whether a high score means real or fake. No kind implies it: energies that are low for
+            reals need `fake_high`.
+        threshold: τ on v, for `probability` a probability, 0 < τ < 1: real iff v > τ, or v < τ where high
+            scores mean fake; a tie is fake. "auto": that of the kind. None: no decisions; then only AUC
+            and the like are reported.
         batch_size: samples the discriminator saw at a time in training.
         method: what this model is a run of; None if unknown.
         samples: uint8 images (N, C, H, W) or float32 vectors (N, d), N ≥ 1, in place of a generator.
@@ -84,7 +86,7 @@ class Contestant:
     data_range: tuple[float, float] = (-1.0, 1.0)
     score_kind: str = "logit"
     orientation: Orientation = "real_high"
-    threshold: float | None = 0.0
+    threshold: Threshold = AUTO
     batch_size: int = 64
     method: str | None = None
     samples: torch.Tensor | None = field(default=None, repr=False)
@@ -106,12 +108,12 @@ class Contestant:
             )
         if not callable(self.latent) and self.latent not in PRIORS:
             raise unknown_name("latent prior", self.latent, PRIORS)
-        if self.score_kind not in SCORE_KINDS:
-            raise unknown_name("score kind", self.score_kind, SCORE_KINDS)
+        try:
+            decision_threshold(self.score_kind, self.threshold)
+        except UsageError as error:
+            raise UsageError(f"{prefix}: {error}") from None
         if self.orientation not in get_args(Orientation):
             raise unknown_name("orientation", self.orientation, get_args(Orientation))
-        if self.threshold is not None and not math.isfinite(self.threshold):
-            raise UsageError(f"{prefix}: threshold must be finite or None, got {self.threshold}")
         low, high = self.data_range
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise UsageError(
@@ -119,6 +121,11 @@ class Contestant:
             )
         if self.batch_size < 1:
             raise UsageError(f"{prefix}: batch_size must be at least 1, got {self.batch_size}")
+
+    @property
+    def decision_threshold(self) -> float | None:
+        """τ on v, a probability for `probability`; None: its scores rank samples and decide nothing."""
+        return decision_threshold(self.score_kind, self.threshold)
 
     @property
     def networks(self) -> list[nn.Module]:

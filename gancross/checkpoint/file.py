@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -21,11 +22,12 @@ from gancross.checkpoint.contestant import SHARED_FIELDS, Contestant, Origin
 from gancross.errors import CheckpointError, UsageError, printable
 from gancross.machine.files import read_bytes, write_atomically
 from gancross.models import Architecture, skeleton
+from gancross.score_kinds import probability_threshold
 from gancross.untrusted import safetensors_file
 from gancross.untrusted.pt_file import load_archive
 from gancross.untrusted.values import RefusedArchive, short_repr
 
-FORMAT = "gancross.checkpoint/1"
+FORMAT = "gancross.checkpoint/2"
 LARGEST_FILE = 16 << 30
 
 
@@ -82,9 +84,10 @@ def from_bytes(content: bytes, path: Path) -> Checkpoint:
                 "not a checkpoint of gancross (no 'format' key); name the code of other networks with"
                 " --arch NAME=module:factory --trust-code"
             )
-        if loaded["format"] != FORMAT:
-            raise RefusedArchive(f"format {short_repr(loaded['format'])}, expected {FORMAT}")
-        values = {key: value for key, value in loaded.items() if key != "format"}
+        format_name, values = loaded["format"], {key: loaded[key] for key in loaded if key != "format"}
+        if not isinstance(format_name, str) or format_name not in MIGRATIONS:
+            raise RefusedArchive(f"format {short_repr(format_name)}, expected {FORMAT}")
+        values = MIGRATIONS[format_name](values)
         known = {spec.name for spec in fields(Checkpoint)}
         required = {spec.name for spec in fields(Checkpoint) if spec.default is MISSING}
         if not required <= set(values) <= known:
@@ -154,6 +157,20 @@ def contestant_from_bytes(
         raise _refusal(path, error) from None
 
 
+def from_version_1(values: dict[str, Any]) -> dict[str, Any]:
+    """Thresholds of probabilities were thresholds of their logits."""
+    kind, threshold = values.get("score_kind"), values.get("threshold")
+    if kind == "probability" and isinstance(threshold, float) and math.isfinite(threshold):
+        return values | {"threshold": probability_threshold(threshold)}
+    return values
+
+
+MIGRATIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "gancross.checkpoint/1": from_version_1,
+    FORMAT: lambda values: values,
+}
+
+
 def _refusal(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(f"{path}: refused: {printable(str(error), limit=300)}")
 
@@ -161,8 +178,6 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
 def _plain_values(checkpoint: Checkpoint) -> dict[str, Any]:
     """The fields as plain values for the file."""
     plain = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
-    if checkpoint.latent_shape is None:
-        del plain["latent_shape"]  # earlier readers of this format do not know the key
     for network in NETWORKS:
         architecture: Architecture | None = plain[network]
         if architecture is not None:

@@ -13,6 +13,7 @@ import click
 
 from gancross.data.catalogue import FOLDER
 from gancross.errors import UsageError, unknown_name
+from gancross.score_kinds import SCORE_KINDS
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 DESCRIPTION_KEYS = ("score_kind", "orientation", "threshold", "data_range", "latent")
+THRESHOLDS = "auto|none|NUMBER"
 TRUST = "runs Python code on this machine with all your rights: add --trust-code if you trust it"
 
 
@@ -56,7 +58,10 @@ def model_options(command: Command) -> Command:
     @click.option("--trust-code", is_flag=True, help="Let --arch run that code.")
     @click.option(
         "--describe", metavar="NAME=key=value", multiple=True,
-        help=f"What an ONNX file does not contain: {', '.join(DESCRIPTION_KEYS)}.",
+        help=(
+            f"What an ONNX file does not contain: {', '.join(DESCRIPTION_KEYS)}."
+            f"  score_kind={'|'.join(SCORE_KINDS)}  threshold={THRESHOLDS}"
+        ),
     )  # fmt: skip
     @functools.wraps(command)
     def wrapped(*, arch: tuple[str, ...], trust_code: bool, describe: tuple[str, ...], **rest: Any) -> Any:
@@ -125,7 +130,8 @@ def _contestant(model: Model, code: str | None, description: Description | None)
     from gancross.evaluator.contestants.weights import foreign_contestant
 
     place = f"--arch {model.name}={code}"
-    return foreign_contestant(model.files, load_factory(code, place=place), name=model.name, place=place)
+    factory = load_factory(code, place=place)
+    return foreign_contestant(model.files, factory, name=model.name, place=place, arch=code)
 
 
 def _place(path: str) -> tuple[tuple[Path, ...], bool]:
@@ -185,15 +191,15 @@ def _descriptions(models: Sequence[Model], arguments: Sequence[str]) -> dict[str
 
 def _value(key: str, value: str, text: str) -> Any:
     """A number, two numbers or a text; `Contestant` checks names and ranges."""
+    expected = {"threshold": THRESHOLDS, "data_range": "the numbers of black and white, as in data_range=0,1"}
     try:
-        if key == "threshold" and value != "none":
+        if key == "threshold" and value not in ("auto", "none"):
             return float(value)
-        if key == "data_range" and value.count(",") == 1:
-            return tuple(map(float, value.split(",")))
+        if key == "data_range":
+            black, white = map(float, value.split(","))
+            return black, white
     except ValueError:
-        raise UsageError(f"--describe {text}: '{value}' is not a number") from None
-    if key == "data_range":
-        raise UsageError(f"--describe {text}: write black and white, for example data_range=0,1")
+        raise UsageError(f"--describe {text}: expected {expected[key]}, got '{value}'") from None
     return value
 
 

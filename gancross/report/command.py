@@ -9,7 +9,7 @@ from gancross.data.catalogue import FOLDER
 from gancross.errors import GancrossError
 from gancross.evaluator.codec.fields import JsonValue
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.result.types import Result
+from gancross.evaluator.result.types import ContestantRecord, Result
 from gancross.report.formatting import listed
 from gancross.trainer.recipes.recipe import Recipe
 
@@ -41,6 +41,7 @@ def command(result: Result) -> str:
     for contestant in result.contestants:
         if contestant.method is not None and contestant.method != _own_method(contestant.recipe):
             words += ["--method", f"{contestant.name}={contestant.method}"]
+        words += _model_options(contestant)
     # After "--" nothing is an option, however a model is called.
     words += ["--", *(f"{contestant.name}={contestant.path}" for contestant in result.contestants)]
     return shlex.join(words)
@@ -49,7 +50,8 @@ def command(result: Result) -> str:
 def obstacles(result: Result) -> list[str]:
     """Why the command alone may not give this result again; empty where it does, on equal files.
 
-    A model without a recipe may be of other code, which the record does not name.
+    Of a record in which contestants are not described a model without a recipe may be of other code. The
+    command never gives `--trust-code`: a record may come from a stranger, and only its reader can trust code.
     """
     texts = []
     unsaved = [contestant.name for contestant in result.contestants if contestant.path is None]
@@ -57,13 +59,16 @@ def obstacles(result: Result) -> list[str]:
         texts.append(f"{listed(unsaved)}: made in memory, not read from a file")
     foreign = [
         contestant.name for contestant in result.contestants
-        if contestant.path is not None and contestant.recipe is None
+        if contestant.path is not None and contestant.recipe is None and not contestant.is_described
         and not contestant.path.startswith(FOLDER)
     ]  # fmt: skip
     if foreign:
         texts.append(
             f"{listed(foreign)}: without a recipe; if --arch or --describe said what it is, add them"
         )
+    with_code = [contestant.name for contestant in result.contestants if _has_code(contestant)]
+    if with_code:
+        texts.append(f"{listed(with_code)}: --arch runs Python code: add --trust-code if you trust it")
     if result.protocol.data.name == IN_MEMORY:
         texts.append("the data were an array in memory")
     with_equals = [name for name in result.names if "=" in name]
@@ -73,6 +78,27 @@ def obstacles(result: Result) -> list[str]:
     if fidelity is not None and fidelity.fid_statistics_sha256 is not None:
         texts.append("FID's real statistics were read from a file: add --fid-statistics")
     return texts
+
+
+def _model_options(contestant: ContestantRecord) -> list[str]:
+    """What its files do not tell: the code of its networks, or the description of ONNX files."""
+    if _has_code(contestant):
+        return ["--arch", f"{contestant.name}={contestant.arch}"]
+    path = contestant.path or ""
+    is_onnx = path.lower().endswith(".onnx") and not path.startswith(FOLDER)
+    if not is_onnx or contestant.data_range is None:
+        return []
+    threshold = "none" if contestant.threshold is None else repr(contestant.threshold)
+    values = {
+        "score_kind": contestant.score_kind, "orientation": contestant.orientation, "threshold": threshold,
+        "data_range": ",".join(map(repr, contestant.data_range)), "latent": contestant.latent,
+    }  # fmt: skip
+    settings = [f"{contestant.name}={key}={value}" for key, value in values.items()]
+    return [word for setting in settings for word in ("--describe", setting)]
+
+
+def _has_code(contestant: ContestantRecord) -> bool:
+    return contestant.path is not None and contestant.arch is not None
 
 
 def _own_method(recipe: Mapping[str, JsonValue] | None) -> str | None:

@@ -16,6 +16,7 @@ from gancross.data.sets import WHOLE, DataSet, to_canonical
 from gancross.errors import CheckpointError, DivergenceError
 from gancross.machine.distributed import ALONE, Processes
 from gancross.random_streams import Stream, latents
+from gancross.score_kinds import SCORE_KINDS
 from gancross.trainer.gradient.route import route_of
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.recipes.recipe import Recipe
@@ -197,7 +198,7 @@ def snapshot(run: Run, step: int) -> Checkpoint:
         discriminator_state=players.discriminator.state_dict(),
         sample_shape=run.data.shape, latent_dim=recipe.latent_dim, latent=recipe.latent,
         data_range=DATA_RANGE, score_kind=objective.score_kind, orientation="real_high",
-        threshold=objective.threshold,
+        threshold=SCORE_KINDS[objective.score_kind].threshold,
         batch_size=recipe.batch_size // run.processes.size,  # the batch that batch norm normalised
         training={
             **raw,

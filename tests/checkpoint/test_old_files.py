@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from grey_models import Brightness
 from paths import SUPPORT
 from reading_reports import printed
 from report_documents import image_model, images
 from small_recipes import small
+from torch import nn
 
 from gancross import crosstest, load_result
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import FORMAT as CHECKPOINT_FORMAT
 from gancross.errors import CheckpointError, DataError
 from gancross.evaluator.estimates import Missing
+from gancross.evaluator.judging.scores import logits, score_threshold
 from gancross.evaluator.result.migrations import MIGRATIONS, NO_FIDELITY, NO_GENERATOR_VERDICT, NO_INTERVAL
 from gancross.evaluator.result.reading import result_from_dict
-from gancross.evaluator.result.types import FORMAT
+from gancross.evaluator.result.types import DESCRIPTION_FIELDS, FORMAT
 from gancross.report.browser.html import html_report
 from gancross.report.text.markdown import markdown_report
 from gancross.trainer.loop import train
@@ -32,6 +37,8 @@ from gancross.workflow.plan import is_finished
 from gancross.workflow.spec import PlannedRun
 
 Plain = dict[str, Any]
+LOGIT_OF_3_4 = math.log(3)
+VERSION_1 = {"format": "gancross.checkpoint/1"}
 RECORD = SUPPORT / "old" / "result-before-fidelity.json"  # as an early version wrote it
 
 # Keys of the record when it was only counts, AUC and the paper's verdict.
@@ -53,15 +60,23 @@ def without(values: Plain, *keys: str) -> Plain:
 
 @pytest.fixture(scope="module")
 def today() -> Plain:
-    contestants = [image_model("a"), image_model("b", 1.0), image_model("c", 0.5)]
+    probable: Plain = {
+        "discriminator": nn.Sequential(Brightness(0.0), nn.Sigmoid()),
+        "score_kind": "probability",
+    }
+    contestants = [image_model("a"), image_model("b", 1.0, threshold=0.75, **probable), image_model("c", 0.5)]
     return crosstest(contestants, data=images(), num_samples=60).to_dict()
 
 
 def version_1(document: Plain) -> Plain:
-    """As format 1 wrote the same cross-test."""
+    """As format 1 wrote the same cross-test; "b" has probabilities, whose threshold stood on the logit."""
 
     def verdicts(entry: Plain) -> Plain:
         return without(entry, "discriminator", "generator") | {"strict": entry["discriminator"]}
+
+    def contestant(entry: Plain) -> Plain:
+        old = without(entry, *DESCRIPTION_FIELDS)
+        return old | ({"threshold": LOGIT_OF_3_4} if entry["score_kind"] == "probability" else {})
 
     def pair(entry: Plain) -> Plain:
         return verdicts(entry) | {"tests": without(entry["tests"], "j_difference")}
@@ -70,6 +85,7 @@ def version_1(document: Plain) -> Plain:
     strengths = without(document["ranking"]["bradley_terry"], "residual")
     return copy.deepcopy(document) | {
         "format": "gancross.result/1", "verdict": verdicts(document["verdict"]),
+        "contestants": [contestant(entry) for entry in document["contestants"]],
         "pairs": [pair(entry) for entry in document["pairs"]],
         "ranking": document["ranking"] | {"generators": generators, "bradley_terry": strengths},
     }  # fmt: skip
@@ -93,7 +109,10 @@ def test_results_are_brought_to_todays_form(form: str, today: Plain, tmp_path: P
     old = READ[form](today)
     (tmp_path / "old.json").write_text(json.dumps(old))
     loaded = load_result(tmp_path / "old.json")
-    changed = ("fidelity", "fidelity_reason", "verdict", "pairs", "ranking", "probes", "probes_reason")
+    changed = (
+        "fidelity", "fidelity_reason", "verdict", "pairs", "ranking", "probes", "probes_reason",
+        "contestants",
+    )  # fmt: skip
     assert without(loaded.to_dict(), *changed) == without(today, *changed)
     assert isinstance(loaded.fidelity, Missing) and loaded.fidelity.reason
     assert ("fidelity" in old) == (loaded.fidelity.reason != NO_FIDELITY)
@@ -109,6 +128,39 @@ def test_what_format_1_called_strict_was_about_discriminators(today: Plain) -> N
         assert replace(migrated, verdict=pair.verdict, j_difference=pair.j_difference) == pair
     assert isinstance(old.ranking.generators, Missing) and "collapsed" in old.ranking.generators.reason
     assert old.ranking.discriminators == new.ranking.discriminators
+
+
+def test_contestants_of_format_1_decide_as_they_did(today: Plain) -> None:
+    new, old = result_from_dict(today), result_from_dict(version_1(today))
+    for contestant, migrated in zip(new.contestants, old.contestants, strict=True):
+        assert contestant.is_described and not migrated.is_described
+        assert all(getattr(migrated, field) is None for field in DESCRIPTION_FIELDS)
+        described = {field: getattr(contestant, field) for field in DESCRIPTION_FIELDS}
+        assert migrated.threshold == pytest.approx(contestant.threshold, abs=1e-15)
+        assert replace(migrated, **described, threshold=contestant.threshold) == contestant
+        assert migrated.real_high_threshold == pytest.approx(contestant.real_high_threshold)
+    assert old.contestants[1].real_high_threshold == pytest.approx(LOGIT_OF_3_4)
+
+
+def migrated_threshold(threshold: Any) -> Any:
+    """That of a record of format 1 whose scores are probabilities."""
+    old: Plain = {"contestants": [{"score_kind": "probability", "threshold": threshold}]}
+    migrated: Plain = MIGRATIONS["gancross.result/1"](old)
+    return migrated["contestants"][0]["threshold"]
+
+
+@pytest.mark.parametrize("logit", [-800, -20.0, -16.64, -3.0, 0, 1.5, 16.64, 40.0, 1e308])
+def test_thresholds_on_the_logit_decide_the_same_as_probabilities(logit: float) -> None:
+    """Scores clipped at either end included."""
+    scores = logits(np.array([2.0**-24, 1e-3, 0.4999, 0.5, 0.5001, 0.99, 1 - 2.0**-24]))
+    probability = migrated_threshold(logit)
+    threshold = score_threshold(probability, score_kind="probability", orientation="real_high")
+    assert threshold is not None and np.array_equal(scores > threshold, scores > logit)
+
+
+@pytest.mark.parametrize("threshold", [None, "0", True, float("nan"), float("inf"), 10**400, [0.0]])
+def test_what_is_no_threshold_on_the_logit_is_left_to_the_schema(threshold: Any) -> None:
+    assert migrated_threshold(threshold) is threshold
 
 
 def test_fidelity_of_format_1_is_numbers_without_intervals() -> None:
@@ -148,7 +200,7 @@ def test_a_record_that_an_early_version_wrote_is_shown() -> None:
 
 def first_checkpoint(values: Plain) -> Plain:
     """As the first commit wrote it; networks then had neither an activation nor initial weights to choose."""
-    old = without(values, "weights", "latent_shape")
+    old = without(values, "weights", "latent_shape") | VERSION_1
     old["recipe"] = without(values["recipe"], *LATER_FIELDS)
     for network in ("generator", "discriminator"):
         arguments = without(values[network]["arguments"], "activation", "initialization", "filters")
@@ -158,9 +210,9 @@ def first_checkpoint(values: Plain) -> Plain:
 
 CHECKPOINTS: dict[str, Callable[[Plain], Plain]] = {
     "the first": first_checkpoint,
-    "before averages": lambda values: without(values, "weights", "latent_shape"),
-    "before shapes of latents": lambda values: without(values, "latent_shape"),
-    "with the shape that vectors have": lambda values: values | {"latent_shape": None},
+    "before averages": lambda values: without(values, "weights", "latent_shape") | VERSION_1,
+    "before shapes of latents": lambda values: without(values, "latent_shape") | VERSION_1,
+    "before the unit of thresholds": lambda values: values | VERSION_1,
 }
 
 
@@ -192,7 +244,8 @@ def test_the_first_checkpoints_networks_compute_what_todays_do(
 @pytest.mark.parametrize(
     "change",
     [
-        lambda values: values | {"format": "gancross.checkpoint/2"},
+        lambda values: values | {"format": "gancross.checkpoint/3"},
+        lambda values: values | {"format": ["gancross.checkpoint/2"]},
         lambda values: values | {"later": 1},
         lambda values: without(values, "threshold"),
     ],
@@ -203,7 +256,23 @@ def test_other_checkpoints_are_refused(
     path = rewritten(checkpoints["digits-plain"], change, tmp_path / "new.pt")
     with pytest.raises(CheckpointError, match="refused"):
         checkpoint.load(path)
-    assert CHECKPOINT_FORMAT == "gancross.checkpoint/1"
+    assert CHECKPOINT_FORMAT == "gancross.checkpoint/2"
+
+
+def test_a_checkpoint_s_threshold_on_the_logit_becomes_a_probability(
+    checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    def loaded(score_kind: str, threshold: float | None) -> float | None:
+        scores = VERSION_1 | {"score_kind": score_kind, "threshold": threshold}
+        old = rewritten(checkpoints["digits-plain"], lambda values: values | scores, tmp_path / "old.pt")
+        return checkpoint.load_contestant(old).decision_threshold
+
+    assert loaded("probability", LOGIT_OF_3_4) == pytest.approx(0.75, abs=1e-15)
+    assert loaded("probability", 0.0) == 0.5 and loaded("probability", None) is None
+    assert loaded("logit", LOGIT_OF_3_4) == LOGIT_OF_3_4 and loaded("critic", 0.5) == 0.5
+    for wrong in (float("nan"), float("inf")):
+        with pytest.raises(CheckpointError, match="refused"):
+            loaded("probability", wrong)
 
 
 def test_a_finished_run_of_an_earlier_version_is_still_finished(tmp_path: Path) -> None:

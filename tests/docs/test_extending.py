@@ -44,7 +44,9 @@ for name, check in vars(test_divergences).items():
 print(gancross.load_result("figures.json")._repr_html_())
 loaded = gancross.load_contestant("runs/zero-centred/last.pt")
 shapes = [loaded.generator.output_shape, loaded.discriminator.input_shape]
-print(json.dumps([gancross.__file__, *shapes, loaded.score_kind, loaded.threshold, loaded.origin.recipe]))
+margin = gancross.Contestant(name="m", generator=loaded.generator, latent_dim=1, score_kind="margin")
+scores = [loaded.score_kind, loaded.threshold, margin.decision_threshold]
+print(json.dumps([gancross.__file__, *shapes, *scores, loaded.origin.recipe]))
 """
 
 
@@ -164,7 +166,7 @@ def test_the_names_are_listed(extended: Extended) -> None:
 def test_the_checkpoint_holds_the_examples(extended: Extended) -> None:
     package, *interface, recipe = json.loads(extended.output.splitlines()[-1])
     assert not Path(package).is_relative_to(ROOT)
-    assert interface == [[1, 6, 9], [1, 6, 9], "f-gan:le-cam", 0.0]
+    assert interface == [[1, 6, 9], [1, 6, 9], "f-gan:le-cam", 0.0, 1.0]
     expected = {"data": "bars", "network": "tiny", "objective": "le-cam", "regularizer": "zero-centred"}
     assert expected.items() <= recipe.items()
 
@@ -183,7 +185,7 @@ def test_the_cell_figure_and_the_metric_are_in_every_report(extended: Extended) 
         rate = (2 - record["confusion"][cell["judge"]]["fn"]["rate"] - cell["fp"]["rate"]) / 2
         assert cell["balanced_accuracy"]["value"] == pytest.approx(rate)
     for figures in record["fidelity"].values():
-        assert figures["mean_distance[identity]"] >= 0
+        assert figures["mean_distance[identity]"]["value"] >= 0
     screen, _, rest = extended.output.rpartition("Gate: result against baseline")
     gate, _, notebook = rest.partition("Gate passed")
     reports = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,17 @@ from gancross import Contestant, Result, crosstest, load_contestant, load_result
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.codec.fields import JsonObject
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
+
+
+class Shift(nn.Module):
+    """Adds a number."""
+
+    def __init__(self, shift: float) -> None:
+        super().__init__()
+        self.shift = shift
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values + self.shift
 
 
 def test_judges_of_known_fp_and_fn_give_exactly_those() -> None:
@@ -108,8 +121,15 @@ def test_flipped_orientation_and_probabilities_give_the_same_decisions() -> None
     flipped = model("x", generator, Brightness(0.1, sign=-1), orientation="fake_high")
     shifted = model("x", generator, Brightness(0.0), threshold=0.1)
     probable = model("x", generator, Probability(0.1), score_kind="probability")
+    cut = 0.1 - math.log(3)  # so that the decision lies at odds of 3 to 1
+    surer = replace(probable, discriminator=Probability(cut), threshold=0.75)
+    of_fake: dict[str, Any] = {
+        "discriminator": Probability(cut, sign=-1),
+        "orientation": "fake_high",
+        "threshold": 0.25,
+    }
     expected = crosstest([plain], data=REALS, num_samples=700).confusion
-    for same in (flipped, shifted, probable):
+    for same in (flipped, shifted, probable, surer, replace(probable, **of_fake)):
         assert crosstest([same], data=REALS, num_samples=700).confusion == expected
 
 
@@ -126,17 +146,37 @@ def test_a_critic_ranks_but_does_not_decide_and_folders_only_stand_trial() -> No
     assert {cell.judge for cell in result.cross} == {"critic"}
 
 
-def test_vectors_are_judged_as_they_are() -> None:
-    class Shift(nn.Module):
-        def forward(self, latents: torch.Tensor) -> torch.Tensor:
-            return latents + 5
+def test_without_a_threshold_given_a_score_kind_s_own_decides() -> None:
+    """Scores 1 too high: of f-gan:kl they decide as logits do; of a critic they decide nothing."""
+    generator, higher = BlackOrWhite(0.3), nn.Sequential(Brightness(0.0), Shift(1.0))
+    kl = model("a", generator, higher, score_kind="f-gan:kl")
+    same = crosstest([kl], data=REALS, num_samples=300).confusion
+    assert same == crosstest([model("a", generator, Brightness(0.0))], data=REALS, num_samples=300).confusion
+    for kind in ("critic", "wgan", "relativistic", "energy"):
+        critics = [model(name, generator, higher, score_kind=kind) for name in ("a", "b")]
+        result = crosstest(critics, data=REALS, num_samples=300)
+        assert result.verdict.paper.winner is result.verdict.discriminator.winner is None
+        assert all(isinstance(matrix, Missing) for matrix in result.confusion.values())
 
+
+def test_a_record_tells_how_its_contestants_were_described() -> None:
+    by_hand = replace(model("a", GREY, BRIGHT, batch_size=7), latent=lambda normal: normal.abs())
+    samples = Contestant(name="b", samples=REALS, discriminator=BRIGHT, data_range=(0, 1))
+    made, given = crosstest([by_hand, samples], data=REALS, num_samples=10).contestants
+    dim = by_hand.latent_dim
+    assert (made.latent_dim, made.latent_shape, made.latent) == (dim, (dim,), "callable")
+    assert (made.batch_size, made.data_range) == (7, by_hand.data_range)
+    assert (given.batch_size, given.data_range) == (64, (0.0, 1.0))
+    assert (given.latent, given.latent_dim, given.latent_shape, given.arch, made.arch) == (None,) * 5
+
+
+def test_vectors_are_judged_as_they_are() -> None:
     class First(nn.Module):
         def forward(self, vectors: torch.Tensor) -> torch.Tensor:
             return vectors[:, :1] - 5.5
 
     contestant = Contestant(
-        name="v", generator=Shift(), discriminator=First(), latent_dim=2, latent="uniform01"
+        name="v", generator=Shift(5), discriminator=First(), latent_dim=2, latent="uniform01"
     )
     reals = np.array([[5.25, 0], [5.75, 0], [9, 0]], dtype=np.float32)
     (tp, fp), _ = matrix_of(crosstest([contestant], data=reals, num_samples=2000), "v").counts

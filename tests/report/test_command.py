@@ -7,6 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import foreign
+import numpy as np
+import pytest
+import torch
 from command_line import call
 from report_documents import documents
 
@@ -35,12 +39,62 @@ def test_the_command_is_that_of_the_call(checkpoints: dict[str, Path], tmp_path:
     assert replace(repeated, provenance=result.provenance) == result
 
 
+def test_a_foreign_model_comes_with_its_options(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Weights with code, ONNX files with a description; only the reader says that code is trusted."""
+    example, paths = foreign.dcgan(), [tmp_path / name for name in ("gan.pth", "g.onnx", "d.onnx")]
+    pair = example.contestant()
+    states = {"netG": pair.generator.state_dict(), "netD": pair.discriminator.state_dict()}
+    torch.save(states, paths[0])
+    flat = foreign.weight("w", np.ones((64, 1), np.float32))
+    graphs = (
+        foreign.model(
+            [foreign.node("Tanh", "z", "x")], [foreign.info("z", "n", 1, 8, 8)],
+            [foreign.info("x", "n", 1, 8, 8)], [],
+        ),
+        foreign.model(
+            [foreign.node("Flatten", "x", "f"), foreign.node("MatMul", "f w", "y")],
+            [foreign.info("x", "n", 1, 8, 8)], [foreign.info("y", "n", 1)], [flat],
+        ),
+    )  # fmt: skip
+    for path, graph in zip(paths[1:], graphs, strict=True):
+        path.write_bytes(graph.SerializeToString())
+    arch = f"it's={foreign.EXAMPLES / 'dcgan.py'}:contestant"
+    described = ["score_kind=hinge", "orientation=fake_high", "threshold=none", "latent=uniform"]
+    described += ["data_range=-0.5,0.5"]
+    record = tmp_path / "r.json"
+    code, message = foreign.call(
+        capfd, "crosstest", f"it's={paths[0]}", f"x={paths[1]},{paths[2]}", "--arch", arch, "--trust-code",
+        *(word for setting in described for word in ("--describe", f"x={setting}")), "--data", "digits",
+        "-n", "20", "--json", record,
+    )  # fmt: skip
+    assert code == 0, message
+    result = load_result(record)
+    (trust,) = obstacles(result)
+    assert "'it's'" in trust and "--trust-code" in trust and "'x'" not in trust
+    words = shlex.split(command(result))
+    assert words[words.index("--arch") + 1] == arch and "--trust-code" not in words
+    second = tmp_path / "second.json"
+    again = [*(word for word in words[1:] if word != "--"), "--json", str(second)]
+    code, message = foreign.call(capfd, *again)
+    assert code == 2 and "add --trust-code" in message
+    code, message = foreign.call(capfd, *again, "--trust-code")
+    assert code == 0, message
+    repeated = load_result(second)
+    assert replace(repeated, provenance=result.provenance) == result
+    dcgan = result.contestants[0]
+    assert (dcgan.latent_shape, dcgan.latent, dcgan.batch_size) == ((16, 1, 1), "normal", 128)
+    onnx = result.contestants[1]
+    assert (onnx.threshold, onnx.data_range, onnx.latent_dim) == (None, (-0.5, 0.5), 64)
+
+
 def test_what_no_command_can_repeat_is_listed() -> None:
     result = documents()["two"]
     assert any("made in memory" in text for text in obstacles(result))
     assert any("array in memory" in text for text in obstacles(result))
     paths = ("folder:made", "gan.onnx")
-    contestants = [replace(c, path=path) for c, path in zip(result.contestants, paths, strict=True)]
+    contestants = [
+        replace(c, path=path, data_range=None) for c, path in zip(result.contestants, paths, strict=True)
+    ]
     from_files = replace(result, contestants=tuple(contestants))
     first, second = result.names
     (foreign,) = [text for text in obstacles(from_files) if "--arch" in text]

@@ -92,7 +92,7 @@ def documents() -> dict[str, Result]:
         ),
         "flipped": result_of(
             image_model(
-                "probable", score_kind="probability",
+                "probable", score_kind="probability", threshold=0.75,
                 discriminator=nn.Sequential(Brightness(0.1), nn.Sigmoid()),
             ),
             image_model("flipped", orientation="fake_high", threshold=0.25),

@@ -14,19 +14,20 @@ import torch
 from torch import nn
 
 from gancross.checkpoint.contestant import Contestant, Origin
-from gancross.divergences import DIVERGENCES
 from gancross.errors import CheckpointError, ResourceError, UsageError, first_line
 from gancross.evaluator.contestants.onnx_graphs import Graph, RefusedGraph, Shape, inspect_graph
 from gancross.machine.files import read_bytes
 
 LARGEST_FILE = (1 << 31) - 1  # protobuf's limit
+NO_THRESHOLD = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
     """What an ONNX file does not contain; None: not given.
 
-    Score fields, `data_range` and `latent` are those of `Contestant`; the threshold "none" is its None.
+    Score fields, `data_range` and `latent` are those of `Contestant`; the threshold "none" is its None, and a
+    threshold that is not given is "auto".
     """
 
     score_kind: str | None = None
@@ -116,12 +117,9 @@ def _described(contestant: Contestant, description: Description, *, last: Sequen
     if last[1:] == ["Sigmoid"] and description.score_kind is None:
         raise UsageError(message.format("discriminator", "score_kind=probability, or another kind of score"))
     described_fields = {key: value for key, value in vars(description).items() if value is not None}
-    threshold = described_fields.pop("threshold", None)
-    changed = replace(contestant, **described_fields)  # checks the values
-    if threshold is None and changed.score_kind != "critic":
-        divergence = DIVERGENCES.get(changed.score_kind.removeprefix("f-gan:"))
-        threshold = 0.0 if divergence is None else divergence.threshold
-    return replace(changed, threshold=None if isinstance(threshold, str) else threshold)
+    if described_fields.get("threshold") == NO_THRESHOLD:
+        described_fields["threshold"] = None
+    return replace(contestant, **described_fields)  # checks the values
 
 
 def _network(content: bytes, path: Path) -> OnnxNetwork:

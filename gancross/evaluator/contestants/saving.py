@@ -43,7 +43,7 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
         )
     fields = {field: getattr(contestant, field) for field in SHARED_FIELDS}
     fields["data_range"] = tuple(map(float, contestant.data_range))
-    fields["threshold"] = None if contestant.threshold is None else float(contestant.threshold)
+    fields["threshold"] = contestant.decision_threshold
     origin, judge = contestant.origin, contestant.discriminator
     with evaluating([contestant.generator], CPU):
         samples = to_canonical(probe_samples(contestant, CPU), contestant.data_range)

@@ -28,13 +28,17 @@ from gancross.untrusted.pt_file import load_archive
 from gancross.untrusted.values import RefusedArchive, short_repr
 
 
-def foreign_contestant(paths: Sequence[Path], factory: Factory, *, name: str, place: str) -> Contestant:
+def foreign_contestant(
+    paths: Sequence[Path], factory: Factory, *, name: str, place: str, arch: str | None = None
+) -> Contestant:
     """A contestant of weights and the code that builds their networks.
 
     Args:
         paths: one file with the weights of both networks, or the generator's and the discriminator's.
         factory: `factory()` or `factory(content)`, see above; `content` is that of the only file, or
             {"generator": …, "discriminator": …} of two files.
+        place: begins messages about the factory.
+        arch: the factory's name as the caller wrote it, for the record.
 
     Raises:
         UsageError: no such file; the factory fails; no weights, or several, fit a network.
@@ -45,13 +49,15 @@ def foreign_contestant(paths: Sequence[Path], factory: Factory, *, name: str, pl
     where = ",".join(map(str, paths))
     build = partial(_built, factory=factory, place=place, where=where)
     if len(paths) == 1 and _is_gancross(loaded[0], contents[0]):
-        return contestant_from_bytes(contents[0], paths[0], name=name, build=build)
+        saved = contestant_from_bytes(contents[0], paths[0], name=name, build=build)
+        assert saved.origin is not None
+        return replace(saved, origin=replace(saved.origin, arch=arch))
     content = loaded[0] if len(paths) == 1 else dict(zip(NETWORKS, loaded, strict=True))
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f"{where}: refused: holds a {type(content).__name__}, expected a dictionary of weights"
         )
-    origin = Origin(path=where, sha256=hashlib.sha256(b"".join(contents)).hexdigest())
+    origin = Origin(path=where, sha256=hashlib.sha256(b"".join(contents)).hexdigest(), arch=arch)
     return replace(build(content), name=name, origin=origin)
 
 

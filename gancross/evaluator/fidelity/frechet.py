@@ -131,10 +131,14 @@ def _congruent(covariance: Array, factor: Array) -> Array:
 
 
 def shortage(n: int | None, *, dimension: int, who: str) -> str | None:
-    """What to say where there are fewer samples than dimensions; None where there are enough, or unknown."""
-    if n is None or n >= dimension:
+    """What to say of n ≤ D + 1 samples; None where there are more, or unknown.
+
+    A covariance of n samples has rank n − 1 at most: it is singular up to n = D, and nearly so at D + 1.
+    """
+    if n is None or n > dimension + 1:
         return None
+    fewness, rank = ("not", "singular") if n <= dimension else ("only one", "nearly singular")
     return (
-        f"{who}: {n:,} samples are fewer than the {dimension:,} dimensions of the features:"
-        " its covariance is singular and the Fréchet distance is biased upwards"
+        f"{who}: {n:,} samples are {fewness} more than the {dimension:,} dimensions of the features:"
+        f" its covariance is {rank} and the Fréchet distance is biased upwards"
     )

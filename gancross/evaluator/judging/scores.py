@@ -62,11 +62,29 @@ class Scores:
         return self.by_norm[norm if judge in self.batch_normalised else "eval"][judge]
 
 
+def logits(probabilities: Array) -> Array:
+    """ln p − ln(1−p) for 0 < p < 1, of scores and of thresholds alike: ties stay ties."""
+    return np.log(probabilities) - np.log1p(-probabilities)
+
+
+def score_threshold(threshold: float | None, *, score_kind: str, orientation: str) -> float | None:
+    """τ on the axis of the scores, where probabilities are logits and high means real.
+
+    Args:
+        threshold: τ on v; None: no decisions.
+    """
+    if threshold is None:
+        return None
+    if score_kind == "probability":
+        threshold = float(logits(np.array([threshold]))[0])
+    return -threshold if orientation == "fake_high" else threshold
+
+
 def real_high_threshold(judge: Contestant) -> float | None:
-    """τ in the orientation of the scores, where high means real; None: the judge makes no decisions."""
-    if judge.threshold is None or judge.orientation == "real_high":
-        return judge.threshold
-    return -judge.threshold
+    """τ on the axis of the judge's scores, where high means real; None: the judge makes no decisions."""
+    return score_threshold(
+        judge.decision_threshold, score_kind=judge.score_kind, orientation=judge.orientation
+    )
 
 
 def called_real(judge: Contestant, scores: ScoresBySource, label: Label) -> Proportion | None:

@@ -14,7 +14,7 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, norms, scoring_pass
 from gancross.evaluator.judging.sampling import CHUNK, Label, Source, chunks, fake_source, title
-from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource
+from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource, logits
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.machine.distributed import current
 from gancross.random_streams import Stream
@@ -106,8 +106,7 @@ def score_all(
 def real_high(scores: Array, judge: Contestant) -> Array:
     """Scores as logits where they were probabilities, turned so that a high score means real."""
     if judge.score_kind == "probability":
-        clipped = np.clip(scores, CLIP, 1 - CLIP)
-        scores = np.log(clipped) - np.log1p(-clipped)
+        scores = logits(np.clip(scores, CLIP, 1 - CLIP))
     return -scores if judge.orientation == "fake_high" else scores
 
 

@@ -97,8 +97,15 @@ def _contestant_record(contestant: Contestant) -> ContestantRecord:
     path, sha256, step, recipe = (
         (None,) * 4 if origin is None else (origin.path, origin.sha256, origin.step, origin.recipe or None)
     )
+    low, high = contestant.data_range
+    dim = None if contestant.generator is None else contestant.latent_dim
+    latent = "callable" if callable(contestant.latent) else contestant.latent
     return ContestantRecord(
         name=contestant.name, path=path, sha256=sha256, method=contestant.method,
         score_kind=contestant.score_kind, orientation=contestant.orientation,
-        threshold=contestant.threshold, step=step, recipe=recipe,
+        threshold=contestant.decision_threshold, data_range=(float(low), float(high)),
+        latent_dim=dim, latent_shape=None if dim is None else contestant.latent_shape or (dim,),
+        latent=None if dim is None else latent,
+        batch_size=contestant.batch_size, arch=None if origin is None else origin.arch,
+        step=step, recipe=recipe,
     )  # fmt: skip

@@ -7,10 +7,12 @@ The schema then judges the outcome: a file that lacks more than its migration ad
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from gancross.evaluator.codec.fields import JsonObject, JsonValue
-from gancross.evaluator.result.types import FORMAT
+from gancross.evaluator.result.types import DESCRIPTION_FIELDS, FORMAT
+from gancross.score_kinds import probability_threshold
 
 NO_FIDELITY = "recorded before results had fidelity"
 NO_GENERATOR_VERDICT = "recorded before results had a verdict about generators"
@@ -23,6 +25,7 @@ OLD_RANKING = "recorded with a ranking by FP, in which a collapsed generator can
 def from_version_1(document: JsonObject) -> JsonObject:
     """`strict` was about discriminators; fidelity had numbers alone; generators were ranked by FP.
 
+    Thresholds of probabilities were thresholds of their logits.
     The first files had no `fidelity`.
     """
     lacking: JsonObject = {"fidelity": None, "fidelity_reason": NO_FIDELITY}
@@ -36,6 +39,23 @@ def from_version_1(document: JsonObject) -> JsonObject:
 
 def _protocol(value: JsonValue) -> JsonValue:
     return {**value, "fidelity": value.get("fidelity")} if isinstance(value, dict) else value
+
+
+def _contestants(value: JsonValue) -> JsonValue:
+    return [_contestant(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _contestant(value: JsonValue) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    lacking: JsonObject = dict.fromkeys(DESCRIPTION_FIELDS)
+    match value:
+        # Only numbers that a float holds; whatever else stands there is refused later.
+        case {"score_kind": "probability", "threshold": float(logit) | int(logit)} if (
+            not isinstance(logit, bool) and abs(logit) <= sys.float_info.max
+        ):
+            lacking["threshold"] = probability_threshold(logit)
+    return {**value, **lacking}
 
 
 def _verdicts(value: JsonValue) -> JsonValue:
@@ -88,8 +108,8 @@ def _measured(value: JsonValue) -> JsonValue:
 
 
 _CHANGES: dict[str, Callable[[JsonValue], JsonValue]] = {
-    "protocol": _protocol, "verdict": _verdicts, "pairs": _pairs, "ranking": _ranking,
-    "fidelity": _fidelity,
+    "protocol": _protocol, "contestants": _contestants, "verdict": _verdicts, "pairs": _pairs,
+    "ranking": _ranking, "fidelity": _fidelity,
 }  # fmt: skip
 
 MIGRATIONS: dict[str, Callable[[JsonObject], JsonObject]] = {

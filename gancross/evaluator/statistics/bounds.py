@@ -11,9 +11,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.divergences import DIVERGENCES
 from gancross.evaluator.estimates import Estimate, Missing, Proportion, Z
 from gancross.evaluator.statistics.proportions import difference
+from gancross.score_kinds import SCORE_KINDS
 
 Scores = NDArray[np.float64]
 
@@ -74,15 +74,15 @@ def generalisation_gap(*, train_fn: Proportion, test_fn: Proportion) -> Estimate
 
 
 def log_ratio(scores: Scores, score_kind: str) -> Scores | None:
-    """r = ln f*'(g_f(v)), the ln p/q that a score claims, in nats; None for a `critic`, which claims none.
+    """r = ln f*'(g_f(v)), the ln p/q that a score claims, in nats; None where its kind claims none.
+
+    Probabilities were converted to logits on entry.
 
     −∞ is a ratio of zero: such a judge says "never real".
     """
-    if score_kind in ("logit", "probability"):  # probabilities were converted to logits on entry
-        return scores
-    name = score_kind.removeprefix("f-gan:")
-    if name not in DIVERGENCES:
+    ratio = SCORE_KINDS[score_kind].log_ratio
+    if ratio is None:
         return None
     import torch
 
-    return np.asarray(DIVERGENCES[name].log_ratio(torch.from_numpy(scores)))
+    return np.asarray(ratio(torch.from_numpy(scores)))

@@ -40,14 +40,12 @@ class Objective:
     Attributes:
         discriminator_loss: takes scores as `real=` and `fake=`.
         generator_losses: by the recipe's `generator_loss`, from the scores of generated samples.
-        score_kind: stored for the evaluator; see `gancross.checkpoint.contestant`.
-        threshold: τ; samples with v > τ are classified as real; None where scores only rank.
+        score_kind: stored for the evaluator, with its threshold; see `gancross.score_kinds`.
     """
 
     discriminator_loss: DiscriminatorLoss
     generator_losses: dict[str, GeneratorLoss]
     score_kind: str
-    threshold: float | None
 
 
 def logistic(*, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
@@ -91,15 +89,13 @@ def f_gan(name: str, divergence: Divergence) -> Objective:
             "saturating": lambda fake: -divergence.conjugate_of_activation(fake).mean(),
         },
         score_kind=f"f-gan:{name}",
-        threshold=divergence.threshold,
     )
 
 
 WASSERSTEIN = Objective(
     discriminator_loss=wasserstein,
     generator_losses={"non-saturating": lambda fake: -fake.mean(), "saturating": lambda fake: -fake.mean()},
-    score_kind="critic",
-    threshold=None,
+    score_kind="wgan",
 )
 
 OBJECTIVES: dict[str, Objective] = {
@@ -110,15 +106,13 @@ OBJECTIVES: dict[str, Objective] = {
             "saturating": lambda fake: -softplus(fake).mean(),
         },
         score_kind="logit",
-        threshold=0.0,
     ),
     **{name: f_gan(name, divergence) for name, divergence in DIVERGENCES.items()},
     "lsgan": Objective(
         discriminator_loss=least_squares,
         # without the discriminator's factor ½, as in the authors' program
         generator_losses={"non-saturating": lambda fake: (fake - 1).square().mean()},
-        score_kind="critic",
-        threshold=0.5,
+        score_kind="lsgan",
     ),
     "wgan": WASSERSTEIN,
     "wgan-gp": WASSERSTEIN,

@@ -130,17 +130,15 @@ def test_what_a_file_cannot_say(tmp_path: Path) -> None:
         ),
         name="x",
     )
-    assert (contestant.score_kind, contestant.orientation, contestant.threshold) == (
-        "probability",
-        "fake_high",
-        0.0,
-    )
+    assert (contestant.score_kind, contestant.orientation) == ("probability", "fake_high")
+    assert contestant.decision_threshold == 0.5
     assert (contestant.latent, contestant.data_range) == ("uniform", (0.0, 1.0))
-    for kind, threshold in (("critic", None), ("f-gan:kl", 1.0), ("f-gan:gan", 0.0)):
-        assert onnx_contestant(paths, Description(score_kind=kind), name="x").threshold == threshold
-    for text, threshold in ((0.5, 0.5), ("none", None)):
-        description = Description(score_kind="critic", threshold=text)
-        assert onnx_contestant(paths, description, name="x").threshold == threshold
+    for kind, text, threshold in (
+        ("critic", None, None), ("critic", 0.5, 0.5), ("f-gan:kl", None, 1.0), ("f-gan:kl", "auto", 1.0),
+        ("f-gan:kl", "none", None), ("lsgan", "auto", 0.5),
+    ):  # fmt: skip
+        described = onnx_contestant(paths, Description(score_kind=kind, threshold=text), name="x")
+        assert described.decision_threshold == threshold
     with pytest.raises(UsageError, match="--describe x=data_range=0,1"):
         onnx_contestant(written(tmp_path, s=sigmoid(4, 3)), Description(), name="x")
 
@@ -322,10 +320,10 @@ def test_descriptions_on_the_command_line(
         ("b=latent=normal", "unknown contestant 'b'"),
         ("a=scorekind=logit", "did you mean 'score_kind'"),
         ("a=score_kind=logits", "did you mean 'logit'"),
-        ("a=threshold=nan", "threshold must be finite or None, got nan"),
-        ("a=threshold=high", "'high' is not a number"),
+        ("a=threshold=nan", "expected 'auto', None or a finite number, got nan"),
+        ("a=threshold=high", "expected auto|none|NUMBER, got 'high'"),
         ("a=data_range=1,0", "data_range must be two finite numbers"),
-        ("a=data_range=1", "write black and white"),
+        ("a=data_range=1", "expected the numbers of black and white, as in data_range=0,1, got '1'"),
         ("a=latent=cauchy", "unknown latent"),
         ("ours=latent=normal", "'ours' is not an ONNX file"),
     ):

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gancross import Contestant, crosstest, load_contestant, save_checkpoint
-from gancross.checkpoint.contestant import SCORE_KINDS
 from gancross.checkpoint.file import load
 from gancross.errors import CheckpointError, UsageError
 from gancross.random_streams import PRIORS
+from gancross.score_kinds import SCORE_KINDS
 
 SUFFIXES = (".pt", ".safetensors")
 
@@ -51,23 +51,28 @@ FLOATS = st.floats(-100, 100, allow_nan=False)
 @given(
     suffix=st.sampled_from(SUFFIXES),
     values=st.fixed_dictionaries({
-        "score_kind": st.sampled_from(SCORE_KINDS),
+        "score_kind": st.sampled_from(list(SCORE_KINDS)),
         "orientation": st.sampled_from(["real_high", "fake_high"]),
-        "threshold": st.none() | FLOATS | st.integers(-3, 3), "latent": st.sampled_from(PRIORS),
+        "threshold": st.none() | st.just("auto") | FLOATS | st.integers(-3, 3),
+        "latent": st.sampled_from(PRIORS),
         "data_range": st.tuples(FLOATS, FLOATS).filter(lambda ends: ends[0] < ends[1]) | st.just((0, 1)),
         "batch_size": st.integers(1, 1 << 20), "method": st.none() | st.text("abc γ", min_size=1, max_size=9),
     }),
+    probability=st.floats(0, 1, exclude_min=True, exclude_max=True),
 )  # fmt: skip
 def test_every_field_comes_back(
-    tmp_path_factory: pytest.TempPathFactory, suffix: str, values: dict[str, Any]
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, values: dict[str, Any], probability: float
 ) -> None:
     path = tmp_path_factory.mktemp("saved") / f"pair{suffix}"
+    if values["score_kind"] == "probability" and not isinstance(values["threshold"], str | None):
+        values = values | {"threshold": probability}
     pair = linear_pair(**values)
     save_checkpoint(path, pair)
     back = load_contestant(path, name="x", build=build)
     for spec in fields(Contestant):
-        if spec.name not in ("generator", "discriminator", "samples", "origin"):
+        if spec.name not in ("generator", "discriminator", "samples", "origin", "threshold"):
             assert getattr(back, spec.name) == getattr(pair, spec.name), spec.name
+    assert back.threshold == pair.decision_threshold
     for network in ("generator", "discriminator"):
         assert torch.equal(getattr(back, network).weight, getattr(pair, network).weight)
     assert back.origin is not None and back.origin.step is None and back.origin.recipe == {}
@@ -186,16 +191,3 @@ def test_checkpoints_of_other_code_are_checked_too(tmp_path: Path, change: dict[
     (tmp_path / "x.pt").write_bytes(buffer.getvalue())
     with pytest.raises(CheckpointError):
         load_contestant(tmp_path / "x.pt", build=build)
-
-
-class Flat(nn.Linear):
-    """Takes latents of any shape."""
-
-    def forward(self, latents: torch.Tensor) -> torch.Tensor:
-        return super().forward(latents.flatten(1))
-
-
-def test_files_are_as_before_without_a_latent_shape(checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    assert "latent_shape" not in torch.load(checkpoints["digits-plain"], weights_only=True)
-    save_checkpoint(tmp_path / "new.pt", linear_pair(latent_shape=(6, 1), generator=Flat(6, 2)))
-    assert torch.load(tmp_path / "new.pt", weights_only=True)["latent_shape"] == (6, 1)

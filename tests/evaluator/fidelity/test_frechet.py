@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reference import fidelity as reference
 from torch_fidelity.metric_fid import fid_statistics_to_metric
 
+from gancross import Contestant, crosstest
 from gancross.evaluator.fidelity.frechet import (
     Moments,
     Statistics,
@@ -100,9 +102,31 @@ def test_a_negative_eigenvalue_is_no_covariance() -> None:
 
 
 def test_too_few_samples_are_said() -> None:
-    assert "500 samples are fewer than the 2,048" in str(shortage(500, dimension=2048, who="'a'"))
-    assert shortage(2048, dimension=2048, who="'a'") is None
+    assert "500 samples are not more than the 2,048" in str(shortage(500, dimension=2048, who="'a'"))
     assert shortage(None, dimension=2048, who="the data") is None
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [(-1, "is singular"), (0, "is singular"), (1, "is nearly singular"), (2, "None")]
+)
+def test_what_is_said_of_a_covariance_is_so(more: int, said: str) -> None:
+    d = 16
+    moments = Moments(d)
+    moments.add(gaussian_features(0, n=d + more))
+    factor = covariance_factor(moments.statistics().covariance)
+    assert (factor.shape[1] < d) == (said == "is singular")
+    assert said in str(shortage(d + more, dimension=d, who="'a'"))
+
+
+def test_every_side_with_too_few_samples_is_flagged_once() -> None:
+    cloud = torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
+    judge = Contestant(name="a", samples=cloud, discriminator=torch.nn.Linear(8, 1))
+    others = [Contestant(name=f"{n} samples", samples=torch.randn(n, 8)) for n in (8, 9, 10)]
+    result = crosstest(
+        [judge, *others], data=torch.randn(9, 8), num_samples=10, metrics=["fid"], device="cpu"
+    )
+    flagged = [text.partition(":")[0] for text in result.flags if "Fréchet" in text]
+    assert flagged == ["contestant '8 samples'", "contestant '9 samples'", "contestant 'a'", "the data"]
 
 
 @pytest.mark.parametrize(("n", "rank"), [(200, 16), (9, 8)])

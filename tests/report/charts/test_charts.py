@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ from report_documents import KINDS, documents
 
 from gancross.errors import UsageError
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
-from gancross.report.charts.chart_data import histogram_lines, roc_lines, tpr_at
+from gancross.report.charts.chart_data import histogram_lines, roc_lines, threshold, tpr_at
 from gancross.report.charts.plots import pictures, plot_histograms, plot_matrix, plot_roc
 
 
@@ -59,6 +60,8 @@ def test_figures_show_the_threshold_where_high_means_real() -> None:
     figure = plot_histograms(documents()["flipped"], "flipped")
     (rule,) = [line for line in figure.axes[0].lines if "τ" in str(line.get_label())]
     assert np.asarray(rule.get_xdata()).tolist() == [-0.25, -0.25]
+    # A probability of 0.75 stands at its logit, on the axis of the scores.
+    assert threshold(documents()["flipped"], "probable") == pytest.approx(math.log(3))
     critics = plot_histograms(documents()["critics"], "one")
     assert not any("τ" in str(line.get_label()) for line in critics.axes[0].lines)
 

@@ -45,7 +45,9 @@ def test_three_steps(name: str, data_root: Path, tmp_path: Path, monkeypatch: py
     loaded = checkpoint.load(last)
     chosen = RECIPES[name]
     assert loaded.step == 3 and loaded.recipe["objective"] == chosen.objective
-    assert (loaded.threshold is None) == (chosen.objective in ("wgan", "wgan-gp"))
+    others = {"js-logit": "logit", "lsgan": "lsgan", "wgan": "wgan", "wgan-gp": "wgan"}
+    assert loaded.score_kind == others.get(chosen.objective, f"f-gan:{chosen.objective}")
+    assert (loaded.threshold is None) == (loaded.score_kind == "wgan")
     assert load_contestant(last).method is not None
     if chosen.gamma > 0:
         assert figures["penalty"] > 0
