@@ -183,7 +183,7 @@ def test_the_cell_figure_and_the_metric_are_in_every_report(extended: Extended) 
         rate = (2 - record["confusion"][cell["judge"]]["fn"]["rate"] - cell["fp"]["rate"]) / 2
         assert cell["balanced_accuracy"]["value"] == pytest.approx(rate)
     for figures in record["fidelity"].values():
-        assert figures["mean_distance[identity]"] >= 0
+        assert figures["mean_distance[identity]"]["value"] >= 0
     screen, _, rest = extended.output.rpartition("Gate: result against baseline")
     gate, _, notebook = rest.partition("Gate passed")
     reports = {
