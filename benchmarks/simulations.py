@@ -17,7 +17,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -25,6 +25,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
+from simulated import gate
+from simulated.findings import Finding, rate
 
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.statistics.auc import auc_difference, auc_interval
@@ -51,25 +53,6 @@ LIBRARIES = ("numpy", "scipy", "statsmodels")
 OUT = Path(__file__).parent / "results" / "simulations.json"
 
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One figure against its target [low, high]; without a target it is reported only."""
-
-    claim: str
-    setting: str
-    value: float
-    standard_error: float
-    draws: int | None
-    target: tuple[float, float] | None
-
-    def met(self, *, errors: float = 0.0) -> bool | None:
-        """Whether the figure lies within its target, give or take so many standard errors."""
-        if self.target is None:
-            return None
-        room = errors * self.standard_error
-        return self.target[0] - room <= self.value <= self.target[1] + room
 
 
 def wilson(draws: int) -> Iterator[Finding]:
@@ -193,7 +176,7 @@ def discriminator_equals(draws: int) -> Iterator[Finding]:
             for draw in range(draws)
         )
         most = ALPHA + 3 * (ALPHA * (1 - ALPHA) / draws) ** 0.5
-        yield _rate("discriminator among equals: any winner", f"n={N}, FP={fp}", winners, draws, (0.0, most))
+        yield rate("discriminator among equals: any winner", f"n={N}, FP={fp}", winners, draws, (0.0, most))
 
 
 def discriminator_unequals(draws: int) -> Iterator[Finding]:
@@ -201,8 +184,8 @@ def discriminator_unequals(draws: int) -> Iterator[Finding]:
     halves, random = draw_halves(np.arange(N), seed=0), _random("discriminator-unequals")
     won = [_winner(random, 3.3, 2.7, halves, draw) for draw in range(draws)]
     setting = f"n={N}, d' 3.3 against 2.7, native FN {NATIVE_FN}"
-    yield _rate("discriminator among unequals: the better wins", setting, won.count("a"), draws, (0.9, 1.0))
-    yield _rate("discriminator among unequals: the worse wins", setting, won.count("b"), draws, None)
+    yield rate("discriminator among unequals: the better wins", setting, won.count("a"), draws, (0.9, 1.0))
+    yield rate("discriminator among unequals: the worse wins", setting, won.count("b"), draws, None)
 
 
 def permutation(draws: int) -> Iterator[Finding]:
@@ -215,7 +198,7 @@ def permutation(draws: int) -> Iterator[Finding]:
             strengths = random.normal(0, 1, (2, 2 * side))
             fp = norm.cdf(strengths[0][:, None] - strengths[1][None, :])
             rejected += permutation_p(fp, label, random=random)[0] < ALPHA
-        yield _rate(
+        yield rate(
             "permutation of run labels: rejections under the null", f"{side} runs a side", rejected, draws,
             (0.0, ALPHA + 3 * (ALPHA * (1 - ALPHA) / draws) ** 0.5),
         )  # fmt: skip
@@ -286,16 +269,7 @@ def _around(centre: float, tolerance: float) -> tuple[float, float]:
 
 def _coverage(claim: str, setting: str, hits: int, draws: int, *, gated: bool = True) -> Finding:
     target = _around(0.95, TOLERANCE) if gated else None
-    return _rate(f"{claim}, coverage", setting, hits, draws, target)
-
-
-def _rate(claim: str, setting: str, count: int, draws: int, target: tuple[float, float] | None) -> Finding:
-    value = count / draws
-    expected = value if target is None else min(max(value, target[0]), target[1])
-    error = float((expected * (1 - expected) / draws) ** 0.5)
-    return Finding(
-        claim=claim, setting=setting, value=value, standard_error=error, draws=draws, target=target
-    )
+    return rate(f"{claim}, coverage", setting, hits, draws, target)
 
 
 CLAIMS: dict[str, tuple[Callable[[int], Iterator[Finding]], int]] = {
@@ -308,7 +282,7 @@ CLAIMS: dict[str, tuple[Callable[[int], Iterator[Finding]], int]] = {
     "discriminator-equals": (discriminator_equals, 4_000),
     "delong-paired": (delong_paired, 2_000),
     "delong": (delong, 10_000),
-}
+} | gate.CLAIMS
 """Name → the function and its draws at full size."""
 
 
