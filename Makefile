@@ -21,13 +21,11 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 # The quick benchmark against its committed baseline; exit code 6 if something became worse. Trained from the
-# start, for checkpoints of an earlier state of the code would pass as finished. A discriminator's AUC
-# on its own generator has outliers: one run of three moved its mean by 0.02 when only rounding had changed.
+# start, for checkpoints of an earlier state of the code would pass as finished.
 quick: $(STAMP)
 	rm -rf build/quick
 	$(BIN)/gancross benchmark benchmarks/quick.toml --out build/quick --device cpu
-	$(BIN)/gancross gate build/quick/result.json --baseline benchmarks/results/quick-baseline.json \
-		--max-regression auc=0.03 $(foreach metric,fn cross-fp cross-auc fooled detected-auc fid,--max-regression $(metric)=0)
+	$(BIN)/gancross gate build/quick/result.json --baseline benchmarks/results/quick-baseline.json
 
 # How long things take, variant against variant, about ten minutes; renews the table of benchmarks/README.md.
 bench: $(STAMP)

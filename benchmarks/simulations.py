@@ -15,7 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
@@ -23,6 +23,8 @@ import numpy as np
 from environment import machine, versions
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
+from simulated import gate
+from simulated.findings import Finding, rate
 
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.statistics.auc import auc_difference, auc_interval
@@ -49,25 +51,6 @@ LIBRARIES = ("numpy", "scipy", "statsmodels")
 OUT = Path(__file__).parent / "results" / "simulations.json"
 
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One figure against its target [low, high]; without a target it is reported only."""
-
-    claim: str
-    setting: str
-    value: float
-    standard_error: float
-    draws: int | None
-    target: tuple[float, float] | None
-
-    def within_target(self, *, errors: float = 0.0) -> bool | None:
-        """Whether the figure lies within its target, give or take so many standard errors."""
-        if self.target is None:
-            return None
-        room = errors * self.standard_error
-        return self.target[0] - room <= self.value <= self.target[1] + room
 
 
 def wilson(draws: int, *, largest: int = N, grid: int = GRID) -> Iterator[Finding]:
@@ -190,7 +173,7 @@ def discriminator_equals(draws: int) -> Iterator[Finding]:
             _winner(random, _separation(fp), _separation(fp), halves, draw) is not None
             for draw in range(draws)
         )
-        yield _rate("discriminator among equals: any winner", f"n={N}, FP={fp}", winners, draws, (0.0, ALPHA))
+        yield rate("discriminator among equals: any winner", f"n={N}, FP={fp}", winners, draws, (0.0, ALPHA))
 
 
 def discriminator_unequals(draws: int) -> Iterator[Finding]:
@@ -198,8 +181,8 @@ def discriminator_unequals(draws: int) -> Iterator[Finding]:
     halves, random = draw_halves(np.arange(N), seed=0), _random("discriminator-unequals")
     won = [_winner(random, 3.3, 2.7, halves, draw) for draw in range(draws)]
     setting = f"n={N}, d' 3.3 against 2.7, native FN {NATIVE_FN}"
-    yield _rate("discriminator among unequals: the better wins", setting, won.count("a"), draws, (0.9, 1.0))
-    yield _rate("discriminator among unequals: the worse wins", setting, won.count("b"), draws, None)
+    yield rate("discriminator among unequals: the better wins", setting, won.count("a"), draws, (0.9, 1.0))
+    yield rate("discriminator among unequals: the worse wins", setting, won.count("b"), draws, None)
 
 
 def permutation(draws: int) -> Iterator[Finding]:
@@ -212,7 +195,7 @@ def permutation(draws: int) -> Iterator[Finding]:
             strengths = random.normal(0, 1, (2, 2 * side))
             fp = norm.cdf(strengths[0][:, None] - strengths[1][None, :])
             rejected += permutation_p(fp, label, random=random)[0] < ALPHA
-        yield _rate(
+        yield rate(
             "permutation of run labels: rejections under the null", f"{side} runs a side", rejected, draws,
             (0.0, ALPHA),
         )  # fmt: skip
@@ -283,16 +266,7 @@ def _around(centre: float, tolerance: float) -> tuple[float, float]:
 
 def _coverage(claim: str, setting: str, hits: int, draws: int, *, gated: bool = True) -> Finding:
     target = _around(0.95, TOLERANCE) if gated else None
-    return _rate(f"{claim}, coverage", setting, hits, draws, target)
-
-
-def _rate(claim: str, setting: str, count: int, draws: int, target: tuple[float, float] | None) -> Finding:
-    value = count / draws
-    expected = value if target is None else min(max(value, target[0]), target[1])
-    error = float((expected * (1 - expected) / draws) ** 0.5)
-    return Finding(
-        claim=claim, setting=setting, value=value, standard_error=error, draws=draws, target=target
-    )
+    return rate(f"{claim}, coverage", setting, hits, draws, target)
 
 
 CLAIMS: dict[str, tuple[Callable[[int], Iterator[Finding]], int]] = {
@@ -305,7 +279,7 @@ CLAIMS: dict[str, tuple[Callable[[int], Iterator[Finding]], int]] = {
     "discriminator-equals": (discriminator_equals, 4_000),
     "delong-paired": (delong_paired, 2_000),
     "delong": (delong, 10_000),
-}
+} | gate.CLAIMS
 """Name → the function and its draws at full size."""
 
 SIZES = (

@@ -6,6 +6,7 @@ names FID, IS and KID.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -68,6 +69,7 @@ class FidelityFigure:
         inception: torch-fidelity's name of it on Inception features; the same as on others by default.
         label: what tables call it on Inception features; the key where it is empty.
         better: which way.
+        range: smallest and largest value. Gates compare runs of a figure from 0 to ∞ by its logarithm.
         gate, meaning: the name under which a gate compares it, and what that is; no name: none does.
     """
 
@@ -75,6 +77,7 @@ class FidelityFigure:
     inception: str = ""
     label: str = ""
     better: Better
+    range: tuple[float, float] = (-math.inf, math.inf)
     gate: str = ""
     meaning: str = ""
 
@@ -178,7 +181,7 @@ METRICS: Mapping[str, FidelityMetric] = {
         figures=(
             FidelityFigure(
                 key="frechet_distance", inception="frechet_inception_distance", label="FID",
-                better="lower", gate="fid", meaning="Fréchet distance",
+                better="lower", range=(0, math.inf), gate="fid", meaning="Fréchet distance",
             ),
         ),
         needs="statistics", fewest=lambda subset: 2, compute=fid,
@@ -187,11 +190,11 @@ METRICS: Mapping[str, FidelityMetric] = {
         figures=(
             FidelityFigure(
                 key="classifier_score", inception="inception_score_mean", label="IS, mean",
-                better="higher", gate="is", meaning="inception score",
+                better="higher", range=(1, math.inf), gate="is", meaning="inception score",
             ),
             FidelityFigure(
                 key="classifier_score_std", inception="inception_score_std",
-                label="IS, standard deviation", better=None,
+                label="IS, standard deviation", better=None, range=(0, math.inf),
             ),
         ),
         needs="classes", fewest=lambda subset: SPLITS, compute=inception_score,
@@ -204,7 +207,7 @@ METRICS: Mapping[str, FidelityMetric] = {
             ),
             FidelityFigure(
                 key="kernel_distance_std", inception="kernel_inception_distance_std",
-                label="KID, standard deviation", better=None,
+                label="KID, standard deviation", better=None, range=(0, math.inf),
             ),
         ),
         needs="features", fewest=lambda subset: subset, compute=kid,
@@ -212,7 +215,7 @@ METRICS: Mapping[str, FidelityMetric] = {
     ),
     "pr": FidelityMetric(
         figures=tuple(
-            FidelityFigure(key=key, better="higher", gate=gate, meaning=gate)
+            FidelityFigure(key=key, better="higher", range=(0, 1), gate=gate, meaning=gate)
             for key, gate in (("precision", "precision"), ("recall", "recall"), ("f_score", ""))
         ),
         needs="features", fewest=lambda subset: NEIGHBOURS + 1, compute=precision_and_recall,

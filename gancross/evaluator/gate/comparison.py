@@ -10,9 +10,10 @@ from typing import Literal
 from scipy.stats import norm
 
 from gancross.errors import UsageError, unknown_name
-from gancross.evaluator.estimates import LEVEL, Z
-from gancross.evaluator.gate.figures import METRICS, GateMetric, Reading
-from gancross.evaluator.gate.spread import Figures, mean_figure, run_figures, spread_interval
+from gancross.evaluator.estimates import LEVEL, Interval, Z
+from gancross.evaluator.gate.figures import METRICS, GateMetric, Reading, Scale
+from gancross.evaluator.gate.runs import RunFigures, run_figures
+from gancross.evaluator.gate.spread import mean_figure, noise_interval
 from gancross.evaluator.result.types import Result
 
 FEWEST_BASELINE_RUNS = 5
@@ -28,11 +29,13 @@ class Comparison:
     Attributes:
         name: of the contestant or method.
         metric: a key of `METRICS`.
-        old, new: the figure; means over runs where methods are compared.
+        old, new: the figure; means over runs where methods are compared, geometric on the logarithmic scale.
         runs: how many runs stand behind old and new.
         interval: of new − old, at 95 % for all comparisons of a gate together (Bonferroni); None where the
-            figure of a single checkpoint has no interval.
-        tolerance: how much worse new may be, absolute.
+            figure of a single checkpoint has no interval. On the logarithmic scale the limits l and h are
+            those of ln(new/old), turned back to old·(eˡ − 1) and old·(eʰ − 1).
+        tolerance: how much worse new may be: new − old in the figure's own unit, on either scale.
+        scale: on which the runs were compared.
         decision: `regression` if worse beyond the interval and beyond the tolerance; without an interval the
             tolerance alone decides, and nothing is decided without either.
     """
@@ -42,8 +45,9 @@ class Comparison:
     old: float
     new: float
     runs: tuple[int, int]
-    interval: tuple[float, float] | None
+    interval: Interval | None
     tolerance: float
+    scale: Scale = "linear"
     decision: Decision
 
     @property
@@ -69,7 +73,8 @@ def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | Non
     """Compares a result with a baseline, contestant by contestant or method by method.
 
     Where the baseline holds several runs of a method, methods are compared: the spread of its runs, at least
-    5, and of their opponents', the runs of other methods, is the noise (`gate_spread`). Otherwise contestants
+    5, and of their opponents', the runs of other methods, is the noise, and at least that of sampling
+    (`noise_interval`); figures that range from 0 to ∞ are compared by their logarithms. Otherwise contestants
     of the same name are, and the noise is that of sampling alone: each limit is d ∓ √(δ₁² + δ₂²) with the
     distances δ of both figures from their limits, stretched from 95 % to the gate's level as normal errors
     would be. That says nothing of another training run. Opponents that the baseline has not do not count.
@@ -147,7 +152,7 @@ def _unit(result: Result) -> Unit:
 
 Groups = dict[str, list[str]]
 Side = tuple[Result, Groups]
-Change = tuple[Reading, Reading] | tuple[Figures, Figures]
+Change = tuple[Reading, Reading] | tuple[RunFigures, RunFigures]
 
 
 def _groups_of_both(new: Result, old: Result) -> tuple[Groups, Groups]:
@@ -181,8 +186,8 @@ def _change(unit: Unit, metric: GateMetric, name: str, *sides: Side) -> Change |
     """A metric of a method's runs, or of a contestant, then and now; None where one side has none."""
     if unit == "method":
         old, new = (run_figures(metric, result, groups, name) for result, groups in sides)
-        shared = [key for key in old if key in new]
-        return ({key: old[key] for key in shared}, {key: new[key] for key in shared}) if shared else None
+        shared = [key for key in old.values if key in new.values]
+        return (old.only(shared), new.only(shared)) if shared else None
     then, now = (
         metric.read(result, name, [other for other in groups if other != name]) for result, groups in sides
     )
@@ -190,22 +195,38 @@ def _change(unit: Unit, metric: GateMetric, name: str, *sides: Side) -> Change |
 
 
 def _compared(
-    name: str, metric: str, old: Reading | Figures, new: Reading | Figures, *, level: float, tolerance: float
-) -> Comparison:
+    name: str, metric: str, old: Reading | RunFigures, new: Reading | RunFigures, *, level: float,
+    tolerance: float,
+) -> Comparison:  # fmt: skip
+    scale: Scale = "linear"
     if isinstance(old, Reading) and isinstance(new, Reading):
         interval, values, runs = _between(old, new, level), (old.value, new.value), (1, 1)
     else:
         assert not isinstance(old, Reading) and not isinstance(new, Reading)
-        interval, values = spread_interval(old, new, level=level), (mean_figure(old), mean_figure(new))
-        runs = (len(next(iter(old.values()))), len(next(iter(new.values()))))
+        scale = METRICS[metric].scale if old.positive and new.positive else "linear"
+        interval, values = _between_runs(old, new, level, scale)
+        runs = (len(next(iter(old.values.values()))), len(next(iter(new.values.values()))))
     decision = _decision(METRICS[metric], values[1] - values[0], interval, tolerance)
     return Comparison(
         name=name, metric=metric, old=values[0], new=values[1], runs=runs, interval=interval,
-        tolerance=tolerance, decision=decision,
+        tolerance=tolerance, scale=scale, decision=decision,
     )  # fmt: skip
 
 
-def _between(old: Reading, new: Reading, level: float) -> tuple[float, float] | None:
+def _between_runs(
+    old: RunFigures, new: RunFigures, level: float, scale: Scale
+) -> tuple[Interval | None, tuple[float, float]]:
+    """The interval of new − old, and the means of both."""
+    if scale == "linear":
+        return noise_interval(old, new, level=level), (mean_figure(old.values), mean_figure(new.values))
+    interval, (then, now) = _between_runs(old.logarithms(), new.logarithms(), level, "linear")
+    means = math.exp(then), math.exp(now)
+    if interval is None:
+        return None, means
+    return (means[0] * math.expm1(interval[0]), means[0] * math.expm1(interval[1])), means
+
+
+def _between(old: Reading, new: Reading, level: float) -> Interval | None:
     if old.interval is None or new.interval is None:
         return None
     difference = new.value - old.value
@@ -215,9 +236,7 @@ def _between(old: Reading, new: Reading, level: float) -> tuple[float, float] | 
     return difference - stretch * below, difference + stretch * above
 
 
-def _decision(
-    metric: GateMetric, difference: float, interval: tuple[float, float] | None, tolerance: float
-) -> Decision:
+def _decision(metric: GateMetric, difference: float, interval: Interval | None, tolerance: float) -> Decision:
     if difference == 0 or (interval is not None and interval[0] <= 0 <= interval[1]):
         return "within noise"
     if interval is None and tolerance == 0:

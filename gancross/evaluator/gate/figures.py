@@ -5,8 +5,10 @@ They follow from the tables of cell figures and of fidelity metrics.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from gancross.evaluator.estimates import Figure, Interval, Missing, Proportion
 from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
@@ -14,6 +16,7 @@ from gancross.evaluator.fidelity.metrics import FidelityFigure
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.verdict.figures import CELL_FIGURES, CellFigure, Role
 
+Scale = Literal["linear", "log"]
 Opponents = Collection[str]
 Read = Callable[[Result, str, Opponents], "Reading | None"]
 
@@ -34,15 +37,24 @@ class GateMetric:
         higher_is_better: direction.
         meaning: for people.
         read: from the result, a contestant and the opponents that count; None where there is no figure.
+        range: smallest and largest value.
         before_opponents: whether it depends on them.
+        samples_of_opponents: whether the samples are theirs, the same for all runs of a method.
         is_fidelity: whether fidelity must have been measured alike to compare it.
     """
 
     higher_is_better: bool
     meaning: str
     read: Read
+    range: tuple[float, float]
     before_opponents: bool = False
+    samples_of_opponents: bool = False
     is_fidelity: bool = False
+
+    @property
+    def scale(self) -> Scale:
+        """On which its runs are compared: a figure from 0 to ∞ is skewed and varies by factors."""
+        return "log" if self.range == (0, math.inf) else "linear"
 
 
 def reading(figures: Sequence[Figure], *, pooled: bool = False) -> Reading | None:
@@ -87,7 +99,8 @@ def _cell_metric(key: str, figure: CellFigure, role: Role) -> GateMetric:
 
     return GateMetric(
         higher_is_better=(figure.better == "higher") != (role == "judged"),
-        meaning=f"{figure.label} of {WHOSE[role]}", read=read, before_opponents=role != "own",
+        meaning=f"{figure.label} of {WHOSE[role]}", read=read, range=figure.range,
+        before_opponents=role != "own", samples_of_opponents=role == "judging",
     )  # fmt: skip
 
 
@@ -104,8 +117,9 @@ def _fidelity_metric(figure: FidelityFigure) -> GateMetric:
         return Reading(value=float(values[0].value), interval=interval)
 
     return GateMetric(
-        higher_is_better=figure.better == "higher", meaning=figure.meaning, read=read, is_fidelity=True
-    )
+        higher_is_better=figure.better == "higher", meaning=figure.meaning, read=read, range=figure.range,
+        is_fidelity=True,
+    )  # fmt: skip
 
 
 def gate_names(key: str, figure: CellFigure) -> Mapping[Role, str]:
@@ -118,7 +132,9 @@ def gate_names(key: str, figure: CellFigure) -> Mapping[Role, str]:
 
 def _metrics() -> Iterator[tuple[str, GateMetric]]:
     """FN; cell figures by the role of the contestant; fidelity."""
-    yield "fn", GateMetric(higher_is_better=False, meaning="FN of its discriminator", read=_fn)
+    yield "fn", GateMetric(
+        higher_is_better=False, meaning="FN of its discriminator", read=_fn, range=(0, 1)
+    )  # fmt: skip
     for role in WHOSE:
         for key, figure in CELL_FIGURES.items():
             names = gate_names(key, figure)

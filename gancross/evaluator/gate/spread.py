@@ -1,4 +1,8 @@
-"""How far a figure's mean over training runs moves between two results by the chance of training alone.
+"""How far a figure's mean over training runs moves between two results by chance alone.
+
+The chance is that of training, told by the spread of the baseline's runs, and at least that of sampling, told
+by each figure's own interval: five judges without an error in 10,000 samples show no spread, and yet the next
+may err once.
 
 Two things vary: the runs of the method itself, and those of its opponents. With x_ij the figure of run i
 before opponent j, x_ij = μ + a_i + b_j + e_ij, the mean over m runs and q opponents varies by
@@ -11,44 +15,12 @@ Shape suffix: M runs of the method, Q runs of an opponent.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.stats import norm, t
 
-from gancross.evaluator.gate.figures import GateMetric
-from gancross.evaluator.result.types import Result
-
-# A figure of every run (M, Q) by the opponents' method; under None (M, 1), a figure without opponents.
-Figures = Mapping[str | None, NDArray[np.float64]]
-
-
-def run_figures(
-    metric: GateMetric, result: Result, groups: Mapping[str, Sequence[str]], method: str
-) -> Figures:
-    """A metric's figures of a method's runs, before the runs of each other method where it has opponents.
-
-    Runs without figure, a critic's for example, are left out, on either side; so are methods without any.
-    """
-
-    def value(run: str, opponents: Sequence[str]) -> float:
-        entry = metric.read(result, run, opponents)
-        return math.nan if entry is None else entry.value
-
-    columns: dict[str | None, list[list[str]]] = {None: [[]]}
-    if metric.before_opponents:
-        columns = {key: [[run] for run in runs] for key, runs in groups.items() if key != method}
-    blocks = {
-        key: np.array([[value(run, opponents) for opponents in columns[key]] for run in groups[method]])
-        for key in columns
-    }
-    blocks = {key: block[:, ~np.isnan(block).all(axis=0)] for key, block in blocks.items()}
-    blocks = {key: block for key, block in blocks.items() if block.size}
-    if not blocks:
-        return {}
-    whole_M = np.all([~np.isnan(block).any(axis=1) for block in blocks.values()], axis=0)
-    return {key: block[whole_M] for key, block in blocks.items()} if whole_M.any() else {}
+from gancross.evaluator.estimates import Interval, Z
+from gancross.evaluator.gate.runs import Figures, RunFigures
 
 
 def mean_figure(figures: Figures) -> float:
@@ -56,7 +28,64 @@ def mean_figure(figures: Figures) -> float:
     return float(np.mean([block.mean() for block in figures.values()]))
 
 
-def spread_interval(old: Figures, new: Figures, *, level: float) -> tuple[float, float] | None:
+def noise_interval(old: RunFigures, new: RunFigures, *, level: float) -> Interval | None:
+    """Limits of new − old for a method that has not changed, of training and at least of sampling.
+
+    The farther of the limits of `spread_interval` and `sampling_interval` at either end. The first alone
+    covers 0 as often as its level says where figures are normal, so both together do, too; where figures are
+    a few counts, of which the spread of few runs tells nothing, the second does.
+
+    Args:
+        old, new: with the same keys.
+        level: of confidence, two-sided.
+
+    Returns:
+        None where the old result tells nothing of the spread.
+    """
+    spread = spread_interval(old.values, new.values, level=level)
+    sampling = sampling_interval(old, new, level=level)
+    if spread is None or sampling is None:
+        return spread
+    return min(spread[0], sampling[0]), max(spread[1], sampling[1])
+
+
+def sampling_interval(old: RunFigures, new: RunFigures, *, level: float) -> Interval | None:
+    """Limits of new − old from the intervals of the runs' figures: d ∓ √(δ_old² + δ_new²), d the difference.
+
+    δ is the distance of a mean from its limit, δ² = Σ_s δ_s²/S² over the S sets of samples behind it. A set's
+    δ_s is the mean of the distances of all figures on it, which may move as one: those of a run's samples
+    before all opponents, or those of an opponent's samples before all judges. Errors by the test data are
+    counted as if every set had its own; the data are the same on both sides, so that they move d by less.
+
+    Args:
+        old, new: with the same keys.
+        level: of confidence, two-sided; distances are stretched from 95 % to it as normal errors would be.
+
+    Returns:
+        None where a figure has no interval.
+
+    Source: Newcombe 1998 for the combination of limits; Zou and Donner 2008 for sums of more than two.
+    """
+    stretch = float(norm.ppf((1 + level) / 2)) / Z
+    below = stretch * math.hypot(_distance(new, new.values, new.low), _distance(old, old.high, old.values))
+    above = stretch * math.hypot(_distance(new, new.high, new.values), _distance(old, old.values, old.low))
+    if math.isnan(below + above):
+        return None
+    difference = mean_figure(new.values) - mean_figure(old.values)
+    return difference - below, difference + above
+
+
+def _distance(figures: RunFigures, upper: Figures, lower: Figures) -> float:
+    """δ of the mean over runs and opponents, from `lower` to `upper`."""
+    distances = [upper[key] - lower[key] for key in upper]
+    if figures.samples_of_opponents:
+        sets = [block.mean(axis=0) for block in distances]
+        return math.sqrt(sum(float(np.mean(np.square(set_Q))) / len(set_Q) for set_Q in sets)) / len(sets)
+    runs_M = np.mean([block.mean(axis=1) for block in distances], axis=0)
+    return math.sqrt(float(np.mean(np.square(runs_M))) / len(runs_M))
+
+
+def spread_interval(old: Figures, new: Figures, *, level: float) -> Interval | None:
     """Limits of new − old for a method that has not changed: d ± t·√V, centred on the difference d.
 
     V adds the variances of both means, with σ_a², σ_b² and σ_e² estimated from the old result alone (its

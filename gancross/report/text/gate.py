@@ -17,9 +17,15 @@ SPEAKS = {
     "checkpoint": "This speaks of these checkpoints only, not of their methods: the noise is that of"
     " sampling, and another training run would differ by more.",
     "method": "The noise is the spread of the baseline's runs and of their opponents', of which a method"
-    f" needs {FEWEST_BASELINE_RUNS}.",
+    f" needs {FEWEST_BASELINE_RUNS}, and at least that of sampling.",
 }
-IN_JSON = ("name", "metric", "old", "new", "difference", "interval", "runs", "tolerance", "decision")
+RATIOS = (
+    "Changes in per cent: positive, skewed figures are compared by the ratio of their geometric means, old"
+    " and new in the table."
+)
+IN_JSON = (
+    "name", "metric", "old", "new", "difference", "interval", "scale", "runs", "tolerance", "decision",
+)  # fmt: skip
 NUMBERS = ("old", "new", "change", "interval")
 
 
@@ -35,7 +41,8 @@ def gate_table(gate: Gate) -> RenderableType:
         for change in changes:
             table.add_row(*cells(change), style=STYLES.get(change.decision, ""))
         parts += ["", Text(f"{gate.unit} {name}{runs}"), Padding(table, (0, 0, 0, 2))]
-    return Group(*parts, "", Text(SPEAKS[gate.unit]), Text(conclusion(gate), style="bold"))
+    ratios = [Text(RATIOS)] if any(change.scale == "log" for change in gate.comparisons) else []
+    return Group(*parts, "", Text(SPEAKS[gate.unit]), *ratios, Text(conclusion(gate), style="bold"))
 
 
 def conclusion(gate: Gate) -> str:
@@ -47,12 +54,15 @@ def conclusion(gate: Gate) -> str:
 
 
 def cells(change: Comparison) -> list[str]:
-    """The columns of a comparison."""
-    low_high = "none" if change.interval is None else "[{:+.3g}, {:+.3g}]".format(*change.interval)
+    """The columns of a comparison; change and interval in per cent of old where ratios were compared."""
+    number = (
+        "{:+.3g}".format if change.scale == "linear" else lambda part: f"{100 * part / change.old:+.3g} %"
+    )
+    low_high = "none" if change.interval is None else "[{}, {}]".format(*map(number, change.interval))
     arrow = "↑" if METRICS[change.metric].higher_is_better else "↓"
     allowed = f" (allowed {change.tolerance:g})" if change.tolerance else ""
     return [
-        f"{change.metric} {arrow}", f"{change.old:.4g}", f"{change.new:.4g}", f"{change.difference:+.3g}",
+        f"{change.metric} {arrow}", f"{change.old:.4g}", f"{change.new:.4g}", number(change.difference),
         low_high, f"{change.decision}{allowed}",
     ]  # fmt: skip
 

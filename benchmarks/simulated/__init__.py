@@ -1,0 +1,1 @@
+"""Claims of `simulations.py` that have a file of their own."""
