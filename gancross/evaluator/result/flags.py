@@ -39,7 +39,7 @@ def flags(
             f"Bradley–Terry strengths do not describe the table: its rates lie {strengths_residual:.0f} times"
             " their sampling error from them"
         )
-    if has_few_reals(num_real):
+    if has_few_reals(num_real) and not all(isinstance(cell.fp_at_fn5, Missing) for cell in cells.values()):
         yield f"fewer than {FEW_REALS:,} test samples set the threshold of FP at matched FN"
 
 

@@ -90,11 +90,13 @@ def modes_agree(pair: Pair, norm: NormCheck) -> Step:
     """Step 1, with batch norm: steps 2–5 give the same winner with running averages and batch statistics."""
     if norm.other is None:
         return Step(passed=False, reason="batch-norm modes not compared")
-    winners = {norm.mode: _winner(pair), norm.other_mode: _winner(norm.other)}
+    modes = {norm.mode: pair, norm.other_mode: norm.other}
+    winners = {mode: _winner(compared) for mode, compared in modes.items()}
     if len(set(winners.values())) == 1:
         return Step(passed=True, reason="both batch-norm modes agree")
     outcomes = ", ".join(
-        f"{mode} says {'no winner' if winner is None else repr(winner)}" for mode, winner in winners.items()
+        f"{mode} names {'nobody' if winner is None else repr(winner)}{_untested(modes[mode])}"
+        for mode, winner in winners.items()
     )
     return Step(passed=False, reason=f"the batch-norm modes disagree: {outcomes}")
 
@@ -188,6 +190,11 @@ def _winner(pair: Pair) -> str | None:
     if not valid_judges(pair).passed or not all(step.passed for step in _comparison(pair)):
         return None
     return pair.lower_cross_fp_first().a
+
+
+def _untested(pair: Pair) -> str:
+    """Why nothing of a pair was tested, in brackets; nothing where it was."""
+    return f" ({pair.holm_p.reason})" if isinstance(pair.holm_p, Missing) else ""
 
 
 def _only_answer(judgement: Judgement) -> str | None:

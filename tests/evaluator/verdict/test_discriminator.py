@@ -125,9 +125,11 @@ def test_batch_norm_must_not_decide() -> None:
     )  # fmt: skip
     verdict = discriminator_verdict(WINS, norm=check(reversed_winner))
     assert verdict.winner is None
-    assert "running averages says 'a', batch statistics says 'b'" in verdict.reason
+    assert "running averages names 'a', batch statistics names 'b'" in verdict.reason
     weaker = discriminator_verdict(WINS, norm=check(replace(WINS, holm_p=0.5)))
-    assert "batch statistics says no winner" in weaker.reason
+    assert "batch statistics names nobody" in weaker.reason
+    few = discriminator_verdict(WINS, norm=check(replace(WINS, holm_p=Missing("9 groups of 64"))))
+    assert "batch statistics names nobody (9 groups of 64)" in few.reason
     # No winner in either mode is agreement; the reason is that of the mode of the call.
     agreed = replace(WINS, holm_p=0.5)
     assert "do not differ" in discriminator_verdict(agreed, norm=check(agreed)).reason
