@@ -56,6 +56,7 @@ def assembled(
     table = tournament(contestants, of_judges, cells, matrices, blind=blind, seed=protocol.seed)
     strengths = table.ranking.bradley_terry
     residual = None if isinstance(strengths, Missing) else strengths.residual
+    claims = () if isinstance(table.groups.claims, Missing) else table.groups.claims
     moves = {judge.name: figures.batch_norm_moves(judge, scores, names) for judge in judges}
     controls = Controls(judges=rates, references=REFERENCE_JUDGES)
     nobody = Verdict(winner=None, reason=f"{len(contestants)} contestants: see the verdicts of the pairs")
@@ -82,7 +83,7 @@ def assembled(
         roc={judge: {name: figures.roc_curve(s, name) for name in names} for judge, s in of_judges.items()},
         # Sorted, so that the order of the contestants changes nothing.
         flags=tuple(sorted([
-            *flags(contestants, scores, cells, moves, blind, residual, len(order.index), protocol),
+            *flags(contestants, scores, cells, moves, blind, residual, claims, len(order.index), protocol),
             *(() if fidelity is None else fidelity.flags),
         ])),
         fidelity=NO_METRICS if fidelity is None else fidelity.figures, provenance=provenance,

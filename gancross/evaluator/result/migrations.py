@@ -16,6 +16,8 @@ NO_FIDELITY = "recorded before results had fidelity"
 NO_GENERATOR_VERDICT = "recorded before results had a verdict about generators"
 NO_INTERVAL = "recorded before fidelity had intervals"
 NO_J_DIFFERENCE = "recorded before discriminators were compared on the same samples"
+NO_RUN_FIGURES = "recorded before methods were compared by one number a run"
+BOOTSTRAPPED = "the interval of the methods' difference is a bootstrap over runs"
 OLD_RANKING = "recorded with a ranking by FP, in which a collapsed generator can stand before a perfect one"
 
 
@@ -69,6 +71,23 @@ def _ranking(value: JsonValue) -> JsonValue:
     return changed
 
 
+def _groups(value: JsonValue) -> JsonValue:
+    """Claims had one test, the permutation of run labels."""
+    if not isinstance(value, dict) or not isinstance(claims := value.get("claims"), list):
+        return value
+    return {**value, "claims": [_claim(claim) for claim in claims]}
+
+
+def _claim(value: JsonValue) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    lacking: JsonObject = {
+        "welch_p": None, "welch_p_reason": NO_RUN_FIGURES, "permutation_p": value.get("p"),
+        "sign_flip_p": None, "sign_flip_p_reason": NO_RUN_FIGURES, "pairs": 0, "flags": [BOOTSTRAPPED],
+    }  # fmt: skip
+    return {key: entry for key, entry in value.items() if key != "descriptive"} | lacking
+
+
 def _fidelity(value: JsonValue) -> JsonValue:
     if not isinstance(value, dict):
         return value
@@ -88,7 +107,7 @@ def _measured(value: JsonValue) -> JsonValue:
 
 _CHANGES: dict[str, Callable[[JsonValue], JsonValue]] = {
     "protocol": _protocol, "verdict": _verdicts, "pairs": _pairs, "ranking": _ranking,
-    "fidelity": _fidelity,
+    "groups": _groups, "fidelity": _fidelity,
 }  # fmt: skip
 
 MIGRATIONS: dict[str, Callable[[JsonObject], JsonObject]] = {

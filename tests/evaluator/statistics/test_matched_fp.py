@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -10,20 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reference import statistics as reference
+from simulated.matched import matched, matched_few
 
-from benchmarks import simulations
+from gancross.evaluator.estimates import Proportion
 from gancross.evaluator.statistics.matched_fp import (
     FEW_REALS,
-    Halves,
     MatchedFp,
     calibration,
-    draw_halves,
     has_few_reals,
     matched_difference,
     matched_fp,
     matched_threshold,
-    percentile_interval,
 )
+from gancross.evaluator.statistics.quantiles import percentile_interval, quantile_limits
+from gancross.evaluator.statistics.resampling import Halves, draw_halves
 
 Scores = NDArray[np.float64]
 
@@ -98,12 +99,40 @@ def test_where_no_score_qualifies_everything_is_real_and_flagged() -> None:
 
 
 def test_a_perfect_judge_still_has_an_upper_limit() -> None:
-    figure = judged(np.linspace(5, 6, 400), np.linspace(0, 1, 300))
-    assert (figure.value, figure.low, figure.high) == (0.0, 0.0, 3 / 300)
+    many = judged(np.linspace(5, 6, 2_000), np.linspace(0, 1, 300))
+    assert (many.value, many.low, many.high) == (0.0, 0.0, 3 / 300)
+    few = judged(np.linspace(5, 6, 400), np.linspace(0, 1, 300))
+    assert (few.value, few.low) == (0.0, 0.0) and 3 / 300 < few.high < 4 / 300  # Wilson's, two-sided
 
 
-def test_figures_depend_on_names_and_seed_alone(scores: tuple[Scores, Scores]) -> None:
-    real, fake = scores
+def test_limits_with_few_reals_are_those_of_the_quantile_and_of_wilson_combined() -> None:
+    """Evenly spaced scores, so that every share is known: FP(τ) = 1 − τ."""
+    real, fake = np.linspace(0, 1, 401), np.linspace(0, 1, 100_000)
+    figure = judged(real, fake)
+    least, most = (1 - tau for tau in quantile_limits(real, 0.05)[::-1])
+    low, high = Proportion(count=round(figure.value * 100_000), n=100_000).ci95
+    assert figure.low == pytest.approx(
+        figure.value - np.hypot(figure.value - least, figure.value - low), abs=1e-4
+    )
+    assert figure.high == pytest.approx(
+        figure.value + np.hypot(most - figure.value, high - figure.value), abs=1e-4
+    )
+
+
+def test_limits_of_a_quantile_hold_it_whatever_the_distribution() -> None:
+    """Whole ranks are those of the binomial distribution; few scores have no lower limit."""
+    random, draws = np.random.default_rng(0), 4_000
+    scores = np.sort(random.random((draws, 200)), axis=1)
+    limits = np.array([quantile_limits(row, 0.05) for row in scores])
+    for missed in (limits[:, 0] > 0.05, limits[:, 1] < 0.05):
+        assert missed.mean() == pytest.approx(0.025, abs=3 * (0.025 * 0.975 / draws) ** 0.5 + 0.003)
+    assert quantile_limits(np.arange(30.0), 0.05)[0] == -np.inf
+    assert quantile_limits(np.arange(30.0), 0.99)[1] == np.inf
+
+
+def test_figures_depend_on_names_and_seed_alone() -> None:
+    random = np.random.default_rng(5)
+    real, fake = random.normal(2.5, 1, 2_001), random.normal(0, 1, 700)
     assert judged(real, fake) == judged(real, fake)
     assert judged(real, fake).value == judged(real, fake, judge="c").value
     assert judged(real, fake).ci95 != judged(real, fake, judge="c").ci95
@@ -174,5 +203,5 @@ def test_a_pair_costs_less_than_a_second_of_one_core() -> None:
 
 
 def test_simulated_coverage_is_what_is_promised() -> None:
-    for finding in simulations.matched(60):
+    for finding in chain(matched(60), matched_few(12)):
         assert finding.met(errors=3) is not False, finding

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reference import statistics as reference
 from scipy.stats import fisher_exact
+from simulated import proportions as simulated
+from simulated.auc import auc_near_one
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks import simulations
 from gancross.evaluator.estimates import Proportion, Z
-from gancross.evaluator.statistics.auc import auc_difference, auc_interval
+from gancross.evaluator.statistics.auc import auc_difference, auc_interval, newcombe_limits
 from gancross.evaluator.statistics.confusion import PairedDecisions, paired_decisions
 from gancross.evaluator.statistics.proportions import (
     difference,
@@ -119,14 +121,43 @@ def test_decisions_on_the_same_images_are_counted_together_and_ties_are_fake() -
 
 
 @given(few_scores, few_scores)
-def test_auc_interval_is_delongs_definition_on_the_logit_scale(real: Scores, fake: Scores) -> None:
+def test_auc_interval_is_the_union_of_delongs_and_newcombes_where_samples_are_few(
+    real: Scores, fake: Scores
+) -> None:
     area, variance, _, _ = reference.delong(real, fake)
     interval = auc_interval(real=real, fake=fake)
     assert interval.value == pytest.approx(area)
     if variance > 1e-12:
-        reach = Z * math.sqrt(variance) / (area * (1 - area))
-        odds = [area / (1 - area) * math.exp(side * reach) for side in (-1, 1)]
-        assert (interval.low, interval.high) == pytest.approx(tuple(odd / (1 + odd) for odd in odds))
+        limits = [delong_limits(area, variance), newcombe_limits(area, len(real), len(fake))]
+        assert interval.low == pytest.approx(min(low for low, _ in limits))
+        assert interval.high == pytest.approx(max(high for _, high in limits))
+
+
+def delong_limits(area: float, variance: float) -> tuple[float, float]:
+    reach = Z * math.sqrt(variance) / (area * (1 - area))
+    low, high = (area / (1 - area) * math.exp(side * reach) for side in (-1, 1))
+    return low / (1 + low), high / (1 + high)
+
+
+def test_auc_interval_is_delongs_alone_where_many_samples_are_out_of_order() -> None:
+    random = np.random.default_rng(0)
+    real, fake = random.normal(0.5, 1, 200), random.normal(0, 1, 150)
+    interval = auc_interval(real=real, fake=fake)
+    area, variance, _, _ = reference.delong(real, fake)
+    assert interval.ci95 == pytest.approx(delong_limits(area, variance))
+
+
+def test_newcombes_limits_solve_his_equation() -> None:
+    for value, n, m in ((0.8, 30, 50), (0.999, 400, 300), (0.02, 20, 20)):
+        for limit in newcombe_limits(value, n, m):
+            k = (n + m) / 2 - 1
+            shape = 1 + k * (1 - limit) / (2 - limit) + k * limit / (1 + limit)
+            assert abs(value - limit) == pytest.approx(Z * math.sqrt(limit * (1 - limit) * shape / (n * m)))
+
+
+def test_simulated_coverage_near_1() -> None:
+    for finding in auc_near_one(25):
+        assert finding.met(errors=3) is not False, finding
 
 
 def test_auc_of_a_perfect_judge_has_a_one_sided_limit() -> None:
@@ -190,11 +221,11 @@ def test_simulated_coverage_is_what_is_promised(claim: str) -> None:
 
 
 def test_exact_coverage_of_wilson_where_counts_are_not_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulations, "GRID", 101)
-    monkeypatch.setattr(simulations, "N", 1_500)
-    assert all(finding.met() is not False for finding in simulations.wilson(1))
+    monkeypatch.setattr(simulated, "GRID", 101)
+    monkeypatch.setattr(simulated, "N", 1_500)
+    assert all(finding.met() is not False for finding in simulated.wilson(1))
 
 
 @pytest.mark.slow
 def test_power_of_the_fisher_step() -> None:
-    assert all(finding.met() for finding in simulations.power(1))
+    assert all(finding.met() for finding in simulated.power(1))
