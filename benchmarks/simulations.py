@@ -20,7 +20,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from simulated.auc import auc_near_one, delong, delong_paired
+from simulated.auc import auc_difference_near_one, auc_near_one, delong, delong_paired
 from simulated.bounds import jsd_bound
 from simulated.findings import Finding
 from simulated.groups import grouped_rates, grouped_scores
@@ -42,6 +42,7 @@ CLAIMS: dict[str, tuple[Callable[[int], Iterator[Finding]], int]] = {
     "delong": (delong, 10_000),
     "delong-paired": (delong_paired, 2_000),
     "auc-near-one": (auc_near_one, 4_000),
+    "auc-difference-near-one": (auc_difference_near_one, 4_000),
     "matched": (matched, 2_000),
     "matched-few": (matched_few, 2_000),
     "jsd-bound": (jsd_bound, 4_000),

@@ -66,6 +66,25 @@ def auc_near_one(draws: int) -> Iterator[Finding]:
                 yield coverage("AUC near 1", f"n={n}, AUC={area}, {kind}", hits, repeats, AT_LEAST)
 
 
+def auc_difference_near_one(draws: int) -> Iterator[Finding]:
+    """Coverage of the difference of two AUCs near 1, the reals' scores correlated."""
+    for n in (300, 1_000):
+        for areas in ((0.99, 0.99), (0.999, 0.99), (0.9999, 0.999)):
+            for width in (1.0, 3.0):
+                random = random_of("auc-difference-near-one", n, areas, width)
+                first, second = (float(np.hypot(1, width) * norm.ppf(area)) for area in areas)
+                hits = 0
+                for _ in range(draws):
+                    real = shared_samples(random, first, second, n)
+                    gap = auc_difference(
+                        first_real=real[0], first_fake=width * normal(random, n=n), second_real=real[1],
+                        second_fake=width * normal(random, n=n),
+                    )  # fmt: skip
+                    hits += holds(gap, areas[0] - areas[1])
+                setting = f"n={n}, AUC={areas[0]} and {areas[1]}, fakes' width {width:g}"
+                yield coverage("difference of two AUCs near 1", setting, hits, draws, AT_LEAST)
+
+
 def _normal_pair(random: np.random.Generator, area: float, n: int) -> tuple[Scores, Scores]:
     return normal(random, np.sqrt(2) * float(norm.ppf(area)), n), normal(random, n=n)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from scipy.integrate import quad
@@ -35,8 +36,9 @@ def jsd_bound(draws: int) -> Iterator[Finding]:
                 above += bound.low > truth
                 below += bound.high < truth
             setting = f"n={n}, {name}"
-            yield rate("JSD bound: lower limit above the expectation", setting, above, repeats, (0.0, HALF))
-            yield rate("JSD bound: upper limit below the expectation", setting, below, repeats, (0.0, HALF))
+            for limit, missed in (("lower limit above", above), ("upper limit below", below)):
+                claim = f"JSD bound: {limit} the expectation"
+                yield replace(rate(claim, setting, missed, repeats, (0.0, HALF)), errors=3.0)
 
 
 def _gaussian(slope: float, gap: float) -> tuple[Draw, Callable[[float], float]]:

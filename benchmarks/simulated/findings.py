@@ -6,7 +6,7 @@ all population figures are known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,11 @@ Target = tuple[float, float] | None
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One figure against its target [low, high]; without a target it is reported only."""
+    """One figure against its target [low, high]; without a target it is reported only.
+
+    Attributes:
+        errors: standard errors by which the figure may be beyond its target, at any number of draws.
+    """
 
     claim: str
     setting: str
@@ -35,12 +39,13 @@ class Finding:
     standard_error: float
     draws: int | None
     target: tuple[float, float] | None
+    errors: float = 0.0
 
     def met(self, *, errors: float = 0.0) -> bool | None:
-        """Whether the figure lies within its target, give or take so many standard errors."""
+        """Whether the figure lies within its target, give or take so many standard errors, or its own."""
         if self.target is None:
             return None
-        room = errors * self.standard_error
+        room = max(errors, self.errors) * self.standard_error
         return self.target[0] - room <= self.value <= self.target[1] + room
 
 
@@ -81,9 +86,9 @@ AT_LEAST = (0.95 - TOLERANCE, 1.0)
 """Where a floor or a bound without assumptions must cover too much."""
 
 
-def size_target(draws: int) -> tuple[float, float]:
+def size(claim: str, setting: str, rejections: int, draws: int) -> Finding:
     """A test's size: at most 5 % and three standard errors."""
-    return 0.0, ALPHA + 3 * (ALPHA * (1 - ALPHA) / draws) ** 0.5
+    return replace(rate(claim, setting, rejections, draws, (0.0, ALPHA)), errors=3.0)
 
 
 def coverage(claim: str, setting: str, hits: int, draws: int, target: Target = EXACT) -> Finding:
@@ -101,10 +106,10 @@ def rate(claim: str, setting: str, count: int, draws: int, target: Target) -> Fi
     )
 
 
-def mean(claim: str, setting: str, values: Scores, target: Target) -> Finding:
-    """The mean of one figure a draw, with its standard error."""
-    error = float(values.std(ddof=1) / len(values) ** 0.5)
+def bias(claim: str, setting: str, deviations: Scores, room: float | None) -> Finding:
+    """The mean deviation from the truth, at most `room` and three standard errors; None: reported only."""
+    error = float(deviations.std(ddof=1) / len(deviations) ** 0.5)
     return Finding(
-        claim=claim, setting=setting, value=float(values.mean()), standard_error=error, draws=len(values),
-        target=target,
+        claim=claim, setting=setting, value=float(deviations.mean()), standard_error=error,
+        draws=len(deviations), target=None if room is None else (-room, room), errors=3.0,
     )  # fmt: skip

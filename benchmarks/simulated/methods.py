@@ -10,7 +10,7 @@ from scipy.stats import norm
 from gancross.evaluator.statistics.run_figures import welch
 from gancross.evaluator.tournament.methods import run_figures
 from gancross.evaluator.tournament.relabelling import permutation_p, sign_flip_p
-from simulated.findings import ALPHA, Finding, Scores, random_of, rate, size_target
+from simulated.findings import ALPHA, Finding, Scores, random_of, rate, size
 
 LEVEL = -1.0  # FP of average runs is Φ(LEVEL), about 16 %
 PAIRING = 0.7  # correlation of the strengths of two runs with one seed
@@ -27,10 +27,8 @@ def permutation(draws: int) -> Iterator[Finding]:
             strengths = random.normal(0, 1, (2, 2 * side))
             fp = norm.cdf(strengths[0][:, None] - strengths[1][None, :])
             rejected += permutation_p(fp, label, random=random)[0] < ALPHA
-        yield rate(
-            "permutation of run labels: rejections under the null", f"{side} runs a side", rejected, draws,
-            size_target(draws),
-        )  # fmt: skip
+        claim = "permutation of run labels: rejections under the null"
+        yield size(claim, f"{side} runs a side", rejected, draws)
 
 
 def method_tests(draws: int) -> Iterator[Finding]:
@@ -51,9 +49,9 @@ def method_tests(draws: int) -> Iterator[Finding]:
             alone = welch(fp[np.ix_(second, first)].mean(axis=0), fp[np.ix_(first, second)].mean(axis=0))[1]
             claimed = p < ALPHA and (a != b or permutation_p(fp, label, random=random)[0] < ALPHA)
             rejected += [p < ALPHA, claimed, alone < ALPHA]
-        target = size_target(draws) if a == b else None
-        yield rate("Welch's test of runs' figures: rejections", setting, int(rejected[0]), draws, target)
-        yield rate("a claim among equal methods", setting, int(rejected[1]), draws, target)
+        for claim, count in zip(_TESTS, rejected[:2].tolist(), strict=True):
+            gated = size(claim, setting, count, draws)
+            yield gated if a == b else rate(claim, setting, count, draws, None)
         yield rate("Welch's test of runs' mean FP alone", setting, int(rejected[2]), draws, None)
 
 
@@ -69,8 +67,8 @@ def sign_flips(draws: int) -> Iterator[Finding]:
             unpaired = welch(*run_figures(fp, first, second))[1]
             rejected += [flipped < ALPHA, unpaired < ALPHA]
         setting = f"{pairs} pairs, strengths of one seed correlated {PAIRING}"
-        yield rate("sign flips: rejections", setting, int(rejected[0]), draws, size_target(draws))
-        yield rate("Welch's test that ignores pairs", setting, int(rejected[1]), draws, size_target(draws))
+        yield size("sign flips: rejections", setting, int(rejected[0]), draws)
+        yield size("Welch's test that ignores pairs", setting, int(rejected[1]), draws)
 
 
 def _cross_fp(
@@ -85,6 +83,7 @@ def _cross_fp(
     return np.asarray(norm.cdf(LEVEL + strengths + cell))
 
 
+_TESTS = ("Welch's test of runs' figures: rejections", "a claim among equal methods")
 _Setting = tuple[str, int, int, tuple[float, float], float, float]
 _SETTINGS: list[_Setting] = [
     *((f"{n} runs a side, {kind}", n, n, spreads, 1.0, 1.0)

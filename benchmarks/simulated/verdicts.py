@@ -14,7 +14,7 @@ from gancross.evaluator.statistics.matched_fp import calibration, matched_fp
 from gancross.evaluator.statistics.resampling import Half, draw_halves
 from gancross.evaluator.verdict.discriminator import ALPHA, discriminator_verdict
 from gancross.evaluator.verdict.pairs import Judgement, compared
-from simulated.findings import NATIVE_FN, Finding, N, random_of, rate, separation, shared_samples, size_target
+from simulated.findings import NATIVE_FN, Finding, N, random_of, rate, separation, shared_samples, size
 
 
 def discriminator_equals(draws: int) -> Iterator[Finding]:
@@ -26,7 +26,7 @@ def discriminator_equals(draws: int) -> Iterator[Finding]:
             _winner(random, separation(fp), separation(fp), halves, draw) is not None for draw in range(draws)
         )
         setting = f"n={N}, FP={fp}"
-        yield rate("discriminator among equals: any winner", setting, winners, draws, size_target(draws))
+        yield size("discriminator among equals: any winner", setting, winners, draws)
 
 
 def discriminator_unequals(draws: int) -> Iterator[Finding]:

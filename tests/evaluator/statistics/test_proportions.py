@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import chain
 from statistics import variance as variance_of
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from reference import statistics as reference
 from scipy.stats import fisher_exact
 from simulated import proportions as simulated
-from simulated.auc import auc_near_one
+from simulated.auc import auc_difference_near_one, auc_near_one
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
@@ -156,7 +157,7 @@ def test_newcombes_limits_solve_his_equation() -> None:
 
 
 def test_simulated_coverage_near_1() -> None:
-    for finding in auc_near_one(25):
+    for finding in chain(auc_near_one(20), auc_difference_near_one(20)):
         assert finding.met(errors=3) is not False, finding
 
 
@@ -195,8 +196,25 @@ def test_auc_difference_pairs_the_reals_and_not_the_fakes(
     )
     assert gap.value == pytest.approx(area_1 - area_2)
     if variance > 1e-12:
-        assert gap.high == pytest.approx(min(1, gap.value + Z * math.sqrt(variance)))
-        assert gap.low == pytest.approx(max(-1, gap.value - Z * math.sqrt(variance)))
+        reach = Z * math.sqrt(variance)
+        a = auc_interval(real=real, fake=fake)
+        b = auc_interval(real=np.array(second_real), fake=second_fake)
+        below = max(reach, math.hypot(area_1 - a.low, b.high - area_2))
+        above = max(reach, math.hypot(a.high - area_1, area_2 - b.low))
+        assert gap.high == pytest.approx(min(1, gap.value + above))
+        assert gap.low == pytest.approx(max(-1, gap.value - below))
+
+
+def test_auc_difference_is_delongs_where_many_samples_are_out_of_order() -> None:
+    random = np.random.default_rng(0)
+    real, second_real = random.normal(0.5, 1, (2, 120))
+    fake, second_fake = random.normal(0, 1, (2, 100))
+    gap = auc_difference(first_real=real, first_fake=fake, second_real=second_real, second_fake=second_fake)
+    _, _, reals_1, fakes_1 = reference.delong(real, fake)
+    _, _, reals_2, fakes_2 = reference.delong(second_real, second_fake)
+    paired = variance_of([a - b for a, b in zip(reals_1, reals_2, strict=True)])
+    reach = Z * math.sqrt(paired / 120 + variance_of(fakes_1) / 100 + variance_of(fakes_2) / 100)
+    assert gap.ci95 == pytest.approx((gap.value - reach, gap.value + reach))
 
 
 def test_judges_of_different_reals_are_refused() -> None:
