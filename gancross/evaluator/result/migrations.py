@@ -16,8 +16,7 @@ NO_FIDELITY = "recorded before results had fidelity"
 NO_GENERATOR_VERDICT = "recorded before results had a verdict about generators"
 NO_INTERVAL = "recorded before fidelity had intervals"
 NO_J_DIFFERENCE = "recorded before discriminators were compared on the same samples"
-NO_RUN_FIGURES = "recorded before methods were compared by one number a run"
-BOOTSTRAPPED = "the interval of the methods' difference is a bootstrap over runs"
+BOOTSTRAPPED = "recorded with a permutation of run labels alone, and a bootstrap over runs as interval"
 OLD_RANKING = "recorded with a ranking by FP, in which a collapsed generator can stand before a perfect one"
 
 
@@ -82,8 +81,8 @@ def _claim(value: JsonValue) -> JsonValue:
     if not isinstance(value, dict):
         return value
     lacking: JsonObject = {
-        "welch_p": None, "welch_p_reason": NO_RUN_FIGURES, "permutation_p": value.get("p"),
-        "sign_flip_p": None, "sign_flip_p_reason": NO_RUN_FIGURES, "pairs": 0, "flags": [BOOTSTRAPPED],
+        "welch_p": None, "permutation_p": value.get("p"), "sign_flip_p": None, "pairs": 0,
+        "flags": [BOOTSTRAPPED],
     }  # fmt: skip
     return {key: entry for key, entry in value.items() if key != "descriptive"} | lacking
 

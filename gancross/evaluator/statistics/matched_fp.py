@@ -39,13 +39,14 @@ class MatchedFp(Estimate):
         fn: share of reals called fake that were not used to set τ; near 5 % by design.
         thresholds: τ set on the first and on the second half; None is −∞, where no score qualifies and every
             decision is "real".
-        group_size: of the groups in which the judge scored, in memory alone.
+        group_size, widening: of the groups in which the judge scored, see `Calibration`; in memory alone.
         replicates: FP of every resample, for differences of two judges; in memory alone.
     """
 
     fn: Annotated[UnitFloat, Recorded(description="share of reals called fake that did not set τ")]
     thresholds: Annotated[tuple[float | None, ...], Recorded(description="null is −∞")]
     group_size: Annotated[int, Recorded(skipped=True)] = field(default=1, repr=False, compare=False)
+    widening: Annotated[float, Recorded(skipped=True)] = field(default=1.0, repr=False, compare=False)
     replicates: Annotated[Scores | None, Recorded(skipped=True)] = field(
         default=None, repr=False, compare=False
     )
@@ -141,8 +142,7 @@ def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, 
         replicates = _resampled_groups_fp(fake, calibrated, random)
     low, high = percentile_interval(replicates)
     if calibrated.group_size > 1:
-        low = max(0.0, value - calibrated.widening * max(0.0, value - low))
-        high = min(1.0, value + calibrated.widening * max(0.0, high - value))
+        low, high = _widened(value, (low, high), calibrated.widening, least=0.0)
     if calibrated.limits is not None:
         low, high = _interval_of_few(value, ordered, calibrated.limits)
     slack = rule_of_three(number_of_groups(m, calibrated.group_size))
@@ -153,8 +153,13 @@ def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, 
     thresholds = tuple(tau if math.isfinite(tau) else None for tau in calibrated.thresholds)
     return MatchedFp(
         value=value, low=low, high=high, fn=calibrated.fn, thresholds=thresholds,
-        group_size=calibrated.group_size, replicates=replicates,
+        group_size=calibrated.group_size, widening=calibrated.widening, replicates=replicates,
     )  # fmt: skip
+
+
+def _widened(value: float, limits: Interval, factor: float, *, least: float) -> Interval:
+    low, high = (value + factor * (limit - value) for limit in limits)
+    return max(least, min(value, low)), min(1.0, max(value, high))
 
 
 def _widening(groups: int) -> float:
@@ -183,6 +188,8 @@ def matched_difference(first: MatchedFp, second: MatchedFp) -> Estimate:
     value = first.value - second.value
     if first.group_size == second.group_size:
         low, high = percentile_interval(first.replicates - second.replicates)
+        if first.group_size > 1:
+            low, high = _widened(value, (low, high), first.widening, least=-1.0)
         return Estimate(value=value, low=low, high=high)
     below = math.hypot(first.value - first.low, second.high - second.value)
     above = math.hypot(first.high - first.value, second.value - second.low)

@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.evaluator.estimates import Estimate, Missing
+from gancross.evaluator.estimates import Estimate
 from gancross.evaluator.statistics.proportions import holm
 from gancross.evaluator.statistics.run_figures import paired_student, welch
 from gancross.evaluator.tournament.cross_table import CrossTable
@@ -20,10 +20,6 @@ from gancross.random_streams import Stream
 ALPHA = 0.05
 FEWEST_RUNS = 4
 FEWEST_PAIRS = 6  # five pairs have no sign-flip p below 2/32
-UNEQUAL = Missing("not as many runs on either side")
-UNPAIRED = Missing("runs are not paired")
-PAIRED = Missing("runs are paired by their seeds")
-SINGLE = Missing("a method with one run: its spread over runs is unknown")
 SIZE = (
     "claims about methods: the figures of runs share their opponents; simulated among equal methods of 4 to"
     " 12 runs, Welch's test on cross matrices finds a difference in 3 to 8 % where 5 % are meant"
@@ -45,7 +41,8 @@ class MethodClaim:
         p: two-sided, of the test that decides: of the sign flips where runs are paired, otherwise the larger
             one of Welch's and the permutation's.
         holm_p: after Holm over all pairs of methods of the call.
-        welch_p: of Welch's test of the runs' figures, see `run_figures`.
+        welch_p: of Welch's test of the runs' figures, see `run_figures`; each p is None where its test was
+            not made.
         permutation_p: of the permutation of run labels, where both sides have as many runs.
         sign_flip_p: of labels exchanged within pairs of runs with one seed.
         exact: whether all labellings were counted; otherwise 99,999 random ones. True where none was asked.
@@ -61,9 +58,9 @@ class MethodClaim:
     difference: Estimate
     p: float
     holm_p: float
-    welch_p: float | Missing
-    permutation_p: float | Missing
-    sign_flip_p: float | Missing
+    welch_p: float | None
+    permutation_p: float | None
+    sign_flip_p: float | None
     exact: bool
     pairs: int
     flags: tuple[str, ...]
@@ -150,16 +147,16 @@ class _Tests:
     runs: tuple[int, int]
     difference: Estimate
     p: float
-    welch_p: float | Missing
-    permutation_p: float | Missing
-    sign_flip_p: float | Missing
+    welch_p: float | None
+    permutation_p: float | None
+    sign_flip_p: float | None
     exact: bool
     pairs: int
 
 
 def _unpaired(fp: Figures, a: Index, b: Index, stream: Stream) -> _Tests:
     x, y = run_figures(fp, a, b)
-    permuted: float | Missing = UNEQUAL
+    permuted: float | None = None
     exact = True
     if len(a) == len(b):
         index = np.sort(np.concatenate([a, b]))
@@ -167,10 +164,10 @@ def _unpaired(fp: Figures, a: Index, b: Index, stream: Stream) -> _Tests:
         permuted, exact = permutation_p(fp[np.ix_(index, index)], label, random=stream.numpy_generator())
     single = min(len(a), len(b)) < 2
     difference, p = (_whole_range(x.mean() - y.mean()), 1.0) if single else welch(x, y)
-    decisive = p if isinstance(permuted, Missing) else max(p, permuted)
+    decisive = p if permuted is None else max(p, permuted)
     return _Tests(
-        runs=(len(a), len(b)), difference=difference, p=decisive, welch_p=SINGLE if single else p,
-        permutation_p=permuted, sign_flip_p=UNPAIRED, exact=exact, pairs=0,
+        runs=(len(a), len(b)), difference=difference, p=decisive, welch_p=None if single else p,
+        permutation_p=permuted, sign_flip_p=None, exact=exact, pairs=0,
     )  # fmt: skip
 
 
@@ -181,7 +178,7 @@ def _paired(fp: Figures, a: Index, b: Index, stream: Stream) -> _Tests:
         fp[np.ix_(index, index)], places[: len(a)], places[len(a) :], random=stream.numpy_generator()
     )
     return _Tests(
-        runs=(len(a), len(b)), difference=paired_student(x - y), p=p, welch_p=PAIRED, permutation_p=PAIRED,
+        runs=(len(a), len(b)), difference=paired_student(x - y), p=p, welch_p=None, permutation_p=None,
         sign_flip_p=p, exact=exact, pairs=len(a),
     )  # fmt: skip
 
@@ -214,4 +211,4 @@ def _concluded(claim: MethodClaim, smallest: float, claims: int) -> MethodClaim:
 
 def _tests_in_words(claim: MethodClaim) -> str:
     tests = {"sign-flip": claim.sign_flip_p, "Welch's": claim.welch_p, "permutation": claim.permutation_p}
-    return ", ".join(f"{name} p {p:.2g}" for name, p in tests.items() if not isinstance(p, Missing))
+    return ", ".join(f"{name} p {p:.2g}" for name, p in tests.items() if p is not None)

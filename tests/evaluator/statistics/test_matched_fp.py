@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -181,6 +182,15 @@ def test_groups_are_drawn_whole_and_widen_the_interval(scores: tuple[Scores, Sco
     apart = judged(real, fake)
     assert together.high - together.low > 2 * (apart.high - apart.low)
     assert together.replicates is not None
+    # Student's quantile of 30 groups a half, and a resample's deviation against that of new groups.
+    factor = 2.0452 / 1.9600 * (30 / 29) ** 0.5
+    low, high = percentile_interval(together.replicates)
+    assert together.ci95 == pytest.approx(
+        [np.clip(together.value + factor * (limit - together.value), 0, 1) for limit in (low, high)], abs=1e-4
+    )
+    low, high = percentile_interval(together.replicates - together.replicates[::-1])
+    turned = replace(together, replicates=together.replicates[::-1])
+    assert matched_difference(together, turned).ci95 == pytest.approx((factor * low, factor * high), abs=1e-4)
     shares = together.replicates * 2 * len(fake)  # whole groups above each of two thresholds
     assert np.abs(shares / size - np.round(shares / size)).max() < 1e-9
 

@@ -14,7 +14,6 @@ from reference import statistics as reference
 from scipy.stats import ttest_1samp, ttest_ind
 from simulated.methods import method_tests, permutation, sign_flips
 
-from gancross.evaluator.estimates import Missing
 from gancross.evaluator.statistics.run_figures import paired_student, welch
 from gancross.evaluator.tournament.methods import FEWEST_PAIRS, SIZE, method_claims, run_figures
 from gancross.evaluator.tournament.relabelling import cross_difference, permutation_p, sign_flip_p, smallest_p
@@ -65,7 +64,7 @@ def test_four_runs_a_side_can_make_a_claim_and_three_cannot() -> None:
     assert claim.permutation_p == pytest.approx(2 / math.comb(8, 4))
     assert claim.p == max(present(claim.welch_p), present(claim.permutation_p)) == claim.holm_p
     assert claim.difference.high < 0
-    assert isinstance(claim.sign_flip_p, Missing) and claim.flags == (SIZE,)
+    assert claim.sign_flip_p is None and claim.flags == (SIZE,)
     (small,) = method_claims(*runs(0.3, 3), seed=0)
     assert small.winner is None
     assert small.permutation_p == pytest.approx(2 / math.comb(6, 3))
@@ -82,8 +81,8 @@ def test_four_runs_a_side_can_make_a_claim_and_three_cannot() -> None:
     assert same.reason.startswith("the methods do not differ beyond chance")
 
 
-def present(p: float | Missing) -> float:
-    assert not isinstance(p, Missing)
+def present(p: float | None) -> float:
+    assert p is not None
     return p
 
 
@@ -92,7 +91,7 @@ def test_unequally_many_runs_are_compared_by_welch_alone() -> None:
     fewer = {name: method for name, method in methods.items() if name not in ("run10", "run11")}
     (claim,) = method_claims(several, fewer, seed=0)
     assert claim.runs == (6, 4) and claim.winner == "x"
-    assert claim.p == claim.welch_p and isinstance(claim.permutation_p, Missing)
+    assert claim.p == claim.welch_p and claim.permutation_p is None
     single = {"run00": "x"} | {name: "y" for name in methods if methods[name] == "y"}
     (alone,) = method_claims(several, single, seed=0)
     assert (alone.p, alone.difference.ci95, alone.winner) == (1.0, (-1.0, 1.0), None)
@@ -104,7 +103,7 @@ def test_runs_with_one_seed_are_paired_from_six_pairs_on() -> None:
     (claim,) = method_claims(several, methods, seed=0, run_seeds=seeds)
     assert (claim.pairs, claim.winner, claim.flags) == (FEWEST_PAIRS, "x", ())
     assert claim.p == claim.sign_flip_p == 2 / 2**6
-    assert isinstance(claim.welch_p, Missing) and isinstance(claim.permutation_p, Missing)
+    assert claim.welch_p is None and claim.permutation_p is None
     assert "6 pairs of runs, sign-flip p 0.031" in claim.reason
     # Two runs of one seed have no partner; neither has what is known of one method only.
     (few,) = method_claims(several, methods, seed=0, run_seeds=seeds | {"run01": 0})
