@@ -78,7 +78,9 @@ def _difference(record: Record, fooled: dict[str, list[float]]) -> tuple[str | N
     too_few = min(len(group) for group in by(record["runs"], "variant").values()) < FEWEST_RUNS
     if claim is not None and not too_few:
         runs = " and ".join(map(str, claim["runs"]))
-        sense = f"beyond chance (permutation p {small(claim['p'])} over {runs} runs)"
+        # Records from before Welch's test have the permutation's p alone.
+        test = "Welch's and permutation p" if "welch_p" in claim else "permutation p"
+        sense = f"beyond chance ({test} {small(claim['p'])} over {runs} runs)"
         return claim["winner"], sense if claim["winner"] else f"The methods do not differ {sense}"
     sense = f"(fewer than {FEWEST_RUNS} runs a side: no more can be said)"
     unregularized, regularized = fooled["unregularized"], fooled["regularized"]

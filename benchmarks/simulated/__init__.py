@@ -1,1 +1,1 @@
-"""Claims of `simulations.py` that have a file of their own."""
+"""Claims about intervals, tests and verdicts, by subject; each is a function of the number of draws."""

@@ -24,11 +24,19 @@ from gancross import crosstest, load_result
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import FORMAT as CHECKPOINT_FORMAT
 from gancross.errors import CheckpointError, DataError
+from gancross.evaluator.codec.encoding import decode
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.scores import logits, score_threshold
-from gancross.evaluator.result.migrations import MIGRATIONS, NO_FIDELITY, NO_GENERATOR_VERDICT, NO_INTERVAL
+from gancross.evaluator.result.migrations import (
+    BOOTSTRAPPED,
+    MIGRATIONS,
+    NO_FIDELITY,
+    NO_GENERATOR_VERDICT,
+    NO_INTERVAL,
+)
 from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.result.types import DESCRIPTION_FIELDS, FORMAT
+from gancross.evaluator.tournament.methods import MethodClaim
 from gancross.report.browser.html import html_report
 from gancross.report.text.markdown import markdown_report
 from gancross.trainer.loop import train
@@ -172,6 +180,18 @@ def test_fidelity_of_format_1_is_numbers_without_intervals() -> None:
             "is": None, "is_reason": "needs classes",
         }
     }  # fmt: skip
+
+
+def test_claims_of_format_1_had_a_permutation_alone() -> None:
+    old: Plain = {
+        "a": "x", "b": "y", "runs": [4, 5], "difference": {"value": 0.1, "ci95": [0.0, 0.2]}, "p": 0.04,
+        "holm_p": 0.04, "exact": True, "descriptive": True, "winner": "y", "reason": "beyond chance",
+    }  # fmt: skip
+    migrated: Plain = MIGRATIONS["gancross.result/1"]({"groups": {"claims": [old]}})
+    claim = decode(MethodClaim, migrated["groups"]["claims"][0])
+    assert (claim.p, claim.permutation_p, claim.pairs, claim.winner) == (0.04, 0.04, 0, "y")
+    assert claim.welch_p is None and claim.sign_flip_p is None
+    assert claim.flags == (BOOTSTRAPPED,)
 
 
 @pytest.mark.parametrize("form", REFUSED)

@@ -24,7 +24,8 @@ from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
 from gancross.evaluator.fidelity.plan import check
 from gancross.evaluator.judging.controls import CONTROLS
 from gancross.evaluator.judging.scores import ScoresBySource
-from gancross.evaluator.statistics.matched_fp import calibration, draw_halves
+from gancross.evaluator.statistics.matched_fp import calibration
+from gancross.evaluator.statistics.resampling import draw_halves
 from gancross.evaluator.verdict.figures import CELL_FIGURES, Cell, cell_scores, computed_cell
 
 Scores = NDArray[np.float64]

@@ -58,6 +58,7 @@ def assembled(
     table = tournament(contestants, of_judges, cells, matrices, blind=blind, seed=protocol.seed)
     strengths = table.ranking.bradley_terry
     residual = None if isinstance(strengths, Missing) else strengths.residual
+    claims = () if isinstance(table.groups.claims, Missing) else table.groups.claims
     moves = {judge.name: figures.batch_norm_moves(judge, scores, names) for judge in judges}
     controls = Controls(judges=rates, references=REFERENCE_JUDGES)
     nobody = Verdict(winner=None, reason=f"{len(contestants)} contestants: see the verdicts of the pairs")
@@ -85,7 +86,7 @@ def assembled(
         # Sorted, so that the order of the contestants changes nothing.
         flags=tuple(sorted([
             *(flag for c in contestants for flag in probe_flags(c, probes[c.name])),
-            *flags(contestants, scores, cells, moves, blind, residual, len(order.index), protocol),
+            *flags(contestants, scores, cells, moves, blind, residual, claims, len(order.index), protocol),
             *(() if fidelity is None else fidelity.flags),
         ])),
         fidelity=NO_METRICS if fidelity is None else fidelity.figures, provenance=provenance,

@@ -10,6 +10,7 @@ from gancross.evaluator.judging.figures import BatchNormMoves
 from gancross.evaluator.judging.scores import Scores
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.statistics.matched_fp import FEW_REALS, has_few_reals
+from gancross.evaluator.tournament.methods import MethodClaim
 from gancross.evaluator.verdict.cells import Cells
 
 TURNED = 0.3  # AUC
@@ -19,7 +20,7 @@ MISFIT = 3.0  # times the sampling error
 def flags(
     contestants: Sequence[Contestant], scores: Scores, cells: Cells,
     moves: Mapping[str, BatchNormMoves | Missing], blind: Sequence[str], strengths_residual: float | None,
-    num_real: int, protocol: Protocol,
+    claims: Sequence[MethodClaim], num_real: int, protocol: Protocol,
 ) -> Iterator[str]:  # fmt: skip
     """All flags but those of probes and of fidelity."""
     yield from _contestant_flags(contestants, protocol)
@@ -39,6 +40,7 @@ def flags(
             f"Bradley–Terry strengths do not describe the table: its rates lie {strengths_residual:.0f} times"
             " their sampling error from them"
         )
+    yield from {note for claim in claims for note in claim.flags}
     if has_few_reals(num_real) and not all(isinstance(cell.fp_at_fn5, Missing) for cell in cells.values()):
         yield f"fewer than {FEW_REALS:,} test samples set the threshold of FP at matched FN"
 

@@ -19,6 +19,7 @@ NO_GENERATOR_VERDICT = "recorded before results had a verdict about generators"
 NO_INTERVAL = "recorded before fidelity had intervals"
 NO_PROBES = "recorded before networks were tried out"
 NO_J_DIFFERENCE = "recorded before discriminators were compared on the same samples"
+BOOTSTRAPPED = "recorded with a permutation of run labels alone, and a bootstrap over runs as interval"
 OLD_RANKING = "recorded with a ranking by FP, in which a collapsed generator can stand before a perfect one"
 
 
@@ -90,6 +91,23 @@ def _ranking(value: JsonValue) -> JsonValue:
     return changed
 
 
+def _groups(value: JsonValue) -> JsonValue:
+    """Claims had one test, the permutation of run labels."""
+    if not isinstance(value, dict) or not isinstance(claims := value.get("claims"), list):
+        return value
+    return {**value, "claims": [_claim(claim) for claim in claims]}
+
+
+def _claim(value: JsonValue) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    lacking: JsonObject = {
+        "welch_p": None, "permutation_p": value.get("p"), "sign_flip_p": None, "pairs": 0,
+        "flags": [BOOTSTRAPPED],
+    }  # fmt: skip
+    return {key: entry for key, entry in value.items() if key != "descriptive"} | lacking
+
+
 def _fidelity(value: JsonValue) -> JsonValue:
     if not isinstance(value, dict):
         return value
@@ -109,7 +127,7 @@ def _measured(value: JsonValue) -> JsonValue:
 
 _CHANGES: dict[str, Callable[[JsonValue], JsonValue]] = {
     "protocol": _protocol, "contestants": _contestants, "verdict": _verdicts, "pairs": _pairs,
-    "ranking": _ranking, "fidelity": _fidelity,
+    "ranking": _ranking, "groups": _groups, "fidelity": _fidelity,
 }  # fmt: skip
 
 MIGRATIONS: dict[str, Callable[[JsonObject], JsonObject]] = {

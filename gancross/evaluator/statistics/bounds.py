@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.evaluator.estimates import Estimate, Missing, Proportion, Z
+from gancross.evaluator.estimates import LEVEL, Estimate, Missing, Proportion
 from gancross.evaluator.statistics.proportions import difference
 from gancross.score_kinds import SCORE_KINDS
 
@@ -35,8 +35,13 @@ def total_variation_bound(*, fn: Proportion, fp: Proportion) -> Estimate:
 def jensen_shannon_bound(*, real: Scores, fake: Scores, score_kind: str) -> Estimate | Missing:
     """ln 2 + ½ E_P[ln σ(r)] + ½ E_Q[ln(1−σ(r))] ≤ JSD(P, Q), r the judge's log-ratio.
 
-    The interval is the central limit's, variances divided by n−1: asymptotic, and blind to kinds of samples
-    that were not seen. A judge whose scores are all saturated has one of no width.
+    r is clipped to ±ln n, n the smaller number of samples: the bound holds for any function of a sample, and
+    nobody can know from n samples that a ratio is beyond n. So the two terms have a range of ½ ln n each.
+
+    Each limit is the empirical Bernstein bound of both expectations,
+    value ∓ Σ [√(2 V ln(2/δ)/n) + 7 R ln(2/δ)/(3(n−1))], V the variance of a term (divisor n−1), R its range,
+    δ = 1.25 %. It holds at 97.5 % for every distribution and size, and is wider than the central limit's,
+    which a judge that is nearly always right and rarely, but then surely, wrong broke in most draws.
 
     Args:
         real, fake: scores v, high meaning real.
@@ -46,21 +51,35 @@ def jensen_shannon_bound(*, real: Scores, fake: Scores, score_kind: str) -> Esti
         In nats, at most ln 2; higher means further from the data. A lower limit at or below 0 is
         uninformative.
 
-    Source: Goodfellow et al. 2014, Theorem 1: the maximum over all r is the divergence itself.
+    Source: Goodfellow et al. 2014, Theorem 1: the maximum over all r is the divergence itself; Maurer and
+    Pontil 2009, Theorem 4, for the limits.
     """
     ratio_real, ratio_fake = log_ratio(real, score_kind), log_ratio(fake, score_kind)
     if ratio_real is None or ratio_fake is None:
         return Missing("its score is no density ratio")
-    real_terms = -0.5 * np.logaddexp(0.0, -ratio_real)
-    fake_terms = -0.5 * np.logaddexp(0.0, ratio_fake)
-    if not np.isfinite(real_terms).all():
-        beyond = int((~np.isfinite(real_terms)).sum())
-        return Missing(f"{beyond} test samples have scores that claim a ratio of 0: bound −∞")
-    value = math.log(2) + float(real_terms.mean() + fake_terms.mean())
-    if min(len(real), len(fake)) < 2:
+    n = min(len(real), len(fake))
+    if n < 2:
         return Missing("one sample has no interval")
-    reach = Z * math.sqrt(real_terms.var(ddof=1) / len(real) + fake_terms.var(ddof=1) / len(fake))
+    largest = math.log(n)
+    real_terms = -0.5 * np.logaddexp(0.0, -np.clip(ratio_real, -largest, largest))
+    fake_terms = -0.5 * np.logaddexp(0.0, np.clip(ratio_fake, -largest, largest))
+    value = math.log(2) + float(real_terms.mean() + fake_terms.mean())
+    reach = sum(bernstein_reach(terms, span=largest / 2) for terms in (real_terms, fake_terms))
     return Estimate(value=value, low=value - reach, high=min(math.log(2), value + reach))
+
+
+def bernstein_reach(terms: Scores, *, span: float, delta: float = (1 - LEVEL) / 4) -> float:
+    """√(2 V ln(2/δ)/n) + 7 R ln(2/δ)/(3(n−1)): the mean of n ≥ 2 terms is so near to their expectation.
+
+    Each side is missed with a chance of at most δ, whatever the distribution; V divides by n−1.
+
+    Args:
+        span: R, between the largest and the smallest value that a term can have.
+
+    Source: Maurer and Pontil 2009, Theorem 4.
+    """
+    n, logarithm = len(terms), math.log(2 / delta)
+    return math.sqrt(2 * float(terms.var(ddof=1)) * logarithm / n) + 7 * span * logarithm / (3 * (n - 1))
 
 
 def transfer_gap(*, cross_fp: Proportion, own_fp: Proportion) -> Estimate:

@@ -41,22 +41,30 @@ def proportion(decisions: NDArray[np.bool_], size: int) -> Proportion:
 
 
 def effective_number(decisions: NDArray[np.bool_], size: int) -> float:
-    """n* = p(1−p)/v · (t_{n−1}/t_{G−1})², at most n: the independent decisions that tell as much.
+    """n* = p(1−p)/v · (t_{n−1}/t_{G−1})², from G to n: the independent decisions that tell as much.
 
-    v = G/(G−1) Σ_g (y_g − p m_g)² / n² is the variance of the rate over groups with y_g of m_g; t are 97.5 %
-    quantiles of Student's distribution. Where no variance is seen each group counts once.
+    v = G/(G−1) (Σ_g r_g² + u²) / n², r_g = y_g − p m_g, is the variance of the rate over groups with y_g of
+    m_g; t are 97.5 % quantiles of Student's distribution. u stands for a group that was not drawn: it
+    deviates as much as the farthest one, or by m/(K+1), m the size of groups and K how many hold the rarer
+    decision, whichever is more. Where none does each group counts once.
 
-    Source: Korn and Graubard 1998.
+    Without u the variance of rare decisions is missed wherever the groups that hold many of them were not
+    drawn: of rates of .01 with intra-group correlation .5 the interval covered 80–90 %, with u 95–100 %
+    (`benchmarks/simulated/groups.py`).
+
+    Source: Korn and Graubard 1998, but for u.
     """
     n, groups = len(decisions), number_of_groups(len(decisions), size)
     p = float(decisions.mean())
-    residuals = group_sums(decisions, size) - p * group_sums(np.ones(n), size)
-    squares = float((residuals**2).sum())
-    if groups < 2 or squares <= 1e-12:
+    sums, sizes = group_sums(decisions, size), group_sums(np.ones(n), size)
+    holding = int(min((sums > 0).sum(), (sums < sizes).sum()))
+    if groups < 2 or holding == 0:
         return float(groups)
-    v = groups / (groups - 1) * squares / n**2
+    squares = (sums - p * sizes) ** 2
+    unseen = max(float(squares.max()), (size / (holding + 1)) ** 2)
+    v = groups / (groups - 1) * (float(squares.sum()) + unseen) / n**2
     few = t.ppf((1 + LEVEL) / 2, n - 1) / t.ppf((1 + LEVEL) / 2, groups - 1)
-    return float(min(n, p * (1 - p) / v * few**2))
+    return float(np.clip(p * (1 - p) / v * few**2, groups, n))
 
 
 def variance_of_mean(values: Values, size: int) -> float:

@@ -14,30 +14,21 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
 from gancross.evaluator.codec.fields import Recorded, UnitFloat
-from gancross.evaluator.estimates import LEVEL, Estimate
+from gancross.evaluator.estimates import LEVEL, Estimate, Interval, Proportion, Z
 from gancross.evaluator.statistics.groups import number_of_groups
 from gancross.evaluator.statistics.proportions import rule_of_three
+from gancross.evaluator.statistics.quantiles import percentile_interval, quantile_limits
+from gancross.evaluator.statistics.resampling import Halves, times_drawn
 from gancross.random_streams import Stream
 
 FN_LEVEL = 0.05
 FEW_REALS = 1000
-RESAMPLES = 1999  # (R + 1)·2.5 % is whole, so that the limits are order statistics
 _BLOCK = 16  # resamples that are counted at a time
 
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Half:
-    """One half of the test reals: their indices (H,), and how often each resample holds each, (H, R)."""
-
-    index: NDArray[np.int64]
-    times: NDArray[np.uint8]
-
-
-Halves = tuple[Half, Half]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +39,14 @@ class MatchedFp(Estimate):
         fn: share of reals called fake that were not used to set τ; near 5 % by design.
         thresholds: τ set on the first and on the second half; None is −∞, where no score qualifies and every
             decision is "real".
-        group_size: of the groups in which the judge scored, in memory alone.
+        group_size, widening: of the groups in which the judge scored, see `Calibration`; in memory alone.
         replicates: FP of every resample, for differences of two judges; in memory alone.
     """
 
     fn: Annotated[UnitFloat, Recorded(description="share of reals called fake that did not set τ")]
     thresholds: Annotated[tuple[float | None, ...], Recorded(description="null is −∞")]
     group_size: Annotated[int, Recorded(skipped=True)] = field(default=1, repr=False, compare=False)
+    widening: Annotated[float, Recorded(skipped=True)] = field(default=1.0, repr=False, compare=False)
     replicates: Annotated[Scores | None, Recorded(skipped=True)] = field(
         default=None, repr=False, compare=False
     )
@@ -70,48 +62,25 @@ class Calibration:
     """What the test reals alone say of a judge, the same for every generator.
 
     Attributes:
-        group_size: of the groups in which the judge scored them.
         thresholds: τ set on the first and on the second half.
         fn: mean FN of each τ on the other half.
         resampled: τ of every resample of the first and of the second half, (R,) each.
+        limits: of the 5 % quantile of the reals' scores, where they are few and independent; None elsewhere.
+        widening: of the bootstrap's interval where samples are grouped: √(G/(G−1)) t_{G−1}/z for the G groups
+            of half the reals, since a resample of G groups varies less than new groups would; else 1.
     """
 
-    group_size: int
+    group_size: int  # of the groups in which the judge scored them
     thresholds: tuple[float, float]
     fn: float
     resampled: tuple[Scores, Scores]
+    limits: Interval | None
+    widening: float
 
 
 def has_few_reals(num_real: int) -> bool:
     """Whether fewer than 1,000 of so many reals set a threshold."""
     return num_real // 2 < FEW_REALS
-
-
-def draw_halves(units: NDArray[np.int64], *, seed: int, resamples: int = RESAMPLES) -> Halves:
-    """The calibration halves of the reals and their resamples: the same for every judge of a call.
-
-    A function of its arguments alone. Each half is resampled with replacement within itself.
-
-    Args:
-        units: (N,) unit of every real, rising from 0: what stays on one side and is drawn as one, identical
-            images or a group that was scored together.
-
-    Raises:
-        ValueError: fewer than two units have no halves.
-    """
-    sizes = np.bincount(units)
-    if len(sizes) < 2:
-        raise ValueError(f"{len(sizes)} test samples cannot be halved")
-    order = Stream(seed, "matched-fn", "halves").permutation(len(sizes))
-    random = Stream(seed, "matched-fn", "reals").numpy_generator()
-    reached = np.cumsum(sizes[order])
-    cut = min(max(1, int(np.searchsorted(reached, len(units) // 2, side="right"))), len(sizes) - 1)
-    starts = np.cumsum(sizes) - sizes
-    first, second = (
-        _resampled(chosen, starts[chosen], sizes[chosen], random, resamples)
-        for chosen in (order[:cut], order[cut:])
-    )
-    return first, second
 
 
 def matched_threshold(calibration: Scores) -> float:
@@ -138,19 +107,30 @@ def calibration(real: Scores, halves: Halves, *, group_size: int = 1) -> Calibra
     resampled = (
         _resampled_thresholds(first, halves[0].times), _resampled_thresholds(second, halves[1].times)
     )  # fmt: skip
-    return Calibration(group_size=group_size, thresholds=thresholds, fn=float(fn), resampled=resampled)
+    bounded = has_few_reals(len(real)) and group_size == 1 and all(map(math.isfinite, thresholds))
+    return Calibration(
+        group_size=group_size, thresholds=thresholds, fn=float(fn), resampled=resampled,
+        limits=quantile_limits(real, FN_LEVEL) if bounded else None,
+        widening=_widening(number_of_groups(len(second), group_size)) if group_size > 1 else 1.0,
+    )  # fmt: skip
 
 
 def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, generator: str) -> MatchedFp:
-    """FP at matched FN, averaged over the two halves, with a 95 % percentile bootstrap interval.
+    """FP at matched FN, averaged over the two halves, with a 95 % interval.
 
-    Every resample draws reals and fakes anew and repeats the calibration: a Wilson interval, which takes
-    τ as known, covers 56–84 % where 95 % are meant. At an FP of exactly 0 or 1 the interval reaches at
-    least to 3/M, which the bootstrap cannot see.
+    From 2,000 reals on a percentile bootstrap: every resample draws reals and fakes anew and repeats the
+    calibration. A Wilson interval, which takes τ as known, covers 56–84 % where 95 % are meant. At an FP of
+    exactly 0 or 1 the interval reaches at least to 3/M, which the bootstrap cannot see.
+
+    With fewer reals the bootstrap inherits that floor(5 %·H) of H reals is below 5 %, and covered 86–98 %.
+    There the limits are value ∓ √(δ_τ² + δ_FP²), δ_τ the distance to the FP at a limit of the 5 % quantile
+    of all reals, δ_FP that to Wilson's limit of the FP.
 
     Args:
         fake: scores (M,) of one generator's samples, high meaning real.
         seed, judge, generator: name the stream that resamples the fakes.
+
+    Source: Zou and Donner 2008 for the limits.
     """
     ordered, m = np.sort(fake), len(fake)
     not_above = [int(np.searchsorted(ordered, tau, side="right")) for tau in calibrated.thresholds]
@@ -161,6 +141,10 @@ def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, 
     else:
         replicates = _resampled_groups_fp(fake, calibrated, random)
     low, high = percentile_interval(replicates)
+    if calibrated.group_size > 1:
+        low, high = _widened(value, (low, high), calibrated.widening, least=0.0)
+    if calibrated.limits is not None:
+        low, high = _interval_of_few(value, ordered, calibrated.limits)
     slack = rule_of_three(number_of_groups(m, calibrated.group_size))
     if value == 0:
         high = max(high, slack)
@@ -169,8 +153,29 @@ def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, 
     thresholds = tuple(tau if math.isfinite(tau) else None for tau in calibrated.thresholds)
     return MatchedFp(
         value=value, low=low, high=high, fn=calibrated.fn, thresholds=thresholds,
-        group_size=calibrated.group_size, replicates=replicates,
+        group_size=calibrated.group_size, widening=calibrated.widening, replicates=replicates,
     )  # fmt: skip
+
+
+def _widened(value: float, limits: Interval, factor: float, *, least: float) -> Interval:
+    low, high = (value + factor * (limit - value) for limit in limits)
+    return max(least, min(value, low)), min(1.0, max(value, high))
+
+
+def _widening(groups: int) -> float:
+    groups = max(2, groups)
+    return float(t.ppf((1 + LEVEL) / 2, groups - 1)) / Z * math.sqrt(groups / (groups - 1))
+
+
+def _interval_of_few(value: float, ordered: Scores, limits: Interval) -> Interval:
+    """Limits of an FP of M sorted fakes, from the limits of τ."""
+    m = len(ordered)
+    most = 1 - int(np.searchsorted(ordered, limits[0], side="left")) / m
+    least = 1 - int(np.searchsorted(ordered, limits[1], side="right")) / m
+    low, high = Proportion(count=round(value * m), n=m).ci95
+    below = math.hypot(max(0.0, value - least), max(0.0, value - low))
+    above = math.hypot(max(0.0, most - value), max(0.0, high - value))
+    return max(0.0, value - below), min(1.0, value + above)
 
 
 def matched_difference(first: MatchedFp, second: MatchedFp) -> Estimate:
@@ -183,48 +188,17 @@ def matched_difference(first: MatchedFp, second: MatchedFp) -> Estimate:
     value = first.value - second.value
     if first.group_size == second.group_size:
         low, high = percentile_interval(first.replicates - second.replicates)
+        if first.group_size > 1:
+            low, high = _widened(value, (low, high), first.widening, least=-1.0)
         return Estimate(value=value, low=low, high=high)
     below = math.hypot(first.value - first.low, second.high - second.value)
     above = math.hypot(first.high - first.value, second.value - second.low)
     return Estimate(value=value, low=max(-1.0, value - below), high=min(1.0, value + above))
 
 
-def percentile_interval(replicates: NDArray[np.float64]) -> tuple[float, float]:
-    """The 2.5 % and 97.5 % order statistics of R replicates: numbers k and R+1−k, k = (R+1)·2.5 %."""
-    ordered = np.sort(replicates)
-    k = max(1, int((len(ordered) + 1) * (1 - LEVEL) / 2 + 1e-9))
-    return float(ordered[k - 1]), float(ordered[len(ordered) - k])
-
-
 def _allowed(h: int) -> int:
     """How many of h reals may be called fake."""
     return int(h * FN_LEVEL + 1e-9)
-
-
-def _resampled(
-    units: NDArray[np.int64], starts: NDArray[np.int64], sizes: NDArray[np.int64],
-    random: np.random.Generator, resamples: int,
-) -> Half:  # fmt: skip
-    """The members of units, which begin at `starts` and are `sizes` long, and how often units are drawn."""
-    times = _times_drawn(len(units), random, resamples)
-    if sizes.max() == 1:
-        return Half(index=starts, times=times)
-    index = np.concatenate(
-        [np.arange(start, start + size) for start, size in zip(starts, sizes, strict=True)]
-    )
-    return Half(index=index, times=np.repeat(times, sizes, axis=0))
-
-
-def _times_drawn(n: int, random: np.random.Generator, resamples: int) -> NDArray[np.uint8]:
-    """How often each of n is drawn in each of R resamples with replacement, (n, R)."""
-    times_NR = np.empty((n, resamples), dtype=np.uint8)
-    for start in range(0, resamples, _BLOCK):
-        index_BN = random.integers(0, n, (min(_BLOCK, resamples - start), n))
-        size = len(index_BN)
-        index_BN += np.arange(size)[:, None] * n  # so that one count does for all
-        counts_BN = np.bincount(index_BN.ravel(), minlength=size * n).reshape(size, n)
-        times_NR[:, start : start + size] = counts_BN.T
-    return times_NR
 
 
 def _resampled_thresholds(scores: Scores, times: NDArray[np.uint8]) -> Scores:
@@ -272,7 +246,7 @@ def _resampled_groups_fp(
     starts = np.arange(0, len(fake), calibrated.group_size)
     sizes = np.diff(np.append(starts, len(fake)))
     resamples = len(calibrated.resampled[0])
-    times_GR = _times_drawn(len(starts), random, resamples)
+    times_GR = times_drawn(len(starts), random, resamples)
     called_real = np.empty(resamples)
     for start in range(0, resamples, _BLOCK):
         block = slice(start, start + _BLOCK)

@@ -26,6 +26,8 @@ class CrossTable:
         called_fake: (N,) test reals that judge j calls fake.
         num_real: (N,) test reals that judge j saw; 0 where it makes no decisions.
         blind: (N,) whether judge j calls more than half of the uniform noise real.
+        effective_fake: (N, N), effective_real: (N,): how many independent samples tell as much as `num_fake`
+            and `num_real`, whole.
     """
 
     names: tuple[str, ...]
@@ -34,6 +36,8 @@ class CrossTable:
     called_fake: NDArray[np.int64]
     num_real: NDArray[np.int64]
     blind: NDArray[np.bool_]
+    effective_fake: NDArray[np.int64]
+    effective_real: NDArray[np.int64]
 
     @property
     def decides(self) -> NDArray[np.bool_]:
@@ -69,4 +73,10 @@ def cross_table(
         called_fake=np.array([fn[name].count if name in fn else 0 for name in ordered]),
         num_real=np.array([fn[name].n if name in fn else 0 for name in ordered]),
         blind=np.array([name in blind for name in ordered]),
+        effective_fake=np.array([[_effective(fp[j, i]) if j in fn else 0 for j in ordered] for i in ordered]),
+        effective_real=np.array([_effective(fn[name]) if name in fn else 0 for name in ordered]),
     )
+
+
+def _effective(rate: Proportion) -> int:
+    return rate.n if rate.effective_n is None else max(1, int(rate.effective_n))

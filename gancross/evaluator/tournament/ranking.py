@@ -114,12 +114,14 @@ class _SquaredJ:
         real: (R,) influence of each real, its mean 0.
         fake: (F,) influence of each sample of the generator, its mean 0.
         squared: variance that remains where J is 0: of the squares of errors.
+        mean_square: mean Ĵ², to which the variance of the influences is proportional.
     """
 
     value: float
     real: NDArray[np.float64]
     fake: NDArray[np.float64]
     squared: float
+    mean_square: float
 
     @classmethod
     def of(cls, generator: str, judges: Sequence[JudgeDecisions]) -> _SquaredJ:
@@ -133,7 +135,7 @@ class _SquaredJ:
         return cls(
             value=float((j_J**2 - np.diag(covariance_JJ)).mean()),
             real=2 / k * (j_J @ real_JR), fake=-2 / k * (j_J @ fake_JF),
-            squared=2 * float((covariance_JJ**2).sum()) / k**2,
+            squared=2 * float((covariance_JJ**2).sum()) / k**2, mean_square=float((j_J**2).mean()),
         )  # fmt: skip
 
 
@@ -144,9 +146,18 @@ def _covariance(centred_JN: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _estimate(squared_j: _SquaredJ) -> Estimate:
-    error = math.sqrt(_of_mean(squared_j.real) + _of_mean(squared_j.fake) + squared_j.squared)
-    value = squared_j.value
-    return Estimate(value=value, low=value - Z * error, high=min(1.0, value + Z * error))
+    """With the score interval: all θ with (x − θ)² ≤ z² (cθ + q).
+
+    x is the estimate, q its variance at J = 0, and c the variance that its influences add for every unit
+    of θ. Wald's interval, with the variance at x in place of that at θ, covers 87–100 % for J up to .05 and
+    600 samples; this one 93–96 %.
+    """
+    x, q = squared_j.value, Z**2 * squared_j.squared
+    slope = _of_mean(squared_j.real) + _of_mean(squared_j.fake)
+    c = Z**2 * slope / squared_j.mean_square if squared_j.mean_square > 0 else 0.0
+    reach = math.sqrt(max(0.0, c * x + c**2 / 4 + q))
+    # Where no θ fits, far below 0, the estimate itself is the nearest limit.
+    return Estimate(value=x, low=min(x, x + c / 2 - reach), high=min(1.0, max(x, x + c / 2 + reach)))
 
 
 def _of_mean(influence_N: NDArray[np.float64]) -> float:

@@ -98,6 +98,12 @@ def _decisions(judge: Contestant, scores: ScoresBySource, blind: Collection[str]
     )
 
 
+def _run_seeds(contestants: Sequence[Contestant]) -> dict[str, int]:
+    """The seeds with which contestants were trained, as their recipes record them."""
+    seeds = {c.name: c.origin.recipe.get("seed") for c in contestants if c.origin is not None}
+    return {name: seed for name, seed in seeds.items() if type(seed) is int}
+
+
 def _groups(contestants: Sequence[Contestant], table: CrossTable, seed: int) -> Groups:
     """Claims about methods, where contestants of at least two methods take part."""
     methods = {c.name: c.method for c in contestants if c.method is not None}
@@ -108,6 +114,7 @@ def _groups(contestants: Sequence[Contestant], table: CrossTable, seed: int) -> 
     if len(runs) < 2:
         return Groups(methods=runs, claims=Missing("contestants of fewer than two methods"))
     return Groups(
-        methods=runs, claims=tuple(method_claims(table, methods, seed=seed)),
+        methods=runs,
+        claims=tuple(method_claims(table, methods, seed=seed, run_seeds=_run_seeds(contestants))),
         strengths=method_strengths(table, methods, seed=seed),
     )  # fmt: skip

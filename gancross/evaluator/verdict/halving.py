@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.statistics.groups import FEWEST_GROUPS, number_of_groups
-from gancross.evaluator.statistics.matched_fp import Halves, draw_halves
+from gancross.evaluator.statistics.resampling import Halves, draw_halves
 
 
 class Halving:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.stats import norm
+from simulated.bounds import jsd_bound
 
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.statistics.bounds import (
@@ -88,13 +89,32 @@ def test_critics_have_no_log_ratio() -> None:
     assert isinstance(jensen_shannon_bound(real=np.ones(3), fake=np.ones(3), score_kind="critic"), Missing)
 
 
-def test_pearson_scores_below_its_pole_cost_a_bound_only_on_reals() -> None:
+def test_a_score_below_pearsons_pole_claims_no_more_than_its_samples_can_tell() -> None:
+    """ln(1 + v/2) is −∞ at v ≤ −2; three samples know of no ratio below a third."""
     inside, beyond = np.linspace(-1, 3, 20), np.array([-5.0, -2.0, 0.0])
-    on_fakes = jensen_shannon_bound(real=inside, fake=beyond, score_kind="f-gan:pearson")
-    assert isinstance(on_fakes, Estimate)
-    on_reals = jensen_shannon_bound(real=beyond, fake=inside, score_kind="f-gan:pearson")
-    assert isinstance(on_reals, Missing)
-    assert on_reals.reason.startswith("2 test samples")
+    bound = jensen_shannon_bound(real=beyond, fake=inside, score_kind="f-gan:pearson")
+    assert isinstance(bound, Estimate)
+    ratio_real, ratio_fake = np.array([1 / 3, 1 / 3, 1.0]), np.clip(1 + inside / 2, 1 / 3, 3)
+    of_real, of_fake = np.log(ratio_real / (1 + ratio_real)), np.log(1 / (1 + ratio_fake))
+    assert bound.value == pytest.approx(math.log(2) + of_real.mean() / 2 + of_fake.mean() / 2)
+    assert bound.low < bound.value <= bound.high
+
+
+def test_the_limits_are_the_empirical_bernstein_bound_of_both_expectations() -> None:
+    real, fake = np.array([3.0, -1.0, 0.0, 2.0]), np.array([-9.0, 1.0, 0.5, -1.0])
+    reach = 0.0
+    for sign, scores in ((1, real), (-1, fake)):
+        terms = 0.5 * np.log(1 / (1 + np.exp(-sign * np.clip(scores, -math.log(4), math.log(4)))))
+        span = 0.5 * math.log(4)
+        reach += math.sqrt(2 * terms.var(ddof=1) * math.log(160) / 4) + 7 * span * math.log(160) / 9
+    bound = jsd(real, fake)
+    assert bound.low == pytest.approx(bound.value - reach)
+
+
+def test_rare_catastrophes_break_neither_limit() -> None:
+    """The central limit's lower limit stood above the expectation in most draws of the last judge."""
+    for finding in jsd_bound(60):
+        assert finding.within_target(errors=3) is not False, finding
 
 
 @given(st.integers(0, 50), st.integers(0, 50))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,6 +57,24 @@ def test_with_groups_of_one_size_the_difference_is_a_t_test_of_group_means(value
         assert estimate.high == pytest.approx(min(1, limits.high))
     else:
         assert estimate.high - estimate.low > 0 and p == (1.0 if by_group[0] == 0 else 0.0)
+
+
+@pytest.mark.parametrize(("p", "correlation"), [(0.01, 0.0), (0.01, 0.5), (0.1, 0.1)])
+def test_limits_of_a_rate_hold_where_few_groups_hold_the_rare_decision(p: float, correlation: float) -> None:
+    strength = (1 - correlation) / correlation if correlation else 1e9
+    random, draws, inside = np.random.default_rng(7), 200, 0
+    for _ in range(draws):
+        rates = random.beta(p * strength, (1 - p) * strength, (156, 1))
+        low, high = proportion((random.random((156, 64)) < rates).ravel(), 64).ci95
+        inside += low <= p <= high
+    assert inside / draws > 0.935 - 3 * math.sqrt(0.935 * 0.065 / draws)
+
+
+def test_a_lone_decision_in_groups_counts_groups_and_not_samples() -> None:
+    """One of 2,560 tells nothing about how alike a group is: 40 groups may be 40 decisions."""
+    lone = np.arange(2_560) == 7
+    assert effective_number(lone, 64) == effective_number(~lone, 64) == 40
+    assert effective_number(np.zeros(2_560, dtype=bool), 64) == 40
 
 
 def test_the_last_group_may_be_smaller() -> None:

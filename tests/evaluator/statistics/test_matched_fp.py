@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
-import simulations
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reference import statistics as reference
+from simulated.matched import matched, matched_few
 
+from gancross.evaluator.estimates import Proportion
 from gancross.evaluator.statistics.matched_fp import (
     FEW_REALS,
-    Halves,
     MatchedFp,
     calibration,
-    draw_halves,
     has_few_reals,
     matched_difference,
     matched_fp,
     matched_threshold,
-    percentile_interval,
 )
+from gancross.evaluator.statistics.quantiles import percentile_interval, quantile_limits
+from gancross.evaluator.statistics.resampling import Halves, draw_halves
 
 Scores = NDArray[np.float64]
 
 
-def matched(
+def figure_of(
     real: Scores, fake: Scores, *, halves: Halves | None = None, seed: int = 0, judge: str = "a",
     generator: str = "b",
 ) -> MatchedFp:  # fmt: skip
@@ -54,7 +56,7 @@ def test_value_is_measured_with_the_other_half_and_averaged(scores: tuple[Scores
     first, second = (real[half.index].tolist() for half in halves)
     assert sorted(first + second) == sorted(real.tolist())
     taus = [reference.matched_threshold(half, 0.05) for half in (first, second)]
-    figure = matched(real, fake, halves=halves)
+    figure = figure_of(real, fake, halves=halves)
     assert figure.thresholds == tuple(taus)
     assert figure.fn == pytest.approx(
         (np.mean([score <= taus[0] for score in second]) + np.mean([score <= taus[1] for score in first])) / 2
@@ -82,43 +84,71 @@ def test_every_resample_repeats_the_calibration(scores: tuple[Scores, Scores], r
     values = np.unique(real)
     fake = np.repeat(values, 1_000_000 // len(values))
     expected = [np.mean([(values > tau).mean() for tau in pair]) for pair in zip(*taus, strict=True)]
-    figure = matched(real, fake, halves=halves)
+    figure = figure_of(real, fake, halves=halves)
     noise = 0.5 / np.sqrt(len(fake))
     assert figure.replicates is not None
     assert np.abs(figure.replicates - expected).max() < 5 * noise
 
 
 def test_where_no_score_qualifies_everything_is_real_and_flagged() -> None:
-    tied = matched(np.zeros(400), np.linspace(-1, 1, 300))
+    tied = figure_of(np.zeros(400), np.linspace(-1, 1, 300))
     assert tied.thresholds == (None, None)
     assert (tied.is_unmatched, tied.fn, tied.value, tied.high) == (True, 0.0, 1.0, 1.0)
     assert tied.low == 1 - 3 / 300
-    few = matched(np.arange(30.0), np.arange(30.0))
+    few = figure_of(np.arange(30.0), np.arange(30.0))
     assert few.is_unmatched  # 5 % of 15 reals is less than one
 
 
 def test_a_perfect_judge_still_has_an_upper_limit() -> None:
-    figure = matched(np.linspace(5, 6, 400), np.linspace(0, 1, 300))
-    assert (figure.value, figure.low, figure.high) == (0.0, 0.0, 3 / 300)
+    many = figure_of(np.linspace(5, 6, 2_000), np.linspace(0, 1, 300))
+    assert (many.value, many.low, many.high) == (0.0, 0.0, 3 / 300)
+    few = figure_of(np.linspace(5, 6, 400), np.linspace(0, 1, 300))
+    assert (few.value, few.low) == (0.0, 0.0) and 3 / 300 < few.high < 4 / 300  # Wilson's, two-sided
 
 
-def test_figures_depend_on_names_and_seed_alone(scores: tuple[Scores, Scores]) -> None:
-    real, fake = scores
-    assert matched(real, fake) == matched(real, fake)
-    assert matched(real, fake).value == matched(real, fake, judge="c").value
-    assert matched(real, fake).ci95 != matched(real, fake, judge="c").ci95
-    assert matched(real, fake).ci95 != matched(real, fake, seed=1).ci95
+def test_limits_with_few_reals_are_those_of_the_quantile_and_of_wilson_combined() -> None:
+    """Evenly spaced scores, so that every share is known: FP(τ) = 1 − τ."""
+    real, fake = np.linspace(0, 1, 401), np.linspace(0, 1, 100_000)
+    figure = figure_of(real, fake)
+    least, most = (1 - tau for tau in quantile_limits(real, 0.05)[::-1])
+    low, high = Proportion(count=round(figure.value * 100_000), n=100_000).ci95
+    assert figure.low == pytest.approx(
+        figure.value - np.hypot(figure.value - least, figure.value - low), abs=1e-4
+    )
+    assert figure.high == pytest.approx(
+        figure.value + np.hypot(most - figure.value, high - figure.value), abs=1e-4
+    )
+
+
+def test_limits_of_a_quantile_hold_it_whatever_the_distribution() -> None:
+    """Whole ranks are those of the binomial distribution; few scores have no lower limit."""
+    random, draws = np.random.default_rng(0), 4_000
+    scores = np.sort(random.random((draws, 200)), axis=1)
+    limits = np.array([quantile_limits(row, 0.05) for row in scores])
+    for missed in (limits[:, 0] > 0.05, limits[:, 1] < 0.05):
+        assert missed.mean() == pytest.approx(0.025, abs=3 * (0.025 * 0.975 / draws) ** 0.5 + 0.003)
+    assert quantile_limits(np.arange(30.0), 0.05)[0] == -np.inf
+    assert quantile_limits(np.arange(30.0), 0.99)[1] == np.inf
+
+
+def test_figures_depend_on_names_and_seed_alone() -> None:
+    random = np.random.default_rng(5)
+    real, fake = random.normal(2.5, 1, 2_001), random.normal(0, 1, 700)
+    assert figure_of(real, fake) == figure_of(real, fake)
+    assert figure_of(real, fake).value == figure_of(real, fake, judge="c").value
+    assert figure_of(real, fake).ci95 != figure_of(real, fake, judge="c").ci95
+    assert figure_of(real, fake).ci95 != figure_of(real, fake, seed=1).ci95
 
 
 def test_scale_of_the_scores_does_not_matter(scores: tuple[Scores, Scores]) -> None:
     real, fake = scores
-    plain, stretched = matched(real, fake), matched(np.exp(real), np.exp(fake))
+    plain, stretched = figure_of(real, fake), figure_of(np.exp(real), np.exp(fake))
     assert (plain.value, plain.ci95, plain.fn) == (stretched.value, stretched.ci95, stretched.fn)
 
 
 def test_difference_is_antisymmetric_and_narrower_than_unpaired(scores: tuple[Scores, Scores]) -> None:
     real, fake = scores
-    first, second = matched(real, fake), matched(real + 0.01 * np.sin(real), fake, judge="c")
+    first, second = figure_of(real, fake), figure_of(real + 0.01 * np.sin(real), fake, judge="c")
     gap = matched_difference(first, second)
     assert matched_difference(second, first) == -gap
     assert first.replicates is not None and second.replicates is not None
@@ -149,9 +179,18 @@ def test_groups_are_drawn_whole_and_widen_the_interval(scores: tuple[Scores, Sco
     together = matched_fp(
         fake=fake, calibrated=calibration(real, grouped, group_size=size), seed=0, judge="a", generator="b"
     )
-    apart = matched(real, fake)
+    apart = figure_of(real, fake)
     assert together.high - together.low > 2 * (apart.high - apart.low)
     assert together.replicates is not None
+    # Student's quantile of 30 groups a half, and a resample's deviation against that of new groups.
+    factor = 2.0452 / 1.9600 * (30 / 29) ** 0.5
+    low, high = percentile_interval(together.replicates)
+    assert together.ci95 == pytest.approx(
+        [np.clip(together.value + factor * (limit - together.value), 0, 1) for limit in (low, high)], abs=1e-4
+    )
+    low, high = percentile_interval(together.replicates - together.replicates[::-1])
+    turned = replace(together, replicates=together.replicates[::-1])
+    assert matched_difference(together, turned).ci95 == pytest.approx((factor * low, factor * high), abs=1e-4)
     shares = together.replicates * 2 * len(fake)  # whole groups above each of two thresholds
     assert np.abs(shares / size - np.round(shares / size)).max() < 1e-9
 
@@ -166,7 +205,7 @@ def test_a_pair_costs_less_than_a_second_of_one_core() -> None:
     started = time.process_time()
     halves = draw_halves(np.arange(10_000), seed=0)
     cells = [
-        matched(random.normal(2, 1, 10_000), random.normal(0, 1, 10_000), halves=halves, judge=str(k))
+        figure_of(random.normal(2, 1, 10_000), random.normal(0, 1, 10_000), halves=halves, judge=str(k))
         for k in range(4)
     ]
     matched_difference(cells[0], cells[1])
@@ -174,5 +213,5 @@ def test_a_pair_costs_less_than_a_second_of_one_core() -> None:
 
 
 def test_simulated_coverage_is_what_is_promised() -> None:
-    for finding in simulations.matched(60):
+    for finding in chain(matched(60), matched_few(12)):
         assert finding.within_target(errors=3) is not False, finding

@@ -15,8 +15,9 @@ from paper_counts import compared_pair, of, paper_pair
 
 from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.statistics.confusion import PairedDecisions, false_negatives, false_positives
-from gancross.evaluator.statistics.matched_fp import calibration, draw_halves, matched_fp
+from gancross.evaluator.statistics.matched_fp import calibration, matched_fp
 from gancross.evaluator.statistics.proportions import paired_difference
+from gancross.evaluator.statistics.resampling import draw_halves
 from gancross.evaluator.verdict.discriminator import NormCheck, discriminator_steps, discriminator_verdict
 from gancross.evaluator.verdict.pairs import Judgement, Pair
 from gancross.evaluator.verdict.paper import SCOPE, paper_verdict

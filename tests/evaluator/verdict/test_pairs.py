@@ -11,7 +11,8 @@ from paper_counts import REGULARIZED, compared_pair, of
 
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.statistics.confusion import false_negatives, false_positives
-from gancross.evaluator.statistics.matched_fp import calibration, draw_halves, matched_fp
+from gancross.evaluator.statistics.matched_fp import calibration, matched_fp
+from gancross.evaluator.statistics.resampling import draw_halves
 from gancross.evaluator.verdict.pairs import PAIR_TESTS, Judgement, compared
 
 GOOD = Judgement(cross_fp=of(800), fn=of(500), own_fp=of(100))

@@ -1,0 +1,80 @@
+"""Halves of the test reals and their resamples, shared by all judges of a call.
+
+Shape suffixes: R resamples, B resamples of a block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gancross.random_streams import Stream
+
+RESAMPLES = 1999  # (R + 1)·2.5 % is whole, so that the limits are order statistics
+_BLOCK = 16  # resamples that are counted at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Half:
+    """One half of the test reals: their indices (H,), and how often each resample holds each, (H, R)."""
+
+    index: NDArray[np.int64]
+    times: NDArray[np.uint8]
+
+
+Halves = tuple[Half, Half]
+
+
+def draw_halves(units: NDArray[np.int64], *, seed: int, resamples: int = RESAMPLES) -> Halves:
+    """The calibration halves of the reals and their resamples: the same for every judge of a call.
+
+    A function of its arguments alone. Each half is resampled with replacement within itself.
+
+    Args:
+        units: (N,) unit of every real, rising from 0: what stays on one side and is drawn as one, identical
+            images or a group that was scored together.
+
+    Raises:
+        ValueError: fewer than two units have no halves.
+    """
+    sizes = np.bincount(units)
+    if len(sizes) < 2:
+        raise ValueError(f"{len(sizes)} test samples cannot be halved")
+    order = Stream(seed, "matched-fn", "halves").permutation(len(sizes))
+    random = Stream(seed, "matched-fn", "reals").numpy_generator()
+    reached = np.cumsum(sizes[order])
+    cut = min(max(1, int(np.searchsorted(reached, len(units) // 2, side="right"))), len(sizes) - 1)
+    starts = np.cumsum(sizes) - sizes
+    first, second = (
+        _resampled(chosen, starts[chosen], sizes[chosen], random, resamples)
+        for chosen in np.split(order, [cut])
+    )
+    return first, second
+
+
+def times_drawn(n: int, random: np.random.Generator, resamples: int) -> NDArray[np.uint8]:
+    """How often each of n is drawn in each of R resamples with replacement, (n, R)."""
+    times_NR = np.empty((n, resamples), dtype=np.uint8)
+    for start in range(0, resamples, _BLOCK):
+        index_BN = random.integers(0, n, (min(_BLOCK, resamples - start), n))
+        size = len(index_BN)
+        index_BN += np.arange(size)[:, None] * n  # so that one count does for all
+        counts_BN = np.bincount(index_BN.ravel(), minlength=size * n).reshape(size, n)
+        times_NR[:, start : start + size] = counts_BN.T
+    return times_NR
+
+
+def _resampled(
+    units: NDArray[np.int64], starts: NDArray[np.int64], sizes: NDArray[np.int64],
+    random: np.random.Generator, resamples: int,
+) -> Half:  # fmt: skip
+    """The members of units, which begin at `starts` and are `sizes` long, and how often units are drawn."""
+    times = times_drawn(len(units), random, resamples)
+    if sizes.max() == 1:
+        return Half(index=starts, times=times)
+    index = np.concatenate(
+        [np.arange(start, start + size) for start, size in zip(starts, sizes, strict=True)]
+    )
+    return Half(index=index, times=np.repeat(times, sizes, axis=0))
