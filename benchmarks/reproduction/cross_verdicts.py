@@ -10,7 +10,17 @@ from statistics import fmean
 
 from gancross.evaluator.tournament.methods import ALPHA
 from reproduction import rules
-from reproduction.decisions import NO, PARTLY, YES, adjusted_p, disagreement, doubt, undecided
+from reproduction.decisions import (
+    NO,
+    PARTLY,
+    YES,
+    adjusted_p,
+    disagreement,
+    doubt,
+    is_permutation,
+    shortage,
+    undecided,
+)
 from reproduction.histories import LATE
 from reproduction.record import Record
 from reproduction.tables import NORMS, QUALITY, ROUNDED, by, cross_rates, qualities, share, small, spread
@@ -34,7 +44,9 @@ def crosstest(record: Record) -> str:
         for judge, rates in fooled.items()
     )
     claim = next(iter(record["claims"] or []), None)
-    doubtful = doubt(methods) or ("no claim in the record" if claim is None else "")
+    doubtful = shortage(methods) or ("no claim in the record" if claim is None else "")
+    if claim is not None and is_permutation(claim):
+        doubtful = doubt(methods)
     if doubtful or claim is None:
         claimed, start = None, f"{undecided(doubtful)} {_order(fooled)}:"
     else:
@@ -58,7 +70,7 @@ def crosstest(record: Record) -> str:
 def _decided(record: Record, fooled: dict[str, list[float]], claim: Record) -> str:
     """The word where the record's claim decides it, and a clause that says why."""
     runs = " and ".join(map(str, claim["runs"]))
-    test = "permutation p" if "exact" in claim else "p"
+    test = "permutation p" if is_permutation(claim) else "p"
     sense = f"beyond chance ({test} {small(claim['p'])} over {runs} runs)"
     if claim["winner"] is None:
         return f"{NO} The methods' mean cross-testing FPs do not differ {sense}:"

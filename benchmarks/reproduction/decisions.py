@@ -54,6 +54,11 @@ def doubt(groups: Mapping[str, Sized]) -> str:
     return shortage(groups) or inequality(groups)
 
 
+def is_permutation(claim: Record) -> bool:
+    """Whether a record's claim is a permutation of means, which `inequality` speaks of."""
+    return "exact" in claim
+
+
 def methods_shortage(record: Record) -> str:
     """`shortage` of a record's methods."""
     return shortage(by(record["runs"], "variant"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gancross.evaluator.tournament.methods import FEWEST_RUNS
 from reproduction import rules
-from reproduction.decisions import inequality
+from reproduction.decisions import inequality, is_permutation
 from reproduction.record import Record
 from reproduction.tables import by, is_unfinished
 
@@ -23,7 +23,8 @@ def needs(record: Record, *, shortage: str) -> list[str]:
     if shortage:
         reasons.append(f"at least {FEWEST_RUNS} runs of every method ({shortage} now)")
     if "verdicts" in record:
-        if unequal := inequality(by(record["runs"], "variant")):
+        unequal = inequality(by(record["runs"], "variant"))
+        if unequal and any(map(is_permutation, record["claims"] or [])):
             reasons.append(f"equally many runs of both methods ({unequal})")
         if rules.discriminator_key(record["verdicts"]) == rules.FIRST_STEPS:
             reasons.append("a cross-test that counts all five steps of the rule about discriminators")

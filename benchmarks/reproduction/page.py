@@ -59,8 +59,9 @@ def page(results: Path = RESULTS) -> str:
         " as JPEG files, at the size that two CPU cores can train, each with the command that"
         " makes its runs. Every figure comes from a record in [results](results), and so does every verdict,"
         " by the rules in [reproduction/verdicts.py](reproduction/verdicts.py),"
-        " [cross_verdicts.py](reproduction/cross_verdicts.py) and"
-        " [image_verdicts.py](reproduction/image_verdicts.py). This page is written by `python"
+        " [cross_verdicts.py](reproduction/cross_verdicts.py),"
+        " [image_verdicts.py](reproduction/image_verdicts.py) and"
+        " [decisions.py](reproduction/decisions.py). This page is written by `python"
         " benchmarks/reproduce.py`; a test holds it"
         " against the records. In brackets: the lowest and the highest of several runs.",
         "",

@@ -97,6 +97,9 @@ def test_sides_of_unequal_size_are_not_decided_by_a_permutation() -> None:
     assert "permutation p " not in text
     (reason,) = new_runs.needs(unequal, shortage="")
     assert reason.startswith("equally many runs of both methods")
+    other_test = unequal | {"claims": [{"winner": "regularized", "p": 0.01, "runs": [5, 4]}]}
+    assert cross_verdicts.crosstest(other_test).startswith(f"{decisions.YES} The methods'")
+    assert new_runs.needs(other_test, shortage="") == []
 
 
 def test_sharpness_of_the_same_methods_in_another_record_is_told() -> None:
