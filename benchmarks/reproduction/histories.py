@@ -28,8 +28,9 @@ RULE = (
     " and a *collapse* a single line at which more than a third of the samples lie at modes, but at most two"
     " of these, or with hardly any spread; tables have the first. A run without a good line was *never"
     " good*. A run that broke or was never good has failed: stability is reproduced if every"
-    " unregularized run failed and no regularized one did. How many modes a run covers is told apart from"
-    " whether it breaks: a generator that makes good samples of six modes for good is stable and incomplete."
+    " unregularized run failed and no regularized one did, partly if more of the unregularized ones failed,"
+    " either beyond chance (Fisher). How many modes a run covers is told apart from whether it breaks: a"
+    " generator whose samples lie at six modes to the end is stable and incomplete."
 )
 
 

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from gancross.data import mixture
+from gancross.evaluator.tournament.methods import FEWEST_RUNS
 from gancross.untrusted.strict_json import parsed
-from reproduction import cross_verdicts, full_scale, image_tables, image_verdicts, tables, verdicts
+from reproduction import (
+    cross_verdicts,
+    full_scale,
+    image_tables,
+    image_verdicts,
+    new_runs,
+    rules,
+    tables,
+    verdicts,
+)
+from reproduction.decisions import methods_shortage, undecided
 from reproduction.dependence import along_training, at_the_end, relatives
 from reproduction.histories import RULE
 from reproduction.record import Record
 from reproduction.sections import RESULTS, SECTIONS, Section
+from reproduction.squared_j import COMPUTED, is_recorded
 
+ANNEALING = "§4.2: constant γ against annealing"
 PAGE = Path(__file__).parents[1] / "REPRODUCTION.md"
 Body = Callable[[Record], list[str]]
 TERMS = (
     "Real is positive: *FN* is the share of test data called generated, *FP* that of generated samples called"
     " real. The *margin* is the mean score of reals less that of generated samples. A mode of the mixture is"
     f" *covered* if at least a {2 * mixture.COMPONENTS}th of all samples lie within 0.1 of it; *off plane* is"
-    " their mean distance from the plane of the modes. Other figures are explained in"
-    " [docs/protocol.md](../docs/protocol.md)."
+    " their mean distance from the plane of the modes. A *Fréchet distance* compares means and covariances of"
+    " features: samples that share both with the data can differ from them in all else. Other figures are"
+    " explained in [docs/protocol.md](../docs/protocol.md).\n\n"
+    f"**Undecided** stands where a compared method has fewer than {FEWEST_RUNS} runs, the fewest with which"
+    " an exact permutation of two equal sides can reach p < 0.05, where a permutation would decide between"
+    " sides of different numbers of runs, or where runs are unfinished; the sentence then says what was seen"
+    " in the runs there are. *Beyond chance* is a p below 0.05. Every verdict is about runs of this size."
 )
 
 
@@ -28,6 +47,11 @@ def page(results: Path = RESULTS) -> str:
     """The page for the records in a folder; a section without a record is left out."""
     records = {key: parsed((results / section.record).read_bytes()) for key, section in SECTIONS.items()
              if (results / section.record).is_file()}  # fmt: skip
+    needs = {SECTIONS[key].heading: _needs(key, record) for key, record in records.items()}
+    gamma_records = [records[key] for key in ("fig1", "generator-objective") if key in records]
+    is_annealed = any("annealed" in run["label"] for record in gamma_records for run in record["runs"])
+    if is_annealed:
+        needs[ANNEALING] = _annealing_needs(gamma_records)
     lines = [
         "# What of the paper is reproduced",
         "",
@@ -35,8 +59,9 @@ def page(results: Path = RESULTS) -> str:
         " as JPEG files, at the size that two CPU cores can train, each with the command that"
         " makes its runs. Every figure comes from a record in [results](results), and so does every verdict,"
         " by the rules in [reproduction/verdicts.py](reproduction/verdicts.py),"
-        " [cross_verdicts.py](reproduction/cross_verdicts.py) and"
-        " [image_verdicts.py](reproduction/image_verdicts.py). This page is written by `python"
+        " [cross_verdicts.py](reproduction/cross_verdicts.py),"
+        " [image_verdicts.py](reproduction/image_verdicts.py) and"
+        " [decisions.py](reproduction/decisions.py). This page is written by `python"
         " benchmarks/reproduce.py`; a test holds it"
         " against the records. In brackets: the lowest and the highest of several runs.",
         "",
@@ -49,6 +74,7 @@ def page(results: Path = RESULTS) -> str:
             ],
             left=4,
         ),
+        *new_runs.summary(needs),
         "",
         TERMS,
         "",
@@ -56,11 +82,10 @@ def page(results: Path = RESULTS) -> str:
     ]  # fmt: skip
     for key, record in records.items():
         section = SECTIONS[key]
-        if section.beside:
+        if (results / section.beside).is_file():
             record["beside"] = parsed((results / section.beside).read_bytes())
         lines += ["", *_section(section, record, results)]
-    gamma_records = [records[key] for key in ("fig1", "generator-objective") if key in records]
-    if any("annealed" in section["label"] for record in gamma_records for section in record["runs"]):
+    if is_annealed:
         lines += ["", *_annealing(gamma_records)]
     if (results / full_scale.RECORD).is_file():
         lines += ["", *full_scale.section(parsed((results / full_scale.RECORD).read_bytes()))]
@@ -68,14 +93,14 @@ def page(results: Path = RESULTS) -> str:
 
 
 def _section(section: Section, record: Record, results: Path) -> list[str]:
-    body, verdict = BODIES[section.key]
+    account = BODIES[section.key]
     machine, versions = record["machine"], record["versions"]
     remark = ["", section.remark] if section.remark else []
     missing = f" Not begun: {', '.join(record['missing'])}." if record["missing"] else ""
     lost_runs = ", ".join(run["name"] for run in record.get("lost", []))
     missing += f" Diverged before a step was saved: {lost_runs}." if lost_runs else ""
     unfinished = _is_unfinished(record)
-    verdict_text = _so_far(verdict(record)) if unfinished else verdict(record)
+    verdict_text = _so_far(account.verdict(record)) if unfinished else account.verdict(record)
     return [
         f"## {section.heading}",
         "",
@@ -93,14 +118,19 @@ def _section(section: Section, record: Record, results: Path) -> list[str]:
         f" torch {versions['torch']}, Python {versions['python']}, {machine['cpu']}, {machine['cores']}"
         f" cores, one thread a run ([record](results/{section.record})).",
         "",
-        *body(record),
+        *account.body(record),
         *(
             line
             for name, text in section.pictures.items()
             if (results / name).is_file()
             for line in ("", f"![{text}](results/{name})")
         ),
+        *new_runs.line(_needs(section.key, record)),
     ]
+
+
+def _needs(key: str, record: Record) -> list[str]:
+    return new_runs.needs(record, shortage=BODIES[key].shortage(record))
 
 
 def _is_unfinished(record: Record) -> bool:
@@ -109,7 +139,7 @@ def _is_unfinished(record: Record) -> bool:
 
 def _so_far(verdict: str) -> str:
     """The verdict so far, which unfinished runs may still change."""
-    return f"{verdicts.UNDECIDED} Runs are unfinished. So far: {verdict.replace('**', '')}"
+    return f"{undecided('runs are unfinished')} So far: {verdict.replace('**', '')}"
 
 
 def _stability(record: Record) -> list[str]:
@@ -146,14 +176,16 @@ def _crosstest(record: Record) -> list[str]:
 
 def _depends(record: Record) -> list[str]:
     table = at_the_end(record)
-    return ["On what FP depends at the last step, own samples included:", "", *table, ""] if table else []
+    if not table:
+        return []
+    return ["On what FP depends at the last step, own samples included:", "", *table, ""]
 
 
 def _crosstest_in_all_modes(record: Record) -> list[str]:
     return [
         *_crosstest(record), "",
         "The same checkpoints under both uses of batch norm (one only where there is none), with generated"
-        " images rounded to 8 bits and not:", "", *image_tables.modes(record),
+        " images rounded to 8 bits and not:", "", *image_tables.modes(record), *rules.group_note(record),
     ]  # fmt: skip
 
 
@@ -161,10 +193,13 @@ def _ranked(record: Record) -> list[str]:
     protocol = record["protocol"]
     return [
         f"One cross-test of all runs: {protocol['num_real']:,} test samples, {protocol['num_fake']:,} of each"
-        " generator. *Taken in*: the share of all other runs' samples that a discriminator calls real, lower"
-        " is better; *fool others*: the share of its samples that other discriminators, blind ones among"
-        " them, call real, higher is better; advantage, strength (Bradley–Terry) and J are the rankings'."
-        " Lower distances are better.",
+        " generator. *Taken in*: the share of all other runs' samples that a discriminator calls real; *fool"
+        " others*: the share of its samples that other discriminators, blind ones among them, call real."
+        " *Mean Ĵ² − SE²*, J = 1 − FN − FP, SE² = FN(1−FN)/(n−1) + FP(1−FP)/(m−1) of n test and m generated"
+        " samples, over other runs' discriminators that decide and are not blind: nearer to 0, less surely"
+        f" told from test data.{'' if is_recorded(record) else COMPUTED} *Mean J* is of its discriminator on"
+        " others' samples. FP alone, and so *fool others* and *strength* (Bradley–Terry), is no measure of"
+        " samples: those of a generator that has collapsed can be called real most.",
         "", *image_tables.ranking(record), "", *_explained(record),
         "The picture: every method's samples under every method's discriminators.",
     ]  # fmt: skip
@@ -196,7 +231,7 @@ def _training_time(record: Record) -> list[str]:
         "A regularized step over an unregularized one, by network, median and quartiles, of processor time"
         " on one thread, of time on the clock on two (more in [README.md](README.md)); the paper has roughly"
         " 1.4:", "",
-        *tables.step_ratios(record["beside"]),
+        *tables.step_ratios(record.get("beside", {"rows": []})),
     ]  # fmt: skip
 
 
@@ -206,7 +241,7 @@ def _annealing(records: list[Record]) -> list[str]:
     lengths = [run | {"label": f"{run['label']}, {run['steps']:,} steps"} for run in plain]
     verdict = verdicts.annealing(records)
     return [
-        "## §4.2: constant γ against annealing",
+        f"## {ANNEALING}",
         "",
         "**The paper:** a large γ early in training that decays exponentially to a small one is a reasonable"
         " scheme.",
@@ -216,23 +251,39 @@ def _annealing(records: list[Record]) -> list[str]:
         "**What was run:** nothing more; the runs of §5.1 and §4.1 side by side.",
         "",
         *tables.methods(lengths),
+        *new_runs.line(_annealing_needs(records)),
     ]
 
 
-STABLE: tuple[Body, Callable[[Record], str]] = (_stability, verdicts.stability)
-BODIES: dict[str, tuple[Body, Callable[[Record], str]]] = {
+def _annealing_needs(records: list[Record]) -> list[str]:
+    """Of the runs of both sections together."""
+    both = {key: [entry for record in records for entry in record[key]] for key in ("runs", "missing")}
+    return new_runs.needs(both, shortage=verdicts.annealing_shortage(records))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """How a record is told: its figures, the sentence of its verdict, and whose runs are too few for one."""
+
+    body: Body
+    verdict: Callable[[Record], str]
+    shortage: Callable[[Record], str] = methods_shortage
+
+
+STABLE = Account(body=_stability, verdict=verdicts.stability, shortage=verdicts.stability_shortage)
+BODIES: dict[str, Account] = {
     "fig1": STABLE,
     "fig6": STABLE,
     "latent15": STABLE,
-    "generator-objective": (_stability, verdicts.generator_objective),
-    "crosstest-mixture": (_crosstest, cross_verdicts.crosstest),
-    "crosstest-digits": (_crosstest, cross_verdicts.crosstest),
-    "overfitting": (tables.overfitting, verdicts.overfitting),
-    "training-time": (_training_time, verdicts.training_time),
-    "crosstest-cifar10": (_crosstest_in_all_modes, cross_verdicts.crosstest),
-    "crosstest-cifar10-plain": (_crosstest_in_all_modes, cross_verdicts.crosstest),
-    "noise-digits": (_ranked, image_verdicts.noise),
-    "noise-cifar10": (_ranked, image_verdicts.noise),
-    "fig2": (_images, image_verdicts.architectures),
-    "fig3": (_images, image_verdicts.levels),
+    "generator-objective": Account(body=_stability, verdict=verdicts.generator_objective),
+    "crosstest-mixture": Account(body=_crosstest, verdict=cross_verdicts.crosstest),
+    "crosstest-digits": Account(body=_crosstest, verdict=cross_verdicts.crosstest),
+    "overfitting": Account(body=tables.overfitting, verdict=verdicts.overfitting),
+    "training-time": Account(body=_training_time, verdict=verdicts.training_time),
+    "crosstest-cifar10": Account(body=_crosstest_in_all_modes, verdict=cross_verdicts.crosstest),
+    "crosstest-cifar10-plain": Account(body=_crosstest_in_all_modes, verdict=cross_verdicts.crosstest),
+    "noise-digits": Account(body=_ranked, verdict=image_verdicts.noise),
+    "noise-cifar10": Account(body=_ranked, verdict=image_verdicts.noise),
+    "fig2": Account(body=_images, verdict=image_verdicts.architectures),
+    "fig3": Account(body=_images, verdict=image_verdicts.levels),
 }

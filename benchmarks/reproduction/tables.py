@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from gancross.evaluator.statistics.confusion import paper_rate
+from reproduction import rules
 from reproduction.histories import LATE
 from reproduction.record import Record
 
@@ -204,17 +205,19 @@ def fidelity(record: Record) -> list[str]:
         (text, *(spread([run["fidelity"][kind] for run in group], small) for kind in kinds))
         for text, group in by(record["runs"], "label").items()
     ]
-    return table(("the samples themselves", *(QUALITY[kind] for kind in kinds)), rows)
+    return table(("figures of the samples", *(QUALITY[kind] for kind in kinds)), rows)
 
 
 def verdicts(record: Record) -> list[str]:
-    """The number of wins by each rule, over all pairs of runs of different methods."""
+    """Whose discriminator each rule names, over all pairs of runs of different methods."""
     variants = list(by(record["runs"], "variant"))
     rows = [
-        (f"{rule} rule", str(won["pairs"]), *(str(won.get(who, 0)) for who in (*variants, "nobody")))
+        (rules.rule_name(rule), str(won["pairs"]), *(str(won.get(who, 0)) for who in (*variants, "nobody")))
         for rule, won in record["verdicts"].items()
     ]
-    return table(("", "pairs", *(f"{who} wins" for who in variants), "nobody"), rows)
+    counted = rules.counting(record)
+    header = ("", "pairs", *(f"names a discriminator of {who}" for who in variants), "nobody")
+    return [*table(header, rows), *(["", counted] if counted else [])]
 
 
 def overfitting(record: Record) -> list[str]:
@@ -257,16 +260,20 @@ def costs(record: Record) -> list[str]:
 
 def step_ratios(speed: Record) -> list[str]:
     """The speed record's ratios of a regularized to an unregularized step."""
-    rows = []
-    for row in speed["rows"]:
-        network, _, compared = row["work"].partition(": ")
-        if compared == "regularized / unregularized step":
-            measured = row["measured"]
-            rows.append((
-                network.replace("`", ""), str(row["threads"]),
-                f"{measured['median']:.2f} [{measured['low']:.2f}, {measured['high']:.2f}]",
-            ))  # fmt: skip
+    rows = [
+        (
+            row["work"].partition(": ")[0].replace("`", ""), str(row["threads"]),
+            "{median:.2f} [{low:.2f}, {high:.2f}]".format_map(row["measured"]),
+        )
+        for row in step_rows(speed)
+    ]  # fmt: skip
     return table(("network", "threads", "× unregularized"), rows)
+
+
+def step_rows(speed: Record | None) -> list[Record]:
+    """The rows that compare a regularized with an unregularized step; none without a record."""
+    rows = [] if speed is None else speed["rows"]
+    return [row for row in rows if row["work"].partition(": ")[2] == "regularized / unregularized step"]
 
 
 def seconds_until_good(record: Record, variant: str) -> list[float | None]:

@@ -2,46 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from gancross.evaluator.estimates import Proportion
+from gancross.evaluator.statistics.proportions import fisher_p, holm
 from gancross.evaluator.tournament.methods import ALPHA
+from reproduction.decisions import (
+    NO,
+    PARTLY,
+    YES,
+    disagreement,
+    doubt,
+    methods_shortage,
+    shortage,
+    undecided,
+    word,
+)
 from reproduction.histories import LATE
 from reproduction.record import Record
-from reproduction.tables import broke, by, middle, seconds_until_good, share, small, spread, whole
+from reproduction.tables import broke, by, middle, seconds_until_good, share, small, spread, step_rows, whole
 
-YES, PARTLY, NO = "**Reproduced.**", "**Partly reproduced.**", "**Not reproduced.**"
-UNDECIDED = "**Undecided.**"
 FACTOR = (1.2, 1.6)  # about the paper's "roughly 1.4"
+LATE_MEASURES = {"modes": "modes covered", "within_3_std": "samples within 3 standard deviations of a mode"}
 
 
 def stability(record: Record) -> str:
-    """Reproduced if every unregularized run failed and no regularized one did; to fail: `tables.broke`."""
-    unregularized = [run for run in record["runs"] if run["label"].startswith("unregularized")]
-    regularized = [run for run in record["runs"] if run not in unregularized]
-    counts = [sum(map(broke, group)) for group in (unregularized, regularized)]
-    word = UNDECIDED
-    if unregularized and regularized:
-        rates = [
-            count / len(group) for count, group in zip(counts, (unregularized, regularized), strict=True)
-        ]
-        word = YES if rates == [1.0, 0.0] else PARTLY if rates[0] > rates[1] else NO
-    kinds = [
-        (kind, runs)
-        for kind, runs in (("unregularized", unregularized), ("regularized", regularized))
-        if runs
-    ]
-    margins = " and ".join(f"{_margins(runs)} in the {kind}" for kind, runs in kinds)
-    modes = " and ".join(
-        f"{spread([run['late']['modes'] for run in runs], small)} in the {kind}" for kind, runs in kinds
+    """Reproduced if every unregularized run failed and no regularized one did; to fail: `tables.broke`.
+
+    Partly if more of the unregularized ones failed, beyond chance (Fisher).
+    """
+    sides = _sides(record)
+    sentences = []
+    short = stability_shortage(record)
+    if len(sides) < 2:
+        verdict = undecided(f"{', '.join(sides)} runs only")
+    elif short:
+        verdict = undecided(short)
+    else:
+        verdict, p = more_failures(*[list(map(broke, group)) for group in sides.values()])
+        sentences.append(f"More unregularized than regularized runs failed: Fisher p {small(p)}.")
+    modes, sharp = (
+        " and ".join(
+            f"{spread([run['late'][key] for run in runs], fmt)} in the {kind}" for kind, runs in sides.items()
+        )
+        for key, fmt in (("modes", small), ("within_3_std", share))
     )
+    margins = " and ".join(f"{_margins(runs)} in the {kind}" for kind, runs in sides.items())
     return " ".join((
-        word, *(_fates(kind, runs) for kind, runs in kinds),
-        f"Modes covered over the last {LATE:.0%} of training: {modes} runs.",
+        verdict, *sentences, *(_fates(kind, runs) for kind, runs in sides.items()),
+        f"Over the last {LATE:.0%} of training, modes covered: {modes} runs; share of samples within 3"
+        f" standard deviations of a mode: {sharp} runs.",
+        *filter(None, [late_disagreement(sides)]),
         f"From the first to the last checkpoint the margin went {margins} runs.",
-        *(f"One {kind} run: an example, not a rate." for kind, runs in kinds if len(runs) == 1),
     ))  # fmt: skip
+
+
+def stability_shortage(record: Record) -> str:
+    """Of runs with and without the regularizer, whatever their method; said of the methods."""
+    return shortage(_sides(record)) and shortage(by(record["runs"], "label"))
+
+
+def more_failures(unregularized: Sequence[bool], regularized: Sequence[bool]) -> tuple[str, float]:
+    """The word for runs that failed on two sides, and the two-sided Fisher p of their shares."""
+    free, held = (Proportion(count=sum(side), n=len(side)) for side in (unregularized, regularized))
+    p = fisher_p(free, held)
+    if free.rate <= held.rate or p >= ALPHA:
+        return NO, p
+    return YES if (free.rate, held.rate) == (1.0, 0.0) else PARTLY, p
+
+
+def late_disagreement(sides: Mapping[str, Sequence[Record]]) -> str:
+    """Says where modes covered and sharpness over the last part of training favour different sides."""
+    favoured = []
+    for key, measure in LATE_MEASURES.items():
+        means = {kind: fmean([run["late"][key] for run in runs]) for kind, runs in sides.items()}
+        if len(set(means.values())) > 1:
+            favoured.append((f"{measure} are more", max(means, key=lambda kind: means[kind])))
+    return disagreement(favoured)
+
+
+def _sides(record: Record) -> dict[str, list[Record]]:
+    runs = record["runs"]
+    unregularized = [run for run in runs if run["label"].startswith("unregularized")]
+    sides = {"unregularized": unregularized, "regularized": [run for run in runs if run not in unregularized]}
+    return {kind: group for kind, group in sides.items() if group}
 
 
 def _fates(kind: str, runs: Sequence[Record]) -> str:
@@ -69,9 +115,10 @@ def _margins(runs: Sequence[Record]) -> str:
 
 
 def generator_objective(record: Record) -> str:
-    """Early: good samples sooner in every run; late: fewer samples at the modes in every run, which all fail.
+    """Early: good lines sooner in every pair; late: fewer samples at the modes in every pair, which all fail.
 
-    Of pairs of runs of one seed, in which the other run does not fail; to fail: `tables.broke`.
+    Of pairs of runs of one seed, in which the other run does not fail; to fail: `tables.broke`. Undecided
+    below the runs that a claim needs; pairs share runs, so there is no test of them.
     """
     runs = {
         variant: {run["seed"]: run for run in group}
@@ -84,23 +131,24 @@ def generator_objective(record: Record) -> str:
     changes = (
         ("plain", "regularized"), ("plain", "regularized-late"), ("plain-annealed", "regularized-annealed")
     )  # fmt: skip
-    worse, late = _compared(runs, changes, figure=lambda run: run["late"]["within_3_std"])
+    fewer, late = _compared(runs, changes, figure=lambda run: run["late"]["within_3_std"])
     failed, _ = _compared(runs, changes, figure=lambda run: not broke(run))
-    unstable = _of(worse, late)
+    short = methods_shortage(record)
+    unstable = undecided(short) if short else _majority(fewer, late)
     if unstable == YES and failed < late:
         unstable = PARTLY
     fates = "; ".join(
         f"{group[0]['label']}: {sum(map(broke, group))} of {len(group)} broke or never were good"
         for group in by(record["runs"], "variant").values()
     )
+    speed = undecided(short) if short else _majority(sooner, early)
     return (
-        f"*Speeds up early training:* {_of(sooner, early)} With the regularizer in its objective the"
-        " generator made good"
-        f" samples at an earlier step than without in {sooner} of {early} pairs of runs of the same seed."
-        f" *Destabilizes close to convergence:* {unstable} Over the last {LATE:.0%} of training"
-        " fewer of its"
-        f" samples lay within 3 standard deviations of a mode in {worse} of {late} pairs; in {failed} the run"
-        f" broke or never was good and the other did not. {fates}."
+        f"*Speeds up early training:* {speed} With the regularizer in its objective too, the generator's run"
+        f" had its first good line at an earlier step than without in {sooner} of {early} pairs of runs of"
+        f" the same seed. *Destabilizes close to convergence:* {unstable} Over the last {LATE:.0%} of"
+        f" training fewer of its samples lay within 3 standard deviations of a mode in {fewer} of {late}"
+        f" pairs; in {failed} the run broke or never was good and the other did not. Pairs share runs: no"
+        f" test. {fates}."
     )
 
 
@@ -115,12 +163,12 @@ def _compared(runs: Record, pairs: Sequence[tuple[str, str]], *, figure: Any) ->
     return sum(lower), len(lower)
 
 
-def _of(count: int, n: int) -> str:
+def _majority(count: int, n: int) -> str:
     return YES if n and count == n else PARTLY if 2 * count > n else NO
 
 
 def annealing(records: Sequence[Record]) -> str:
-    """Reproduced if no annealed run broke, and none of the constant levels did better at the end."""
+    """Reproduced if no annealed run broke, and no constant level had more samples at the modes at the end."""
     runs = [run for record in records for run in record["runs"] if _comparable(run)]
     annealed = {text: group for text, group in by(runs, "label").items() if "annealed" in text}
     constant = {text: group for text, group in by(runs, "label").items() if "annealed" not in text}
@@ -133,17 +181,24 @@ def annealing(records: Sequence[Record]) -> str:
     broken = sum(broke(run) for group in annealed.values() for run in group)
     total = sum(map(len, annealed.values()))
     if len(best) < 2:
-        return f"{broken} of {total} annealed runs broke or never were good."
-    word = {2: YES, 1: PARTLY, 0: NO}[(not broken) + (best["annealed"] >= best["constant"])]
+        return f"{undecided('one kind only')} {broken} of {total} annealed runs broke or never were good."
     best_annealed, best_constant = annealed[best["annealed"][1]], constant[best["constant"][1]]
+    short = annealing_shortage(records)
+    verdict = {2: YES, 1: PARTLY, 0: NO}[(not broken) + (best["annealed"] >= best["constant"])]
+    if short:
+        verdict = undecided(short)
     return (
-        f"{word} {broken} of {total} annealed runs broke or never were good. Over the last {LATE:.0%} of"
-        f" training the best annealed schedule, {best['annealed'][1]}"
-        f" ({_lengths(best_annealed)}), had {share(best['annealed'][0])} of its samples"
-        " within 3 standard deviations of a mode, the best constant one,"
-        f" {best['constant'][1]} ({_lengths(best_constant)}), {share(best['constant'][0])}."
-        f"{_at_one_step(best_annealed, best_constant)}"
+        f"{verdict} {broken} of {total} annealed runs broke or never were good. Over the last {LATE:.0%} of"
+        " training the largest mean share of samples within 3 standard deviations of a mode was, of annealed"
+        f" schedules, {share(best['annealed'][0])} ({best['annealed'][1]},"
+        f" {_lengths(best_annealed)}), of constant levels {share(best['constant'][0])}"
+        f" ({best['constant'][1]}, {_lengths(best_constant)}).{_at_one_step(best_annealed, best_constant)}"
     )
+
+
+def annealing_shortage(records: Sequence[Record]) -> str:
+    """Of the schedules and constant levels that are compared."""
+    return shortage(by([run for record in records for run in record["runs"] if _comparable(run)], "label"))
 
 
 def _at_one_step(annealed: Sequence[Record], constant: Sequence[Record]) -> str:
@@ -172,43 +227,58 @@ def _comparable(run: Record) -> bool:
 
 
 def overfitting(record: Record) -> str:
-    """Reproduced if the regularized runs' gap and AUC are smaller, both beyond chance."""
+    """Reproduced if the regularized runs' gap and AUC are smaller, both beyond chance (Holm over the two)."""
     methods = by(record["runs"], "variant")
-    sentences, smaller = [], []
-    for key, p, figure, fmt in (
-        ("gap", record["p"], "TPR on training − on test reals", small),
-        ("auc", record["auc_p"], "AUC of training against test reals", share),
-    ):
+    measures = (("gap", record["p"], "TPR on training − on test reals", small),
+                ("auc", record["auc_p"], "AUC of training against test reals", share))  # fmt: skip
+    doubtful = "one method only" if len(methods) < 2 else doubt(methods)
+    adjusted = holm([1.0 if p is None else p for _, p, _, _ in measures])
+    sentences, smaller = [], 0
+    for (key, _, figure, fmt), p in zip(measures, adjusted, strict=True):
         figures = {variant: [run[key] for run in group] for variant, group in methods.items()}
         listed = ", ".join(f"{variant} {spread(values, fmt)}" for variant, values in figures.items())
-        sentences.append(f"{figure}: {listed}" + ("" if p is None else f"; permutation p {small(p)}"))
-        if p is not None:
-            less = fmean(figures["regularized"]) < fmean(figures["unregularized"])
-            smaller.append(less and p < ALPHA)
-    word = YES if smaller and all(smaller) else PARTLY if any(smaller) else NO
-    return f"{word} {'. '.join(sentences)}. Mean [lowest, highest] over runs."
+        sentences.append(
+            f"{figure}: {listed}" + ("" if doubtful else f"; permutation p {small(p)} after Holm")
+        )
+        if not doubtful:
+            smaller += fmean(figures["regularized"]) < fmean(figures["unregularized"]) and p < ALPHA
+    verdict = undecided(doubtful) if doubtful else word(smaller, len(measures))
+    return f"{verdict} {'. '.join(sentences)}. Mean [lowest, highest] over runs."
 
 
 def training_time(record: Record) -> str:
-    """The factor, and who made good samples first."""
+    """The factor here and of other networks, and whose samples were good first.
+
+    Cost: of the mixture's step and of every network of the speed record, one thread, within `FACTOR`.
+    """
     factor = middle(record["costs"]["regularized"]["ratio"])
-    cost = YES if FACTOR[0] <= factor <= FACTOR[1] else NO
+    networks = [row["measured"]["median"] for row in step_rows(record.get("beside")) if row["threads"] == 1]
+    near = sum(FACTOR[0] <= value <= FACTOR[1] for value in networks)
+    cost = word((FACTOR[0] <= factor <= FACTOR[1]) + near, 1 + len(networks))
+    others = (
+        f" Of networks measured apart from it {near} of {len(networks)} lie between {FACTOR[0]} and"
+        f" {FACTOR[1]} on one thread: {', '.join(f'{value:.2f}' for value in networks)}."
+        if networks else ""
+    )  # fmt: skip
     waits = {
         variant: [float("inf") if wait is None else wait for wait in seconds_until_good(record, variant)]
         for variant in record["costs"]
     }
     waits_gan = [wait for name in ("unregularized", "regularized") for wait in waits[name]]
     waits_wgan = [wait for name, times in waits.items() if name.startswith("wgan") for wait in times]
-    sooner = (
-        YES
-        if waits_gan and waits_wgan and max(waits_gan) < min(waits_wgan)
-        else PARTLY
-        if waits_gan and waits_wgan and fmean(waits_gan) < fmean(waits_wgan)
-        else NO
-    )
+    short = methods_shortage(record)
+    if short:
+        sooner = undecided(short)
+    elif waits_gan and waits_wgan and max(waits_gan) < min(waits_wgan):
+        sooner = YES
+    else:
+        sooner = PARTLY if waits_gan and waits_wgan and fmean(waits_gan) < fmean(waits_wgan) else NO
+    never = sum(wait == float("inf") for wait in waits_wgan)
+    finite = [wait for wait in waits_gan if wait != float("inf")]
     return (
         f"*Cost:* {cost} On this machine a regularized step on the mixture costs {factor:.2f} times an"
         " unregularized one, where the paper has roughly 1.4, of which it says that it comes from the second"
-        " backward pass; gancross has its gradient in closed form, without one. *Sooner than WGAN:*"
-        f" {sooner}"
+        f" backward pass; gancross has its gradient in closed form, without one.{others} *Sooner than WGAN:*"
+        f" {sooner} {len(finite)} of {len(waits_gan)} f-GAN runs had a good line, after"
+        f" {spread(finite, small)} seconds; {never} of {len(waits_wgan)} Wasserstein runs never had one."
     )

@@ -138,8 +138,8 @@ class Declared(Network, nn.Sequential):
     ({}, r"its discriminator 'declared' maps \(4,\) to \(3, 5, 7\), expected \(3, 5, 7\) to \(1,\)"),
     ({"sample_shape": (3, 9, 9)}, r"samples have shape \(3, 9, 9\), the data have .* set image_size=9"),
     ({"latent_dim": 3}, r"its generator 'declared' maps \(3,\) to .*, expected \(4,\) to"),
-    ({"factor": 2}, "argument 'factor': a constructor takes int, str or tuple"),
-    ({"paths": (1,)}, "argument 'paths': a constructor takes int, str or tuple"),
+    ({"factor": 2}, "argument 'factor': a parameter must be int, str or tuple"),
+    ({"paths": (1,)}, "argument 'paths': a parameter must be int, str or tuple"),
     ({"depth": 2}, "unexpected keyword argument 'depth'"),
 ])  # fmt: skip
 def test_a_family_that_does_not_fit_is_one_usage_error(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import reproduce
-from reproduction import crossing, full_scale, histories, imaging, records
+from reproduction import crossing, full_scale, histories, imaging, records, squared_j
 from reproduction.page import PAGE, page
 from reproduction.sections import RESULTS, SECTIONS, SPECS
 from small_recipes import SMALL, small
@@ -161,7 +161,7 @@ def test_a_record_of_the_same_checkpoints_is_read_instead_of_judging_again(folde
 def test_the_page_shows_only_what_there_is(folder: Path) -> None:
     text = page(folder)
     assert "## §5.1, Fig. 1" in text and "Unfinished: regularized of 9" in text
-    assert "**Undecided.** Runs are unfinished. So far: " in text.split("## §6")[0]
+    assert "**Undecided: runs are unfinished.** So far: " in text.split("## §6")[0]
     for section in ("§4.2", "§5.3", "§7.3"):  # nothing annealed, no record
         assert f"## {section}" not in text
     assert text.count("not run yet") == len(SECTIONS) - len(list(folder.glob("paper-*.json")))
@@ -198,7 +198,24 @@ def test_a_ranking_has_every_measure(folder: Path) -> None:
         mean = (sum(fp[place]) - fp[place][place]) / 3
         assert by_name[name]["fooled"] == pytest.approx(mean, abs=1e-4)
         assert by_name[name]["fidelity"]["frechet_distance[digits-cnn]"] > 0
-    assert "Fréchet distance (lower is better)" in page(folder)
+    text = page(folder)
+    assert "Mean Fréchet distance to the test data: smaller than the unregularized GAN's at " in text
+    assert text.count(squared_j.COMPUTED) == 0
+
+
+def test_a_record_without_the_ranking_has_it_computed_as_the_cross_test_does(folder: Path) -> None:
+    record = json.loads((folder / "paper-noise-digits.json").read_text())
+    measured = {run["name"]: run.pop("squared_j") for run in record["runs"]}
+    assert any(value is not None for value in measured.values())
+    for run in record["runs"]:
+        run["advantage"] = 0.5
+    (folder / "old").mkdir()
+    (folder / "old" / "paper-noise-digits.json").write_text(json.dumps(record))
+    text = page(folder / "old")
+    assert squared_j.COMPUTED in text and "advantage" not in text
+    computed = squared_j.squared_js(record)
+    for name, value in measured.items():
+        assert computed[name] == (None if value is None else pytest.approx(value, abs=2e-4)), name
 
 
 @pytest.mark.parametrize("key", ["fig1", "overfitting", "crosstest-digits"])
