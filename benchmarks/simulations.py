@@ -21,6 +21,7 @@ from environment import machine, versions
 from simulated import gate
 from simulated.auc import auc_difference_near_one, auc_near_one, delong, delong_paired
 from simulated.bounds import jsd_bound
+from simulated.differences import j_difference, newcombe, sizes_of_tests
 from simulated.findings import Finding
 from simulated.groups import grouped_rates, grouped_scores
 from simulated.matched import matched, matched_few
@@ -36,6 +37,9 @@ CLAIMS: dict[str, tuple[Callable[[int], Iterator[Finding]], int]] = {
     "wilson": (wilson, 1),
     "power": (power, 1),
     "newcombe-paired": (newcombe_paired, 10_000),
+    "newcombe": (newcombe, 10_000),
+    "j-difference": (j_difference, 2_000),
+    "test-sizes": (sizes_of_tests, 4_000),
     "grouped-rates": (grouped_rates, 4_000),
     "grouped-scores": (grouped_scores, 1_000),
     "delong": (delong, 10_000),

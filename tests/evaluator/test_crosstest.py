@@ -283,6 +283,41 @@ def test_judges_that_give_one_answer_win_nothing(score: float, answer: str) -> N
     assert any("no score has FN ≤ 5 %" in flag for flag in result.flags)
 
 
+class Alike(nn.Module):
+    """A judge of vectors by how near their first number is to 0; two of them decide alike."""
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        return 1.5 - vectors[:, :1].abs()
+
+
+class Normals(nn.Module):
+    """Vectors around a point, as wide as the data or narrower."""
+
+    def __init__(self, centre: float, width: float) -> None:
+        super().__init__()
+        self.centre, self.width = centre, width
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.centre + self.width * latents
+
+
+def test_a_collapsed_generator_leads_nowhere_but_by_the_papers_rule() -> None:
+    """Two identical judges, a generator equal to the data and one that has collapsed where both say real."""
+    reals = torch.randn(10_000, 2, generator=torch.Generator().manual_seed(0))
+    generators = {"perfect": (0.0, 1.0), "collapsed": (0.0, 0.05), "third": (1.5, 1.0)}
+    contestants = [
+        Contestant(name=name, generator=Normals(*at), discriminator=Alike(), latent_dim=2)
+        for name, at in generators.items()
+    ]
+    pair = crosstest(contestants[:2], data=reals, device="cpu").verdict
+    assert pair.paper.winner == "collapsed"
+    assert pair.discriminator.winner is None and pair.strict.winner is None
+    result = crosstest(contestants, data=reals, device="cpu")
+    assert all(pair.verdict.discriminator.winner is None for pair in result.pairs)
+    ranked = result.ranking.generators
+    assert not isinstance(ranked, Missing) and ranked[0].name == "perfect" and not ranked[0].unresolved
+
+
 def test_several_runs_are_ranked_and_grouped() -> None:
     contestants = [
         model(f"{method}{seed}", BlackOrWhite(share), Brightness(0.1 * seed), method=method)

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from gancross.evaluator.estimates import Figure, Measurement, Missing
+from gancross.evaluator.estimates import Estimate, Figure, Measurement, Missing
 from gancross.evaluator.fidelity.metrics import figure_arrow
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
@@ -106,7 +106,7 @@ def ranking_text(result: Result) -> list[RenderableType]:
     if len(result.contestants) < 3:
         return []
     generators, discriminators = result.ranking.generators, result.ranking.discriminators
-    distances = _ranked(generators, lambda entry: f"{entry.name} {entry.distance.value:+.4f}")
+    distances = _ranked(generators, lambda entry: f"{entry.name} {_with_limits(entry.distance)}")
     unresolved = formatting.unresolved(result)
     mean_js = _ranked(discriminators, lambda entry: f"{entry.name} {entry.mean_j:+.3f}")
     lines: list[RenderableType] = [
@@ -151,6 +151,10 @@ def _ranked(entries: Sequence[T] | Missing, text: Callable[[T], str]) -> str:
 
 def _titled(title: str, text: str) -> Text:
     return Text(title, style="bold").append(text, style="not bold")
+
+
+def _with_limits(estimate: Estimate) -> str:
+    return f"{formatting.number(estimate.value)} {formatting.interval(estimate)}"
 
 
 def _with_reach(figure: Figure) -> str:

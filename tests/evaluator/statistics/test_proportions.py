@@ -231,10 +231,12 @@ def test_auc_does_not_see_a_rising_change_of_scale(real: Scores, fake: Scores) -
     assert plain == auc_interval(real=np.exp(real), fake=np.exp(fake))
 
 
-@pytest.mark.parametrize("claim", ["delong", "delong-paired", "newcombe-paired"])
+@pytest.mark.parametrize(
+    "claim", ["delong", "delong-paired", "newcombe-paired", "newcombe", "j-difference", "test-sizes"]
+)
 def test_simulated_coverage_is_what_is_promised(claim: str) -> None:
     function, draws = simulations.CLAIMS[claim]
-    for finding in function(max(100, draws // 50)):
+    for finding in function(max(40, draws // 50)):
         assert finding.within_target(errors=3) is not False, finding
 
 

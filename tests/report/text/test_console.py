@@ -60,7 +60,7 @@ def test_rankings_and_claims_of_methods_are_printed() -> None:
     assert not isinstance(result.ranking.generators, Missing)
     text = " ".join(printed(result, width=120).split())
     leader = result.ranking.generators[0]
-    ranked = f"{leader.name} {leader.distance.value:+.4f}"
+    ranked = f"{leader.name} {leader.distance.value:.4f} [{leader.distance.low:.4f}, "
     assert f"Generators, by mean J² under the others' discriminators (↓): {ranked}" in text
     assert "Method 'even' against 'rare': no claim. Fewer than 4 runs a side" in text
 
