@@ -43,6 +43,11 @@ class Proportion:
         return self.count / self.n
 
     @property
+    def independent_n(self) -> int:
+        """How many independent samples tell as much, whole and at least one."""
+        return self.n if self.effective_n is None else max(1, int(self.effective_n))
+
+    @property
     def ci95(self) -> Interval:
         """The 95 % interval of the rate.
 
