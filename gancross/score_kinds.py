@@ -76,7 +76,8 @@ def decision_threshold(score_kind: str, threshold: Threshold) -> float | None:
         return kind.threshold
     low, high = kind.limits
     # From Python anything may come; numbers of numpy are no `float`.
-    if not isinstance(threshold, SupportsFloat) or not low < float(threshold) < high:
+    is_number = isinstance(threshold, SupportsFloat) and not isinstance(threshold, bool)
+    if not is_number or not low < float(threshold) < high:
         number = "a finite number" if math.isinf(high) else f"a number between {low:g} and {high:g}"
         raise UsageError(
             f"threshold of score kind '{score_kind}': expected 'auto', None or {number}, got {threshold!r}"

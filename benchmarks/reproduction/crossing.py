@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 def crosstested(spec: Spec, out: Path) -> Plain:
-    """§5.5: confusion matrices, cross FP, both verdicts over all pairs of runs of two methods, the claim."""
+    """§5.5: confusion matrices, cross FP, verdicts over all pairs of runs of two methods, the claim."""
     return _record(current_result(spec, out), spec, out)
 
 

@@ -29,7 +29,8 @@ RULE = (
     " of these, or with hardly any spread; tables have the first. A run without a good line was *never"
     " good*. A run that broke or was never good has failed: stability is reproduced if every"
     " unregularized run failed and no regularized one did, partly if more of the unregularized ones failed,"
-    " either beyond chance (Fisher). How many modes a run covers is told apart from whether it breaks: a"
+    " either beyond chance (Fisher), both counted at the step that all runs reached. How many modes a run"
+    " covers is told apart from whether it breaks: a"
     " generator whose samples lie at six modes to the end is stable and incomplete."
 )
 

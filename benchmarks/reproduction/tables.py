@@ -69,6 +69,13 @@ def broke(run: Record) -> bool:
     return history["good_from"] is None or history["broken_at"] is not None
 
 
+def failed_by(run: Record, step: int) -> bool:
+    """Whether a run had broken, or was not yet good, at a step that it reached."""
+    history = run["history"]
+    good, broken = history["good_from"], history["broken_at"]
+    return good is None or good > step or (broken is not None and broken <= step)
+
+
 def amount(runs: Sequence[Record]) -> str:
     """A summary of the runs: methods, seeds, steps, time, diverged and unfinished runs."""
     steps = sum(run["reached"] for run in runs)

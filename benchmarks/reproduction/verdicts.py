@@ -22,16 +22,27 @@ from reproduction.decisions import (
 )
 from reproduction.histories import LATE
 from reproduction.record import Record
-from reproduction.tables import broke, by, middle, seconds_until_good, share, small, spread, step_rows, whole
+from reproduction.tables import (
+    broke,
+    by,
+    failed_by,
+    middle,
+    seconds_until_good,
+    share,
+    small,
+    spread,
+    step_rows,
+    whole,
+)
 
 FACTOR = (1.2, 1.6)  # about the paper's "roughly 1.4"
 LATE_MEASURES = {"modes": "modes covered", "within_3_std": "samples within 3 standard deviations of a mode"}
 
 
 def stability(record: Record) -> str:
-    """Reproduced if every unregularized run failed and no regularized one did; to fail: `tables.broke`.
+    """Reproduced if every unregularized run failed and no regularized one did; to fail: `tables.failed_by`.
 
-    Partly if more of the unregularized ones failed, beyond chance (Fisher).
+    Partly if more of the unregularized ones failed by the step that all reached, beyond chance (Fisher).
     """
     sides = _sides(record)
     sentences = []
@@ -41,8 +52,13 @@ def stability(record: Record) -> str:
     elif short:
         verdict = undecided(short)
     else:
-        verdict, p = more_failures(*[list(map(broke, group)) for group in sides.values()])
-        sentences.append(f"More unregularized than regularized runs failed: Fisher p {small(p)}.")
+        step = min(run["reached"] for run in record["runs"])
+        failed = {kind: [failed_by(run, step) for run in runs] for kind, runs in sides.items()}
+        verdict, p = more_failures(*failed.values())
+        counts = " and ".join(f"{sum(side)} of {len(side)} {kind}" for kind, side in failed.items())
+        sentences.append(
+            f"By step {whole(step)}, which all runs reached, {counts} runs had failed: Fisher p {small(p)}."
+        )
     modes, sharp = (
         " and ".join(
             f"{spread([run['late'][key] for run in runs], fmt)} in the {kind}" for kind, runs in sides.items()
@@ -68,8 +84,10 @@ def more_failures(unregularized: Sequence[bool], regularized: Sequence[bool]) ->
     """The word for runs that failed on two sides, and the two-sided Fisher p of their shares."""
     free, held = (Proportion(count=sum(side), n=len(side)) for side in (unregularized, regularized))
     p = fisher_p(free, held)
-    if free.rate <= held.rate or p >= ALPHA:
+    if free.rate <= held.rate:
         return NO, p
+    if p >= ALPHA:
+        return undecided("the difference is not beyond chance"), p
     return YES if (free.rate, held.rate) == (1.0, 0.0) else PARTLY, p
 
 

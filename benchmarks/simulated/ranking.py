@@ -51,7 +51,7 @@ def ranked_distance(draws: int) -> Iterator[Finding]:
                 )
                 for i in range(k)
             ]  # fmt: skip
-            ranked = generator_ranking("ab", judges, grouped=False)
+            ranked = generator_ranking("ab", judges, batch_statistics=False)
             assert not isinstance(ranked, Missing)
             (first,) = (entry for entry in ranked if entry.name == "a")
             values[draw] = first.distance.value - j**2

@@ -21,7 +21,7 @@ class Protocol:
         seed: of the latents, of endless data, of noise and of all resampling.
         norm: how judges with batch norm normalise: `eval`, running averages; `batch`, statistics of
             groups of their training batch size, pure real or pure fake.
-        norm_check: score judges with batch norm in both modes; without it they win nothing in `strict`.
+        norm_check: score judges with batch norm in both modes; without it `discriminator` names none of them.
         quantize: round generated images to 8 bits, as a file would hold them.
         controls: judge uniform noise and blurred reals too.
         metrics: of `fid`, `is`, `kid`, `pr`: fidelity beside the cross-test.

@@ -23,16 +23,16 @@ def unchanged(network: nn.Module) -> Iterator[None]:
 
     Evaluation mode keeps torch's own layers from it, not layers that other projects derive from them.
     """
-    buffers = [
-        (module, name, buffer, buffer.clone())
-        for module in network.modules()
-        for name, buffer in module.named_buffers(recurse=False)
-    ]
+    modules = [(module, dict(module.named_buffers(recurse=False))) for module in network.modules()]
+    before = [{name: buffer.clone() for name, buffer in buffers.items()} for _, buffers in modules]
     try:
         yield
     finally:
         with torch.no_grad():
-            for module, name, buffer, before in buffers:
-                buffer.copy_(before)
-                if getattr(module, name) is not buffer:
-                    setattr(module, name, buffer)
+            for (module, buffers), values in zip(modules, before, strict=True):
+                for name, buffer in buffers.items():
+                    buffer.copy_(values[name])
+                    if getattr(module, name) is not buffer:
+                        setattr(module, name, buffer)
+                for name in dict(module.named_buffers(recurse=False)).keys() - buffers.keys():
+                    setattr(module, name, None)  # it was None, or did not exist

@@ -64,7 +64,7 @@ def bound(entry: CellFigure, value: Figure) -> str:
     if isinstance(value, Missing):
         return DASH
     proven = entry.proven(value.ci95)
-    return f"{proven:.3f}" if proven else "uninformative"
+    return number(proven, 3) if proven else "uninformative"
 
 
 def reach(value: Estimate | Proportion) -> str:

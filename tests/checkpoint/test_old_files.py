@@ -171,6 +171,15 @@ def test_what_is_no_threshold_on_the_logit_is_left_to_the_schema(threshold: Any)
     assert migrated_threshold(threshold) is threshold
 
 
+def test_what_format_1_did_not_test_is_said(today: Plain) -> None:
+    old = version_1(today)
+    old["protocol"] = old["protocol"] | {"norm": "batch"}
+    old["pairs"][0]["strict"] = {"winner": "a", "reason": "because."}
+    result = result_from_dict(old)
+    assert result.pairs[0].verdict.discriminator.reason.startswith("because. Recorded before J on the same")
+    assert any("as if samples were independent" in flag for flag in result.flags)
+
+
 def test_fidelity_of_format_1_is_numbers_without_intervals() -> None:
     old: Plain = {"a": {"n": 5, "frechet_distance[x]": 2.5, "is": None, "is_reason": "needs classes"}}
     migrated = MIGRATIONS["gancross.result/1"]({"fidelity": old})["fidelity"]

@@ -91,7 +91,7 @@ def test_cell_figures_stay_within_their_ranges(seed: int, shift: float, own: flo
 
 @pytest.mark.parametrize("key", [key for key, figure in CELL_FIGURES.items() if figure.is_bound])
 def test_a_bound_has_a_lower_limit_below_its_value(key: str) -> None:
-    assert CELL_FIGURES[key].arrow == "≥"
+    assert CELL_FIGURES[key].arrow.startswith("≥")
     random = np.random.default_rng(1)
     figures = [result.of(key) for result in perfect_and_blind()]
     figures += [cell(random.normal(1, 1, 30), random.normal(0, 1, 30), random.normal(0, 1, 30)).of(key)]

@@ -53,6 +53,28 @@ def test_buffers_are_put_back_by_value_and_by_identity(script: bool) -> None:
         assert torch.equal(buffer, before[name]) and not buffer.is_inference(), name
 
 
+class Late(nn.Module):
+    """Its buffer comes to be in the first forward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: torch.Tensor | None
+        self.register_buffer("seen", None)
+        self.register_buffer("scale", torch.full((), torch.nan))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen = images.mean()
+        return images
+
+
+def test_buffers_that_come_to_be_are_gone_again() -> None:
+    network = Late()
+    with unchanged(network):
+        network(torch.ones(1))
+        assert network.seen is not None
+    assert network.seen is None and bool(torch.isnan(network.scale))
+
+
 @pytest.mark.parametrize("norm", ["eval", "batch"])
 def test_judging_changes_neither_the_judge_nor_its_later_figures(norm: Norm) -> None:
     judge = Judge()

@@ -43,7 +43,7 @@ def shows(text: str, figure: Figure) -> bool:
     return number is not None and float(number[0]) == pytest.approx(value, abs=5e-5, rel=5e-3)
 
 
-def shows_bound(text: str, figure: Figure, *, signed: bool) -> bool:
+def shows_bound(text: str, figure: Figure, *, signed: str) -> bool:
     """Whether a cell is the limit nearer to 0 to three places, or says that it is of no use."""
     if isinstance(figure, Missing):
         return text.startswith(DASH)

@@ -69,12 +69,19 @@ def reading(figures: Sequence[Figure], *, pooled: bool = False) -> Reading | Non
         return None
     proportions = [figure for figure in measured if isinstance(figure, Proportion)]
     if pooled and len(proportions) > 1:
-        pool = Proportion(count=sum(p.count for p in proportions), n=sum(p.n for p in proportions))
+        pool = pooled_proportion(proportions)
         return Reading(value=pool.rate, interval=pool.ci95)
     n = len(measured)
     low, high = (sum(figure.ci95[end] for figure in measured) / n for end in (0, 1))
     values = [figure.rate if isinstance(figure, Proportion) else figure.value for figure in measured]
     return Reading(value=sum(values) / n, interval=(low, high))
+
+
+def pooled_proportion(proportions: Sequence[Proportion]) -> Proportion:
+    """All counts as one; samples that depend on each other count as their effective number."""
+    effective = [p.n if p.effective_n is None else p.effective_n for p in proportions]
+    count, n = sum(p.count for p in proportions), sum(p.n for p in proportions)
+    return Proportion(count=count, n=n, effective_n=sum(effective) if sum(effective) < n else None)
 
 
 def _fn(result: Result, name: str, opponents: Opponents) -> Reading | None:

@@ -106,8 +106,11 @@ def group_size(judge: Contestant, norm: Norm, *, coupled: bool) -> int:
     Args:
         coupled: whether its scores depend on the samples beside them in evaluation mode too.
     """
-    grouped = coupled or (norm == "batch" and has_batch_norm(judge))
-    return judge.batch_size if grouped else 1
+    return judge.batch_size if _grouped(judge, norm, coupled=coupled) else 1
+
+
+def _grouped(judge: Contestant, norm: Norm, *, coupled: bool) -> bool:
+    return coupled or (norm == "batch" and has_batch_norm(judge))
 
 
 def scoring_pass(
@@ -118,14 +121,18 @@ def scoring_pass(
     Args:
         noise: gives the seed of each call of the judge, which may draw noise of its own.
     """
-    if group_size(judge, norm, coupled=coupled) == 1:
+    if not _grouped(judge, norm, coupled=coupled):
         return ChunkPass(judge, n, scored=scored, chunk=chunk, noise=noise)
     return GroupPass(judge, n, scored=scored, chunk=chunk, noise=noise, norm=norm)
 
 
 def has_batch_norm(judge: Contestant) -> bool:
-    """Whether a judge has batch norm with running averages, and so two ways to judge."""
-    return judge.discriminator is not None and bool(batch_norms(judge.discriminator))
+    """Whether a judge has batch norm with running averages, and so two ways to judge.
+
+    One that trained on batches of one has none: a single sample has no statistics.
+    """
+    network = judge.discriminator
+    return network is not None and judge.batch_size > 1 and bool(batch_norms(network))
 
 
 def norms(judge: Contestant, protocol: Protocol) -> tuple[Norm, ...]:

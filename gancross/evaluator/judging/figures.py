@@ -88,7 +88,7 @@ def batch_norm_moves(
 ) -> BatchNormMoves | Missing:  # fmt: skip
     """How far the rates of one judge move from one batch-norm mode to the other."""
     if judge.name not in scores.batch_normalised:
-        return Missing("no batch norm with running averages: there is one mode")
+        return Missing("no batch norm with running averages, or batches of one: there is one mode")
     if not all(judge.name in scores.by_norm[norm] for norm in NORMS):
         return Missing("batch-norm modes not compared")
     if real_high_threshold(judge) is None:

@@ -20,7 +20,7 @@ from gancross.evaluator.judging.controls import uniform_noise
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
 from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
 from gancross.models.batch_norm import batch_norms
-from gancross.models.buffers import unchanged
+from gancross.models.buffers import seeded, unchanged
 
 PROBED = 256  # samples
 SINGLES = 2  # of them one by one
@@ -174,12 +174,15 @@ def _tolerance(output: torch.Tensor, share: float) -> float:
 
 
 def _changes_buffers(network: nn.Module, inputs: torch.Tensor) -> bool:
-    before = [buffer.clone() for buffer in network.buffers()]
+    before = {name: buffer.clone() for name, buffer in network.named_buffers()}
     if not before:
         return False
-    with unchanged(network):
+    with unchanged(network), seeded(0, inputs.device):
         network(inputs)
-        return any(not torch.equal(*pair) for pair in zip(network.buffers(), before, strict=True))
+        after = dict(network.named_buffers())
+        return before.keys() != after.keys() or any(
+            not torch.equal(buffer.nan_to_num(), after[name].nan_to_num()) for name, buffer in before.items()
+        )
 
 
 def _repeated(samples: torch.Tensor, n: int) -> torch.Tensor:

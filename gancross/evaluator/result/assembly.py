@@ -55,7 +55,9 @@ def assembled(
     blind = [name for name, controls in rates.items() if controls.blind]
     matrices = {c.name: figures.confusion_matrix(c, of_judges.get(c.name)) for c in contestants}
     pairs = all_pairs(contestants, scores, cells, halving, protocol)
-    table = tournament(contestants, of_judges, cells, matrices, blind=blind, seed=protocol.seed)
+    table = tournament(
+        contestants, of_judges, cells, matrices, blind=blind, norm=protocol.norm, seed=protocol.seed
+    )
     strengths = table.ranking.bradley_terry
     residual = None if isinstance(strengths, Missing) else strengths.residual
     claims = () if isinstance(table.groups.claims, Missing) else table.groups.claims

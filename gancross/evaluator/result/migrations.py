@@ -17,6 +17,11 @@ from gancross.score_kinds import probability_threshold
 NO_FIDELITY = "recorded before results had fidelity"
 NO_GENERATOR_VERDICT = "recorded before results had a verdict about generators"
 NO_INTERVAL = "recorded before fidelity had intervals"
+UNTESTED_STEPS = "Recorded before J on the same samples and blindness were tested."
+GROUPS_AS_SAMPLES = (
+    "recorded under batch statistics with intervals and tests as if samples were independent, and with bounds"
+    " that are those of groups: cross-test again"
+)
 NO_PROBES = "recorded before networks were tried out"
 NO_J_DIFFERENCE = "recorded before discriminators were compared on the same samples"
 BOOTSTRAPPED = "recorded with a permutation of run labels alone, and a bootstrap over runs as interval"
@@ -32,6 +37,9 @@ def from_version_1(document: JsonObject) -> JsonObject:
     lacking: JsonObject = {"fidelity": None, "fidelity_reason": NO_FIDELITY}
     document = document if "fidelity" in document else {**document, **lacking}
     changed: JsonObject = {"format": FORMAT, "probes": None, "probes_reason": NO_PROBES}
+    flags, protocol = document.get("flags"), document.get("protocol")
+    if isinstance(flags, list) and isinstance(protocol, dict) and protocol.get("norm") == "batch":
+        changed["flags"] = [*flags, GROUPS_AS_SAMPLES]
     for key, change in _CHANGES.items():
         if key in document:
             changed[key] = change(document[key])
@@ -64,7 +72,10 @@ def _verdicts(value: JsonValue) -> JsonValue:
     if not isinstance(value, dict) or "strict" not in value:
         return value
     nobody: JsonObject = {"winner": None, "reason": NO_GENERATOR_VERDICT}
-    return {**value, "discriminator": value["strict"], "generator": nobody, "strict": nobody}
+    discriminator = value["strict"]
+    if isinstance(discriminator, dict) and discriminator.get("winner") is not None:
+        discriminator = {**discriminator, "reason": f"{discriminator.get('reason')} {UNTESTED_STEPS}"}
+    return {**value, "discriminator": discriminator, "generator": nobody, "strict": nobody}
 
 
 def _pairs(value: JsonValue) -> JsonValue:

@@ -1,4 +1,4 @@
-"""What a judge proves about a generator's distance from the data, and how far its judgement carries.
+"""Lower bounds on the distance between data and generator; transfer gaps.
 
 A judge that tells reals from fakes is a witness: its success bounds a distance between the two
 distributions from below. The bounds hold in expectation, so it is their lower limits that say something.

@@ -80,7 +80,8 @@ def variance_of_mean(values: Values, size: int) -> float:
 def mean_difference(differences: Values, size: int) -> tuple[Estimate, float]:
     """The mean of paired differences (N,) in [−1, 1], with Student's 95 % interval over groups and p.
 
-    Where no variance is seen the interval reaches 3/G to either side, as the rule of three has it.
+    Where no variance is seen the interval reaches 3/G to either side, as the rule of three has it, and p is
+    that of a sign test.
 
     Returns:
         The estimate, and the two-sided p of a mean of 0.
@@ -88,7 +89,8 @@ def mean_difference(differences: Values, size: int) -> tuple[Estimate, float]:
     groups = number_of_groups(len(differences), size)
     value, error = float(differences.mean()), math.sqrt(variance_of_mean(differences, size))
     if error <= 1e-12:
-        reach, p = min(1.0, 3 / groups), 1.0 if value == 0 else 0.0
+        reach = min(1.0, 3 / groups)
+        p = 1.0 if abs(value) <= reach else 2.0 ** (1 - groups)  # all groups on one side, by a fair coin
     else:
         reach = float(t.ppf((1 + LEVEL) / 2, groups - 1)) * error
         p = float(2 * t.sf(abs(value) / error, groups - 1))

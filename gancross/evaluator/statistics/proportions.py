@@ -112,7 +112,7 @@ def _effective(rate: Proportion) -> Proportion:
     """The rate among the effective number of independent samples; what is not whole is left out."""
     if rate.effective_n is None:
         return rate
-    n = max(1, int(rate.effective_n))
+    n = rate.independent_n
     return Proportion(count=min(n, round(rate.rate * n)), n=n)
 
 

@@ -1,6 +1,6 @@
 """Bradley–Terry strengths on the bipartite table: generators against judges.
 
-A match is one sample before one judge: the generator wins where the judge calls it real.
+A match is one sample before one judge: the generator scores where the judge calls it real.
 """
 
 from __future__ import annotations
@@ -92,12 +92,16 @@ def method_strengths(
 
 
 def _residual(table: CrossTable, generators: Matrix, discriminators: Matrix) -> float:
-    """Of the cells that are fitted; the error of a rate is at least that of one sample in n."""
+    """√(Σ (FP − σ)²/var / (cells − parameters)), var at least that of one sample in n; chance alone gives 1.
+
+    The strengths are one parameter for each generator and judge, less one for the common origin.
+    """
     counted = _usable(table)[None, :] & ~np.eye(len(table.names), dtype=bool)
     probability = expit(generators[:, None] - discriminators[None, :])
-    n = np.broadcast_to(table.num_fake[:, None], counted.shape)
+    n = np.maximum(table.effective_fake, 1)
     variance = np.maximum(probability * (1 - probability), 1 / n) / n
-    return float(np.sqrt(((table.fp - probability) ** 2 / variance)[counted].mean()))
+    left = max(1, int(counted.sum()) - (len(table.names) + int(_usable(table).sum()) - 1))
+    return float(np.sqrt(((table.fp - probability) ** 2 / variance)[counted].sum() / left))
 
 
 def _enough(table: CrossTable) -> bool:

@@ -73,7 +73,8 @@ def cross_table(
         called_fake=np.array([fn[name].count if name in fn else 0 for name in ordered]),
         num_real=np.array([fn[name].n if name in fn else 0 for name in ordered]),
         blind=np.array([name in blind for name in ordered]),
-        effective_fake=np.array([[fp[j, i].independent_n if j in fn else 0 for j in ordered] for i in ordered]),
+        effective_fake=np.array(
+            [[fp[j, i].independent_n if j in fn else 0 for j in ordered] for i in ordered]
+        ),
         effective_real=np.array([fn[name].independent_n if name in fn else 0 for name in ordered]),
     )
-

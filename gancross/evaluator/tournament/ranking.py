@@ -19,7 +19,8 @@ from gancross.evaluator.statistics.proportions import holm
 from gancross.evaluator.tournament.cross_table import CrossTable
 
 NO_DECISIONS = "makes no decisions: no discriminator or no threshold"
-NO_JUDGE = "no judge that is neither's own: a ranking needs three contestants"
+TWO = "two contestants have no judge that is neither's own"
+NO_JUDGE = "no judge that is neither's own, decides, is not blind and judges each sample by itself"
 GROUPS = "under batch statistics a judge's J tells groups of samples apart, not samples"
 ALPHA = 0.05
 
@@ -69,7 +70,7 @@ class RankedDiscriminator:
 
 
 def generator_ranking(
-    names: Sequence[str], judges: Sequence[JudgeDecisions], *, grouped: bool
+    names: Sequence[str], judges: Sequence[JudgeDecisions], *, batch_statistics: bool
 ) -> tuple[RankedGenerator, ...] | Missing:
     """Generators, those that are told from data least surely first.
 
@@ -81,13 +82,13 @@ def generator_ranking(
     the order open, or there is no such judge, the order is not resolved.
 
     Args:
-        grouped: whether judges saw groups of samples that move each other's scores.
+        batch_statistics: whether judges normalised by the statistics of groups.
     """
-    if grouped:
+    if batch_statistics:
         return Missing(GROUPS)
     usable = [judge for judge in judges if judge.usable]
     if not any(_common(usable, a, b) for a, b in combinations(names, 2)):
-        return Missing(NO_JUDGE)
+        return Missing(TWO if len(names) < 3 else NO_JUDGE)
     ranked = [
         RankedGenerator(
             name=name, distance=_estimate(_SquaredJ.of(name, others)), judges=len(others), unresolved=()

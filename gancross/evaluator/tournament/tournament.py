@@ -10,6 +10,7 @@ from gancross.evaluator.codec.fields import Recorded
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judging.figures import ConfusionMatrix
 from gancross.evaluator.judging.scores import ScoresBySource, real_high_threshold
+from gancross.evaluator.protocol import Norm
 from gancross.evaluator.tournament.bradley_terry import Strengths, bradley_terry, method_strengths
 from gancross.evaluator.tournament.cross_table import CrossTable, cross_table
 from gancross.evaluator.tournament.duality import DualityGap, duality_gaps
@@ -61,7 +62,7 @@ class Tournament:
 
 def tournament(
     contestants: Sequence[Contestant], scores: Mapping[str, ScoresBySource], cells: Cells, matrices: Matrices,
-    *, blind: Collection[str], seed: int,
+    *, blind: Collection[str], norm: Norm, seed: int,
 ) -> Tournament:  # fmt: skip
     """All figures of one cross-test that need the whole matrix.
 
@@ -76,7 +77,7 @@ def tournament(
             generators=generator_ranking(
                 list(matrices),
                 [_decisions(c, scores[c.name], blind) for c in contestants if c.name in scores],
-                grouped=any(of_judge.group_size > 1 for of_judge in scores.values()),
+                batch_statistics=norm == "batch",
             ),
             discriminators=discriminator_ranking(table),
             bradley_terry=bradley_terry(table),
@@ -88,7 +89,7 @@ def tournament(
 
 def _decisions(judge: Contestant, scores: ScoresBySource, blind: Collection[str]) -> JudgeDecisions:
     threshold = real_high_threshold(judge)
-    usable = threshold is not None and judge.name not in blind
+    usable = threshold is not None and judge.name not in blind and scores.group_size == 1
     tau = 0.0 if threshold is None else threshold
     return JudgeDecisions(
         name=judge.name,

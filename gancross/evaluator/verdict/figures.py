@@ -71,7 +71,7 @@ class CellFigure:
         range: smallest and largest value.
         better: for the judge.
         is_bound: whether it is a lower bound, of which tables show the confidence limit.
-        signed: whether a bound's size is what bounds, so that a negative figure says as much.
+        signed: symbol of a figure whose size is the bound, so that a negative one says as much; else empty.
         unit: beside the label.
         everywhere: whether the short tables of terminals and pull requests have a column for it too.
         in_matrix: whether it has the matrix of all judges and generators for itself, and no column.
@@ -87,7 +87,7 @@ class CellFigure:
     range: tuple[float, float]
     better: Better
     is_bound: bool = False
-    signed: bool = False
+    signed: str = ""
     unit: str = ""
     everywhere: bool = True
     in_matrix: bool = False
@@ -96,7 +96,9 @@ class CellFigure:
     @property
     def arrow(self) -> str:
         """Towards the judge's better values; ≥ for a bound."""
-        return "≥" if self.is_bound else ARROWS[self.better]
+        if self.is_bound:
+            return f"≥ ±{self.signed}" if self.signed else "≥"
+        return ARROWS[self.better]
 
     def proven(self, limits: Interval) -> float:
         """What a bound with these confidence limits proves, with its sign; 0: nothing."""
@@ -162,7 +164,7 @@ class Cell:
         compute=lambda cell: of_independent(
             cell, lambda cell: decided(cell, lambda t: total_variation_bound(fn=t.fn, fp=t.fp))
         ),
-        label="TV", range=(-1, 1), better="higher", is_bound=True, signed=True, gate={},
+        label="TV", range=(-1, 1), better="higher", is_bound=True, signed="J", gate={},
         meaning="J = 1−FN−FP, whose size is a lower bound on the total variation",
     )]  # fmt: skip
     jsd_bound_nats: Annotated[Estimate | Missing, CellFigure(

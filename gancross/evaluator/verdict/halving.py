@@ -32,7 +32,13 @@ class Halving:
         groups = number_of_groups(n, group_size)
         if group_size > 1 and groups < FEWEST_GROUPS:
             return Missing(f"{groups} groups of {group_size} test samples: fewer than {FEWEST_GROUPS}")
-        units = self._items if group_size == 1 else np.arange(n) // group_size
+        units = self._items if group_size == 1 else self._groups(group_size)
         if units[-1] == 0:
             return Missing("fewer than two different test samples cannot be halved")
         return draw_halves(units, seed=self._seed)
+
+    def _groups(self, group_size: int) -> NDArray[np.int64]:
+        """(N,) the group of each real; groups that share an identical image count as one."""
+        place = np.arange(1, len(self._items))
+        begins = (place % group_size == 0) & (self._items[1:] != self._items[:-1])
+        return np.concatenate([[0], np.cumsum(begins)])

@@ -212,7 +212,7 @@ def stable_run(label: str, state: str, *, modes: float = 7.0, sharp: float = 0.5
 @pytest.mark.parametrize(
     ("free", "held", "word"),
     [("bbbb", "gggg", decisions.YES), ("bbbbbbg", "bgggggg", decisions.PARTLY),
-     ("gbbb", "ggbb", decisions.NO), ("gggg", "gggg", decisions.NO),
+     ("gbbb", "ggbb", "**Undecided: the difference is not beyond chance.**"), ("gggg", "gggg", decisions.NO),
      ("b", "gg", "**Undecided: one run each.**"), ("bb", "gg", "**Undecided: 2 runs each.**"),
      ("", "gggg", "**Undecided: regularized runs only.**")],
 )  # fmt: skip
@@ -224,6 +224,20 @@ def test_the_verdict_follows_from_what_broke(free: str, held: str, word: str) ->
     assert text.startswith(word)
     assert f"{free.count('b')} of {len(free)} unregularized runs broke" in text or not free
     assert ("Fisher p" in text) == (min(len(free), len(held)) >= 4)
+
+
+def test_runs_are_compared_at_the_step_that_all_reached() -> None:
+    """What broke later counts for nobody, however much longer one side ran."""
+    late = {"good_from": 100, "broken_at": 900, "recovered_at": None, "lost_from": None}
+    runs = [stable_run("unregularized", "g") | {"history": late} for _ in range(6)]
+    runs += [stable_run("γ = 0.1", "g") | {"reached": 500} for _ in range(6)]
+    text = verdicts.stability({"runs": runs})
+    assert (
+        text.startswith(decisions.NO)
+        and "0 of 6 unregularized and 0 of 6 regularized runs had failed" in text
+    )
+    runs = [run | {"reached": 1000} for run in runs]
+    assert verdicts.stability({"runs": runs}).startswith(decisions.YES)
 
 
 @pytest.mark.parametrize(("sharp", "disagrees"), [(0.9, True), (0.1, False)])

@@ -9,9 +9,10 @@ from grey_models import REALS, Brightness, ConstantGrey, model
 from measuring import digits_of
 
 from gancross import Contestant, Result, crosstest
+from gancross.evaluator.estimates import Proportion
 from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
 from gancross.evaluator.gate.comparison import Decision, gate
-from gancross.evaluator.gate.figures import METRICS, gate_names
+from gancross.evaluator.gate.figures import METRICS, gate_names, pooled_proportion
 from gancross.evaluator.verdict.figures import CELL_FIGURES
 
 
@@ -66,3 +67,9 @@ def test_what_needs_opponents_or_fidelity_is_not_read_without_them() -> None:
     result = crosstest([model("x", ConstantGrey(0.0), Brightness(0.0))], data=REALS, num_samples=20)
     readings = {name: metric.read(result, "x", ()) for name, metric in METRICS.items()}
     assert {name for name, reading in readings.items() if reading is not None} == {"fn", "auc"}
+
+
+def test_pooled_samples_that_depend_on_each_other_count_as_their_effective_number() -> None:
+    alone, grouped = Proportion(count=5, n=100), Proportion(count=9, n=100, effective_n=20.0)
+    assert pooled_proportion([alone, alone]) == Proportion(count=10, n=200)
+    assert pooled_proportion([alone, grouped]) == Proportion(count=14, n=200, effective_n=120.0)

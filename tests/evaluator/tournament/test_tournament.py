@@ -79,7 +79,7 @@ def judges_of(
 
 
 def ranked_by(judges: Sequence[JudgeDecisions]) -> tuple[RankedGenerator, ...]:
-    return present(generator_ranking([judge.name for judge in judges], judges, grouped=False))
+    return present(generator_ranking([judge.name for judge in judges], judges, batch_statistics=False))
 
 
 def test_a_generator_equal_to_the_data_stands_before_a_collapsed_one() -> None:
@@ -116,10 +116,10 @@ def test_the_order_of_generators_that_no_common_judge_tells_apart_is_not_resolve
 
 def test_without_a_third_judge_or_under_batch_statistics_there_is_no_ranking() -> None:
     pair = judges_of([[0.1, 0.2], [0.3, 0.1]])
-    nobody = generator_ranking("ab", pair, grouped=False)
-    assert isinstance(nobody, Missing) and "three contestants" in nobody.reason
+    nobody = generator_ranking("ab", pair, batch_statistics=False)
+    assert isinstance(nobody, Missing) and "two contestants" in nobody.reason
     three = judges_of([[0.1] * 3] * 3)
-    grouped = generator_ranking("abc", three, grouped=True)
+    grouped = generator_ranking("abc", three, batch_statistics=True)
     assert isinstance(grouped, Missing) and "batch statistics" in grouped.reason
 
 
