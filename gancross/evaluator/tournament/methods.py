@@ -195,7 +195,7 @@ def _smallest(claim: MethodClaim) -> float:
 
 def _concluded(claim: MethodClaim, smallest: float, claims: int) -> MethodClaim:
     if min(claim.runs) < FEWEST_RUNS:
-        return replace(claim, reason=f"fewer than {FEWEST_RUNS} runs a side: no claim is made")
+        return replace(claim, flags=(), reason=f"fewer than {FEWEST_RUNS} runs a side: no claim is made")
     if smallest >= ALPHA:
         pairs = f"{claims} pairs of methods: no p after Holm can be below {smallest:.2g}"
         return replace(claim, reason=f"too few runs for {pairs}, however far apart they are")
