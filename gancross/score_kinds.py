@@ -58,6 +58,14 @@ SCORE_KINDS: dict[str, ScoreKind] = {
 }  # fmt: skip
 
 
+def _number(value: SupportsFloat) -> float:
+    """A number as a float; one too large for it is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
 def decision_threshold(score_kind: str, threshold: Threshold) -> float | None:
     """τ on v; None: no decisions.
 
@@ -77,7 +85,7 @@ def decision_threshold(score_kind: str, threshold: Threshold) -> float | None:
     low, high = kind.limits
     # From Python anything may come; numbers of numpy are no `float`.
     is_number = isinstance(threshold, SupportsFloat) and not isinstance(threshold, bool)
-    if not is_number or not low < float(threshold) < high:
+    if not is_number or not low < _number(threshold) < high:
         number = "a finite number" if math.isinf(high) else f"a number between {low:g} and {high:g}"
         raise UsageError(
             f"threshold of score kind '{score_kind}': expected 'auto', None or {number}, got {threshold!r}"

@@ -10,7 +10,7 @@ from typing import Literal
 from scipy.stats import norm
 
 from gancross.errors import UsageError, unknown_name
-from gancross.evaluator.estimates import LEVEL, Interval, Z
+from gancross.evaluator.estimates import LEVEL, Interval, Missing, Z
 from gancross.evaluator.gate.figures import METRICS, GateMetric, Reading, Scale
 from gancross.evaluator.gate.runs import RunFigures, run_figures
 from gancross.evaluator.gate.spread import mean_figure, noise_interval
@@ -120,6 +120,11 @@ def _check_comparable(new: Result, old: Result, *, fidelity: bool) -> None:
     """Both were measured by the same protocol."""
     facts, old_facts = (_facts(result, fidelity=fidelity) for result in (new, old))
     for key in [key for key in facts if key in old_facts]:
+        if key == "data.sha256" and facts[key] != old_facts[key] and isinstance(old.probes, Missing):
+            raise UsageError(
+                "gate: not comparable: the baseline is of an earlier format, which hashed test samples in the"
+                " order in which they were stored; record a new baseline with --record"
+            )
         if facts[key] != old_facts[key]:
             raise UsageError(
                 f"gate: not comparable: protocol.{key} is {_short(facts[key])}, in the baseline"

@@ -117,7 +117,7 @@ def probe_flags(contestant: Contestant, probes: Probes) -> Iterator[str]:
             continue
         facts = vars(probe) | {"network": network, "range": f"{low:g}…{high:g}"}
         for field, warn in declared(type(probe), Warn).items():
-            if getattr(probe, field):
+            if getattr(probe, field) and not (field == "noise" and probe.unseeded):
                 yield f"'{contestant.name}': {warn.text.format(**facts)}"
     probe = probes.generator
     if not isinstance(probe, Missing) and not isinstance(probe.outside, Missing) and probe.outside > OUTSIDE:

@@ -22,7 +22,8 @@ from gancross.evaluator.judging.sampling import check_shape, generated, probe_la
 from gancross.models.batch_norm import batch_norms
 from gancross.models.buffers import seeded, unchanged
 
-PROBED = 256  # samples
+PROBED = 256  # samples, or the nearest number of whole training batches
+MOST = 1024  # samples of one training batch
 SINGLES = 2  # of them one by one
 ALIKE, ALIKE_ALONE = 1e-3, 2e-2  # of the spread; a batch of one may take another kernel
 ROUNDING = 1e-5  # of the largest output
@@ -62,11 +63,18 @@ def _probes(
         fakes = to_canonical(samples, contestant.data_range)
     if contestant.discriminator is None:
         return Probes(generator=generator, discriminator=NO_DISCRIMINATOR)
-    half = PROBED // 2
+    n = _batch(contestant)
+    half = n // 2
     reals = _repeated(test, half).to(device)
-    strangers = uniform_noise(test, half, seed=0).to(device)
-    inputs = torch.cat([reals, _repeated(fakes, half)])
+    strangers = uniform_noise(test, n - half, seed=0).to(device)
+    inputs = torch.cat([reals, _repeated(fakes, n - half)])
     return Probes(generator=generator, discriminator=_discriminator_probe(contestant, inputs, strangers))
+
+
+def _batch(judge: Contestant) -> int:
+    """About 256 samples, whole batches of its training size: some networks take no others."""
+    size = judge.batch_size
+    return size * max(1, round(PROBED / size)) if size <= MOST else PROBED
 
 
 def _generator_probe(
@@ -127,7 +135,7 @@ def _behaviour(
         base: output for the inputs with seed 0.
         data_range: of the values that a discriminator takes; None for a generator.
     """
-    half = len(strangers)
+    half = len(inputs) - len(strangers)
     order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0)).to(inputs.device)
     mixed = torch.cat([inputs[:half], strangers])
     moved = torch.empty_like(base)

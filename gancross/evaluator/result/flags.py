@@ -12,6 +12,7 @@ from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.statistics.matched_fp import FEW_REALS, has_few_reals
 from gancross.evaluator.tournament.methods import MethodClaim
 from gancross.evaluator.verdict.cells import Cells
+from gancross.models.batch_norm import batch_norms
 
 TURNED = 0.3  # AUC
 MISFIT = 3.0  # times the sampling error
@@ -50,6 +51,9 @@ def _contestant_flags(contestants: Sequence[Contestant], protocol: Protocol) -> 
         samples, name = contestant.samples, contestant.name
         if samples is not None and len(samples) < protocol.num_samples:
             yield f"'{name}': only {len(samples)} samples, {protocol.num_samples} asked for"
+        judge = contestant.discriminator
+        if judge is not None and contestant.batch_size == 1 and batch_norms(judge):
+            yield f"'{name}' trained on batches of one: it was judged with running averages alone"
         for note in () if contestant.origin is None else contestant.origin.notes:
             yield f"'{name}': {note}"
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 
 from gancross.evaluator.codec.fields import JsonObject, JsonValue
-from gancross.evaluator.estimates import Missing
+from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.result.types import Result
+from gancross.evaluator.verdict.figures import CELL_FIGURES
 from gancross.evaluator.verdict.verdicts import RULES
 
 DEEPEST = 16
@@ -35,7 +36,7 @@ def bad_value(document: JsonObject) -> str | None:
 def contradiction(result: Result) -> str | None:
     """Why a result that keeps to the schema is none of a cross-test; None: it is one."""
     # Each check may rely on those before it, since the first complaint ends them all.
-    checks = (_names, _tables, _pairs, _histograms)
+    checks = (_names, _tables, _figures, _pairs, _histograms)
     return next(chain.from_iterable(check(result) for check in checks), None)
 
 
@@ -78,6 +79,24 @@ def _tables(result: Result) -> Iterator[str]:
         modes = () if isinstance(moves, Missing) else (moves.modes.eval, moves.modes.batch)
         if any(set(mode.fp) != names for mode in modes):
             yield "batch_norm: not of the contestants"
+
+
+def _figures(result: Result) -> Iterator[str]:
+    """Figures within their ranges, limits in order."""
+    for cell in result.cross:
+        for key, entry in CELL_FIGURES.items():
+            figure = cell.of(key)
+            if isinstance(figure, Missing):
+                continue
+            value = figure.rate if isinstance(figure, Proportion) else figure.value
+            if not entry.range[0] <= value <= entry.range[1] or not figure.ci95[0] <= figure.ci95[1]:
+                yield f"cross: '{key}' is beyond its range, or its limits are not in order"
+    for gap in result.generalisation_gap.values():
+        if isinstance(gap, Estimate) and not -1 <= gap.low <= gap.high <= 1:
+            yield "generalisation_gap: beyond −1…1, or its limits are not in order"
+    ranked = result.ranking.discriminators
+    if not isinstance(ranked, Missing) and any(entry.hardest not in result.names for entry in ranked):
+        yield "ranking: of somebody who did not take part"
 
 
 def _pairs(result: Result) -> Iterator[str]:

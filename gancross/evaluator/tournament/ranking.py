@@ -129,15 +129,25 @@ class _SquaredJ:
         real_JR = np.array([judge.real for judge in judges], dtype=np.float64)
         fake_JF = np.array([judge.fakes[generator] for judge in judges], dtype=np.float64)
         j_J = real_JR.mean(axis=1) - fake_JF.mean(axis=1)
-        real_JR -= real_JR.mean(axis=1, keepdims=True)
-        fake_JF -= fake_JF.mean(axis=1, keepdims=True)
+        noise_J = np.diag(_covariance(_centred(real_JR)) + _covariance(_centred(fake_JF)))
+        real_JR, fake_JF = _centred(_with_ends(real_JR)), _centred(_with_ends(fake_JF))
         covariance_JJ = _covariance(real_JR) + _covariance(fake_JF)
         k = len(judges)
         return cls(
-            value=float((j_J**2 - np.diag(covariance_JJ)).mean()),
+            value=float((j_J**2 - noise_J).mean()),
             real=2 / k * (j_J @ real_JR), fake=-2 / k * (j_J @ fake_JF),
             squared=2 * float((covariance_JJ**2).sum()) / k**2, mean_square=float((j_J**2).mean()),
         )  # fmt: skip
+
+
+def _with_ends(decisions_JN: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Two pseudo-samples more, 0 and 1: rates of exactly 0 and 1 have an error too."""
+    ends = np.broadcast_to(np.array([0.0, 1.0]), (len(decisions_JN), 2))
+    return np.concatenate([decisions_JN, ends], axis=1)
+
+
+def _centred(values_JN: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(values_JN - values_JN.mean(axis=1, keepdims=True))
 
 
 def _covariance(centred_JN: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -181,7 +191,7 @@ def _order_p(judges: Sequence[JudgeDecisions], before: str, after: str) -> float
         + first.squared + second.squared
     )  # fmt: skip
     gap = second.value - first.value
-    return 1.0 if gap <= 0 or error == 0 else float(2 * norm.sf(gap / error))
+    return 1.0 if gap <= 0 else float(2 * norm.sf(gap / error))
 
 
 def discriminator_ranking(table: CrossTable) -> tuple[RankedDiscriminator, ...] | Missing:

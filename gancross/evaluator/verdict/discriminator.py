@@ -79,7 +79,9 @@ def valid_judges(pair: Pair) -> Step:
         if not judgement.decides:
             return Step(passed=False, reason=no_decisions(name))
         if (answer := _only_answer(judgement)) is not None:
-            return Step(passed=False, reason=f"'{name}' calls every sample {answer}")
+            return Step(
+                passed=False, reason=f"'{name}' calls every sample {answer}: the data and those of both"
+            )
     for name, judgement in pair.judgements.items():
         if judgement.blind:
             return Step(passed=False, reason=f"'{name}' is blind: it calls most of uniform noise real")
@@ -94,9 +96,13 @@ def modes_agree(pair: Pair, norm: NormCheck) -> Step:
     winners = {mode: _winner(compared) for mode, compared in modes.items()}
     if len(set(winners.values())) == 1:
         return Step(passed=True, reason="both batch-norm modes agree")
+    for mode, compared in modes.items():
+        if isinstance(compared.holm_p, Missing):
+            return Step(
+                passed=None, reason=f"batch-norm modes not comparable: {mode}: {compared.holm_p.reason}"
+            )
     outcomes = ", ".join(
-        f"{mode} names {'nobody' if winner is None else repr(winner)}{_untested(modes[mode])}"
-        for mode, winner in winners.items()
+        f"{mode} names {'nobody' if winner is None else repr(winner)}" for mode, winner in winners.items()
     )
     return Step(passed=False, reason=f"the batch-norm modes disagree: {outcomes}")
 
@@ -190,11 +196,6 @@ def _winner(pair: Pair) -> str | None:
     if not valid_judges(pair).passed or not all(step.passed for step in _comparison(pair)):
         return None
     return pair.lower_cross_fp_first().a
-
-
-def _untested(pair: Pair) -> str:
-    """Why nothing of a pair was tested, in brackets; nothing where it was."""
-    return f" ({pair.holm_p.reason})" if isinstance(pair.holm_p, Missing) else ""
 
 
 def _only_answer(judgement: Judgement) -> str | None:

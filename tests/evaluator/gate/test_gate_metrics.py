@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -9,7 +10,8 @@ from grey_models import REALS, Brightness, ConstantGrey, model
 from measuring import digits_of
 
 from gancross import Contestant, Result, crosstest
-from gancross.evaluator.estimates import Proportion
+from gancross.errors import UsageError
+from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
 from gancross.evaluator.gate.comparison import Decision, gate
 from gancross.evaluator.gate.figures import METRICS, gate_names, pooled_proportion
@@ -73,3 +75,13 @@ def test_pooled_samples_that_depend_on_each_other_count_as_their_effective_numbe
     alone, grouped = Proportion(count=5, n=100), Proportion(count=9, n=100, effective_n=20.0)
     assert pooled_proportion([alone, alone]) == Proportion(count=10, n=200)
     assert pooled_proportion([alone, grouped]) == Proportion(count=14, n=200, effective_n=120.0)
+
+
+def test_a_baseline_of_the_former_hash_of_data_is_named_as_such() -> None:
+    new = crosstest([model("a", ConstantGrey(0.0), Brightness(0.0))], data=REALS, num_samples=30)
+    hashed = replace(new.protocol.data, sha256="0" * 64)
+    old = replace(new, protocol=replace(new.protocol, data=hashed), probes=Missing("recorded before"))
+    with pytest.raises(UsageError, match=r"earlier format, which hashed .*; record a new baseline"):
+        gate(new, old)
+    with pytest.raises(UsageError, match=r"protocol\.data\.sha256 is"):
+        gate(new, replace(old, probes=new.probes))

@@ -249,6 +249,21 @@ def test_a_judge_of_company_sees_groups_of_its_training_batch_and_proves_nothing
         assert isinstance(result.batch_norm["a"], Missing)
 
 
+@pytest.mark.parametrize(("groups", "batch_size"), [(5, 50), (6, 48), (7, 7), (25, 50)])
+def test_a_judge_that_takes_batches_of_its_training_size_alone_is_tried_out(
+    groups: int, batch_size: int
+) -> None:
+    class Grouped(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            rows = images.reshape(groups, -1, WIDTH)
+            return (rows - rows.mean(0)).square().mean(2).flatten() - 0.3
+
+    result = tried_out(contestant(Grouped(), batch_size=batch_size), norm_check=False)
+    assert any(COMPANY in flag for flag in result.flags)
+    fp = result.cells["a", "a"].fp
+    assert isinstance(fp, Proportion) and fp.effective_n is not None
+
+
 def test_data_in_one_half_excuse_samples_in_it() -> None:
     bright = data() // 2 + 128
     result = crosstest(

@@ -114,6 +114,13 @@ def test_the_order_of_generators_that_no_common_judge_tells_apart_is_not_resolve
     assert two == {"a": ("b",), "b": ("a",), "c": ()}
 
 
+def test_rates_of_exactly_0_and_1_have_an_error_and_an_order() -> None:
+    first, *_, last = ranked_by(judges_of([[1.0] * 3, [0.0] * 3, [1.0] * 3], real=1.0, n=300))
+    assert (first.distance.value, last.distance.value) == (0.0, 1.0)
+    assert 0 < first.distance.high < 0.05 and 0.95 < last.distance.low < 1
+    assert last.name == "b" and not last.unresolved
+
+
 def test_without_a_third_judge_or_under_batch_statistics_there_is_no_ranking() -> None:
     pair = judges_of([[0.1, 0.2], [0.3, 0.1]])
     nobody = generator_ranking("ab", pair, batch_statistics=False)
