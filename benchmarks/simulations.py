@@ -23,7 +23,7 @@ from simulated.auc import auc_difference_near_one, auc_near_one, delong, delong_
 from simulated.bounds import jsd_bound
 from simulated.differences import j_difference, newcombe, sizes_of_tests
 from simulated.findings import Finding
-from simulated.groups import grouped_rates, grouped_scores
+from simulated.groups import grouped_auc_difference, grouped_rates, grouped_scores
 from simulated.matched import matched, matched_few
 from simulated.methods import method_tests, permutation, sign_flips
 from simulated.proportions import newcombe_paired, power, wilson
@@ -42,6 +42,7 @@ CLAIMS: dict[str, tuple[Callable[[int], Iterator[Finding]], int]] = {
     "test-sizes": (sizes_of_tests, 4_000),
     "grouped-rates": (grouped_rates, 4_000),
     "grouped-scores": (grouped_scores, 1_000),
+    "grouped-auc-difference": (grouped_auc_difference, 1_000),
     "delong": (delong, 10_000),
     "delong-paired": (delong_paired, 2_000),
     "auc-near-one": (auc_near_one, 4_000),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from gancross.evaluator.estimates import Estimate
-from gancross.evaluator.statistics.auc import auc_interval
+from gancross.evaluator.statistics.auc import auc_difference, auc_interval
 from gancross.evaluator.statistics.groups import mean_difference, proportion
 from gancross.evaluator.statistics.matched_fp import calibration, matched_fp
 from gancross.evaluator.statistics.proportions import fisher_p
@@ -64,6 +64,32 @@ def grouped_scores(draws: int) -> Iterator[Finding]:
         yield coverage("FP at matched FN over groups", setting, matched, draws, AT_LEAST)
 
 
+def grouped_auc_difference(draws: int) -> Iterator[Finding]:
+    """Coverage of the difference of two AUCs on the same reals, scored in groups of one size or of two."""
+    d = [float(np.sqrt(2) * norm.ppf(area)) for area in (0.9, 0.8)]
+    for groups, second_size, correlation in product((30, 156), (SIZE, SIZE // 2), CORRELATIONS):
+        random, n = random_of("grouped-auc", groups, second_size, correlation), groups * SIZE
+        sizes = (SIZE, second_size)
+        hits = 0
+        for _ in range(draws):
+            image = random.normal(0, np.sqrt((1 - correlation) / 2), n)
+            reals = [d[k] + image + _judged_alone(random, correlation, n, sizes[k]) for k in range(2)]
+            fakes = [_scores(random, correlation, n // size, size) for size in sizes]
+            gap = auc_difference(
+                first_real=reals[0], first_fake=fakes[0], second_real=reals[1], second_fake=fakes[1],
+                first_group_size=sizes[0], second_group_size=sizes[1],
+            )  # fmt: skip
+            hits += holds(gap, 0.1)
+        setting = f"AUC .9 and .8, correlation {correlation}, {groups} groups of {SIZE} and of {second_size}"
+        yield coverage("difference of AUCs over groups", setting, hits, draws, AT_LEAST)
+
+
+def _judged_alone(random: np.random.Generator, correlation: float, n: int, size: int) -> Scores:
+    """What one judge adds to an image: something of the group, and half of the rest of the variance."""
+    group = np.repeat(random.normal(0, np.sqrt(correlation), n // size), size)
+    return np.asarray(group + random.normal(0, np.sqrt((1 - correlation) / 2), n))
+
+
 def _decisions(random: np.random.Generator, p: float, correlation: float, groups: int) -> NDArray[np.bool_]:
     if correlation == 0:
         return random.random(groups * SIZE) < p
@@ -72,6 +98,6 @@ def _decisions(random: np.random.Generator, p: float, correlation: float, groups
     return (random.random((groups, SIZE)) < rates).ravel()
 
 
-def _scores(random: np.random.Generator, correlation: float, groups: int) -> Scores:
-    shared, own = random.normal(0, 1, (groups, 1)), random.normal(0, 1, (groups, SIZE))
+def _scores(random: np.random.Generator, correlation: float, groups: int, group_size: int = SIZE) -> Scores:
+    shared, own = random.normal(0, 1, (groups, 1)), random.normal(0, 1, (groups, group_size))
     return np.asarray((np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own).ravel())

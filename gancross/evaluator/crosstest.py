@@ -198,11 +198,11 @@ def training_reals(train: Reals | None, protocol: Protocol) -> torch.Tensor | Mi
 
 
 def _given_training(
-    given: Data, reals: DataSet, protocol: Protocol, *, data_root: Path, image_size: int | None
+    source_data: Data, reals: DataSet, protocol: Protocol, *, data_root: Path, image_size: int | None
 ) -> Reals | None:
     """The training part of a named data set, or an array of the shape of the test data."""
-    source = load_reals(given, data_root=data_root, image_size=image_size, seed=protocol.seed)
-    if isinstance(given, str):
+    source = load_reals(source_data, data_root=data_root, image_size=image_size, seed=protocol.seed)
+    if isinstance(source_data, str):
         return source.train
     if source.shape != reals.shape:
         raise UsageError(f"training samples have shape {source.shape}, test samples {reals.shape}")

@@ -24,14 +24,14 @@ LARGEST_FILE = 1 << 30
 Network = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
-def weights_path(given: Path | None) -> Path:
-    """The weights file: the given one, or where torch-fidelity keeps its own.
+def weights_path(chosen: Path | None) -> Path:
+    """The weights file: the chosen one, or where torch-fidelity keeps its own.
 
     Raises:
         ResourceError: it is not there; says where it was looked for and where to get it.
     """
     default = Path(torch.hub.get_dir()) / "checkpoints" / URL_INCEPTION_V3.rsplit("/", 1)[1]
-    path = given or default
+    path = chosen or default
     if not path.is_file():
         wrong = "is not a file" if path.exists() else "no such file"
         raise ResourceError(

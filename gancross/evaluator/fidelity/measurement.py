@@ -230,7 +230,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
             real_features.keep_features(self._key, self._real_features)
 
     def _figures(self, label: str, real: RealData) -> FidelityFigures:
-        given = MetricInput(
+        inputs = MetricInput(
             fake=self._collected[label], real=real, kid_subset_size=self._plan.kid_subset_size, seed=SEED,
             device=self._extractor.device,
         )  # fmt: skip
@@ -242,7 +242,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
                 reason = "needs class probabilities, and the vectors are their own features"
                 figures |= dict.fromkeys(keys, Missing(reason))
             else:
-                values = metric.compute(given)
+                values = metric.compute(inputs)
                 figures |= {
                     key: Measurement(value=value, ci95=NO_INTERVAL)
                     for key, value in zip(keys, values, strict=True)

@@ -114,29 +114,29 @@ class FidelityMetric:
         return tuple(figure.recorded_key(extractor) for figure in self.figures)
 
 
-def fid(given: MetricInput) -> tuple[float, ...]:
+def fid(inputs: MetricInput) -> tuple[float, ...]:
     """The Fréchet distance; lower is better.
 
     For covariances of no more samples than dimensions, as torch-fidelity computes it: of the eigenvalues of
     Σ₁Σ₂ most are zero then, and torch-fidelity adds up the roots of their rounding errors, some 1e-5 of the
     distance. Figures in use contain that, so ours do; they are flagged, since they are biased upwards.
     """
-    fake, real = given.fake.statistics(), given.real.statistics
+    fake, real = inputs.fake.statistics(), inputs.real.statistics
     assert real is not None
-    if min(side.n for side in (fake, real) if side.n is not None) > given.fake.dimension:
-        return (frechet_distance(fake=fake, real=real, real_factor=given.real.factor),)
+    if min(side.n for side in (fake, real) if side.n is not None) > inputs.fake.dimension:
+        return (frechet_distance(fake=fake, real=real, real_factor=inputs.real.factor),)
     from torch_fidelity.metric_fid import fid_statistics_to_metric
 
     sides = [{"mu": side.mean, "sigma": side.covariance} for side in (fake, real)]
     return (float(fid_statistics_to_metric(*sides, verbose=False)["frechet_inception_distance"]),)
 
 
-def inception_score(given: MetricInput) -> tuple[float, ...]:
+def inception_score(inputs: MetricInput) -> tuple[float, ...]:
     """Mean and deviation over ten splits."""
-    return given.fake.score()
+    return inputs.fake.score()
 
 
-def kid(given: MetricInput) -> tuple[float, ...]:
+def kid(inputs: MetricInput) -> tuple[float, ...]:
     """Unbiased squared MMD with the kernel (x·y/D + 1)³: mean and deviation (divisor 100) over 100 subsets.
 
     Lower is better. The mean is below zero about every other time where the two distributions are equal.
@@ -146,17 +146,17 @@ def kid(given: MetricInput) -> tuple[float, ...]:
     import torch
     from torch_fidelity.metric_kid import kid_features_to_metric
 
-    assert given.real.features is not None
+    assert inputs.real.features is not None
     figures = kid_features_to_metric(
-        torch.from_numpy(given.fake.features()), torch.from_numpy(given.real.features),
-        kid_subsets=KID_SUBSETS, kid_subset_size=given.kid_subset_size, kid_kernel="poly",
+        torch.from_numpy(inputs.fake.features()), torch.from_numpy(inputs.real.features),
+        kid_subsets=KID_SUBSETS, kid_subset_size=inputs.kid_subset_size, kid_kernel="poly",
         kid_kernel_poly_degree=3, kid_kernel_poly_gamma=None, kid_kernel_poly_coef0=1,
-        rng_seed=given.seed, verbose=False,
+        rng_seed=inputs.seed, verbose=False,
     )  # fmt: skip
     return figures["kernel_inception_distance_mean"], figures["kernel_inception_distance_std"]
 
 
-def precision_and_recall(given: MetricInput) -> tuple[float, ...]:
+def precision_and_recall(inputs: MetricInput) -> tuple[float, ...]:
     """Shares of fakes among the reals and of reals among the fakes, and their harmonic mean, in [0, 1].
 
     A sample is among a set if it lies in the ball around one of the set's members that reaches to that
@@ -167,10 +167,10 @@ def precision_and_recall(given: MetricInput) -> tuple[float, ...]:
     import torch
     from torch_fidelity.metric_prc import prc_features_to_metric
 
-    assert given.real.features is not None
+    assert inputs.real.features is not None
     figures = prc_features_to_metric(
-        torch.from_numpy(given.fake.features()).to(given.device),
-        torch.from_numpy(given.real.features).to(given.device), prc_neighborhood=NEIGHBOURS,
+        torch.from_numpy(inputs.fake.features()).to(inputs.device),
+        torch.from_numpy(inputs.real.features).to(inputs.device), prc_neighborhood=NEIGHBOURS,
         prc_batch_size=PRC_ROWS, save_cpu_ram=True, verbose=False,
     )  # fmt: skip
     return figures["precision"], figures["recall"], figures["f_score"]

@@ -166,8 +166,8 @@ def _groups_of_both(new: Result, old: Result) -> tuple[Groups, Groups]:
     before, now = _groups(old, unit), _groups(new, unit)
     missing = [name for name in before if name not in now]
     if missing:
-        others = ", ".join(map(repr, sorted(now))) or "none"
-        where = f"'{missing[0]}' of the baseline is not in the result, which has {others}"
+        alternatives = ", ".join(map(repr, sorted(now))) or "none"
+        where = f"'{missing[0]}' of the baseline is not in the result, which has {alternatives}"
         raise UsageError(f"gate: not comparable: {where}")
     for name, runs in before.items():
         if unit == "method" and len(runs) < FEWEST_BASELINE_RUNS:
@@ -194,7 +194,8 @@ def _change(unit: Unit, metric: GateMetric, name: str, *sides: Side) -> Change |
         shared = [key for key in old.values if key in new.values]
         return (old.only(shared), new.only(shared)) if shared else None
     then, now = (
-        metric.read(result, name, [other for other in groups if other != name]) for result, groups in sides
+        metric.read(result, name, [opponent for opponent in groups if opponent != name])
+        for result, groups in sides
     )
     return None if then is None or now is None else (then, now)
 

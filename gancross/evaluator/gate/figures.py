@@ -98,8 +98,10 @@ WHOSE: Mapping[Role, str] = {
 
 def _cell_metric(key: str, figure: CellFigure, role: Role) -> GateMetric:
     def read(result: Result, name: str, opponents: Opponents) -> Reading | None:
-        others = [name] if role == "own" else [other for other in result.names if other in opponents]
-        places = [(other, name) if role == "judged" else (name, other) for other in others]
+        counterparts = (
+            [name] if role == "own" else [opponent for opponent in result.names if opponent in opponents]
+        )
+        places = [(opponent, name) if role == "judged" else (name, opponent) for opponent in counterparts]
         figures = [result.cells[place].of(key) for place in places if place in result.cells]
         # Before one judge the opponents' samples are independent of each other.
         return reading(figures, pooled=role == "judging")

@@ -49,8 +49,8 @@ def duality_gaps(table: CrossTable, *, seed: int, splits: int = SPLITS) -> dict[
     Source: Grnarova et al. 2019, whose optimisation over all functions is here a search of the pool.
     """
     gaps = _gaps(_accuracy(table.fn, table.fp))
-    judged = table.effective_fake[:, table.decides]
-    if min(table.effective_real[table.decides].min(initial=2), judged.min(initial=2)) < 2:
+    by_judge = table.effective_fake[:, table.decides]
+    if min(table.effective_real[table.decides].min(initial=2), by_judge.min(initial=2)) < 2:
         return dict.fromkeys(table.names, Missing(TOO_FEW))
     corrected = _measured_apart(*_halves(table, seed, splits))
     return {
@@ -96,8 +96,8 @@ def _halves(table: CrossTable, seed: int, splits: int) -> tuple[Rates, Rates]:
         def rates(rate: float, n: int, generator: str, judge: str = judge) -> Rates:
             random = Stream(seed, "duality-gap", judge, generator).numpy_generator()
             count, half = round(rate * n), n // 2
-            drawn = random.hypergeometric(count, n - count, half, splits)
-            return np.stack([drawn / half, (count - drawn) / (n - half)])
+            counts = random.hypergeometric(count, n - count, half, splits)
+            return np.stack([counts / half, (count - counts) / (n - half)])
 
         fn = rates(table.fn[j], int(table.effective_real[j]), "")
         for i, generator in enumerate(table.names):

@@ -91,9 +91,10 @@ def generator_ranking(
         return Missing(TWO if len(names) < 3 else NO_JUDGE)
     ranked = [
         RankedGenerator(
-            name=name, distance=_estimate(_SquaredJ.of(name, others)), judges=len(others), unresolved=()
+            name=name, distance=_estimate(_SquaredJ.of(name, foreign_judges)), judges=len(foreign_judges),
+            unresolved=(),
         )
-        for name in sorted(names) if (others := [judge for judge in usable if judge.name != name])
+        for name in sorted(names) if (foreign_judges := [judge for judge in usable if judge.name != name])
     ]  # fmt: skip
     ranked.sort(key=lambda entry: (entry.distance.value, entry.name))
     pairs = list(combinations([entry.name for entry in ranked], 2))
@@ -101,7 +102,7 @@ def generator_ranking(
     open_pairs = [pair for pair, p in zip(pairs, adjusted, strict=True) if p >= ALPHA]
     return tuple(
         replace(entry, unresolved=tuple(
-            other for pair in open_pairs if entry.name in pair for other in pair if other != entry.name
+            name for pair in open_pairs if entry.name in pair for name in pair if name != entry.name
         ))
         for entry in ranked
     )  # fmt: skip

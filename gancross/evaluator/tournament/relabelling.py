@@ -49,10 +49,10 @@ def permutation_p(
     """
     n, ones = len(label), int(label.sum())
 
-    def drawn(size: int) -> Labels:
+    def random_labellings(size: int) -> Labels:
         return random.permuted(np.tile(label, (size, 1)), axis=1)
 
-    return _p(fp, label, _labellings(n, ones), math.comb(n, ones), drawn)
+    return _p(fp, label, _labellings(n, ones), math.comb(n, ones), random_labellings)
 
 
 def sign_flip_p(
@@ -73,9 +73,9 @@ def sign_flip_p(
     """
     n, pairs = len(fp), len(first)
 
-    def labels(kept_LP: NDArray[np.float64]) -> Labels:
-        labelled = np.zeros((len(kept_LP), n))
-        labelled[:, first], labelled[:, second] = kept_LP, 1 - kept_LP
+    def labels(unflipped_LP: NDArray[np.float64]) -> Labels:
+        labelled = np.zeros((len(unflipped_LP), n))
+        labelled[:, first], labelled[:, second] = unflipped_LP, 1 - unflipped_LP
         return labelled
 
     def every() -> Iterator[Labels]:
@@ -83,10 +83,10 @@ def sign_flip_p(
         while block := list(islice(chosen, _BLOCK)):
             yield labels(np.array(block))
 
-    def drawn(size: int) -> Labels:
+    def random_labellings(size: int) -> Labels:
         return labels(random.integers(0, 2, (size, pairs)).astype(np.float64))
 
-    return _p(fp, labels(np.ones((1, pairs)))[0], every(), 2**pairs, drawn)
+    return _p(fp, labels(np.ones((1, pairs)))[0], every(), 2**pairs, random_labellings)
 
 
 def smallest_p(a: int, b: int, pairs: int = 0) -> float:
@@ -96,7 +96,7 @@ def smallest_p(a: int, b: int, pairs: int = 0) -> float:
 
 def _p(
     fp: NDArray[np.float64], label: Labels, every: Iterator[Labels], total: int,
-    drawn: Callable[[int], Labels],
+    random_labellings: Callable[[int], Labels],
 ) -> tuple[float, bool]:  # fmt: skip
     observed = abs(float(cross_difference(fp, label[None])[0])) - 1e-12
     if total <= EXACT_UP_TO:
@@ -104,7 +104,7 @@ def _p(
         return extreme / total, True
     extreme = 1
     for start in range(0, RANDOM_LABELLINGS, _BLOCK):
-        block = drawn(min(_BLOCK, RANDOM_LABELLINGS - start))
+        block = random_labellings(min(_BLOCK, RANDOM_LABELLINGS - start))
         extreme += int((np.abs(cross_difference(fp, block)) >= observed).sum())
     return extreme / (RANDOM_LABELLINGS + 1), False
 

@@ -23,7 +23,7 @@ from gancross.evaluator.verdict.verdicts import Verdicts
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
 
-OTHER: dict[Norm, Norm] = {"eval": "batch", "batch": "eval"}
+OPPOSITE: dict[Norm, Norm] = {"eval": "batch", "batch": "eval"}
 Cells = Mapping[tuple[str, str], Cell]
 
 
@@ -54,16 +54,18 @@ def all_pairs(
 
     Pairs with batch norm are compared in both modes, where both were scored.
     """
-    pairs, other_norm = _compared(contestants, scores, cells, protocol.norm), OTHER[protocol.norm]
-    others: Sequence[Pair | None] = [None] * len(pairs)
+    pairs, opposite_norm = _compared(contestants, scores, cells, protocol.norm), OPPOSITE[protocol.norm]
+    opposite_pairs: Sequence[Pair | None] = [None] * len(pairs)
     if protocol.norm_check and scores.batch_normalised:
-        twins = all_cells(contestants, scores, norm=other_norm, halving=halving, seed=protocol.seed)
-        others = _compared(contestants, scores, twins, other_norm)
+        opposite_cells = all_cells(
+            contestants, scores, norm=opposite_norm, halving=halving, seed=protocol.seed
+        )
+        opposite_pairs = _compared(contestants, scores, opposite_cells, opposite_norm)
     decided = []
-    for pair, other in zip(pairs, others, strict=True):
+    for pair, opposite in zip(pairs, opposite_pairs, strict=True):
         check = None
         if not scores.batch_normalised.isdisjoint((pair.a, pair.b)):
-            check = NormCheck(mode=protocol.norm, other_mode=other_norm, other=other)
+            check = NormCheck(mode=protocol.norm, opposite_mode=opposite_norm, opposite=opposite)
         discriminator = discriminator_verdict(pair, norm=check)
         decided.append(replace(pair, verdict=Verdicts(
             paper=paper_verdict(pair), discriminator=discriminator, generator=NO_REFEREES,

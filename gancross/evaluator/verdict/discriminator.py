@@ -34,11 +34,11 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class NormCheck:
-    """The pair with batch norm in the other mode; `other` is None where that was not computed."""
+    """The pair with batch norm in the other mode; `opposite` is None where that was not computed."""
 
     mode: str
-    other_mode: str
-    other: Pair | None
+    opposite_mode: str
+    opposite: Pair | None
 
 
 def discriminator_verdict(pair: Pair, *, norm: NormCheck | None = None) -> Verdict:
@@ -90,9 +90,9 @@ def valid_judges(pair: Pair) -> Step:
 
 def modes_agree(pair: Pair, norm: NormCheck) -> Step:
     """Step 1, with batch norm: steps 2–5 give the same winner with running averages and batch statistics."""
-    if norm.other is None:
+    if norm.opposite is None:
         return Step(passed=False, reason="batch-norm modes not compared")
-    modes = {norm.mode: pair, norm.other_mode: norm.other}
+    modes = {norm.mode: pair, norm.opposite_mode: norm.opposite}
     winners = {mode: _winner(compared) for mode, compared in modes.items()}
     if len(set(winners.values())) == 1:
         return Step(passed=True, reason="both batch-norm modes agree")

@@ -24,10 +24,10 @@ class Halving:
     def of(self, group_size: int) -> Halves | Missing:
         """The halves for judges of groups of that size, or why there are none."""
         if group_size not in self._halves:
-            self._halves[group_size] = self._drawn(group_size)
+            self._halves[group_size] = self._draw(group_size)
         return self._halves[group_size]
 
-    def _drawn(self, group_size: int) -> Halves | Missing:
+    def _draw(self, group_size: int) -> Halves | Missing:
         n = len(self._items)
         groups = number_of_groups(n, group_size)
         if group_size > 1 and groups < FEWEST_GROUPS:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
+from simulated.findings import Finding
+from simulated.groups import grouped_auc_difference, grouped_rates
 
 from gancross.evaluator.estimates import Proportion
 from gancross.evaluator.statistics.auc import auc_interval
@@ -95,3 +98,11 @@ def test_auc_of_groups_is_wider_by_what_a_group_shares() -> None:
 def test_fishers_test_counts_effective_samples() -> None:
     a, b = (Proportion(count=count, n=10_000, effective_n=100) for count in (1_000, 1_500))
     assert fisher_p(a, b) == fisher_p(Proportion(count=10, n=100), Proportion(count=15, n=100)) > 0.05
+
+
+@pytest.mark.parametrize(("claim", "draws"), [(grouped_rates, 25), (grouped_auc_difference, 12)])
+def test_simulated_intervals_and_tests_over_groups_keep_their_promise(
+    claim: Callable[[int], Iterable[Finding]], draws: int
+) -> None:
+    for finding in claim(draws):
+        assert finding.within_target(errors=3) is not False, finding

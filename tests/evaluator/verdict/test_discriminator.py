@@ -115,8 +115,8 @@ def test_one_difference_beyond_chance_is_enough_and_ties_agree() -> None:
 
 
 def test_batch_norm_must_not_decide() -> None:
-    def check(other: Pair | None) -> NormCheck:
-        return NormCheck(mode="running averages", other_mode="batch statistics", other=other)
+    def check(opposite: Pair | None) -> NormCheck:
+        return NormCheck(mode="running averages", opposite_mode="batch statistics", opposite=opposite)
 
     assert discriminator_verdict(WINS, norm=check(WINS)).winner == "a"
     assert discriminator_verdict(WINS, norm=check(None)).reason.startswith("batch-norm modes not compared")
