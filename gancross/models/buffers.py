@@ -13,7 +13,10 @@ from torch import nn
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Inside, torch's global generators of the CPU and of `device` start at a seed; afterwards as before."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed costs 1.5 ms where CUDA is not in use
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
         yield
 
 
