@@ -112,4 +112,27 @@ class Measurement:
     ci95: Interval | Missing
 
 
+def rule_of_three(n: int) -> float:
+    """3/n, at most 1: the one-sided 95 % limit of a rate of which n trials showed none.
+
+    (1 − 3/n)ⁿ ≈ e⁻³ ≈ 0.05 is the chance of none where the rate is 3/n.
+
+    Source: Hanley and Lippman-Hand 1983.
+    """
+    return min(1.0, 3.0 / n)
+
+
+def difference_reaches(
+    first: float, first_limits: Interval, second: float, second_limits: Interval
+) -> Interval:
+    """How far the interval of first − second reaches below and above: √(δ₁² + δ₂²), δ to their own limits.
+
+    For independent figures with any intervals.
+
+    Source: Newcombe 1998, Statistics in Medicine 17:873–890, method 10; Zou and Donner 2008.
+    """
+    (low_1, high_1), (low_2, high_2) = first_limits, second_limits
+    return math.hypot(first - low_1, high_2 - second), math.hypot(high_1 - first, second - low_2)
+
+
 Figure = Proportion | Estimate | Missing

@@ -130,8 +130,12 @@ def outcome(pair: Pair, rule: Rule, verdict: Verdict) -> str:
     """What a verdict says of the one that it names; that it names nobody."""
     if verdict.winner is None:
         return rule.nobody
-    loser = pair.b if verdict.winner == pair.a else pair.a
-    return rule.claim.format(winner=verdict.winner, loser=loser)
+    return rule.claim.format(winner=verdict.winner, loser=unnamed(pair, verdict.winner))
+
+
+def unnamed(sides: Pair | MethodClaim, winner: str) -> str:
+    """The side that is not named."""
+    return sides.b if winner == sides.a else sides.a
 
 
 def named(verdict: Verdict) -> str:
@@ -143,7 +147,7 @@ def claim_outcome(claim: MethodClaim) -> str:
     """What is claimed of two methods; that nothing is."""
     if claim.winner is None:
         return "no claim"
-    loser = claim.b if claim.winner == claim.a else claim.a
+    loser = unnamed(claim, claim.winner)
     return (
         f"{claim.winner}'s discriminators call fewer of {loser}'s samples real than {loser}'s of"
         f" {claim.winner}'s"

@@ -10,7 +10,7 @@ from typing import Literal
 from scipy.stats import norm
 
 from gancross.errors import UsageError, unknown_name
-from gancross.evaluator.estimates import LEVEL, Interval, Missing, Z
+from gancross.evaluator.estimates import LEVEL, Interval, Missing, Z, difference_reaches
 from gancross.evaluator.gate.figures import METRICS, GateMetric, Reading, Scale
 from gancross.evaluator.gate.runs import RunFigures, run_figures
 from gancross.evaluator.gate.spread import mean_figure, noise_interval
@@ -237,8 +237,7 @@ def _between(old: Reading, new: Reading, level: float) -> Interval | None:
         return None
     difference = new.value - old.value
     stretch = float(norm.ppf((1 + level) / 2)) / Z
-    below = math.hypot(new.value - new.interval[0], old.interval[1] - old.value)
-    above = math.hypot(new.interval[1] - new.value, old.value - old.interval[0])
+    below, above = difference_reaches(new.value, new.interval, old.value, old.interval)
     return difference - stretch * below, difference + stretch * above
 
 

@@ -57,9 +57,10 @@ def _probes(
         check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
         fakes = contestant.samples[:PROBED].to(device)
     else:
-        samples = generated(contestant, probe_latents(contestant, PROBED).to(device), seed=0)
+        latents = probe_latents(contestant, PROBED + PROBED // 2).to(device)
+        samples = generated(contestant, latents[:PROBED], seed=0)
         check_shape(contestant.name, tuple(samples.shape[1:]), shape)
-        generator = _generator_probe(contestant, samples, test, device)
+        generator = _generator_probe(contestant, latents, samples, test)
         fakes = to_canonical(samples, contestant.data_range)
     if contestant.discriminator is None:
         return Probes(generator=generator, discriminator=NO_DISCRIMINATOR)
@@ -78,11 +79,11 @@ def _batch(judge: Contestant) -> int:
 
 
 def _generator_probe(
-    contestant: Contestant, samples: torch.Tensor, test: torch.Tensor, device: torch.device
+    contestant: Contestant, latents: torch.Tensor, samples: torch.Tensor, test: torch.Tensor
 ) -> GeneratorProbe:
+    """Of the samples that the first latents gave; the rest are strangers."""
     generator = contestant.generator
     assert generator is not None
-    latents = probe_latents(contestant, PROBED + PROBED // 2).to(device)
     inputs, strangers = latents[:PROBED], latents[PROBED:]
 
     def call(batch: torch.Tensor, seed: int) -> torch.Tensor:

@@ -13,9 +13,8 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import rankdata, t
 
-from gancross.evaluator.estimates import LEVEL, Estimate, Interval, Z
+from gancross.evaluator.estimates import LEVEL, Estimate, Interval, Z, difference_reaches, rule_of_three
 from gancross.evaluator.statistics.groups import number_of_groups, variance_of_mean
-from gancross.evaluator.statistics.proportions import rule_of_three
 
 Scores = NDArray[np.float64]
 FEW_DISCORDANT = 20
@@ -155,8 +154,7 @@ def auc_difference(
     if _is_near_an_end(first, first_numbers) or _is_near_an_end(second, second_numbers):
         a = auc_interval(real=first_real, fake=first_fake, group_size=first_group_size)
         b = auc_interval(real=second_real, fake=second_fake, group_size=second_group_size)
-        below = max(reach, math.hypot(first - a.low, b.high - second))
-        above = max(reach, math.hypot(a.high - first, second - b.low))
+        below, above = (max(reach, apart) for apart in difference_reaches(first, a.ci95, second, b.ci95))
     return Estimate(value=value, low=max(-1.0, value - below), high=min(1.0, value + above))
 
 

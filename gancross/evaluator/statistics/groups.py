@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from gancross.evaluator.estimates import LEVEL, Estimate, Proportion
+from gancross.evaluator.estimates import LEVEL, Estimate, Proportion, rule_of_three
 
 FEWEST_GROUPS = 30
 
@@ -89,7 +89,7 @@ def mean_difference(differences: Values, size: int) -> tuple[Estimate, float]:
     groups = number_of_groups(len(differences), size)
     value, error = float(differences.mean()), math.sqrt(variance_of_mean(differences, size))
     if error <= 1e-12:
-        reach = min(1.0, 3 / groups)
+        reach = rule_of_three(groups)
         p = 1.0 if abs(value) <= reach else 2.0 ** (1 - groups)  # all groups on one side, by a fair coin
     else:
         reach = float(t.ppf((1 + LEVEL) / 2, groups - 1)) * error

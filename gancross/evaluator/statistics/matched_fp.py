@@ -17,9 +17,16 @@ from numpy.typing import NDArray
 from scipy.stats import t
 
 from gancross.evaluator.codec.fields import Recorded, UnitFloat
-from gancross.evaluator.estimates import LEVEL, Estimate, Interval, Proportion, Z
+from gancross.evaluator.estimates import (
+    LEVEL,
+    Estimate,
+    Interval,
+    Proportion,
+    Z,
+    difference_reaches,
+    rule_of_three,
+)
 from gancross.evaluator.statistics.groups import number_of_groups
-from gancross.evaluator.statistics.proportions import rule_of_three
 from gancross.evaluator.statistics.quantiles import percentile_interval, quantile_limits
 from gancross.evaluator.statistics.resampling import Halves, times_drawn
 from gancross.random_streams import Stream
@@ -191,8 +198,7 @@ def matched_difference(first: MatchedFp, second: MatchedFp) -> Estimate:
         if first.group_size > 1:
             low, high = _widened(value, (low, high), first.widening, least=-1.0)
         return Estimate(value=value, low=low, high=high)
-    below = math.hypot(first.value - first.low, second.high - second.value)
-    above = math.hypot(first.high - first.value, second.value - second.low)
+    below, above = difference_reaches(first.value, first.ci95, second.value, second.ci95)
     return Estimate(value=value, low=max(-1.0, value - below), high=min(1.0, value + above))
 
 

@@ -10,18 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 from scipy.stats import binomtest
 
-from gancross.evaluator.estimates import Estimate, Proportion
+from gancross.evaluator.estimates import Estimate, Proportion, difference_reaches
 from gancross.evaluator.statistics.confusion import PairedDecisions
-
-
-def rule_of_three(n: int) -> float:
-    """3/n, at most 1: the one-sided 95 % limit of a rate of which n trials showed none.
-
-    (1 − 3/n)ⁿ ≈ e⁻³ ≈ 0.05 is the chance of none where the rate is 3/n.
-
-    Source: Hanley and Lippman-Hand 1983.
-    """
-    return min(1.0, 3.0 / n)
 
 
 def difference(first: Proportion, second: Proportion) -> Estimate:
@@ -32,10 +22,8 @@ def difference(first: Proportion, second: Proportion) -> Estimate:
 
     Source: Newcombe 1998, Statistics in Medicine 17:873–890, method 10.
     """
-    (low_1, high_1), (low_2, high_2) = first.ci95, second.ci95
     value = first.rate - second.rate
-    below = math.hypot(first.rate - low_1, high_2 - second.rate)
-    above = math.hypot(high_1 - first.rate, second.rate - low_2)
+    below, above = difference_reaches(first.rate, first.ci95, second.rate, second.ci95)
     return Estimate(value=value, low=max(-1.0, value - below), high=min(1.0, value + above))
 
 

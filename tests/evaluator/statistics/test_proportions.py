@@ -20,17 +20,10 @@ from simulated.auc import auc_difference_near_one, auc_near_one
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from gancross.evaluator.estimates import Proportion, Z
+from gancross.evaluator.estimates import Proportion, Z, rule_of_three
 from gancross.evaluator.statistics.auc import auc_difference, auc_interval, newcombe_limits
 from gancross.evaluator.statistics.confusion import PairedDecisions, paired_decisions
-from gancross.evaluator.statistics.proportions import (
-    difference,
-    fisher_p,
-    holm,
-    mcnemar_p,
-    paired_difference,
-    rule_of_three,
-)
+from gancross.evaluator.statistics.proportions import difference, fisher_p, holm, mcnemar_p, paired_difference
 
 Scores = NDArray[np.float64]
 
