@@ -129,7 +129,8 @@ def scoring_pass(
 def has_batch_norm(judge: Contestant) -> bool:
     """Whether a judge has batch norm with running averages, and so two ways to judge.
 
-    One that trained on batches of one has none: a single sample has no statistics.
+    One that trained on batches of one is judged with running averages alone, and flagged: over vectors a
+    single sample has no variance.
     """
     network = judge.discriminator
     return network is not None and judge.batch_size > 1 and bool(batch_norms(network))
