@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from environment import machine, versions
-from simulated import gate
+from simulated import copying, gate, referees
 from simulated.auc import auc_difference_near_one, auc_near_one, delong, delong_paired
 from simulated.bounds import jsd_bound
 from simulated.differences import j_difference, newcombe, sizes_of_tests
@@ -57,7 +57,10 @@ CLAIMS: dict[str, tuple[Callable[[int], Iterator[Finding]], int]] = {
     "duality": (duality, 1_000),
     "discriminator-equals": (discriminator_equals, 4_000),
     "discriminator-unequals": (discriminator_unequals, 1_000),
-} | gate.CLAIMS
+    **gate.CLAIMS,
+    **referees.CLAIMS,
+    **copying.CLAIMS,
+}
 """Name → the function and its draws at full size."""
 
 

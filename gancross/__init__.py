@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gancross.checkpoint.file import load_contestant as load_contestant
     from gancross.evaluator.contestants.saving import save_checkpoint as save_checkpoint
     from gancross.evaluator.crosstest import crosstest as crosstest
+    from gancross.evaluator.referee import referee as referee
     from gancross.evaluator.result.reading import load_result as load_result
     from gancross.evaluator.result.types import Result as Result
     from gancross.trainer.loop import train as train
@@ -26,6 +27,7 @@ _HOMES = {
     "crosstest": "gancross.evaluator.crosstest",
     "load_contestant": "gancross.checkpoint.file",
     "load_result": "gancross.evaluator.result.reading",
+    "referee": "gancross.evaluator.referee",
     "recipe": "gancross.trainer.recipes.named_recipes",
     "save_checkpoint": "gancross.evaluator.contestants.saving",
     "train": "gancross.trainer.loop",

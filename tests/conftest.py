@@ -40,6 +40,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANCROSS_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("TMPDIR", temporary)
+        patch.setenv("GANCROSS_REFEREES", "none")  # a minute of every cross-test on the command line
         patch.setattr(tempfile, "tempdir", temporary)
         yield
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,13 +10,18 @@ import click
 
 from gancross.cli.completion import data_names, model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE, bars, common, data_root, device, notes_console, tables_console
-from gancross.cli.report import STDOUT, Reports, check_distinct, reports
+from gancross.cli.options import FILE, bars, common, data_root, device, notes_console
+from gancross.cli.outputs import checked_record, show, show_conclusions, show_tables, written
+from gancross.cli.referees import RefereeArguments, referee_arguments
+from gancross.cli.report import STDOUT, Reports, reports
+from gancross.cli.training_data import common_data, common_image_size
 from gancross.errors import UsageError, unknown_name
 from gancross.machine.distributed import is_rank_zero
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
+    from gancross.evaluator.referees.options import RefereeBudget
+    from gancross.evaluator.result.types import Result
 
 
 @click.command()
@@ -44,6 +48,12 @@ if TYPE_CHECKING:
 )
 @click.option("--no-quantize", is_flag=True, help="Judge generated images before they are rounded to 8 bits.")
 @click.option("--no-controls", is_flag=True, help="Do not judge noise and blurred reals.")
+@click.option(
+    "--referees", type=click.Choice(["none", "quick", "full"]), default="quick", show_default=True,
+    envvar="GANCROSS_REFEREES", show_envvar=True,
+    help="Train judges alike for every model, to tell whose samples are nearer to the data.",
+)  # fmt: skip
+@referee_arguments
 @click.option("--metrics", default="", metavar="fid,is,kid,pr", help="Fidelity beside the cross-test.")
 @click.option(
     "--feature-extractor-weights-path", "feature_weights", type=FILE,
@@ -70,10 +80,10 @@ if TYPE_CHECKING:
 def crosstest(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None,
     num_samples: int, seed: int, norm: Literal["eval", "batch"], no_norm_check: bool, no_quantize: bool,
-    no_controls: bool, metrics: str, feature_weights: Path | None, fid_statistics: Path | None,
-    save_fid_statistics: Path | None, kid_subset_size: int, methods: tuple[str, ...], device: str,
-    batch_size: int | None, json_out: str | None, reports: Reports, deterministic: bool,
-    model_options: ModelOptions,
+    no_controls: bool, referees: RefereeBudget, referee_arguments: RefereeArguments, metrics: str,
+    feature_weights: Path | None, fid_statistics: Path | None, save_fid_statistics: Path | None,
+    kid_subset_size: int, methods: tuple[str, ...], device: str, batch_size: int | None,
+    json_out: str | None, reports: Reports, deterministic: bool, model_options: ModelOptions,
 ) -> None:  # fmt: skip
     """Let every model's discriminator judge every model's samples and the held-out test data.
 
@@ -91,14 +101,16 @@ def crosstest(
     contestants = load_models(parsed_models(models), model_options, num_samples=num_samples, seed=seed)
     contestants = with_methods(contestants, methods)
     # Seconds of imports, which a file that cannot be read should not have to wait for.
-    from gancross.evaluator.crosstest import load_reals, run_crosstest
+    from gancross.evaluator.crosstest import known_training, load_reals, run_crosstest
     from gancross.evaluator.fidelity.preparation import FidelityFiles
-    from gancross.machine.devices import resolve_device
-    from gancross.report.browser.samples import sample_pictures, write_samples
-    from gancross.report.text.console import print_result
+    from gancross.evaluator.refereeing import with_referees
 
     size = image_size if image_size is not None else common_image_size(contestants)
     reals = load_reals(data or common_data(contestants), data_root=data_root, image_size=size, seed=seed)
+    options = (
+        None if referees == "none"
+        else referee_arguments.options(referees, shape=reals.shape)
+    )  # fmt: skip
     with bars(notes_console(), label="judging {}") as progress:
         result = run_crosstest(
             contestants, reals, protocol, train=reals.train, device=device, batch_size=batch_size,
@@ -107,41 +119,32 @@ def crosstest(
                 weights=feature_weights, statistics=fid_statistics, save_statistics=save_fid_statistics
             ),
         )  # fmt: skip
-    if not is_rank_zero():
+    notes, to_json = notes_console(), json_out == STDOUT
+
+    def write(result: Result, reports: Reports) -> None:
+        if is_rank_zero():
+            written(
+                result, record, reports, notes, contestants=contestants, reals=reals, protocol=protocol,
+                device=device,
+            )  # fmt: skip
+
+    # Standard output is one document, which awaits the referees.
+    early = replace(reports, markdown=None) if options is not None and reports.to_stdout else reports
+    write(result, early)
+    if options is None:
+        if is_rank_zero():
+            show(result, reports, to_json=to_json)
         return
-    samples, notes = [], notes_console()
-    if record is not None:  # saved before anything is drawn or shown, which may fail
-        result.save(record)
-    if record is not None or reports.html is not None:
-        samples = sample_pictures(
-            contestants, reals, num_samples=num_samples, seed=seed, device=resolve_device(device)
-        )
-    if record is not None:
-        write_samples(record, samples)
-        notes.print(f"record: {record}")
-    reports.write(result, samples, notes)
-    if json_out == STDOUT:
-        sys.stdout.write(result.to_json())
-    elif not reports.to_stdout:
-        print_result(result, tables_console())
-
-
-def checked_record(json_out: str | None, reports: Reports) -> Path | None:
-    """The file of the record, if any; checks all outputs before long work."""
-    from gancross.machine.files import check_target
-    from gancross.report.browser.samples import samples_folder
-
-    reports.check()
-    if json_out == STDOUT and reports.to_stdout:
-        raise UsageError("--json - and --markdown -: standard output can be only one of them")
-    if json_out in (None, STDOUT):
-        return None
-    record = Path(json_out)
-    check_target(record)
-    check_distinct([record, *reports.files])
-    if samples_folder(record).exists() and not samples_folder(record).is_dir():
-        raise UsageError(f"{samples_folder(record)}: is a file, expected a folder for sample grids")
-    return record
+    if is_rank_zero():  # whoever stops during the referees has the record and the tables without them
+        show_tables(result, reports, to_json=to_json)
+    with bars(notes) as progress:
+        result = with_referees(
+            result, contestants, reals, protocol, options, training=known_training(reals.train, protocol),
+            device=device, progress=progress,
+        )  # fmt: skip
+    write(result, reports)
+    if is_rank_zero():
+        show_conclusions(result, reports, to_json=to_json)
 
 
 def with_methods(contestants: list[Contestant], given: tuple[str, ...]) -> list[Contestant]:
@@ -157,35 +160,3 @@ def with_methods(contestants: list[Contestant], given: tuple[str, ...]) -> list[
         replace(contestant, method=methods.get(contestant.name, contestant.method))
         for contestant in contestants
     ]
-
-
-def common_data(contestants: list[Contestant]) -> str:
-    """The data that all contestants were trained on, by the name in their checkpoints.
-
-    Raises:
-        UsageError: they differ, name a folder, which no checkpoint may open by itself, or none says.
-    """
-    from gancross.data.catalogue import DATASETS
-
-    named = set(map(str, _recipe_values(contestants, "data")))
-    if not named:
-        raise UsageError("no model says which data it was trained on: give --data")
-    if len(named) > 1:
-        raise UsageError(
-            f"the models were trained on different data ({', '.join(sorted(named))}): give --data"
-        )
-    name = named.pop()
-    if name not in DATASETS:
-        raise UsageError(f"the models name the data '{name}', which is not opened by itself: give --data")
-    return name
-
-
-def common_image_size(contestants: list[Contestant]) -> int | None:
-    """The side to which all contestants' training images were resized; None if they were not."""
-    sizes = _recipe_values(contestants, "image_size")
-    size = sizes.pop() if len(sizes) == 1 else None
-    return size if isinstance(size, int) else None
-
-
-def _recipe_values(contestants: list[Contestant], key: str) -> set[object]:
-    return {c.origin.recipe.get(key) for c in contestants if c.origin is not None and c.origin.recipe}

@@ -21,6 +21,7 @@ from gancross.cli.completion import completion
 from gancross.cli.crosstest import crosstest
 from gancross.cli.gate import gate
 from gancross.cli.listing import cache, datasets, recipes
+from gancross.cli.referees import referee
 from gancross.cli.report import report
 from gancross.cli.runs import figure, trace
 from gancross.cli.train import train
@@ -35,7 +36,7 @@ RESOURCES = 5
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 MEMORY_HINTS = {
     "train": "lower batch_size or width: --set batch_size=N, --set width=N",
-    **dict.fromkeys(("crosstest", "sample", "figure", "trace"), "lower -n"),
+    **dict.fromkeys(("crosstest", "referee", "sample", "figure", "trace"), "lower -n"),
 }
 # Samples go through a network in chunks of 500 whatever -n is.
 DEVICE_MEMORY_HINT = "add --device cpu, or take a device with more memory"
@@ -84,8 +85,8 @@ def cli() -> None:
 
 
 for command in (
-    train, crosstest, benchmark, report, gate, sample, export, figure, trace, demo, recipes, datasets, cache,
-    completion,
+    train, crosstest, referee, benchmark, report, gate, sample, export, figure, trace, demo, recipes,
+    datasets, cache, completion,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -28,6 +28,8 @@ from gancross.evaluator.judging.probes import probed
 from gancross.evaluator.judging.sampling import CHUNK, Source, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
 from gancross.evaluator.protocol import Norm, Protocol
+from gancross.evaluator.refereeing import with_referees
+from gancross.evaluator.referees.options import RefereeBudget, RefereeOptions
 from gancross.evaluator.result.assembly import assembled
 from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.result.types import Provenance, Result
@@ -55,6 +57,7 @@ def crosstest(
     fid_statistics: Path | None = None,
     save_fid_statistics: Path | None = None,
     kid_subset_size: int = KID_SUBSET_SIZE,
+    referees: RefereeBudget = "none",
     device: str = "auto",
     batch_size: int | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
@@ -75,6 +78,8 @@ def crosstest(
             part of a data set given by name, none for arrays.
         num_samples, seed, norm, quantize, controls, norm_check, metrics, kid_subset_size: see `Protocol`.
         feature_weights, fid_statistics, save_fid_statistics: see `FidelityFiles`.
+        referees: the budget of referees, on whom the verdicts `generator` and `strict` rest; "none": these
+            verdicts name nobody. See `gancross.referee`.
         device: see `gancross.machine.devices.resolve_device`.
         batch_size: samples moved to the device at a time, in whole chunks of 500; changes no figure.
         data_root, image_size: where named data lie; side to which a folder's images are resized.
@@ -100,13 +105,20 @@ def crosstest(
     reals = load_reals(data, data_root=data_root, image_size=image_size, seed=seed)
     train = reals.train
     if train_data is not None:
-        train = _given_training(train_data, reals, protocol, data_root=data_root, image_size=image_size)
-    return run_crosstest(
+        train = given_training(train_data, reals, protocol, data_root=data_root, image_size=image_size)
+    options = None if referees == "none" else RefereeOptions(budget=referees)
+    result = run_crosstest(
         contestants, reals, protocol, train=train, device=device, batch_size=batch_size,
         deterministic=deterministic, progress=progress,
         files=FidelityFiles(
             weights=feature_weights, statistics=fid_statistics, save_statistics=save_fid_statistics
         ),
+    )  # fmt: skip
+    if options is None:
+        return result
+    return with_referees(
+        result, contestants, reals, protocol, options, training=known_training(train, protocol),
+        device=device, progress=progress,
     )  # fmt: skip
 
 
@@ -121,20 +133,25 @@ def run_crosstest(
     device: str = "auto",
     batch_size: int | None = None,
     deterministic: bool = False,
+    judged: bool = True,
     progress: Progress | None = None,
 ) -> Result:
-    """As `crosstest`, of data that are loaded and options that are checked."""
+    """As `crosstest`, of data that are loaded and options that are checked, without referees.
+
+    Args:
+        judged: whether discriminators judge; otherwise the result awaits referees, and nothing is sampled.
+    """
     started, clock = datetime.now(UTC), time.perf_counter()
     if batch_size is not None and batch_size < 1:
         raise UsageError(f"the batch size must be at least 1, is {batch_size}")
-    judges = _judges(contestants)
+    judges = _judges(contestants) if judged else []
     processes = current()
     target = processes.device(resolve_device(device))
     test = reals.held_out(protocol.num_samples)
     order = content_order(test, stream=Stream(protocol.seed, "order", "test"))
     test = test[torch.from_numpy(order.index)]
     training = training_reals(train, protocol)
-    sources = all_sources(contestants, test, training, protocol)
+    sources = all_sources(contestants, test, training, protocol) if judged else []
     modules = [module for contestant in contestants for module in contestant.networks]
     fidelity = prepared(protocol, files or FidelityFiles(), sources=sources, test=test, device=target)
     with only_deterministic(deterministic), fidelity or nullcontext(), evaluating(modules, target):
@@ -197,7 +214,12 @@ def training_reals(train: Reals | None, protocol: Protocol) -> torch.Tensor | Mi
     return next(train.batches(seed=protocol.seed, batch_size=n, start=0))
 
 
-def _given_training(
+def known_training(train: Reals | None, protocol: Protocol) -> torch.Tensor | Missing:
+    """All training reals that are in memory; of others as `training_reals`."""
+    return train.array if isinstance(train, FiniteReals) else training_reals(train, protocol)
+
+
+def given_training(
     source_data: Data, reals: DataSet, protocol: Protocol, *, data_root: Path, image_size: int | None
 ) -> Reals | None:
     """The training part of a named data set, or an array of the shape of the test data."""
@@ -226,13 +248,18 @@ def all_sources(
     return sources
 
 
-def _judges(contestants: Sequence[Contestant]) -> list[Contestant]:
+def check_names(contestants: Sequence[Contestant]) -> None:
+    """A `UsageError` where there are no contestants, or two of one name."""
     names = [contestant.name for contestant in contestants]
     if not names:
         raise UsageError("no contestants: give at least one")
     twice = min((name for name in names if names.count(name) > 1), default=None)
     if twice is not None:
         raise UsageError(f"two contestants are called '{twice}'; names must differ")
+
+
+def _judges(contestants: Sequence[Contestant]) -> list[Contestant]:
+    check_names(contestants)
     judges = [contestant for contestant in contestants if contestant.discriminator is not None]
     if not judges:
         raise UsageError("no contestant has a discriminator, so nobody can judge")

@@ -30,6 +30,7 @@ KINDS: dict[str, Kind] = {
         meaning="statistics and features of real data",
         file=re.compile(rf"{_HASH}-(statistics|features)\.npz"),
     ),
+    "referees": Kind(meaning="trained referees and their scores", file=re.compile(rf"{_HASH}\.npz")),
     "lmdb-keys": Kind(meaning="keys of LSUN environments", file=re.compile(rf"{_HASH}\.npy")),
 }
 

@@ -106,6 +106,11 @@ class Processes:
         """
         return iter(()) if self.group is None else self.group.rows_by_rank(rows, first=1)
 
+    def wait_for_all(self) -> None:
+        """Waits without a time limit until every process is here, after work of unequal length."""
+        if self.group is not None:
+            self.group.all_reduce_max([0], patient=True)
+
     def broadcast_from_rank0(self, content: bytes) -> bytes:
         """Rank 0's content, on every process; the others wait for it without a time limit."""
         return content if self.group is None else self.group.broadcast_from_rank0(content)

@@ -2,7 +2,8 @@
 
 Every wait polls the store several times a second: a process that fails leaves its error there before it
 exits. A killed process closes its connections, which ends the waits of the others at once; a process that
-hangs is given up after a time limit. Only rank 0's own long work is waited for without a limit.
+hangs is given up after a time limit. Only rank 0's own long work, and long work of unequal length, is waited
+for without a limit.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from gancross.data.catalogue import FOLDER
 from gancross.errors import GancrossError
 from gancross.evaluator.codec.fields import JsonValue
 from gancross.evaluator.estimates import Missing
+from gancross.evaluator.referees.protocol import BUDGETS, HELD_OUT_REALS
 from gancross.evaluator.result.types import ContestantRecord, Result
 from gancross.report.formatting import listed
 from gancross.trainer.recipes.recipe import Recipe
@@ -17,15 +18,39 @@ IN_MEMORY = "in memory"
 
 
 def command(result: Result) -> str:
-    """`gancross crosstest …`, quoted for a POSIX shell.
+    """`gancross crosstest …`, or `gancross referee …` where no discriminator judged.
 
-    Paths are those of the call and relative to the folder it was made in.
+    Quoted for a POSIX shell. Paths are those of the call and relative to the folder it was made in.
     """
     data, options = result.protocol.data, result.protocol.options
-    words = ["gancross", "crosstest", "--data", data.name]
+    words = ["gancross", "crosstest" if result.judges else "referee", "--data", data.name]
     if data.image_size is not None:
         words += ["--image-size", str(data.image_size)]
-    words += ["--num-samples", str(options.num_samples), "--seed", str(options.seed), "--norm", options.norm]
+    words += ["--num-samples", str(options.num_samples), "--seed", str(options.seed)]
+    words += _judging(result) if result.judges else []
+    if isinstance(result.referees, Missing):
+        words += ["--referees", "none"] if result.judges else []
+    else:
+        protocol = result.referees.protocol.options
+        words += ["--referees" if result.judges else "--budget", protocol.budget]
+        if protocol.seeds != BUDGETS[protocol.budget][protocol.form].seeds:
+            words += ["--referee-seeds", str(protocol.seeds)]
+    if result.provenance.device is not None:
+        words += ["--device", result.provenance.device]
+    for contestant in result.contestants:
+        method = contestant.method if result.judges else None
+        if method is not None and method != _own_method(contestant.recipe):
+            words += ["--method", f"{contestant.name}={method}"]
+        words += _model_options(contestant)
+    # After "--" nothing is an option, however a model is called.
+    words += ["--", *(f"{contestant.name}={contestant.path}" for contestant in result.contestants)]
+    return shlex.join(words)
+
+
+def _judging(result: Result) -> list[str]:
+    """The options of `crosstest` alone: how discriminators judged, and fidelity beside them."""
+    options = result.protocol.options
+    words = ["--norm", options.norm]
     flags = {
         "--no-norm-check": not options.norm_check,
         "--no-quantize": not options.quantize,
@@ -36,15 +61,7 @@ def command(result: Result) -> str:
         words += ["--metrics", ",".join(options.metrics)]
         if "kid" in options.metrics:
             words += ["--kid-subset-size", str(options.kid_subset_size)]
-    if result.provenance.device is not None:
-        words += ["--device", result.provenance.device]
-    for contestant in result.contestants:
-        if contestant.method is not None and contestant.method != _own_method(contestant.recipe):
-            words += ["--method", f"{contestant.name}={contestant.method}"]
-        words += _model_options(contestant)
-    # After "--" nothing is an option, however a model is called.
-    words += ["--", *(f"{contestant.name}={contestant.path}" for contestant in result.contestants)]
-    return shlex.join(words)
+    return words
 
 
 def obstacles(result: Result) -> list[str]:
@@ -74,6 +91,9 @@ def obstacles(result: Result) -> list[str]:
     with_equals = [name for name in result.names if "=" in name]
     if with_equals:
         texts.append(f"{listed(with_equals)}: a name with '=' cannot be given on the command line")
+    referees = result.referees
+    if not isinstance(referees, Missing) and referees.protocol.reals != HELD_OUT_REALS:
+        texts.append(f"referees saw {referees.protocol.reals}: add --referee-reals")
     fidelity = result.protocol.fidelity
     if fidelity is not None and fidelity.fid_statistics_sha256 is not None:
         texts.append("FID's real statistics were read from a file: add --fid-statistics")

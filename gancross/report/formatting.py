@@ -121,9 +121,15 @@ def probe_rows() -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
-def verdicts(pair: Pair) -> list[tuple[Rule, Verdict]]:
-    """A pair's verdicts with their rules."""
-    return [(rule, pair.verdict.of(key)) for key, rule in RULES.items()]
+def rules(result: Result) -> dict[str, Rule]:
+    """The rules by key; where referees judged, that about generators is the headline."""
+    headline = [] if isinstance(result.referees, Missing) else ["generator"]
+    return {key: RULES[key] for key in dict.fromkeys([*headline, *RULES])}
+
+
+def verdicts(result: Result, pair: Pair) -> list[tuple[Rule, Verdict]]:
+    """A pair's verdicts with their rules, the headline first."""
+    return [(rule, pair.verdict.of(key)) for key, rule in rules(result).items()]
 
 
 def outcome(pair: Pair, rule: Rule, verdict: Verdict) -> str:
@@ -162,11 +168,6 @@ def unresolved(result: Result) -> str:
         if after.name in entry.unresolved
     ]  # fmt: skip
     return f"; not resolved: {', '.join(pairs)}" if pairs else ""
-
-
-def rules() -> list[str]:
-    """The titles of the rules."""
-    return [rule.title for rule in RULES.values()]
 
 
 def cross_fps(result: Result, judge: str) -> list[tuple[str, Proportion]]:

@@ -7,7 +7,7 @@ import threading
 import tomllib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -18,14 +18,19 @@ from joblib import Parallel, delayed
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.file import load_contestant
+from gancross.data.sets import DataSet
 from gancross.errors import GancrossError, Interrupted, UsageError
-from gancross.evaluator.crosstest import load_reals, run_crosstest
+from gancross.evaluator.crosstest import known_training, load_reals, run_crosstest
+from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.plan import check
 from gancross.evaluator.judging.scoring import Progress
+from gancross.evaluator.refereeing import with_referees
+from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.result.types import Result
 from gancross.machine.devices import resolve_device, shared_devices
 from gancross.machine.files import write_atomically
 from gancross.report.browser.html import html_report
+from gancross.report.browser.noise import noise_pictures
 from gancross.report.browser.samples import sample_pictures, write_samples
 from gancross.report.text.markdown import markdown_report
 from gancross.trainer.loop import train
@@ -93,14 +98,38 @@ def run_benchmark(
             checkpoints={run.name: RunFolder(run_folder(out, run)).last for run in spec.runs},
         )  # fmt: skip
         result.save(outputs.record)
+        if spec.referees != "none":  # whoever stops here keeps the record without them
+            result = _refereed(result, contestants, reals, spec, execution, progress)
+            outputs = replace(outputs, result=result)
+            result.save(outputs.record)
         pictures = sample_pictures(
             contestants, reals, num_samples=protocol.num_samples, seed=protocol.seed,
             device=resolve_device(execution.device),
         )  # fmt: skip
+        if not isinstance(result.referees, Missing):
+            pictures += noise_pictures(
+                contestants, reals, result.referees.protocol.sigmas, num_samples=protocol.num_samples,
+                seed=protocol.seed, device=resolve_device(execution.device),
+            )  # fmt: skip
         write_samples(outputs.record, pictures)
         write_atomically(outputs.html, html_report(result, pictures).encode())
         write_atomically(outputs.markdown, markdown_report(result).encode())
     return outputs
+
+
+def _refereed(
+    result: Result, contestants: Sequence[Contestant], reals: DataSet, spec: Spec, execution: Execution,
+    progress: Progress | None,
+) -> Result:  # fmt: skip
+    """The result with referees, trained where the runs were."""
+    assert spec.referees != "none"
+    cluster = execution.backend != "local"
+    options = RefereeOptions(budget=spec.referees, workers=execution.jobs, on_cluster=cluster)
+    with CLUSTERS[execution.backend](execution.scheduler) if cluster else nullcontext():
+        return with_referees(
+            result, contestants, reals, spec.protocol, options,
+            training=known_training(reals.train, spec.protocol), device=execution.device, progress=progress,
+        )  # fmt: skip
 
 
 def contestant_of(out: Path, run: PlannedRun) -> Contestant:

@@ -7,11 +7,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from gancross.errors import UsageError, unknown_name
 from gancross.evaluator.fidelity.plan import check_names
 from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.referees.options import RefereeBudget
 from gancross.machine.files import read_bytes
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
@@ -23,7 +24,7 @@ TOP_KEYS = {
 }  # fmt: skip
 CROSSTEST_KEYS: dict[str, Any] = {
     "data": str, "num_samples": int, "seed": int, "norm": str, "quantize": bool, "controls": bool,
-    "norm_check": bool, "metrics": list, "kid_subset_size": int,
+    "norm_check": bool, "metrics": list, "kid_subset_size": int, "referees": str,
 }  # fmt: skip
 NAME_CHARACTERS = "letters, digits, '.', '_' and '-'"
 
@@ -46,12 +47,14 @@ class Spec:
         runs: ordered by variant, then by seed.
         protocol: how all are judged together.
         data: by name; None: the data that all were trained on.
+        referees: their budget; "none": no referees are trained.
     """
 
     name: str
     runs: tuple[PlannedRun, ...]
     protocol: Protocol = field(default_factory=Protocol)
     data: str | None = None
+    referees: RefereeBudget = "none"
 
 
 def load_spec(path: Path) -> Spec:
@@ -111,13 +114,15 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
     _check_keys("crosstest key", options, CROSSTEST_KEYS)
     if "metrics" in options:
         options["metrics"] = tuple(map(str, options["metrics"]))
-    data = options.pop("data", None)
+    data, referees = options.pop("data", None), options.pop("referees", "none")
+    if referees not in get_args(RefereeBudget):
+        raise unknown_name("crosstest: referees", referees, get_args(RefereeBudget))
     try:
         protocol = Protocol(**options)
         check_names(protocol.metrics, kid_subset_size=protocol.kid_subset_size)
     except UsageError as error:
         raise UsageError(f"crosstest: {error}") from None
-    return Spec(name=name, runs=tuple(runs), protocol=protocol, data=data)
+    return Spec(name=name, runs=tuple(runs), protocol=protocol, data=data, referees=referees)
 
 
 def _runs(variant: str, changes: Mapping[str, Any], document: Mapping[str, Any]) -> list[PlannedRun]:

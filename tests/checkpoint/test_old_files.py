@@ -119,7 +119,7 @@ def test_results_are_brought_to_todays_form(form: str, today: Plain, tmp_path: P
     loaded = load_result(tmp_path / "old.json")
     changed = (
         "fidelity", "fidelity_reason", "verdict", "pairs", "ranking", "probes", "probes_reason",
-        "contestants",
+        "contestants", "referees_reason",
     )  # fmt: skip
     assert without(loaded.to_dict(), *changed) == without(today, *changed)
     assert isinstance(loaded.fidelity, Missing) and loaded.fidelity.reason

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from run_folders import trained_here
 from gancross.cli.main import cli
 from gancross.errors import GancrossError
 from gancross.evaluator.gate.figures import METRICS
+from gancross.evaluator.referees.protocol import BUDGETS
 from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES
 from gancross.workflow import benchmark as runner
 
@@ -40,6 +42,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 SHRUNK = {
     "train": ["--steps", "4", "--set", "width=4", "--set", "batch_size=16", "--device", "cpu"],
     "crosstest": ["-n", "500", "--kid-subset-size", "50", "--device", "cpu"],
+    "referee": ["-n", "500", "--device", "cpu"],
     "sample": ["--device", "cpu"],
     "figure": ["-n", "100", "--device", "cpu"],
     "trace": ["-n", "500", "--device", "cpu"],
@@ -108,6 +111,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoints: dict[st
     write_cifar10(tmp_path / "data", monkeypatch, per_batch=8, test=20)
     monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(runner, "run_as_process", trained_here)
+    for form, protocol in BUDGETS["quick"].items():
+        monkeypatch.setitem(BUDGETS["quick"], form, replace(protocol, steps=20, seeds=1))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -42,7 +42,7 @@ def test_what_the_evaluator_keeps_is_shown_and_removed(
 ) -> None:
     file_sizes = [path.stat().st_size for path in sorted(folder.rglob("*.npz"))]
     bytes_kept = sum(file_sizes)
-    assert caches.cache_sizes() == {"fidelity": file_sizes, "lmdb-keys": []}
+    assert caches.cache_sizes() == {"fidelity": file_sizes, "referees": [], "lmdb-keys": []}
     assert call("cache") == 0
     assert f"in all: 2 files, {size(bytes_kept)}" in capsys.readouterr().out
     assert call("cache", "--clear") == 0

@@ -21,7 +21,7 @@ from gancross.report.browser.html import html_report
 from gancross.report.formatting import DASH, clean
 from gancross.report.text.junit import junit_report
 from gancross.report.text.markdown import markdown_report
-from gancross.report.text.sections import SECTIONS
+from gancross.report.text.sections import SECTIONS, shown
 
 MEDIA = ("console", "Markdown", "HTML", "notebook")
 COLUMNS = [key for key, entry in CELL_FIGURES.items() if not entry.in_matrix]
@@ -77,7 +77,7 @@ def test_the_terminal_shows_every_section_of_its_size_those_that_conclude_last(k
     for section in SECTIONS:
         show = section.console if len(result.names) <= 4 else section.console_summary
         console = Console(record=True, width=WIDE, file=io.StringIO())
-        console.print(Group(*([] if show is None else show(result))))
+        console.print(Group(*(show(result) if show and shown(section, result) else [])))
         part = console.export_text()
         if part.strip():
             places.append((whole.index(part), section.concludes))
@@ -88,7 +88,8 @@ def test_the_terminal_shows_every_section_of_its_size_those_that_conclude_last(k
 def test_markdown_has_every_section_in_order(kind: str) -> None:
     result = documents()[kind]
     text = markdown_report(result)
-    parts = ["\n".join(section.markdown(result)) for section in SECTIONS if section.markdown is not None]
+    sections = [section for section in SECTIONS if shown(section, result)]
+    parts = ["\n".join(section.markdown(result)) for section in sections if section.markdown is not None]
     places = [text.index(part) for part in parts if part]
     assert places and places == sorted(places)
 

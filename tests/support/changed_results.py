@@ -41,7 +41,7 @@ def with_cells(result: Result, cells: Mapping[tuple[str, str], Cell]) -> Result:
 
 
 def with_contestants(result: Result, methods: Mapping[str, Sequence[str]]) -> Result:
-    """The result with runs of methods for contestants, all alike; it has no cells and no matrices."""
+    """The result with runs of methods for contestants, all alike; without cells, matrices and referees."""
     template = result.contestants[0]
     contestants = [
         replace(template, name=name, method=method) for method, names in methods.items() for name in names
@@ -49,5 +49,6 @@ def with_contestants(result: Result, methods: Mapping[str, Sequence[str]]) -> Re
     names = [contestant.name for contestant in contestants]
     return replace(
         result, contestants=tuple(contestants), cross=(), fidelity=Missing("none"),
+        referees=Missing("none"),
         confusion=dict.fromkeys(names, Missing("none")),
     )  # fmt: skip

@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 from grey_models import Brightness
+from referee_records import refereed, without_judges
 from torch import nn
 
 from gancross import Contestant, Result, crosstest
+from gancross.evaluator.result.types import RefereeCost
 
 HOSTILE = "<script>alert(1)</script>"
 ODD = "\"'>]]&|`*_@team #1 $x$ [a](http://b) \u202e\x07 www.b.c"
@@ -60,7 +62,8 @@ def vector_model(name: str, dim: int) -> Contestant:
 
 KINDS = [
     "two", "batch norm", "not compared", "one", "four", "methods", "critics", "constant", "samples",
-    "flipped", "hostile", "vectors", "5-d", "fidelity", "five",
+    "flipped", "hostile", "vectors", "5-d", "fidelity", "five", "refereed",
+    "few vectors refereed", "nobody judges",
 ]  # fmt: skip
 
 
@@ -71,7 +74,7 @@ def documents() -> dict[str, Result]:
     critic: dict[str, Any] = {"threshold": None, "score_kind": "critic"}
     normalised = nn.Sequential(nn.BatchNorm2d(1), Brightness(0.2))
     two = [image_model("plain", -0.4), image_model("regularized", 0.3, 0.1)]
-    return {
+    whole = {
         "two": result_of(*two, train_data=images(40)),
         "batch norm": result_of(image_model("with", discriminator=normalised), two[0]),
         "not compared": result_of(
@@ -105,4 +108,10 @@ def documents() -> dict[str, Result]:
             metrics=["fid", "is", "kid"], kid_subset_size=50,
         ),
         "five": result_of(*(image_model(f"model {i}", 0.2 * i - 0.4, 0.1 * i) for i in range(5))),
+    }  # fmt: skip
+    cost = RefereeCost(trained=4, cached=4, seconds=71.3)
+    return {
+        **whole, "refereed": refereed(whole["two"], cost=cost),
+        "few vectors refereed": refereed(whole["vectors"], form="vectors", n=60, missing=True),
+        "nobody judges": refereed(without_judges(whole["two"])),
     }  # fmt: skip

@@ -18,7 +18,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = demo.demo_spec()
     changes: dict[str, Setting] = {"width": 2, "steps": 20}
     runs = tuple(replace(run, recipe=run.recipe.with_changes(changes)) for run in whole.runs)
-    monkeypatch.setattr(demo, "demo_spec", lambda: replace(whole, runs=runs))
+    monkeypatch.setattr(demo, "demo_spec", lambda: replace(whole, runs=runs, referees="none"))
 
 
 @pytest.mark.usefixtures("short")

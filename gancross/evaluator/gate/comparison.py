@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 from scipy.stats import norm
@@ -12,6 +13,7 @@ from scipy.stats import norm
 from gancross.errors import UsageError, unknown_name
 from gancross.evaluator.estimates import LEVEL, Interval, Missing, Z, difference_reaches
 from gancross.evaluator.gate.figures import METRICS, GateMetric, Reading, Scale
+from gancross.evaluator.gate.protocols import check_comparable
 from gancross.evaluator.gate.runs import RunFigures, run_figures
 from gancross.evaluator.gate.spread import mean_figure, noise_interval
 from gancross.evaluator.result.types import Result
@@ -57,11 +59,21 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotGated:
+    """One figure of one contestant or method that both results have, and why it is not compared."""
+
+    name: str
+    metric: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gate:
     """All comparisons, and what they speak about."""
 
     unit: Unit
     comparisons: tuple[Comparison, ...]
+    not_gated: tuple[NotGated, ...] = ()
 
     @property
     def regressions(self) -> tuple[Comparison, ...]:
@@ -78,6 +90,7 @@ def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | Non
     of the same name are, and the noise is that of sampling alone: each limit is d ∓ √(δ₁² + δ₂²) with the
     distances δ of both figures from their limits, stretched from 95 % to the gate's level as normal errors
     would be. That says nothing of another training run. Opponents that the baseline has not do not count.
+    A censored figure is compared with nothing: it is in `not_gated`, with the reason.
 
     Args:
         tolerances: by metric, how much worse it may be, absolute and ≥ 0; only these are compared. By
@@ -95,17 +108,19 @@ def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | Non
         if not 0 <= value < math.inf:
             raise UsageError(f"the tolerance of '{metric}' must be a number ≥ 0, is {value}")
     old_groups, new_groups = _groups_of_both(new, baseline)
-    _check_comparable(new, baseline, fidelity=any(METRICS[name].is_fidelity for name in allowed))
+    parts = {METRICS[name].part for name in allowed}
+    check_comparable(new, baseline, parts=[part for part in parts if part is not None])
     unit = _unit(baseline)
-    changes = [
-        (name, metric, change)
-        for name in old_groups
-        for metric in allowed
-        if (change := _change(unit, METRICS[metric], name, (baseline, old_groups), (new, new_groups)))
-    ]
+    changes: list[tuple[str, str, Change]] = []
+    not_gated: list[NotGated] = []
+    for name, metric in product(old_groups, allowed):
+        change = _change(unit, METRICS[metric], name, (baseline, old_groups), (new, new_groups))
+        if isinstance(change, Missing):
+            not_gated.append(NotGated(name=name, metric=metric, reason=change.reason))
+        elif change is not None:
+            changes.append((name, metric, change))
     if tolerances is not None:
-        for metric in sorted(set(allowed) - {metric for _, metric, _ in changes}):
-            raise UsageError(f"gate: metric '{metric}' is not in both results")
+        _check_compared(allowed, changes, not_gated)
     level = 1 - (1 - LEVEL) / max(1, len(changes))
     return Gate(
         unit=unit,
@@ -113,41 +128,19 @@ def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | Non
             _compared(name, metric, *change, level=level, tolerance=allowed[metric])
             for name, metric, change in changes
         ),
+        not_gated=tuple(not_gated),
     )
 
 
-def _check_comparable(new: Result, old: Result, *, fidelity: bool) -> None:
-    """Both were measured by the same protocol."""
-    facts, old_facts = (_facts(result, fidelity=fidelity) for result in (new, old))
-    for key in [key for key in facts if key in old_facts]:
-        if key == "data.sha256" and facts[key] != old_facts[key] and isinstance(old.probes, Missing):
-            raise UsageError(
-                "gate: not comparable: the baseline is of an earlier format, which hashed test samples in the"
-                " order in which they were stored; record a new baseline with --record"
-            )
-        if facts[key] != old_facts[key]:
-            raise UsageError(
-                f"gate: not comparable: protocol.{key} is {_short(facts[key])}, in the baseline"
-                f" {_short(old_facts[key])};"
-                " cross-test again alike, or record a new baseline with --record"
-            )
-
-
-def _facts(result: Result, *, fidelity: bool) -> dict[str, str | int | bool | None]:
-    """What must agree, by its place in the record."""
-    data, options = result.protocol.data, result.protocol.options
-    facts: dict[str, str | int | bool | None] = {
-        "data.name": data.name, "data.sha256": data.sha256, "data.num_real": data.num_real,
-        "num_fake": options.num_samples, "norm": options.norm, "quantize": options.quantize,
-        "chunk": result.protocol.chunk,
-    }  # fmt: skip
-    how = result.protocol.fidelity
-    if fidelity and how is not None:
-        facts |= {
-            "fidelity.extractor": how.extractor, "fidelity.weights_sha256": how.weights_sha256,
-            "fidelity.resize": how.resize, "fidelity.fid_statistics_sha256": how.fid_statistics_sha256,
-        }  # fmt: skip
-    return facts
+def _check_compared(
+    allowed: Mapping[str, float], changes: Sequence[tuple[str, str, Change]], not_gated: Sequence[NotGated]
+) -> None:
+    """Every metric that was asked for is compared for somebody."""
+    for metric in sorted(set(allowed) - {metric for _, metric, _ in changes}):
+        for entry in not_gated:
+            if entry.metric == metric:
+                raise UsageError(f"gate: '{metric}' of '{entry.name}' cannot be compared: {entry.reason}")
+        raise UsageError(f"gate: metric '{metric}' is not in both results")
 
 
 def _unit(result: Result) -> Unit:
@@ -187,17 +180,31 @@ def _groups(result: Result, unit: Unit) -> Groups:
     return groups
 
 
-def _change(unit: Unit, metric: GateMetric, name: str, *sides: Side) -> Change | None:
+def _change(unit: Unit, metric: GateMetric, name: str, *sides: Side) -> Change | Missing | None:
     """A metric of a method's runs, or of a contestant, then and now; None where one side has none."""
     if unit == "method":
         old, new = (run_figures(metric, result, groups, name) for result, groups in sides)
+        if isinstance(old, Missing) or isinstance(new, Missing):
+            return _first_reason(old, new)
         shared = [key for key in old.values if key in new.values]
         return (old.only(shared), new.only(shared)) if shared else None
     then, now = (
         metric.read(result, name, [opponent for opponent in groups if opponent != name])
         for result, groups in sides
     )
-    return None if then is None or now is None else (then, now)
+    if then is None or now is None:
+        return None
+    if isinstance(then, Missing) or isinstance(now, Missing):
+        return _first_reason(then, now)
+    return then, now
+
+
+def _first_reason(old: object, new: object) -> Missing | None:
+    """Why a figure cannot be compared, and on which side."""
+    for side, where in ((old, "in the baseline"), (new, "in the result")):
+        if isinstance(side, Missing):
+            return Missing(f"{where} {side.reason}")
+    return None
 
 
 def _compared(
@@ -249,8 +256,3 @@ def _decision(metric: GateMetric, difference: float, interval: Interval | None, 
     if (difference > 0) == metric.higher_is_better:
         return "improvement"
     return "regression" if abs(difference) > tolerance else "within tolerance"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 24 else f"{text[:16]}…"

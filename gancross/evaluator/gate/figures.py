@@ -1,6 +1,6 @@
 """The figures of a result that a gate can compare, one value for each contestant.
 
-They follow from the tables of cell figures and of fidelity metrics.
+They follow from the tables of cell figures and of fidelity metrics; two are of referees.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from typing import Literal
 from gancross.evaluator.estimates import Figure, Interval, Missing, Proportion
 from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
 from gancross.evaluator.fidelity.metrics import FidelityFigure
+from gancross.evaluator.referees.contestant_records import RefereedContestant
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.verdict.figures import CELL_FIGURES, CellFigure, Role
 
 Scale = Literal["linear", "log"]
 Opponents = Collection[str]
-Read = Callable[[Result, str, Opponents], "Reading | None"]
+Read = Callable[[Result, str, Opponents], "Reading | Missing | None"]
+Part = Literal["fidelity", "referees"]  # of a record, which has a protocol of its own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +38,12 @@ class GateMetric:
     Attributes:
         higher_is_better: direction.
         meaning: for people.
-        read: from the result, a contestant and the opponents that count; None where there is no figure.
+        read: from the result, a contestant and the opponents that count; None where there is no figure,
+            `Missing` where there is one that cannot be compared.
         range: smallest and largest value.
         before_opponents: whether it depends on them.
         samples_of_opponents: whether the samples are theirs, the same for all runs of a method.
-        is_fidelity: whether fidelity must have been measured alike to compare it.
+        part: what must have been measured alike to compare it.
     """
 
     higher_is_better: bool
@@ -49,7 +52,7 @@ class GateMetric:
     range: tuple[float, float]
     before_opponents: bool = False
     samples_of_opponents: bool = False
-    is_fidelity: bool = False
+    part: Part | None = None
 
     @property
     def scale(self) -> Scale:
@@ -127,8 +130,44 @@ def _fidelity_metric(figure: FidelityFigure) -> GateMetric:
 
     return GateMetric(
         higher_is_better=figure.better == "higher", meaning=figure.meaning, read=read, range=figure.range,
-        is_fidelity=True,
+        part="fidelity",
     )  # fmt: skip
+
+
+def _refereed(result: Result, name: str) -> RefereedContestant | None:
+    return None if isinstance(result.referees, Missing) else result.referees.contestants.get(name)
+
+
+def _detectability(result: Result, name: str, opponents: Opponents) -> Reading | None:
+    figures = _refereed(result, name)
+    return None if figures is None else reading([figures.detectability])
+
+
+def _half_detection_noise(result: Result, name: str, opponents: Opponents) -> Reading | Missing | None:
+    """A limit at an end of the ladder may lie beyond it, so that it limits nothing."""
+    figures = _refereed(result, name)
+    if figures is None:
+        return None
+    noise = figures.half_detection_noise
+    if isinstance(noise.value, Missing):
+        return noise.value
+    low, high = noise.ci95
+    open_low, open_high = low <= figures.rungs[0].sigma, high >= figures.rungs[-1].sigma
+    return Reading(
+        value=noise.value, interval=(0.0 if open_low else low, math.inf if open_high else high)
+    )  # fmt: skip
+
+
+REFEREE_METRICS: Mapping[str, GateMetric] = {
+    "detectability": GateMetric(
+        higher_is_better=False, meaning="how surely referees tell its samples: mean G over noise levels",
+        read=_detectability, range=(-1, 1), part="referees",
+    ),
+    "half-detection-noise": GateMetric(
+        higher_is_better=False, meaning="noise at which referees' G on its samples falls to one half",
+        read=_half_detection_noise, range=(0, math.inf), part="referees",
+    ),
+}  # fmt: skip
 
 
 def gate_names(key: str, figure: CellFigure) -> Mapping[Role, str]:
@@ -140,7 +179,7 @@ def gate_names(key: str, figure: CellFigure) -> Mapping[Role, str]:
 
 
 def _metrics() -> Iterator[tuple[str, GateMetric]]:
-    """FN; cell figures by the role of the contestant; fidelity."""
+    """FN; cell figures by the role of the contestant; fidelity; referees."""
     yield "fn", GateMetric(
         higher_is_better=False, meaning="FN of its discriminator", read=_fn, range=(0, 1)
     )  # fmt: skip
@@ -153,6 +192,7 @@ def _metrics() -> Iterator[tuple[str, GateMetric]]:
         for fidelity in metric.figures:
             if fidelity.gate:
                 yield fidelity.gate, _fidelity_metric(fidelity)
+    yield from REFEREE_METRICS.items()
 
 
 METRICS: Mapping[str, GateMetric] = dict(_metrics())

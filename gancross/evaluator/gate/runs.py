@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gancross.evaluator.estimates import Missing
 from gancross.evaluator.gate.figures import GateMetric
 from gancross.evaluator.result.types import Result
 
@@ -56,15 +57,25 @@ class RunFigures:
 
 def run_figures(
     metric: GateMetric, result: Result, groups: Mapping[str, Sequence[str]], method: str
-) -> RunFigures:
+) -> RunFigures | Missing:
     """A metric's figures of a method's runs, before the runs of each other method where it has opponents.
 
     Runs without figure, a critic's for example, are left out, on either side; so are methods without any.
+
+    Returns:
+        `Missing` where the figure of a run cannot be compared: the mean of the other runs would be of the
+        luckier ones.
     """
+    unknown = [
+        reading for run in groups[method]
+        if isinstance(reading := metric.read(result, run, ()), Missing)
+    ]  # fmt: skip
+    if unknown:
+        return Missing(f"{unknown[0].reason}, of {len(unknown)} of {len(groups[method])} runs")
 
     def entry(run: str, opponents: Sequence[str]) -> tuple[float, float, float]:
         reading = metric.read(result, run, opponents)
-        if reading is None:
+        if reading is None or isinstance(reading, Missing):
             return math.nan, math.nan, math.nan
         return (reading.value, *(reading.interval or (math.nan, math.nan)))
 

@@ -33,6 +33,7 @@ from gancross.evaluator.verdict.halving import Halving
 from gancross.evaluator.verdict.verdicts import RULES, Verdict, Verdicts
 
 NO_METRICS = Missing(f"no metrics asked for ({', '.join(METRICS)})")
+NOT_REFEREED = Missing("no referees were trained")
 
 
 def assembled(
@@ -91,7 +92,8 @@ def assembled(
             *flags(contestants, scores, cells, moves, blind, residual, claims, len(order.index), protocol),
             *(() if fidelity is None else fidelity.flags),
         ])),
-        fidelity=NO_METRICS if fidelity is None else fidelity.figures, provenance=provenance,
+        fidelity=NO_METRICS if fidelity is None else fidelity.figures, referees=NOT_REFEREED,
+        provenance=provenance,
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ GROUPS_AS_SAMPLES = (
 NO_PROBES = "recorded before networks were tried out"
 NO_J_DIFFERENCE = "recorded before discriminators were compared on the same samples"
 BOOTSTRAPPED = "recorded with a permutation of run labels alone, and a bootstrap over runs as interval"
+NO_REFEREES = "recorded before there were referees"
 OLD_RANKING = "recorded with a ranking by FP, in which a collapsed generator can stand before a perfect one"
 
 
@@ -36,7 +37,7 @@ def from_version_1(document: JsonObject) -> JsonObject:
     """
     lacking: JsonObject = {"fidelity": None, "fidelity_reason": NO_FIDELITY}
     document = document if "fidelity" in document else {**document, **lacking}
-    changed: JsonObject = {"format": FORMAT, "probes": None, "probes_reason": NO_PROBES}
+    changed: JsonObject = {"format": FORMAT, "probes": None, "probes_reason": NO_PROBES, **_NO_REFEREES}
     flags, protocol = document.get("flags"), document.get("protocol")
     if isinstance(flags, list) and isinstance(protocol, dict) and protocol.get("norm") == "batch":
         changed["flags"] = [*flags, GROUPS_AS_SAMPLES]
@@ -44,6 +45,14 @@ def from_version_1(document: JsonObject) -> JsonObject:
         if key in document:
             changed[key] = change(document[key])
     return {**document, **changed}
+
+
+def within_version_2(document: JsonObject) -> JsonObject:
+    """The first files of format 2 had no `referees`."""
+    return document if "referees" in document else {**document, **_NO_REFEREES}
+
+
+_NO_REFEREES: JsonObject = {"referees": None, "referees_reason": NO_REFEREES}
 
 
 def _protocol(value: JsonValue) -> JsonValue:
@@ -143,5 +152,5 @@ _CHANGES: dict[str, Callable[[JsonValue], JsonValue]] = {
 
 MIGRATIONS: dict[str, Callable[[JsonObject], JsonObject]] = {
     "gancross.result/1": from_version_1,
-    FORMAT: lambda document: document,
+    FORMAT: within_version_2,
 }

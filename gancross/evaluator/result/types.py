@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from gancross.evaluator.codec.encoding import encode
-from gancross.evaluator.codec.fields import Items, JsonObject, JsonValue, Recorded, Sha256, Size, Text
+from gancross.evaluator.codec.fields import Count, Items, JsonObject, JsonValue, Recorded, Sha256, Size, Text
 from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.fidelity.figures import FidelityFigures, FidelityProtocol
 from gancross.evaluator.judging.controls import ControlRates
@@ -18,6 +18,7 @@ from gancross.evaluator.judging.figures import BatchNormMoves, ConfusionMatrix, 
 from gancross.evaluator.judging.probe_results import Probes
 from gancross.evaluator.judging.scores import score_threshold
 from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.referees.records import Referees
 from gancross.evaluator.result.display import display
 from gancross.evaluator.tournament.duality import DualityGap
 from gancross.evaluator.tournament.tournament import Groups, Ranking
@@ -137,6 +138,20 @@ class Controls:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RefereeCost:
+    """What the referees of a call cost.
+
+    Attributes:
+        trained, cached: referees that this call trained, and those that it read from the cache.
+        seconds: the time that it took, controls included.
+    """
+
+    trained: Count
+    cached: Count
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Provenance:
     """All that may differ between two equal calls; `others` is what other versions wrote there."""
 
@@ -149,6 +164,7 @@ class Provenance:
     deterministic: Annotated[bool | None, Recorded(absent=True)] = None
     started: Annotated[str | None, Recorded(absent=True)] = None
     seconds: Annotated[float | None, Recorded(absent=True)] = None
+    referees: Annotated[RefereeCost | None, Recorded(absent=True)] = None
     others: Annotated[Mapping[str, JsonValue], Recorded(inline=True)]
 
 
@@ -171,6 +187,7 @@ class Result:
         histograms, roc: of the scores, by judge, for pictures.
         flags: what a reader must know before believing the figures.
         fidelity: by contestant.
+        referees: equal, fresh judges, on whom the verdicts `generator` and `strict` rest.
     """
 
     format: Literal["gancross.result/2"] = FORMAT
@@ -210,6 +227,7 @@ class Result:
     ]
     flags: tuple[str, ...]
     fidelity: Mapping[str, FidelityFigures] | Missing
+    referees: Annotated[Referees | Missing, Recorded(description="equal, fresh judges on a ladder of noise")]
     provenance: Provenance
 
     def to_dict(self) -> JsonObject:

@@ -45,7 +45,7 @@ def _names(result: Result) -> Iterator[str]:
     names, judges = result.names, set(result.histograms)
     if len(set(names)) != len(names):
         yield "two contestants have one name"
-    if not judges or not judges <= set(names):
+    if not judges <= set(names):
         yield "histograms: not of judges among the contestants"
     of_contestants: dict[str, Iterable[str]] = {
         "confusion": result.confusion, "duality_gap": result.duality_gap,
@@ -54,6 +54,9 @@ def _names(result: Result) -> Iterator[str]:
         of_contestants["probes"] = result.probes
     if not isinstance(result.fidelity, Missing):
         of_contestants["fidelity"] = result.fidelity
+    if not isinstance(result.referees, Missing):
+        of_contestants["referees"] = result.referees.contestants
+        of_contestants["referees.controls.copying"] = result.referees.controls.copying
     of_judges: dict[str, Iterable[str]] = {
         "roc": result.roc, "generalisation_gap": result.generalisation_gap, "batch_norm": result.batch_norm,
     }  # fmt: skip

@@ -45,8 +45,9 @@ class RankedGenerator:
     """One generator's place.
 
     Attributes:
-        distance: mean over judges other than its own of Ĵ² − SE², J = 1 − FN − FP; 0 where no judge tells its
-            samples from data; lower is better. It may be negative by chance.
+        distance: detectability before referees; without them the mean over judges other than its own of
+            Ĵ² − SE², J = 1 − FN − FP. 0 where no judge tells its samples from data; lower is better. It may
+            be negative by chance.
         judges: how many they are.
         unresolved: generators of which it is not sure, at 5 % for the whole ranking, that they belong on that
             side of it.

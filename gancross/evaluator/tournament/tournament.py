@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from gancross.evaluator.codec.fields import Recorded
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
@@ -32,11 +32,16 @@ Matrices = Mapping[str, ConfusionMatrix | Missing]
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """Rankings of generators and of discriminators, apart, and Bradley–Terry strengths."""
+    """Rankings of generators and of discriminators, apart, and Bradley–Terry strengths.
+
+    Attributes:
+        by: "detectability" where referees rank the generators; None where the contestants' judges do.
+    """
 
     generators: tuple[RankedGenerator, ...] | Missing
     discriminators: tuple[RankedDiscriminator, ...] | Missing
     bradley_terry: Strengths | Missing
+    by: Annotated[Literal["detectability"] | None, Recorded(absent=True)] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,17 +25,24 @@ from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.evaluator.verdict.pairs import PAIR_TESTS
 from gancross.report import formatting
+from gancross.report.browser.noise import shown_sigmas
 from gancross.report.browser.samples import Sample
-from gancross.report.charts.chart_data import COLOURS, REAL_COLOUR
+from gancross.report.charts.chart_data import COLOURS, NOBODY_JUDGES, REAL_COLOUR
+from gancross.report.charts.ladder_chart import ladder_chart
 from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, histogram_chart, roc_chart
 from gancross.report.command import command, obstacles
-from gancross.report.text.sections import SECTIONS
+from gancross.report.text import referee_texts
+from gancross.report.text.referee_checks import checks
+from gancross.report.text.referee_texts import sigma as sigma_text
+from gancross.report.text.sections import SECTIONS, shown
 from gancross.version import __version__
 
 GEOMETRY = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-MOST_BYTES = 900_000  # of all PNGs together; beyond, they are shown as JPEG, so that a mail can hold the file
+MOST_BYTES = 900_000  # of all PNGs of a kind; beyond, they are shown as JPEG: a mail should hold the file
 JPEG_QUALITY = 88
+NO_GRIDS = "No sample grids: none lie beside the record. 'gancross crosstest … --json FILE' writes them."
+NO_NOISE = "No pictures of noise: none lie beside the record."
 
 
 @dataclass(frozen=True)
@@ -57,15 +64,21 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
     """The whole report as the text of one HTML file.
 
     Args:
-        samples: sample grids, see `gancross.report.browser.samples`; a report without them says so.
+        samples: sample grids, see `gancross.report.browser.samples`, and samples under noise, see
+            `gancross.report.browser.noise`; a report without them says so.
     """
     style = style_sheet()
-    lossy = sum(len(sample.content) for sample in samples) > MOST_BYTES
+    referees = None if isinstance(result.referees, Missing) else result.referees
+    grids, lossy = _pictures([sample for sample in samples if sample.kind == "samples"])
+    noise, noise_lossy = _pictures([sample for sample in samples if sample.kind == "noise"])
+    sigmas = [] if referees is None else shown_sigmas(referees.protocol.sigmas, result.protocol.data.shape)
     text: str = _environment().get_template("report.html.j2").render(
         result=result, histograms=[histogram_chart(result, judge) for judge in result.judges],
         roc=[roc_chart(result, judge) for judge in result.judges],
-        pictures=[(sample, _source(sample.content, lossy=lossy)) for sample in samples], lossy=lossy,
-        no_pictures=_no_pictures(result),
+        ladder=None if referees is None else ladder_chart(referees),
+        pictures=grids, lossy=lossy, no_pictures=_no_pictures(result, NO_GRIDS), noise_pictures=noise,
+        noise_lossy=noise_lossy, no_noise_pictures=_no_pictures(result, NO_NOISE),
+        noise_sigmas=[sigma_text(sigma) for sigma in sigmas],
         sections=[section for section in SECTIONS if section.html], geometry=GEOMETRY, notes=Notes,
         style=Markup(style), policy=policy(style), version=__version__,
         title=f"Cross-test: {', '.join(result.names)}", command=command(result), obstacles=obstacles(result),
@@ -107,7 +120,8 @@ def _environment() -> Environment:
         "interval": lambda value: isinstance(value, tuple),
     }  # fmt: skip
     environment.globals |= {
-        "formatting": formatting, "real": formatting.REAL, "control_table": CONTROLS,
+        "formatting": formatting, "texts": referee_texts, "checks": checks, "not_tried": Missing("not tried"),
+        "shown": shown, "nobody_judges": NOBODY_JUDGES, "real": formatting.REAL, "control_table": CONTROLS,
         "pair_tests": PAIR_TESTS,
     }  # fmt: skip
     return environment
@@ -115,6 +129,12 @@ def _environment() -> Environment:
 
 def _finished(value: object) -> object:
     return formatting.clean(value) if type(value) is str else value
+
+
+def _pictures(samples: Sequence[Sample]) -> tuple[list[tuple[Sample, str]], bool]:
+    """Pictures with their data URIs, and whether they had to be JPEGs."""
+    lossy = sum(len(sample.content) for sample in samples) > MOST_BYTES
+    return [(sample, _source(sample.content, lossy=lossy)) for sample in samples], lossy
 
 
 def _source(content: bytes, *, lossy: bool) -> str:
@@ -128,8 +148,8 @@ def _source(content: bytes, *, lossy: bool) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _no_pictures(result: Result) -> str:
+def _no_pictures(result: Result, reason: str) -> str:
     shape = result.protocol.data.shape
     if len(shape) == 1 and shape != (3,):
         return f"No pictures: there is none of {shape[0]}-dimensional vectors."
-    return "No sample grids: none lie beside the record. 'gancross crosstest … --json FILE' writes them."
+    return reason

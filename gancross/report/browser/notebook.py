@@ -7,11 +7,14 @@ import math
 from typing import TYPE_CHECKING
 
 from gancross.errors import ResourceError
-from gancross.evaluator.estimates import Figure, Missing, Proportion
+from gancross.evaluator.estimates import Estimate, Figure, Missing, Proportion
 from gancross.evaluator.fidelity.metrics import figure_arrow
+from gancross.evaluator.referees.records import Referees
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.verdict.figures import CELL_FIGURES, Cell
 from gancross.report import formatting
+from gancross.report.text import referee_texts as texts
+from gancross.report.text.referee_checks import checks
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -20,22 +23,24 @@ CAPTION = "Share called real, FP; judges in columns, lower is better for the jud
 
 
 def notebook_html(result: Result) -> str:
-    """Verdicts, flags, the matrix of shares called real, the other figures, fidelity; all is escaped."""
+    """Verdicts, referees, the matrix of shares called real, other figures, fidelity, flags; all escaped."""
     heading = f"<b>Cross-test on {_text(result.protocol.data.name)}</b>: {_text(formatting.heading(result))}"
     parts = [f"<p>{heading}</p>"]
     for pair in result.pairs:
         outcomes = "; ".join(
             f"{_text(rule.title)}: <b>{_text(formatting.outcome(pair, rule, verdict))}</b>"
-            for rule, verdict in formatting.verdicts(pair)
+            for rule, verdict in formatting.verdicts(result, pair)
         )
         parts.append(f"<p>{_text(pair.a)} against {_text(pair.b)}: {outcomes}</p>")
+    parts.append(_referees(result))
     rows = [
         [_text(name), *(_figure(result.cells[judge, name].fp) for judge in result.judges)]
         for name in result.names
     ]
     rows += [[_text(control.title), *map(_figure, rates)] for control, rates in formatting.controls(result)]
-    parts.append(_table(CAPTION, ["samples of", *map(_text, result.judges)], rows))
-    parts.append(_figure_table(result))
+    if result.judges:
+        parts.append(_table(CAPTION, ["samples of", *map(_text, result.judges)], rows))
+        parts.append(_figure_table(result))
     parts.append(_fidelity_table(result))
     if result.flags:
         parts.append("<ul>" + "".join(f"<li>{_text(flag)}</li>" for flag in result.flags) + "</ul>")
@@ -49,6 +54,53 @@ def to_dataframe(result: Result) -> DataFrame:
     except ImportError:
         raise ResourceError("to_dataframe needs pandas: pip install pandas") from None
     return pd.DataFrame([_row(cell) for cell in result.cross])
+
+
+def _referees(result: Result) -> str:
+    """Figures, comparisons, checks, the referees' cross-test, G by level of noise."""
+    referees = result.referees
+    if isinstance(referees, Missing):
+        return ""
+    rows = []
+    for name, figures in referees.contestants.items():
+        grey, found = texts.grey_levels(figures, referees), texts.copying(referees, name)
+        half = f"<b>{texts.half_noise(figures)}</b>" + (f" ({grey} grey levels)" if grey else "")
+        limits = texts.half_noise_limits(figures)
+        rows.append([
+            _text(name), _figure(figures.detectability), f"{half} {limits}", texts.copies(found)
+        ])  # fmt: skip
+    half = f"half-detection noise σ½ ↓, units of {texts.unit(referees)}"
+    head = ["contestant", "detectability D ↓", half, "copies training data"]
+    lines = [
+        f"{c.a} against {c.b}: {texts.answer(c, texts.named(c))}; mean difference of G"
+        f" {texts.difference_text(c)}, p {c.holm_p:.2g} after Holm"
+        for c in referees.comparisons
+    ]
+    lines += [f"{c.title} {c.outcome}: {c.finding}" for c in checks(referees, short=True)]
+    lines += [f"Copying: {line}" for line, _ in texts.copying_lines(referees)]
+    told = ". ".join(filter(None, [formatting.sentence(texts.training(referees)), texts.cost(result)]))
+    return (
+        _table("Referees", head, rows) + f"<p>{_text(told)}.</p>"
+        + "<ul>" + "".join(f"<li>{_text(line)}</li>" for line in lines) + "</ul>"
+        + _referee_tables(referees)
+    )  # fmt: skip
+
+
+def _referee_tables(referees: Referees) -> str:
+    names = list(referees.contestants)
+    rows = [["test data: FN", *(_optional(referees.cross.fn.get(judge)) for judge in names)]]
+    rows += [
+        [_text(name), *(_optional(texts.cross_fp(referees, judge, name)) for judge in names)]
+        for name in names
+    ]
+    cross = _table(texts.cross_title(referees), ["samples of: FP", *map(_text, names)], rows)
+    levels = [[texts.sigma(level), *map(_optional, values)] for level, values in texts.g_rows(referees)]
+    head = ["σ", *map(_text, texts.columns(referees))]
+    return cross + _table("G by level of noise, 0 where referees cannot tell", head, levels)
+
+
+def _optional(figure: Estimate | None) -> str:
+    return formatting.DASH if figure is None else _figure(figure)
 
 
 def _figure_table(result: Result) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -28,15 +30,23 @@ LARGEST_FILE = 4 << 20
 LONGEST_SIDE = 4096
 PNG = b"\x89PNG\r\n\x1a\n"
 
+PictureKind = Literal["samples", "noise"]
+PREFIXES: dict[PictureKind, str] = {"samples": "", "noise": "noise-"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One picture: whose samples, the PNG, its size in pixels."""
+    """One picture: whose samples, the PNG, its size in pixels.
+
+    Attributes:
+        kind: a grid of samples, or samples under the noise of referees.
+    """
 
     label: str
     content: bytes
     width: int
     height: int
+    kind: PictureKind = "samples"
 
 
 def sample_pictures(
@@ -51,19 +61,17 @@ def sample_pictures(
     if len(reals.shape) == 1 and reals.shape[0] != 3:
         return []
     count = min(_columns(reals.shape) ** 2 if len(reals.shape) == 3 else POINTS, num_samples)
-    test = reals.held_out(num_samples)
-    # Files often come sorted by class; the first ones would all be alike.
-    test = test[torch.linspace(0, len(test) - 1, min(count, len(test))).round().long()]
+    test = evenly_spaced(reals.held_out(num_samples), count)
     limits = MIXTURE_CUBE if reals.name == "mixture" else None
     if limits is None and test.ndim == 2:
         spread = float(test.max() - test.min()) / 10 or 1.0
         limits = float(test.min()) - spread, float(test.max()) + spread
-    pictures = [_sample(REAL, test, limits)]
+    pictures = [_grid(REAL, test, limits)]
     for contestant in contestants:
         samples = canonical_samples(
             contestant, num_samples=count, seed=seed, purpose="crosstest", device=device
         )
-        pictures.append(_sample(contestant.name, samples, limits))
+        pictures.append(_grid(contestant.name, samples, limits))
     return pictures
 
 
@@ -73,13 +81,15 @@ def samples_folder(record: Path) -> Path:
 
 
 def write_samples(record: Path, pictures: Sequence[Sample]) -> None:
-    """Writes the pictures beside a record.
+    """Writes the pictures beside a record, those of each kind in the order of the record.
 
     Raises:
         ResourceError: the folder cannot be written.
     """
-    for number, picture in enumerate(pictures):
-        write_atomically(samples_folder(record) / file_name(number, picture.label), picture.content)
+    for kind in PREFIXES:
+        for number, picture in enumerate(picture for picture in pictures if picture.kind == kind):
+            name = file_name(number, picture.label, kind)
+            write_atomically(samples_folder(record) / name, picture.content)
 
 
 def read_samples(record: Path, names: Sequence[str]) -> list[Sample]:
@@ -89,21 +99,22 @@ def read_samples(record: Path, names: Sequence[str]) -> list[Sample]:
         names: the contestants in the order of the record.
     """
     pictures = []
-    for number, label in enumerate([REAL, *names]):
-        path = samples_folder(record) / file_name(number, label)
+    for kind, (number, label) in product(PREFIXES, enumerate([REAL, *names])):
+        path = samples_folder(record) / file_name(number, label, kind)
         try:
             content = read_bytes(path, limit=LARGEST_FILE)
         except GancrossError:
             continue
         size = png_size(content)
         if size is not None:
-            pictures.append(Sample(label=label, content=content, width=size[0], height=size[1]))
+            width, height = size
+            pictures.append(Sample(label=label, content=content, width=width, height=height, kind=kind))
     return pictures
 
 
-def file_name(number: int, label: str) -> str:
+def file_name(number: int, label: str, kind: PictureKind = "samples") -> str:
     """`01-my-model.png`: safe on every file system, distinct for distinct names; 0 is the test data."""
-    return f"{number:02d}-{slug(label) if number else 'test-data'}.png"
+    return f"{PREFIXES[kind]}{number:02d}-{slug(label) if number else 'test-data'}.png"
 
 
 def png_size(content: bytes) -> tuple[int, int] | None:
@@ -118,8 +129,17 @@ def _columns(shape: tuple[int, ...]) -> int:
     return max(2, min(MOST_COLUMNS, WIDEST // (max(shape[1:]) + 2)))
 
 
-def _sample(label: str, samples: torch.Tensor, limits: tuple[float, float] | None) -> Sample:
-    content = image_grid(samples) if samples.ndim == 4 else scatter(samples, limits=limits)
+def evenly_spaced(samples: torch.Tensor, count: int) -> torch.Tensor:
+    """At most so many. Files often come sorted by class; the first ones would all be alike."""
+    return samples[torch.linspace(0, len(samples) - 1, min(count, len(samples))).round().long()]
+
+
+def sample(label: str, content: bytes, kind: PictureKind = "samples") -> Sample:
+    """A picture with the size that its PNG has."""
     size = png_size(content)
     assert size is not None
-    return Sample(label=label, content=content, width=size[0], height=size[1])
+    return Sample(label=label, content=content, width=size[0], height=size[1], kind=kind)
+
+
+def _grid(label: str, samples: torch.Tensor, limits: tuple[float, float] | None) -> Sample:
+    return sample(label, image_grid(samples) if samples.ndim == 4 else scatter(samples, limits=limits))

@@ -20,6 +20,7 @@ COLOURS = (
     ("#0063a6", "#6db6f2"), ("#c04a00", "#ff9d5c"), ("#007a59", "#3ecfa3"), ("#9c3f74", "#f093c8"),
     ("#8a6500", "#e0b93d"), ("#5b4bb7", "#b3a7ff"), ("#a3261f", "#ff8f87"),
 )  # fmt: skip
+NOBODY_JUDGES = "no contestant has a discriminator, so nobody judges"
 REAL_COLOUR = ("#69737e", "#98a3ae")  # of the test data
 
 
@@ -45,9 +46,11 @@ def chosen_judge(result: Result, judge: str | None) -> str:
     """The judge of that name; the only one where none is given.
 
     Raises:
-        UsageError: no such judge, or several to choose from.
+        UsageError: no such judge, several to choose from, or none at all.
     """
     judges = result.judges
+    if not judges:
+        raise UsageError(NOBODY_JUDGES)
     if judge is None and len(judges) == 1:
         return judges[0]
     if judge is None:

@@ -7,12 +7,14 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from gancross.errors import UsageError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.result.types import Result
 from gancross.machine.files import slug
 from gancross.report import formatting
 from gancross.report.charts.chart_data import (
     COLOURS,
+    NOBODY_JUDGES,
     REAL_COLOUR,
     Line,
     chosen_judge,
@@ -34,8 +36,14 @@ FORMATS: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}}  # equa
 
 
 def plot_matrix(result: Result) -> Figure:
-    """The share of every generator's samples that each judge calls real, as a heat map with intervals."""
+    """The share of every generator's samples that each judge calls real, as a heat map with intervals.
+
+    Raises:
+        UsageError: nobody judges.
+    """
     rows, columns = result.names, result.judges
+    if not columns:
+        raise UsageError(NOBODY_JUDGES)
     axes = _axes(width=2.4 + 1.45 * len(columns), height=1.5 + 0.75 * len(rows))
     grid = [[result.cells[judge, name] for judge in columns] for name in rows]
     rates = [[math.nan if isinstance(cell.fp, Missing) else cell.fp.rate for cell in row] for row in grid]
@@ -105,7 +113,7 @@ def plot_roc(result: Result, judge: str | None = None) -> Figure:
 
 def pictures(result: Result, file_format: str) -> dict[str, bytes]:
     """All pictures of a result by file name, safe for any name of a judge; format `png` or `svg`."""
-    figures: dict[str, Figure] = {"matrix": plot_matrix(result)}
+    figures: dict[str, Figure] = {"matrix": plot_matrix(result)} if result.judges else {}
     for number, judge in enumerate(result.judges, start=1):
         figures[f"histograms-{number:02d}-{slug(judge)}"] = plot_histograms(result, judge)
         figures[f"roc-{number:02d}-{slug(judge)}"] = plot_roc(result, judge)

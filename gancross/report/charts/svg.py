@@ -33,7 +33,11 @@ ROC_TABLE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
 @dataclass(frozen=True, kw_only=True)
 class Stroke:
-    """One line as a path; `dash` and `marker` say whose it is without colour, `note` stands in the legend."""
+    """One line as a path; `dash` and `marker` say whose it is without colour, `note` stands in the legend.
+
+    Attributes:
+        band: outline of its 95 % band; nothing where it has none.
+    """
 
     label: str
     note: str
@@ -43,6 +47,7 @@ class Stroke:
     marker: str
     path: str
     marks: list[Point]
+    band: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +69,20 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A picture of one judge: shapes, description, and its numbers as a table."""
+    """A picture: shapes, description, and its numbers as a table.
 
-    judge: str
+    Attributes:
+        judge: whose; None: of no single judge.
+        rule: a vertical line.
+        level: a horizontal one.
+    """
+
+    judge: str | None
     strokes: list[Stroke]
     xs: list[Tick]
     ys: list[Tick]
     rule: Rule | None
+    level: Tick | None = None
     summary: str
     head: list[str]
     rows: list[list[str]]
@@ -82,7 +94,7 @@ def histogram_chart(result: Result, judge: str) -> Chart:
     histogram = result.histograms[judge]
     edges = histogram.edges
     top = max(y for line in lines for _, y in line.points) * 1.06 or 1.0
-    x, y = _scale(edges[0], edges[-1], LEFT, RIGHT), _scale(0.0, top, BOTTOM, TOP)
+    x, y = scale(edges[0], edges[-1], LEFT, RIGHT), scale(0.0, top, BOTTOM, TOP)
     strokes = [_stroke(line, x, y, [max(line.points, key=lambda point: point[1])]) for line in lines]
     tau = chart_data.threshold(result, judge)
     counts = [histogram.real, *(histogram.generators[line.label] for line in lines[1:])]
@@ -92,7 +104,7 @@ def histogram_chart(result: Result, judge: str) -> Chart:
     ]
     return Chart(
         judge=judge, strokes=strokes,
-        xs=_ticks(ticks(edges[0], edges[-1]), x), ys=_ticks(ticks(0.0, top), y), rule=_rule(tau, edges, x),
+        xs=marked(ticks(edges[0], edges[-1]), x), ys=marked(ticks(0.0, top), y), rule=_rule(tau, edges, x),
         summary=f"Histogram of the scores of judge {judge}, of the test data and of the samples of"
         f" {', '.join(line.label for line in lines[1:])}."
         + (f" The threshold is {number(tau, 3)}." if tau is not None else " There is no threshold."),
@@ -103,7 +115,7 @@ def histogram_chart(result: Result, judge: str) -> Chart:
 def roc_chart(result: Result, judge: str) -> Chart:
     """A judge's ROC curves, test data against every generator's samples."""
     lines = roc_lines(result, judge)
-    x, y = _scale(0.0, 1.0, LEFT, RIGHT), _scale(0.0, 1.0, BOTTOM, TOP)
+    x, y = scale(0.0, 1.0, LEFT, RIGHT), scale(0.0, 1.0, BOTTOM, TOP)
     notes = {name: figure(result.cells[judge, name].auc) for name in result.names}
     strokes = []
     for line in lines:
@@ -114,19 +126,21 @@ def roc_chart(result: Result, judge: str) -> Chart:
     areas = ", ".join(f"{line.label} {notes[line.label]}" for line in lines)
     unit = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     return Chart(
-        judge=judge, strokes=strokes, rule=None, xs=_ticks(unit, x), ys=_ticks(unit, y),
+        judge=judge, strokes=strokes, rule=None, xs=marked(unit, x), ys=marked(unit, y),
         summary=f"ROC curves of judge {judge}, the area under them by generator: {areas}.",
         head=["FPR", *(f"TPR on {line.label}" for line in lines)],
         rows=[[f"{fpr:g}", *(f"{column[i]:.4f}" for column in columns)] for i, fpr in enumerate(ROC_TABLE)],
     )  # fmt: skip
 
 
-def _scale(low: float, high: float, start: float, end: float) -> Scale:
+def scale(low: float, high: float, start: float, end: float) -> Scale:
+    """Takes low…high to start…end, units of the view box."""
     return lambda value: round(start + (value - low) / (high - low) * (end - start), 2)
 
 
-def _ticks(values: Sequence[float], scale: Scale) -> list[Tick]:
-    return [Tick(at=scale(value), text=f"{value:g}") for value in values]
+def marked(values: Sequence[float], place: Scale) -> list[Tick]:
+    """Values on an axis."""
+    return [Tick(at=place(value), text=f"{value:g}") for value in values]
 
 
 def _stroke(line: Line, x: Scale, y: Scale, marks: Sequence[Point], *, note: str = "") -> Stroke:
@@ -136,12 +150,12 @@ def _stroke(line: Line, x: Scale, y: Scale, marks: Sequence[Point], *, note: str
     return Stroke(
         label=line.label, note=note, own=line.own,
         colour="real" if line.style is None else f"c{style % len(COLOURS)}",
-        dash=dash, marker="" if line.style is None else MARKERS[style % len(MARKERS)], path=_path(points),
+        dash=dash, marker="" if line.style is None else MARKERS[style % len(MARKERS)], path=path(points),
         marks=[(x(a), y(b)) for a, b in marks] if line.style is not None else [],
     )  # fmt: skip
 
 
-def _path(points: Sequence[Point]) -> str:
+def path(points: Sequence[Point]) -> str:
     """Straight lines, horizontal and vertical ones in short."""
     (px, py), *rest = points
     parts = [f"M{px:g} {py:g}"]

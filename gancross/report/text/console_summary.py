@@ -58,14 +58,28 @@ def fidelity_by_contestant(result: Result) -> list[RenderableType]:
 
 
 def winners_matrix(result: Result) -> list[RenderableType]:
-    """Whom the two rules about discriminators name in each pair; and what is left out."""
+    """Whom the rules name in each pair, two rules in a table; and what is left out."""
+    models = "Named models: whose samples are nearer to the data above the diagonal, strict below"
+    discriminators = "Named discriminators: the paper's rule above the diagonal, beyond chance below"
+    headline = [] if isinstance(result.referees, Missing) else [
+        _titled(models, _named(result, above="generator", below="strict")), ""
+    ]  # fmt: skip
+    rest = "Intervals, AUC, bounds and the reason of every verdict: in the JSON record and the HTML report."
+    return [
+        *headline, _titled(discriminators, _named(result, above="paper", below="discriminator")), "",
+        Text(rest, style="dim"),
+    ]  # fmt: skip
+
+
+def _named(result: Result, *, above: str, below: str) -> Table:
+    """Numbers of those that a rule names in each pair, above and below the diagonal."""
     names = result.names
     table = _table("#", *(str(number) for number in range(1, len(names) + 1)))
     winners: dict[tuple[str, str], str | None] = {}
     for pair in result.pairs:
         first, second = sorted((pair.a, pair.b), key=names.index)
-        verdict = pair.verdict
-        winners |= {(first, second): verdict.paper.winner, (second, first): verdict.discriminator.winner}
+        winners[first, second] = pair.verdict.of(above).winner
+        winners[second, first] = pair.verdict.of(below).winner
 
     def text(row: str, column: str) -> str:
         if row == column:
@@ -75,9 +89,7 @@ def winners_matrix(result: Result) -> list[RenderableType]:
 
     for number, row in enumerate(names, start=1):
         table.add_row(str(number), *(text(row, column) for column in names))
-    title = "Named discriminators: the paper's rule above the diagonal, beyond chance below"
-    rest = "Intervals, AUC, bounds and the reason of every verdict: in the JSON record and the HTML report."
-    return [_titled(title, table), "", Text(rest, style="dim")]
+    return table
 
 
 def _table(*headings: Column | str) -> Table:

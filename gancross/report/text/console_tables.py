@@ -31,21 +31,27 @@ def confusion_tables(result: Result) -> list[RenderableType]:
 def confusion_table(name: str, result: Result) -> RenderableType:
     """One model's confusion matrix and its cross-testing FP."""
     matrix = result.confusion[name]
-    title = Text(name, style="bold")
     if isinstance(matrix, Missing):
-        return Group(title, Text(f"  {matrix.reason}"))
+        return Group(Text(name, style="bold"), Text(f"  {matrix.reason}"))
+    others = [(generator, formatting.figure(rate)) for generator, rate in formatting.cross_fps(result, name)]
+    return paper_table(name, matrix.rates, others)
+
+
+def paper_table(title: str, rates: Sequence[Sequence[float]], cross: Sequence[tuple[str, str]]) -> Group:
+    """A confusion matrix and cross-testing FPs as the paper prints them.
+
+    Args:
+        rates: rows predicted, columns true.
+        cross: generators, and the FP on each as text.
+    """
     conditions = right("True condition\nPositive"), right("\nNegative")
     table = Table("", "", *conditions, box=None, padding=(0, 2, 0, 0))
-    for label, kind, row in zip(("Predicted", ""), ("Positive", "Negative"), matrix.rates, strict=True):
+    for label, kind, row in zip(("Predicted", ""), ("Positive", "Negative"), rates, strict=True):
         table.add_row(label, kind, *(paper_rate(rate) for rate in row))
-    lines: list[RenderableType] = [title, Padding(table, (0, 0, 0, 2))]
-    others = formatting.cross_fps(result, name)
-    if others:
-        rates = [
-            formatting.figure(rate) + (f" ({generator})" if len(others) > 1 else "")
-            for generator, rate in others
-        ]
-        lines.append(Text(f"  Cross-testing: FP: {', '.join(rates)}"))
+    lines: list[RenderableType] = [Text(title, style="bold"), Padding(table, (0, 0, 0, 2))]
+    if cross:
+        fps = [fp + (f" ({generator})" if len(cross) > 1 else "") for generator, fp in cross]
+        lines.append(Text(f"  Cross-testing: FP: {', '.join(fps)}"))
     return Group(*lines)
 
 
@@ -109,8 +115,9 @@ def ranking_text(result: Result) -> list[RenderableType]:
     distances = _ranked(generators, lambda entry: f"{entry.name} {_with_limits(entry.distance)}")
     unresolved = formatting.unresolved(result)
     mean_js = _ranked(discriminators, lambda entry: f"{entry.name} {entry.mean_j:+.3f}")
+    by = "detectability" if result.ranking.by else "mean J² under the others' discriminators"
     lines: list[RenderableType] = [
-        _titled("Generators, by mean J² under the others' discriminators (↓): ", distances + unresolved),
+        _titled(f"Generators, by {by} (↓): ", distances + unresolved),
         _titled("Discriminators, by mean J on others' samples: ", mean_js),
     ]
     claims = result.groups.claims
@@ -125,7 +132,7 @@ def verdict_text(result: Result) -> list[RenderableType]:
     lines: list[RenderableType] = []
     for pair in result.pairs:
         lines.append(Text(f"{pair.a} against {pair.b}", style="bold"))
-        for rule, verdict in formatting.verdicts(pair):
+        for rule, verdict in formatting.verdicts(result, pair):
             heading = f"  {rule.title}: {formatting.outcome(pair, rule, verdict)}. "
             lines.append(_titled(heading, formatting.sentence(verdict.reason)))
     return [Group(*lines)]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import asdict
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from gancross.evaluator.estimates import Interval
 from gancross.evaluator.gate.comparison import FEWEST_BASELINE_RUNS, Comparison, Gate
 from gancross.evaluator.gate.figures import METRICS
 
@@ -41,6 +44,9 @@ def gate_table(gate: Gate) -> RenderableType:
         for change in changes:
             table.add_row(*cells(change), style=STYLES.get(change.decision, ""))
         parts += ["", Text(f"{gate.unit} {name}{runs}"), Padding(table, (0, 0, 0, 2))]
+    parts += [
+        Text(f"{entry.metric} of {entry.name} is not gated: {entry.reason}.") for entry in gate.not_gated
+    ]
     ratios = [Text(RATIOS)] if any(change.scale == "log" for change in gate.comparisons) else []
     return Group(*parts, "", Text(SPEAKS[gate.unit]), *ratios, Text(conclusion(gate), style="bold"))
 
@@ -68,7 +74,17 @@ def cells(change: Comparison) -> list[str]:
 
 
 def gate_json(gate: Gate) -> str:
-    """The comparisons as JSON."""
-    comparisons = [{key: getattr(change, key) for key in IN_JSON} for change in gate.comparisons]
-    head = {"format": "gancross.gate/1", "unit": gate.unit, "passed": not gate.regressions}
-    return json.dumps({**head, "comparisons": comparisons}, indent=2, ensure_ascii=False)
+    """The comparisons as JSON; a limit of an interval is null where nothing limits the difference."""
+    comparisons = [
+        {key: getattr(change, key) for key in IN_JSON} | {"interval": _finite(change.interval)}
+        for change in gate.comparisons
+    ]
+    whole = {
+        "format": "gancross.gate/1", "unit": gate.unit, "passed": not gate.regressions,
+        "comparisons": comparisons, "not_gated": [asdict(entry) for entry in gate.not_gated],
+    }  # fmt: skip
+    return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(interval: Interval | None) -> list[float | None] | None:
+    return None if interval is None else [end if math.isfinite(end) else None for end in interval]

@@ -7,6 +7,7 @@ What fails says that a figure is not to be relied on; whom a verdict names never
     judge gives more than one answer failed: everything, real and generated, called the same
     batch-norm modes agree           failed: a rate moves by more than 0.05 between the modes
     all samples were there           failed: a contestant without generator has fewer than asked for
+    checks of referees               failed: one that withholds a name, see `referee_checks`
 
 A check whose figures do not exist is skipped with their reason. All flags stand in `system-out`. That every
 score is finite is no test, since there is no result otherwise.
@@ -21,9 +22,13 @@ from typing import Literal
 from xml.etree import ElementTree
 
 from gancross.evaluator.estimates import Missing
+from gancross.evaluator.referees.records import Referees
 from gancross.evaluator.result.types import Result
 from gancross.report import formatting
 from gancross.report.command import command
+from gancross.report.text.referee_checks import FAILED, NOT_MADE, PASSED, checks
+
+Outcome = Literal["passed", "failure", "skipped"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +37,7 @@ class Case:
 
     group: str
     name: str
-    outcome: Literal["passed", "failure", "skipped"]
+    outcome: Outcome
     detail: str
 
 
@@ -62,7 +67,7 @@ def junit_report(result: Result) -> str:
 def cases(result: Result) -> Iterator[Case]:
     """The checks, see the head of this file."""
     for pair in result.pairs:
-        for rule, verdict in formatting.verdicts(pair):
+        for rule, verdict in formatting.verdicts(result, pair):
             yield Case(
                 group="verdict", name=f"{rule.title}: {pair.a} against {pair.b}",
                 outcome="passed" if verdict.winner is not None else "skipped",
@@ -74,6 +79,8 @@ def cases(result: Result) -> Iterator[Case]:
         yield _modes(result, judge)
     for name in result.names:
         yield _complete(result, name)
+    if not isinstance(result.referees, Missing):
+        yield from _referees(result.referees)
 
 
 def facts(result: Result) -> list[tuple[str, str]]:
@@ -119,9 +126,21 @@ def _modes(result: Result, judge: str) -> Case:
 
 def _complete(result: Result, name: str) -> Case:
     expected = result.protocol.options.num_samples
-    n = sum(result.histograms[result.judges[0]].generators[name])
+    if result.judges:
+        n = sum(result.histograms[result.judges[0]].generators[name])
+    else:
+        n = 0 if isinstance(result.referees, Missing) else result.referees.contestants[name].num_samples
     detail = f"{n:,} of {expected:,} samples"
     return _checked(f"all samples of '{name}' were there", n < expected, detail, group="samples")
+
+
+def _referees(referees: Referees) -> Iterator[Case]:
+    outcomes: dict[str, Outcome] = {PASSED: "passed", FAILED: "failure", NOT_MADE: "skipped"}
+    contestants = iter(referees.controls.dominance)
+    for check in checks(referees):
+        of = next(contestants, None) if check.title == "Dominance" else None
+        name = f"{check.title} of referees" + ("" if of is None else f" of '{of.contestant}'")
+        yield Case(group="referees", name=name, outcome=outcomes[check.outcome], detail=check.finding)
 
 
 def _checked(name: str, failed: bool, detail: str, *, group: str = "judge") -> Case:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gancross.evaluator.result.types import Result
 from gancross.report import formatting
 from gancross.report.text.markdown_tables import escaped
-from gancross.report.text.sections import SECTIONS
+from gancross.report.text.sections import SECTIONS, shown
 
 
 def markdown_report(result: Result) -> str:
@@ -14,5 +14,9 @@ def markdown_report(result: Result) -> str:
         f"## Cross-test: {' against '.join(map(escaped, result.names))}",
         f"On **{escaped(result.protocol.data.name)}**: {formatting.heading(result)}.",
     ]
-    sections = [section.markdown(result) for section in SECTIONS if section.markdown is not None]
+    sections = [
+        section.markdown(result)
+        for section in SECTIONS
+        if section.markdown is not None and shown(section, result)
+    ]
     return "\n\n".join([*head, *("\n".join(lines) for lines in sections if lines)]) + "\n"

@@ -57,20 +57,17 @@ def verdicts(result: Result) -> list[str]:
         lines = [
             f"**{rule.title}: {escaped(formatting.outcome(result.pairs[0], rule, verdict))}.**"
             f" {escaped(formatting.sentence(verdict.reason))}"
-            for rule, verdict in formatting.verdicts(result.pairs[0])
+            for rule, verdict in formatting.verdicts(result, result.pairs[0])
         ]
         return ["\n\n".join(lines)]
     rows, reasons = [], []
     for pair in result.pairs:
         names = f"{escaped(pair.a)} against {escaped(pair.b)}"
-        outcomes = formatting.verdicts(pair)
+        outcomes = formatting.verdicts(result, pair)
         rows.append([names, *(escaped(formatting.named(verdict)) for _, verdict in outcomes)])
         reasons += [f"- {names}: {rule.title}: {escaped(verdict.reason)}" for rule, verdict in outcomes]
-    return [
-        *table(["pair: who is named", *formatting.rules()], rows, left=3),
-        "",
-        *folded("Reasons", reasons),
-    ]
+    titles = [rule.title for rule in formatting.rules(result).values()]
+    return [*table(["pair: who is named", *titles], rows, left=3), "", *folded("Reasons", reasons)]
 
 
 def flags(result: Result) -> list[str]:

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from rich.console import RenderableType
 
 from gancross.evaluator.result.types import Result
-from gancross.report.text import console_summary, console_tables, markdown_tables
+from gancross.report.text import (
+    console_referees,
+    console_summary,
+    console_tables,
+    markdown_referees,
+    markdown_tables,
+)
 
 Console = Callable[[Result], Sequence[RenderableType]]
 Markdown = Callable[[Result], Sequence[str]]
@@ -23,7 +29,8 @@ class Section:
         console, console_summary: its tables in a terminal, for few and for many contestants.
         markdown: its lines.
         html: whether it is in the HTML report.
-        concludes: whether a terminal shows it at the end, where the eye rests.
+        of_judges: whether there is nothing to show where no contestant has a discriminator.
+        concludes: a terminal shows higher ones later, the highest at the end, where the eye rests.
     """
 
     key: str
@@ -32,18 +39,23 @@ class Section:
     console_summary: Console | None = None
     markdown: Markdown | None = None
     html: bool = True
-    concludes: bool = False
+    of_judges: bool = False
+    concludes: int = 0
 
 
 SECTIONS: tuple[Section, ...] = (
     Section(
         key="verdict", title="Verdict", console=console_tables.verdict_text,
-        console_summary=console_summary.winners_matrix, markdown=markdown_tables.verdicts, concludes=True,
+        console_summary=console_summary.winners_matrix, markdown=markdown_tables.verdicts, concludes=2,
     ),
     Section(
         key="flags", title="Flags", console=console_tables.flag_lines,
         console_summary=console_tables.flag_lines, markdown=markdown_tables.flags, html=False,
-        concludes=True,
+        concludes=2,
+    ),
+    Section(
+        key="referees", title="Referees", console=console_referees.referees_text,
+        console_summary=console_referees.referees_summary, markdown=markdown_referees.referees, concludes=1,
     ),
     Section(key="samples", title="Samples"),
     Section(
@@ -52,13 +64,13 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section(
         key="cross", title="Who fools whom", console=console_tables.fp_matrix,
-        console_summary=console_summary.numbered_matrix, markdown=markdown_tables.cross,
+        console_summary=console_summary.numbered_matrix, markdown=markdown_tables.cross, of_judges=True,
     ),
-    Section(key="scores", title="Scores"),
-    Section(key="roc", title="ROC curves"),
+    Section(key="scores", title="Scores", of_judges=True),
+    Section(key="roc", title="ROC curves", of_judges=True),
     Section(
         key="beside", title="Beside the threshold", console=console_tables.figure_table,
-        markdown=markdown_tables.beside,
+        markdown=markdown_tables.beside, of_judges=True,
     ),
     Section(key="tests", title="Tests"),
     Section(
@@ -69,10 +81,15 @@ SECTIONS: tuple[Section, ...] = (
         key="ranking", title="Ranking", console=console_tables.ranking_text,
         console_summary=console_tables.ranking_text,
     ),
-    Section(key="controls", title="Controls"),
+    Section(key="controls", title="Controls", of_judges=True),
     Section(key="probes", title="Probes of the networks"),
-    Section(key="norm", title="Batch-norm modes"),
-    Section(key="gap", title="Generalisation gap"),
+    Section(key="norm", title="Batch-norm modes", of_judges=True),
+    Section(key="gap", title="Generalisation gap", of_judges=True),
     Section(key="protocol", title="Record", markdown=markdown_tables.protocol),
     Section(key="reproduce", title="Reproduce"),
 )  # fmt: skip
+
+
+def shown(section: Section, result: Result) -> bool:
+    """Whether a result has what the section is about."""
+    return bool(result.judges) or not section.of_judges

@@ -8,13 +8,14 @@ from functools import cache
 import pytest
 from grey_models import REALS, Brightness, ConstantGrey, model
 from measuring import digits_of
+from referee_records import refereed
 
 from gancross import Contestant, Result, crosstest
 from gancross.errors import UsageError
 from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.fidelity.metrics import METRICS as FIDELITY_METRICS
 from gancross.evaluator.gate.comparison import Decision, gate
-from gancross.evaluator.gate.figures import METRICS, gate_names, pooled_proportion
+from gancross.evaluator.gate.figures import METRICS, REFEREE_METRICS, gate_names, pooled_proportion
 from gancross.evaluator.verdict.figures import CELL_FIGURES
 
 
@@ -32,9 +33,10 @@ def crosstested(samples: str, judge: float) -> Result:
         Contestant(name="a", samples=of_a, discriminator=darkness(judge)),
         Contestant(name="opponent", samples=negatives, discriminator=darkness()),
     ]
-    return crosstest(
+    result = crosstest(
         models, data=digits_of("test"), num_samples=400, metrics=tuple(FIDELITY_METRICS), kid_subset_size=100
     )
+    return refereed(result, [{"train": 1.5, "noise": 6.0, "negatives": 3.0}[samples], 3.0], n=200)
 
 
 def decision(metric: str, new: Result, baseline: Result) -> Decision:
@@ -62,7 +64,7 @@ def test_every_gate_metric_says_what_it_is() -> None:
 def test_gate_names_of_cell_figures_are_metrics_once() -> None:
     names = [name for key, figure in CELL_FIGURES.items() for name in gate_names(key, figure).values()]
     names += [figure.gate for metric in FIDELITY_METRICS.values() for figure in metric.figures if figure.gate]
-    assert sorted([*names, "fn"]) == sorted(METRICS)
+    assert sorted([*names, "fn", *REFEREE_METRICS]) == sorted(METRICS)
 
 
 def test_what_needs_opponents_or_fidelity_is_not_read_without_them() -> None:

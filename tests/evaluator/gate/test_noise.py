@@ -146,7 +146,8 @@ def test_a_distance_of_zero_is_compared_as_it_is() -> None:
 
 
 def test_the_scale_follows_from_the_range() -> None:
-    assert {name for name, metric in METRICS.items() if metric.scale == "log"} == {"fid"}
+    scales = {name for name, metric in METRICS.items() if metric.scale == "log"}
+    assert scales == {"fid", "half-detection-noise"}
 
 
 def test_ratios_are_shown_in_per_cent() -> None:

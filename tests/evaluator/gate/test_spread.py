@@ -15,7 +15,7 @@ from gancross import Result, crosstest
 from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.gate.comparison import gate
 from gancross.evaluator.gate.figures import METRICS
-from gancross.evaluator.gate.runs import Figures, run_figures
+from gancross.evaluator.gate.runs import Figures, RunFigures, run_figures
 from gancross.evaluator.gate.spread import mean_figure, spread_interval
 
 Block = NDArray[np.float64]
@@ -95,10 +95,12 @@ def test_figures_are_read_run_by_opponent(template: Result) -> None:
     groups = methods_of(3, "a", "b")
     judging = run_figures(METRICS["cross-fp"], result, groups, "a")
     fooled_rates = run_figures(METRICS["fooled"], result, groups, "b")
+    assert isinstance(judging, RunFigures) and isinstance(fooled_rates, RunFigures)
     assert list(judging.values) == ["b"] and list(fooled_rates.values) == ["a"]
     assert judging.values["b"].tolist() == (np.arange(36).reshape(6, 6)[:3, 3:] / 36).tolist()
     assert fooled_rates.values["a"].tolist() == judging.values["b"].T.tolist()
-    assert run_figures(METRICS["cross-auc"], result, groups, "a").values == {}
+    without = run_figures(METRICS["cross-auc"], result, groups, "a")
+    assert isinstance(without, RunFigures) and without.values == {}
 
 
 def test_unlucky_opponents_are_no_regression_of_their_judge(template: Result) -> None:

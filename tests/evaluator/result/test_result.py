@@ -127,7 +127,6 @@ def _falling_edges(record: Record) -> None:
 
 CONTRADICTIONS: dict[str, tuple[Callable[[Record], object], str]] = {
     "a name twice": (_renamed, "two contestants have one name"),
-    "no judge": (lambda record: record["histograms"].clear(), "histograms: not of judges among"),
     "another's histogram": (
         lambda record: record["histograms"].update(x=record["histograms"]["critic"]),
         "histograms: not of judges among the contestants",

@@ -16,6 +16,7 @@ from report_documents import documents, image_model, images
 
 from gancross.data.sets import finite
 from gancross.report.browser.html import html_report
+from gancross.report.browser.noise import noise_pictures
 from gancross.report.browser.samples import sample_pictures
 from gancross.report.text.sections import SECTIONS
 
@@ -25,7 +26,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 ANCHORS = [section.key for section in SECTIONS if section.html]
-SHOWN = ["two", "four", "hostile", "one"]
+SHOWN = ["two", "four", "hostile", "one", "refereed"]
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     reals = finite("in memory", train=None, test=images(), split="given")
     contestants = [image_model("plain", -0.4), image_model("regularized", 0.3, 0.1)]
     grids = sample_pictures(contestants, reals, num_samples=200, seed=0, device=torch.device("cpu"))
+    sigmas = (0.004, 0.03, 0.2, 1.0, 5.0, 28.0)
+    noise = noise_pictures(contestants, reals, sigmas, num_samples=200, seed=0, device=torch.device("cpu"))
+    pictures = {"two": grids, "refereed": [*grids, *noise]}
     for kind in SHOWN:
-        text = html_report(documents()[kind], grids if kind == "two" else ())
+        text = html_report(documents()[kind], pictures.get(kind, ()))
         (folder / f"{kind}.html").write_text(text, encoding="utf-8")
     return {kind: folder / f"{kind}.html" for kind in SHOWN}
 

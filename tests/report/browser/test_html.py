@@ -103,7 +103,7 @@ def test_figures_are_those_of_the_record() -> None:
         assert f"[{cell.fp.ci95[0]:.4f}, {cell.fp.ci95[1]:.4f}]" in words
         assert f"{cell.auc.value:.4f}" in words
     for pair in result.pairs:
-        for _, verdict in verdicts(pair):
+        for _, verdict in verdicts(result, pair):
             assert verdict.reason[0].upper() + verdict.reason[1:] in words
     for matrix in result.confusion.values():
         assert not isinstance(matrix, Missing)

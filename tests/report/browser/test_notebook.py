@@ -24,7 +24,7 @@ def test_a_result_shows_itself(kind: str, tmp_path: Path) -> None:
     page = Page(result._repr_html_())
     assert not page.of("script") and f"Cross-test on {result.protocol.data.name}" in page.words
     for pair in result.pairs:
-        for rule, verdict in verdicts(pair):
+        for rule, verdict in verdicts(result, pair):
             assert visible_text(outcome(pair, rule, verdict)) in visible_text(page.words)
     result.save(tmp_path / "result.json")
     assert gancross.load_result(tmp_path / "result.json") == result

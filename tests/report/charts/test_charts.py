@@ -28,7 +28,7 @@ from gancross.report.charts.plots import pictures, plot_histograms, plot_matrix,
 def test_all_pictures_are_drawn_for_every_kind_of_result(kind: str, file_format: str, tmp_path: Path) -> None:
     result = documents()[kind]
     contents = pictures(result, file_format)
-    assert len(contents) == 1 + 2 * len(result.judges)
+    assert len(contents) == bool(result.judges) + 2 * len(result.judges)
     for name, content in contents.items():
         assert re.fullmatch(r"[A-Za-z0-9.-]+", name)
         (tmp_path / name).write_bytes(content)
@@ -84,3 +84,6 @@ def test_no_figure_enters_pyplots_state() -> None:
     with pytest.raises(UsageError, match="did you mean 'plain'"):
         plot_roc(result, "plane")
     assert isinstance(documents()["one"].plot_histograms(), Figure)
+    for draw in (plot_matrix, plot_roc, plot_histograms):
+        with pytest.raises(UsageError, match="no contestant has a discriminator"):
+            draw(documents()["nobody judges"])

@@ -1,0 +1,103 @@
+"""Referees alone: whose samples are nearer to the data, of contestants that need no discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gancross.checkpoint.contestant import Contestant
+from gancross.data import catalogue
+from gancross.data.sets import DataSet, Reals
+from gancross.evaluator.crosstest import (
+    Data,
+    check_names,
+    given_training,
+    known_training,
+    load_reals,
+    run_crosstest,
+)
+from gancross.evaluator.judging.scoring import Progress
+from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.refereeing import with_referees
+from gancross.evaluator.referees.options import RefereeOptions
+from gancross.evaluator.referees.protocol import HELD_OUT_REALS, Budget
+from gancross.evaluator.result.types import Result
+
+
+def referee(
+    contestants: Sequence[Contestant],
+    *,
+    data: Data | DataSet,
+    train_data: Data | None = None,
+    referee_reals: Data | None = None,
+    budget: Budget = "quick",
+    seeds: int | None = None,
+    num_samples: int = 10_000,
+    seed: int = 0,
+    workers: int | None = None,
+    device: str = "auto",
+    data_root: Path = catalogue.DEFAULT_ROOT,
+    image_size: int | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Asks equal, fresh judges whose samples are nearer to the data.
+
+    For every contestant judges of one network are trained alike to tell its samples from held-out reals,
+    under noise of 12 known levels, and tested on reals and samples that they did not train on. What they tell
+    at every level, and whom that allows to name, is `Result.referees` and the verdict `generator`. Own
+    discriminators take no part but as a check: one that tells a contestant's samples more surely than its
+    referees withholds its name.
+
+    Trained referees are cached, by the content of samples and reals: the same call again, or one that was
+    interrupted, trains what is missing.
+
+    Args:
+        contestants: distinct names; generators, or given samples such as images of a folder.
+        data: as of `gancross.crosstest`.
+        train_data: for the null control and the search for copies; by default the training part of a data
+            set given by name.
+        referee_reals: reals that nobody trained on, in place of the held-out part of `data`.
+        budget: `quick`, or `full` with four times the steps and twice the seeds.
+        seeds: in place of the budget's number; every contestant has two referees for each.
+        num_samples: of each contestant.
+        seed: of latents, halves and referees.
+        workers: processes in which referees train; by default one for each CPU.
+        device, data_root, image_size: as of `gancross.crosstest`.
+        progress: called with (what, done, in all), in the first process alone.
+
+    Raises:
+        UsageError: contestants, data and options that do not fit together.
+        DivergenceError: NaN or infinite samples.
+
+    Source: Roth et al. 2017, Eq. 3 for the noise; Lopez-Paz and Oquab 2017, and Im et al. 2018, for fresh
+    judges.
+    """
+    protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
+    reals = load_reals(data, data_root=data_root, image_size=image_size, seed=seed)
+    train = reals.train
+    if train_data is not None:
+        train = given_training(train_data, reals, protocol, data_root=data_root, image_size=image_size)
+    other = None
+    if referee_reals is not None:
+        other = load_reals(referee_reals, data_root=data_root, image_size=image_size, seed=seed)
+    options = RefereeOptions(
+        budget=budget, seeds=seeds, workers=workers,
+        reals=None if other is None else other.held_out(num_samples),
+        reals_name=HELD_OUT_REALS if other is None else f"reals of {other.name}",
+    )  # fmt: skip
+    return run_referees(contestants, reals, protocol, options, train=train, device=device, progress=progress)
+
+
+def run_referees(
+    contestants: Sequence[Contestant], reals: DataSet, protocol: Protocol, options: RefereeOptions, *,
+    train: Reals | None = None, device: str = "auto", progress: Progress | None = None,
+) -> Result:  # fmt: skip
+    """As `referee`, of data that are loaded and options that are checked."""
+    check_names(contestants)
+    alone = [replace(contestant, discriminator=None) for contestant in contestants]
+    result = run_crosstest(alone, reals, protocol, train=train, device=device, judged=False)
+    return with_referees(
+        result, contestants, reals, protocol, options, training=known_training(train, protocol),
+        device=device, progress=progress,
+    )  # fmt: skip

@@ -1,0 +1,252 @@
+"""Referees of a call in reading order: samples, training, figures, checks, verdicts, record."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from itertools import permutations
+
+import numpy as np
+import torch
+
+from gancross.checkpoint.contestant import Contestant
+from gancross.data.sets import DataSet
+from gancross.errors import UsageError
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.judging.sampling import check_shape
+from gancross.evaluator.judging.scoring import canonical_samples, evaluating
+from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.referees.arena import Arena, default_workers, equal_number
+from gancross.evaluator.referees.budget import BudgetCheck, budget_check
+from gancross.evaluator.referees.check_records import Dominance, NullControl, PowerControl, RefereeControls
+from gancross.evaluator.referees.checks import dominance_reason, reasons
+from gancross.evaluator.referees.comparison import Contender, contrasts
+from gancross.evaluator.referees.contestant_records import RefereedContestant
+from gancross.evaluator.referees.controls import control_sets, null_control, power_control
+from gancross.evaluator.referees.copying import copying
+from gancross.evaluator.referees.cross import (
+    Judges,
+    NoisyDiscriminator,
+    dominance,
+    referee_cross,
+    referee_judges,
+)
+from gancross.evaluator.referees.decision import Decision, decided
+from gancross.evaluator.referees.entries import Entry
+from gancross.evaluator.referees.figures import contestant_figures
+from gancross.evaluator.referees.halves import SampleSet, sample_set
+from gancross.evaluator.referees.ladder import ladder
+from gancross.evaluator.referees.options import RefereeOptions
+from gancross.evaluator.referees.placements import placements
+from gancross.evaluator.referees.records import RefereeProtocolRecord, Referees
+from gancross.evaluator.referees.scores import ContestantScores
+from gancross.evaluator.referees.work import Progress, refereed
+from gancross.evaluator.result.reading import result_from_dict
+from gancross.evaluator.result.refereed import refereed_result, unrefereed
+from gancross.evaluator.result.types import RefereeCost, Result
+from gancross.machine.devices import resolve_device
+from gancross.machine.distributed import current, joined
+
+FEWEST_TRAINED = 10  # reals or samples of a half, with which a referee can be trained at all
+CONTROL_SEEDS = 2
+
+
+@joined()
+def with_referees(
+    result: Result, contestants: Sequence[Contestant], reals: DataSet, protocol: Protocol,
+    options: RefereeOptions, *, training: torch.Tensor | Missing, device: str = "auto",
+    progress: Progress | None = None,
+) -> Result:  # fmt: skip
+    """A result with referees, and with the verdicts `generator` and `strict` that rest on them.
+
+    Under torchrun every process calls this alike; they divide the referees among them.
+
+    Args:
+        result: of the same contestants, data and protocol, without referees.
+        training: training reals, for the null control and the search for copies; or why there are none.
+        progress: called with (what, done, in all), in the first process alone.
+
+    Raises:
+        UsageError: options or reals that do not fit.
+        DivergenceError: samples or scores that are not finite.
+    """
+    clock, processes = time.perf_counter(), current()
+    target = processes.device(resolve_device(device))
+    held_out = options.reals if options.reals is not None else reals.held_out(protocol.num_samples)
+    if tuple(held_out.shape[1:]) != reals.shape:
+        raise UsageError(
+            f"{options.reals_name}: samples of shape {tuple(held_out.shape[1:])}, but the data have shape"
+            f" {reals.shape}; nothing is resized"
+        )
+    real_set = sample_set(held_out)
+    n, seed = protocol.num_samples, protocol.seed
+    sets = {
+        contestant.name: sample_set(
+            canonical_samples(contestant, num_samples=n, seed=seed, purpose="crosstest", device=target)
+        )
+        for contestant in contestants
+    }
+    for name, samples in sets.items():
+        check_shape(name, tuple(samples.array.shape[1:]), reals.shape)
+    referee_protocol = options.protocol(reals.shape)
+    arena = Arena(
+        reals=real_set, ladder=ladder(real_set.array), protocol=referee_protocol, seed=protocol.seed,
+        size=equal_number(real_set, sets.values(), seed=protocol.seed, seeds=referee_protocol.seeds),
+        device=target, on_cluster=options.on_cluster,
+        workers=default_workers(target) if options.workers is None else options.workers,
+    )  # fmt: skip
+    if arena.size < FEWEST_TRAINED:
+        return unrefereed(result, _too_few(real_set, sets))
+    entries, trained = refereed(sets, arena, progress=progress)
+    known = None if isinstance(training, Missing) else training
+    null, power = _controls(arena, known, protocol, progress)
+    if not processes.is_rank_zero:
+        return result_from_dict(json.loads(processes.broadcast_from_rank0(b"")))
+    refereed_call = _Call(
+        contestants=contestants, arena=arena, sets=sets, entries=entries, null=null, power=power,
+        budget=budget_check(referee_protocol, reals.shape, arena.size), options=options,
+    )  # fmt: skip
+    referees, decisions = _assembled(refereed_call, known, protocol)
+    count = len(sets) * len(arena.identities)
+    cost = RefereeCost(trained=trained, cached=count - trained, seconds=round(time.perf_counter() - clock, 3))
+    finished = refereed_result(result, referees, decisions, cost)
+    processes.broadcast_from_rank0(finished.to_json().encode())
+    return finished
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Call:
+    """What is known when all referees are trained."""
+
+    contestants: Sequence[Contestant]
+    arena: Arena
+    sets: Mapping[str, SampleSet]
+    entries: Mapping[str, Sequence[Entry]]
+    null: NullControl | Missing
+    power: PowerControl | Missing
+    budget: BudgetCheck
+    options: RefereeOptions
+
+
+def _assembled(
+    call: _Call, training: torch.Tensor | None, protocol: Protocol
+) -> tuple[Referees, list[Decision]]:
+    """Figures, comparisons, checks and verdicts."""
+    arena, sigmas = call.arena, call.arena.ladder.sigmas
+    scores = {name: contestant_scores(call.entries[name], arena.reals, call.sets[name]) for name in call.sets}
+    placed = {name: placements(entry) for name, entry in scores.items()}
+    figures = {name: contestant_figures(entry, sigmas, placed=placed[name]) for name, entry in scores.items()}
+    contenders = [
+        Contender(name=name, placed=placed[name], kappa_K=call.budget.kappa_of(_g(entry)))
+        for name, entry in figures.items()
+    ]
+    pairs = contrasts(contenders, sigmas=sigmas)
+    budget = arena.protocol.budget
+    named = sorted({
+        decision.verdict.winner for decision in decided(pairs, budget=budget) if decision.verdict.winner
+    })  # fmt: skip
+    checks = _dominances(named, call)
+    controls = RefereeControls(
+        null=call.null, power=call.power, budget=call.budget.control, dominance=checks,
+        copying={
+            name: copying(samples.array, held_out=arena.reals.array, training=training, seed=protocol.seed)
+            for name, samples in call.sets.items()
+        },
+    )  # fmt: skip
+    of_all = reasons(controls)
+    of_one = {check.contestant: [dominance_reason(check)] for check in checks if check.fails}
+    withheld = {(a, b): [*of_all, *of_one.get(a, ())] for a, b in permutations(call.sets, 2)}
+    decisions = decided(pairs, budget=budget, withheld=withheld)
+    mean_g = np.mean([_g(entry) for entry in figures.values()], axis=0)
+    referees = Referees(
+        protocol=_protocol_record(call), contestants=figures,
+        comparisons=tuple(decision.comparison for decision in decisions),
+        cross=referee_cross(call.sets, call.entries, arena, rung=int(np.abs(mean_g - 0.5).argmin())),
+        controls=controls,
+    )  # fmt: skip
+    return referees, decisions
+
+
+def _dominances(named: Sequence[str], call: _Call) -> tuple[Dominance, ...]:
+    """The check of every contestant that would be named, by all judges at hand."""
+    own = [c for c in call.contestants if c.discriminator is not None]
+    modules = [c.discriminator for c in own if c.discriminator is not None]
+    found = []
+    with evaluating(modules, call.arena.device) if modules else nullcontext():
+        for name in named:
+            judges: dict[str, Judges] = {
+                f"the referees of '{other}'": referee_judges(call.entries[other], call.arena)
+                for other in call.sets if other != name
+            }  # fmt: skip
+            for contestant in own:
+                network = NoisyDiscriminator(contestant, call.arena)
+                judges[f"scores of the discriminator of '{contestant.name}'"] = lambda *_, n=network: n
+            check = dominance(name, call.sets[name], call.entries[name], judges, call.arena)
+            found += [] if check is None else [check]
+    return tuple(found)
+
+
+def _controls(
+    arena: Arena, training: torch.Tensor | None, protocol: Protocol, progress: Progress | None
+) -> tuple[NullControl | Missing, PowerControl | Missing]:
+    """Null and power, with two seeds whatever the budget; they are cached like contestants."""
+    sets = control_sets(arena.reals, training, num_samples=protocol.num_samples, seed=protocol.seed)
+    if isinstance(sets, Missing):
+        return sets, sets
+    seeds = min(CONTROL_SEEDS, arena.protocol.seeds)
+    size = equal_number(sets.reals, [sets.null, sets.mixed], seed=arena.seed, seeds=seeds)
+    if size < FEWEST_TRAINED:
+        few = Missing(f"a half of {size} reals or samples: too few for a control")
+        return few, few
+    of_controls = replace(
+        arena, reals=sets.reals, protocol=replace(arena.protocol, seeds=seeds), size=min(size, arena.size)
+    )
+    parts = {"null": sets.null, "power": sets.mixed}
+
+    def of_control(what: str, done: int, total: int) -> None:
+        if progress is not None:
+            progress("controls", done, total)
+
+    entries, _ = refereed(parts, of_controls, progress=of_control)
+    if not entries:  # another process has them
+        return (Missing(""),) * 2
+    scores = {key: contestant_scores(entries[key], sets.reals, part) for key, part in parts.items()}
+    sigmas = arena.ladder.sigmas
+    return (
+        null_control(scores["null"], sigmas, of=sets.of),
+        power_control(scores["power"], sigmas, share=sets.share),
+    )
+
+
+def contestant_scores(entries: Sequence[Entry], reals: SampleSet, samples: SampleSet) -> ContestantScores:
+    """The scores of all referees of a contestant."""
+    return ContestantScores(
+        num_real=len(reals), num_samples=len(samples), referees=[entry.scores for entry in entries]
+    )
+
+
+def _g(figures: RefereedContestant) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return np.array([rung.g.value for rung in figures.rungs])
+
+
+def _protocol_record(call: _Call) -> RefereeProtocolRecord:
+    arena = call.arena
+    fewest = min(map(len, call.sets.values()))
+    lowered = tuple(sorted(name for name, samples in call.sets.items() if len(samples) == fewest))
+    return RefereeProtocolRecord(
+        options=arena.protocol, seed=arena.seed, sigmas=arena.ladder.sigmas, spread=arena.ladder.spread,
+        num_training=arena.size, lowered_by=lowered if fewest < len(arena.reals) else (),
+        reals=call.options.reals_name, num_reals=len(arena.reals), reals_sha256=arena.reals.sha256,
+    )  # fmt: skip
+
+
+def _too_few(reals: SampleSet, sets: Mapping[str, SampleSet]) -> str:
+    sides = {"the held-out reals": reals, **{f"'{name}'": samples for name, samples in sets.items()}}
+    side = min(sides, key=lambda key: len(sides[key]))
+    return (
+        f"{side}: {len(sides[side])} samples, of which referees need at least {2 * FEWEST_TRAINED} different"
+        " ones, half to train on and half to be tested on"
+    )

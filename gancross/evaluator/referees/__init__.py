@@ -1,0 +1,1 @@
+"""Referees: equal, fresh judges on a ladder of noise."""

@@ -1,0 +1,147 @@
+"""κ measured: planted faults before referees of ½, 1, 2, 4 and 8 times the steps.
+
+One training of 8 times the steps holds all shorter ones: the learning rate is constant, and a referee of so
+many steps chooses among the snapshots up to them.
+
+Shape suffixes: T multiples of the steps, K rungs, N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gancross.evaluator.referees.arena import Arena
+from gancross.evaluator.referees.budget import Measurement, PlantedFault
+from gancross.evaluator.referees.halves import SampleSet, cut, halves, sample_set
+from gancross.evaluator.referees.planted import FAULTS
+from gancross.evaluator.referees.protocol import RefereeProtocol, snapshots
+from gancross.evaluator.referees.scoring import rung_scores
+from gancross.evaluator.referees.training import (
+    FEWEST_VALIDATED,
+    Identity,
+    Material,
+    judge_network,
+    loaded,
+    smoothed,
+    training_snapshots,
+    validation_losses,
+)
+from gancross.evaluator.statistics.auc import components
+
+MULTIPLES = (0.5, 1.0, 2.0, 4.0, 8.0)
+TESTED = 2000  # reals, and samples, on which G is measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultPlace:
+    """A kind and a severity of the table of faults."""
+
+    kind: str
+    severity: float
+
+
+def places(samples: torch.Tensor) -> list[FaultPlace]:
+    """Every planted fault for samples of this form."""
+    return [
+        FaultPlace(kind=kind, severity=severity)
+        for kind, fault in FAULTS.items() for severity in fault.severities(samples)
+    ]  # fmt: skip
+
+
+def planted_fault(
+    place: FaultPlace, clean: torch.Tensor, arena: Arena, *, identities: tuple[Identity, ...]
+) -> PlantedFault:
+    """Plants a fault in real samples and measures G at every multiple of the steps, mean over judges.
+
+    Args:
+        clean: real samples in random order that are not among the arena's reals.
+    """
+    # A kind that leaves samples out needs more clean ones than are trained on.
+    faulty = FAULTS[place.kind].plant(clean, place.severity, arena.seed)[: 2 * arena.size]
+    samples, arena = sample_set(faulty), replace(arena, size=min(arena.size, len(faulty) // 2))
+    g_TK = np.mean([_measured(samples, arena, identity) for identity in identities], axis=0)
+    return PlantedFault(
+        kind=place.kind, severity=place.severity, g_TK=tuple(tuple(map(float, row)) for row in g_TK)
+    )
+
+
+def measurement(name: str, arena: Arena, faults: tuple[PlantedFault, ...]) -> Measurement:
+    """All faults of one data set at one number of training reals."""
+    return Measurement(
+        version=arena.protocol.version, budget=arena.protocol.budget, data=name,
+        shape=tuple(arena.reals.array.shape[1:]), num_training=arena.size, multiples=MULTIPLES, faults=faults,
+    )  # fmt: skip
+
+
+def multiple_steps(protocol: RefereeProtocol) -> list[int]:
+    """The steps of each multiple."""
+    return [round(multiple * protocol.steps) for multiple in MULTIPLES]
+
+
+def _measured(samples: SampleSet, arena: Arena, identity: Identity) -> NDArray[np.float64]:
+    """G (T, K) of one judge, on at most `TESTED` reals and samples."""
+    rows = [
+        cut(halves(side.items, seed=identity.seed, purpose=purpose), half=identity.half, size=arena.size)
+        for side, purpose in ((arena.reals, "reals"), (samples, "samples"))
+    ]
+    reals, fakes = (
+        Material(array=side.array, training=part.training, validation=part.validation)
+        for side, part in zip((arena.reals, samples), rows, strict=True)
+    )
+    chance = identity.stream("calibration")
+    tests = [part.test[np.sort(chance.permutation(len(part.test))[:TESTED])] for part in rows]
+    steps = multiple_steps(arena.protocol)
+    kept = sorted({step for count in steps for step in snapshots(count)})
+    judges = dict(_judges(kept, reals, fakes, arena, identity))
+    losses = validation_losses(
+        list(judges.values()), reals=reals, samples=fakes, ladder=arena.ladder, identity=identity,
+        device=arena.device,
+    )  # fmt: skip
+    g_KS = np.stack([
+        _g(list(judges.values()), reals.array, fakes.array, tests, arena, identity, rung)
+        for rung in range(len(arena.ladder.sigmas))
+    ])  # fmt: skip
+    rows_TK = []
+    for count in steps:
+        own = [place for place, step in enumerate(kept) if step in snapshots(count)]
+        chosen = [own[-1]] * len(g_KS)
+        if len(reals.validation) >= FEWEST_VALIDATED:
+            chosen = [own[place] for place in smoothed(losses[own]).argmin(0)]
+        rows_TK.append([g_KS[rung, place] for rung, place in enumerate(chosen)])
+    return np.array(rows_TK)
+
+
+def _judges(
+    kept: list[int], reals: Material, fakes: Material, arena: Arena, identity: Identity
+) -> Iterator[tuple[int, torch.nn.Module]]:
+    shape = tuple(arena.reals.array.shape[1:])
+    network = judge_network(shape, arena.ladder, arena.protocol, identity, arena.device)
+    longest = replace(arena.protocol, steps=kept[-1])
+    for step, weights in training_snapshots(
+        network, reals=reals, samples=fakes, ladder=arena.ladder, protocol=longest, identity=identity,
+        kept=kept,
+    ):  # fmt: skip
+        yield step, loaded(shape, arena.ladder, arena.protocol, identity, arena.device, weights)
+
+
+def _g(
+    judges: list[torch.nn.Module], reals: torch.Tensor, fakes: torch.Tensor,
+    tests: list[NDArray[np.int64]], arena: Arena, identity: Identity, rung: int,
+) -> NDArray[np.float64]:  # fmt: skip
+    """G of every judge at one rung, (S,)."""
+    real_SN, fake_SN = (
+        rung_scores(
+            judges, array, rows, arena.ladder, rung=rung,
+            stream=identity.stream("calibration", kind, f"rung-{rung}"), device=arena.device,
+        ).astype(np.float64)
+        for array, rows, kind in zip((reals, fakes), tests, ("reals", "samples"), strict=True)
+    )  # fmt: skip
+    return np.array([
+        2 * components(real=real_N, fake=fake_N)[0] - 1
+        for real_N, fake_N in zip(real_SN, fake_SN, strict=True)
+    ])  # fmt: skip

@@ -1,0 +1,72 @@
+"""What the checks say in words: reasons that withhold a name, and flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.referees.budget import UNMEASURED
+from gancross.evaluator.referees.check_records import Dominance, RefereeControls
+from gancross.evaluator.referees.contestant_records import RefereedContestant
+from gancross.evaluator.referees.decision import FEWEST
+from gancross.evaluator.referees.records import Referees
+
+RISE = 0.02  # G below a coarser rung's by more than this, beyond chance, is a sign of too little training
+
+
+def reasons(controls: RefereeControls) -> list[str]:
+    """Why no contestant of a call may be named, if anything."""
+    found = []
+    if not isinstance(controls.null, Missing) and controls.null.fails:
+        found.append(f"the null control fails: referees tell {controls.null.of} from held-out reals")
+    if not isinstance(controls.power, Missing) and controls.power.fails:
+        found.append(
+            f"the power control fails: referees do not tell samples of which {controls.power.share:.0%} is"
+            " noise from held-out reals"
+        )
+    if controls.budget.fails:
+        found.append(f"this budget shows too little of planted faults: κ = {controls.budget.kappa:.2f}")
+    return found
+
+
+def dominance_reason(check: Dominance) -> str:
+    """Why one that would be named is not."""
+    difference = check.difference
+    return (
+        f"its referees are under-trained: {check.judge} tell its samples more surely, G higher by"
+        f" {difference.value:.3f} [{difference.low:.3f}, {difference.high:.3f}] at σ = {check.sigma:.3g}"
+    )
+
+
+def referee_flags(referees: Referees) -> Iterator[str]:
+    """What a reader must know before believing the figures of referees: one line each."""
+    protocol, controls = referees.protocol, referees.controls
+    if protocol.lowered_by:
+        names = ", ".join(f"'{name}'" for name in protocol.lowered_by)
+        yield (
+            f"referees trained on {protocol.num_training} reals and samples each, since {names} had the"
+            " fewest samples: figures of other numbers are not comparable"
+        )
+    fewest = min(protocol.num_reals, *(entry.num_samples for entry in referees.contestants.values()))
+    if fewest < FEWEST:
+        yield f"referees name nobody below {FEWEST} reals and samples; there are {fewest}"
+    if not isinstance(controls.null, Missing) and controls.null.of != "training reals":
+        yield f"no training data are known: the null control took {controls.null.of}"
+    if controls.budget.num_training is None:
+        yield f"κ of the budget was {controls.budget.source}: {UNMEASURED} stands in its place"
+    yield from (f"referees: {reason}" for reason in reasons(controls))
+    for name, figures in referees.contestants.items():
+        yield from _rises(name, figures)
+
+
+def _rises(name: str, figures: RefereedContestant) -> Iterator[str]:
+    """Noise can only take information away: G that rises with σ shows referees that trained too little."""
+    for finer, rung in enumerate(figures.rungs):
+        for coarser in figures.rungs[finer + 1 :]:
+            if coarser.g.low - rung.g.high > RISE:
+                yield (
+                    f"'{name}': its referees trained too little for the finest noise: G is"
+                    f" {rung.g.value:.3f} at σ = {rung.sigma:.3g} and {coarser.g.value:.3f} at"
+                    f" σ = {coarser.sigma:.3g}"
+                )
+                return

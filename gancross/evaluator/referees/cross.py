@@ -1,0 +1,191 @@
+"""Judges on samples that they were not trained against: the referees' cross-test, and dominance.
+
+For each seed and half a judge sees reals and samples that the contestant's own referee did not train on, all
+judges under the same noise.
+
+Shape suffixes: N items, K rungs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import t
+from torch import nn
+
+from gancross.checkpoint.contestant import Contestant
+from gancross.evaluator.judging.scoring import real_high
+from gancross.evaluator.referees.arena import Arena
+from gancross.evaluator.referees.check_records import Dominance
+from gancross.evaluator.referees.entries import Entry
+from gancross.evaluator.referees.figures import SIGNED, contestant_figures
+from gancross.evaluator.referees.halves import SampleSet
+from gancross.evaluator.referees.intervals import Items, MeanFigure, mean_figure
+from gancross.evaluator.referees.placements import ItemMeans, placements
+from gancross.evaluator.referees.records import RefereeCell, RefereeCross
+from gancross.evaluator.referees.scores import ContestantScores, RefereeScores
+from gancross.evaluator.referees.scoring import one_thread, rung_scores
+from gancross.evaluator.referees.training import Identity, Referee
+from gancross.evaluator.statistics.proportions import holm
+from gancross.random_streams import Stream
+
+MOST = 2000  # reals, and samples, on which judges are tried beside each other
+MARGIN = 0.02
+LEVEL = 0.05
+
+Judges = Callable[[Identity, int], nn.Module]  # who judges in place of a referee, at a rung
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bout:
+    """A contestant's samples and the rows, of them and of the reals, on which judges are tried."""
+
+    samples: SampleSet
+    sample_rows: NDArray[np.int64]
+    real_rows: NDArray[np.int64]
+    tests: Mapping[Identity, tuple[NDArray[np.int64], NDArray[np.int64]]]
+
+
+def bout(samples: SampleSet, entries: Sequence[Entry], arena: Arena) -> Bout:
+    """A seeded choice of reals and samples; each identity tests those that its referee did not train on."""
+    real_rows, sample_rows = (
+        np.sort(Stream(arena.seed, "referee", "bout", kind).permutation(len(side))[:MOST])
+        for kind, side in (("reals", arena.reals), ("samples", samples))
+    )
+    tests = {
+        Identity(seed=entry.scores.seed, half=entry.scores.half): (
+            np.flatnonzero(np.isin(real_rows, entry.scores.reals)),
+            np.flatnonzero(np.isin(sample_rows, entry.scores.samples)),
+        )
+        for entry in entries
+    }
+    return Bout(samples=samples, sample_rows=sample_rows, real_rows=real_rows, tests=tests)
+
+
+def referee_judges(entries: Sequence[Entry], arena: Arena) -> Judges:
+    """The referees of a contestant."""
+    shape = tuple(arena.reals.array.shape[1:])
+    networks: dict[Identity, tuple[Referee, dict[int, nn.Module]]] = {}
+    for entry in entries:
+        identity = Identity(seed=entry.scores.seed, half=entry.scores.half)
+        judges = entry.referee.judges(shape, arena.ladder, arena.protocol, identity, arena.device)
+        networks[identity] = entry.referee, judges
+
+    def at(identity: Identity, rung: int) -> nn.Module:
+        referee, judges = networks[identity]
+        return judges[referee.chosen[rung]]
+
+    return at
+
+
+class NoisyDiscriminator(nn.Module):
+    """A contestant's own discriminator on noisy images in [−1, 1]; its scores are high for reals."""
+
+    def __init__(self, contestant: Contestant, arena: Arena) -> None:
+        super().__init__()
+        assert contestant.discriminator is not None
+        self._contestant, self._ladder = contestant, arena.ladder
+        self.discriminator = contestant.discriminator
+
+    def inputs(self, noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        """As its discriminator takes samples; σ is not told."""
+        return self._ladder.network_inputs(noisy, self._contestant.data_range)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Scores (N,)."""
+        scores = self.discriminator(inputs)
+        return torch.from_numpy(real_high(scores.flatten().double().cpu().numpy(), self._contestant))
+
+
+def judged(judges: Judges, fight: Bout, arena: Arena, *, rungs: Sequence[int]) -> ContestantScores:
+    """The scores of a judge at some rungs, as scores of referees that tested the chosen rows alone."""
+    referees = []
+    for identity, (reals, samples) in fight.tests.items():
+        scores: dict[str, list[NDArray[np.float32]]] = {"reals": [], "samples": []}
+        sides = (
+            ("reals", arena.reals, fight.real_rows[reals]),
+            ("samples", fight.samples, fight.sample_rows[samples]),
+        )
+        for rung, (kind, side, rows) in product(rungs, sides):
+            network, stream = judges(identity, rung), identity.stream("bout", kind, f"rung-{rung}")
+            # A discriminator may be large, and its own figures depend on the number of threads anyway.
+            with nullcontext() if isinstance(network, NoisyDiscriminator) else one_thread():
+                scores[kind].append(rung_scores(
+                    [network], side.array, rows, arena.ladder, rung=rung, stream=stream, device=arena.device
+                )[0])  # fmt: skip
+        referees.append(RefereeScores(
+            seed=identity.seed, half=identity.half, reals=reals, samples=samples,
+            real_KN=np.stack(scores["reals"]), fake_KM=np.stack(scores["samples"]),
+        ))  # fmt: skip
+    return ContestantScores(
+        num_real=len(fight.real_rows), num_samples=len(fight.sample_rows), referees=referees
+    )
+
+
+def referee_cross(
+    sets: Mapping[str, SampleSet], entries: Mapping[str, Sequence[Entry]], arena: Arena, *, rung: int
+) -> RefereeCross:
+    """Every contestant's referees on every contestant's samples at one rung."""
+    sigma = arena.ladder.sigmas[rung]
+    bouts = {name: bout(samples, entries[name], arena) for name, samples in sets.items()}
+    cells, fn = [], {}
+    for judge in sets:
+        judges = referee_judges(entries[judge], arena)
+        for generator, fight in bouts.items():
+            scores = judged(judges, fight, arena, rungs=[rung])
+            figures = contestant_figures(scores, [sigma]).rungs[0]
+            cells.append(RefereeCell(judge=judge, generator=generator, fp=figures.fp, auc=figures.auc))
+            if judge == generator:
+                fn[judge] = figures.fn
+    return RefereeCross(sigma=sigma, fn=fn, cells=tuple(cells))
+
+
+def dominance(
+    name: str, samples: SampleSet, entries: Sequence[Entry], judges: Mapping[str, Judges], arena: Arena
+) -> Dominance | None:
+    """Whether a judge at hand tells a contestant's samples more surely than its own referees, at any rung.
+
+    Args:
+        judges: by what they are called; none of them trained on these reals or samples.
+
+    Returns:
+        Of the judge and the rung with the smallest p; None without judges.
+    """
+    fight, rungs = bout(samples, entries, arena), range(len(arena.ladder.sigmas))
+    own = placements(judged(referee_judges(entries, arena), fight, arena, rungs=rungs))
+    differences = [
+        (judge, rung, _difference(placed, own, rung))
+        for judge, at in judges.items()
+        for placed in [placements(judged(at, fight, arena, rungs=rungs))]
+        for rung in rungs
+    ]
+    if not differences:
+        return None
+    adjusted = holm([_p_beyond(figure) for *_, figure in differences])
+    place = min(range(len(adjusted)), key=lambda row: (adjusted[row], -differences[row][2].value))
+    judge, rung, figure = differences[place]
+    return Dominance(
+        contestant=name, judge=judge, sigma=arena.ladder.sigmas[rung], difference=figure.estimate,
+        holm_p=adjusted[place], fails=adjusted[place] < LEVEL,
+    )  # fmt: skip
+
+
+def _difference(judge: ItemMeans, own: ItemMeans, rung: int) -> MeanFigure:
+    """G of a judge − G of the own referees on the same noisy reals and samples."""
+    items = [
+        Items(values_N=judge.real_KN[rung] - own.real_KN[rung], span=SIGNED),
+        Items(values_N=judge.fake_KM[rung] - own.fake_KM[rung], span=SIGNED),
+    ]
+    referees_R = 2 * (judge.real_RK[:, rung] - own.real_RK[:, rung])
+    return mean_figure(referees_R=referees_R, items=items, span=(-2.0, 2.0), scale=2)
+
+
+def _p_beyond(figure: MeanFigure) -> float:
+    """One-sided, of a difference of at most `MARGIN`."""
+    return float(t.sf((figure.value - MARGIN) / figure.standard_error, figure.df))

@@ -1,0 +1,92 @@
+"""Samples in an order of their content, and the halves of a seed on which referees train and are tested.
+
+Shape suffixes: N samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gancross.data.order import content_order
+from gancross.random_streams import Stream
+
+VALIDATION = 10  # one in so many samples of a training half chooses the snapshot
+ATOM = 20  # identical samples beyond one in so many are an atom of the distribution, which may be cut
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SampleSet:
+    """Reals or a contestant's samples, in an order that depends on their content alone.
+
+    Attributes:
+        array: canonical form, on the CPU.
+        items: (N,) numbers of different samples, rising; identical ones are neighbours.
+        sha256: of the content, in whatever order it came.
+    """
+
+    array: torch.Tensor
+    items: NDArray[np.int64]
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def sample_set(samples: torch.Tensor) -> SampleSet:
+    """The samples in the order of referees."""
+    order = content_order(samples, stream=Stream(0, "referee", "content"))
+    array = samples[torch.from_numpy(order.index)].contiguous()
+    return SampleSet(array=array, items=order.items, sha256=order.sha256)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cut:
+    """Rows on which one referee trains and by which its snapshot is chosen, and those it is tested on.
+
+    Attributes:
+        training, validation: in the seed's order.
+        test: rising; all rows that are neither.
+    """
+
+    training: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def halves(items: NDArray[np.int64], *, seed: int, purpose: str) -> tuple[NDArray[np.int64], ...]:
+    """Two halves of all rows by seed, each in random order; identical samples are in one half.
+
+    The cut lies between two different samples, the nearest one to the middle. Where that is further from it
+    than 5 % of the rows, a sample that repeats so often is an atom of its distribution: the cut goes through
+    it, since no half would be left otherwise.
+
+    Args:
+        items: as in `SampleSet`.
+        purpose: reals and samples are cut by streams of their own.
+    """
+    n = len(items)
+    stream = Stream(seed, "referee", "halves", purpose)
+    place = stream.permutation(int(items[-1]) + 1)
+    order = np.argsort(place[items], kind="stable")
+    ends = np.flatnonzero(np.diff(place[items][order])) + 1  # where another sample begins
+    middle = n // 2
+    cut = int(ends[np.argmin(np.abs(ends - middle))]) if len(ends) else middle
+    if abs(cut - middle) * ATOM > n:
+        cut = middle
+    return order[:cut], order[cut:]
+
+
+def cut(rows: tuple[NDArray[np.int64], ...], *, half: int, size: int) -> Cut:
+    """The rows of the referee of one half, of which `size` serve to train and to choose.
+
+    Args:
+        rows: of `halves`.
+    """
+    chosen = rows[half][:size]
+    held = size // VALIDATION
+    test = np.sort(np.concatenate([rows[1 - half], rows[half][size:]]))
+    return Cut(training=chosen[held:], validation=chosen[:held], test=test)

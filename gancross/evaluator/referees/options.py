@@ -1,0 +1,53 @@
+"""What a caller asks of referees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+
+from gancross.errors import UsageError, unknown_name
+from gancross.evaluator.referees.protocol import BUDGETS, HELD_OUT_REALS, Budget, RefereeProtocol, form_of
+
+RefereeBudget = Literal["none", "quick", "full"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RefereeOptions:
+    """What a caller asks of referees; checked on construction.
+
+    Attributes:
+        seeds: S, in place of the budget's.
+        reals: other reals that nobody trained on, in canonical form, in place of the held-out ones.
+        reals_name: what they are, for people.
+        calibrate: whether κ is measured on the data at hand; `full` does so unasked.
+        save: folder in which the referees are saved as checkpoints.
+        standing: files of referees saved earlier, which judge too.
+        workers: processes in which referees train; None: one for each CPU.
+        on_cluster: whether they train on the workers of joblib's present backend instead.
+    """
+
+    budget: Budget = "quick"
+    seeds: int | None = None
+    reals: torch.Tensor | None = None
+    reals_name: str = HELD_OUT_REALS
+    calibrate: bool = False
+    save: Path | None = None
+    standing: tuple[Path, ...] = ()
+    workers: int | None = None
+    on_cluster: bool = False
+
+    def __post_init__(self) -> None:
+        if self.budget not in get_args(Budget):
+            raise unknown_name("referee budget", self.budget, get_args(Budget))
+        if self.seeds is not None and self.seeds < 1:
+            raise UsageError(f"the number of referee seeds must be at least 1, is {self.seeds}")
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"the number of workers must be at least 1, is {self.workers}")
+
+    def protocol(self, shape: tuple[int, ...]) -> RefereeProtocol:
+        """The referee protocol for samples of a shape."""
+        protocol = BUDGETS[self.budget][form_of(shape)]
+        return protocol if self.seeds is None else replace(protocol, seeds=self.seeds)

@@ -1,0 +1,200 @@
+"""Referees of many sample sets: what the cache holds is read, the rest is trained side by side."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gancross.errors import DivergenceError, ResourceError
+from gancross.evaluator.referees.arena import Arena
+from gancross.evaluator.referees.entries import Entry, EntryKey, cached, decoded, encoded, keep
+from gancross.evaluator.referees.halves import Cut, SampleSet, cut, halves
+from gancross.evaluator.referees.ladder import Ladder
+from gancross.evaluator.referees.protocol import RefereeProtocol
+from gancross.evaluator.referees.scores import RefereeScores
+from gancross.evaluator.referees.scoring import ladder_scores, one_thread
+from gancross.evaluator.referees.training import Identity, Material, trained
+from gancross.machine.distributed import Processes, current
+
+LARGEST_ON_DEVICE = 512 << 20  # bytes of reals or samples that are moved to a device as a whole
+
+Array = NDArray[np.generic]
+Entries = Generator[tuple[int, bytes], None, None]  # numbers of tasks and their encoded entries
+Progress = Callable[[str, int, int], None]  # what, referees done, referees in all
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """One referee to train, as plain arrays that can be sent to another process or machine."""
+
+    reals: Array
+    samples: Array
+    cut_reals: Cut
+    cut_samples: Cut
+    ladder: Ladder
+    protocol: RefereeProtocol
+    identity: Identity
+    device: str
+
+
+def refereed(
+    sets: Mapping[str, SampleSet], arena: Arena, *, progress: Progress | None = None
+) -> tuple[dict[str, list[Entry]], int]:
+    """The referees of every sample set, and how many of them this call trained.
+
+    Each is cached as soon as it is trained. Under torchrun every process trains its part, and rank 0 alone
+    returns entries.
+
+    Args:
+        sets: by name, for people; entries are found by content.
+        progress: called with ("referees", done, in all).
+
+    Raises:
+        DivergenceError: scores of a referee are not finite.
+    """
+    processes = current()
+    places = {
+        (name, identity): arena.key(samples, identity)
+        for name, samples in sets.items() for identity in arena.identities
+    }  # fmt: skip
+    by_key = {key: place for place, key in places.items()}
+    entries = {key: cached(key) for key in by_key} if processes.is_rank_zero else {}
+    absent = _agreed([key for key, entry in entries.items() if entry is None], list(by_key), processes)
+    tasks = _tasks([by_key[key] for key in absent], sets, arena)
+    contents = _divided(tasks, processes) if processes.size > 1 else _side_by_side(tasks, arena)
+    done = len(by_key) - len(absent)
+    if progress is not None and processes.is_rank_zero:
+        progress("referees", done, len(by_key))
+    with closing(contents):
+        for number, content in contents:
+            key = absent[number]
+            trained_anew = decoded(content)
+            _check_finite(trained_anew, by_key[key][0])
+            entries[key] = trained_anew
+            keep(key, content)
+            done += 1
+            if progress is not None and processes.is_rank_zero:
+                progress("referees", done, len(by_key))
+    return {
+        name: [entry for place, key in places.items() if place[0] == name and (entry := entries[key])]
+        for name in (sets if processes.is_rank_zero else ())
+    }, len(absent)  # fmt: skip
+
+
+def trained_entry(task: Task) -> bytes:
+    """Trains a referee on one thread and scores all that it did not train on.
+
+    Its figures depend on neither the number of processes nor that of threads.
+    """
+    device = torch.device(task.device)
+    reals, samples = _on_device(task.reals, device), _on_device(task.samples, device)
+    with one_thread():
+        referee = trained(
+            reals=Material(
+                array=reals, training=task.cut_reals.training, validation=task.cut_reals.validation
+            ),
+            samples=Material(
+                array=samples, training=task.cut_samples.training, validation=task.cut_samples.validation
+            ),
+            ladder=task.ladder, protocol=task.protocol, identity=task.identity, device=device,
+        )  # fmt: skip
+        judges = referee.judges(tuple(reals.shape[1:]), task.ladder, task.protocol, task.identity, device)
+
+        def scores(array: torch.Tensor, rows: NDArray[np.int64], kind: str) -> NDArray[np.float32]:
+            return ladder_scores(
+                judges, referee.chosen, array, rows, task.ladder,
+                noise=lambda rung: task.identity.stream("test", kind, rung), device=device,
+            )  # fmt: skip
+
+        entry = Entry(referee=referee, scores=RefereeScores(
+            seed=task.identity.seed, half=task.identity.half,
+            reals=task.cut_reals.test, samples=task.cut_samples.test,
+            real_KN=scores(reals, task.cut_reals.test, "reals"),
+            fake_KM=scores(samples, task.cut_samples.test, "samples"),
+        ))  # fmt: skip
+    return encoded(entry)
+
+
+def _tasks(places: Sequence[tuple[str, Identity]], sets: Mapping[str, SampleSet], arena: Arena) -> list[Task]:
+    # One array object for each set: joblib then writes it to shared memory once.
+    reals = arena.reals.array.numpy()
+    arrays = {name: samples.array.numpy() for name, samples in sets.items()}
+    tasks = []
+    for name, identity in places:
+        real_halves = halves(arena.reals.items, seed=identity.seed, purpose="reals")
+        sample_halves = halves(sets[name].items, seed=identity.seed, purpose="samples")
+        tasks.append(Task(
+            reals=reals, samples=arrays[name], ladder=arena.ladder, protocol=arena.protocol,
+            identity=identity, cut_reals=cut(real_halves, half=identity.half, size=arena.size),
+            cut_samples=cut(sample_halves, half=identity.half, size=arena.size), device=str(arena.device),
+        ))  # fmt: skip
+    return tasks
+
+
+def _numbered(number: int, task: Task) -> tuple[int, bytes]:
+    return number, trained_entry(task)
+
+
+def _side_by_side(tasks: Sequence[Task], arena: Arena) -> Entries:
+    """Each task's number and entry, as they are done."""
+    workers = min(arena.workers, len(tasks))
+    if arena.on_cluster:
+        yield from joblib.Parallel(n_jobs=-1)(
+            joblib.delayed(_numbered)(number, task) for number, task in enumerate(tasks)
+        )
+    elif workers <= 1:
+        yield from (_numbered(number, task) for number, task in enumerate(tasks))
+    else:
+        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", mmap_mode="c")
+        results = parallel(joblib.delayed(_numbered)(number, task) for number, task in enumerate(tasks))
+        try:
+            for number, content in results:  # noqa: UP028  # `yield from` would close them with a warning
+                yield number, content
+        except BrokenProcessPool:
+            raise ResourceError(
+                "a process that trained a referee was killed, probably for lack of memory; the same call"
+                " trains the rest, with fewer workers in less memory"
+            ) from None
+        finally:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # that tasks were not finished
+                results.close()
+
+
+def _agreed(absent: Sequence[EntryKey], keys: Sequence[EntryKey], processes: Processes) -> list[EntryKey]:
+    """Rank 0's absent entries, on every process: caches differ between machines."""
+    numbers = [keys.index(key) for key in absent]
+    agreed = json.loads(processes.broadcast_from_rank0(json.dumps(numbers).encode()))
+    return [keys[number] for number in agreed]
+
+
+def _divided(tasks: Sequence[Task], processes: Processes) -> Entries:
+    """In each round every process trains one referee, then all of them have all entries of the round."""
+    for first in range(0, len(tasks), processes.size):
+        own = tasks[first : first + processes.size][processes.rank : processes.rank + 1]
+        content = b"".join(trained_entry(task) for task in own)
+        processes.wait_for_all()
+        rows = torch.from_numpy(np.frombuffer(content, dtype=np.uint8).copy())
+        lengths = processes.all_gather(torch.tensor([len(rows)])).tolist()
+        parts = torch.split(processes.all_gather(rows), lengths)
+        yield from ((first + rank, part.numpy().tobytes()) for rank, part in enumerate(parts) if len(part))
+
+
+def _on_device(array: Array, device: torch.device) -> torch.Tensor:
+    """The array on the device where it is small enough, else on the CPU, where it may lie in a file."""
+    tensor = torch.from_numpy(array)
+    return tensor.to(device) if tensor.nbytes <= LARGEST_ON_DEVICE else tensor
+
+
+def _check_finite(entry: Entry, name: str) -> None:
+    if not (np.isfinite(entry.scores.real_KN).all() and np.isfinite(entry.scores.fake_KM).all()):
+        raise DivergenceError(f"a referee of '{name}': its scores are NaN or infinite; nothing was counted")

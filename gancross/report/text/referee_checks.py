@@ -1,0 +1,95 @@
+"""The checks of referees in words: what each saw, and whether it passed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.referees.check_records import BudgetControl, Dominance, NullControl, PowerControl
+from gancross.evaluator.referees.contestant_records import Rung
+from gancross.evaluator.referees.records import Referees
+from gancross.report import formatting
+from gancross.report.text.referee_texts import sigma
+
+PASSED, FAILED, NOT_MADE = "passed", "failed", "not made"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One check of the referees: what it saw, and whether it passed, failed or was not made."""
+
+    title: str
+    finding: str
+    outcome: str
+
+
+def checks(referees: Referees, *, short: bool = False) -> list[Check]:
+    """Every check that can withhold a name, with what it saw.
+
+    Args:
+        short: one line for all contestants whose referees passed the check of dominance.
+    """
+    controls = referees.controls
+    passed = [entry for entry in controls.dominance if not entry.fails]
+    together = passed if short and len(passed) > 1 else []
+    alone = [_dominance(entry) for entry in controls.dominance if entry not in together]
+    return [
+        _null(controls.null), _power(controls.power), _budget(controls.budget), *alone,
+        *([_dominated_by_none(together)] if together or not controls.dominance else []),
+    ]  # fmt: skip
+
+
+def _outcome(fails: bool) -> str:
+    return FAILED if fails else PASSED
+
+
+def _at(rung: Rung) -> str:
+    g = rung.g
+    return f"G = {g.value:+.3f} [{g.low:+.3f}, {g.high:+.3f}] at σ = {sigma(rung.sigma)}"
+
+
+def _null(control: NullControl | Missing) -> Check:
+    title = "Null"
+    if isinstance(control, Missing):
+        return Check(title=title, finding=control.reason, outcome=NOT_MADE)
+    largest = max(control.figures.rungs, key=lambda rung: rung.g.value)
+    told = "should not be told from held-out reals: largest " + _at(largest)
+    return Check(title=title, finding=f"{control.of} {told}", outcome=_outcome(control.fails))
+
+
+def _power(control: PowerControl | Missing) -> Check:
+    title = "Power"
+    if isinstance(control, Missing):
+        return Check(title=title, finding=control.reason, outcome=NOT_MADE)
+    told = f"real samples, {control.share:.0%} of them noise, should be told: {_at(control.figures.rungs[0])}"
+    return Check(title=title, finding=told, outcome=_outcome(control.fails))
+
+
+def _budget(control: BudgetControl) -> Check:
+    n = control.num_training
+    finding = (
+        "of what longer training shows of planted faults this budget shows at least"
+        f" κ = {control.kappa:.2f} ({control.source}{'' if n is None else f'; {n:,} training reals'})"
+    )
+    return Check(title="Budget", finding=finding, outcome=_outcome(control.fails))
+
+
+def _dominance(check: Dominance) -> Check:
+    difference = check.difference
+    finding = (
+        f"G of {check.judge} − G of the own referees of '{check.contestant}' ="
+        f" {difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}] at σ ="
+        f" {sigma(check.sigma)} (p {check.holm_p:.2g}, of more than 0.02)"
+    )
+    if check.fails:
+        finding += f": the referees of '{check.contestant}' are under-trained"
+    return Check(title="Dominance", finding=finding, outcome=_outcome(check.fails))
+
+
+def _dominated_by_none(passed: Sequence[Dominance]) -> Check:
+    if not passed:
+        return Check(title="Dominance", finding="no contestant to be named", outcome=NOT_MADE)
+    largest = max(passed, key=lambda entry: entry.difference.value)
+    finding = f"of {formatting.listed([entry.contestant for entry in passed])}; largest: "
+    return Check(title="Dominance", finding=finding + _dominance(largest).finding, outcome=PASSED)
