@@ -31,6 +31,7 @@ class RefereeArguments:
 
     reals: Path | None
     seeds: int | None
+    calibrate: bool
 
     def options(self, budget: Budget, *, shape: tuple[int, ...]) -> RefereeOptions:
         """For data of a shape; reads the folder of other reals.
@@ -42,15 +43,15 @@ class RefereeArguments:
         from gancross.evaluator.referees.options import RefereeOptions
 
         if self.reals is None:
-            return RefereeOptions(budget=budget, seeds=self.seeds)
+            return RefereeOptions(budget=budget, seeds=self.seeds, calibrate=self.calibrate)
         return RefereeOptions(
-            budget=budget, seeds=self.seeds, reals=_read_reals(self.reals, shape),
+            budget=budget, seeds=self.seeds, calibrate=self.calibrate, reals=_read_reals(self.reals, shape),
             reals_name=f"reals of {self.reals}",
         )  # fmt: skip
 
 
 def referee_arguments(command: Command) -> Command:
-    """Adds `--referee-reals` and `--referee-seeds`; the command is called with `referee_arguments`."""
+    """Adds the options for referees; the command is called with `referee_arguments`."""
 
     @click.option(
         "--referee-reals", metavar="FOLDER", type=FILE,
@@ -59,9 +60,16 @@ def referee_arguments(command: Command) -> Command:
     @click.option(
         "--referee-seeds", type=int, help="Seeds; a model has two referees for each.  [default: the budget's]"
     )
+    @click.option(
+        "--calibrate", is_flag=True,
+        help="Measure how much of planted faults the budget shows on these data; takes many times as long.",
+    )  # fmt: skip
     @functools.wraps(command)
-    def wrapped(*, referee_reals: Path | None, referee_seeds: int | None, **rest: Any) -> Any:
-        return command(referee_arguments=RefereeArguments(reals=referee_reals, seeds=referee_seeds), **rest)
+    def wrapped(
+        *, referee_reals: Path | None, referee_seeds: int | None, calibrate: bool, **rest: Any
+    ) -> Any:
+        arguments = RefereeArguments(reals=referee_reals, seeds=referee_seeds, calibrate=calibrate)
+        return command(referee_arguments=arguments, **rest)
 
     return wrapped
 

@@ -35,6 +35,7 @@ def referee(
     seeds: int | None = None,
     num_samples: int = 10_000,
     seed: int = 0,
+    calibrate: bool = False,
     workers: int | None = None,
     device: str = "auto",
     data_root: Path = catalogue.DEFAULT_ROOT,
@@ -62,6 +63,8 @@ def referee(
         seeds: in place of the budget's number; every contestant has two referees for each.
         num_samples: of each contestant.
         seed: of latents, halves and referees.
+        calibrate: measure κ of the budget on the data at hand, by faults planted in training reals, which
+            takes many times as long as the referees and is cached; otherwise the κ that ships stands in.
         workers: processes in which referees train; by default one for each CPU.
         device, data_root, image_size: as of `gancross.crosstest`.
         progress: called with (what, done, in all), in the first process alone.
@@ -82,7 +85,7 @@ def referee(
     if referee_reals is not None:
         other = load_reals(referee_reals, data_root=data_root, image_size=image_size, seed=seed)
     options = RefereeOptions(
-        budget=budget, seeds=seeds, workers=workers,
+        budget=budget, seeds=seeds, workers=workers, calibrate=calibrate,
         reals=None if other is None else other.held_out(num_samples),
         reals_name=HELD_OUT_REALS if other is None else f"reals of {other.name}",
     )  # fmt: skip

@@ -21,6 +21,7 @@ from gancross.evaluator.judging.scoring import canonical_samples, evaluating
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.referees.arena import Arena, default_workers, equal_number
 from gancross.evaluator.referees.budget import BudgetCheck, budget_check
+from gancross.evaluator.referees.calibration import calibrated
 from gancross.evaluator.referees.check_records import Dominance, NullControl, PowerControl, RefereeControls
 from gancross.evaluator.referees.checks import dominance_reason, reasons
 from gancross.evaluator.referees.comparison import Contender, contrasts
@@ -49,6 +50,7 @@ from gancross.evaluator.result.refereed import refereed_result, unrefereed
 from gancross.evaluator.result.types import RefereeCost, Result
 from gancross.machine.devices import resolve_device
 from gancross.machine.distributed import current, joined
+from gancross.random_streams import Stream
 
 FEWEST_TRAINED = 10  # reals or samples of a half, with which a referee can be trained at all
 CONTROL_SEEDS = 2
@@ -107,7 +109,7 @@ def with_referees(
         return result_from_dict(json.loads(processes.broadcast_from_rank0(b"")))
     refereed_call = _Call(
         contestants=contestants, arena=arena, sets=sets, entries=entries, null=null, power=power,
-        budget=budget_check(referee_protocol, reals.shape, arena.size), options=options,
+        budget=_budget(arena, known, reals, protocol, options, progress), options=options,
     )  # fmt: skip
     referees, decisions = _assembled(refereed_call, known, protocol)
     count = len(sets) * len(arena.identities)
@@ -187,6 +189,24 @@ def _dominances(named: Sequence[str], call: _Call) -> tuple[Dominance, ...]:
             check = dominance(name, call.sets[name], call.entries[name], judges, call.arena)
             found += [] if check is None else [check]
     return tuple(found)
+
+
+def _budget(
+    arena: Arena, training: torch.Tensor | None, reals: DataSet, protocol: Protocol, options: RefereeOptions,
+    progress: Progress | None,
+) -> BudgetCheck:  # fmt: skip
+    """κ that ships, or measured on the data at hand where that was asked for."""
+    if not options.calibrate:
+        return budget_check(arena.protocol, reals.shape, arena.size)
+    if training is None:
+        raise UsageError(
+            "calibration plants faults in training reals, and none are known: give training data"
+        )
+    chosen = Stream(protocol.seed, "referee", "calibration").permutation(len(training))[: 6 * arena.size]
+    measured = calibrated(
+        training[torch.from_numpy(chosen)], arena, name=f"the data at hand, {reals.name}", progress=progress
+    )
+    return budget_check(arena.protocol, reals.shape, arena.size, measured=measured)
 
 
 def _controls(

@@ -30,7 +30,9 @@ KINDS: dict[str, Kind] = {
         meaning="statistics and features of real data",
         file=re.compile(rf"{_HASH}-(statistics|features)\.npz"),
     ),
-    "referees": Kind(meaning="trained referees and their scores", file=re.compile(rf"{_HASH}\.npz")),
+    "referees": Kind(
+        meaning="trained referees, their scores, measured faults", file=re.compile(rf"{_HASH}\.(npz|json)")
+    ),
     "lmdb-keys": Kind(meaning="keys of LSUN environments", file=re.compile(rf"{_HASH}\.npy")),
 }
 

@@ -8,19 +8,27 @@ Shape suffixes: T multiples of the steps, K rungs, N samples.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
+import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gancross.data.order import content_sha256
+from gancross.errors import ResourceError, UsageError
 from gancross.evaluator.referees.arena import Arena
 from gancross.evaluator.referees.budget import Measurement, PlantedFault
+from gancross.evaluator.referees.entries import KIND
 from gancross.evaluator.referees.halves import SampleSet, cut, halves, sample_set
 from gancross.evaluator.referees.planted import FAULTS
 from gancross.evaluator.referees.protocol import RefereeProtocol, snapshots
-from gancross.evaluator.referees.scoring import rung_scores
+from gancross.evaluator.referees.scoring import one_thread, rung_scores
 from gancross.evaluator.referees.training import (
     FEWEST_VALIDATED,
     Identity,
@@ -31,10 +39,14 @@ from gancross.evaluator.referees.training import (
     training_snapshots,
     validation_losses,
 )
+from gancross.evaluator.referees.work import Progress
 from gancross.evaluator.statistics.auc import components
+from gancross.machine.caches import cache_folder
+from gancross.machine.files import read_bytes, write_atomically
 
 MULTIPLES = (0.5, 1.0, 2.0, 4.0, 8.0)
 TESTED = 2000  # reals, and samples, on which G is measured
+LARGEST_FILE = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,3 +157,56 @@ def _g(
         2 * components(real=real_N, fake=fake_N)[0] - 1
         for real_N, fake_N in zip(real_SN, fake_SN, strict=True)
     ])  # fmt: skip
+
+
+def calibrated(
+    clean: torch.Tensor, arena: Arena, *, name: str, progress: Progress | None = None
+) -> Measurement:
+    """κ measured on the data at hand: every planted fault, side by side, each cached as soon as it is known.
+
+    Args:
+        clean: training samples in random order.
+        name: of the data.
+        progress: called with ("planted faults", done, in all).
+    """
+    identities = (Identity(seed=arena.seed, half=0), Identity(seed=arena.seed, half=1))
+    paths = {place: _path(place, clean, arena) for place in places(clean)}
+    faults = {place: fault for place, path in paths.items() if (fault := _cached(path)) is not None}
+    waiting = [place for place in paths if place not in faults]
+    alone = replace(arena, workers=1)
+
+    def measured(place: FaultPlace) -> tuple[FaultPlace, PlantedFault]:
+        with one_thread():
+            return place, planted_fault(place, clean, alone, identities=identities)
+
+    run = joblib.Parallel(n_jobs=max(1, min(arena.workers, len(waiting))), return_as="generator_unordered")
+    found = run(joblib.delayed(measured)(place) for place in waiting) if waiting else ()
+    if progress is not None:
+        progress("planted faults", len(faults), len(paths))
+    for place, fault in found:
+        faults[place] = fault
+        with contextlib.suppress(ResourceError):  # without a cache the next call measures again
+            write_atomically(paths[place], json.dumps(asdict(fault)).encode())
+        if progress is not None:
+            progress("planted faults", len(faults), len(paths))
+    return measurement(name, arena, tuple(faults[place] for place in paths))
+
+
+def _path(place: FaultPlace, clean: torch.Tensor, arena: Arena) -> Path:
+    """Where a measured fault lies in the cache."""
+    text = json.dumps({
+        "place": asdict(place), "clean": content_sha256(clean, ordered=True), "reals": arena.reals.sha256,
+        "protocol": asdict(arena.protocol), "size": arena.size, "seed": arena.seed,
+        "device": arena.device.type, "torch": torch.__version__,
+    }, sort_keys=True)  # fmt: skip
+    return cache_folder() / KIND / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
+
+
+def _cached(path: Path) -> PlantedFault | None:
+    with contextlib.suppress(UsageError, ResourceError):  # not there, or not readable
+        content = read_bytes(path, limit=LARGEST_FILE)
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # a damaged file is written anew
+            entry = json.loads(content)
+            g_TK = tuple(tuple(float(g) for g in row) for row in entry["g_TK"])
+            return PlantedFault(kind=str(entry["kind"]), severity=float(entry["severity"]), g_TK=g_TK)
+    return None

@@ -9,7 +9,7 @@ Shape suffixes: N items, K rungs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from itertools import product
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy.stats import t
 from torch import nn
 
-from gancross.checkpoint.contestant import Contestant
+from gancross.checkpoint.contestant import Contestant, applied
+from gancross.errors import UsageError
 from gancross.evaluator.judging.scoring import real_high
 from gancross.evaluator.referees.arena import Arena
 from gancross.evaluator.referees.check_records import Dominance
@@ -98,9 +99,17 @@ class NoisyDiscriminator(nn.Module):
         return self._ladder.network_inputs(noisy, self._contestant.data_range)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Scores (N,)."""
-        scores = self.discriminator(inputs)
-        return torch.from_numpy(real_high(scores.flatten().double().cpu().numpy(), self._contestant))
+        """Scores (N,); one that is no number, far from the data that it knows, tells nothing.
+
+        Raises:
+            UsageError: the discriminator fails on such samples, or does not return a score for each.
+        """
+        who = f"contestant '{self._contestant.name}': its discriminator"
+        scores = applied(self.discriminator, inputs, refusal=f"{who} cannot take samples", seed=0)
+        if not isinstance(scores, torch.Tensor) or scores.numel() != len(inputs):
+            raise UsageError(f"{who} must return one score for each sample")
+        logits = real_high(scores.flatten().double().cpu().numpy(), self._contestant)
+        return torch.from_numpy(np.nan_to_num(logits))
 
 
 def judged(judges: Judges, fight: Bout, arena: Arena, *, rungs: Sequence[int]) -> ContestantScores:
@@ -155,16 +164,15 @@ def dominance(
         judges: by what they are called; none of them trained on these reals or samples.
 
     Returns:
-        Of the judge and the rung with the smallest p; None without judges.
+        Of the judge and the rung with the smallest p; None without judges that take such samples.
     """
     fight, rungs = bout(samples, entries, arena), range(len(arena.ladder.sigmas))
     own = placements(judged(referee_judges(entries, arena), fight, arena, rungs=rungs))
-    differences = [
-        (judge, rung, _difference(placed, own, rung))
-        for judge, at in judges.items()
-        for placed in [placements(judged(at, fight, arena, rungs=rungs))]
-        for rung in rungs
-    ]
+    differences = []
+    for judge, at in judges.items():
+        with suppress(UsageError):  # a discriminator that does not take such samples
+            placed = placements(judged(at, fight, arena, rungs=rungs))
+            differences += [(judge, rung, _difference(placed, own, rung)) for rung in rungs]
     if not differences:
         return None
     adjusted = holm([_p_beyond(figure) for *_, figure in differences])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal, get_args
 
 import torch
@@ -22,9 +21,7 @@ class RefereeOptions:
         seeds: S, in place of the budget's.
         reals: other reals that nobody trained on, in canonical form, in place of the held-out ones.
         reals_name: what they are, for people.
-        calibrate: whether κ is measured on the data at hand; `full` does so unasked.
-        save: folder in which the referees are saved as checkpoints.
-        standing: files of referees saved earlier, which judge too.
+        calibrate: whether κ is measured on the data at hand.
         workers: processes in which referees train; None: one for each CPU.
         on_cluster: whether they train on the workers of joblib's present backend instead.
     """
@@ -34,8 +31,6 @@ class RefereeOptions:
     reals: torch.Tensor | None = None
     reals_name: str = HELD_OUT_REALS
     calibrate: bool = False
-    save: Path | None = None
-    standing: tuple[Path, ...] = ()
     workers: int | None = None
     on_cluster: bool = False
 

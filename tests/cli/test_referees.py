@@ -1,0 +1,227 @@
+"""`gancross referee`, and referees after a cross-test: outputs, interruptions, errors of one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import call
+from PIL import Image
+from tiny_referees import grains, save_images, use_tiny
+
+from gancross import load_result
+from gancross.cli.referees import RefereeArguments
+from gancross.errors import UsageError
+from gancross.evaluator import referee as evaluator_referee
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.referees import work
+from gancross.evaluator.referees.options import RefereeOptions
+from gancross.evaluator.referees.records import Referees
+from gancross.evaluator.referees.work import Task
+from gancross.evaluator.result.validation import bad_value
+
+
+@pytest.fixture(autouse=True)
+def _tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
+    use_tiny(monkeypatch, steps=8)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real images R, generated ones A and B, reals that nobody trained on, and what does not fit."""
+    root = tmp_path_factory.mktemp("images")
+    for number, name in enumerate(("R/train", "R/test", "A", "B", "fresh")):
+        save_images(grains(50, seed=number, shift=25 if name == "B" else 0), root / name)
+    save_images(grains(20, shape=(1, 8, 9)), root / "wide")
+    save_images(grains(20, shape=(3, 8, 8)), root / "colour")
+    (root / "empty").mkdir()
+    return root
+
+
+def referee(folders: Path, *more: object) -> int:
+    models = [f"folder:{folders / 'A'}", f"folder:{folders / 'B'}"]
+    return call("referee", *models, "--data", f"folder:{folders / 'R'}", "--device", "cpu", *more)
+
+
+def test_two_folders_of_images_are_compared(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "result.json"
+    assert referee(folders, "--json", record) == 0
+    printed = capsys.readouterr()
+    assert "A" in printed.out and f"record: {record}" in printed.err.replace("\n", "")
+    document = json.loads(record.read_text())
+    assert bad_value(document) is None
+    result = load_result(record)
+    assert result.names == ["A", "B"] and isinstance(result.referees, Referees)
+    assert result.referees.protocol.num_reals == 50 and result.referees.protocol.options.budget == "quick"
+    assert result.cross == () and result.verdict.generator.winner is None
+    assert result.referees.contestants["B"].num_samples == 50
+    null = result.referees.controls.null
+    assert not isinstance(null, Missing) and null.of == "training reals"
+    assert (tmp_path / "result-samples").is_dir()
+    assert referee(folders, "--json", "-", "-q") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["referees"] == document["referees"]
+    costs = [each["provenance"]["referees"] for each in (document, again)]
+    assert [(cost["trained"], cost["cached"]) for cost in costs] == [(4, 0), (0, 4)]
+
+
+def test_what_is_asked_for_is_what_is_done(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[RefereeOptions, Protocol]] = []
+
+    def run(
+        contestants: object, reals: object, protocol: Protocol, options: RefereeOptions, **_: object
+    ) -> None:
+        asked.append((options, protocol))
+        raise UsageError("enough")
+
+    monkeypatch.setattr(evaluator_referee, "run_referees", run)
+    for arguments in (["--budget", "full", "--referee-seeds", 2, "--seed", 4, "-n", 30], ["--calibrate"]):
+        assert referee(folders, *arguments) == 2
+    (full, of_full), (quick, usual) = asked
+    assert (full.budget, full.seeds, full.calibrate, of_full.seed, of_full.num_samples) == (
+        "full", 2, False, 4, 30
+    )  # fmt: skip
+    assert (quick.budget, quick.seeds, quick.calibrate, usual.seed, usual.num_samples) == (
+        "quick", None, True, 0, 10_000
+    )  # fmt: skip
+    assert full.reals is None and full.reals_name == "the held-out reals"
+
+
+def test_other_reals_are_read_from_a_folder(folders: Path, tmp_path: Path) -> None:
+    record = tmp_path / "result.json"
+    assert referee(folders, "--referee-reals", folders / "fresh", "--json", record, "-q") == 0
+    result = load_result(record)
+    assert isinstance(result.referees, Referees)
+    assert result.referees.protocol.reals == f"reals of {folders / 'fresh'}"
+    arguments = RefereeArguments(reals=folders / "fresh", seeds=None, calibrate=False)
+    options = arguments.options("quick", shape=(3, 8, 8))  # grey reals of data in colour
+    assert options.reals is not None and options.reals.shape == (50, 3, 8, 8)
+    assert bool((options.reals[:, 0] == options.reals[:, 2]).all())
+
+
+def crosstested(checkpoints: dict[str, Path], *more: object) -> int:
+    models = [f"{name}={checkpoints[f'mixture-{name}']}" for name in ("plain", "regularized")]
+    return call("crosstest", *models, "-n", 60, "--device", "cpu", *more)
+
+
+def test_a_cross_test_is_saved_before_its_referees_are_trained(
+    checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Whoever stops during the referees keeps it, and the same command goes on."""
+    record, real, calls = tmp_path / "result.json", work.trained_entry, iter(range(100))
+
+    def interrupted(task: Task) -> bytes:
+        assert isinstance(load_result(record).referees, Missing)
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return real(task)
+
+    monkeypatch.setattr(work, "trained_entry", interrupted)
+    arguments = ("--referees", "quick", "--json", record)
+    assert crosstested(checkpoints, *arguments) == 130
+    printed = capsys.readouterr()
+    assert [line for line in printed.err.splitlines() if "Error" in line] == ["Error: interrupted"]
+    assert "Cross-testing" in printed.out and "True condition" in printed.out
+    before = load_result(record)
+    assert isinstance(before.referees, Missing) and len(before.cross) == 4
+    monkeypatch.setattr(work, "trained_entry", real)
+    assert crosstested(checkpoints, *arguments) == 0
+    after = load_result(record)
+    assert isinstance(after.referees, Referees) and after.cross == before.cross
+    cost = after.provenance.referees
+    assert cost is not None and (cost.trained, cost.cached) == (2, 2)
+    assert after.verdict.generator.reason.lower() in " ".join(capsys.readouterr().out.lower().split())
+
+
+def test_without_referees_nothing_is_trained(
+    checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "trained_entry", None)
+    record = tmp_path / "result.json"
+    assert crosstested(checkpoints, "--referees", "none", "--json", record, "-q") == 0
+    result = load_result(record)
+    assert isinstance(result.referees, Missing) and result.verdict.generator.winner is None
+
+
+def test_standard_output_is_one_document(
+    checkpoints: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for form in ("--json", "--markdown"):
+        assert crosstested(checkpoints, "--referees", "quick", form, "-", "-q") == 0
+        printed = capsys.readouterr().out
+        if form == "--json":
+            assert json.loads(printed)["referees"]["contestants"]
+        else:
+            assert printed.count("## Cross-test") == 1 and "κ of the budget" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--referee-reals", "{root}/missing"], "--referee-reals {root}/missing: folder does not exist"),
+        (["--referee-reals", "{root}/empty"], "{root}/empty: the folder has no images"),
+        (["--referee-reals", "{root}/A/0000.png"], "0000.png: folder is a file, expected a folder"),
+        (["--referee-reals", "{root}/wide"], "images of shape (1, 8, 9), but the data have shape (1, 8, 8)"),
+        (
+            ["--referee-reals", "{root}/colour"],
+            "images of shape (3, 8, 8), but the data have shape (1, 8, 8)",
+        ),
+        (["--referee-seeds", "0"], "the number of referee seeds must be at least 1, is 0"),
+        (["--budget", "huge"], "'huge' is not one of"),
+        (["-n", "0"], "number of samples must be at least 1"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(
+    folders: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str],
+    complaint: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(work, "trained_entry", None)
+    assert referee(folders, *(argument.format(root=folders) for argument in arguments)) == 2
+    printed = capsys.readouterr()
+    (line,) = printed.err.splitlines()
+    assert line.startswith("Error: ") and complaint.format(root=folders) in line and printed.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--referees", "quick", "--referee-reals", "{root}/A"], "is for images, but the data are vectors"),
+        (["--referees", "quick", "--referee-seeds", "-1"], "referee seeds must be at least 1, is -1"),
+        (["--referees", "long"], "'long' is not one of"),
+    ],
+)
+def test_errors_come_before_the_cross_test(
+    checkpoints: dict[str, Path], folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    arguments: list[str], complaint: str,
+) -> None:  # fmt: skip
+    record = tmp_path / "result.json"
+    filled = (argument.format(root=folders) for argument in arguments)
+    assert crosstested(checkpoints, *filled, "--json", record) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Error: ") and complaint in line and not record.exists()
+
+
+def test_broken_reals_are_an_error_of_data(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "broken" / "a.png")
+    (tmp_path / "broken" / "b.png").write_bytes(b"no image")
+    assert referee(folders, "--referee-reals", tmp_path / "broken") == 3
+    assert "b.png" in capsys.readouterr().err
+
+
+def test_models_without_discriminators_need_data_by_name(
+    folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("referee", f"folder:{folders / 'A'}") == 2
+    assert "give --data" in capsys.readouterr().err
+    assert call("referee", f"folder:{folders / 'wide'}", "--data", "digits", "--device", "cpu") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "contestant 'wide': samples of shape (1, 8, 9)" in line

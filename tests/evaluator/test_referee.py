@@ -1,0 +1,332 @@
+"""Referees of whole calls: whom they name, what withholds a name, and what a call may not depend on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from crosstests import figures
+from paths import SUPPORT
+from processes import side_by_side
+from refereed import judged
+from tiny_referees import grains, points, use_tiny
+from torch import nn
+
+from gancross import Contestant, Result, crosstest, load_result, referee
+from gancross.errors import DivergenceError, UsageError
+from gancross.evaluator import refereeing
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.referees.budget import BudgetCheck
+from gancross.evaluator.referees.check_records import BudgetControl
+from gancross.evaluator.referees.records import Referees
+from gancross.evaluator.result.types import RefereeCost
+
+
+@pytest.fixture(autouse=True)
+def _tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
+    use_tiny(monkeypatch, steps=8)
+
+
+DATA, TRAINING = points(120), points(150, seed=1)
+SAMPLES = {"a": points(120, seed=2), "b": points(120, seed=3, shift=1.5)}
+
+
+def small(samples: dict[str, torch.Tensor] = SAMPLES, **options: Any) -> Result:
+    """A call of a moment, whose figures mean little."""
+    return judged(samples, **({"data": DATA, "train_data": TRAINING} | options))
+
+
+def referees_of(result: Result) -> Referees:
+    assert isinstance(result.referees, Referees)
+    return result.referees
+
+
+def cost_of(result: Result) -> RefereeCost:
+    assert result.provenance.referees is not None
+    return result.provenance.referees
+
+
+class Perfect:
+    """κ = 1 wherever it is asked for."""
+
+    def __call__(self, *_: object, **__: object) -> BudgetCheck:
+        control = BudgetControl(kappa=1.0, source="measured", num_training=10, fails=False)
+
+        class Check(BudgetCheck):
+            def kappa_of(self, g_K: Any) -> Any:
+                return 0 * g_K + 1
+
+        return Check(control=control, measurements=())
+
+
+@pytest.fixture(scope="module")
+def common_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def _well_trained(common_cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCROSS_CACHE", common_cache)
+    use_tiny(monkeypatch, seeds=2)
+    monkeypatch.setattr(refereeing, "budget_check", Perfect())
+
+
+class First(nn.Module):
+    """A discriminator that calls vectors real whose first number is below 1."""
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        return 1 - vectors[:, 0]
+
+
+class OffLattice(nn.Module):
+    """One that sees how far numbers are from multiples of 0.2."""
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        return ((vectors * 5) - (vectors * 5).round()).abs().sum(1) - 0.25
+
+
+@pytest.mark.usefixtures("_well_trained")
+def test_the_nearer_of_two_is_named_and_a_judge_that_sees_more_takes_the_name_back() -> None:
+    """Samples rounded to multiples of 0.2 are near to the data, but a discriminator knows them."""
+    near, far = points(520, seed=2), points(520, seed=3, shift=1.5)
+    call: dict[str, Any] = {
+        "data": points(520), "train_data": points(520, seed=1), "num_samples": 520, "device": "cpu",
+    }  # fmt: skip
+    contestants = [
+        Contestant(name="near", samples=near, discriminator=First()),
+        Contestant(name="far", samples=far),
+    ]
+    result = crosstest(contestants, referees="quick", **call)
+    verdict, record = result.verdict, referees_of(result)
+    assert verdict.generator.winner == "near" and "'far'" in verdict.generator.reason
+    assert verdict.strict.winner == "near" and record.comparisons[0].answer == "named"
+    assert record.contestants["far"].detectability.low > 0.2
+    assert abs(record.contestants["near"].detectability.value) < 0.1
+    (check,) = record.controls.dominance
+    assert check.contestant == "near" and not check.fails
+    assert [entry.name for entry in result.ranking.generators] == ["near", "far"]  # type: ignore[union-attr]
+    without = crosstest(contestants, **call)
+    for part in ("cross", "confusion", "histograms", "controls"):
+        assert figures(without)[part] == figures(result)[part]
+    assert without.verdict.generator.winner is without.verdict.strict.winner is None
+
+    rounded = Contestant(
+        name="near", samples=(near * 5).round() / 5 + 1e-4 * near, discriminator=OffLattice()
+    )
+    again = crosstest([contestants[1], rounded], referees="quick", **call)
+    (comparison,) = referees_of(again).comparisons
+    assert comparison.answer == "withheld" and again.verdict.generator.winner is None
+    assert again.verdict.strict.winner is None
+    (check,) = referees_of(again).controls.dominance
+    assert check.fails and check.judge == "scores of the discriminator of 'near'"
+    assert "under-trained: scores of the discriminator of 'near'" in again.verdict.generator.reason
+
+
+@pytest.mark.usefixtures("_well_trained")
+def test_a_failing_null_withholds_every_name() -> None:
+    """Training data of another kind: held-out reals then say nothing about what a model could learn."""
+    wrong = points(520, seed=1, scale=2.5)
+    samples = {"near": points(520, seed=2), "far": points(520, seed=3, shift=1.5)}
+    result = judged(samples, points(520), train_data=wrong)
+    null = referees_of(result).controls.null
+    assert not isinstance(null, Missing) and null.fails and null.of == "training reals"
+    assert result.verdict.generator.winner is None
+    assert "'near' would be named, but the null control fails" in result.verdict.generator.reason
+    assert any("null control fails" in flag for flag in result.flags)
+
+
+def test_a_record_holds_the_call_and_survives_the_way_to_a_file(tmp_path: Path) -> None:
+    result = small(seeds=2, seed=3)
+    record = referees_of(result)
+    protocol = record.protocol
+    assert (protocol.options.seeds, protocol.seed, protocol.num_training) == (2, 3, 60)
+    assert (protocol.num_reals, protocol.reals, protocol.lowered_by) == (120, "the held-out reals", ())
+    assert len(protocol.sigmas) == 12 and list(record.contestants) == ["a", "b"]
+    assert [len(entry.rungs) for entry in record.contestants.values()] == [12, 12]
+    assert record.comparisons[0].answer == "no name" and "below 500" in result.verdict.generator.reason
+    assert len(record.cross.cells) == 4 and record.controls.budget.num_training is None
+    assert set(record.controls.copying) == {"a", "b"}
+    assert cost_of(result) == replace(cost_of(result), trained=8, cached=0)
+    result.save(tmp_path / "result.json")
+    assert load_result(tmp_path / "result.json") == result
+
+
+def test_a_call_that_is_repeated_trains_nothing_and_gives_the_same() -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first, second = small(), small()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert figures(first) == figures(second)
+    assert (cost_of(first).trained, cost_of(second).trained, cost_of(second).cached) == (4, 0, 4)
+
+
+def test_neither_storage_nor_the_order_of_contestants_matters() -> None:
+    """Training data, too, of which the null control takes a part."""
+    options: dict[str, Any] = {"num_samples": 130}
+    usual = small(**options)
+    stored = small(
+        {name: samples.flip(0) for name, samples in SAMPLES.items()}, data=DATA.flip(0),
+        train_data=TRAINING.flip(0), **options,
+    )  # fmt: skip
+    first, second = (
+        {key: value for key, value in figures(result)["referees"].items() if key != "controls"}  # type: ignore[union-attr]
+        for result in (usual, stored)
+    )
+    assert first == second and cost_of(stored).trained == 0
+    of_usual, of_stored = referees_of(usual).controls, referees_of(stored).controls
+    assert (of_usual.null, of_usual.power) == (of_stored.null, of_stored.power)
+    backwards = referees_of(small(dict(reversed(SAMPLES.items())), **options))
+    assert backwards.contestants == referees_of(usual).contestants
+    assert backwards.controls == referees_of(usual).controls
+    assert backwards.protocol == referees_of(usual).protocol
+    turned, straight = backwards.comparisons[0], referees_of(usual).comparisons[0]
+    assert (turned.a, turned.mean.value, turned.p) == ("b", -straight.mean.value, straight.p)
+
+
+def test_an_interrupted_call_goes_on_and_gives_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = small()
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "second"))
+
+    def stop(what: str, done: int, total: int) -> None:
+        if (what, done) == ("referees", 2):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        small(progress=stop)
+    steps: list[tuple[str, int, int]] = []
+    resumed = small(progress=lambda *step: steps.append(step))
+    assert figures(resumed) == figures(usual) and cost_of(resumed).trained == 2
+    assert steps == [("referees", done, 4) for done in (2, 3, 4)] + [
+        ("controls", done, 4) for done in range(5)
+    ]
+
+
+def test_an_added_contestant_costs_its_own_referees_and_a_smaller_one_all() -> None:
+    assert cost_of(small()).trained == 4
+    third = {"c": points(120, seed=5)}
+    more = small(SAMPLES | third)
+    assert (cost_of(more).trained, cost_of(more).cached) == (2, 4)
+    assert len(referees_of(more).comparisons) == 3 and more.verdict.generator.winner is None
+    assert referees_of(more).contestants["a"] == referees_of(small()).contestants["a"]
+    fewer = small(SAMPLES | {"c": points(80, seed=5)})
+    assert cost_of(fewer).trained == 6
+    assert referees_of(fewer).protocol.num_training == 40
+    assert referees_of(fewer).protocol.lowered_by == ("c",)
+    assert any("40 reals and samples each, since 'c' had the fewest samples" in flag for flag in fewer.flags)
+    assert not any("had the fewest samples" in flag for flag in more.flags)
+
+
+def test_one_contestant_is_judged_alone() -> None:
+    result = small({"a": SAMPLES["a"]})
+    assert referees_of(result).comparisons == () and list(referees_of(result).contestants) == ["a"]
+    assert result.verdict.generator.winner is None
+    assert [(cell.judge, cell.generator) for cell in referees_of(result).cross.cells] == [("a", "a")]
+    assert result.to_json()
+
+
+@pytest.mark.parametrize(
+    ("samples", "data", "who"),
+    [
+        (SAMPLES | {"b": points(10)}, DATA, "'b': 10 samples"),
+        (SAMPLES, points(10), "the held-out reals: 10 samples"),
+    ],
+)
+def test_too_few_samples_are_a_reason_and_no_error(
+    samples: dict[str, torch.Tensor], data: torch.Tensor, who: str
+) -> None:
+    result = small(samples, data=data)
+    reason = (
+        f"{who}, of which referees need at least 20 different ones, half to train on and half to be tested on"
+    )
+    assert result.referees == Missing(reason)
+    assert result.verdict.generator.winner is result.verdict.strict.winner is None
+    assert result.verdict.generator.reason == f"no referees: {reason}"
+    assert result.provenance.referees is None and result.to_json()
+
+
+def test_a_collapsed_generator_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_tiny(monkeypatch)
+    result = small({"a": SAMPLES["a"], "point": torch.full((120, 2), 0.3)})
+    assert referees_of(result).contestants["point"].rungs[0].g.value > 0.7
+    assert referees_of(result).contestants["point"].detectability.value > 0.3
+
+
+def test_without_training_data_a_third_of_the_reals_is_the_null() -> None:
+    result = small(train_data=None)
+    null = referees_of(result).controls.null
+    assert not isinstance(null, Missing) and null.of == "a third of the held-out reals"
+    assert 20 < null.figures.num_samples < 60
+    assert "no training data are known: the null control took a third of the held-out reals" in result.flags
+    assert referees_of(result).controls.copying["a"] == Missing("the training data are not known")
+    few = small({"a": points(40, seed=2)}, data=points(40), train_data=None)
+    assert isinstance(referees_of(few).controls.null, Missing) and few.to_json()
+
+
+def test_other_reals_take_the_place_of_the_held_out_ones() -> None:
+    usual, others = small(), small(referee_reals=points(90, seed=9))
+    record = referees_of(others).protocol
+    assert (record.num_reals, record.num_training, record.reals) == (90, 45, "reals of in memory")
+    assert record.reals_sha256 != referees_of(usual).protocol.reals_sha256
+    assert cost_of(others).trained == 4
+
+
+def test_images_are_judged_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_tiny(monkeypatch)
+    samples = {"a": grains(100, seed=1), "bright": grains(100, seed=2, shift=25)}
+    record = referees_of(judged(samples, grains(100), train_data=grains(100, seed=3)))
+    assert record.protocol.options.form == "small images" and record.protocol.sigmas[0] == 1 / 255
+    assert (
+        record.contestants["bright"].detectability.value > record.contestants["a"].detectability.value + 0.2
+    )
+
+
+def test_numbers_that_are_not_finite_stop_with_the_contestants_name() -> None:
+    mad = SAMPLES["b"].clone()
+    mad[3] = float("nan")
+    with pytest.raises(DivergenceError, match="'mad'"):
+        small({"a": SAMPLES["a"], "mad": mad})
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"budget": "quickly"}, "unknown referee budget 'quickly': did you mean 'quick'"),
+        ({"seeds": 0}, "number of referee seeds must be at least 1, is 0"),
+        ({"workers": 0}, "number of workers must be at least 1, is 0"),
+        ({"num_samples": 0}, "number of samples must be at least 1"),
+        ({"referee_reals": points(50, d=3)}, r"samples of shape \(3,\), but the data have shape \(2,\)"),
+        ({"train_data": points(50, d=3)}, r"training samples have shape \(3,\)"),
+        ({"data": points(50, d=3), "train_data": None}, r"'a': samples of shape \(2,\)"),
+        ({"samples": {}}, "no contestants"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        small(**options)
+
+
+def test_two_contestants_of_one_name_are_refused() -> None:
+    with pytest.raises(UsageError, match="two contestants are called 'a'"):
+        referee([Contestant(name="a", samples=DATA)] * 2, data=DATA)
+
+
+def test_two_processes_give_the_record_of_one(tmp_path: Path) -> None:
+    arrays = SAMPLES | {"data": DATA, "training": TRAINING}
+    torch.save(arrays, tmp_path / "arrays.pt")
+    command = [str(SUPPORT / "refereed.py"), str(tmp_path / "arrays.pt"), str(tmp_path / "record")]
+    ended = side_by_side(2, command, GANCROSS_CACHE=str(tmp_path / "together"))
+    assert [process.code for process in ended] == [0, 0], ended
+    expected = json.loads(json.dumps(figures(small())))
+    records = [json.loads((tmp_path / f"record.{rank}").read_text()) for rank in (0, 1)]
+    for record in records:
+        assert record["figures"] == expected and record["trained"] == 4
+    assert [len(record["steps"]) for record in records] == [10, 0]  # the first process alone reports
+    assert [step[1] for step in records[0]["steps"]] == [0, 1, 2, 3, 4] * 2
+    assert len(list((tmp_path / "together").rglob("*.npz"))) == 8

@@ -1,0 +1,44 @@
+"""Referees of given vectors by every process of a run: refereed.py SAMPLES.pt OUT."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from crosstests import figures
+from tiny_referees import use_tiny
+
+from gancross import Contestant, Result, referee
+from gancross.machine.distributed import current, joined
+
+
+def judged(samples: Mapping[str, torch.Tensor], data: torch.Tensor, **options: Any) -> Result:
+    """Referees of samples by name."""
+    contestants = [Contestant(name=name, samples=array) for name, array in samples.items()]
+    return referee(contestants, data=data, device="cpu", **({"num_samples": 1000} | options))
+
+
+@joined()
+def main(path: str, out: str) -> None:
+    arrays = torch.load(path)
+    steps: list[tuple[str, int, int]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        use_tiny(patch, steps=8)
+        result = judged(
+            {name: arrays[name] for name in ("a", "b")}, arrays["data"], train_data=arrays["training"],
+            progress=lambda *step: steps.append(step),
+        )  # fmt: skip
+    cost = result.provenance.referees
+    assert cost is not None and (not steps or current().is_rank_zero)
+    record = {"figures": figures(result), "trained": cost.trained, "steps": steps}
+    Path(f"{out}.{current().rank}").write_text(json.dumps(record))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main(*sys.argv[1:])
