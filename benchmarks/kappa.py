@@ -132,6 +132,16 @@ def add(known: list[dict[str, Any]], piece: Piece, entry: dict[str, Any], shape:
     known.append({**head, "faults": [entry]})
 
 
+def text(known: list[dict[str, Any]]) -> str:
+    """JSON with a line for each fault."""
+    documents = []
+    for document in known:
+        head = json.dumps({key: value for key, value in document.items() if key != "faults"})
+        faults = ",\n  ".join(map(json.dumps, document["faults"]))
+        documents.append(f' {head[:-1]}, "faults": [\n  {faults}\n ]}}')
+    return "[\n" + ",\n".join(documents) + "\n]\n"
+
+
 def table(found: tuple[Measurement, ...]) -> str:
     """κ of each measurement, and the fault that decides it."""
     lines = []
@@ -171,7 +181,7 @@ def main() -> None:
             found = sets[piece.data](piece.size)
             assert found is not None
             add(known, piece, entry, list(found[0].shape[1:]))
-            arguments.out.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
+            arguments.out.write_text(text(known), "utf-8")
             print(f"{number} of {len(todo)}: {piece} {seconds:.0f} s", flush=True)
     print(table(measurements(json.dumps(known))))
 

@@ -135,13 +135,12 @@ def _named(lines: Sequence[Line]) -> Document:
 
 
 def _crossing(lines: Sequence[Line], truly: Sequence[Line]) -> Document:
+    """Of the pairs that truly cross, how many were reported as such, and in how many somebody was named."""
     both = [line for line in lines if line in truly]
-    return {
-        "pairs": len(lines),
-        "named": sum(line["named"]["generator"] is not None for line in lines),
-        "reported": share(sum(line["answer"] == "crossing" for line in lines), len(lines)),
-        "truly_crossing_reported": share(sum(line["answer"] == "crossing" for line in both), len(both)),
-    }
+    reported, named = (
+        share(sum(line["answer"] == answer for line in both), len(both)) for answer in ("crossing", "named")
+    )
+    return {"planted": len(lines), "reported": reported, "named": named}
 
 
 def _withheld(lines: Sequence[Line], of: Callable[[Line], Evidence]) -> Document:
@@ -199,11 +198,11 @@ def _other_claims(counts: Mapping[str, Any]) -> list[Document]:
         })  # fmt: skip
     if "all" in counts["crossing"]:
         crossing = counts["crossing"]["all"]
-        reported = crossing["truly_crossing_reported"]
+        reported = crossing["reported"]
         found.append({
             "claim": f"pairs that cross: none is named, at least {LEAST_CROSSING:.0%} are reported as such",
             "found": reported,
-            "met": crossing["named"] == 0 and reported["n"] > 0 and reported["rate"] >= LEAST_CROSSING,
+            "met": crossing["named"]["count"] == 0 and reported["n"] > 0 and reported["rate"] >= LEAST_CROSSING,
         })  # fmt: skip
     if "all" in counts["checks"]:
         withheld = counts["checks"]["all"]["withheld"]

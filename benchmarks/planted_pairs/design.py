@@ -76,10 +76,13 @@ def equal_pairs(shape: tuple[int, ...]) -> Iterator[PlannedPair]:
 
 
 def crossing_pairs(shape: tuple[int, ...]) -> Iterator[PlannedPair]:
-    """Fine noise against left-out clusters: the noise is seen at fine resolution, what is missing at any."""
-    for level in (-2, -1):
+    """Fine noise against left-out clusters: the noise is seen at fine resolution, what is missing at any.
+
+    Which of them truly cross depends on the data.
+    """
+    for levels in ((-2, -1), (-1, -2), (-1, -1)):
         first, second = (
             PlantedSet(kind=kind, severity=KINDS[kind].severities(shape)[level])
-            for kind in ("noise", "left-out")
+            for kind, level in zip(("noise", "left-out"), levels, strict=True)
         )
         yield PlannedPair(group="crossing", first=first, second=second)

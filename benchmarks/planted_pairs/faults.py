@@ -113,7 +113,7 @@ KINDS: Mapping[str, Kind] = {
         of_whole=True,
     ),
     "noise": Kind(
-        meaning="standard deviation, of [−1, 1]; of each dimension's", images=(0.03, 0.1, 0.3),
+        meaning="standard deviation, of [−1, 1]; of each dimension's", images=(0.1, 0.2, 0.4),
         vectors=(0.03, 0.1, 0.3), plant=noisy,
     ),
     "shift": Kind(

@@ -51,7 +51,7 @@ def _part(counts: Mapping[str, Any]) -> Iterator[str]:
             f"| {data}",
             "–" if equal is None else _of(equal["generator"]),
             "–" if clear is None else _of(clear),
-            "–" if crossing is None else f"{_of(crossing['reported'])}; {crossing['named']}",
+            "–" if crossing is None else f"{_of(crossing['reported'])}; {crossing['named']['count']}",
             _of(checks["withheld"]) + (f" ({failing})" if failing else ""),
             f"{checks['too_close_for_this_budget']} |",
         ])  # fmt: skip
