@@ -197,12 +197,11 @@ def _other_claims(counts: Mapping[str, Any]) -> list[Document]:
             "found": named, "met": named["rate"] <= room,
         })  # fmt: skip
     if "all" in counts["crossing"]:
-        crossing = counts["crossing"]["all"]
-        reported = crossing["reported"]
+        reported, named = (counts["crossing"]["all"][key] for key in ("reported", "named"))
         found.append({
             "claim": f"pairs that cross: none is named, at least {LEAST_CROSSING:.0%} are reported as such",
             "found": reported,
-            "met": crossing["named"]["count"] == 0 and reported["n"] > 0 and reported["rate"] >= LEAST_CROSSING,
+            "met": named["count"] == 0 and reported["n"] > 0 and reported["rate"] >= LEAST_CROSSING,
         })  # fmt: skip
     if "all" in counts["checks"]:
         withheld = counts["checks"]["all"]["withheld"]
