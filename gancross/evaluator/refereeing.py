@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from gancross.checkpoint.contestant import Contestant
+from gancross.data.order import content_order
 from gancross.data.sets import DataSet
 from gancross.errors import UsageError
 from gancross.evaluator.estimates import Missing
@@ -54,6 +55,7 @@ from gancross.random_streams import Stream
 
 FEWEST_TRAINED = 10  # reals or samples of a half, with which a referee can be trained at all
 CONTROL_SEEDS = 2
+FEWEST_PLANTED = 100  # training reals in which faults are planted
 
 
 @joined()
@@ -76,6 +78,11 @@ def with_referees(
         DivergenceError: samples or scores that are not finite.
     """
     clock, processes = time.perf_counter(), current()
+    if options.calibrate and (isinstance(training, Missing) or len(training) < FEWEST_PLANTED):
+        raise UsageError(
+            f"calibration plants faults in training reals, at least {FEWEST_PLANTED}; known are"
+            f" {0 if isinstance(training, Missing) else len(training)}: give training data"
+        )
     target = processes.device(resolve_device(device))
     held_out = options.reals if options.reals is not None else reals.held_out(protocol.num_samples)
     if tuple(held_out.shape[1:]) != reals.shape:
@@ -83,6 +90,8 @@ def with_referees(
             f"{options.reals_name}: samples of shape {tuple(held_out.shape[1:])}, but the data have shape"
             f" {reals.shape}; nothing is resized"
         )
+    if held_out.is_floating_point() and not bool(held_out.isfinite().all()):
+        raise UsageError(f"{options.reals_name}: hold NaN or infinite values")
     real_set = sample_set(held_out)
     n, seed = protocol.num_samples, protocol.seed
     sets = {
@@ -198,14 +207,10 @@ def _budget(
     """κ that ships, or measured on the data at hand where that was asked for."""
     if not options.calibrate:
         return budget_check(arena.protocol, reals.shape, arena.size)
-    if training is None:
-        raise UsageError(
-            "calibration plants faults in training reals, and none are known: give training data"
-        )
-    chosen = Stream(protocol.seed, "referee", "calibration").permutation(len(training))[: 6 * arena.size]
-    measured = calibrated(
-        training[torch.from_numpy(chosen)], arena, name=f"the data at hand, {reals.name}", progress=progress
-    )
+    assert training is not None
+    order = content_order(training, stream=Stream(protocol.seed, "referee", "calibration"))
+    chosen = training[torch.from_numpy(order.index[: 6 * arena.size])]
+    measured = calibrated(chosen, arena, name=f"the data at hand, {reals.name}", progress=progress)
     return budget_check(arena.protocol, reals.shape, arena.size, measured=measured)
 
 

@@ -1,4 +1,4 @@
-"""Referees of whole calls: whom they name, what withholds a name, and what a call may not depend on."""
+"""Referees of whole calls: what a record holds, what it may not depend on, and what is refused."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ import torch
 from crosstests import figures
 from paths import SUPPORT
 from processes import side_by_side
-from refereed import judged
+from refereed import cost_of, judged, referees_of
 from tiny_referees import grains, points, use_tiny
-from torch import nn
 
-from gancross import Contestant, Result, crosstest, load_result, referee
+from gancross import Contestant, Result, load_result, referee
 from gancross.errors import DivergenceError, UsageError
-from gancross.evaluator import refereeing
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.referees.budget import BudgetCheck
-from gancross.evaluator.referees.check_records import BudgetControl
-from gancross.evaluator.referees.records import Referees
-from gancross.evaluator.result.types import RefereeCost
+from gancross.evaluator.referees import calibration
+from gancross.evaluator.referees.planted import FAULTS
 
 
 @pytest.fixture(autouse=True)
@@ -39,105 +35,6 @@ SAMPLES = {"a": points(120, seed=2), "b": points(120, seed=3, shift=1.5)}
 def small(samples: dict[str, torch.Tensor] = SAMPLES, **options: Any) -> Result:
     """A call of a moment, whose figures mean little."""
     return judged(samples, **({"data": DATA, "train_data": TRAINING} | options))
-
-
-def referees_of(result: Result) -> Referees:
-    assert isinstance(result.referees, Referees)
-    return result.referees
-
-
-def cost_of(result: Result) -> RefereeCost:
-    assert result.provenance.referees is not None
-    return result.provenance.referees
-
-
-class Perfect:
-    """κ = 1 wherever it is asked for."""
-
-    def __call__(self, *_: object, **__: object) -> BudgetCheck:
-        control = BudgetControl(kappa=1.0, source="measured", num_training=10, fails=False)
-
-        class Check(BudgetCheck):
-            def kappa_of(self, g_K: Any) -> Any:
-                return 0 * g_K + 1
-
-        return Check(control=control, measurements=())
-
-
-@pytest.fixture(scope="module")
-def common_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("cache"))
-
-
-@pytest.fixture
-def _well_trained(common_cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANCROSS_CACHE", common_cache)
-    use_tiny(monkeypatch, seeds=2)
-    monkeypatch.setattr(refereeing, "budget_check", Perfect())
-
-
-class First(nn.Module):
-    """A discriminator that calls vectors real whose first number is below 1."""
-
-    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        return 1 - vectors[:, 0]
-
-
-class OffLattice(nn.Module):
-    """One that sees how far numbers are from multiples of 0.2."""
-
-    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        return ((vectors * 5) - (vectors * 5).round()).abs().sum(1) - 0.25
-
-
-@pytest.mark.usefixtures("_well_trained")
-def test_the_nearer_of_two_is_named_and_a_judge_that_sees_more_takes_the_name_back() -> None:
-    """Samples rounded to multiples of 0.2 are near to the data, but a discriminator knows them."""
-    near, far = points(520, seed=2), points(520, seed=3, shift=1.5)
-    call: dict[str, Any] = {
-        "data": points(520), "train_data": points(520, seed=1), "num_samples": 520, "device": "cpu",
-    }  # fmt: skip
-    contestants = [
-        Contestant(name="near", samples=near, discriminator=First()),
-        Contestant(name="far", samples=far),
-    ]
-    result = crosstest(contestants, referees="quick", **call)
-    verdict, record = result.verdict, referees_of(result)
-    assert verdict.generator.winner == "near" and "'far'" in verdict.generator.reason
-    assert verdict.strict.winner == "near" and record.comparisons[0].answer == "named"
-    assert record.contestants["far"].detectability.low > 0.2
-    assert abs(record.contestants["near"].detectability.value) < 0.1
-    (check,) = record.controls.dominance
-    assert check.contestant == "near" and not check.fails
-    assert [entry.name for entry in result.ranking.generators] == ["near", "far"]  # type: ignore[union-attr]
-    without = crosstest(contestants, **call)
-    for part in ("cross", "confusion", "histograms", "controls"):
-        assert figures(without)[part] == figures(result)[part]
-    assert without.verdict.generator.winner is without.verdict.strict.winner is None
-
-    rounded = Contestant(
-        name="near", samples=(near * 5).round() / 5 + 1e-4 * near, discriminator=OffLattice()
-    )
-    again = crosstest([contestants[1], rounded], referees="quick", **call)
-    (comparison,) = referees_of(again).comparisons
-    assert comparison.answer == "withheld" and again.verdict.generator.winner is None
-    assert again.verdict.strict.winner is None
-    (check,) = referees_of(again).controls.dominance
-    assert check.fails and check.judge == "scores of the discriminator of 'near'"
-    assert "under-trained: scores of the discriminator of 'near'" in again.verdict.generator.reason
-
-
-@pytest.mark.usefixtures("_well_trained")
-def test_a_failing_null_withholds_every_name() -> None:
-    """Training data of another kind: held-out reals then say nothing about what a model could learn."""
-    wrong = points(520, seed=1, scale=2.5)
-    samples = {"near": points(520, seed=2), "far": points(520, seed=3, shift=1.5)}
-    result = judged(samples, points(520), train_data=wrong)
-    null = referees_of(result).controls.null
-    assert not isinstance(null, Missing) and null.fails and null.of == "training reals"
-    assert result.verdict.generator.winner is None
-    assert "'near' would be named, but the null control fails" in result.verdict.generator.reason
-    assert any("null control fails" in flag for flag in result.flags)
 
 
 def test_a_record_holds_the_call_and_survives_the_way_to_a_file(tmp_path: Path) -> None:
@@ -277,6 +174,19 @@ def test_other_reals_take_the_place_of_the_held_out_ones() -> None:
     assert cost_of(others).trained == 4
 
 
+def test_kappa_is_measured_on_the_data_at_hand_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use_tiny(monkeypatch, steps=2)
+    monkeypatch.setattr(calibration, "FAULTS", {"shift": FAULTS["shift"]})
+    first = small(calibrate=True)
+    budget = referees_of(first).controls.budget
+    assert budget.source == "measured on the data at hand, in memory" and budget.num_training == 60
+    assert not any("κ of the budget was not measured" in flag for flag in first.flags)
+    stored = small(calibrate=True, train_data=TRAINING.flip(0))
+    assert referees_of(stored).controls.budget == budget
+
+
 def test_images_are_judged_too(monkeypatch: pytest.MonkeyPatch) -> None:
     use_tiny(monkeypatch)
     samples = {"a": grains(100, seed=1), "bright": grains(100, seed=2, shift=25)}
@@ -305,6 +215,9 @@ def test_numbers_that_are_not_finite_stop_with_the_contestants_name() -> None:
         ({"train_data": points(50, d=3)}, r"training samples have shape \(3,\)"),
         ({"data": points(50, d=3), "train_data": None}, r"'a': samples of shape \(2,\)"),
         ({"samples": {}}, "no contestants"),
+        ({"data": torch.full((50, 2), float("inf"))}, "the held-out reals: hold NaN or infinite values"),
+        ({"calibrate": True, "train_data": None}, "at least 100; known are 0: give training data"),
+        ({"calibrate": True, "train_data": points(99)}, "at least 100; known are 99"),
     ],
 )
 def test_what_does_not_fit_is_refused(options: dict[str, Any], complaint: str) -> None:

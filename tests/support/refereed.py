@@ -14,6 +14,8 @@ from crosstests import figures
 from tiny_referees import use_tiny
 
 from gancross import Contestant, Result, referee
+from gancross.evaluator.referees.records import Referees
+from gancross.evaluator.result.types import RefereeCost
 from gancross.machine.distributed import current, joined
 
 
@@ -21,6 +23,18 @@ def judged(samples: Mapping[str, torch.Tensor], data: torch.Tensor, **options: A
     """Referees of samples by name."""
     contestants = [Contestant(name=name, samples=array) for name, array in samples.items()]
     return referee(contestants, data=data, device="cpu", **({"num_samples": 1000} | options))
+
+
+def referees_of(result: Result) -> Referees:
+    """The record of its referees."""
+    assert isinstance(result.referees, Referees)
+    return result.referees
+
+
+def cost_of(result: Result) -> RefereeCost:
+    """What its referees cost."""
+    assert result.provenance.referees is not None
+    return result.provenance.referees
 
 
 @joined()
@@ -33,9 +47,7 @@ def main(path: str, out: str) -> None:
             {name: arrays[name] for name in ("a", "b")}, arrays["data"], train_data=arrays["training"],
             progress=lambda *step: steps.append(step),
         )  # fmt: skip
-    cost = result.provenance.referees
-    assert cost is not None and (not steps or current().is_rank_zero)
-    record = {"figures": figures(result), "trained": cost.trained, "steps": steps}
+    record = {"figures": figures(result), "trained": cost_of(result).trained, "steps": steps}
     Path(f"{out}.{current().rank}").write_text(json.dumps(record))
 
 

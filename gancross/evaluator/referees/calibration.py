@@ -39,7 +39,7 @@ from gancross.evaluator.referees.training import (
     training_snapshots,
     validation_losses,
 )
-from gancross.evaluator.referees.work import Progress
+from gancross.evaluator.referees.work import Progress, as_finished
 from gancross.evaluator.statistics.auc import components
 from gancross.machine.caches import cache_folder
 from gancross.machine.files import read_bytes, write_atomically
@@ -110,10 +110,11 @@ def _measured(samples: SampleSet, arena: Arena, identity: Identity) -> NDArray[n
     steps = multiple_steps(arena.protocol)
     kept = sorted({step for count in steps for step in snapshots(count)})
     judges = dict(_judges(kept, reals, fakes, arena, identity))
+    chooses = len(reals.validation) >= FEWEST_VALIDATED
     losses = validation_losses(
         list(judges.values()), reals=reals, samples=fakes, ladder=arena.ladder, identity=identity,
         device=arena.device,
-    )  # fmt: skip
+    ) if chooses else None  # fmt: skip
     g_KS = np.stack([
         _g(list(judges.values()), reals.array, fakes.array, tests, arena, identity, rung)
         for rung in range(len(arena.ladder.sigmas))
@@ -122,7 +123,7 @@ def _measured(samples: SampleSet, arena: Arena, identity: Identity) -> NDArray[n
     for count in steps:
         own = [place for place, step in enumerate(kept) if step in snapshots(count)]
         chosen = [own[-1]] * len(g_KS)
-        if len(reals.validation) >= FEWEST_VALIDATED:
+        if losses is not None:
             chosen = [own[place] for place in smoothed(losses[own]).argmin(0)]
         rows_TK.append([g_KS[rung, place] for rung, place in enumerate(chosen)])
     return np.array(rows_TK)
@@ -179,16 +180,17 @@ def calibrated(
         with one_thread():
             return place, planted_fault(place, clean, alone, identities=identities)
 
-    run = joblib.Parallel(n_jobs=max(1, min(arena.workers, len(waiting))), return_as="generator_unordered")
-    found = run(joblib.delayed(measured)(place) for place in waiting) if waiting else ()
     if progress is not None:
         progress("planted faults", len(faults), len(paths))
-    for place, fault in found:
-        faults[place] = fault
-        with contextlib.suppress(ResourceError):  # without a cache the next call measures again
-            write_atomically(paths[place], json.dumps(asdict(fault)).encode())
-        if progress is not None:
-            progress("planted faults", len(faults), len(paths))
+    calls = (joblib.delayed(measured)(place) for place in waiting)
+    workers = max(1, min(arena.workers, len(waiting)))
+    with contextlib.closing(as_finished(calls, workers=workers)) as found:
+        for place, fault in found:
+            faults[place] = fault
+            with contextlib.suppress(ResourceError):  # without a cache the next call measures again
+                write_atomically(paths[place], json.dumps(asdict(fault)).encode())
+            if progress is not None:
+                progress("planted faults", len(faults), len(paths))
     return measurement(name, arena, tuple(faults[place] for place in paths))
 
 

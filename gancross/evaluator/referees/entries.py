@@ -52,8 +52,11 @@ class EntryKey:
 
     @property
     def sha256(self) -> str:
-        """Of all fields and of torch's version."""
-        text = json.dumps({**asdict(self), "torch": torch.__version__}, sort_keys=True)
+        """Of all that decides one referee, and of torch's version; how many seeds there are does not."""
+        fields = asdict(self)
+        for of_the_call in ("budget", "seeds"):
+            del fields["protocol"][of_the_call]
+        text = json.dumps({**fields, "torch": torch.__version__}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property

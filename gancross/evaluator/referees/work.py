@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import joblib
 import numpy as np
@@ -154,20 +155,31 @@ def _side_by_side(tasks: Sequence[Task], arena: Arena) -> Entries:
     elif workers <= 1:
         yield from (_numbered(number, task) for number, task in enumerate(tasks))
     else:
-        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", mmap_mode="c")
-        results = parallel(joblib.delayed(_numbered)(number, task) for number, task in enumerate(tasks))
-        try:
-            for number, content in results:  # noqa: UP028  # `yield from` would close them with a warning
-                yield number, content
-        except BrokenProcessPool:
-            raise ResourceError(
-                "a process that trained a referee was killed, probably for lack of memory; the same call"
-                " trains the rest, with fewer workers in less memory"
-            ) from None
-        finally:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # that tasks were not finished
-                results.close()
+        calls = (joblib.delayed(_numbered)(number, task) for number, task in enumerate(tasks))
+        with closing(as_finished(calls, workers=workers)) as results:
+            yield from results
+
+
+def as_finished(calls: Iterable[Any], *, workers: int) -> Generator[Any, None, None]:
+    """The results of joblib's delayed calls in processes, as they are done; closing it stops the others.
+
+    Raises:
+        ResourceError: a process was killed.
+    """
+    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", mmap_mode="c")
+    results = parallel(calls)
+    try:
+        for result in results:  # noqa: UP028  # `yield from` would close them with a warning
+            yield result
+    except BrokenProcessPool:
+        raise ResourceError(
+            "a process that trained a referee was killed, probably for lack of memory; the same call"
+            " trains the rest, with fewer workers in less memory"
+        ) from None
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that tasks were not finished
+            results.close()
 
 
 def _agreed(absent: Sequence[EntryKey], keys: Sequence[EntryKey], processes: Processes) -> list[EntryKey]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from gancross.evaluator.referees import calibration, training
 from gancross.evaluator.referees.calibration import (
     MULTIPLES,
     FaultPlace,
+    calibrated,
     measurement,
     multiple_steps,
     places,
@@ -26,6 +28,7 @@ from gancross.evaluator.referees.planted import CLUSTERS, FAULTS, cluster_labels
 from gancross.evaluator.referees.scoring import ladder_scores
 from gancross.evaluator.referees.training import Identity, Material, trained
 from gancross.evaluator.statistics.auc import components
+from gancross.machine import caches
 
 IDENTITIES = (Identity(seed=0, half=0),)
 
@@ -186,3 +189,34 @@ def test_a_fault_that_leaves_few_samples_trains_on_fewer() -> None:
     arena = arena_of(reals, steps=2)
     fault = planted_fault(FaultPlace(kind="left-out", severity=6.0), clean, arena, identities=IDENTITIES)
     assert len(fault.g_TK) == 5 and arena.size == 100
+
+
+@pytest.mark.parametrize("damage", ["[]", '{"kind": "shift"'])
+def test_what_was_measured_is_kept_and_the_rest_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path))
+    monkeypatch.setattr(calibration, "FAULTS", {"shift": FAULTS["shift"]})
+    clean, arena = points(140, seed=1), arena_of(points(100), steps=2)
+
+    def stop(what: str, done: int, total: int) -> None:
+        assert (what, total) == ("planted faults", 3)
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        calibrated(clean, arena, name="points", progress=stop)
+    files = sorted(tmp_path.rglob("*.json"))
+    assert len(files) == 2
+    files[0].write_text(damage)
+    calls: list[int] = []
+    first = calibrated(clean, arena, name="points", progress=lambda what, done, total: calls.append(done))
+    assert calls == [1, 2, 3] and first.data == "points"
+    assert [(fault.kind, fault.severity) for fault in first.faults] == [
+        (place.kind, place.severity) for place in places(clean)
+    ]
+    monkeypatch.setattr(calibration, "planted_fault", None)
+    assert calibrated(clean, arena, name="points") == first
+    assert sum(caches.cache_sizes()["referees"]) == sum(
+        file.stat().st_size for file in tmp_path.rglob("*.json")
+    )
