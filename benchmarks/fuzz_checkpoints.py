@@ -80,7 +80,7 @@ def load_mutation(seed: int, number: int, good: dict[str, dict[str, bytes]]) -> 
         except Exception as error:
             outcome, message = f"error: {type(error).__name__}", str(error)[:LONGEST_MESSAGE]
     seconds = time.process_time() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_memory()
     if Path(MARKER).exists():
         outcome = "marker"
     elif peak > MEMORY_LIMIT:
@@ -90,6 +90,16 @@ def load_mutation(seed: int, number: int, good: dict[str, dict[str, bytes]]) -> 
     return Verdict(
         number=number, kind=sample.kind, outcome=outcome, seconds=seconds, peak=peak, message=message
     )
+
+
+def peak_memory() -> int:
+    """The largest resident memory of this process in bytes.
+
+    `ru_maxrss` would be at least that of the process that started this one, which execve does not reset.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    return int(peak) * 1024
 
 
 def _work(seed: int, folder: str, numbers: Connection) -> None:
