@@ -29,6 +29,7 @@ from run_folders import trained_here
 
 from gancross.cli.main import cli
 from gancross.errors import GancrossError
+from gancross.evaluator import refereeing
 from gancross.evaluator.gate.figures import METRICS
 from gancross.evaluator.referees.protocol import BUDGETS
 from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES
@@ -113,6 +114,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoints: dict[st
     monkeypatch.setattr(runner, "run_as_process", trained_here)
     for form, protocol in BUDGETS["quick"].items():
         monkeypatch.setitem(BUDGETS["quick"], form, replace(protocol, steps=20, seeds=1))
+    monkeypatch.setattr(refereeing, "default_workers", lambda device: 1)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
