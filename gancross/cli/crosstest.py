@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from gancross.cli.completion import data_names, model_files
+from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE, bars, common, data_root, device, notes_console
+from gancross.cli.options import FILE, bars, common, device, notes_console
 from gancross.cli.outputs import checked_record, show, show_conclusions, show_tables, written
 from gancross.cli.referees import RefereeArguments, referee_arguments
 from gancross.cli.report import STDOUT, Reports, reports
-from gancross.cli.training_data import common_data, common_image_size
+from gancross.cli.training_data import common_data, common_image_size, data_options
 from gancross.errors import UsageError, unknown_name
 from gancross.machine.distributed import is_rank_zero
 
@@ -29,12 +29,7 @@ if TYPE_CHECKING:
     "models", metavar="[NAME=]A.pt [NAME=]B.pt ...", nargs=-1, required=True, shell_complete=model_files
 )
 @model_options
-@click.option(
-    "--data", shell_complete=data_names,
-    help="Data set or folder:PATH.  [default: the data the models were trained on]",
-)  # fmt: skip
-@data_root
-@click.option("--image-size", type=int, help="Resize a folder's images.  [default: as in training]")
+@data_options
 @click.option(
     "-n", "--num-samples", type=int, default=10_000, show_default=True, help="Samples of each model."
 )

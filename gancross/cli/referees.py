@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gancross.cli.completion import data_names, model_files
+from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE, Command, bars, common, data_root, device, notes_console
+from gancross.cli.options import FILE, Command, bars, common, device, notes_console
 from gancross.cli.outputs import checked_record, show, written
 from gancross.cli.report import STDOUT, Reports, reports
-from gancross.cli.training_data import common_data, common_image_size
+from gancross.cli.training_data import common_data, common_image_size, data_options
 from gancross.errors import UsageError
 from gancross.machine.distributed import is_rank_zero
 
@@ -102,12 +102,7 @@ def _read_reals(folder: Path, shape: tuple[int, ...]) -> torch.Tensor:
     "models", metavar="[NAME=]A.pt [NAME=]folder:B ...", nargs=-1, required=True, shell_complete=model_files
 )
 @model_options
-@click.option(
-    "--data", shell_complete=data_names,
-    help="Data set or folder:PATH.  [default: the data the models were trained on]",
-)  # fmt: skip
-@data_root
-@click.option("--image-size", type=int, help="Resize a folder's images.  [default: as in training]")
+@data_options
 @click.option(
     "--budget", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
     help="How long referees train, and how many.",

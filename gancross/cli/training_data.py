@@ -1,13 +1,32 @@
-"""What the models of a call were trained on, by what their checkpoints say."""
+"""The data of a call: its options, and what the models were trained on by what their checkpoints say."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
+from gancross.cli.completion import data_names
+from gancross.cli.options import Command, data_root
 from gancross.errors import UsageError
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
+
+
+def data_options(command: Command) -> Command:
+    """Adds `--data`, `--data-root` and `--image-size`."""
+    options = (
+        click.option(
+            "--data", shell_complete=data_names,
+            help="Data set or folder:PATH.  [default: the data the models were trained on]",
+        ),
+        data_root,
+        click.option("--image-size", type=int, help="Resize a folder's images.  [default: as in training]"),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def common_data(contestants: list[Contestant]) -> str:

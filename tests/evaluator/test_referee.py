@@ -12,7 +12,8 @@ import torch
 from crosstests import figures
 from paths import SUPPORT
 from processes import side_by_side
-from refereed import cost_of, judged, referees_of
+from referee_records import referees_of
+from refereed import cost_of, judged
 from tiny_referees import grains, points, use_tiny
 
 from gancross import Contestant, Result, load_result, referee

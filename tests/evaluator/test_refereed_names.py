@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 from crosstests import figures
-from refereed import judged, referees_of
+from referee_records import referees_of
+from refereed import judged
 from tiny_referees import points, tiny, use_tiny
 from torch import nn
 

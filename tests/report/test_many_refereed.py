@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from functools import cache
 
 import pytest
-from reading_reports import media, visible_text
-from referee_records import refereed, without_judges
+from reading_reports import media, printed, visible_text
+from referee_records import refereed, referees_of, without_judges
 from report_documents import image_model, result_of
-from rich.console import Console
 
 from gancross import Result
-from gancross.evaluator.estimates import Missing
-from gancross.evaluator.referees.records import Referees
 from gancross.report.text import referee_texts as texts
-from gancross.report.text.console import print_result
 
 STRENGTHS = [0.3, 0.5, 0.8, 1.1, 1.5, 3.0, 0.3, 0.35, 9.0]
-
-
-def printed(result: Result, *, width: int) -> str:
-    stream = io.StringIO()
-    print_result(result, Console(file=stream, width=width))
-    return stream.getvalue()
-
-
-def referees_of(result: Result) -> Referees:
-    assert not isinstance(result.referees, Missing)
-    return result.referees
 
 
 @cache

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from reading_reports import Rendering, Row, media, visible_text
-from referee_records import referee_record, refereed
+from reading_reports import Rendering, Row, media, printed, visible_text
+from referee_records import referee_record, refereed, referees_of
 from report_documents import HOSTILE, ODD, documents
 from rich.console import Console
 
@@ -17,13 +17,12 @@ from gancross import Result
 from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.referees.check_records import RefereeControls
 from gancross.evaluator.referees.contestant_records import HalfDetectionNoise
-from gancross.evaluator.referees.records import Referees
 from gancross.evaluator.result.types import RefereeCost
 from gancross.report import formatting
 from gancross.report.browser.html import html_report
 from gancross.report.command import command
 from gancross.report.text import referee_texts as texts
-from gancross.report.text.console import print_conclusions, print_result, print_tables
+from gancross.report.text.console import print_conclusions, print_tables
 from gancross.report.text.junit import cases
 from gancross.report.text.markdown import markdown_report
 from gancross.report.text.markdown_referees import referees as markdown_referees
@@ -35,17 +34,6 @@ MEDIA = ("console", "Markdown", "HTML", "notebook")
 @cache
 def renderings(kind: str) -> dict[str, Rendering]:
     return media(documents()[kind])
-
-
-def printed(result: Result, *, width: int) -> str:
-    stream = io.StringIO()
-    print_result(result, Console(file=stream, width=width))
-    return stream.getvalue()
-
-
-def referees_of(result: Result) -> Referees:
-    assert not isinstance(result.referees, Missing)
-    return result.referees
 
 
 def with_controls(result: Result, **fields: object) -> Result:

@@ -162,6 +162,12 @@ def _with_generator(verdicts: Any, generator: Verdict) -> Any:
     return replace(verdicts, generator=generator, strict=strict)
 
 
+def referees_of(result: Result) -> Referees:
+    """The record of its referees."""
+    assert isinstance(result.referees, Referees)
+    return result.referees
+
+
 def without_judges(result: Result) -> Result:
     """The result of the same contestants if none of them had a discriminator."""
     nobody = Missing("no contestant has a discriminator")

@@ -14,7 +14,6 @@ from crosstests import figures
 from tiny_referees import use_tiny
 
 from gancross import Contestant, Result, referee
-from gancross.evaluator.referees.records import Referees
 from gancross.evaluator.result.types import RefereeCost
 from gancross.machine.distributed import current, joined
 
@@ -23,12 +22,6 @@ def judged(samples: Mapping[str, torch.Tensor], data: torch.Tensor, **options: A
     """Referees of samples by name."""
     contestants = [Contestant(name=name, samples=array) for name, array in samples.items()]
     return referee(contestants, data=data, device="cpu", **({"num_samples": 1000} | options))
-
-
-def referees_of(result: Result) -> Referees:
-    """The record of its referees."""
-    assert isinstance(result.referees, Referees)
-    return result.referees
 
 
 def cost_of(result: Result) -> RefereeCost:

@@ -15,7 +15,7 @@ import pytest
 from changed_results import changed, with_contestants
 from command_line import call
 from grey_models import REALS, Brightness, ConstantGrey, model
-from referee_records import referee_record, refereed
+from referee_records import referee_record, refereed, referees_of
 from rich.console import Console
 from scipy.stats import t
 
@@ -26,7 +26,7 @@ from gancross.evaluator.gate.comparison import Comparison, gate
 from gancross.evaluator.gate.figures import METRICS, Reading
 from gancross.evaluator.gate.protocols import NOT_DECIDING
 from gancross.evaluator.referees.contestant_records import HalfDetectionNoise, RefereedContestant
-from gancross.evaluator.referees.records import RefereeProtocolRecord, Referees
+from gancross.evaluator.referees.records import RefereeProtocolRecord
 from gancross.report.text.gate import gate_json, gate_table
 
 BOTH = {"detectability": 0.0, "half-detection-noise": 0.0}
@@ -37,11 +37,6 @@ Noise = tuple[float, float, float]
 def template() -> Result:
     models = [model(name, ConstantGrey(0.0), Brightness(0.0)) for name in ("a", "b")]
     return refereed(crosstest(models, data=REALS, num_samples=30), [1.5, 3.0], n=60)
-
-
-def referees_of(result: Result) -> Referees:
-    assert not isinstance(result.referees, Missing)
-    return result.referees
 
 
 def with_figures(result: Result, figures: Mapping[str, RefereedContestant]) -> Result:
