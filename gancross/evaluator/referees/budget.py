@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancross.evaluator.referees.check_records import BudgetControl
-from gancross.evaluator.referees.protocol import Budget, RefereeProtocol
+from gancross.evaluator.referees.protocol import BUDGETS, Budget, RefereeProtocol
 
 UNMEASURED = 0.5  # κ of data that are like none that were measured
 LEAST = 0.3  # below it nobody is named
+SMALLEST_MULTIPLE = 0.5  # of the steps of a budget
 
 Values = NDArray[np.float64]
 
@@ -120,17 +121,34 @@ def budget_check(
             num_training=None, fails=False,
         )  # fmt: skip
         return BudgetCheck(control=control, measurements=())
-    most = max(entry.num_training for entry in alike)
-    applied = [entry for entry in alike if entry.num_training == most]
-    return _check(
-        applied, source="shipped, measured on " + ", ".join(sorted(entry.data for entry in applied))
-    )
+    nearest = max(entry.num_training for entry in alike)
+    applied = [entry for entry in alike if entry.num_training == nearest]
+    names = ", ".join(sorted(entry.data for entry in applied))
+    most = min(entry.multiples[-1] for entry in applied)
+    return _check(applied, source=f"shipped, measured on {names} up to {most:g} times the steps")
 
 
 @cache
 def shipped() -> tuple[Measurement, ...]:
-    """The measurements that ship with this version."""
-    return measurements(files("gancross.evaluator.referees").joinpath("kappa.json").read_text("utf-8"))
+    """The measurements that ship with this version, and what those of `quick` say of `full`."""
+    measured = measurements(files("gancross.evaluator.referees").joinpath("kappa.json").read_text("utf-8"))
+    of_full = {(entry.data, entry.num_training) for entry in measured if entry.budget == "full"}
+    return measured + tuple(
+        of_longer_budget(entry) for entry in measured
+        if entry.budget == "quick" and (entry.data, entry.num_training) not in of_full
+    )  # fmt: skip
+
+
+def of_longer_budget(quick: Measurement) -> Measurement:
+    """`full`, up to twice its steps: a training of 8 times `quick`'s steps holds these, step for step."""
+    times = BUDGETS["full"]["vectors"].steps / BUDGETS["quick"]["vectors"].steps
+    held = [place for place, multiple in enumerate(quick.multiples) if multiple >= times * SMALLEST_MULTIPLE]
+    return replace(
+        quick, budget="full", multiples=tuple(quick.multiples[place] / times for place in held),
+        faults=tuple(
+            replace(fault, g_TK=tuple(fault.g_TK[place] for place in held)) for fault in quick.faults
+        ),
+    )  # fmt: skip
 
 
 def measurements(text: str) -> tuple[Measurement, ...]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 Budget = Literal["quick", "full"]
 Form = Literal["vectors", "small images", "images"]  # of samples
-VERSION = 1
+VERSION = 2
 FIRST_SNAPSHOT = 50
 SMALL_SIDE = 16  # pixels, of the longer side
 HELD_OUT_REALS = "the held-out reals"
@@ -25,6 +25,7 @@ class RefereeProtocol:
         version: of all that these fields do not say: networks, ladder, halves, choice of a snapshot.
         width: channels of the first convolution, or units of a hidden layer.
         dropout: probability with which a channel is dropped in training; of images alone.
+        waves: bandwidths of the waves that single values of images enter by, in radians per unit of [−1, 1].
         steps: of Adam.
         batch_size: pairs of a real and a sample in a step.
         average: decay of the moving average of the weights, which judges.
@@ -36,6 +37,7 @@ class RefereeProtocol:
     form: Form
     width: int
     dropout: float = 0.0
+    waves: tuple[float, ...] = ()
     steps: int
     batch_size: int
     learning_rate: float = 1e-3
@@ -71,8 +73,8 @@ def _budgets(budget: Budget, *, seeds: int, times: int) -> dict[Form, RefereePro
             budget=budget, form="vectors", width=64, steps=800 * times, batch_size=128, seeds=seeds
         ),
         "small images": RefereeProtocol(
-            budget=budget, form="small images", width=16, dropout=0.1, steps=1600 * times, batch_size=64,
-            learning_rate=2e-3, seeds=seeds,
+            budget=budget, form="small images", width=16, dropout=0.1, waves=(2.0, 8.0),
+            steps=800 * times, batch_size=64, learning_rate=2e-3, seeds=seeds,
         ),
         "images": RefereeProtocol(
             budget=budget, form="images", width=16, dropout=0.1, steps=600 * times, batch_size=64, seeds=seeds

@@ -111,9 +111,7 @@ def loaded(
 ) -> nn.Module:  # fmt: skip
     """A referee's network with these weights, in evaluation mode."""
     network = judge_network(shape, ladder, protocol, identity, device).eval()
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            parameter.copy_(weights[name])
+    network.load_state_dict(weights)
     return network
 
 
@@ -131,6 +129,7 @@ def judge_network(
             return VectorJudge(shape, ladder, width=protocol.width, weights=weights).to(device)
         judge = ImageJudge(
             shape, ladder, width=protocol.width, weights=weights, dropout=protocol.dropout,
+            bandwidths=protocol.waves,
             dropout_generator=identity.stream("dropout").torch_generator(device),
         )  # fmt: skip
     return judge.to(device).to(memory_format=torch.channels_last)
@@ -150,7 +149,10 @@ def training_snapshots(
     """
     device = next(network.parameters()).device
     batch = min(protocol.batch_size, len(reals.training), len(samples.training))
+    if isinstance(network, VectorJudge):
+        network.look_at(ladder.inputs(reals.array[reals.training]))
     names = [name for name, _ in network.named_parameters()]
+    fixed = dict(network.named_buffers())
     parameters = [parameter.detach() for parameter in network.parameters()]
     averages = [parameter.clone() for parameter in parameters]
     average = get_ema_multi_avg_fn(protocol.average)  # type: ignore[no-untyped-call]
@@ -175,7 +177,7 @@ def training_snapshots(
         optimizer.step()
         average(averages, parameters, None)
         if step in wanted:
-            yield step, dict(zip(names, [tensor.clone() for tensor in averages], strict=True))
+            yield step, fixed | dict(zip(names, [tensor.clone() for tensor in averages], strict=True))
 
 
 def validation_losses(

@@ -84,7 +84,7 @@ def test_the_next_smaller_number_and_the_smallest_kappa_apply(monkeypatch: pytes
         assert control.kappa == pytest.approx(kappa)
         assert (control.num_training, control.fails) == (applied, False)
     check = checked(monkeypatch, *shipped, n=1000)
-    assert check.control.source == "shipped, measured on a, b"
+    assert check.control.source == "shipped, measured on a, b up to 2 times the steps"
     assert check.kappa_of(np.array([1.0, 0.2])) == pytest.approx([0.7, 0.7])
     assert checked(monkeypatch, *shipped, n=249).control.num_training is None
 
@@ -117,6 +117,19 @@ def test_below_three_tenths_the_check_fails_and_what_is_measured_at_hand_comes_f
         assert checked(monkeypatch, of_kappa(kappa)).control.fails == (kappa < 0.3)
     own = budget_check(tiny(), (3,), 300, measured=of_kappa(0.95, data="mine"))
     assert own.control.kappa == pytest.approx(0.95) and own.control.source == "measured on mine"
+
+
+def test_a_quick_measurement_holds_the_full_one_up_to_twice_its_steps() -> None:
+    g_TK = tuple((value, value / 2) for value in (0.1, 0.2, 0.3, 0.4, 0.5))
+    quick = replace(measurement(fault(*g_TK)), multiples=(0.5, 1.0, 2.0, 4.0, 8.0))
+    full = budget.of_longer_budget(quick)
+    assert full.budget == "full" and full.multiples == (0.5, 1.0, 2.0)
+    assert full.faults[0].g_TK == g_TK[2:] and full.kappa == pytest.approx(0.4 / 0.5)
+    assert (full.data, full.num_training, full.version) == (quick.data, quick.num_training, VERSION)
+    for form in BUDGETS["quick"]:
+        longer, shorter = BUDGETS["full"][form], BUDGETS["quick"][form]
+        assert replace(longer, budget="quick", seeds=shorter.seeds, steps=shorter.steps) == shorter
+        assert longer.steps * full.multiples[0] == shorter.steps * quick.multiples[2]
 
 
 def test_what_ships_is_read_and_holds_protocols_of_this_version() -> None:

@@ -14,13 +14,14 @@ from tiny_referees import CPU, grains, points, tiny
 from gancross.evaluator.referees.judge import (
     BANDWIDTHS,
     DETAIL_GAIN,
+    MOST_ROTATED,
     WAVES,
     Dropout,
     ImageJudge,
     VectorJudge,
     level,
 )
-from gancross.evaluator.referees.ladder import DETAIL_OF_NOISE, Ladder, details, ladder
+from gancross.evaluator.referees.ladder import DETAIL_OF_NOISE, FARTHEST, Ladder, details, ladder
 from gancross.evaluator.referees.protocol import form_of
 from gancross.evaluator.referees.training import Identity, judge_network
 
@@ -71,13 +72,14 @@ def test_a_score_depends_on_its_own_sample_alone(shape: tuple[int, ...]) -> None
 def test_images_enter_with_details_and_the_level_each_of_the_size_of_one() -> None:
     reals = grains(400, shape=(2, 8, 8))
     climbed = ladder(reals)
-    judge = judge_of((2, 8, 8), climbed)
+    bandwidths = (2.0, 8.0)
+    judge = judge_of((2, 8, 8), climbed, waves=bandwidths)
     x = climbed.inputs(reals)
     for rung in (0, 6, 11):
         sigma = climbed.sigmas[rung]
         y = x + sigma * points(400 * 128, d=1, seed=rung + 1).view_as(x)
         inputs = judge.inputs(y, torch.full((400,), sigma))
-        assert inputs.shape == (400, 5, 8, 8)
+        assert inputs.shape == (400, 5 + 8, 8, 8)
         scale = math.sqrt(climbed.spread**2 + sigma**2)
         assert torch.allclose(inputs[:, :2], y / scale, atol=1e-5)
         fine = math.sqrt(climbed.detail**2 + (DETAIL_OF_NOISE * sigma) ** 2)
@@ -85,6 +87,11 @@ def test_images_enter_with_details_and_the_level_each_of_the_size_of_one() -> No
         assert float((y - y.mean(0)).square().mean().sqrt()) / scale == pytest.approx(1, rel=0.02)
         assert float(inputs[:, 2:4].square().mean().sqrt()) == pytest.approx(DETAIL_GAIN, rel=0.1)
         assert torch.allclose(inputs[:, 4], torch.tensor(2 * rung / 11 - 1), atol=1e-5)
+        for place, bandwidth in enumerate(bandwidths):
+            first, remaining = 5 + 4 * place, math.exp(-0.5 * (bandwidth * sigma) ** 2)
+            wave = remaining * torch.exp(1j * bandwidth * y.double())
+            assert torch.allclose(inputs[:, first : first + 2].double(), wave.imag, atol=1e-4)
+            assert torch.allclose(inputs[:, first + 2 : first + 4].double(), wave.real, atol=1e-4)
 
 
 def test_the_level_runs_from_minus_one_to_one() -> None:
@@ -97,7 +104,7 @@ def test_a_wave_is_damped_to_what_noise_leaves_of_it(sigma: float) -> None:
     """E[exp(ib u·(x + σε))] = exp(ib u·x) exp(−b²σ²/2): the judge takes the waves of y times that factor."""
     d, n = 3, 20_000
     judge = cast(VectorJudge, judge_of((d,), ladder(points(d=d))))
-    first, waves = d + 1, len(BANDWIDTHS) * WAVES
+    first, waves = 2 * d + 1, len(BANDWIDTHS) * WAVES
     at_zero = judge.inputs(torch.zeros(1, d), torch.tensor([sigma]))[0, first:]
     sines, cosines = at_zero[:waves], at_zero[waves:]
     assert torch.equal(sines, torch.zeros(waves))
@@ -156,3 +163,45 @@ def test_dropout_drops_whole_channels_from_a_generator_of_its_own() -> None:
     assert np.allclose(values, [0, 1 / 0.7])
     dropped = float((masks[0] == 0).float().mean())
     assert dropped == pytest.approx(0.3, abs=4 * math.sqrt(0.3 * 0.7 / 2000))
+
+
+def correlated(n: int, seed: int, *, d: int = 5) -> torch.Tensor:
+    """Vectors whose principal standard deviations fall from 1 to .05."""
+    rotation, _ = torch.linalg.qr(points(d, d=d, seed=77))
+    scales = torch.logspace(0, math.log10(0.05), d)
+    return torch.mm(points(n, d=d, seed=seed) * scales, rotation)
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.1, 1.0])
+def test_components_have_the_variance_of_one_at_every_level_of_noise(sigma: float) -> None:
+    n, d = 20_000, 5
+    reals = correlated(n, 1)
+    climbed = ladder(reals)
+    judge = cast(VectorJudge, judge_of((d,), climbed))
+    judge.look_at(climbed.inputs(reals))
+    fresh = climbed.inputs(correlated(n, 2)) + sigma * points(n, d=d, seed=3)
+    components = judge.inputs(fresh, torch.full((n,), sigma))[:, :d].double()
+    assert torch.allclose(torch.cov(components.T), torch.eye(d, dtype=torch.float64), atol=0.05)
+
+
+def test_squares_of_components_are_bounded_and_far_samples_finite() -> None:
+    climbed = ladder(correlated(500, 1))
+    judge = cast(VectorJudge, judge_of((5,), climbed))
+    judge.look_at(climbed.inputs(correlated(500, 1)))
+    inputs = judge.inputs(climbed.inputs(1e30 * points(9, d=5)), torch.full((9,), 0.01))
+    assert inputs[:, :5].abs().max() == FARTHEST
+    assert inputs[:, 5:10].min() >= -1 and inputs[:, 5:10].max() < 7
+    centre = judge.inputs(torch.zeros(1, 5), torch.tensor([0.01]))
+    assert torch.equal(centre[:, 5:10], -torch.ones(1, 5))
+
+
+@pytest.mark.parametrize("d", [1, 30, MOST_ROTATED + 1])
+def test_few_constant_or_very_many_coordinates_are_looked_at(d: int) -> None:
+    reals = torch.cat([points(4, d=d)[:, : max(1, d - 1)], torch.ones(4, d > 1)], 1)
+    climbed = ladder(reals)
+    judge = cast(VectorJudge, judge_of((d,), climbed))
+    judge.look_at(climbed.inputs(reals))
+    inputs = judge.inputs(climbed.inputs(reals), torch.full((4,), 0.01))
+    assert inputs.isfinite().all() and judge(inputs).isfinite().all()
+    if d > MOST_ROTATED:
+        assert torch.allclose(inputs[:, :d], climbed.inputs(reals) / math.sqrt(1 + 0.01**2))

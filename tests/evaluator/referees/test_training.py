@@ -40,11 +40,11 @@ def material(array: torch.Tensor, validation: int = 0) -> Material:
 
 def snapshots_of(
     reals: Material, samples: Material, *, identity: Identity = IDENTITY, kept: tuple[int, ...] = (),
-    **changes: Any,
+    climbed: Ladder | None = None, **changes: Any,
 ) -> dict[int, Any]:  # fmt: skip
     """Averaged weights by step."""
     shape = tuple(reals.array.shape[1:])
-    climbed, protocol = ladder(reals.array), tiny(form_of(shape), **changes)
+    climbed, protocol = climbed or ladder(reals.array), tiny(form_of(shape), **changes)
     network = judge_network(shape, climbed, protocol, identity, CPU)
     return dict(training_snapshots(
         network, reals=reals, samples=samples, ladder=climbed, protocol=protocol, identity=identity, kept=kept
@@ -210,6 +210,19 @@ def test_at_each_rung_the_snapshot_with_the_lowest_validation_loss_judges(
     assert set(referee.snapshots) == set(best)
     for step in referee.snapshots:
         assert all(torch.equal(referee.snapshots[step][name], weights[step][name]) for name in weights[step])
+
+
+def test_axes_are_those_of_the_training_reals_alone() -> None:
+    """Reals that are tested, or choose a snapshot, would otherwise differ from fresh ones."""
+    reals = points(110) @ torch.tensor([[1.0, 0.9], [0.0, 0.1]])
+    climbed = ladder(reals)
+    others = torch.cat([10 * reals[:50], reals[50:]])
+    first, second = (
+        snapshots_of(material(array, 50), material(reals), climbed=climbed)[40] for array in (reals, others)
+    )
+    for name in ("axes", "variances"):
+        assert torch.equal(first[name], second[name])
+    assert first["variances"][1] > 5 * first["variances"][0]
 
 
 def test_below_50_validation_reals_the_last_snapshot_judges(
