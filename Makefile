@@ -27,7 +27,7 @@ quick: $(STAMP)
 	$(BIN)/gancross benchmark benchmarks/quick.toml --out build/quick --device cpu
 	$(BIN)/gancross gate build/quick/result.json --baseline benchmarks/results/quick-baseline.json
 
-# How long things take, variant against variant, about ten minutes; renews the table of benchmarks/README.md.
+# How long things take, variant against variant, about half an hour; renews the table of benchmarks/README.md.
 bench: $(STAMP)
 	$(BIN)/python benchmarks/bench.py
 

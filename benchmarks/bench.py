@@ -2,6 +2,7 @@
 
 python benchmarks/bench.py                     all of them: `make bench`
 python benchmarks/bench.py startup frechet     these two
+python benchmarks/bench.py referees --full     the referees, also with the full budget: hours
 """
 
 from __future__ import annotations
@@ -29,13 +30,18 @@ def questions() -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help=", ".join(questions()))
-    questions_to_run = parser.parse_args().questions or questions()
+    parser.add_argument(
+        "--full", action="store_true", help="also what the referees' full budget costs, hours"
+    )
+    arguments = parser.parse_args()
+    questions_to_run = arguments.questions or questions()
     for unknown in set(questions_to_run) - set(questions()):
         parser.error(f"no question '{unknown}': choose from {', '.join(questions())}")
     for question in questions_to_run:
         started = time.perf_counter()
-        module = f"speed.{question.replace('-', '_')}"
-        subprocess.run([sys.executable, "-m", module], cwd=HERE, env=KEPT_MEMORY | os.environ, check=True)
+        command = [sys.executable, "-m", f"speed.{question.replace('-', '_')}"]
+        command += ["--full"] if arguments.full and question == "referees" else []
+        subprocess.run(command, cwd=HERE, env=KEPT_MEMORY | os.environ, check=True)
         print(f"{question}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     speed_table.main()
 

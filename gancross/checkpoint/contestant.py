@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import nn
 
+from gancross.data.formats import FormatShare
 from gancross.data.sets import check_canonical
 from gancross.errors import UsageError, first_line, unknown_name
 from gancross.models.buffers import seeded, unchanged
@@ -39,6 +40,7 @@ class Origin:
         recipe: as in its checkpoint; empty if unknown.
         arch: `module:factory` of its networks, as the caller named it; None where nobody had to.
         notes: remarks that a reader of the figures needs.
+        file_formats: of the image files that its samples were read from; none where they were not.
     """
 
     path: str
@@ -47,6 +49,7 @@ class Origin:
     recipe: dict[str, Any] = field(default_factory=dict)
     arch: str | None = None
     notes: tuple[str, ...] = ()
+    file_formats: tuple[FormatShare, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,6 +87,8 @@ def crosstest(
     """
     from gancross.evaluator.protocol import Protocol
 
+    if referees == "none" and referee_arguments.save is not None:
+        raise UsageError("--save-referees: none are trained with --referees none")
     record = checked_record(json_out, reports)
     protocol = Protocol(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=not no_norm_check,
@@ -135,10 +137,11 @@ def crosstest(
     with bars(notes) as progress:
         result = with_referees(
             result, contestants, reals, protocol, options, training=known_training(reals.train, protocol),
-            device=device, progress=progress,
+            device=device, progress=progress, announce=referee_arguments.announcement(notes),
         )  # fmt: skip
     write(result, reports)
     if is_rank_zero():
+        referee_arguments.note_saved(result, notes)
         show_conclusions(result, reports, to_json=to_json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +21,13 @@ from gancross.machine.distributed import is_rank_zero
 
 if TYPE_CHECKING:
     import torch
+    from rich.console import Console
 
+    from gancross.data.formats import FormatShare
+    from gancross.evaluator.referees.cost import TrainingEstimate
     from gancross.evaluator.referees.options import RefereeOptions
     from gancross.evaluator.referees.protocol import Budget
+    from gancross.evaluator.result.types import Result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,22 +37,46 @@ class RefereeArguments:
     reals: Path | None
     seeds: int | None
     calibrate: bool
+    save: Path | None = None
 
     def options(self, budget: Budget, *, shape: tuple[int, ...]) -> RefereeOptions:
-        """For data of a shape; reads the folder of other reals.
+        """For data of a shape; reads the folders of other reals and of saved referees.
 
         Raises:
             UsageError: a number or a folder that does not fit.
             DataError: a file is not an image that can be read.
+            CheckpointError, ResourceError: as of `referee_folder`.
         """
         from gancross.evaluator.referees.options import RefereeOptions
+        from gancross.evaluator.referees.saved import referee_folder
 
+        folder = None if self.save is None else referee_folder(self.save)
         if self.reals is None:
-            return RefereeOptions(budget=budget, seeds=self.seeds, calibrate=self.calibrate)
+            return RefereeOptions(budget=budget, seeds=self.seeds, calibrate=self.calibrate, folder=folder)
+        images, formats = _read_reals(self.reals, shape)
         return RefereeOptions(
-            budget=budget, seeds=self.seeds, calibrate=self.calibrate, reals=_read_reals(self.reals, shape),
-            reals_name=f"reals of {self.reals}",
+            budget=budget, seeds=self.seeds, calibrate=self.calibrate, reals=images,
+            reals_name=f"reals of {self.reals}", reals_formats=formats, folder=folder,
         )  # fmt: skip
+
+    def announcement(self, notes: Console) -> Callable[[TrainingEstimate], None] | None:
+        """Prints what training will cost; None where nobody would see it, so that nothing is measured."""
+        if notes.quiet:
+            return None
+        rest = "; --calibrate is not counted" if self.calibrate else ""
+        return lambda estimate: notes.print(estimate_text(estimate) + rest, soft_wrap=True)
+
+    def note_saved(self, result: Result, notes: Console) -> None:
+        """Says where the referees lie, and which of those that lay there judged nobody, and why."""
+        from gancross.evaluator.estimates import Missing
+
+        if self.save is None or isinstance(result.referees, Missing):
+            return
+        for entry in result.referees.controls.standing or ():
+            for reason in entry.skipped:
+                notes.print(f"{self.save / entry.file}: not among the judges: {reason}")
+        n = len(result.referees.contestants)
+        notes.print(f"Saved the referees of {n} contestant{'s' if n > 1 else ''} to {self.save}")
 
 
 def referee_arguments(command: Command) -> Command:
@@ -64,19 +93,48 @@ def referee_arguments(command: Command) -> Command:
         "--calibrate", is_flag=True,
         help="Measure how much of planted faults the budget shows on these data; takes many times as long.",
     )  # fmt: skip
+    @click.option(
+        "--save-referees", metavar="FOLDER", type=FILE,
+        help="Add the trained referees to a folder; those that lie there already judge too.",
+    )  # fmt: skip
     @functools.wraps(command)
     def wrapped(
-        *, referee_reals: Path | None, referee_seeds: int | None, calibrate: bool, **rest: Any
-    ) -> Any:
-        arguments = RefereeArguments(reals=referee_reals, seeds=referee_seeds, calibrate=calibrate)
+        *, referee_reals: Path | None, referee_seeds: int | None, calibrate: bool,
+        save_referees: Path | None, **rest: Any,
+    ) -> Any:  # fmt: skip
+        arguments = RefereeArguments(
+            reals=referee_reals, seeds=referee_seeds, calibrate=calibrate, save=save_referees
+        )
         return command(referee_arguments=arguments, **rest)
 
     return wrapped
 
 
-def _read_reals(folder: Path, shape: tuple[int, ...]) -> torch.Tensor:
-    """All images beneath a folder, of the size of the data; grey ones as colour where the data are."""
+def estimate_text(estimate: TrainingEstimate) -> str:
+    """`12 referees to train (4 in the cache): about 2.1 h of processor time, 32 min with 4 at a time`."""
+    n, workers = estimate.num_trained, estimate.workers
+    cached = f" ({estimate.num_cached} in the cache)" if estimate.num_cached else ""
+    together = f", {_duration(estimate.seconds)} with {workers} at a time" if workers > 1 else ""
+    return (
+        f"{n} referee{'' if n == 1 else 's'} to train{cached}: about"
+        f" {_duration(estimate.processor_seconds)} of processor time{together}"
+    )
+
+
+def _duration(seconds: float) -> str:
+    """In seconds or minutes below 100 of them, else in hours."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _read_reals(folder: Path, shape: tuple[int, ...]) -> tuple[torch.Tensor, tuple[FormatShare, ...]]:
+    """All images beneath a folder, of the size of the data, and the formats of their files.
+
+    Grey images become colour where the data are.
+    """
     from gancross.data.folder import fits_in_memory, list_images, read_images
+    from gancross.data.formats import format_shares
     from gancross.machine.files import missing_folder
 
     if len(shape) == 1:
@@ -86,7 +144,7 @@ def _read_reals(folder: Path, shape: tuple[int, ...]) -> torch.Tensor:
     paths = list_images(folder)
     if not fits_in_memory(paths, image_size=None):
         raise UsageError(f"--referee-reals {folder}: {len(paths):,} images do not fit in memory")
-    images = read_images(paths, image_size=None, remedy="reals must have the size of the data")
+    images, formats = read_images(paths, image_size=None, remedy="reals must have the size of the data")
     if images.shape[1] == 1:
         images = images.repeat(1, shape[0], 1, 1)
     if tuple(images.shape[1:]) != shape:
@@ -94,7 +152,7 @@ def _read_reals(folder: Path, shape: tuple[int, ...]) -> torch.Tensor:
             f"--referee-reals {folder}: images of shape {tuple(images.shape[1:])}, but the data have shape"
             f" {shape}; nothing is resized"
         )
-    return images
+    return images, format_shares(formats)
 
 
 @click.command()
@@ -142,10 +200,12 @@ def referee(
     size = image_size if image_size is not None else common_image_size(contestants)
     reals = load_reals(data or common_data(contestants), data_root=data_root, image_size=size, seed=seed)
     options = referee_arguments.options(budget, shape=reals.shape)
-    with bars(notes_console()) as progress:
+    notes = notes_console()
+    with bars(notes) as progress:
         result = run_referees(
-            contestants, reals, protocol, options, train=reals.train, device=device, progress=progress
-        )
+            contestants, reals, protocol, options, train=reals.train, device=device, progress=progress,
+            announce=referee_arguments.announcement(notes),
+        )  # fmt: skip
     if not is_rank_zero():
         return
     written(
@@ -158,4 +218,5 @@ def referee(
         protocol=protocol,
         device=device,
     )
+    referee_arguments.note_saved(result, notes_console())
     show(result, reports, to_json=json_out == STDOUT)

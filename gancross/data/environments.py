@@ -10,14 +10,14 @@ import functools
 import hashlib
 import io
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.data.images import channels_first, decode_image
+from gancross.data.images import DecodedImage, channels_first, decode_image
 from gancross.errors import DataError, ResourceError
 from gancross.machine.caches import cache_folder
 from gancross.machine.files import write_atomically
@@ -33,14 +33,15 @@ class LmdbReader:
     environment: Path
     shape: tuple[int, int, int]
 
-    def read(self, item: bytes) -> NDArray[np.uint8]:
+    def read(self, item: bytes) -> DecodedImage:
         """One image, uint8 (C, H, W)."""
         where = f"{self.environment}, key {item.decode(errors='replace')}"
         with open_environment(self.environment).begin() as transaction:
             value = transaction.get(item)
         if value is None:
             raise DataError(f"{where}: this key is missing: the data set was changed")
-        return channels_first(decode_image(value, where, image_size=self.shape[-1]), self.shape[0])
+        image = decode_image(value, where, image_size=self.shape[-1])
+        return replace(image, pixels=channels_first(image.pixels, self.shape[0]))
 
 
 def open_environment(environment: Path) -> lmdb.Environment:

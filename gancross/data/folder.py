@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from gancross.data.formats import FileFormat
 from gancross.data.images import EXTENSIONS, FileReader, Header, channels_first, image_header, read_image
 from gancross.data.lazy import Part, lazy
 from gancross.data.sets import DataSet, finite
@@ -48,9 +49,12 @@ def load(root: Path, *, image_size: int | None, workers: int = 0) -> DataSet:
     train_paths, test_paths, split = _halves(root)
     name, paths = f"folder:{root}", [*train_paths, *test_paths]
     if fits_in_memory(paths, image_size=image_size):
-        images = read_images(paths, image_size=image_size)
-        train, test = images[: len(train_paths)], images[len(train_paths) :]
-        return finite(name, train=train, test=test, split=split, image_size=image_size)
+        images, formats = read_images(paths, image_size=image_size)
+        n = len(train_paths)
+        return finite(
+            name, train=images[:n], test=images[n:], split=split, image_size=image_size,
+            test_files=formats[n:],
+        )  # fmt: skip
     shape = common_shape(paths, image_size=image_size)
     # Workers may start in another folder.
     reader = FileReader(folder=root.absolute(), shape=shape, image_size=image_size)
@@ -90,8 +94,10 @@ def _image_files(folder: Path) -> Iterator[Path]:
         yield from (Path(parent) / name for name in sorted(names) if name.lower().endswith(EXTENSIONS))
 
 
-def read_images(paths: list[Path], *, image_size: int | None, remedy: str = RESIZE) -> torch.Tensor:
-    """uint8 (N, C, H, W); one channel if every image is grey, else three.
+def read_images(
+    paths: list[Path], *, image_size: int | None, remedy: str = RESIZE
+) -> tuple[torch.Tensor, list[FileFormat]]:
+    """uint8 (N, C, H, W), one channel if every image is grey, else three; and the formats of the files.
 
     Args:
         remedy: the next step that a message about several sizes gives.
@@ -100,10 +106,12 @@ def read_images(paths: list[Path], *, image_size: int | None, remedy: str = RESI
         UsageError: several sizes without `image_size`.
         DataError: a file cannot be read as 8-bit grey or RGB.
     """
-    arrays = _map_in_threads(lambda path: read_image(path, image_size=image_size), paths)
+    images = _map_in_threads(lambda path: read_image(path, image_size=image_size), paths)
+    arrays = [image.pixels for image in images]
     _check_one_size(paths, ((array.shape[1], array.shape[0]) for array in arrays), remedy)
     channels = 1 if all(array.ndim == 2 for array in arrays) else 3
-    return torch.from_numpy(np.stack([channels_first(array, channels) for array in arrays]))
+    stacked = np.stack([channels_first(array, channels) for array in arrays])
+    return torch.from_numpy(stacked), [image.format for image in images]
 
 
 def fits_in_memory(paths: list[Path], *, image_size: int | None) -> bool:

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from gancross.data.formats import FileFormat, file_format
 from gancross.errors import DataError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp", ".tif", ".tiff")
@@ -47,7 +48,27 @@ def image_header(path: Path) -> Header:
         return Header(width=image.width, height=image.height, grey=image.mode in _GREY)
 
 
-def read_image(path: Path, *, image_size: int | None, crop: int | None = None) -> NDArray[np.uint8]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DecodedImage:
+    """An image and the format of its file.
+
+    Attributes:
+        pixels: uint8, (H, W) if grey, (H, W, 3) otherwise; of a `Reader` (C, H, W).
+    """
+
+    pixels: NDArray[np.uint8]
+    format: FileFormat
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageBatch:
+    """Images, uint8 (N, C, H, W), and the formats of their files, one for each."""
+
+    pixels: NDArray[np.uint8]
+    formats: tuple[FileFormat, ...]
+
+
+def read_image(path: Path, *, image_size: int | None, crop: int | None = None) -> DecodedImage:
     """One image: (H, W) if grey, (H, W, 3) otherwise.
 
     Alpha is dropped where it is fully opaque; palettes and CMYK become RGB.
@@ -61,18 +82,18 @@ def read_image(path: Path, *, image_size: int | None, crop: int | None = None) -
         DataError: not an image, broken, too large, smaller than `crop`, animated, transparent or more
             than 8 bits deep.
     """
-    return _pixels(path, str(path), image_size, crop)
+    return _decoded(path, str(path), image_size, crop)
 
 
 def decode_image(
     content: bytes, where: str, *, image_size: int | None, crop: int | None = None
-) -> NDArray[np.uint8]:
+) -> DecodedImage:
     """As `read_image`, from encoded bytes; `where` names them in errors."""
-    return _pixels(io.BytesIO(content), where, image_size, crop)
+    return _decoded(io.BytesIO(content), where, image_size, crop)
 
 
 def channels_first(array: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """An image of `read_image` as (C, H, W); a grey one is repeated `channels` times."""
+    """Pixels of `read_image` as (C, H, W); a grey image is repeated `channels` times."""
     if array.ndim == 2:
         return np.repeat(array[None], channels, axis=0)
     return array.transpose(2, 0, 1)
@@ -85,7 +106,7 @@ class Reader(Protocol):
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of every image."""
 
-    def read(self, item: bytes) -> NDArray[np.uint8]:
+    def read(self, item: bytes) -> DecodedImage:
         """One image, uint8 (C, H, W)."""
 
 
@@ -102,27 +123,29 @@ class FileReader:
     image_size: int | None
     crop: int | None = None
 
-    def read(self, item: bytes) -> NDArray[np.uint8]:
+    def read(self, item: bytes) -> DecodedImage:
         """One image, uint8 (C, H, W)."""
-        path = self.folder / os.fsdecode(item)
-        return channels_first(read_image(path, image_size=self.image_size, crop=self.crop), self.shape[0])
+        image = read_image(self.folder / os.fsdecode(item), image_size=self.image_size, crop=self.crop)
+        return replace(image, pixels=channels_first(image.pixels, self.shape[0]))
 
 
-def read_batch(reader: Reader, items: NDArray[np.bytes_]) -> NDArray[np.uint8]:
-    """uint8 (N, C, H, W).
+def read_batch(reader: Reader, items: NDArray[np.bytes_]) -> ImageBatch:
+    """The images of some items.
 
     Raises:
         DataError: an image is refused, or has another shape than the set.
     """
-    batch = np.empty((len(items), *reader.shape), dtype=np.uint8)
+    batch, formats = np.empty((len(items), *reader.shape), dtype=np.uint8), []
     for index, item in enumerate(items.tolist()):
         image = reader.read(item)
-        if image.shape != reader.shape:
+        if image.pixels.shape != reader.shape:
             raise DataError(
-                f"{os.fsdecode(item)}: shape {image.shape}, expected {reader.shape} like the rest of the set"
+                f"{os.fsdecode(item)}: shape {image.pixels.shape}, expected {reader.shape} like the rest of"
+                " the set"
             )
-        batch[index] = image
-    return batch
+        batch[index] = image.pixels
+        formats.append(image.format)
+    return ImageBatch(pixels=batch, formats=tuple(formats))
 
 
 @contextmanager
@@ -164,10 +187,9 @@ def _check(image: Image.Image, where: str) -> None:
         raise DataError(f"{where}: expected 8 bits per channel, got 16; convert it first")
 
 
-def _pixels(
-    source: Path | io.BytesIO, where: str, image_size: int | None, crop: int | None
-) -> NDArray[np.uint8]:
+def _decoded(source: Path | io.BytesIO, where: str, image_size: int | None, crop: int | None) -> DecodedImage:
     with _open_checked(source, where) as opened:
+        kind = file_format(opened)
         mode, image = "L" if opened.mode in _GREY else "RGB", opened
         if image.has_transparency_data:
             image = image.convert("RGBA")
@@ -182,4 +204,5 @@ def _pixels(
         left, top = (image.width - side) // 2, (image.height - side) // 2
         square = image.crop((left, top, left + side, top + side))
         image = square.resize((image_size, image_size), Image.Resampling.BICUBIC)
-    return np.asarray(image)
+        kind = replace(kind, resized_from=None if side == image_size else side)
+    return DecodedImage(pixels=np.asarray(image), format=kind)

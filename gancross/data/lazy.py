@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gancross.data.images import Reader
+from gancross.data.formats import FileFormat, FormatShare, format_shares
+from gancross.data.images import ImageBatch, Reader
 from gancross.data.sets import WHOLE, DataSet, index_batches
 from gancross.data.workers import decoded_batches
 from gancross.errors import UsageError
@@ -54,7 +55,7 @@ class LazyReals:
         order = index_batches(self.size, seed=seed, batch_size=batch_size, start=start)
         batches = (self.part.items[index[share]] for index in order)
         for batch in decoded_batches(batches, self.part.reader, name=self.name, workers=self.workers):
-            yield torch.from_numpy(batch)
+            yield torch.from_numpy(batch.pixels)
 
 
 def lazy(
@@ -71,22 +72,26 @@ def lazy(
         )
 
     @functools.cache
-    def held_out() -> torch.Tensor:
-        return torch.from_numpy(np.concatenate([read_all(part, name=name, workers=workers) for part in test]))
+    def held_out() -> tuple[torch.Tensor, tuple[FormatShare, ...]]:
+        parts = [read_all(part, name=name, workers=workers) for part in test]
+        formats = format_shares(kind for part in parts for kind in part.formats)
+        return torch.from_numpy(np.concatenate([part.pixels for part in parts])), formats
 
     return DataSet(
         name=name, shape=train.reader.shape, split=split, image_size=image_size,
-        train=LazyReals(name=name, part=train, workers=workers), held_out=lambda n: held_out(),
+        train=LazyReals(name=name, part=train, workers=workers), held_out=lambda n: held_out()[0],
+        file_formats=lambda: held_out()[1],
     )  # fmt: skip
 
 
-def read_all(part: Part, *, name: str, workers: int) -> NDArray[np.uint8]:
-    """All images of a part, in its order, uint8 (N, C, H, W)."""
-    n = len(part.items)
+def read_all(part: Part, *, name: str, workers: int) -> ImageBatch:
+    """All images of a part, in its order."""
+    n, formats = len(part.items), list[FileFormat]()
     images = np.empty((n, *part.reader.shape), dtype=np.uint8)
     starts = range(0, n, HELD_OUT_BATCH)
     items = (part.items[start : start + HELD_OUT_BATCH] for start in starts)
     batches = decoded_batches(items, part.reader, name=name, workers=min(workers, n // IMAGES_PER_WORKER))
     for start, batch in zip(starts, batches, strict=True):
-        images[start : start + len(batch)] = batch
-    return images
+        images[start : start + len(batch.pixels)] = batch.pixels
+        formats += batch.formats
+    return ImageBatch(pixels=images, formats=tuple(formats))

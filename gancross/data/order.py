@@ -35,7 +35,7 @@ class ContentOrder:
 
 def content_order(samples: torch.Tensor, *, stream: Stream) -> ContentOrder:
     """Sorts samples (N, …) by the SHA-256 of each, then permutes the different ones by a seeded stream."""
-    digests = _digests(samples)
+    digests = sample_digests(samples)
     different, inverse, counts = np.unique(digests, return_inverse=True, return_counts=True)
     place = stream.permutation(len(different))  # of the k-th different sample
     index = np.argsort(place[inverse.reshape(-1)], kind="stable")
@@ -45,7 +45,7 @@ def content_order(samples: torch.Tensor, *, stream: Stream) -> ContentOrder:
 
 def content_sha256(samples: torch.Tensor, *, ordered: bool = False) -> str:
     """`ContentOrder.sha256` of samples (N, …); `ordered`: other ones for another order."""
-    digests = _digests(samples)
+    digests = sample_digests(samples)
     return _sha256(samples, digests if ordered else np.sort(digests))
 
 
@@ -55,8 +55,8 @@ def _sha256(samples: torch.Tensor, digests: NDArray[np.bytes_]) -> str:
     return digest.hexdigest()
 
 
-def _digests(samples: torch.Tensor) -> NDArray[np.bytes_]:
-    """(N,) 32 bytes each."""
+def sample_digests(samples: torch.Tensor) -> NDArray[np.bytes_]:
+    """The SHA-256 of each sample, (N,) of 32 bytes; the same for the same content in whatever call."""
     digests = [
         hashlib.sha256(row.tobytes()).digest()
         for block in torch.split(samples, _BLOCK)

@@ -6,7 +6,7 @@ in [−1, 1].
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gancross.data.formats import FileFormat, FormatShare, format_shares
 from gancross.errors import UsageError
 from gancross.random_streams import Stream
 
@@ -107,6 +108,8 @@ class DataSet:
         held_out: n → test samples in canonical form. A finite set returns all of them for every n.
         split: how training and test samples were separated, in words.
         image_size: the side to which images were resized; None if they were not.
+        file_formats: () → formats of the files of the held-out images; none where they come from no image
+            files.
     """
 
     name: str
@@ -115,6 +118,7 @@ class DataSet:
     held_out: Callable[[int], torch.Tensor]
     split: str
     image_size: int | None = None
+    file_formats: Callable[[], tuple[FormatShare, ...]] = tuple
 
 
 def check_canonical(samples: torch.Tensor, name: str) -> None:
@@ -133,9 +137,13 @@ def check_canonical(samples: torch.Tensor, name: str) -> None:
 
 
 def finite(
-    name: str, *, train: torch.Tensor | None, test: torch.Tensor, split: str, image_size: int | None = None
-) -> DataSet:
+    name: str, *, train: torch.Tensor | None, test: torch.Tensor, split: str, image_size: int | None = None,
+    test_files: Sequence[FileFormat] = (),
+) -> DataSet:  # fmt: skip
     """A data set of two arrays in canonical form.
+
+    Args:
+        test_files: formats of the files of the test images, one for each; none where there are no files.
 
     Raises:
         UsageError: an array is empty or not in canonical form, or the two differ in shape.
@@ -147,9 +155,11 @@ def finite(
             f"data '{name}': training samples have shape {tuple(train.shape[1:])},"
             f" test samples {tuple(test.shape[1:])}"
         )
+    formats = format_shares(test_files)
     return DataSet(
         name=name, shape=tuple(test.shape[1:]), split=split, image_size=image_size,
         train=None if train is None else FiniteReals(array=train), held_out=lambda n: test,
+        file_formats=lambda: formats,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 from numpy.typing import NDArray
 
-from gancross.data.images import Reader, read_batch
+from gancross.data.images import ImageBatch, Reader, read_batch
 from gancross.errors import ResourceError, UsageError
 from gancross.machine.signals import STOP_SIGNALS
 
@@ -47,8 +47,8 @@ def resolve_workers(workers: int | None) -> int:
 
 def decoded_batches(
     batches: Iterable[NDArray[np.bytes_]], reader: Reader, *, name: str, workers: int
-) -> Generator[NDArray[np.uint8], None, None]:
-    """Each batch of items as uint8 (N, C, H, W); the number of workers changes nothing.
+) -> Generator[ImageBatch, None, None]:
+    """The images of each batch of items; the number of workers changes nothing.
 
     Closing the iterator ends the processes.
 
@@ -73,7 +73,7 @@ def decoded_batches(
         pool = ProcessPoolExecutor(
             workers, mp_context=context, initializer=_prepare_worker, initargs=(receiver,)
         )
-    pending: deque[Future[NDArray[np.uint8]]] = deque()
+    pending: deque[Future[ImageBatch]] = deque()
     try:
         for items in batches:
             with _signals_blocked():

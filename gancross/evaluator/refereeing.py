@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
@@ -18,34 +17,33 @@ from gancross.data.sets import DataSet
 from gancross.errors import UsageError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.sampling import check_shape
-from gancross.evaluator.judging.scoring import canonical_samples, evaluating
+from gancross.evaluator.judging.scoring import canonical_samples
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.referees.arena import Arena, default_workers, equal_number
 from gancross.evaluator.referees.budget import BudgetCheck, budget_check
 from gancross.evaluator.referees.calibration import calibrated
-from gancross.evaluator.referees.check_records import Dominance, NullControl, PowerControl, RefereeControls
+from gancross.evaluator.referees.check_records import NullControl, PowerControl, RefereeControls
 from gancross.evaluator.referees.checks import dominance_reason, reasons
 from gancross.evaluator.referees.comparison import Contender, contrasts
 from gancross.evaluator.referees.contestant_records import RefereedContestant
-from gancross.evaluator.referees.controls import control_sets, null_control, power_control
+from gancross.evaluator.referees.controls import FEWEST_TRAINED, control_call, trained_controls
 from gancross.evaluator.referees.copying import copying
-from gancross.evaluator.referees.cross import (
-    Judges,
-    NoisyDiscriminator,
-    dominance,
-    referee_cross,
-    referee_judges,
-)
+from gancross.evaluator.referees.cost import TrainingEstimate, training_estimate
+from gancross.evaluator.referees.cross import referee_cross
 from gancross.evaluator.referees.decision import Decision, decided
+from gancross.evaluator.referees.dominance import dominances
 from gancross.evaluator.referees.entries import Entry
 from gancross.evaluator.referees.figures import contestant_figures
+from gancross.evaluator.referees.formats import ImageFormats, image_formats
 from gancross.evaluator.referees.halves import SampleSet, sample_set
 from gancross.evaluator.referees.ladder import ladder
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.referees.placements import placements
 from gancross.evaluator.referees.records import RefereeProtocolRecord, Referees
-from gancross.evaluator.referees.scores import ContestantScores
-from gancross.evaluator.referees.work import Progress, refereed
+from gancross.evaluator.referees.saved import saved_referees
+from gancross.evaluator.referees.standing import Standing, standing_in
+from gancross.evaluator.referees.steps import CheckSteps
+from gancross.evaluator.referees.work import Progress, contestant_scores, refereed
 from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.result.refereed import refereed_result, unrefereed
 from gancross.evaluator.result.types import RefereeCost, Result
@@ -53,8 +51,6 @@ from gancross.machine.devices import resolve_device
 from gancross.machine.distributed import current, joined
 from gancross.random_streams import Stream
 
-FEWEST_TRAINED = 10  # reals or samples of a half, with which a referee can be trained at all
-CONTROL_SEEDS = 2
 FEWEST_PLANTED = 100  # training reals in which faults are planted
 
 
@@ -62,7 +58,7 @@ FEWEST_PLANTED = 100  # training reals in which faults are planted
 def with_referees(
     result: Result, contestants: Sequence[Contestant], reals: DataSet, protocol: Protocol,
     options: RefereeOptions, *, training: torch.Tensor | Missing, device: str = "auto",
-    progress: Progress | None = None,
+    progress: Progress | None = None, announce: Callable[[TrainingEstimate], None] | None = None,
 ) -> Result:  # fmt: skip
     """A result with referees, and with the verdicts `generator` and `strict` that rest on them.
 
@@ -72,6 +68,7 @@ def with_referees(
         result: of the same contestants, data and protocol, without referees.
         training: training reals, for the null control and the search for copies; or why there are none.
         progress: called with (what, done, in all), in the first process alone.
+        announce: of large images, called with what the training will cost before it starts, likewise.
 
     Raises:
         UsageError: options or reals that do not fit.
@@ -84,7 +81,10 @@ def with_referees(
             f" {0 if isinstance(training, Missing) else len(training)}: give training data"
         )
     target = processes.device(resolve_device(device))
-    held_out = options.reals if options.reals is not None else reals.held_out(protocol.num_samples)
+    held_out, real_files = (
+        (reals.held_out(protocol.num_samples), reals.file_formats()) if options.reals is None
+        else (options.reals, options.reals_formats)
+    )  # fmt: skip
     if tuple(held_out.shape[1:]) != reals.shape:
         raise UsageError(
             f"{options.reals_name}: samples of shape {tuple(held_out.shape[1:])}, but the data have shape"
@@ -111,16 +111,27 @@ def with_referees(
     )  # fmt: skip
     if arena.size < FEWEST_TRAINED:
         return unrefereed(result, _too_few(real_set, sets))
-    entries, trained = refereed(sets, arena, progress=progress)
+    standing = () if options.folder is None else standing_in(options.folder, sets, arena)
     known = None if isinstance(training, Missing) else training
-    null, power = _controls(arena, known, protocol, progress)
+    of_controls = control_call(arena, known, num_samples=n)
+    if announce is not None and processes.is_rank_zero:
+        parts = [] if isinstance(of_controls, Missing) else [(of_controls.parts, of_controls.arena)]
+        estimate = training_estimate([(sets, arena), *parts])
+        if estimate is not None:
+            announce(estimate)
+    entries, trained = refereed(sets, arena, progress=progress)
+    if options.folder is not None:
+        for name, own in entries.items():  # of the first process alone
+            options.folder.save(saved_referees(name, sets[name], own, arena))
+    null, power = trained_controls(of_controls, progress=progress)
     if not processes.is_rank_zero:
         return result_from_dict(json.loads(processes.broadcast_from_rank0(b"")))
     refereed_call = _Call(
         contestants=contestants, arena=arena, sets=sets, entries=entries, null=null, power=power,
         budget=_budget(arena, known, reals, protocol, options, progress), options=options,
+        formats=image_formats(real_files, contestants) if len(reals.shape) > 1 else None, standing=standing,
     )  # fmt: skip
-    referees, decisions = _assembled(refereed_call, known, protocol)
+    referees, decisions = _assembled(refereed_call, known, protocol, progress)
     count = len(sets) * len(arena.identities)
     cost = RefereeCost(trained=trained, cached=count - trained, seconds=round(time.perf_counter() - clock, 3))
     finished = refereed_result(result, referees, decisions, cost)
@@ -140,10 +151,12 @@ class _Call:
     power: PowerControl | Missing
     budget: BudgetCheck
     options: RefereeOptions
+    formats: ImageFormats | None
+    standing: Sequence[Standing]
 
 
 def _assembled(
-    call: _Call, training: torch.Tensor | None, protocol: Protocol
+    call: _Call, training: torch.Tensor | None, protocol: Protocol, progress: Progress | None
 ) -> tuple[Referees, list[Decision]]:
     """Figures, comparisons, checks and verdicts."""
     arena, sigmas = call.arena, call.arena.ladder.sigmas
@@ -159,45 +172,46 @@ def _assembled(
     named = sorted({
         decision.verdict.winner for decision in decided(pairs, budget=budget) if decision.verdict.winner
     })  # fmt: skip
-    checks = _dominances(named, call)
+    steps = CheckSteps(progress, total=_num_steps(call, named))
+    checks, standing = dominances(
+        named, contestants=call.contestants, sets=call.sets, entries=call.entries, standing=call.standing,
+        arena=arena, advance=steps.advance,
+    )  # fmt: skip
+    copies = {}
+    for name, samples in call.sets.items():
+        copies[name] = copying(
+            samples.array, held_out=arena.reals.array, training=training, seed=protocol.seed
+        )
+        steps.advance()
     controls = RefereeControls(
         null=call.null, power=call.power, budget=call.budget.control, dominance=checks,
-        copying={
-            name: copying(samples.array, held_out=arena.reals.array, training=training, seed=protocol.seed)
-            for name, samples in call.sets.items()
-        },
+        copying=copies, standing=None if call.options.folder is None else standing,
     )  # fmt: skip
     of_all = reasons(controls)
     of_one = {check.contestant: [dominance_reason(check)] for check in checks if check.fails}
     withheld = {(a, b): [*of_all, *of_one.get(a, ())] for a, b in permutations(call.sets, 2)}
     decisions = decided(pairs, budget=budget, withheld=withheld)
     mean_g = np.mean([_g(entry) for entry in figures.values()], axis=0)
+    cross = referee_cross(
+        call.sets, call.entries, arena, rung=int(np.abs(mean_g - 0.5).argmin()), advance=steps.advance
+    )
+    steps.finish()
     referees = Referees(
         protocol=_protocol_record(call), contestants=figures,
-        comparisons=tuple(decision.comparison for decision in decisions),
-        cross=referee_cross(call.sets, call.entries, arena, rung=int(np.abs(mean_g - 0.5).argmin())),
-        controls=controls,
+        comparisons=tuple(decision.comparison for decision in decisions), cross=cross,
+        controls=controls, formats=call.formats,
     )  # fmt: skip
     return referees, decisions
 
 
-def _dominances(named: Sequence[str], call: _Call) -> tuple[Dominance, ...]:
-    """The check of every contestant that would be named, by all judges at hand."""
-    own = [c for c in call.contestants if c.discriminator is not None]
-    modules = [c.discriminator for c in own if c.discriminator is not None]
-    found = []
-    with evaluating(modules, call.arena.device) if modules else nullcontext():
-        for name in named:
-            judges: dict[str, Judges] = {
-                f"the referees of '{other}'": referee_judges(call.entries[other], call.arena)
-                for other in call.sets if other != name
-            }  # fmt: skip
-            for contestant in own:
-                network = NoisyDiscriminator(contestant, call.arena)
-                judges[f"scores of the discriminator of '{contestant.name}'"] = lambda *_, n=network: n
-            check = dominance(name, call.sets[name], call.entries[name], judges, call.arena)
-            found += [] if check is None else [check]
-    return tuple(found)
+def _num_steps(call: _Call, named: Sequence[str]) -> int:
+    """Of the checks, as `CheckSteps` counts them: dominance, the referees' cross-test, copying."""
+    contestants = len(call.sets)
+    discriminators = sum(contestant.discriminator is not None for contestant in call.contestants)
+    standing = sum(not entry.misfit for entry in call.standing)
+    judges = len(named) * (contestants + discriminators + standing)
+    rungs = judges * len(call.arena.ladder.sigmas) + contestants**2
+    return rungs * len(call.arena.identities) + contestants
 
 
 def _budget(
@@ -212,45 +226,6 @@ def _budget(
     chosen = training[torch.from_numpy(order.index[: 6 * arena.size])]
     measured = calibrated(chosen, arena, name=f"the data at hand, {reals.name}", progress=progress)
     return budget_check(arena.protocol, reals.shape, arena.size, measured=measured)
-
-
-def _controls(
-    arena: Arena, training: torch.Tensor | None, protocol: Protocol, progress: Progress | None
-) -> tuple[NullControl | Missing, PowerControl | Missing]:
-    """Null and power, with two seeds whatever the budget; they are cached like contestants."""
-    sets = control_sets(arena.reals, training, num_samples=protocol.num_samples, seed=protocol.seed)
-    if isinstance(sets, Missing):
-        return sets, sets
-    seeds = min(CONTROL_SEEDS, arena.protocol.seeds)
-    size = equal_number(sets.reals, [sets.null, sets.mixed], seed=arena.seed, seeds=seeds)
-    if size < FEWEST_TRAINED:
-        few = Missing(f"a half of {size} reals or samples: too few for a control")
-        return few, few
-    of_controls = replace(
-        arena, reals=sets.reals, protocol=replace(arena.protocol, seeds=seeds), size=min(size, arena.size)
-    )
-    parts = {"null": sets.null, "power": sets.mixed}
-
-    def of_control(what: str, done: int, total: int) -> None:
-        if progress is not None:
-            progress("controls", done, total)
-
-    entries, _ = refereed(parts, of_controls, progress=of_control)
-    if not entries:  # another process has them
-        return (Missing(""),) * 2
-    scores = {key: contestant_scores(entries[key], sets.reals, part) for key, part in parts.items()}
-    sigmas = arena.ladder.sigmas
-    return (
-        null_control(scores["null"], sigmas, of=sets.of),
-        power_control(scores["power"], sigmas, share=sets.share),
-    )
-
-
-def contestant_scores(entries: Sequence[Entry], reals: SampleSet, samples: SampleSet) -> ContestantScores:
-    """The scores of all referees of a contestant."""
-    return ContestantScores(
-        num_real=len(reals), num_samples=len(samples), referees=[entry.scores for entry in entries]
-    )
 
 
 def _g(figures: RefereedContestant) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

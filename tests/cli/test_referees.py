@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,12 @@ from PIL import Image
 from tiny_referees import grains, save_images, use_tiny
 
 from gancross import load_result
-from gancross.cli.referees import RefereeArguments
+from gancross.cli.referees import RefereeArguments, estimate_text
 from gancross.errors import UsageError
 from gancross.evaluator import referee as evaluator_referee
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.protocol import Protocol
-from gancross.evaluator.referees import work
+from gancross.evaluator.referees import cost, work
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.referees.records import Referees
 from gancross.evaluator.referees.work import Task
@@ -90,6 +91,84 @@ def test_what_is_asked_for_is_what_is_done(folders: Path, monkeypatch: pytest.Mo
         "quick", None, True, 0, 10_000
     )  # fmt: skip
     assert full.reals is None and full.reals_name == "the held-out reals"
+
+
+def test_file_formats_are_recorded_and_differences_flagged(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Samples in JPEG files before reals in PNG files, then before other reals in the same JPEG files."""
+    for name in ("A", "fresh"):
+        (tmp_path / name).mkdir()
+        for path in (folders / name).iterdir():
+            Image.open(path).save(tmp_path / name / f"{path.stem}.jpg", quality=75)
+    record = tmp_path / "result.json"
+    models = (f"folder:{tmp_path / 'A'}", f"B=folder:{folders / 'B'}")
+    call_ = ("referee", *models, "--data", f"folder:{folders / 'R'}", "--device", "cpu", "--json", record)
+    jpeg, png = "JPEG files (quality 75)", "PNG files"
+    assert call(*call_) == 0
+    result = load_result(record)
+    flag = (
+        f"'A': samples come from {jpeg}, the held-out reals from {png}: the finest rungs may see the format"
+    )
+    assert flag in result.flags and not any(f.startswith("'B'") and "format" in f for f in result.flags)
+    assert "samples come from JPEG files" in " ".join(capsys.readouterr().out.split())
+    assert isinstance(result.referees, Referees) and result.referees.formats is not None
+    formats = result.referees.formats.contestants
+    assert {name: entry.files[0].format for name, entry in formats.items()} == {"A": "JPEG", "B": "PNG"}
+    assert bad_value(json.loads(record.read_text())) is None
+    assert call(*call_, "--referee-reals", tmp_path / "fresh", "-q") == 0
+    (flag,) = (flag for flag in load_result(record).flags if "the finest rungs" in flag)
+    assert flag.startswith(f"'B': samples come from {png}, reals of {tmp_path / 'fresh'} from {jpeg}")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images of more than 64 pixels a side: real ones R, generated ones A."""
+    root = tmp_path_factory.mktemp("large")
+    for number, name in enumerate(("R/train", "R/test", "A")):
+        save_images(grains(24, seed=number, shape=(1, 10, 66)), root / name)
+    return root
+
+
+def test_what_large_images_will_cost_is_said_before_they_are_trained(
+    folders: Path, large: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def referees_of_large(*more: str) -> str:
+        data = f"folder:{large / 'R'}"
+        assert call("referee", f"folder:{large / 'A'}", "--data", data, "--device", "cpu", *more) == 0
+        return capsys.readouterr().err
+
+    real, measured = cost._pace, list[Task]()
+
+    def counted(task: Task) -> cost._Pace:
+        measured.append(task)
+        return real(task)
+
+    monkeypatch.setattr(cost, "_pace", counted)
+    assert referees_of_large("-q") == "" and measured == []
+    said = referees_of_large("--referee-seeds", "2")  # those of the first seed are in the cache
+    assert re.search(r"^6 referees to train \(6 in the cache\): about \d+ s of processor time$", said, re.M)
+    assert len(measured) == 1
+    assert "to train" not in referees_of_large("--referee-seeds", "2")
+    assert referee(folders) == 0 and "to train" not in capsys.readouterr().err
+    assert len(measured) == 1
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"),
+    [
+        ((1, 0, 1, 99.4, 99.4), "1 referee to train: about 99 s of processor time"),
+        (
+            (12, 4, 4, 7560, 1920),
+            "12 referees to train (4 in the cache): about 2.1 h of processor time, 32 min with 4 at a time",
+        ),
+    ],
+)
+def test_an_estimate_in_words(estimate: tuple[int, int, int, float, float], text: str) -> None:
+    trained, cached, workers, processor, seconds = estimate
+    assert estimate_text(cost.TrainingEstimate(
+        num_trained=trained, num_cached=cached, workers=workers, processor_seconds=processor, seconds=seconds
+    )) == text  # fmt: skip
 
 
 def test_other_reals_are_read_from_a_folder(folders: Path, tmp_path: Path) -> None:

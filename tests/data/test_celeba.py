@@ -27,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 def face(root: Path, number: int, *, image_size: int, crop: int) -> torch.Tensor:
     path = root / "celeba" / "img_align_celeba" / f"{number:06d}.jpg"
-    array = read_image(path, image_size=image_size, crop=crop)
+    array = read_image(path, image_size=image_size, crop=crop).pixels
     return torch.tensor(array.transpose(2, 0, 1) if array.ndim == 3 else np.stack([array] * 3))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,21 @@ from numpy.typing import NDArray
 from PIL import Image
 from png_headers import png_header
 
-from gancross.data.images import channels_first, decode_image, image_header, read_image
+from gancross.data import images
+from gancross.data.images import channels_first, image_header
 from gancross.errors import DataError
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
 GREY = RNG.integers(0, 256, (6, 8), dtype=np.uint8)
+
+
+def read_image(path: Path, **options: Any) -> NDArray[np.uint8]:
+    return images.read_image(path, **options).pixels
+
+
+def decode_image(content: bytes, where: str, **options: Any) -> NDArray[np.uint8]:
+    return images.decode_image(content, where, **options).pixels
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.ppm", "a.tif"])

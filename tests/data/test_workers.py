@@ -80,7 +80,7 @@ def test_all_images_are_read_in_their_order(
 ) -> None:
     monkeypatch.setattr("gancross.data.lazy.HELD_OUT_BATCH", 5)
     monkeypatch.setattr("gancross.data.lazy.IMAGES_PER_WORKER", 10)
-    images = read_all(part, name="numbers", workers=workers)
+    images = read_all(part, name="numbers", workers=workers).pixels
     assert images[:, 0, 0, 0].tolist() == list(range(N))
 
 
@@ -184,7 +184,7 @@ def test_workers_leave_when_their_parent_is_killed(part: Part, tmp_path: Path) -
 
 def test_a_finite_list_ends(part: Part) -> None:
     decoded = list(decoded_batches([part.items[:2], part.items[2:3]], part.reader, name="x", workers=1))
-    assert [len(batch) for batch in decoded] == [2, 1]
+    assert [len(batch.pixels) for batch in decoded] == [2, 1]
     assert not alive()
 
 

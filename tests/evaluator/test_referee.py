@@ -20,6 +20,7 @@ from gancross import Contestant, Result, load_result, referee
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.referees import calibration
+from gancross.evaluator.referees.formats import SourceFormat
 from gancross.evaluator.referees.planted import FAULTS
 
 
@@ -48,7 +49,7 @@ def test_a_record_holds_the_call_and_survives_the_way_to_a_file(tmp_path: Path) 
     assert [len(entry.rungs) for entry in record.contestants.values()] == [12, 12]
     assert record.comparisons[0].answer == "no name" and "below 500" in result.verdict.generator.reason
     assert len(record.cross.cells) == 4 and record.controls.budget.num_training is None
-    assert set(record.controls.copying) == {"a", "b"}
+    assert set(record.controls.copying) == {"a", "b"} and record.formats is None
     assert cost_of(result) == replace(cost_of(result), trained=8, cached=0)
     result.save(tmp_path / "result.json")
     assert load_result(tmp_path / "result.json") == result
@@ -103,7 +104,7 @@ def test_an_interrupted_call_goes_on_and_gives_the_same(
     assert figures(resumed) == figures(usual) and cost_of(resumed).trained == 2
     assert steps == [("referees", done, 4) for done in (2, 3, 4)] + [
         ("controls", done, 4) for done in range(5)
-    ]
+    ] + [("checks", done, 10) for done in range(11)]  # nobody is named: 4 cells of 2 referees, 2 copies
 
 
 def test_an_added_contestant_costs_its_own_referees_and_a_smaller_one_all() -> None:
@@ -191,7 +192,11 @@ def test_kappa_is_measured_on_the_data_at_hand_where_that_is_asked_for(
 def test_images_are_judged_too(monkeypatch: pytest.MonkeyPatch) -> None:
     use_tiny(monkeypatch)
     samples = {"a": grains(100, seed=1), "bright": grains(100, seed=2, shift=25)}
-    record = referees_of(judged(samples, grains(100), train_data=grains(100, seed=3)))
+    result = judged(samples, grains(100), train_data=grains(100, seed=3))
+    record = referees_of(result)
+    assert record.formats is not None and record.formats.reals == SourceFormat(source="arrays")
+    assert record.formats.contestants == dict.fromkeys(samples, record.formats.reals)
+    assert not any("may see the format" in flag for flag in result.flags)
     assert record.protocol.options.form == "small images" and record.protocol.sigmas[0] == 1 / 255
     assert (
         record.contestants["bright"].detectability.value > record.contestants["a"].detectability.value + 0.2
@@ -237,10 +242,14 @@ def test_two_processes_give_the_record_of_one(tmp_path: Path) -> None:
     command = [str(SUPPORT / "refereed.py"), str(tmp_path / "arrays.pt"), str(tmp_path / "record")]
     ended = side_by_side(2, command, GANCROSS_CACHE=str(tmp_path / "together"))
     assert [process.code for process in ended] == [0, 0], ended
-    expected = json.loads(json.dumps(figures(small())))
+    expected = json.loads(json.dumps(figures(small(save_referees=tmp_path / "alone"))))
+    saved = tmp_path / "alone", tmp_path / "record-saved.0"
+    assert len(list(saved[0].iterdir())) == 2 and not (tmp_path / "record-saved.1").exists()
+    for path in saved[0].iterdir():
+        assert (saved[1] / path.name).read_bytes() == path.read_bytes()
     records = [json.loads((tmp_path / f"record.{rank}").read_text()) for rank in (0, 1)]
     for record in records:
         assert record["figures"] == expected and record["trained"] == 4
-    assert [len(record["steps"]) for record in records] == [10, 0]  # the first process alone reports
-    assert [step[1] for step in records[0]["steps"]] == [0, 1, 2, 3, 4] * 2
+    assert [len(record["steps"]) for record in records] == [21, 0]  # the first process alone reports
+    assert [step[1] for step in records[0]["steps"]] == [0, 1, 2, 3, 4] * 2 + list(range(11))
     assert len(list((tmp_path / "together").rglob("*.npz"))) == 8

@@ -64,7 +64,13 @@ def test_the_nearer_of_two_is_named_and_a_judge_that_sees_more_takes_the_name_ba
         Contestant(name="near", samples=near, discriminator=First()),
         Contestant(name="far", samples=far),
     ]
-    result = crosstest(contestants, referees="quick", **call)
+    steps: list[tuple[str, int, int]] = []
+    result = crosstest(contestants, referees="quick", progress=lambda *step: steps.append(step), **call)
+    # Own referees, the other's and a discriminator on 12 rungs, 4 cells at one, of 4 referees; 2 copies.
+    total = 4 * (3 * 12 + 4) + 2
+    assert [step for step in steps if step[0] == "checks"] == [
+        ("checks", done, total) for done in range(total + 1)
+    ]
     verdict, record = result.verdict, referees_of(result)
     assert verdict.generator.winner == "near" and "'far'" in verdict.generator.reason
     assert verdict.strict.winner == "near" and record.comparisons[0].answer == "named"

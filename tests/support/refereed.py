@@ -1,4 +1,4 @@
-"""Referees of given vectors by every process of a run: refereed.py SAMPLES.pt OUT."""
+"""Referees of given vectors by every process of a run, saved too: refereed.py SAMPLES.pt OUT."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def main(path: str, out: str) -> None:
         result = judged(
             {name: arrays[name] for name in ("a", "b")}, arrays["data"], train_data=arrays["training"],
             progress=lambda *step: steps.append(step),
+            save_referees=Path(f"{out}-saved.{current().rank}"),
         )  # fmt: skip
     record = {"figures": figures(result), "trained": cost_of(result).trained, "steps": steps}
     Path(f"{out}.{current().rank}").write_text(json.dumps(record))

@@ -7,6 +7,7 @@ from pathlib import Path
 from gancross.checkpoint.contestant import Contestant, Origin
 from gancross.data.catalogue import FOLDER
 from gancross.data.folder import common_shape, fits_in_memory, list_images, read_images
+from gancross.data.formats import format_shares
 from gancross.data.order import content_sha256
 from gancross.errors import UsageError
 from gancross.evaluator.judging.sampling import sample_choice
@@ -33,10 +34,13 @@ def folder_contestant(
     if not fits_in_memory(used, image_size=None):
         raise UsageError(f"contestant '{name}': {len(used):,} images do not fit in memory: lower -n")
     remedy = "a generator's images must have one size, nothing is resized"
-    images = read_images(used, image_size=None, remedy=remedy)
+    images, formats = read_images(used, image_size=None, remedy=remedy)
     if images.shape[1] == 1 and len(used) < len(paths):
         # The images that are not read may have any size.
         channels, *_ = common_shape(paths, image_size=images.shape[2])
         images = images.repeat(1, channels, 1, 1)
-    origin = Origin(path=f"{FOLDER}{folder}", sha256=content_sha256(images))  # as on the command line
+    origin = Origin(
+        path=f"{FOLDER}{folder}", sha256=content_sha256(images),  # as on the command line
+        file_formats=format_shares(formats),
+    )  # fmt: skip
     return Contestant(name=name, samples=images, origin=origin)

@@ -79,6 +79,23 @@ class Dominance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StandingReferees:
+    """One file of referees that earlier calls saved, and its part in the check of dominance.
+
+    Attributes:
+        file: its name in the folder of saved referees.
+        contestant: whose samples these referees were trained against, as that call named it.
+        judged: the contestants of this call that would be named, and that they judged.
+        skipped: why they judged nobody, or one of those not.
+    """
+
+    file: Text
+    contestant: Text
+    judged: tuple[Text, ...]
+    skipped: tuple[Text, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RefereeControls:
     """The checks of referees, each with what it saw.
 
@@ -86,6 +103,7 @@ class RefereeControls:
         null, power: `Missing` where there are too few reals.
         dominance: one of each contestant that would be named.
         copying: by contestant.
+        standing: of every file of saved referees; None where no folder of them was given.
     """
 
     null: NullControl | Missing
@@ -93,3 +111,4 @@ class RefereeControls:
     budget: BudgetControl
     dominance: tuple[Dominance, ...]
     copying: Annotated[Mapping[str, Copying | Missing], Recorded(nulls=("copies",))]
+    standing: Annotated[tuple[StandingReferees, ...] | None, Recorded(absent=True)] = None

@@ -9,6 +9,7 @@ from gancross.evaluator.referees.budget import UNMEASURED
 from gancross.evaluator.referees.check_records import Dominance, RefereeControls
 from gancross.evaluator.referees.contestant_records import RefereedContestant
 from gancross.evaluator.referees.decision import FEWEST
+from gancross.evaluator.referees.formats import format_flags
 from gancross.evaluator.referees.records import Referees
 
 RISE = 0.02  # G below a coarser rung's by more than this, beyond chance, is a sign of too little training
@@ -54,6 +55,8 @@ def referee_flags(referees: Referees) -> Iterator[str]:
         yield f"no training data are known: the null control took {controls.null.of}"
     if controls.budget.num_training is None:
         yield f"κ of the budget was {controls.budget.source}: {UNMEASURED} stands in its place"
+    if referees.formats is not None:
+        yield from format_flags(referees.formats, reals=protocol.reals)
     yield from (f"referees: {reason}" for reason in reasons(controls))
     for name, figures in referees.contestants.items():
         yield from _rises(name, figures)

@@ -1,26 +1,34 @@
-"""Null and power: what referees make of real data, and of real data with some noise among them."""
+"""Null and power: what referees make of real data, and of real data with some noise among them.
+
+They have two seeds whatever the budget, and are cached as contestants are.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 
 from gancross.data.order import content_order
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.controls import uniform_noise
+from gancross.evaluator.referees.arena import Arena, equal_number
 from gancross.evaluator.referees.check_records import NullControl, PowerControl
 from gancross.evaluator.referees.figures import contestant_figures, separation
 from gancross.evaluator.referees.halves import SampleSet, sample_set
 from gancross.evaluator.referees.placements import placements
 from gancross.evaluator.referees.scores import ContestantScores
+from gancross.evaluator.referees.work import Progress, contestant_scores, refereed
 from gancross.evaluator.statistics.proportions import holm
 from gancross.random_streams import Stream
 
 LEVEL = 0.01
 LEAST_SHARE = 0.1
 SHARE_ERRORS = 5.0
+SEEDS = 2
+FEWEST_TRAINED = 10  # reals or samples of a half, with which a referee can be trained at all
 TRAINING, HELD_OUT = "training reals", "a third of the held-out reals"
 
 
@@ -59,6 +67,60 @@ def control_sets(
     mixed = null.clone()
     mixed[:replaced] = uniform_noise(reals.array, replaced, seed)
     return ControlSets(reals=rest, null=sample_set(null), mixed=sample_set(mixed), of=of, share=share)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ControlCall:
+    """The referees of null and power: what they have in common, and the samples of each."""
+
+    arena: Arena
+    sets: ControlSets
+
+    @property
+    def parts(self) -> Mapping[str, SampleSet]:
+        """The samples by control."""
+        return {"null": self.sets.null, "power": self.sets.mixed}
+
+
+def control_call(arena: Arena, training: torch.Tensor | None, *, num_samples: int) -> ControlCall | Missing:
+    """The controls of a call whose referees have this arena."""
+    sets = control_sets(arena.reals, training, num_samples=num_samples, seed=arena.seed)
+    if isinstance(sets, Missing):
+        return sets
+    seeds = min(SEEDS, arena.protocol.seeds)
+    size = equal_number(sets.reals, [sets.null, sets.mixed], seed=arena.seed, seeds=seeds)
+    if size < FEWEST_TRAINED:
+        return Missing(f"a half of {size} reals or samples: too few for a control")
+    of_controls = replace(
+        arena, reals=sets.reals, protocol=replace(arena.protocol, seeds=seeds), size=min(size, arena.size)
+    )
+    return ControlCall(arena=of_controls, sets=sets)
+
+
+def trained_controls(
+    call: ControlCall | Missing, *, progress: Progress | None
+) -> tuple[NullControl | Missing, PowerControl | Missing]:
+    """Null and power, trained or from the cache.
+
+    Args:
+        progress: called with ("controls", done, in all).
+    """
+    if isinstance(call, Missing):
+        return call, call
+
+    def of_control(what: str, done: int, total: int) -> None:
+        if progress is not None:
+            progress("controls", done, total)
+
+    entries, _ = refereed(call.parts, call.arena, progress=of_control)
+    if not entries:  # another process has them
+        return (Missing(""),) * 2
+    sets, sigmas = call.sets, call.arena.ladder.sigmas
+    scores = {key: contestant_scores(entries[key], sets.reals, part) for key, part in call.parts.items()}
+    return (
+        null_control(scores["null"], sigmas, of=sets.of),
+        power_control(scores["power"], sigmas, share=sets.share),
+    )
 
 
 def null_control(scores: ContestantScores, sigmas: tuple[float, ...], *, of: str) -> NullControl:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -41,6 +41,9 @@ MARGIN = 0.02
 LEVEL = 0.05
 
 Judges = Callable[[Identity, int], nn.Module]  # who judges in place of a referee, at a rung
+Advance = Callable[[], None]  # called at each rung of each identity before each judge
+# By identity which reals and which samples, (N,) each, its judge did not train on.
+Unseen = Mapping[Identity, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,7 +115,9 @@ class NoisyDiscriminator(nn.Module):
         return torch.from_numpy(np.nan_to_num(logits))
 
 
-def judged(judges: Judges, fight: Bout, arena: Arena, *, rungs: Sequence[int]) -> ContestantScores:
+def judged(
+    judges: Judges, fight: Bout, arena: Arena, *, rungs: Sequence[int], advance: Advance | None = None
+) -> ContestantScores:
     """The scores of a judge at some rungs, as scores of referees that tested the chosen rows alone."""
     referees = []
     for identity, (reals, samples) in fight.tests.items():
@@ -128,6 +133,8 @@ def judged(judges: Judges, fight: Bout, arena: Arena, *, rungs: Sequence[int]) -
                 scores[kind].append(rung_scores(
                     [network], side.array, rows, arena.ladder, rung=rung, stream=stream, device=arena.device
                 )[0])  # fmt: skip
+            if kind == "samples" and advance is not None:
+                advance()
         referees.append(RefereeScores(
             seed=identity.seed, half=identity.half, reals=reals, samples=samples,
             real_KN=np.stack(scores["reals"]), fake_KM=np.stack(scores["samples"]),
@@ -137,9 +144,33 @@ def judged(judges: Judges, fight: Bout, arena: Arena, *, rungs: Sequence[int]) -
     )
 
 
+def restricted(scores: ContestantScores, fight: Bout, unseen: Unseen) -> ContestantScores:
+    """The scores of a bout on items that are unseen alone; those that nobody then tests are left out."""
+    referees = []
+    for referee in scores.referees:
+        reals_N, samples_N = unseen[Identity(seed=referee.seed, half=referee.half)]
+        real, fake = reals_N[fight.real_rows[referee.reals]], samples_N[fight.sample_rows[referee.samples]]
+        referees.append(replace(
+            referee, reals=referee.reals[real], samples=referee.samples[fake],
+            real_KN=referee.real_KN[:, real], fake_KM=referee.fake_KM[:, fake],
+        ))  # fmt: skip
+    reals = np.unique(np.concatenate([referee.reals for referee in referees]))
+    samples = np.unique(np.concatenate([referee.samples for referee in referees]))
+    return ContestantScores(
+        num_real=len(reals), num_samples=len(samples), referees=[
+            replace(
+                referee, reals=np.searchsorted(reals, referee.reals),
+                samples=np.searchsorted(samples, referee.samples),
+            )
+            for referee in referees
+        ],
+    )  # fmt: skip
+
+
 def referee_cross(
-    sets: Mapping[str, SampleSet], entries: Mapping[str, Sequence[Entry]], arena: Arena, *, rung: int
-) -> RefereeCross:
+    sets: Mapping[str, SampleSet], entries: Mapping[str, Sequence[Entry]], arena: Arena, *, rung: int,
+    advance: Advance | None = None,
+) -> RefereeCross:  # fmt: skip
     """Every contestant's referees on every contestant's samples at one rung."""
     sigma = arena.ladder.sigmas[rung]
     bouts = {name: bout(samples, entries[name], arena) for name, samples in sets.items()}
@@ -147,7 +178,7 @@ def referee_cross(
     for judge in sets:
         judges = referee_judges(entries[judge], arena)
         for generator, fight in bouts.items():
-            scores = judged(judges, fight, arena, rungs=[rung])
+            scores = judged(judges, fight, arena, rungs=[rung], advance=advance)
             figures = contestant_figures(scores, [sigma]).rungs[0]
             cells.append(RefereeCell(judge=judge, generator=generator, fp=figures.fp, auc=figures.auc))
             if judge == generator:
@@ -156,23 +187,28 @@ def referee_cross(
 
 
 def dominance(
-    name: str, samples: SampleSet, entries: Sequence[Entry], judges: Mapping[str, Judges], arena: Arena
-) -> Dominance | None:
+    name: str, samples: SampleSet, entries: Sequence[Entry], judges: Mapping[str, Judges], arena: Arena, *,
+    unseen: Mapping[str, Unseen] | None = None, advance: Advance | None = None,
+) -> Dominance | None:  # fmt: skip
     """Whether a judge at hand tells a contestant's samples more surely than its own referees, at any rung.
 
     Args:
-        judges: by what they are called; none of them trained on these reals or samples.
+        judges: by what they are called; none of them trained on what the own referees are tested on.
+        unseen: of those that may have, on which alone they and the own referees are then compared.
 
     Returns:
         Of the judge and the rung with the smallest p; None without judges that take such samples.
     """
     fight, rungs = bout(samples, entries, arena), range(len(arena.ladder.sigmas))
-    own = placements(judged(referee_judges(entries, arena), fight, arena, rungs=rungs))
+    own = judged(referee_judges(entries, arena), fight, arena, rungs=rungs, advance=advance)
     differences = []
     for judge, at in judges.items():
         with suppress(UsageError):  # a discriminator that does not take such samples
-            placed = placements(judged(at, fight, arena, rungs=rungs))
-            differences += [(judge, rung, _difference(placed, own, rung)) for rung in rungs]
+            sides = [judged(at, fight, arena, rungs=rungs, advance=advance), own]
+            if unseen is not None and judge in unseen:
+                sides = [restricted(side, fight, unseen[judge]) for side in sides]
+            placed, beside = map(placements, sides)
+            differences += [(judge, rung, _difference(placed, beside, rung)) for rung in rungs]
     if not differences:
         return None
     adjusted = holm([_p_beyond(figure) for *_, figure in differences])

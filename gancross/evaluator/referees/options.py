@@ -7,8 +7,10 @@ from typing import Literal, get_args
 
 import torch
 
+from gancross.data.formats import FormatShare
 from gancross.errors import UsageError, unknown_name
 from gancross.evaluator.referees.protocol import BUDGETS, HELD_OUT_REALS, Budget, RefereeProtocol, form_of
+from gancross.evaluator.referees.saved import RefereeFolder
 
 RefereeBudget = Literal["none", "quick", "full"]
 
@@ -21,7 +23,9 @@ class RefereeOptions:
         seeds: S, in place of the budget's.
         reals: other reals that nobody trained on, in canonical form, in place of the held-out ones.
         reals_name: what they are, for people.
+        reals_formats: of the files of these other reals.
         calibrate: whether κ is measured on the data at hand.
+        folder: of saved referees, which judge too, and to which those of this call are added.
         workers: processes in which referees train; None: one for each CPU.
         on_cluster: whether they train on the workers of joblib's present backend instead.
     """
@@ -30,7 +34,9 @@ class RefereeOptions:
     seeds: int | None = None
     reals: torch.Tensor | None = None
     reals_name: str = HELD_OUT_REALS
+    reals_formats: tuple[FormatShare, ...] = ()
     calibrate: bool = False
+    folder: RefereeFolder | None = None
     workers: int | None = None
     on_cluster: bool = False
 

@@ -11,6 +11,7 @@ from gancross.evaluator.codec.fields import Count, Items, Recorded, Sha256, Size
 from gancross.evaluator.estimates import Estimate
 from gancross.evaluator.referees.check_records import RefereeControls
 from gancross.evaluator.referees.contestant_records import RefereedContestant, Sigma
+from gancross.evaluator.referees.formats import ImageFormats
 from gancross.evaluator.referees.protocol import RefereeProtocol
 
 
@@ -160,10 +161,15 @@ class RefereeProtocolRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Referees:
-    """What referees tell of all contestants of a call."""
+    """What referees tell of all contestants of a call.
+
+    Attributes:
+        formats: where images come from; None of vectors, and in records of before it was recorded.
+    """
 
     protocol: RefereeProtocolRecord
     contestants: Mapping[str, RefereedContestant]
     comparisons: tuple[Comparison, ...]
     cross: RefereeCross
     controls: RefereeControls
+    formats: Annotated[ImageFormats | None, Recorded(absent=True)] = None

@@ -21,7 +21,7 @@ from gancross.evaluator.referees.entries import Entry, EntryKey, cached, decoded
 from gancross.evaluator.referees.halves import Cut, SampleSet, cut, halves
 from gancross.evaluator.referees.ladder import Ladder
 from gancross.evaluator.referees.protocol import RefereeProtocol
-from gancross.evaluator.referees.scores import RefereeScores
+from gancross.evaluator.referees.scores import ContestantScores, RefereeScores
 from gancross.evaluator.referees.scoring import ladder_scores, one_thread
 from gancross.evaluator.referees.training import Identity, Material, trained
 from gancross.machine.distributed import Processes, current
@@ -70,7 +70,7 @@ def refereed(
     by_key = {key: place for place, key in places.items()}
     entries = {key: cached(key) for key in by_key} if processes.is_rank_zero else {}
     absent = _agreed([key for key, entry in entries.items() if entry is None], list(by_key), processes)
-    tasks = _tasks([by_key[key] for key in absent], sets, arena)
+    tasks = tasks_of([by_key[key] for key in absent], sets, arena)
     contents = _divided(tasks, processes) if processes.size > 1 else _side_by_side(tasks, arena)
     done = len(by_key) - len(absent)
     if progress is not None and processes.is_rank_zero:
@@ -97,16 +97,12 @@ def trained_entry(task: Task) -> bytes:
     Its figures depend on neither the number of processes nor that of threads.
     """
     device = torch.device(task.device)
-    reals, samples = _on_device(task.reals, device), _on_device(task.samples, device)
+    of_reals, of_samples = materials(task)
+    reals, samples = of_reals.array, of_samples.array
     with one_thread():
         referee = trained(
-            reals=Material(
-                array=reals, training=task.cut_reals.training, validation=task.cut_reals.validation
-            ),
-            samples=Material(
-                array=samples, training=task.cut_samples.training, validation=task.cut_samples.validation
-            ),
-            ladder=task.ladder, protocol=task.protocol, identity=task.identity, device=device,
+            reals=of_reals, samples=of_samples, ladder=task.ladder, protocol=task.protocol,
+            identity=task.identity, device=device,
         )  # fmt: skip
         judges = referee.judges(tuple(reals.shape[1:]), task.ladder, task.protocol, task.identity, device)
 
@@ -125,7 +121,27 @@ def trained_entry(task: Task) -> bytes:
     return encoded(entry)
 
 
-def _tasks(places: Sequence[tuple[str, Identity]], sets: Mapping[str, SampleSet], arena: Arena) -> list[Task]:
+def materials(task: Task) -> tuple[Material, Material]:
+    """What the referee of a task sees of reals and of samples, on its device where they fit."""
+    device = torch.device(task.device)
+    reals, samples = (
+        Material(array=_on_device(array, device), training=part.training, validation=part.validation)
+        for array, part in ((task.reals, task.cut_reals), (task.samples, task.cut_samples))
+    )
+    return reals, samples
+
+
+def contestant_scores(entries: Sequence[Entry], reals: SampleSet, samples: SampleSet) -> ContestantScores:
+    """The scores of all referees of a contestant."""
+    return ContestantScores(
+        num_real=len(reals), num_samples=len(samples), referees=[entry.scores for entry in entries]
+    )
+
+
+def tasks_of(
+    places: Sequence[tuple[str, Identity]], sets: Mapping[str, SampleSet], arena: Arena
+) -> list[Task]:
+    """The referees to train, by the names of their sample sets and their identities."""
     # One array object for each set: joblib then writes it to shared memory once.
     reals = arena.reals.array.numpy()
     arrays = {name: samples.array.numpy() for name, samples in sets.items()}

@@ -134,7 +134,7 @@ def test_a_metric_that_is_censored_for_all_cannot_be_asked_for() -> None:
 def other(value: Any) -> Any:
     """Another value of its kind."""
     if isinstance(value, tuple):
-        return (*value[:-1], value[-1] + 1)
+        return (*value[:-1], value[-1] + 1) if value else (1.0,)
     if isinstance(value, str):
         return "f" * 64 if len(value) == 64 else f"{value}!"
     return value + 1
