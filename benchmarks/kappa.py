@@ -27,7 +27,7 @@ from toys import TOYS
 
 from gancross.evaluator.referees.arena import Arena
 from gancross.evaluator.referees.budget import Measurement, measurements
-from gancross.evaluator.referees.calibration import MULTIPLES, FaultPlace, places, planted_fault
+from gancross.evaluator.referees.calibration import MULTIPLES, TESTED, FaultPlace, places, planted_fault
 from gancross.evaluator.referees.halves import sample_set
 from gancross.evaluator.referees.ladder import ladder
 from gancross.evaluator.referees.protocol import BUDGETS, VERSION, Budget, form_of
@@ -49,8 +49,9 @@ class Piece:
 
 
 def toy_split(name: str, size: int) -> Split:
-    """2·size held-out reals and three times as many training samples."""
-    return referee_data.toy_split(name, purpose="kappa", held_out=2 * size, training=6 * size)
+    """Held-out reals that leave each judge `TESTED` to be tested on, and samples to plant faults in."""
+    held_out = 2 * max(size, TESTED)
+    return referee_data.toy_split(name, purpose="kappa", held_out=held_out, training=3 * held_out)
 
 
 def digits_split(size: int) -> Split | None:

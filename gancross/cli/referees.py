@@ -16,7 +16,7 @@ from gancross.cli.options import FILE, Command, bars, common, device, notes_cons
 from gancross.cli.outputs import checked_record, show, written
 from gancross.cli.report import STDOUT, Reports, reports
 from gancross.cli.training_data import common_data, common_image_size, data_options
-from gancross.errors import UsageError
+from gancross.errors import UsageError, printable
 from gancross.machine.distributed import is_rank_zero
 
 if TYPE_CHECKING:
@@ -67,16 +67,23 @@ class RefereeArguments:
         return lambda estimate: notes.print(estimate_text(estimate) + rest, soft_wrap=True)
 
     def note_saved(self, result: Result, notes: Console) -> None:
-        """Says where the referees lie, and which of those that lay there judged nobody, and why."""
+        """Says where the referees lie, and which of those that lay there judged nobody, and why.
+
+        Or why there are none, which no verdict says of one contestant alone.
+        """
         from gancross.evaluator.estimates import Missing
 
-        if self.save is None or isinstance(result.referees, Missing):
+        if isinstance(result.referees, Missing):
+            notes.print(f"No referees: {result.referees.reason}", soft_wrap=True)
             return
+        if self.save is None:
+            return
+        folder = printable(str(self.save))
         for entry in result.referees.controls.standing or ():
             for reason in entry.skipped:
-                notes.print(f"{self.save / entry.file}: not among the judges: {reason}")
+                notes.print(f"{folder}/{entry.file}: not among the judges: {reason}")
         n = len(result.referees.contestants)
-        notes.print(f"Saved the referees of {n} contestant{'s' if n > 1 else ''} to {self.save}")
+        notes.print(f"The referees of {n} contestant{'s' if n > 1 else ''} are in {folder}")
 
 
 def referee_arguments(command: Command) -> Command:

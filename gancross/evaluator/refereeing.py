@@ -14,7 +14,7 @@ import torch
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.order import content_order
 from gancross.data.sets import DataSet
-from gancross.errors import UsageError
+from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.sampling import check_shape
 from gancross.evaluator.judging.scoring import canonical_samples
@@ -102,6 +102,8 @@ def with_referees(
     }
     for name, samples in sets.items():
         check_shape(name, tuple(samples.array.shape[1:]), reals.shape)
+        if samples.array.is_floating_point() and not bool(samples.array.isfinite().all()):
+            raise DivergenceError(f"contestant '{name}': its samples hold NaN or infinite values")
     referee_protocol = options.protocol(reals.shape)
     arena = Arena(
         reals=real_set, ladder=ladder(real_set.array), protocol=referee_protocol, seed=protocol.seed,
@@ -187,7 +189,7 @@ def _assembled(
         null=call.null, power=call.power, budget=call.budget.control, dominance=checks,
         copying=copies, standing=None if call.options.folder is None else standing,
     )  # fmt: skip
-    of_all = reasons(controls)
+    of_all = reasons(controls, reals=call.options.reals_name)
     of_one = {check.contestant: [dominance_reason(check)] for check in checks if check.fails}
     withheld = {(a, b): [*of_all, *of_one.get(a, ())] for a, b in permutations(call.sets, 2)}
     decisions = decided(pairs, budget=budget, withheld=withheld)

@@ -45,7 +45,7 @@ def test_referees_are_saved_and_stand_by_in_the_next_call(
     saved, record = tmp_path / "new" / "saved", tmp_path / "result.json"
     assert referee(folders, "--save-referees", saved) == 0
     notes = unwrapped(capsys.readouterr().err)
-    assert unwrapped(f"Saved the referees of 2 contestants to {saved}") in notes and "notamong" not in notes
+    assert unwrapped(f"The referees of 2 contestants are in {saved}") in notes and "notamong" not in notes
     files = sorted(path.name for path in saved.iterdir())
     assert [name.split("-")[0] for name in files] == ["A", "B"]
     assert referee(folders, "--seed", 1, "--save-referees", saved, "--json", record) == 0
@@ -56,7 +56,7 @@ def test_referees_are_saved_and_stand_by_in_the_next_call(
     assert call(*alone, "--save-referees", saved) == 0
     notes = unwrapped(capsys.readouterr().err)
     assert unwrapped("not among the judges: they are the referees of 'A' in this call") in notes
-    assert unwrapped(f"Saved the referees of 1 contestant to {saved}") in notes
+    assert unwrapped(f"The referees of 1 contestant are in {saved}") in notes
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,16 @@ def test_a_folder_that_cannot_serve_is_one_line(
     assert printed.out == "" and not record.exists()
 
 
+def test_why_there_are_no_referees_is_said(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one contestant no verdict would say it."""
+    alone = ("referee", f"[A]=folder:{folders / 'A'}", "--data", f"folder:{folders / 'R'}", "--device", "cpu")
+    assert call(*alone, "-n", 19, "--save-referees", tmp_path / "saved") == 0
+    assert "No referees: '[A]': 19 samples, of which" in capsys.readouterr().err
+    assert not (tmp_path / "saved").exists()
+
+
 def test_a_cross_test_saves_its_referees_or_refuses_to(
     checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,5 +101,5 @@ def test_a_cross_test_saves_its_referees_or_refuses_to(
     (line,) = capsys.readouterr().err.splitlines()
     assert line == "Error: --save-referees: none are trained with --referees none"
     assert call(*arguments, "--referees", "quick") == 0
-    assert unwrapped("Saved the referees of 2 contestants") in unwrapped(capsys.readouterr().err)
+    assert unwrapped("The referees of 2 contestants") in unwrapped(capsys.readouterr().err)
     assert len(list((tmp_path / "saved").iterdir())) == 2

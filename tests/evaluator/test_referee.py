@@ -203,11 +203,15 @@ def test_images_are_judged_too(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_numbers_that_are_not_finite_stop_with_the_contestants_name() -> None:
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_stop_with_the_contestants_name(value: float) -> None:
+    """Before anything is trained; a referee would take infinite samples for far ones."""
     mad = SAMPLES["b"].clone()
-    mad[3] = float("nan")
-    with pytest.raises(DivergenceError, match="'mad'"):
-        small({"a": SAMPLES["a"], "mad": mad})
+    mad[3] = value
+    steps: list[str] = []
+    with pytest.raises(DivergenceError, match="contestant 'mad': its samples hold NaN or infinite values"):
+        small({"a": SAMPLES["a"], "mad": mad}, progress=lambda what, *_: steps.append(what))
+    assert steps == []
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from gancross.evaluator.referees.protocol import BUDGETS, Budget, RefereeProtoco
 
 UNMEASURED = 0.5  # κ of data that are like none that were measured
 LEAST = 0.3  # below it nobody is named
+LEAST_SHOWN = 0.05  # D, or G of a rung, below which a ratio of two is one of chance
 SMALLEST_MULTIPLE = 0.5  # of the steps of a budget
 
 Values = NDArray[np.float64]
@@ -61,13 +62,14 @@ class Measurement:
 
     @property
     def kappa(self) -> float:
-        """The smallest ratio over the faults of D at the budget's steps to the largest D at any."""
+        """The smallest ratio over the faults of D at the budget's steps to the largest D at any.
+
+        Faults that no number of steps shows by `LEAST_SHOWN` do not count; without others κ is 0.
+        """
         place = self.multiples.index(1.0)
-        ratios = []
-        for fault in self.faults:
-            d_T = np.asarray(fault.g_TK).mean(1)
-            ratios.append(_ratio(d_T[place], d_T.max()))
-        return min(ratios)
+        d_FT = [np.asarray(fault.g_TK).mean(1) for fault in self.faults]
+        shown = [d_T for d_T in d_FT if d_T.max() >= LEAST_SHOWN]
+        return min((_ratio(d_T[place], d_T.max()) for d_T in shown), default=0.0)
 
     def kappa_of(self, g_K: Values) -> Values:
         """κ by rung: over the faults whose largest G there lies between half and twice a given G; else κ."""
@@ -76,7 +78,8 @@ class Measurement:
         budget_FK = np.array([fault.g_TK[place] for fault in self.faults])
         kappas = np.full(len(g_K), self.kappa)
         for rung, g in enumerate(g_K):
-            alike = (largest_FK[:, rung] >= g / 2) & (largest_FK[:, rung] <= 2 * g) & (g > 0)
+            lowest = max(g / 2, LEAST_SHOWN)
+            alike = (largest_FK[:, rung] >= lowest) & (largest_FK[:, rung] <= 2 * g)
             if alike.any():
                 kappas[rung] = min(map(_ratio, budget_FK[alike, rung], largest_FK[alike, rung]))
         return kappas
@@ -182,5 +185,5 @@ def _kind(shape: Sequence[int]) -> str:
 
 
 def _ratio(shown: float, largest: float) -> float:
-    """shown / largest within [0, 1]; 1 where nothing is ever shown."""
-    return 1.0 if largest <= 0 else float(np.clip(shown / largest, 0.0, 1.0))
+    """shown / largest within [0, 1]."""
+    return float(np.clip(shown / largest, 0.0, 1.0))

@@ -73,8 +73,8 @@ def planted_fault(
     Args:
         clean: real samples in random order that are not among the arena's reals.
     """
-    # A kind that leaves samples out needs more clean ones than are trained on.
-    faulty = FAULTS[place.kind].plant(clean, place.severity, arena.seed)[: 2 * arena.size]
+    # More than are trained on: some kinds leave samples out, and G is surer on more.
+    faulty = FAULTS[place.kind].plant(clean, place.severity, arena.seed)[: 2 * max(arena.size, TESTED)]
     samples, arena = sample_set(faulty), replace(arena, size=min(arena.size, len(faulty) // 2))
     g_TK = np.mean([_measured(samples, arena, identity) for identity in identities], axis=0)
     return PlantedFault(

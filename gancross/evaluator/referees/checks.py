@@ -15,15 +15,19 @@ from gancross.evaluator.referees.records import Referees
 RISE = 0.02  # G below a coarser rung's by more than this, beyond chance, is a sign of too little training
 
 
-def reasons(controls: RefereeControls) -> list[str]:
-    """Why no contestant of a call may be named, if anything."""
+def reasons(controls: RefereeControls, *, reals: str) -> list[str]:
+    """Why no contestant of a call may be named, if anything.
+
+    Args:
+        reals: what the reals before referees are, for people.
+    """
     found = []
     if not isinstance(controls.null, Missing) and controls.null.fails:
-        found.append(f"the null control fails: referees tell {controls.null.of} from held-out reals")
+        found.append(f"the null control fails: referees tell {controls.null.of} from {reals}")
     if not isinstance(controls.power, Missing) and controls.power.fails:
         found.append(
             f"the power control fails: referees do not tell samples of which {controls.power.share:.0%} is"
-            " noise from held-out reals"
+            f" noise from {reals}"
         )
     if controls.budget.fails:
         found.append(f"this budget shows too little of planted faults: κ = {controls.budget.kappa:.2f}")
@@ -57,7 +61,7 @@ def referee_flags(referees: Referees) -> Iterator[str]:
         yield f"κ of the budget was {controls.budget.source}: {UNMEASURED} stands in its place"
     if referees.formats is not None:
         yield from format_flags(referees.formats, reals=protocol.reals)
-    yield from (f"referees: {reason}" for reason in reasons(controls))
+    yield from (f"referees: {reason}" for reason in reasons(controls, reals=protocol.reals))
     for name, figures in referees.contestants.items():
         yield from _rises(name, figures)
 

@@ -211,12 +211,17 @@ def dominance(
             differences += [(judge, rung, _difference(placed, beside, rung)) for rung in rungs]
     if not differences:
         return None
-    adjusted = holm([_p_beyond(figure) for *_, figure in differences])
+    # A family of their own each: a folder that grows must not hide what judges of the call see.
+    adjusted = np.ones(len(differences))
+    is_standing = np.array([judge in (unseen or {}) for judge, *_ in differences])
+    for family in (is_standing, ~is_standing):
+        rows = np.flatnonzero(family)
+        adjusted[rows] = holm([_p_beyond(differences[row][2]) for row in rows])
     place = min(range(len(adjusted)), key=lambda row: (adjusted[row], -differences[row][2].value))
     judge, rung, figure = differences[place]
     return Dominance(
         contestant=name, judge=judge, sigma=arena.ladder.sigmas[rung], difference=figure.estimate,
-        holm_p=adjusted[place], fails=adjusted[place] < LEVEL,
+        holm_p=float(adjusted[place]), fails=bool(adjusted[place] < LEVEL),
     )  # fmt: skip
 
 

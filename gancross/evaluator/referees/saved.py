@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -43,6 +44,7 @@ from gancross.untrusted.strict_json import parsed
 SUFFIX = ".referees.npz"
 LARGEST_FILE = 1 << 30
 WIDEST = 256  # channels or units; a file that claims more could ask for more memory than there is
+LARGEST_LEVEL = 1e6  # of noise; the square of a larger one may be no float32
 
 Digests = NDArray[np.bytes_]
 
@@ -136,7 +138,8 @@ def referee_folder(path: Path) -> RefereeFolder:
     """
     if not is_rank_zero():
         return RefereeFolder(path=path, saved={})
-    existing = next(place for place in (path, *path.absolute().parents) if place.exists())
+    # A link to nowhere counts as a file: no folder can be made there.
+    existing = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
     if not existing.is_dir():
         raise UsageError(f"{path}: cannot hold saved referees: {existing} is a file, expected a folder")
     try:
@@ -203,8 +206,8 @@ def decoded(content: bytes) -> SavedReferees:
         torch.from_numpy(_checked(arrays[name], "f4", header.shape)) if len(header.shape) == 1 else None
         for name in ("mean", "std")
     )
-    if std is not None and not bool((std > 0).all()):
-        raise ValueError("a standard deviation is not positive")
+    if std is not None and not bool(((std > 0) & std.isfinite()).all()):
+        raise ValueError("a standard deviation is not positive, or infinite")
     referees = []
     for number, each in enumerate(header.referees):
         snapshots: dict[int, dict[str, torch.Tensor]] = {step: {} for step in sorted(set(each.chosen))}
@@ -252,10 +255,12 @@ def _header(content: bytes) -> Header:
     header = decode(Header, document)
     if not all(low < high for low, high in pairwise((0.0, *header.sigmas))):
         raise ValueError("header: the levels of noise do not rise")
+    if max(header.sigmas[-1], header.spread, header.detail) > LARGEST_LEVEL:
+        raise ValueError(f"header: a level of noise, the spread or the detail above {LARGEST_LEVEL:g}")
     if any(len(each.chosen) != len(header.sigmas) for each in header.referees):
         raise ValueError("header: a referee has not one snapshot for each level of noise")
-    if max(header.protocol.width, len(header.protocol.waves)) > WIDEST:
-        raise ValueError(f"header: a network wider than {WIDEST}")
+    if header.protocol.width < 1 or max(header.protocol.width, len(header.protocol.waves)) > WIDEST:
+        raise ValueError(f"header: a network wider than {WIDEST}, or of no width")
     return header
 
 

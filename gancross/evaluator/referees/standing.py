@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -30,7 +30,7 @@ from gancross.evaluator.referees.halves import SampleSet
 from gancross.evaluator.referees.judge import Judge
 from gancross.evaluator.referees.ladder import Ladder
 from gancross.evaluator.referees.protocol import VERSION
-from gancross.evaluator.referees.saved import RefereeFolder, SavedReferees, damaged
+from gancross.evaluator.referees.saved import Header, RefereeFolder, SavedReferees, damaged
 from gancross.evaluator.referees.training import Identity
 
 FEWEST = 50  # reals, and samples, that each judge of a contestant must not have trained on
@@ -105,14 +105,19 @@ def standing_in(folder: RefereeFolder, sets: Mapping[str, SampleSet], arena: Are
 
 
 def _standing(path: Path, saved: SavedReferees, sets: Mapping[str, SampleSet], arena: Arena) -> Standing:
-    misfit = _misfit(saved, sets, arena)
+    misfit = _misfit(saved.header, arena)
     if misfit:
         return Standing(file=path.name, saved=saved, misfit=misfit)
+    others, owner = _without_own(saved, sets, arena)
+    if not others.referees:
+        return Standing(
+            file=path.name, saved=saved, misfit=f"they are the referees of '{owner}' in this call"
+        )
     header = saved.header
     try:
         built = [
             each.referee.judges(header.shape, saved.ladder, header.protocol, each.identity, arena.device)
-            for each in saved.referees
+            for each in others.referees
         ]
     except RuntimeError as error:
         raise damaged(path, first_line(error)) from None
@@ -123,29 +128,37 @@ def _standing(path: Path, saved: SavedReferees, sets: Mapping[str, SampleSet], a
         }
         for judges in built
     ]
-    return Standing(file=path.name, saved=saved, networks=networks)
+    return Standing(file=path.name, saved=others, networks=networks)
 
 
-def _misfit(saved: SavedReferees, sets: Mapping[str, SampleSet], arena: Arena) -> str:
-    header, shape = saved.header, tuple(arena.reals.array.shape[1:])
+def _misfit(header: Header, arena: Arena) -> str:
+    shape = tuple(arena.reals.array.shape[1:])
     if header.shape != shape:
         return f"for samples of shape {header.shape}, but those of this call have shape {shape}"
     if header.protocol.version != VERSION:
         return f"of version {header.protocol.version} of the protocol, but this is version {VERSION}"
+    return ""
+
+
+def _without_own(
+    saved: SavedReferees, sets: Mapping[str, SampleSet], arena: Arena
+) -> tuple[SavedReferees, str]:
+    """The referees that are not this very call's, and the contestant whose own the others are."""
     of_call = {
         arena.key(samples, identity).sha256: name
         for name, samples in sets.items() for identity in arena.identities
     }  # fmt: skip
-    keys = [
-        EntryKey(
+    header, others, owner = saved.header, [], ""
+    for each in saved.referees:
+        key = EntryKey(
             samples=header.samples_sha256, reals=header.reals_sha256, protocol=header.protocol,
             size=header.num_training, identity=each.identity, device=arena.device.type,
-        ).sha256
-        for each in saved.referees
-    ]  # fmt: skip
-    if all(key in of_call for key in keys):
-        return f"they are the referees of '{of_call[keys[0]]}' in this call"
-    return ""
+        ).sha256  # fmt: skip
+        if key in of_call:
+            owner = of_call[key]
+        else:
+            others.append(each)
+    return replace(saved, referees=tuple(others)), owner
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

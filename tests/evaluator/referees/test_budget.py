@@ -47,21 +47,22 @@ def test_kappa_is_the_smallest_share_of_the_largest_detectability() -> None:
     second = fault((0.9, 0.9), (0.6, 0.6), (0.6, 0.6))  # longer training shows less: .9, .6, .6
     assert measurement(first).kappa == pytest.approx(0.8)
     assert measurement(first, second).kappa == pytest.approx(2 / 3)
-    nothing = fault((0, 0), (-0.1, 0), (0, 0))
-    assert measurement(nothing).kappa == 1 and measurement(nothing, first).kappa == pytest.approx(0.8)
+    for hidden in (fault((0, 0), (-0.1, 0), (0, 0)), fault((0, 0), (0.01, 0.01), (0.049, 0.049))):
+        assert measurement(hidden).kappa == 0 and measurement(hidden, first).kappa == pytest.approx(0.8)
     assert measurement(fault((0, 0), (-0.2, 0), (0.4, 0))).kappa == 0
 
 
 def test_kappa_of_a_rung_is_that_of_the_faults_of_like_size_there() -> None:
     small = fault((0.0, 0.0), (0.1, 0.3), (0.2, 0.3))  # κ by rung .5 and 1, largest .2 and .3
     large = fault((0.0, 0.0), (0.9, 0.2), (1.0, 0.8))  # κ by rung .9 and .25, largest 1 and .8
-    both = measurement(small, large)
+    hidden = fault((0.0, 0.0), (0.001, 0.001), (0.04, 0.04))
+    both = measurement(small, large, hidden)
     overall = both.kappa
     assert overall == pytest.approx(min(0.2 / 0.25, 0.55 / 0.9))
     for g, expected in (
         (0.2, (0.5, 1.0)), (0.1, (0.5, overall)), (0.099, (overall, overall)), (0.4, (0.5, 0.25)),
         (0.5, (0.9, 0.25)), (0.41, (overall, 0.25)), (0.61, (0.9, 0.25)), (0.0, (overall, overall)),
-        (-0.2, (overall, overall)),
+        (0.03, (overall, overall)), (-0.2, (overall, overall)),
     ):  # fmt: skip
         assert both.kappa_of(np.array([g, g])) == pytest.approx(expected), g
 

@@ -28,6 +28,7 @@ from gancross.evaluator.referees.records import Referees
 from gancross.evaluator.referees.scores import ContestantScores
 
 SIGMAS = (0.1, 1.0, 10.0)
+REALS = "the held-out reals"
 
 
 def made(reals: torch.Tensor, training: torch.Tensor | None, *, n: int = 1000, seed: int = 0) -> ControlSets:
@@ -125,19 +126,19 @@ def record() -> Referees:
 
 def test_checks_that_pass_give_no_reasons_and_those_that_fail_one_each(record: Referees) -> None:
     controls = record.controls
-    assert reasons(controls) == [] and list(referee_flags(record)) == []
+    assert reasons(controls, reals=REALS) == [] and list(referee_flags(record)) == []
     assert not isinstance(controls.null, Missing) and not isinstance(controls.power, Missing)
     failing = replace(
         controls, null=replace(controls.null, fails=True), power=replace(controls.power, fails=True),
         budget=replace(controls.budget, fails=True, kappa=0.123),
     )  # fmt: skip
-    null, power, budget = reasons(failing)
-    assert "training reals from held-out reals" in null and "22% is noise" in power and "κ = 0.12" in budget
+    null, power, budget = reasons(failing, reals=REALS)
+    assert f"training reals from {REALS}" in null and "22% is noise" in power and "κ = 0.12" in budget
     assert list(referee_flags(replace(record, controls=failing))) == [
         f"referees: {reason}" for reason in (null, power, budget)
     ]
     unknown = replace(controls, null=Missing("too few"), power=Missing("too few"))
-    assert reasons(unknown) == []
+    assert reasons(unknown, reals=REALS) == []
 
 
 def test_flags_name_who_lowered_the_number_and_what_is_not_known(record: Referees) -> None:

@@ -175,6 +175,24 @@ def test_a_judge_that_sees_more_than_the_own_referees_withholds_the_name(
     assert check.sigma in trained[0].ladder.sigmas
 
 
+def test_standing_judges_that_see_nothing_hide_nothing(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many files lie in a folder, what the judges of the call see is as sure as without them."""
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path))
+    arena, sets, entries = trained
+    own, samples = untrained(trained, "bright"), sets["bright"]
+    judges = {"bright": referee_judges(entries["bright"], arena)}
+    blind = {f"saved {number}": referee_judges(own, arena) for number in range(4)}
+    everything = {
+        identity: (np.ones(len(arena.reals), dtype=bool), np.ones(len(samples), dtype=bool))
+        for identity in arena.identities
+    }
+    alone = dominance("bright", samples, own, judges, arena)
+    beside = dominance("bright", samples, own, judges | blind, arena, unseen=dict.fromkeys(blind, everything))
+    assert alone is not None and alone.fails and beside == alone
+
+
 def test_judges_that_see_no_more_withhold_nothing(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     arena, sets, entries = trained
     check = dominated(trained, "bright", entries["bright"], near=entries["near"])

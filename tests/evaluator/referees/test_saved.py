@@ -174,12 +174,19 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "without a referee": lambda content: rewritten(content, lambda a: a.pop("1/reals")),
     "without a ladder": lambda content: rewritten(content, lambda a: a.pop("std")),
     "no spread": lambda content: rewritten(content, lambda a: a.update(std=np.zeros(2, np.float32))),
+    "endless spread": lambda content: rewritten(
+        content, lambda a: a.update(std=np.full(2, np.inf, np.float32))
+    ),
     "integers": lambda content: rewritten(content, lambda a: a.update({"0/reals": np.arange(3)})),
     "of another format": lambda content: headed(content, format="gancross.referees/9"),
     "with more": lambda content: headed(content, more=1),
     "unordered": lambda content: headed(content, sigmas=[1.0] * 12),
     "few rungs": lambda content: headed(content, sigmas=[0.1, 0.2]),
+    "noise beyond numbers": lambda content: headed(content, sigmas=[10.0**power for power in range(12)]),
+    "spread beyond numbers": lambda content: headed(content, spread=1e200),
+    "detail beyond numbers": lambda content: headed(content, detail=1e200),
     "too wide": lambda content: headed(content, protocol=protocol_of(content) | {"width": 1 << 40}),
+    "of no width": lambda content: headed(content, protocol=protocol_of(content) | {"width": 0}),
 }
 
 
@@ -208,7 +215,8 @@ def test_a_folder_is_checked_before_it_is_needed(tmp_path: Path, monkeypatch: py
     new = tmp_path / "a" / "b"
     assert referee_folder(new).saved == {} and list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
-    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+    (tmp_path / "link to no file").symlink_to(tmp_path / "nowhere")
+    for path in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "link to no file"):
         with pytest.raises(UsageError, match=r"file is a file, expected a folder"):
             referee_folder(path)
 

@@ -86,6 +86,19 @@ def test_saved_referees_score_as_they_did_bit_by_bit(calls: dict[str, Call], kin
         assert np.array_equal(second.real_KN, third.real_KN)  # of these reals each trained on one half
 
 
+def test_referees_of_this_very_call_are_not_standing_judges(calls: dict[str, Call]) -> None:
+    """A call with fewer seeds finds its own referees beside others in a file of its contestant."""
+    arena, sets, _ = calls["vectors"]
+    more = replace(arena, protocol=replace(arena.protocol, seeds=2))
+    _, entries = referees_of(more, a=sets["a"].array)
+    standing = standing_of(saved_of((more, sets, entries), "a"), arena, a=sets["a"])
+    assert [each.identity.seed for each in standing.saved.referees] == [1, 1]
+    assert len(standing.networks) == 2 and not standing.misfit
+    for call in (more, arena):
+        alone = standing_of(saved_of(calls["vectors"], "a"), call, a=sets["a"])
+        assert alone.misfit == "they are the referees of 'a' in this call" and not alone.networks
+
+
 def test_what_a_saved_referee_trained_on_it_is_not_tested_on(calls: dict[str, Call]) -> None:
     """By content, wherever it stands in the later call; of reals and of samples."""
     arena, sets, _ = calls["vectors"]
