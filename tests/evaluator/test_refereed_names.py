@@ -9,23 +9,12 @@ import torch
 from crosstests import figures
 from referee_records import referees_of
 from refereed import judged
-from tiny_referees import points, tiny, use_tiny
+from tiny_referees import perfect, points, use_tiny
 from torch import nn
 
 from gancross import Contestant, crosstest
 from gancross.evaluator import refereeing
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.referees.budget import BudgetCheck, Measurement, PlantedFault, budget_check
-
-
-def perfect(*_: object, **__: object) -> BudgetCheck:
-    """κ = 1: longer training shows nothing more."""
-    fault = PlantedFault(kind="shift", severity=0.1, g_TK=((0.5,) * 12,))
-    measured = Measurement(
-        version=1, budget="quick", data="nothing", shape=(2,), num_training=10, multiples=(1.0,),
-        faults=(fault,),
-    )  # fmt: skip
-    return budget_check(tiny(), (2,), 10, measured=measured)
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,13 @@ import torch
 from crosstests import figures
 from referee_records import referees_of as record_of
 from refereed import cost_of, judged
-from tiny_referees import arena_of, grains, points, referees_of, tiny, use_tiny
+from tiny_referees import arena_of, grains, perfect, points, referees_of, use_tiny
 
 from gancross import load_result
 from gancross.errors import CheckpointError, ResourceError
 from gancross.evaluator import refereeing
 from gancross.evaluator.referees import saved as module
 from gancross.evaluator.referees import work
-from gancross.evaluator.referees.budget import BudgetCheck, Measurement, PlantedFault, budget_check
 from gancross.evaluator.referees.saved import referee_folder, saved_referees
 
 DATA, TRAINING = points(520), points(520, seed=1)
@@ -36,16 +35,6 @@ def common_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
 def _tiny(common_cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANCROSS_CACHE", common_cache)
     use_tiny(monkeypatch, steps=4)
-
-
-def perfect(*_: object, **__: object) -> BudgetCheck:
-    """κ = 1: longer training shows nothing more."""
-    fault = PlantedFault(kind="shift", severity=0.1, g_TK=((0.5,) * 12,))
-    measured = Measurement(
-        version=1, budget="quick", data="nothing", shape=(2,), num_training=10, multiples=(1.0,),
-        faults=(fault,),
-    )  # fmt: skip
-    return budget_check(tiny(), (2,), 10, measured=measured)
 
 
 def lattice(seed: int) -> torch.Tensor:

@@ -14,6 +14,7 @@ from PIL import Image
 from gancross.evaluator import refereeing
 from gancross.evaluator.referees import options
 from gancross.evaluator.referees.arena import Arena, equal_number
+from gancross.evaluator.referees.budget import BudgetCheck, Measurement, PlantedFault, budget_check
 from gancross.evaluator.referees.entries import Entry
 from gancross.evaluator.referees.halves import SampleSet, sample_set
 from gancross.evaluator.referees.ladder import ladder
@@ -41,6 +42,16 @@ def use_tiny(patch: pytest.MonkeyPatch, **changes: Any) -> None:
         },
     )  # fmt: skip
     patch.setattr(refereeing, "default_workers", lambda device: 1)
+
+
+def perfect(*_: object, **__: object) -> BudgetCheck:
+    """κ = 1: longer training shows nothing more."""
+    fault = PlantedFault(kind="shift", severity=0.1, g_TK=((0.5,) * 12,))
+    measured = Measurement(
+        version=1, budget="quick", data="nothing", shape=(2,), num_training=10, multiples=(1.0,),
+        faults=(fault,),
+    )  # fmt: skip
+    return budget_check(tiny(), (2,), 10, measured=measured)
 
 
 def points(
