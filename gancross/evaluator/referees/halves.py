@@ -6,12 +6,13 @@ Shape suffixes: N samples.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gancross.data.order import content_order
+from gancross.data.order import content_order, sample_digests
 from gancross.random_streams import Stream
 
 VALIDATION = 10  # one in so many samples of a training half chooses the snapshot
@@ -34,6 +35,11 @@ class SampleSet:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @cached_property
+    def digests(self) -> NDArray[np.bytes_]:
+        """The SHA-256 of each sample, (N,) of 32 bytes, by which other calls know it."""
+        return sample_digests(self.array)
 
 
 def sample_set(samples: torch.Tensor) -> SampleSet:

@@ -25,7 +25,6 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from numpy.typing import NDArray
 
-from gancross.data.order import sample_digests
 from gancross.errors import CheckpointError, ResourceError, UsageError, first_line, printable
 from gancross.evaluator.codec.encoding import decode, encode
 from gancross.evaluator.codec.fields import Count, Items, Range, Sha256, Size, Text
@@ -153,7 +152,7 @@ def referee_folder(path: Path) -> RefereeFolder:
 
 def saved_referees(name: str, samples: SampleSet, entries: Sequence[Entry], arena: Arena) -> SavedReferees:
     """The referees of a contestant of this call."""
-    reals_N, samples_N = sample_digests(arena.reals.array), sample_digests(samples.array)
+    reals_N, samples_N = arena.reals.digests, samples.digests
     referees = tuple(
         SavedReferee(
             identity=Identity(seed=entry.scores.seed, half=entry.scores.half), referee=entry.referee,

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from gancross.data.order import sample_digests
 from gancross.errors import first_line, printable
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.referees.arena import Arena
@@ -181,7 +180,7 @@ def standing_judges(
         entries: the contestant's own referees.
     """
     fight = bout(samples, entries, arena)
-    reals_N, samples_N = sample_digests(arena.reals.array), sample_digests(samples.array)
+    reals_N, samples_N = arena.reals.digests, samples.digests
     unseen = [
         (~np.isin(reals_N, each.reals), ~np.isin(samples_N, each.samples)) for each in standing.saved.referees
     ]
