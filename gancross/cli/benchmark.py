@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gancross.cli.options import FILE, bars, common, data_root, download, notes_console, tables_console
+from gancross.cli.options import (
+    FILE,
+    bars,
+    common_with_tables,
+    data_root,
+    download,
+    notes_console,
+    print_screen,
+    tables_console,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +61,7 @@ the protocol works, not that regularization wins or loses.
 @download
 @click.option("--log-every", type=click.IntRange(min=1), default=100, show_default=True,
               help="Steps between lines of the logs.")  # fmt: skip
-@common
+@common_with_tables
 def benchmark(
     spec: Path, out: Path | None, dry_run: bool, backend: str, scheduler: str | None, jobs: int | None,
     threads: int, device: str, data_root: Path, download: bool, log_every: int,
@@ -69,7 +78,6 @@ def benchmark(
     if dry_run:
         _list(planned, folder, tables_console())
         return
-    from gancross.report.text.console import print_result
     from gancross.workflow.benchmark import run_benchmark
     from gancross.workflow.execution import Execution
 
@@ -81,7 +89,7 @@ def benchmark(
     notes.print(f"{planned.name}: {len(planned.runs)} runs into {folder}")
     with bars(notes) as progress:
         outcome = run_benchmark(planned, folder, execution=execution, progress=progress)
-    print_result(outcome.result, tables_console())
+    print_screen(outcome.result, outcome.record)
     notes.print(f"\nrecord: {outcome.record}\nreport: {outcome.html}\nsummary: {outcome.markdown}")
 
 
@@ -126,10 +134,9 @@ def _short(value: float) -> str:
     "--out", type=FILE, default=Path("gancross-demo"), show_default=True,
     help="Folder of the two runs, the report and the record.",
 )  # fmt: skip
-@common
+@common_with_tables
 def demo(out: Path) -> None:
     """Train two small GANs on digits side by side and cross-test them, in about a minute."""
-    from gancross.report.text.console import print_result
     from gancross.workflow.benchmark import demo_spec, demonstrate
 
     steps = demo_spec().runs[0].recipe.steps
@@ -138,7 +145,7 @@ def demo(out: Path) -> None:
     with bars(notes) as progress:
         outcome = demonstrate(out, progress=progress)
     tables = tables_console()
-    print_result(outcome.result, tables)
+    print_screen(outcome.result, outcome.record)
     tables.print(READING.format(steps=steps).replace("\n", " ").strip(), markup=False)
     places = {"report with pictures": outcome.html, "record": outcome.record}
     places |= {f"{name}, checkpoint": path for name, path in outcome.checkpoints.items()}

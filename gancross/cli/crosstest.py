@@ -10,8 +10,8 @@ import click
 
 from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE, bars, common, device, notes_console
-from gancross.cli.outputs import checked_record, show, show_conclusions, show_tables, written
+from gancross.cli.options import FILE, common_with_tables, device, notes_console, progress_line
+from gancross.cli.outputs import checked_record, show, written
 from gancross.cli.referees import RefereeArguments, referee_arguments
 from gancross.cli.report import STDOUT, Reports, reports
 from gancross.cli.training_data import common_data, common_image_size, data_options
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @reports
 @click.option("--deterministic", is_flag=True, help="Only operations that repeat bit by bit, on a GPU too.")
-@common
+@common_with_tables
 def crosstest(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None,
     num_samples: int, seed: int, norm: Literal["eval", "batch"], no_norm_check: bool, no_quantize: bool,
@@ -108,7 +108,8 @@ def crosstest(
         None if referees == "none"
         else referee_arguments.options(referees, shape=reals.shape)
     )  # fmt: skip
-    with bars(notes_console(), label="judging {}") as progress:
+    notes, to_json = notes_console(), json_out == STDOUT
+    with progress_line(notes) as progress:
         result = run_crosstest(
             contestants, reals, protocol, train=reals.train, device=device, batch_size=batch_size,
             deterministic=deterministic, progress=progress,
@@ -116,7 +117,6 @@ def crosstest(
                 weights=feature_weights, statistics=fid_statistics, save_statistics=save_fid_statistics
             ),
         )  # fmt: skip
-    notes, to_json = notes_console(), json_out == STDOUT
 
     def write(result: Result, reports: Reports) -> None:
         if is_rank_zero():
@@ -130,19 +130,24 @@ def crosstest(
     write(result, early)
     if options is None:
         if is_rank_zero():
-            show(result, reports, to_json=to_json)
+            show(result, reports, record, to_json=to_json)
         return
-    if is_rank_zero():  # whoever stops during the referees has the record and the tables without them
-        show_tables(result, reports, to_json=to_json)
-    with bars(notes) as progress:
-        result = with_referees(
-            result, contestants, reals, protocol, options, training=known_training(reals.train, protocol),
-            device=device, progress=progress, announce=referee_arguments.announcement(notes),
-        )  # fmt: skip
+    try:
+        with progress_line(notes) as progress:
+            result = with_referees(
+                result, contestants, reals, protocol, options,
+                training=known_training(reals.train, protocol), device=device, progress=progress,
+                announce=referee_arguments.announcement(notes),
+            )  # fmt: skip
+    except BaseException:
+        # Whoever stops during the referees keeps what was measured before: the record and this screen.
+        if is_rank_zero() and not to_json:
+            show(result, reports, record, to_json=False)
+        raise
     write(result, reports)
     if is_rank_zero():
         referee_arguments.note_saved(result, notes)
-        show_conclusions(result, reports, to_json=to_json)
+        show(result, reports, record, to_json=to_json)
 
 
 def with_methods(contestants: list[Contestant], given: tuple[str, ...]) -> list[Contestant]:

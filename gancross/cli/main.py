@@ -9,8 +9,9 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -48,8 +49,68 @@ RESOURCE_ERRORS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Purpose:
+    """What people do with some of the commands.
+
+    Attributes:
+        commands: what each does, in a line of 80 columns.
+        example: a line of a shell.
+    """
+
+    title: str
+    commands: Mapping[str, str]
+    example: str
+
+
+PURPOSES = (
+    Purpose(
+        title="Compare", example="gancross crosstest A.pt B.pt --json result.json",
+        commands={
+            "crosstest": "Let every model's discriminator judge every model's samples.",
+            "referee": "Ask equal, fresh judges whose samples are nearer to the data.",
+            "demo": "Train two small GANs on digits and cross-test them.",
+        },
+    ),
+    Purpose(
+        title="Train", example="gancross train digits --steps 1000",
+        commands={
+            "train": "Train the GAN of a recipe; the same command again resumes.",
+            "recipes": "List the recipes, or every field of one.",
+            "datasets": "List the data sets that can be named.",
+        },
+    ),
+    Purpose(
+        title="Look", example="gancross report result.json --html report.html",
+        commands={
+            "report": "Show a result that was saved, or write it as HTML or Markdown.",
+            "sample": "Draw samples of a model as a picture or as an array.",
+            "figure": "Lay out runs as a figure of the paper.",
+            "trace": "Follow a run along its numbered checkpoints.",
+        },
+    ),
+    Purpose(
+        title="Automate", example="gancross gate result.json --baseline baseline.json",
+        commands={
+            "benchmark": "Train variants and seeds from one file and cross-test them.",
+            "gate": "Let CI decide whether a result is worse than its baseline.",
+            "export": "Write a checkpoint for sharing, without optimizer state.",
+            "cache": "Show or clear what gancross keeps to avoid computing it again.",
+            "completion": "Print the script that completes commands in a shell.",
+        },
+    ),
+)  # fmt: skip
+
+
 class Commands(click.Group):
-    """A group that suggests the nearest command for a misspelt one."""
+    """A group that lists commands by purpose and suggests the nearest one for a misspelt one."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """A section for each purpose: its commands in a line each, then an example."""
+        for purpose in PURPOSES:
+            with formatter.section(purpose.title):
+                formatter.write_dl(list(purpose.commands.items()))
+                formatter.write_text(f"Example: {purpose.example}")
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """As click does, but an unknown name is an error with a suggestion."""

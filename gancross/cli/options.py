@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from gancross.evaluator.result.types import Result
+
 Command = Callable[..., Any]
 FILE = click.Path(path_type=Path)
+STAGES = {
+    "metrics": "computing metrics", "samples": "drawing samples", "referees": "training referees",
+    "controls": "training referees of controls", "planted faults": "training referees of planted faults",
+    "checks": "checking referees",
+}  # fmt: skip
 
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps."
@@ -32,9 +39,17 @@ download = click.option("--download", is_flag=True, help="Fetch a missing data s
 
 def common(command: Command) -> Command:
     """Adds `-q`, `-v` and `--debug` to a command; the parameters of its context hold them."""
+    return _common(command, verbose="Versions, threads and seconds on standard error.")
 
+
+def common_with_tables(command: Command) -> Command:
+    """As `common`, of a command that calls `print_screen`."""
+    return _common(command, verbose="All tables and reasons; versions and seconds on standard error.")
+
+
+def _common(command: Command, *, verbose: str) -> Command:
     @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on standard error.")
-    @click.option("-v", "--verbose", is_flag=True, help="Versions, threads and seconds on standard error.")
+    @click.option("-v", "--verbose", is_flag=True, help=verbose)
     @click.option("--debug", is_flag=True, help="Show a traceback instead of one line on an error.")
     @functools.wraps(command)
     def wrapped(*, quiet: bool, verbose: bool, debug: bool, **arguments: Any) -> Any:
@@ -68,6 +83,20 @@ def tables_console() -> Console:
     return Console(highlight=False, quiet=not is_rank_zero())
 
 
+def print_screen(result: Result, record: Path | None) -> None:
+    """Prints the first screen of a result, with `-v` all tables and reasons.
+
+    Args:
+        record: its file, if it was saved.
+    """
+    from gancross.report.text.console import print_first_screen, print_result
+
+    if click.get_current_context().params["verbose"]:
+        print_result(result, tables_console())
+    else:
+        print_first_screen(result, tables_console(), record=record)
+
+
 def notes_console() -> Console:
     """Standard error, for progress and notes; silent with `-q` and except in rank 0."""
     from rich.console import Console
@@ -94,16 +123,36 @@ def progress_bar(console: Console) -> Progress:
 
 
 @contextmanager
-def bars(console: Console, label: str = "{}") -> Iterator[Callable[[str, int, int | None], None]]:
+def bars(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
     """A callback (name, done, total) with a bar for each name; a total of None: not known yet."""
     tasks: dict[str, Any] = {}
     with progress_bar(console) as progress:
 
         def show(name: str, done: int, total: int | None) -> None:
             if name not in tasks:
-                tasks[name] = progress.add_task(label.format(name), total=total, figures="", rate="")
+                tasks[name] = progress.add_task(name, total=total, figures="", rate="")
             speed = progress.tasks[tasks[name]].speed
             rate = f"{speed:.0f}/s" if speed else ""
             progress.update(tasks[name], completed=done, total=total, rate=rate)
+
+        yield show
+
+
+@contextmanager
+def progress_line(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """A callback (stage, done, total) with one line, of the stage at hand, with its time left.
+
+    A stage that is none of `STAGES` is what discriminators judge.
+    """
+    current: list[str] = []
+    with progress_bar(console) as progress:
+
+        def show(stage: str, done: int, total: int) -> None:
+            if current != [stage]:
+                for task in progress.task_ids:
+                    progress.remove_task(task)
+                progress.add_task(STAGES.get(stage, f"judging {stage}"), total=total, figures="", rate="")
+                current[:] = [stage]
+            progress.update(progress.task_ids[0], completed=done, total=total)
 
         yield show

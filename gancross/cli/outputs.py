@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gancross.cli.options import tables_console
+from gancross.cli.options import print_screen
 from gancross.cli.report import STDOUT, Reports, check_distinct
 from gancross.errors import UsageError
 
@@ -59,33 +59,13 @@ def written(
             samples += noise_pictures(contestants, reals, sigmas, num_samples=n, seed=seed, device=target)
     if record is not None:
         write_samples(record, samples)
-        notes.print(f"record: {record}")
+        notes.print(f"record: {record}", soft_wrap=True)
     reports.write(result, samples, notes)
 
 
-def show(result: Result, reports: Reports, *, to_json: bool) -> None:
-    """Prints the record as JSON, or the tables where standard output is not Markdown."""
-    from gancross.report.text.console import print_result
-
+def show(result: Result, reports: Reports, record: Path | None, *, to_json: bool) -> None:
+    """Prints the record as JSON, or the first screen where standard output is not Markdown."""
     if to_json:
         sys.stdout.write(result.to_json())
     elif not reports.to_stdout:
-        print_result(result, tables_console())
-
-
-def show_tables(result: Result, reports: Reports, *, to_json: bool) -> None:
-    """Prints what stands before referees have judged."""
-    from gancross.report.text.console import print_tables
-
-    if not to_json and not reports.to_stdout:
-        print_tables(result, tables_console())
-
-
-def show_conclusions(result: Result, reports: Reports, *, to_json: bool) -> None:
-    """Prints the rest after `show_tables`, or the record as JSON."""
-    from gancross.report.text.console import print_conclusions
-
-    if to_json:
-        sys.stdout.write(result.to_json())
-    elif not reports.to_stdout:
-        print_conclusions(result, tables_console())
+        print_screen(result, record)

@@ -12,7 +12,7 @@ import click
 
 from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE, Command, bars, common, device, notes_console
+from gancross.cli.options import FILE, Command, common_with_tables, device, notes_console, progress_line
 from gancross.cli.outputs import checked_record, show, written
 from gancross.cli.report import STDOUT, Reports, reports
 from gancross.cli.training_data import common_data, common_image_size, data_options
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from gancross.evaluator.referees.options import RefereeOptions
     from gancross.evaluator.referees.protocol import Budget
     from gancross.evaluator.result.types import Result
+
+
+LONG = 60  # seconds of training that are announced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +63,16 @@ class RefereeArguments:
         )  # fmt: skip
 
     def announcement(self, notes: Console) -> Callable[[TrainingEstimate], None] | None:
-        """Prints what training will cost; None where nobody would see it, so that nothing is measured."""
+        """Prints what long training will cost; None where nobody would see it: nothing is measured then."""
         if notes.quiet:
             return None
         rest = "; --calibrate is not counted" if self.calibrate else ""
-        return lambda estimate: notes.print(estimate_text(estimate) + rest, soft_wrap=True)
+
+        def announce(estimate: TrainingEstimate) -> None:
+            if estimate.seconds >= LONG:
+                notes.print(estimate_text(estimate) + rest, soft_wrap=True)
+
+        return announce
 
     def note_saved(self, result: Result, notes: Console) -> None:
         """Says where the referees lie, and which of those that lay there judged nobody, and why.
@@ -185,7 +193,7 @@ def _read_reals(folder: Path, shape: tuple[int, ...]) -> tuple[torch.Tensor, tup
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
 )  # fmt: skip
 @reports
-@common
+@common_with_tables
 def referee(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None, budget: Budget,
     referee_arguments: RefereeArguments, num_samples: int, seed: int, device: str, json_out: str | None,
@@ -208,7 +216,7 @@ def referee(
     reals = load_reals(data or common_data(contestants), data_root=data_root, image_size=size, seed=seed)
     options = referee_arguments.options(budget, shape=reals.shape)
     notes = notes_console()
-    with bars(notes) as progress:
+    with progress_line(notes) as progress:
         result = run_referees(
             contestants, reals, protocol, options, train=reals.train, device=device, progress=progress,
             announce=referee_arguments.announcement(notes),
@@ -226,4 +234,4 @@ def referee(
         device=device,
     )
     referee_arguments.note_saved(result, notes_console())
-    show(result, reports, to_json=json_out == STDOUT)
+    show(result, reports, record, to_json=json_out == STDOUT)

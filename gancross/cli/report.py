@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gancross.cli.options import FILE, Command, common, notes_console, tables_console
+from gancross.cli.options import FILE, Command, common_with_tables, notes_console, print_screen
 from gancross.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Reports:
 
             write_atomically(self.junit, junit_report(result).encode())
         for path in self.files:
-            notes.print(f"report: {path}")
+            notes.print(f"report: {path}", soft_wrap=True)
         if self.to_stdout:
             sys.stdout.write(markdown_report(result))
 
@@ -103,9 +103,9 @@ def reports(command: Command) -> Command:
     "--format", "file_format", type=click.Choice(["png", "svg"]), default="png", show_default=True,
     help="Of --pictures.",
 )  # fmt: skip
-@common
+@common_with_tables
 def report(record: Path, reports: Reports, pictures: Path | None, file_format: str) -> None:
-    """Show a result that `crosstest --json` wrote: as tables, or in the files that are asked for.
+    """Show a result that `crosstest --json` wrote: on a screen, or in the files that are asked for.
 
     The HTML report holds the sample grids that lie beside the record in RESULT-samples/.
     """
@@ -118,9 +118,7 @@ def report(record: Path, reports: Reports, pictures: Path | None, file_format: s
     result = load_result(record)
     notes = notes_console()
     if not reports.files and not reports.to_stdout and pictures is None:
-        from gancross.report.text.console import print_result
-
-        print_result(result, tables_console())
+        print_screen(result, record)
         return
     samples = []
     if reports.html is not None:
@@ -134,4 +132,4 @@ def report(record: Path, reports: Reports, pictures: Path | None, file_format: s
 
         for name, content in plots.pictures(result, file_format).items():
             write_atomically(pictures / name, content)
-            notes.print(f"picture: {pictures / name}")
+            notes.print(f"picture: {pictures / name}", soft_wrap=True)

@@ -84,7 +84,8 @@ def crosstest(
         batch_size: samples moved to the device at a time, in whole chunks of 500; changes no figure.
         data_root, image_size: where named data lie; side to which a folder's images are resized.
         deterministic: only operations that give the same bits again, on a GPU too; some are slower.
-        progress: called with (what is judged, samples done, samples in all), in the first process alone.
+        progress: called with (what is judged, samples done, samples in all), then with ("metrics",
+            contestants done, in all), in the first process alone.
 
     Returns:
         The `Result`: counts, rates, intervals, verdicts and the protocol they were found by.
@@ -161,7 +162,7 @@ def run_crosstest(
             batch_size=batch_size or CHUNK,
             observer=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
-        measured = None if fidelity is None else fidelity.finish()
+        measured = None if fidelity is None else fidelity.finish(progress)
     result = None
     if processes.is_rank_zero:
         provenance = Provenance(

@@ -68,7 +68,7 @@ def with_referees(
         result: of the same contestants, data and protocol, without referees.
         training: training reals, for the null control and the search for copies; or why there are none.
         progress: called with (what, done, in all), in the first process alone.
-        announce: of large images, called with what the training will cost before it starts, likewise.
+        announce: called with what the training will cost before it starts, likewise.
 
     Raises:
         UsageError: options or reals that do not fit.
@@ -94,12 +94,13 @@ def with_referees(
         raise UsageError(f"{options.reals_name}: hold NaN or infinite values")
     real_set = sample_set(held_out)
     n, seed = protocol.num_samples, protocol.seed
-    sets = {
-        contestant.name: sample_set(
+    sets = {}
+    for done, contestant in enumerate(contestants, start=1):
+        sets[contestant.name] = sample_set(
             canonical_samples(contestant, num_samples=n, seed=seed, purpose="crosstest", device=target)
         )
-        for contestant in contestants
-    }
+        if progress is not None and processes.is_rank_zero:
+            progress("samples", done, len(contestants))
     for name, samples in sets.items():
         check_shape(name, tuple(samples.array.shape[1:]), reals.shape)
         if samples.array.is_floating_point() and not bool(samples.array.isfinite().all()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
@@ -175,6 +176,12 @@ def cross_fps(result: Result, judge: str) -> list[tuple[str, Proportion]]:
     others = [name for name in result.names if name != judge and (judge, name) in result.cells]
     rates = [(name, result.cells[judge, name].fp) for name in others]
     return [(name, rate) for name, rate in rates if isinstance(rate, Proportion)]
+
+
+def mean_cross_fp(result: Result, judge: str) -> float | None:
+    """The mean of `cross_fps`; None where there are none."""
+    rates = [fp.rate for _, fp in cross_fps(result, judge)]
+    return math.fsum(rates) / len(rates) if rates else None
 
 
 def fidelity_keys(result: Result) -> list[str]:

@@ -12,6 +12,7 @@ from PIL import Image
 from tiny_referees import grains, save_images, use_tiny
 
 from gancross import load_result
+from gancross.cli import referees as cli_referees
 from gancross.cli.referees import RefereeArguments, estimate_text
 from gancross.errors import UsageError
 from gancross.evaluator import referee as evaluator_referee
@@ -22,6 +23,7 @@ from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.referees.records import Referees
 from gancross.evaluator.referees.work import Task
 from gancross.evaluator.result.validation import bad_value
+from gancross.report.text.verdict_sentences import generator_sentence
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +55,7 @@ def test_two_folders_of_images_are_compared(
     record = tmp_path / "result.json"
     assert referee(folders, "--json", record) == 0
     printed = capsys.readouterr()
-    assert "A" in printed.out and f"record: {record}" in printed.err.replace("\n", "")
+    assert "A" in printed.out and f"record: {record}\n" in printed.err
     document = json.loads(record.read_text())
     assert bad_value(document) is None
     result = load_result(record)
@@ -123,14 +125,14 @@ def test_file_formats_are_recorded_and_differences_flagged(
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Images of more than 64 pixels a side: real ones R, generated ones A."""
+    """Images with a long side: real ones R, generated ones A."""
     root = tmp_path_factory.mktemp("large")
     for number, name in enumerate(("R/train", "R/test", "A")):
         save_images(grains(24, seed=number, shape=(1, 10, 66)), root / name)
     return root
 
 
-def test_what_large_images_will_cost_is_said_before_they_are_trained(
+def test_what_long_training_will_cost_is_said_before_it_starts(
     folders: Path, large: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def referees_of_large(*more: str) -> str:
@@ -146,12 +148,13 @@ def test_what_large_images_will_cost_is_said_before_they_are_trained(
 
     monkeypatch.setattr(cost, "_pace", counted)
     assert referees_of_large("-q") == "" and measured == []
+    monkeypatch.setattr(cli_referees, "LONG", 0)
     said = referees_of_large("--referee-seeds", "2")  # those of the first seed are in the cache
     assert re.search(r"^6 referees to train \(6 in the cache\): about \d+ s of processor time$", said, re.M)
     assert len(measured) == 1
-    assert "to train" not in referees_of_large("--referee-seeds", "2")
+    assert "to train" not in referees_of_large("--referee-seeds", "2") and len(measured) == 1
+    monkeypatch.setattr(cli_referees, "LONG", 60)
     assert referee(folders) == 0 and "to train" not in capsys.readouterr().err
-    assert len(measured) == 1
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,10 @@ def test_a_cross_test_is_saved_before_its_referees_are_trained(
     assert crosstested(checkpoints, *arguments) == 130
     printed = capsys.readouterr()
     assert [line for line in printed.err.splitlines() if "Error" in line] == ["Error: interrupted"]
-    assert "Cross-testing" in printed.out and "True condition" in printed.out
+    screen = printed.out.splitlines()
+    assert screen[0].startswith("No generator is named: no referees were trained")
+    assert "Cross-testing: FP" in printed.out and "True condition" in printed.out
+    assert printed.err.count(f"record: {record}\n") == 1
     before = load_result(record)
     assert isinstance(before.referees, Missing) and len(before.cross) == 4
     monkeypatch.setattr(work, "trained_entry", real)
@@ -215,6 +221,9 @@ def test_a_cross_test_is_saved_before_its_referees_are_trained(
     assert isinstance(after.referees, Referees) and after.cross == before.cross
     cost = after.provenance.referees
     assert cost is not None and (cost.trained, cost.cached) == (2, 2)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.startswith(generator_sentence(after, after.pairs[0]))
+    assert crosstested(checkpoints, *arguments, "-v") == 0
     assert after.verdict.generator.reason.lower() in " ".join(capsys.readouterr().out.lower().split())
 
 

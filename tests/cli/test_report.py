@@ -10,6 +10,7 @@ import pytest
 import torch
 from command_line import call
 from imports import heavy_imports_of_command
+from reading_reports import printed
 from report_documents import documents
 
 from gancross.checkpoint.file import load_contestant
@@ -17,6 +18,7 @@ from gancross.evaluator.judging.sampling import chunks, fake_source
 from gancross.evaluator.judging.scoring import evaluating
 from gancross.pictures import image_grid
 from gancross.report.browser.samples import file_name
+from gancross.report.text.first_screen import first_screen
 from gancross.report.text.markdown import markdown_report
 
 
@@ -48,10 +50,19 @@ def test_samples_are_those_that_were_judged(checkpoints: dict[str, Path], tmp_pa
     assert (tmp_path / "r-samples" / "01-me.png").read_bytes() == image_grid(first[:64])
 
 
-def test_report_alone_prints_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    documents()["two"].save(tmp_path / "r.json")
-    assert call("report", tmp_path / "r.json") == 0
-    assert "Cross-testing: FP" in capsys.readouterr().out
+def test_report_alone_prints_the_screen_and_verbose_all_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record, result = tmp_path / "r.json", documents()["refereed"]
+    result.save(record)
+    for width in (60, 80, 200):
+        monkeypatch.setenv("COLUMNS", str(width))
+        assert call("report", record) == 0
+        screen = [line.plain for line in first_screen(result, width=width, record=record)]
+        assert capsys.readouterr().out.splitlines() == screen
+        assert call("report", record, "-v") == 0
+        assert capsys.readouterr().out == printed(result, width=width)
+    documents()["two"].save(record)
     assert call("report", tmp_path / "r.json", "--markdown", "-") == 0
     out = capsys.readouterr().out
     assert out == markdown_report(documents()["two"])

@@ -102,7 +102,9 @@ def test_an_interrupted_call_goes_on_and_gives_the_same(
     steps: list[tuple[str, int, int]] = []
     resumed = small(progress=lambda *step: steps.append(step))
     assert figures(resumed) == figures(usual) and cost_of(resumed).trained == 2
-    assert steps == [("referees", done, 4) for done in (2, 3, 4)] + [
+    assert steps == [("samples", 1, 2), ("samples", 2, 2)] + [
+        ("referees", done, 4) for done in (2, 3, 4)
+    ] + [
         ("controls", done, 4) for done in range(5)
     ] + [("checks", done, 10) for done in range(11)]  # nobody is named: 4 cells of 2 referees, 2 copies
 
@@ -254,6 +256,6 @@ def test_two_processes_give_the_record_of_one(tmp_path: Path) -> None:
     records = [json.loads((tmp_path / f"record.{rank}").read_text()) for rank in (0, 1)]
     for record in records:
         assert record["figures"] == expected and record["trained"] == 4
-    assert [len(record["steps"]) for record in records] == [21, 0]  # the first process alone reports
-    assert [step[1] for step in records[0]["steps"]] == [0, 1, 2, 3, 4] * 2 + list(range(11))
+    assert [len(record["steps"]) for record in records] == [23, 0]  # the first process alone reports
+    assert [step[1] for step in records[0]["steps"]] == [1, 2, *[0, 1, 2, 3, 4] * 2, *range(11)]
     assert len(list((tmp_path / "together").rglob("*.npz"))) == 8

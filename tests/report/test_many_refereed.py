@@ -10,6 +10,7 @@ from referee_records import refereed, referees_of, without_judges
 from report_documents import image_model, result_of
 
 from gancross import Result
+from gancross.report import formatting
 from gancross.report.text import referee_texts as texts
 
 STRENGTHS = [0.3, 0.5, 0.8, 1.1, 1.5, 3.0, 0.3, 0.35, 9.0]
@@ -30,7 +31,7 @@ def test_nine_contestants_fit_narrow_terminals_whole(width: int) -> None:
     assert "…" not in part and max(map(len, text.splitlines())) <= width
     for figures in referees.contestants.values():
         d = figures.detectability
-        assert f"{d.value:.3f}" in part and f"[{d.low:.3f}, {d.high:.3f}]" in part
+        assert formatting.number(d.value) in part and formatting.interval(d) in part
         assert texts.half_noise_limits(figures) in part
     for comparison in referees.comparisons:
         assert f"{comparison.mean.value:+.4f}" in part

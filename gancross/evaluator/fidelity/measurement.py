@@ -12,7 +12,7 @@ Definitions, seeds and names are torch-fidelity's; `metrics` has the table.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -172,10 +172,13 @@ class Fidelity(AbstractContextManager["Fidelity"]):
         features, logits = rows.tensor_split([self._extractor.dimension], dim=1)
         self._collected[label].add(features, logits)
 
-    def finish(self) -> MeasuredFidelity | None:
+    def finish(self, progress: Callable[[str, int, int], None] | None = None) -> MeasuredFidelity | None:
         """Every contestant's figures, once all samples were added; only the first process knows them.
 
         Lower is better for Fréchet and kernel distances, higher for scores, precision and recall.
+
+        Args:
+            progress: called with ("metrics", contestants done, in all), in the first process alone.
         """
         if not current().is_rank_zero:
             return None
@@ -192,7 +195,12 @@ class Fidelity(AbstractContextManager["Fidelity"]):
             sides += [(n, f"contestant '{label}'") for label, n in self._counts.items() if label is not None]
             shortages = [shortage(n, dimension=extractor.dimension, who=who) for n, who in sides]
             flags += [text for text in shortages if text is not None]
-        figures = {label: self._figures(label, real) for label in self._counts if label is not None}
+        figures: dict[str, FidelityFigures] = {}
+        labels = [label for label in self._counts if label is not None]
+        for label in labels:
+            if progress is not None:
+                progress("metrics", len(figures), len(labels))
+            figures[label] = self._figures(label, real)
         if self._save_to is not None and statistics is not None:
             real_features.save_statistics(self._save_to, statistics)
         return MeasuredFidelity(

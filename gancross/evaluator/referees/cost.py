@@ -1,4 +1,4 @@
-"""What training referees of large images will cost, by a few steps of that very training before it starts."""
+"""What training referees will cost, by a few steps of that very training before it starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from gancross.evaluator.referees.training import FEWEST_VALIDATED, judge_network
 from gancross.evaluator.referees.work import Task, materials, tasks_of
 from gancross.machine.distributed import current
 
-LARGEST_SIDE = 64  # pixels; referees of smaller images train for a minute or two
 WARM_UP, MEASURED = 1, 3  # steps
 
 
@@ -42,12 +41,8 @@ def training_estimate(calls: Sequence[tuple[Mapping[str, SampleSet], Arena]]) ->
     """The cost of referees that are trained one call after the other.
 
     Returns:
-        None of vectors, of images up to 64 pixels a side, where the cache holds all referees, and where
-        nothing could be measured.
+        None where the cache holds all referees, and where nothing could be measured.
     """
-    shape = calls[0][1].reals.array.shape[1:]
-    if len(shape) == 1 or max(shape[1:]) <= LARGEST_SIDE:
-        return None
     absent = [_absent(sets, arena) for sets, arena in calls]
     first = next((task for tasks in absent for task in tasks), None)
     if first is None:

@@ -172,8 +172,8 @@ class Provenance:
 class Result:
     """What a cross-test measured; a figure that does not exist is `Missing`, with the reason.
 
-    In a terminal `rich.print(result)` shows the tables of the command line; a notebook shows verdicts and the
-    matrix of shares called real.
+    In a terminal `rich.print(result)` shows all tables, as the command line does with `-v`; a notebook shows
+    verdicts and the matrix of shares called real.
 
     Attributes:
         contestants: in the order of the call.

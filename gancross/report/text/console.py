@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from gancross.evaluator.result.types import Result
 from gancross.report import formatting
+from gancross.report.text.first_screen import NARROWEST, first_screen
 from gancross.report.text.sections import SECTIONS, shown
 
 MOST_IN_FULL = 4  # contestants whose every pair is told in words
@@ -17,14 +20,10 @@ def print_result(result: Result, console: Console) -> None:
     console.print(render(result), soft_wrap=False)
 
 
-def print_tables(result: Result, console: Console) -> None:
-    """Prints what stands before referees have judged: all tables, and no verdicts."""
-    console.print(Group(*_heading(result), *_sections(result, concluding=False)), soft_wrap=False)
-
-
-def print_conclusions(result: Result, console: Console) -> None:
-    """Prints the rest: what referees found, verdicts and flags."""
-    console.print(Group(*_sections(result, concluding=True)), soft_wrap=False)
+def print_first_screen(result: Result, console: Console, *, record: Path | None = None) -> None:
+    """Prints verdicts, figures and the flags that matter; see `first_screen`."""
+    for line in first_screen(result, width=max(NARROWEST, console.width), record=record):
+        console.print(line, soft_wrap=True)
 
 
 def render(result: Result) -> RenderableType:

@@ -69,7 +69,7 @@ def _contestants(referees: Referees, *, numbered: bool = False) -> Table:
     columns = (
         Column(
             heading, overflow="fold", justify="left" if heading == "contestant" else "right",
-            no_wrap=heading == "95 %",
+            no_wrap=heading in ("95 %", "D ↓"),
         )
         for heading in headings
     )  # fmt: skip
@@ -79,8 +79,8 @@ def _contestants(referees: Referees, *, numbered: bool = False) -> Table:
         copies = not isinstance(found, Missing) and found.copies
         grey = texts.grey_levels(figures, referees)
         table.add_row(
-            *([str(number)] if numbered else []), escape(name), Text(f"{d.value:.3f}", style="bold"),
-            Text(f"[{d.low:.3f}, {d.high:.3f}]", style="dim"),
+            *([str(number)] if numbered else []), escape(name),
+            Text(formatting.number(d.value), style="bold"), Text(formatting.interval(d), style="dim"),
             Text(texts.half_noise(figures) + (f" ({grey})" if grey else ""), style="bold"),
             Text(texts.half_noise_limits(figures), style="dim"),
             Text(texts.copies(found), style="bold red" if copies else ""),

@@ -24,9 +24,8 @@ def contestants_table(result: Result) -> list[RenderableType]:
         if not isinstance(matrix, Missing):
             (tpr, fp), (fn, tnr) = matrix.rates
             texts = [paper_rate(rate) for rate in (tpr, fn, fp, tnr)]
-        rates = [rate.rate for _, rate in formatting.cross_fps(result, name)]
-        mean = sum(rates) / len(rates) if rates else None
-        table.add_row(str(number), escape(name), *texts, formatting.number(mean))
+        mean = formatting.number(formatting.mean_cross_fp(result, name))
+        table.add_row(str(number), escape(name), *texts, mean)
     title = "Each model's own confusion matrix, and cross-testing FP (mean over the others, ↓)"
     return [_titled(title, table), ""]
 

@@ -104,7 +104,7 @@ def fidelity_table(result: Result) -> list[RenderableType]:
 
 def fidelity_figure(value: Measurement | Missing) -> str:
     """`12.3456`."""
-    return formatting.DASH if isinstance(value, Missing) else f"{value.value:.4f}"
+    return formatting.number(value)
 
 
 def ranking_text(result: Result) -> list[RenderableType]:

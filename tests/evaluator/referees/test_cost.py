@@ -36,8 +36,10 @@ def sets() -> dict[str, SampleSet]:
 
 
 @pytest.mark.parametrize("samples", [points(60), grains(60), grains(60, shape=(3, 64, 64))])
-def test_referees_of_vectors_and_of_small_images_have_no_estimate(samples: torch.Tensor) -> None:
-    assert training_estimate([({"a": sample_set(samples)}, arena_of(samples, [samples]))]) is None
+def test_vectors_and_images_of_any_size_have_an_estimate(samples: torch.Tensor) -> None:
+    estimate = training_estimate([({"a": sample_set(samples)}, arena_of(samples, [samples]))])
+    assert estimate is not None and (estimate.num_trained, estimate.num_cached) == (2, 0)
+    assert 0 < estimate.seconds < 600
 
 
 def test_referees_to_train_are_counted_over_all_calls(arena: Arena, sets: dict[str, SampleSet]) -> None:

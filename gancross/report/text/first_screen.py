@@ -1,0 +1,101 @@
+"""What commands print of a result unless all tables are asked for: verdicts, figures, flags on one screen.
+
+Of two contestants the screen has at most 24 lines of 80 columns: flags give way. No line is wider than asked
+for, none ends in blanks; what is cut ends in "…", names have it in their middle.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.result.types import Result
+from gancross.report import formatting
+from gancross.report.text.many_screen import contestant_lines, matrix_lines
+from gancross.report.text.screen_figures import LEGEND, figure_columns, matrices
+from gancross.report.text.screen_flags import MOST, ordered_flags
+from gancross.report.text.text_layout import aligned, cut, cut_names, one_line, wrapped
+from gancross.report.text.verdict_sentences import verdict_sentences
+
+LINES = 24
+NARROWEST = 40  # columns
+LONGEST_IN_FLAGS = 16  # cells of a name
+FEWEST_FLAGS = 2  # lines of flags, though the screen be longer for them
+ALL = "All tables and reasons"
+
+
+def first_screen(result: Result, *, width: int, record: Path | None = None) -> list[Text]:
+    """The lines of the screen.
+
+    Args:
+        width: columns of the terminal, at least `NARROWEST`.
+        record: the file of the record, if it was saved.
+    """
+    verdicts = [
+        line for text in verdict_sentences(result) for line in wrapped(text, width, names=result.names)
+    ]
+    figures = _two(result, width) if len(result.names) <= 2 else _many(result, width)
+    end = [*_data(result, width), _rest(width, record)]
+    room = LINES - len(verdicts) - len(figures) - len(end) - 2
+    flags = _flags(result, width, MOST if len(result.names) > 2 else max(FEWEST_FLAGS, room - 1))
+    return [
+        *(Text(line, style="bold") for line in verdicts), Text(), *map(Text, figures),
+        *([Text()] if flags else []),
+        *(Text(line, style="yellow") for line in flags), *(Text(line, style="dim") for line in end),
+    ]  # fmt: skip
+
+
+def _two(result: Result, width: int) -> list[str]:
+    columns = figure_columns(result)
+    rows = [
+        [one_line(name), *(column[number] for column in columns.values())]
+        for number, name in enumerate(result.names)
+    ]
+    legend = [] if isinstance(result.referees, Missing) else wrapped(LEGEND, width)
+    above = matrices(result, width)
+    return [*above, *([""] if above else []), *aligned([["model", *columns], *rows], width), *legend]
+
+
+def _many(result: Result, width: int) -> list[str]:
+    matrix = matrix_lines(result, width)
+    return [*contestant_lines(result, width), *([""] if matrix else []), *matrix]
+
+
+def _flags(result: Result, width: int, most: int) -> list[str]:
+    """At most so many flags in a line each, then how many more there are."""
+    flags, others = ordered_flags(result)
+    shown = flags[: min(MOST, most)]
+    left = len(flags) - len(shown) + others
+    lines = [_flag_line(one_line(f"! {flag}"), result.names, width) for flag in shown]
+    if left and shown:
+        lines.append(cut(f"! and {left} more: -v or the record", width))
+    elif left:
+        lines.append(
+            cut(f"! {left} flag{'' if left == 1 else 's'} about other figures: -v or the record", width)
+        )
+    return lines
+
+
+def _flag_line(line: str, names: Sequence[str], width: int) -> str:
+    """Where it is too wide, long names are cut first, then the text at its end."""
+    if cut(line, width) != line:
+        for name, short in cut_names(names, LONGEST_IN_FLAGS, numbered=False).items():
+            line = line.replace(f"'{one_line(name)}'", f"'{short}'")
+    return cut(line, width)
+
+
+def _data(result: Result, width: int) -> list[str]:
+    name = result.protocol.data.name
+    return wrapped(f"On {name}: {formatting.heading(result)}.", width, names=[name])
+
+
+def _rest(width: int, record: Path | None) -> str:
+    """Where everything else lies; a command that does not fit would be of no use."""
+    if record is None:
+        return cut(f"{ALL}: -v; to keep them: --json, --html", width)
+    command = f"{ALL}: gancross report {shlex.quote(one_line(str(record)))} -v"
+    return command if cut(command, width) == command else cut(f"{ALL}: -v, or the record", width)

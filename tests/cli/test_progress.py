@@ -1,0 +1,34 @@
+"""The line of progress of a cross-test."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from gancross.cli.options import STAGES, progress_line
+
+UP = "\x1b[1A"  # what a terminal is told where more than one line stands
+
+
+def shown(stages: list[str], *, terminal: bool = True) -> str:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=terminal, width=80)
+    with progress_line(console) as progress:
+        for stage in stages:
+            progress(stage, 0, 200)
+            progress(stage, 100, 200)
+        before = stream.tell()
+    return stream.getvalue()[:before]
+
+
+def test_one_line_tells_the_stage_at_hand() -> None:
+    stages = ["plain", *STAGES, "regularized"]
+    text = shown(stages)
+    assert "judging plain" in text and "judging regularized" in text and "/200" in text
+    assert all(title in text for title in STAGES.values())
+    assert UP not in text and "\n" not in text
+
+
+def test_where_nobody_looks_nothing_is_shown() -> None:
+    assert shown(["plain"], terminal=False) == ""
