@@ -146,7 +146,7 @@ def demo(out: Path) -> None:
         outcome = demonstrate(out, progress=progress)
     tables = tables_console()
     print_screen(outcome.result, outcome.record)
-    tables.print(READING.format(steps=steps).replace("\n", " ").strip(), markup=False)
+    tables.print("\n" + READING.format(steps=steps).replace("\n", " ").strip(), markup=False)
     places = {"report with pictures": outcome.html, "record": outcome.record}
     places |= {f"{name}, checkpoint": path for name, path in outcome.checkpoints.items()}
     tables.print("\n".join(["", *(f"{what}: {path}" for what, path in places.items())]), markup=False)

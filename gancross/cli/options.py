@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gancross.data.catalogue import DEFAULT_ROOT
+from gancross.errors import printable
 from gancross.machine.distributed import is_rank_zero
 from gancross.version import __version__
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 FILE = click.Path(path_type=Path)
+WIDEST_STAGE = 24  # characters of a name
 STAGES = {
     "metrics": "computing metrics", "samples": "drawing samples", "referees": "training referees",
     "controls": "training referees of controls", "planted faults": "training referees of planted faults",
@@ -151,7 +153,12 @@ def progress_line(console: Console) -> Iterator[Callable[[str, int, int], None]]
             if current != [stage]:
                 for task in progress.task_ids:
                     progress.remove_task(task)
-                progress.add_task(STAGES.get(stage, f"judging {stage}"), total=total, figures="", rate="")
+                progress.add_task(
+                    STAGES.get(stage, f"judging {printable(stage, limit=WIDEST_STAGE)}"),
+                    total=total,
+                    figures="",
+                    rate="",
+                )
                 current[:] = [stage]
             progress.update(progress.task_ids[0], completed=done, total=total)
 

@@ -23,7 +23,7 @@ def shown(stages: list[str], *, terminal: bool = True) -> str:
 
 
 def test_one_line_tells_the_stage_at_hand() -> None:
-    stages = ["plain", *STAGES, "regularized"]
+    stages = ["plain", *STAGES, "x" * 70, "regularized"]
     text = shown(stages)
     assert "judging plain" in text and "judging regularized" in text and "/200" in text
     assert all(title in text for title in STAGES.values())

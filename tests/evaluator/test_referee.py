@@ -102,9 +102,7 @@ def test_an_interrupted_call_goes_on_and_gives_the_same(
     steps: list[tuple[str, int, int]] = []
     resumed = small(progress=lambda *step: steps.append(step))
     assert figures(resumed) == figures(usual) and cost_of(resumed).trained == 2
-    assert steps == [("samples", 1, 2), ("samples", 2, 2)] + [
-        ("referees", done, 4) for done in (2, 3, 4)
-    ] + [
+    assert steps == [("samples", 1, 2), ("samples", 2, 2)] + [("referees", done, 4) for done in (2, 3, 4)] + [
         ("controls", done, 4) for done in range(5)
     ] + [("checks", done, 10) for done in range(11)]  # nobody is named: 4 cells of 2 referees, 2 copies
 
