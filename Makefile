@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-# glibc keeps large freed blocks, see docs/clusters.md: the same figures in less time.
+# glibc keeps large freed blocks, see docs/how-to/clusters.md: the same figures in less time.
 export MALLOC_TRIM_THRESHOLD_ := 2147483647
 export MALLOC_MMAP_THRESHOLD_ := 33554432
 

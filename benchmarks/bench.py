@@ -17,7 +17,8 @@ from pathlib import Path
 import speed_table
 
 HERE = Path(__file__).parent
-# With these glibc keeps freed memory, see docs/clusters.md; how often it would fetch pages again is chance.
+# With these glibc keeps freed memory (docs/how-to/clusters.md); how often it would fetch pages again is
+# chance.
 KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_": str(32 << 20)}
 
 

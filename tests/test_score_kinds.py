@@ -105,7 +105,7 @@ def test_a_probability_ties_with_its_own_threshold(
 
 
 def test_the_documentation_s_table_is_the_package_s() -> None:
-    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "scores.md").read_text(encoding="utf-8")
     kinds = {name: entry for name, entry in SCORE_KINDS.items() if not name.startswith("f-gan:")}
     rows = [
         f"| `{name}` | {'none' if entry.threshold is None else f'{entry.threshold:g}'}"

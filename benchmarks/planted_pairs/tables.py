@@ -1,4 +1,4 @@
-"""The counts as Markdown, for docs/protocol.md."""
+"""The counts as Markdown, for docs/reference/verdicts.md."""
 
 from __future__ import annotations
 

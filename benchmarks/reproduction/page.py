@@ -35,7 +35,7 @@ TERMS = (
     f" *covered* if at least a {2 * mixture.COMPONENTS}th of all samples lie within 0.1 of it; *off plane* is"
     " their mean distance from the plane of the modes. A *Fréchet distance* compares means and covariances of"
     " features: samples that share both with the data can differ from them in all else. Other figures are"
-    " explained in [docs/protocol.md](../docs/protocol.md).\n\n"
+    " explained in [docs/reference/cross-test.md](../docs/reference/cross-test.md).\n\n"
     f"**Undecided** stands where a compared method has fewer than {FEWEST_RUNS} runs, the fewest with which"
     " an exact permutation of two equal sides can reach p < 0.05, where a permutation would decide between"
     " sides of different numbers of runs, or where runs are unfinished; the sentence then says what was seen"

@@ -7,8 +7,8 @@ from reproduction.record import Record
 FIRST_STEPS = "strict"  # the key of records that were counted before the rule had all of its steps
 GROUPS = (
     "Rates with the statistics of the batch are of groups, whose samples move each other's scores"
-    " ([docs/protocol.md](../docs/protocol.md#batch-norm)): no interval, p-value, J or bound of them is"
-    " shown."
+    " ([docs/reference/cross-test.md](../docs/reference/cross-test.md#batch-norm)): no interval, p-value, J"
+    " or bound of them is shown."
 )
 
 

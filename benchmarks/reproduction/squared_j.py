@@ -18,7 +18,7 @@ def is_recorded(record: Record) -> bool:
 
 
 def squared_js(record: Record) -> dict[str, float | None]:
-    """Mean of Ĵ² − SE² over judges for each run, as in docs/protocol.md; lower is less surely detected.
+    """Mean of Ĵ² − SE² over judges for each run (docs/reference/verdicts.md); lower is less surely detected.
 
     Ĵ = 1 − FN_j − FP_ij, SE² = FN(1−FN)/(n−1) + FP(1−FP)/(m−1) of n test and m generated samples, over
     judges other than the run's own that decide and are not blind. None where there is none, and under batch

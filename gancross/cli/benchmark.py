@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from gancross.workflow.spec import Spec
 
 READING = """
-How to read this. Each small table is one model's own confusion matrix: its discriminator on the held-out
-digits (left column) and on its own generator's samples (right column). "Cross-testing: FP" is the share
-of the *other* generator's samples that it takes for real: the lower, the better it sees through the
-other; near 0 and 1 is a clear answer, two similar numbers are not. Look at FN beside it, since a
-discriminator that calls everything fake has FP 0 as well. After {steps:,} steps of training
-neither model is good: the pictures show digits, but no discriminator is near its best. What you see is how
-the protocol works, not that regularization wins or loses.
+How to read this. Both models are the same GAN, trained for {brief:,} and for {long:,} steps: whose samples
+should be nearer to the data is known here. The first sentence is the referees' answer: judges trained
+afresh and alike for both models, on digits that neither model saw. The second is the published rule about
+the models' own discriminators. Each small table is one model's confusion matrix: its discriminator on the
+held-out digits (left column) and on its own generator's samples (right column). "Cross-testing: FP" is the
+share of the *other* generator's samples that it takes for real: lower is better for the discriminator, if
+its FN is not high, for one that calls everything fake has FP 0 as well.
 """
 
 
@@ -86,11 +86,23 @@ def benchmark(
         data_root=data_root, download=download, log_every=log_every,
     )  # fmt: skip
     notes = notes_console()
-    notes.print(f"{planned.name}: {len(planned.runs)} runs into {folder}")
+    notes.print(f"{planned.name}: {len(planned.runs)} runs into {folder}", markup=False)
+    _note_reused(planned, folder, notes)
     with bars(notes) as progress:
         outcome = run_benchmark(planned, folder, execution=execution, progress=progress)
     print_screen(outcome.result, outcome.record)
-    notes.print(f"\nrecord: {outcome.record}\nreport: {outcome.html}\nsummary: {outcome.markdown}")
+    files = {"record": outcome.record, "report": outcome.html, "summary": outcome.markdown}
+    notes.print("\n".join(["", *(f"{what}: {path}" for what, path in files.items())]), markup=False)
+
+
+def _note_reused(spec: Spec, folder: Path, notes: Console) -> None:
+    """Says which runs were trained before; those that stopped half-way go on."""
+    from gancross.workflow.plan import finished_runs
+
+    finished = finished_runs(spec, folder)
+    if finished:
+        names = "all runs" if len(finished) == len(spec.runs) > 2 else ", ".join(finished)
+        notes.print(f"Trained before, reused: {names}", markup=False, soft_wrap=True)
 
 
 def _list(spec: Spec, out: Path, console: Console) -> None:
@@ -136,17 +148,22 @@ def _short(value: float) -> str:
 )  # fmt: skip
 @common_with_tables
 def demo(out: Path) -> None:
-    """Train two small GANs on digits side by side and cross-test them, in about a minute."""
+    """Train a GAN on digits briefly and longer, side by side, and compare the two, in about a minute."""
+    from gancross.report.text.referee_texts import cost as referees_cost
     from gancross.workflow.benchmark import demo_spec, demonstrate
 
-    steps = demo_spec().runs[0].recipe.steps
+    spec = demo_spec()
+    steps = {run.name: run.recipe.steps for run in spec.runs}
     notes = notes_console()
-    notes.print(f"Training two GANs on 8×8 digits for {steps:,} steps, with and without the regularizer …")
+    told = " and ".join(f"{name} for {count:,} steps" for name, count in steps.items())
+    notes.print(f"Two GANs on 8×8 digits: {told}, then 10,000 samples of each and referees …", markup=False)
+    _note_reused(spec, out, notes)
     with bars(notes) as progress:
         outcome = demonstrate(out, progress=progress)
     tables = tables_console()
     print_screen(outcome.result, outcome.record)
-    tables.print("\n" + READING.format(steps=steps).replace("\n", " ").strip(), markup=False)
-    places = {"report with pictures": outcome.html, "record": outcome.record}
-    places |= {f"{name}, checkpoint": path for name, path in outcome.checkpoints.items()}
+    tables.print(f"\n{referees_cost(outcome.result)}.", markup=False)
+    tables.print("\n" + READING.format(**steps).replace("\n", " ").strip(), markup=False)
+    places = {f"{name}, checkpoint": path for name, path in outcome.checkpoints.items()}
+    places |= {"record": outcome.record, "report with pictures, for a browser": outcome.html}
     tables.print("\n".join(["", *(f"{what}: {path}" for what, path in places.items())]), markup=False)

@@ -1,7 +1,7 @@
 """Data sets by name. Nothing heavy is imported before a set is loaded.
 
 To add one: write a module of `gancross.data` with a function `load(request)` that returns a `DataSet`, and
-enter it in `DATASETS`, as docs/extending.md shows.
+enter it in `DATASETS`, as docs/how-to/extending.md shows.
 """
 
 from __future__ import annotations

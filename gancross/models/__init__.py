@@ -1,7 +1,7 @@
 """Networks by name. A checkpoint stores these names and plain arguments, never code.
 
 To add a family of networks: write its classes in a module and enter it in `FAMILIES` of `families.py`, as
-docs/extending.md shows.
+docs/how-to/extending.md shows.
 """
 
 from gancross.models.architectures import (

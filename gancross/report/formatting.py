@@ -43,6 +43,41 @@ def number(value: float | Measurement | Missing | None, places: int = 4) -> str:
     return f"{value:.{places}f}"
 
 
+def rate(value: float | None) -> str:
+    """`0.25`: FN, FP and their means as the paper prints them, see `paper_rate`."""
+    return DASH if value is None else paper_rate(value)
+
+
+def signed(value: float) -> str:
+    """`+0.0812`, a difference of figures."""
+    return f"{value:+.4f}"
+
+
+def signed_figure(value: Estimate) -> str:
+    """`-0.0812 [-0.0931, -0.0700]`, a difference with its interval."""
+    return f"{signed(value.value)} [{signed(value.low)}, {signed(value.high)}]"
+
+
+def p_value(p: float) -> str:
+    """`3e-05`."""
+    return f"{p:.2g}"
+
+
+def percent(share: float) -> str:
+    """`8.8%`."""
+    return f"{share:.1%}"
+
+
+def noise_level(sigma: float) -> str:
+    """`0.397`: σ of noise, in units of the input or of standard deviations."""
+    return f"{sigma:.3g}"
+
+
+def output(value: float) -> str:
+    """`-1.26494`: what a network gave, as flags print it."""
+    return f"{value:g}"
+
+
 def figure(value: Figure) -> str:
     """`0.0312` of a proportion, as the paper prints it; `0.4169` of an estimate."""
     if isinstance(value, Proportion):
@@ -72,7 +107,7 @@ def reach(value: Estimate | Proportion) -> str:
     """`0.0159`: how far the interval reaches on its longer side."""
     centre = value.rate if isinstance(value, Proportion) else value.value
     low, high = value.ci95
-    return f"{max(centre - low, high - centre):.4f}"
+    return number(max(centre - low, high - centre))
 
 
 def columns(*, everywhere: bool = True) -> dict[str, CellFigure]:

@@ -254,7 +254,7 @@ def _watching(runs: Sequence[PlannedRun], out: Path, progress: Progress | None) 
 
 
 def demo_spec() -> Spec:
-    """The demonstration: an unregularized and a regularized GAN on the digits."""
+    """The demonstration: one GAN on the digits, trained briefly and longer."""
     return parse_spec(tomllib.loads(files("gancross.workflow").joinpath("demo.toml").read_text("utf-8")))
 
 

@@ -106,6 +106,11 @@ def is_finished(run: PlannedRun, folder: Path) -> bool:
         return False
 
 
+def finished_runs(spec: Spec, out: Path) -> list[str]:
+    """The names of the runs of a benchmark that need no more training."""
+    return [run.name for run in spec.runs if is_finished(run, run_folder(out, run))]
+
+
 def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
     """Counts the work of a recipe on networks without memory; reads no data.
 

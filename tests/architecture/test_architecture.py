@@ -1,4 +1,4 @@
-"""docs/architecture.md is true: imports point down in its layers, its tree and its path exist."""
+"""docs/explanation/architecture.md is true: imports point down in its layers, its tree and its path exist."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reading_reports import table_of
 import gancross
 
 PACKAGE = Path(gancross.__file__).parent
-PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -1,4 +1,4 @@
-"""docs/extending.md: its examples, applied to a copy of the package as they stand, do what the page says."""
+"""docs/how-to/extending.md: its examples, applied to a copy of the package as they stand, do what it says."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from paths import ROOT, SUPPORT
 
-PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "extending.md").read_text(encoding="utf-8")
 PLACE = re.compile(
     r"# (?:new file (?P<new>\S+)|(?P<file>\S+), (?P<how>in|after|with the imports) ?(?P<name>\w*))\n"
 )
@@ -159,7 +159,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Extended:
 
 
 def test_the_names_are_listed(extended: Extended) -> None:
-    for name in ("bars", "docs/extending.md", "1×6×9"):
+    for name in ("bars", "docs/how-to/extending.md", "1×6×9"):
         assert name in extended.output
 
 

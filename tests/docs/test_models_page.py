@@ -1,4 +1,4 @@
-"""docs/models.md: its commands and its Python run, one after another, in an empty folder."""
+"""docs/how-to/models.md: its commands and its Python run, one after another, in an empty folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from command_line import call
 from paths import ROOT
 
 DOCS = ROOT / "docs"
-TEXT = (DOCS / "models.md").read_text(encoding="utf-8")
+TEXT = (DOCS / "how-to" / "models.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
@@ -43,7 +43,7 @@ def test_everything_on_the_page_runs(
 
 
 def test_the_factory_on_the_page_is_that_of_the_example() -> None:
-    (factory,) = (block for language, block in BLOCKS if "def contestant" in block)
+    (factory,) = (block for language, block in BLOCKS if "def contestant()" in block)
     example = (DOCS / "examples" / "dcgan.py").read_text(encoding="utf-8")
     arguments = dict(re.findall(r"(\w+)=([\w\"]+)", factory))
     assert arguments.items() <= dict(re.findall(r"(\w+)=([\w\"]+)", example)).items() | {("name", '"dcgan"')}

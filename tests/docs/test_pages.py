@@ -1,229 +1,129 @@
-"""README.md and docs/*.md: every command and every piece of Python on them runs.
-
-Each page runs in a folder of its own, line by line, as a reader would type it. Only the amount of work is
-smaller, by the tables below; a command that none of them knows fails the test. docs/models.md and
-docs/extending.md have tests of their own.
-"""
+"""README.md and docs/: what stands on the pages is true of the package, of their links and of each other."""
 
 from __future__ import annotations
 
 import re
-import runpy
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
+import pages
 import pytest
 from click.testing import CliRunner
-from command_line import call
-from official_formats import write_cifar10
+from documentation import BLOCK, DOCS, PAGES, README, blocks, page_name
 from paths import ROOT
-from processes import LIMIT, environment, running
 from reading_reports import table_of
 from ruamel.yaml import YAML
-from run_folders import trained_here
 
+import gancross
 from gancross.cli.main import cli
 from gancross.errors import GancrossError
-from gancross.evaluator import refereeing
 from gancross.evaluator.gate.figures import METRICS
-from gancross.evaluator.referees.protocol import BUDGETS
 from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES
-from gancross.workflow import benchmark as runner
+from gancross.workflow.benchmark import demo_spec
 
-EVERY_PAGE = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PAGES = [path for path in EVERY_PAGE if path.name not in ("models.md", "extending.md")]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
-
-# Options appended to a command so that it is fast; the last of two equal options counts.
-SHRUNK = {
-    "train": ["--steps", "4", "--set", "width=4", "--set", "batch_size=16", "--device", "cpu"],
-    "crosstest": ["-n", "500", "--kid-subset-size", "50", "--device", "cpu"],
-    "referee": ["-n", "500", "--device", "cpu"],
-    "sample": ["--device", "cpu"],
-    "figure": ["-n", "100", "--device", "cpu"],
-    "trace": ["-n", "500", "--device", "cpu"],
-    "benchmark": ["--jobs", "1", "--device", "cpu"],
-}
-# Parts of lines whose value follows from SHRUNK, or which need a cluster.
-REPLACED = {
-    "step-0000012000.pt": "step-0000000004.pt",
-    "--backend dask --scheduler tcp://node1:8786": "",  # test_benchmark.py has a scheduler
-    "--backend ray": "",  # needs a Ray cluster
-}
-# Parts of a benchmark's file and their replacements.
-SMALLER = {
-    "seeds = 5": "seeds = 1", "width = 16": "width = 4\nbatch_size = 16", "steps = 2000": "steps = 4",
-    "num_samples = 2000": "num_samples = 500",
-}  # fmt: skip
-# Run by torchrun itself; test_distributed.py tests the other lines, which one process runs here.
-UNDER_TORCHRUN = {"torchrun --nproc-per-node 2 -m gancross train cifar10-dcgan"}
-IN_TORCHRUN = {"cifar10-dcgan": "digits"}  # another process has the official checksums, and no such file
-# Beginnings of lines that are not run, and why.
-NOT_RUN = {
-    "make demo": "makes an environment; test_interruption.py runs gancross demo",
-    "make test": "would run this test",
-    "pip install": "installs",
-    "dask scheduler": "runs for ever; test_benchmark.py has a scheduler",
-    "dask worker": "runs for ever",
-    "ray start": "runs for ever",
-    "sbatch": "needs Slurm",
-    "torchrun --nnodes 2": "needs two machines",
-}
-# The commands that a page's own commands need first.
-BEFORE = {
-    "README.md": [
-        "gancross train mixture", "gancross train mixture --regularizer none", "python dcgan.py",
-        "python images.py",
-    ],
-}  # fmt: skip
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]*))?\)")
+LANGUAGES = {"sh", "python", "toml", "bash", "yaml", "text"}
+STARTS_LIKE_A_COMMAND = re.compile(r"^\s*(\$ |gancross |python |make |pip |torchrun )", flags=re.MULTILINE)
+# Options in the text that are other programs'.
+OTHER_OPTIONS = {"--constraint", "--edit-last", "--signal"}
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    """The blocks of a page in that language."""
-    return [body for kind, body in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == language]
+def test_the_readme_is_short() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 150
+    assert all(len(block.strip().splitlines()) <= 12 for block in blocks(README, "sh", "python"))
 
 
-def lines(page: Path) -> Iterator[str]:
-    """The commands of a page, without comments, in order."""
-    for block in blocks(page, "sh"):
-        for line in block.splitlines():
-            command = re.sub(r"(^|\s)#.*", "", line).strip()
-            if command:
-                yield command
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_no_block_escapes(page: Path) -> None:
+    """Every fence has a language that a test reads; what is shown without one is a printed screen."""
+    text = page.read_text(encoding="utf-8")
+    assert len(re.findall(r"^\s*(?:```|~~~)", text, flags=re.MULTILINE)) == 2 * len(BLOCK.findall(text))
+    screens = len(pages.SCREEN.findall(text))
+    assert screens == text.count("<!-- output of:") == len(blocks(page, ""))
+    assert {language for language, _ in BLOCK.findall(text)} <= LANGUAGES | {""}
+    for block in blocks(page, "text"):
+        assert not STARTS_LIKE_A_COMMAND.search(block), "commands stand in blocks of sh"
+    assert not re.search(r"^(?: {4}|\t)", BLOCK.sub("", text), flags=re.MULTILINE), "an indented block"
 
 
-def no_run_reason(line: str) -> str | None:
-    return next((why for part, why in NOT_RUN.items() if line.startswith(part)), None)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_screens_are_what_their_commands_print(page: Path) -> None:
+    """`python benchmarks/pages.py` renews them."""
+    text = page.read_text(encoding="utf-8")
+    assert pages.with_screens(text) == text
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoints: dict[str, Path]) -> Path:
-    """A folder with two checkpoints, the examples and a small CIFAR-10 in its official format."""
-    shutil.copytree(ROOT / "docs" / "examples", tmp_path, dirs_exist_ok=True)
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    for name, label in {"A.pt": "digits-plain", "B.pt": "digits-regularized"}.items():
-        shutil.copy(checkpoints[label], tmp_path / name)
-    (tmp_path / "data").mkdir()
-    write_cifar10(tmp_path / "data", monkeypatch, per_batch=8, test=20)
-    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(runner, "run_as_process", trained_here)
-    for form, protocol in BUDGETS["quick"].items():
-        monkeypatch.setitem(BUDGETS["quick"], form, replace(protocol, steps=20, seeds=1))
-    monkeypatch.setattr(refereeing, "default_workers", lambda device: 1)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def test_the_picture_is_that_of_the_demonstration_s_record() -> None:
+    """`python benchmarks/pages.py` renews it."""
+    assert pages.PICTURE.read_text(encoding="utf-8") == pages.picture()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_runs(page: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for block in blocks(page, "toml"):
-        name = re.match(r"# (\w+\.toml)\n", block)
-        assert name is not None, "a TOML block begins with the name of its file"
-        text = block
-        for part, smaller in SMALLER.items():
-            assert part in text
-            text = text.replace(part, smaller)
-        (folder / name[1]).write_text(text, encoding="utf-8")
-    for line in [*BEFORE.get(page.name, []), *lines(page)]:
-        if no_run_reason(line) is None:
-            run(line, folder, capsys)
+def test_the_demonstration_s_record_is_of_today_s_demonstration() -> None:
+    """`gancross demo` and then `python benchmarks/pages.py --demo gancross-demo` renew it."""
+    contestants = gancross.load_result(pages.DEMO).contestants
+    assert {entry.name: entry.recipe for entry in contestants} == {
+        run.name: run.recipe.to_dict() for run in demo_spec().runs
+    }
 
 
-def run(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line as a reader types it, but for the tables above."""
-    text = line
-    for part, replacement in REPLACED.items():
-        text = text.replace(part, replacement)
-    program, *arguments = shlex.split(text)
-    output = None
-    if len(arguments) > 1 and arguments[-2] in (">", ">>"):
-        output, arguments = arguments[-1], arguments[:-2]
-    if program == "torchrun":
-        at = arguments.index("gancross")
-        assert arguments[at - 1] == "-m"
-        if line in UNDER_TORCHRUN:
-            command = [IN_TORCHRUN.get(word, word) for word in arguments]
-            shrunk = [*command, *SHRUNK[arguments[at + 1]]]
-            with running(["-m", "torch.distributed.run", "--standalone", *shrunk], env=environment()) as run:
-                assert run.process.wait(LIMIT) == 0, run.ended().err
-            return
-        program, arguments = "gancross", arguments[at + 1 :]
-    if program == "python":
-        runpy.run_path(arguments[0], run_name="__main__")
-        return
-    if program == "rm":
-        for argument in arguments:
-            (folder / argument).unlink()
-        return
-    assert program == "gancross", f"neither run nor listed: {line}"
-    capsys.readouterr()
-    code = call(*arguments, *SHRUNK.get(arguments[0], []))
-    streams = capsys.readouterr()
-    assert code == 0, f"{line}: {streams.err}"
-    assert output is None or streams.out, f"{line}: nothing to redirect"
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_the_target_of_every_link_exists(page: Path) -> None:
+    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), f"{target}#{anchor}"
 
 
-def test_every_exception_is_needed() -> None:
-    everything = [line for page in PAGES for line in lines(page)]
-    for part in [*NOT_RUN, *REPLACED, *UNDER_TORCHRUN]:
-        assert any(part in line for line in everything), f"no page has {part}"
-    assert set(BEFORE) <= {page.name for page in PAGES}
+def anchors(page: Path) -> set[str]:
+    """Of its headings, as GitHub makes them."""
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_runs(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for block in blocks(page, "python"):
-        exec(compile(block, page.name, "exec"), {})
-        assert capsys.readouterr().out
+def test_the_index_names_every_page_and_picture_that_is_there() -> None:
+    index = {(DOCS / target).resolve() for target, _ in LINK.findall((DOCS / "README.md").read_text("utf-8"))}
+    assert {page.resolve() for page in PAGES} - index == {README, DOCS / "README.md"}
+    linked = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target, _ in LINK.findall(page.read_text("utf-8"))
+    }
+    pictures = {*DOCS.rglob("*.svg"), *DOCS.rglob("*.png")} - {*DOCS.glob("demo/result-samples/*")}
+    assert pictures <= linked
 
 
-def test_the_readme_s_example_is_short() -> None:
-    (example,) = blocks(ROOT / "README.md", "python")
-    assert len(example.strip().splitlines()) <= 15
-
-
-def test_every_option_on_the_pages_exists() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_commands_and_options_in_the_text_exist(page: Path) -> None:
     known = {
         name
         for command in cli.commands.values()
         for parameter in command.params
         for name in (*parameter.opts, *parameter.secondary_opts)
-    }
-    known |= {"--help", "--version"}
-    for page in PAGES:
-        for line in lines(page):
-            if line.startswith("gancross "):
-                words = {
-                    word.split("=")[0] for word in shlex.split(line) if word.startswith("-") and word != "-"
-                }
-                assert words <= known, f"{page.name}: {line}"
+    } | OTHER_OPTIONS
+    for code in re.findall(r"`([^`\n]+)`", BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        for command in re.findall(r"^gancross ([a-z]\S*)", code):
+            assert command in cli.commands, code
+        for option in re.findall(r"(?:^|\s)(--[a-z][\w-]*)", code):
+            assert option in known, code
 
 
 def test_every_recipe_is_in_the_table() -> None:
-    text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "recipes.md").read_text(encoding="utf-8")
     rows = table_of(text, "recipe", "figure or section", "steps")
     assert {row["recipe"]: row["figure or section"] for row in rows} == SOURCES
     assert [row["recipe"] for row in rows] == list(RECIPES)
     assert [row["steps"] for row in rows] == [f"{recipe.steps:,}" for recipe in RECIPES.values()]
 
 
-def test_the_target_of_every_link_exists() -> None:
-    for page in EVERY_PAGE:
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-            if "://" not in target:
-                assert (page.parent / target).exists(), f"{page.name}: {target}"
-
-
 def test_every_metric_of_the_gate_is_listed() -> None:
-    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "gate.md").read_text(encoding="utf-8")
     listed = {
         name: row["better"]
         for row in table_of(text, "metric", "better")
@@ -237,13 +137,13 @@ def test_every_metric_of_the_gate_is_listed() -> None:
 
 
 def test_every_exit_code_is_listed() -> None:
-    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "exit-codes.md").read_text(encoding="utf-8")
     listed = {int(code) for row in table_of(text, "exit code") for code in row["exit code"].split(",")}
     raised = {kind.exit_code for kind in GancrossError.__subclasses__() if "exit_code" in vars(kind)}
     assert listed == raised | {0, 1, 130, 143}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_scripts_parse_in_their_language(page: Path, tmp_path: Path) -> None:
     bash = shutil.which("bash")
     for block in blocks(page, "bash"):
@@ -264,18 +164,16 @@ def checked(schema: str, path: Path) -> None:
 
 
 def test_citation_and_workflow_follow_their_schemas() -> None:
-    checked("vendor.github-workflows", ROOT / "docs" / "github-workflow.yml")
+    checked("vendor.github-workflows", DOCS / "github-workflow.yml")
     checked("vendor.citation-file-format", ROOT / "CITATION.cff")
 
 
 def test_the_citation_names_this_version() -> None:
-    import gancross
-
     assert f"version: {gancross.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 def test_the_workflow_gives_pull_requests_from_forks_no_rights() -> None:
-    workflow = YAML(typ="safe").load(ROOT / "docs" / "github-workflow.yml")
+    workflow = YAML(typ="safe").load(DOCS / "github-workflow.yml")
     assert list(workflow["on"]) == ["pull_request"] and workflow["permissions"] == {"contents": "read"}
     benchmark, comment = workflow["jobs"]["benchmark"], workflow["jobs"]["comment"]
     assert "permissions" not in benchmark  # reads only
@@ -288,7 +186,7 @@ def test_the_workflow_gives_pull_requests_from_forks_no_rights() -> None:
 
 
 def test_the_workflow_s_commands_are_gancross_s() -> None:
-    workflow = YAML(typ="safe").load(ROOT / "docs" / "github-workflow.yml")
+    workflow = YAML(typ="safe").load(DOCS / "github-workflow.yml")
     scripts = "\n".join(step.get("run", "") for step in workflow["jobs"]["benchmark"]["steps"])
     called = [
         shlex.split(line)

@@ -167,10 +167,13 @@ def test_the_headline_is_the_verdict_about_generators_where_referees_judged() ->
     assert papers < terminal.index("Referees: fresh") < terminal.index("Generator: plain")
 
 
-def test_the_page_shows_referees_before_all_other_pictures() -> None:
+def test_the_page_opens_with_verdict_curve_matrices_and_flags() -> None:
     text = html_report(documents()["refereed"])
-    assert text.index('id="verdict"') < text.index('id="referees"') < text.index('id="samples"')
-    assert text.index('<svg class="plot"') > text.index('id="referees"')
+    places = [text.index(f'<section id="{key}"') for key in ("verdict", "curve", "confusion", "flags")]
+    assert places == sorted(places) and places[-1] < text.index('<section class="folds"')
+    assert places[1] < text.index('<svg class="plot"') < places[2]
+    without = html_report(documents()["two"])
+    assert 'id="curve"' not in without and "No generator is named: no referees were trained" in without
 
 
 # Checks

@@ -21,7 +21,8 @@ from gancross.report.browser.html import html_report
 from gancross.report.formatting import DASH, clean
 from gancross.report.text.junit import junit_report
 from gancross.report.text.markdown import markdown_report
-from gancross.report.text.sections import SECTIONS, shown
+from gancross.report.text.markdown_tables import folded
+from gancross.report.text.sections import SECTIONS, absence, unfolded
 
 MEDIA = ("console", "Markdown", "HTML", "notebook")
 COLUMNS = [key for key, entry in CELL_FIGURES.items() if not entry.in_matrix]
@@ -65,9 +66,21 @@ def test_every_section_of_the_page_has_a_template_and_every_template_a_section()
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_has_the_sections_in_order_under_their_titles(kind: str) -> None:
-    text = html_report(documents()[kind])
-    headings = re.findall(r'<h2 id="(.+?)-title">(.+?)</h2>', text)
-    assert headings == [(section.key, section.title) for section in SECTIONS if section.html]
+    """First those that stand open, then those that fold, then why others have nothing to show."""
+    result = documents()[kind]
+    headings = re.findall(r'<h2 id="(.+?)-title">(.+?)</h2>', html_report(result))
+    on_page = [section for section in SECTIONS if (section.key, section.title) in headings]
+    without = [section for section in on_page if absence(section, result) or section.key == "samples"]
+    groups = [
+        [section for section in on_page if unfolded(section, result)],
+        [section for section in on_page if not unfolded(section, result) and section not in without],
+        without,
+    ]
+    assert headings == [(section.key, section.title) for group in groups for section in group]
+    # What is left out has no fold, and nothing to show.
+    for section in SECTIONS:
+        if section.html and section not in on_page:
+            assert unfolded(section, result) and absence(section, result)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -77,7 +90,7 @@ def test_the_terminal_shows_every_section_of_its_size_those_that_conclude_last(k
     for section in SECTIONS:
         show = section.console if len(result.names) <= 4 else section.console_summary
         console = Console(record=True, width=WIDE, file=io.StringIO())
-        console.print(Group(*(show(result) if show and shown(section, result) else [])))
+        console.print(Group(*(show(result) if show and not absence(section, result) else [])))
         part = console.export_text()
         if part.strip():
             places.append((whole.index(part), section.concludes))
@@ -88,10 +101,14 @@ def test_the_terminal_shows_every_section_of_its_size_those_that_conclude_last(k
 def test_markdown_has_every_section_in_order(kind: str) -> None:
     result = documents()[kind]
     text = markdown_report(result)
-    sections = [section for section in SECTIONS if shown(section, result)]
-    parts = ["\n".join(section.markdown(result)) for section in sections if section.markdown is not None]
-    places = [text.index(part) for part in parts if part]
-    assert places and places == sorted(places)
+    sections = [section for section in SECTIONS if not absence(section, result)]
+    parts = [
+        "\n".join(folded(section.title, section.markdown(result)))
+        for section in sections if section.markdown is not None and section.markdown(result)
+    ]  # fmt: skip
+    places = [text.index(part) for part in parts]
+    assert len(places) >= 2 and places == sorted(places)
+    assert places[0] == text.index("<details>")
 
 
 # Figures of cells

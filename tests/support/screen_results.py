@@ -10,11 +10,14 @@ from gancross import Result
 from gancross.evaluator.estimates import Measurement, Missing, Proportion
 from gancross.evaluator.fidelity.figures import NO_INTERVAL, FidelityFigures
 from gancross.evaluator.judging.controls import ControlRates
+from gancross.evaluator.judging.figures import Histogram
 from gancross.evaluator.referees.records import Comparison, Referees
 from gancross.evaluator.result.types import Controls
+from gancross.evaluator.tournament.tournament import Ranking
 from gancross.evaluator.verdict.pairs import Pair
 from gancross.evaluator.verdict.verdicts import Verdict, Verdicts
 
+NOT_RENAMED = Missing("the figures are of other contestants")
 FID = "frechet_inception_distance"
 
 
@@ -38,20 +41,33 @@ def renamed(result: Result, names: Sequence[str]) -> Result:
         for judge in names for generator in names
         if (source[judge], source[generator]) in result.cells
     )  # fmt: skip
-    histograms = result.histograms
-    assert not isinstance(result.controls, Missing)
+    assert not isinstance(result.controls, Missing) and not isinstance(result.probes, Missing)
+    judges = [name for name in names if source[name] in result.histograms]
     rates: Mapping[str, ControlRates] = {
         name: result.controls.judges[source[name]] for name in names if source[name] in result.controls.judges
     }
     whole = replace(
         result, contestants=tuple(replace(by_name[source[name]], name=name) for name in names), cross=cells,
         confusion={name: result.confusion[source[name]] for name in names},
-        histograms={name: histograms[source[name]] for name in names if source[name] in histograms},
+        histograms={judge: _histogram(result.histograms[source[judge]], source) for judge in judges},
+        roc={
+            judge: {name: result.roc[source[judge]][source[name]] for name in names} for judge in judges
+        },
+        probes={name: result.probes[source[name]] for name in names},
+        generalisation_gap={judge: result.generalisation_gap[source[judge]] for judge in judges},
+        batch_norm=dict.fromkeys(judges, NOT_RENAMED),
+        ranking=Ranking(generators=NOT_RENAMED, discriminators=NOT_RENAMED, bradley_terry=NOT_RENAMED),
+        duality_gap={name: result.duality_gap[source[name]] for name in names},
         controls=Controls(judges=rates, references=result.controls.references),
         referees=_renamed_referees(result.referees, names, source),
     )  # fmt: skip
     pairs = tuple(_pair(result.pairs[0], a, b, whole) for a, b in combinations(names, 2))
     return replace(whole, pairs=pairs, verdict=pairs[0].verdict if len(pairs) == 1 else result.verdict)
+
+
+def _histogram(histogram: Histogram, source: Mapping[str, str]) -> Histogram:
+    generators = {name: histogram.generators[old] for name, old in source.items()}
+    return replace(histogram, generators=generators)
 
 
 def with_fid(result: Result) -> Result:

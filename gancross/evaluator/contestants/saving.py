@@ -23,7 +23,7 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
     """Writes a contestant to a `.pt` or `.safetensors` file.
 
     gancross architectures are saved by name, other networks as weights only: whoever loads the file names
-    their code with `--arch`, as docs/models.md shows. An old file is replaced; the contestant's
+    their code with `--arch`, as docs/how-to/models.md shows. An old file is replaced; the contestant's
     name is not saved.
 
     Raises:

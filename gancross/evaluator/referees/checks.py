@@ -39,7 +39,7 @@ def dominance_reason(check: Dominance) -> str:
     difference = check.difference
     return (
         f"its referees are under-trained: {check.judge} tell its samples more surely, G higher by"
-        f" {difference.value:.3f} [{difference.low:.3f}, {difference.high:.3f}] at σ = {check.sigma:.3g}"
+        f" {difference.value:.4f} [{difference.low:.4f}, {difference.high:.4f}] at σ = {check.sigma:.3g}"
     )
 
 
@@ -73,7 +73,7 @@ def _rises(name: str, figures: RefereedContestant) -> Iterator[str]:
             if coarser.g.low - rung.g.high > RISE:
                 yield (
                     f"'{name}': its referees trained too little for the finest noise: G is"
-                    f" {rung.g.value:.3f} at σ = {rung.sigma:.3g} and {coarser.g.value:.3f} at"
+                    f" {rung.g.value:.4f} at σ = {rung.sigma:.3g} and {coarser.g.value:.4f} at"
                     f" σ = {coarser.sigma:.3g}"
                 )
                 return

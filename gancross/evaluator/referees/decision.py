@@ -128,7 +128,7 @@ def _crossing(near: Comparison, nearer: Sequence[RungDifference], farther: Seque
 
 def _not_told_apart(near: Comparison) -> str:
     shown = (
-        f"These seeds and samples would show a mean difference of {near.smallest_shown:.3f} in"
+        f"These seeds and samples would show a mean difference of {near.smallest_shown:.4f} in"
         f" {POWER:.0%} of calls."
     )
     worst = max(near.rungs, key=lambda rung: rung.upper - near.delta)
@@ -136,7 +136,7 @@ def _not_told_apart(near: Comparison) -> str:
         return (
             f"not told apart at every resolution: {_mean_text(near)}, but at σ = {worst.sigma:.3g} it is not"
             f" excluded that '{near.b}' is nearer by more than {near.delta:.3f}, since the upper limit of the"
-            f" difference is {worst.upper:+.3f}. {shown}"
+            f" difference is {worst.upper:+.4f}. {shown}"
         )
     return f"not told apart: {_mean_text(near)}. {shown}"
 
@@ -152,9 +152,9 @@ def _mean_text(near: Comparison) -> str:
 def _rung_text(near: Comparison, relation: str) -> str:
     rung = _surest(near)
     return (
-        f"at σ = {rung.sigma:.3g} the upper limit of G of '{near.a}', {max(0.0, rung.g_of_a.upper):.3f},"
+        f"at σ = {rung.sigma:.3g} the upper limit of G of '{near.a}', {max(0.0, rung.g_of_a.upper):.4f},"
         f" divided by κ = {rung.g_of_a.kappa:.2f} is {relation} the lower limit of G of '{near.b}',"
-        f" {rung.g_of_b.lower:.3f}"
+        f" {rung.g_of_b.lower:.4f}"
     )
 
 

@@ -34,7 +34,7 @@ def flags(
         yield f"'{name}' is blind: it calls more than half of uniform noise real, so fooling it is no credit"
     for name, move in moves.items():
         if not isinstance(move, Missing) and move.flagged:
-            size = f"{move.largest_move:.2f}"
+            size = f"{move.largest_move:.4f}"
             yield f"'{name}': a rate moves by {size} between running averages and batch statistics"
     if strengths_residual is not None and strengths_residual > MISFIT:
         yield (
@@ -62,7 +62,7 @@ def _cell_flags(cells: Cells) -> Iterator[str]:
     for cell in cells.values():
         if cell.is_own and not isinstance(cell.auc, Missing) and cell.auc.value < TURNED:
             yield (
-                f"'{cell.judge}': AUC {cell.auc.value:.2f} on its own generator, whose samples score above"
+                f"'{cell.judge}': AUC {cell.auc.value:.4f} on its own generator, whose samples score above"
                 " the test data: is the orientation, or data_range, another one?"
             )
         if not isinstance(cell.fp_at_fn5, Missing) and cell.fp_at_fn5.is_unmatched:

@@ -13,6 +13,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -22,27 +23,47 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.metrics import figure_arrow, figure_label
 from gancross.evaluator.judging.controls import CONTROLS
 from gancross.evaluator.result.types import Result
-from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.evaluator.verdict.pairs import PAIR_TESTS
 from gancross.report import formatting
 from gancross.report.browser.noise import shown_sigmas
 from gancross.report.browser.samples import Sample
-from gancross.report.charts.chart_data import COLOURS, NOBODY_JUDGES, REAL_COLOUR
+from gancross.report.charts.chart_data import COLOURS, REAL_COLOUR
 from gancross.report.charts.ladder_chart import ladder_chart
 from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, histogram_chart, roc_chart
 from gancross.report.command import command, obstacles
 from gancross.report.text import referee_texts
+from gancross.report.text.figure_table import figure_table
+from gancross.report.text.markdown_tables import BIDIRECTIONAL
+from gancross.report.text.paper_matrices import matrices_title, paper_matrices
 from gancross.report.text.referee_checks import checks
-from gancross.report.text.referee_texts import sigma as sigma_text
-from gancross.report.text.sections import SECTIONS, shown
+from gancross.report.text.screen_flags import MOST, ordered_flags
+from gancross.report.text.sections import SECTIONS, absence, unfolded
+from gancross.report.text.text_layout import with_whole_p
+from gancross.report.text.verdict_sentences import verdict_sentences
 from gancross.version import __version__
 
 GEOMETRY = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
+MOST_CARDS = 4  # contestants whose matrices and intervals stand unfolded
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MOST_BYTES = 900_000  # of all PNGs of a kind; beyond, they are shown as JPEG: a mail should hold the file
 JPEG_QUALITY = 88
 NO_GRIDS = "No sample grids: none lie beside the record. 'gancross crosstest … --json FILE' writes them."
 NO_NOISE = "No pictures of noise: none lie beside the record."
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageSection:
+    """A section as the page shows it.
+
+    Attributes:
+        fold: None where it does not fold; "open" and "closed" as it is at first.
+        absent: why there is nothing to show, one line in place of the section.
+    """
+
+    key: str
+    title: str
+    fold: Literal["open", "closed"] | None
+    absent: str
 
 
 @dataclass(frozen=True)
@@ -72,18 +93,47 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
     grids, lossy = _pictures([sample for sample in samples if sample.kind == "samples"])
     noise, noise_lossy = _pictures([sample for sample in samples if sample.kind == "noise"])
     sigmas = [] if referees is None else shown_sigmas(referees.protocol.sigmas, result.protocol.data.shape)
+    flags, minor_flags = ordered_flags(result)
+    no_grids = "" if grids else _no_pictures(result, NO_GRIDS)
     text: str = _environment().get_template("report.html.j2").render(
         result=result, histograms=[histogram_chart(result, judge) for judge in result.judges],
         roc=[roc_chart(result, judge) for judge in result.judges],
         ladder=None if referees is None else ladder_chart(referees),
-        pictures=grids, lossy=lossy, no_pictures=_no_pictures(result, NO_GRIDS), noise_pictures=noise,
+        sentences=[with_whole_p(_straight(text)) for text in verdict_sentences(result)],
+        figures=figure_table(result), matrices=paper_matrices(result), matrices_title=matrices_title(result),
+        most_cards=MOST_CARDS,
+        flags=[_straight(flag) for flag in flags[:MOST]],
+        more_flags=[_straight(flag) for flag in [*flags[MOST:], *minor_flags]],
+        pictures=grids, lossy=lossy, noise_pictures=noise,
         noise_lossy=noise_lossy, no_noise_pictures=_no_pictures(result, NO_NOISE),
-        noise_sigmas=[sigma_text(sigma) for sigma in sigmas],
-        sections=[section for section in SECTIONS if section.html], geometry=GEOMETRY, notes=Notes,
+        noise_sigmas=[formatting.noise_level(sigma) for sigma in sigmas],
+        sections=page_sections(result, no_grids=no_grids), geometry=GEOMETRY, notes=Notes,
         style=Markup(style), policy=policy(style), version=__version__,
         title=f"Cross-test: {', '.join(result.names)}", command=command(result), obstacles=obstacles(result),
     )  # fmt: skip
     return text
+
+
+def page_sections(result: Result, *, no_grids: str) -> list[PageSection]:
+    """The sections in the order of the page: those without a fold, of these only what there is; then those
+    that fold; then why others have nothing to show.
+
+    Args:
+        no_grids: why there are no sample grids; empty where there are.
+    """
+    shown = []
+    for section in SECTIONS:
+        absent = no_grids if section.key == "samples" else absence(section, result)
+        always = unfolded(section, result)
+        empty = bool(absent) or (section.key == "flags" and not result.flags)
+        if section.html and not (always and empty):
+            fold: Literal["open", "closed"] = "open" if section.opened else "closed"
+            shown.append(
+                PageSection(
+                    key=section.key, title=section.title, fold=None if always else fold, absent=absent
+                )
+            )
+    return sorted(shown, key=lambda section: (section.fold is not None, bool(section.absent)))
 
 
 def style_sheet() -> str:
@@ -110,7 +160,8 @@ def _environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True, finalize=_finished,
     )  # fmt: skip
     environment.filters |= {
-        "figure": formatting.figure, "paper_rate": paper_rate, "number": formatting.number,
+        "figure": formatting.figure, "rate": formatting.rate, "number": formatting.number,
+        "output": formatting.output, "p_value": formatting.p_value, "noise_level": formatting.noise_level,
         "interval": formatting.interval, "limits": formatting.limits,
         "plain": formatting.plain, "sentence": formatting.sentence,
         "facts": formatting.facts, "arrow": figure_arrow, "label": figure_label,
@@ -121,7 +172,7 @@ def _environment() -> Environment:
     }  # fmt: skip
     environment.globals |= {
         "formatting": formatting, "texts": referee_texts, "checks": checks, "not_tried": Missing("not tried"),
-        "shown": shown, "nobody_judges": NOBODY_JUDGES, "real": formatting.REAL, "control_table": CONTROLS,
+        "real": formatting.REAL, "control_table": CONTROLS,
         "pair_tests": PAIR_TESTS,
     }  # fmt: skip
     return environment
@@ -129,6 +180,11 @@ def _environment() -> Environment:
 
 def _finished(value: object) -> object:
     return formatting.clean(value) if type(value) is str else value
+
+
+def _straight(text: str) -> str:
+    """A text with names in it that turn no other words round."""
+    return BIDIRECTIONAL.sub("", text)
 
 
 def _pictures(samples: Sequence[Sample]) -> tuple[list[tuple[Sample, str]], bool]:

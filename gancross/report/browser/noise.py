@@ -18,7 +18,7 @@ from gancross.evaluator.judging.scoring import canonical_samples
 from gancross.pictures import GAP, SMALLEST_SIDE, draw_points, image_grid
 from gancross.random_streams import Stream
 from gancross.report.browser.samples import POINTS, WIDEST, Sample, evenly_spaced, sample
-from gancross.report.formatting import REAL
+from gancross.report.formatting import REAL, noise_level
 from gancross.report.text.referee_texts import GREY_LEVELS
 
 ROWS = 3  # images
@@ -102,7 +102,7 @@ def _scatters(points: torch.Tensor, sigmas: Sequence[float], *, std: torch.Tenso
         axes = figure.add_axes((left, 0.0, 1 / len(sigmas), 0.92), projection="3d")
         draw_points(axes, points + sigma * std * noise, limits=None, size=3, zoom=0.9)
         axes.tick_params(labelsize=5, pad=-3)
-        axes.set_title(f"σ = {sigma:.3g}", fontsize=9)
+        axes.set_title(f"σ = {noise_level(sigma)}", fontsize=9)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -15,6 +15,7 @@ from gancross.evaluator.verdict.figures import CELL_FIGURES, Cell
 from gancross.report import formatting
 from gancross.report.text import referee_texts as texts
 from gancross.report.text.referee_checks import checks
+from gancross.report.text.verdict_sentences import verdict_sentences
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -23,9 +24,10 @@ CAPTION = "Share called real, FP; judges in columns, lower is better for the jud
 
 
 def notebook_html(result: Result) -> str:
-    """Verdicts, referees, the matrix of shares called real, other figures, fidelity, flags; all escaped."""
+    """Verdicts, referees, matrix of shares called real, other figures, fidelity, flags; all escaped."""
     heading = f"<b>Cross-test on {_text(result.protocol.data.name)}</b>: {_text(formatting.heading(result))}"
-    parts = [f"<p>{heading}</p>"]
+    parts = [f"<p><b>{_text(sentence)}</b></p>" for sentence in verdict_sentences(result)]
+    parts.append(f"<p>{heading}</p>")
     for pair in result.pairs:
         outcomes = "; ".join(
             f"{_text(rule.title)}: <b>{_text(formatting.outcome(pair, rule, verdict))}</b>"
@@ -73,7 +75,7 @@ def _referees(result: Result) -> str:
     head = ["contestant", "detectability D ↓", half, "copies training data"]
     lines = [
         f"{c.a} against {c.b}: {texts.answer(c, texts.named(c))}; mean difference of G"
-        f" {texts.difference_text(c)}, p {c.holm_p:.2g} after Holm"
+        f" {texts.difference_text(c)}, p {formatting.p_value(c.holm_p)} after Holm"
         for c in referees.comparisons
     ]
     lines += [f"{c.title} {c.outcome}: {c.finding}" for c in checks(referees, short=True)]
@@ -88,19 +90,27 @@ def _referees(result: Result) -> str:
 
 def _referee_tables(referees: Referees) -> str:
     names = list(referees.contestants)
-    rows = [["test data: FN", *(_optional(referees.cross.fn.get(judge)) for judge in names)]]
+    rows = [["test data: FN", *(_rate(referees.cross.fn.get(judge)) for judge in names)]]
     rows += [
-        [_text(name), *(_optional(texts.cross_fp(referees, judge, name)) for judge in names)]
-        for name in names
+        [_text(name), *(_rate(texts.cross_fp(referees, judge, name)) for judge in names)] for name in names
     ]
     cross = _table(texts.cross_title(referees), ["samples of: FP", *map(_text, names)], rows)
-    levels = [[texts.sigma(level), *map(_optional, values)] for level, values in texts.g_rows(referees)]
+    levels = [
+        [formatting.noise_level(level), *map(_optional, values)] for level, values in texts.g_rows(referees)
+    ]
     head = ["σ", *map(_text, texts.columns(referees))]
     return cross + _table("G by level of noise, 0 where referees cannot tell", head, levels)
 
 
 def _optional(figure: Estimate | None) -> str:
     return formatting.DASH if figure is None else _figure(figure)
+
+
+def _rate(figure: Estimate | None) -> str:
+    """An FN or FP, as the paper prints it."""
+    if figure is None:
+        return formatting.DASH
+    return f"<b>{formatting.rate(figure.value)}</b> {formatting.interval(figure)}"
 
 
 def _figure_table(result: Result) -> str:

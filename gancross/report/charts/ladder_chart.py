@@ -23,17 +23,18 @@ from gancross.report.charts.svg import (
     path,
     scale,
 )
-from gancross.report.formatting import number
+from gancross.report.formatting import DASH, figure, interval, noise_level
 
 HALF = 0.5
 LEAST_BELOW = -0.1  # a null control strays so far below 0 at least
+MOST_BANDS = 6  # contestants; those of more hide each other
 EVERY = 3  # rungs from one mark of a line to its next
 FEWEST_TICKS = 3
 CONTROL_DASHES = ("2 3", "7 4")
 
 
 def ladder_chart(referees: Referees) -> Chart:
-    """G of every contestant over log σ with its 95 % band, the null and the power control, and G = ½."""
+    """G of every contestant over log σ, of few with 95 % bands; the null and the power control; G = ½."""
     whole = [*referees.contestants.items(), *_controls(referees)]
     levels = sorted({rung.sigma for _, figures in whole for rung in figures.rungs})
     lowest = min(rung.g.low for _, figures in whole for rung in figures.rungs)
@@ -41,7 +42,10 @@ def ladder_chart(referees: Referees) -> Chart:
     low, high = math.log(levels[0]), math.log(levels[-1])
     place = scale(low, high if high > low else low + 1, LEFT, RIGHT)
     x, y = (lambda sigma: place(math.log(sigma))), scale(bottom, 1.0, BOTTOM, TOP)
-    strokes = [_contestant(i, *entry, x, y) for i, entry in enumerate(referees.contestants.items())]
+    banded = len(referees.contestants) <= MOST_BANDS
+    strokes = [
+        _contestant(i, *entry, x, y, banded=banded) for i, entry in enumerate(referees.contestants.items())
+    ]
     strokes += [_control(i, *control, x, y) for i, control in enumerate(_controls(referees))]
     return Chart(
         judge=None, strokes=strokes, xs=marked(log_ticks(levels[0], levels[-1]), x),
@@ -49,7 +53,7 @@ def ladder_chart(referees: Referees) -> Chart:
         summary="G = 2·AUC − 1 of the referees over the level of noise σ. "
         + " ".join(_told(name, figures) for name, figures in whole),
         head=["σ", *(name for name, _ in whole)],
-        rows=[[f"{level:.3g}", *(_cell(figures, level) for _, figures in whole)] for level in levels],
+        rows=[[noise_level(level), *(_cell(figures, level) for _, figures in whole)] for level in levels],
     )  # fmt: skip
 
 
@@ -69,23 +73,25 @@ def _controls(referees: Referees) -> list[tuple[str, RefereedContestant]]:
     return [(name, control.figures) for name, control in controls if not isinstance(control, Missing)]
 
 
-def _contestant(i: int, name: str, figures: RefereedContestant, x: Scale, y: Scale) -> Stroke:
+def _contestant(
+    i: int, name: str, figures: RefereedContestant, x: Scale, y: Scale, *, banded: bool
+) -> Stroke:
     turn = i // len(COLOURS)
     points = [(x(rung.sigma), y(rung.g.value)) for rung in figures.rungs]
     above = [(x(rung.sigma), y(rung.g.high)) for rung in figures.rungs]
     below = [(x(rung.sigma), y(rung.g.low)) for rung in figures.rungs]
     return Stroke(
-        label=name, note=f"D {number(figures.detectability.value, 3)}", own=False,
+        label=name, note=f"D {figure(figures.detectability)}", own=False,
         colour=f"c{i % len(COLOURS)}", dash=DASHES[(turn - 1) % len(DASHES)] if turn else "",
         marker=MARKERS[i % len(MARKERS)], path=path(points), marks=points[i % EVERY :: EVERY],
-        band=path([*above, *reversed(below)]) + "Z",
+        band=path([*above, *reversed(below)]) + "Z" if banded else "",
     )  # fmt: skip
 
 
 def _control(i: int, name: str, figures: RefereedContestant, x: Scale, y: Scale) -> Stroke:
     points = [(x(rung.sigma), y(rung.g.value)) for rung in figures.rungs]
     return Stroke(
-        label=name, note=f"D {number(figures.detectability.value, 3)}", own=False, colour="real",
+        label=name, note=f"D {figure(figures.detectability)}", own=False, colour="real",
         dash=CONTROL_DASHES[i % len(CONTROL_DASHES)], marker=MARKERS[-1 - i], path=path(points),
         marks=points[i % EVERY :: EVERY],
     )  # fmt: skip
@@ -94,11 +100,11 @@ def _control(i: int, name: str, figures: RefereedContestant, x: Scale, y: Scale)
 def _told(name: str, figures: RefereedContestant) -> str:
     first, last = figures.rungs[0], figures.rungs[-1]
     return (
-        f"{name}: from {first.g.value:.2f} at σ {first.sigma:.3g} to {last.g.value:.2f} at σ"
-        f" {last.sigma:.3g}, mean {figures.detectability.value:.3f}."
+        f"{name}: from {figure(first.g)} at σ {noise_level(first.sigma)} to {figure(last.g)} at σ"
+        f" {noise_level(last.sigma)}, mean {figure(figures.detectability)}."
     )
 
 
 def _cell(figures: RefereedContestant, level: float) -> str:
     g = next((rung.g for rung in figures.rungs if rung.sigma == level), None)
-    return "–" if g is None else f"{g.value:.3f} [{g.low:.3f}, {g.high:.3f}]"
+    return DASH if g is None else f"{figure(g)} {interval(g)}"

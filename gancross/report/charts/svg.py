@@ -87,6 +87,11 @@ class Chart:
     head: list[str]
     rows: list[list[str]]
 
+    @property
+    def banded(self) -> bool:
+        """Whether its lines have bands."""
+        return any(stroke.band for stroke in self.strokes)
+
 
 def histogram_chart(result: Result, judge: str) -> Chart:
     """A judge's scores of the test data and of every generator's samples, with τ."""
@@ -129,7 +134,7 @@ def roc_chart(result: Result, judge: str) -> Chart:
         judge=judge, strokes=strokes, rule=None, xs=marked(unit, x), ys=marked(unit, y),
         summary=f"ROC curves of judge {judge}, the area under them by generator: {areas}.",
         head=["FPR", *(f"TPR on {line.label}" for line in lines)],
-        rows=[[f"{fpr:g}", *(f"{column[i]:.4f}" for column in columns)] for i, fpr in enumerate(ROC_TABLE)],
+        rows=[[f"{fpr:g}", *(number(column[i]) for column in columns)] for i, fpr in enumerate(ROC_TABLE)],
     )  # fmt: skip
 
 

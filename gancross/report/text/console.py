@@ -10,7 +10,7 @@ from rich.text import Text
 from gancross.evaluator.result.types import Result
 from gancross.report import formatting
 from gancross.report.text.first_screen import NARROWEST, first_screen
-from gancross.report.text.sections import SECTIONS, shown
+from gancross.report.text.sections import SECTIONS, absence
 
 MOST_IN_FULL = 4  # contestants whose every pair is told in words
 
@@ -41,6 +41,6 @@ def _sections(result: Result, *, concluding: bool) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for section in sorted(SECTIONS, key=lambda section: section.concludes):
         show = section.console if in_full else section.console_summary
-        if show is not None and bool(section.concludes) == concluding and shown(section, result):
+        if show is not None and bool(section.concludes) == concluding and not absence(section, result):
             parts += show(result)
     return parts

@@ -58,7 +58,7 @@ def referees_summary(result: Result) -> list[RenderableType]:
 
 def _heading(referees: Referees) -> list[RenderableType]:
     sigmas = referees.protocol.sigmas
-    low, high = texts.sigma(sigmas[0]), texts.sigma(sigmas[-1])
+    low, high = formatting.noise_level(sigmas[0]), formatting.noise_level(sigmas[-1])
     return [Text(TITLE.format(n=len(sigmas), low=low, high=high), style="bold")]
 
 
@@ -99,7 +99,8 @@ def _comparison_line(comparison: Comparison) -> Text:
     """The verdicts have the reason."""
     told = texts.answer(comparison, texts.named(comparison))
     return Text(f"{comparison.a} against {comparison.b}: {told}", style="bold").append(
-        f"; mean difference of G {texts.difference_text(comparison)}, p {comparison.holm_p:.2g} after Holm",
+        f"; mean difference of G {texts.difference_text(comparison)},"
+        f" p {formatting.p_value(comparison.holm_p)} after Holm",
         style="not bold",
     )
 
@@ -113,7 +114,7 @@ def _numbered_comparisons(result: Result, referees: Referees) -> RenderableType:
         table.add_row(
             f"{number[comparison.a]}, {number[comparison.b]}",
             texts.answer(comparison, winner, texts.SHORT_ANSWERS),
-            Text(texts.difference_text(comparison)), f"{comparison.holm_p:.2g}",
+            Text(texts.difference_text(comparison)), formatting.p_value(comparison.holm_p),
         )  # fmt: skip
     return Group(Text("Whose samples are nearer to the data", style="bold"), table)
 
@@ -163,7 +164,7 @@ def _confusion_lines(referees: Referees) -> Table:
         cross = [texts.cross_fp(referees, name, other) for other in _others(referees, name)]
         known = [rate.value for rate in cross if rate is not None]
         mean = sum(known) / len(known) if known else None
-        table.add_row(str(number), escape(name), *shown, formatting.number(mean))
+        table.add_row(str(number), escape(name), *shown, formatting.rate(mean))
     return table
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from gancross.evaluator.estimates import Figure, Missing, Proportion
+from gancross.evaluator.estimates import Figure, Missing
 from gancross.evaluator.fidelity.metrics import figure_arrow, figure_label
+from gancross.evaluator.judging.controls import Control
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.report import formatting
 from gancross.report.text.console_tables import fidelity_figure, right
+
+WIDEST_RATE, GAP = 6, 2  # cells of `0.1234`, and between columns
 
 
 def contestants_table(result: Result) -> list[RenderableType]:
@@ -24,7 +30,7 @@ def contestants_table(result: Result) -> list[RenderableType]:
         if not isinstance(matrix, Missing):
             (tpr, fp), (fn, tnr) = matrix.rates
             texts = [paper_rate(rate) for rate in (tpr, fn, fp, tnr)]
-        mean = formatting.number(formatting.mean_cross_fp(result, name))
+        mean = formatting.rate(formatting.mean_cross_fp(result, name))
         table.add_row(str(number), escape(name), *texts, mean)
     title = "Each model's own confusion matrix, and cross-testing FP (mean over the others, ↓)"
     return [_titled(title, table), ""]
@@ -32,14 +38,37 @@ def contestants_table(result: Result) -> list[RenderableType]:
 
 def numbered_matrix(result: Result) -> list[RenderableType]:
     """The cross FP matrix: samples in rows, judges in columns."""
-    table = _table("#", *(str(result.names.index(judge) + 1) for judge in result.judges))
-    for number, generator in enumerate(result.names, start=1):
-        cells = [result.cells[judge, generator] for judge in result.judges]
-        table.add_row(str(number), *(_rate(cell.fp, dim=cell.is_own) for cell in cells))
-    table.add_section()
-    for control, rates in formatting.controls(result):
-        table.add_row(control.title, *(_rate(rate, dim=True) for rate in rates))
-    return [_titled("FP: share of the samples of a row that the judge of a column calls real, ↓", table), ""]
+    title = "FP: share of the samples of a row that the judge of a column calls real, ↓"
+    return [Group(Text(title, style="bold"), _FpMatrix(result)), ""]
+
+
+@dataclass(frozen=True)
+class _FpMatrix:
+    """As many judges beside each other as the terminal holds, then the next ones below."""
+
+    result: Result
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        controls = list(formatting.controls(self.result))
+        heads = max((len(control.title) for control, _ in controls), default=0)
+        beside = max(1, (options.max_width - heads - GAP) // (WIDEST_RATE + GAP))
+        judges = self.result.judges
+        for first in range(0, len(judges), beside):
+            if first:
+                yield Text()
+            yield self._block(judges[first : first + beside], controls)
+
+    def _block(self, judges: Sequence[str], controls: Sequence[tuple[Control, Sequence[Figure]]]) -> Table:
+        result = self.result
+        table = _table("#", *(str(result.names.index(judge) + 1) for judge in judges))
+        for number, generator in enumerate(result.names, start=1):
+            cells = [result.cells[judge, generator] for judge in judges]
+            table.add_row(str(number), *(_rate(cell.fp, dim=cell.is_own) for cell in cells))
+        table.add_section()
+        for control, rates in controls:
+            of = dict(zip(result.judges, rates, strict=True))
+            table.add_row(control.title, *(_rate(of[judge], dim=True) for judge in judges))
+        return table
 
 
 def fidelity_by_contestant(result: Result) -> list[RenderableType]:
@@ -102,7 +131,5 @@ def _titled(title: str, table: Table) -> RenderableType:
 
 
 def _rate(figure: Figure, *, dim: bool) -> Text:
-    """Two places, so that a dozen judges fit on a line; dimmed for a model's judgement of itself."""
-    if not isinstance(figure, Proportion):
-        return Text(formatting.DASH)
-    return Text(f"{figure.rate:.2f}", style="dim" if dim else "")
+    """Dimmed for a model's judgement of itself."""
+    return Text(formatting.figure(figure), style="dim" if dim else "")

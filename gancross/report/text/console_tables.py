@@ -16,6 +16,7 @@ from gancross.evaluator.fidelity.metrics import figure_arrow
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.report import formatting
+from gancross.report.text.verdict_sentences import verdict_sentences
 
 T = TypeVar("T")
 
@@ -85,9 +86,8 @@ def with_interval(figure: Figure, *, dim: bool = False) -> Text:
     """`0.0312 [0.0280, 0.0348]`, dimmed for a model's judgement of itself; a dash where there is none."""
     if isinstance(figure, Missing):
         return Text(formatting.DASH)
-    low, high = figure.ci95
     text = Text(formatting.figure(figure), style="dim" if dim else "bold")
-    return text.append(f" [{low:.4f}, {high:.4f}]", style="dim")
+    return text.append(f" {formatting.interval(figure)}", style="dim")
 
 
 def fidelity_table(result: Result) -> list[RenderableType]:
@@ -114,7 +114,7 @@ def ranking_text(result: Result) -> list[RenderableType]:
     generators, discriminators = result.ranking.generators, result.ranking.discriminators
     distances = _ranked(generators, lambda entry: f"{entry.name} {_with_limits(entry.distance)}")
     unresolved = formatting.unresolved(result)
-    mean_js = _ranked(discriminators, lambda entry: f"{entry.name} {entry.mean_j:+.3f}")
+    mean_js = _ranked(discriminators, lambda entry: f"{entry.name} {formatting.number(entry.mean_j)}")
     by = "detectability" if result.ranking.by else "mean J² under the others' discriminators"
     lines: list[RenderableType] = [
         _titled(f"Generators, by {by} (↓): ", distances + unresolved),
@@ -125,6 +125,11 @@ def ranking_text(result: Result) -> list[RenderableType]:
         title = f"Method '{claim.a}' against '{claim.b}': {formatting.claim_outcome(claim)}. "
         lines.append(_titled(title, formatting.sentence(claim.reason)))
     return [*lines, ""]
+
+
+def verdict_lines(result: Result) -> list[RenderableType]:
+    """The sentences that every report opens with."""
+    return [*(Text(sentence, style="bold") for sentence in verdict_sentences(result)), ""]
 
 
 def verdict_text(result: Result) -> list[RenderableType]:

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from rich.text import Text
 
-from gancross.evaluator.estimates import Missing
 from gancross.evaluator.result.types import Result
 from gancross.report import formatting
-from gancross.report.text.many_screen import contestant_lines, matrix_lines
-from gancross.report.text.screen_figures import LEGEND, figure_columns, matrices
+from gancross.report.text.figure_table import figure_table
+from gancross.report.text.screen_figures import fp_matrix, matrices
 from gancross.report.text.screen_flags import MOST, ordered_flags
 from gancross.report.text.text_layout import aligned, cut, cut_names, one_line, wrapped
 from gancross.report.text.verdict_sentences import verdict_sentences
@@ -50,26 +49,28 @@ def first_screen(result: Result, *, width: int, record: Path | None = None) -> l
 
 
 def _two(result: Result, width: int) -> list[str]:
-    columns = figure_columns(result)
-    rows = [
-        [one_line(name), *(column[number] for column in columns.values())]
-        for number, name in enumerate(result.names)
-    ]
-    legend = [] if isinstance(result.referees, Missing) else wrapped(LEGEND, width)
     above = matrices(result, width)
-    return [*above, *([""] if above else []), *aligned([["model", *columns], *rows], width), *legend]
+    return [*above, *([""] if above else []), *_contestants(result, width)]
 
 
 def _many(result: Result, width: int) -> list[str]:
-    matrix = matrix_lines(result, width)
-    return [*contestant_lines(result, width), *([""] if matrix else []), *matrix]
+    matrix = fp_matrix(result, width)
+    return [*_contestants(result, width), *([""] if matrix else []), *matrix]
+
+
+def _contestants(result: Result, width: int) -> list[str]:
+    """A line for each contestant, and what headings and marks mean."""
+    table = figure_table(result)
+    rows = [[*row[: table.names], one_line(row[table.names]), *row[table.names + 1 :]] for row in table.rows]
+    legends = (line for text in table.legends for line in wrapped(text, width))
+    return [*aligned([table.head, *rows], width, names=table.names), *legends]
 
 
 def _flags(result: Result, width: int, most: int) -> list[str]:
     """At most so many flags in a line each, then how many more there are."""
     flags, others = ordered_flags(result)
     shown = flags[: min(MOST, most)]
-    left = len(flags) - len(shown) + others
+    left = len(flags) - len(shown) + len(others)
     lines = [_flag_line(one_line(f"! {flag}"), result.names, width) for flag in shown]
     if left and shown:
         lines.append(cut(f"! and {left} more: -v or the record", width))

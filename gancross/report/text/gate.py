@@ -14,6 +14,7 @@ from rich.text import Text
 from gancross.evaluator.estimates import Interval
 from gancross.evaluator.gate.comparison import FEWEST_BASELINE_RUNS, Comparison, Gate
 from gancross.evaluator.gate.figures import METRICS
+from gancross.report import formatting
 
 STYLES = {"regression": "bold red", "improvement": "green"}
 SPEAKS = {
@@ -26,6 +27,7 @@ RATIOS = (
     "Changes in per cent: positive, skewed figures are compared by the ratio of their geometric means, old"
     " and new in the table."
 )
+RATES = ("fn", "cross-fp", "fooled")  # printed as the paper prints rates
 IN_JSON = (
     "name", "metric", "old", "new", "difference", "interval", "scale", "runs", "tolerance", "decision",
 )  # fmt: skip
@@ -65,12 +67,24 @@ def cells(change: Comparison) -> list[str]:
         "{:+.3g}".format if change.scale == "linear" else lambda part: f"{100 * part / change.old:+.3g} %"
     )
     low_high = "none" if change.interval is None else "[{}, {}]".format(*map(number, change.interval))
+    old, new = (figure_text(change.metric, value) for value in (change.old, change.new))
     arrow = "↑" if METRICS[change.metric].higher_is_better else "↓"
     allowed = f" (allowed {change.tolerance:g})" if change.tolerance else ""
     return [
-        f"{change.metric} {arrow}", f"{change.old:.4g}", f"{change.new:.4g}", number(change.difference),
-        low_high, f"{change.decision}{allowed}",
+        f"{change.metric} {arrow}", old, new, number(change.difference), low_high,
+        f"{change.decision}{allowed}",
     ]  # fmt: skip
+
+
+def figure_text(metric: str, value: float) -> str:
+    """A figure with the digits that every report of a result prints.
+
+    Args:
+        metric: a key of `METRICS`.
+    """
+    if metric == "half-detection-noise":
+        return formatting.noise_level(value)
+    return formatting.rate(value) if metric in RATES else formatting.number(value)
 
 
 def gate_json(gate: Gate) -> str:

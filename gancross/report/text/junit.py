@@ -120,7 +120,8 @@ def _modes(result: Result, judge: str) -> Case:
     moves = result.batch_norm[judge]
     if isinstance(moves, Missing):
         return _skipped(name, moves.reason)
-    detail = f"a rate moves by {moves.largest_move:.4f} between running averages and batch statistics"
+    move = formatting.number(moves.largest_move)
+    detail = f"a rate moves by {move} between running averages and batch statistics"
     return _checked(name, moves.flagged, detail)
 
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from gancross.evaluator.result.types import Result
-from gancross.report import formatting
-from gancross.report.text.markdown_tables import escaped
-from gancross.report.text.sections import SECTIONS, shown
+from gancross.report.text.markdown_head import head
+from gancross.report.text.markdown_tables import folded
+from gancross.report.text.sections import SECTIONS, absence
+
+LONGEST = 60_000  # characters; a comment on GitHub holds 65,536
 
 
 def markdown_report(result: Result) -> str:
-    """The verdict, the matrices and the flags; protocol and command folded away."""
-    head = [
-        f"## Cross-test: {' against '.join(map(escaped, result.names))}",
-        f"On **{escaped(result.protocol.data.name)}**: {formatting.heading(result)}.",
-    ]
-    sections = [
-        section.markdown(result)
-        for section in SECTIONS
-        if section.markdown is not None and shown(section, result)
-    ]
-    return "\n\n".join([*head, *("\n".join(lines) for lines in sections if lines)]) + "\n"
+    """Verdicts, curve, matrices, figures and flags; every section in full, folded away.
+
+    Where that would be too long for a comment the longest sections are named in place of being shown.
+    """
+    lines = head(result)
+    folds = dict[str, str]()
+    for section in SECTIONS:
+        inner = [] if section.markdown is None or absence(section, result) else section.markdown(result)
+        if inner:
+            folds[section.title] = "\n".join(folded(section.title, inner))
+    room, left = LONGEST - len("\n".join(lines)), list[str]()
+    while folds and sum(map(len, folds.values())) > room:
+        left.append(max(folds, key=lambda title: len(folds[title])))
+        del folds[left[-1]]
+    note = f"Too long for a comment, in the record and in the HTML report: {', '.join(left)}."
+    return "\n".join([*lines, "\n\n".join([*folds.values(), *([note] if left else [])])]) + "\n"

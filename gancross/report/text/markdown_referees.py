@@ -6,26 +6,27 @@ from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.referees.records import Referees
 from gancross.evaluator.result.types import Result
 from gancross.report import formatting
+from gancross.report.formatting import DASH, p_value
 from gancross.report.text import referee_texts as texts
-from gancross.report.text.markdown_tables import escaped, folded, table
+from gancross.report.text.markdown_tables import escaped, table
 from gancross.report.text.referee_checks import checks
 
 
 def referees(result: Result) -> list[str]:
-    """Figures, comparisons and checks in full; the referees' cross-test and G by rung folded away."""
+    """Figures, comparisons, checks, and the referees' cross-test."""
     found = result.referees
     if isinstance(found, Missing):
         return []
     cost = texts.cost(result)
     lines = [
-        "### Referees", "", *_contestants(found), "", escaped(f"{texts.training(found)}.")
+        *_contestants(found), "", escaped(f"{texts.training(found)}.")
         + (f" {escaped(cost)}." if cost else ""), "",
     ]  # fmt: skip
     for comparison in found.comparisons:
         told = escaped(texts.answer(comparison, texts.named(comparison)))
         lines.append(
             f"- {escaped(comparison.a)} against {escaped(comparison.b)}: **{told}**; mean difference of G"
-            f" {escaped(texts.difference_text(comparison))}, p {comparison.holm_p:.2g} after Holm"
+            f" {escaped(texts.difference_text(comparison))}, p {p_value(comparison.holm_p)} after Holm"
         )
     lines += [
         f"- {check.title} **{check.outcome}**: {escaped(check.finding)}"
@@ -33,10 +34,21 @@ def referees(result: Result) -> list[str]:
     ]
     for line, copies in texts.copying_lines(found):
         lines.append(f"- Copying: {'**' if copies else ''}{escaped(line)}{'**' if copies else ''}")
-    return [
-        *lines, "", *folded(escaped(texts.cross_title(found)), _cross(found)), "",
-        *folded("G by level of noise, 0 where referees cannot tell", _g_by_rung(found)),
-    ]  # fmt: skip
+    return [*lines, "", f"{escaped(texts.cross_title(found))}:", "", *_cross(found)]
+
+
+def g_by_level(result: Result) -> list[str]:
+    """G of every contestant and of the controls at every level of noise."""
+    found = result.referees
+    if isinstance(found, Missing):
+        return []
+    rows = [
+        [formatting.noise_level(level), *(DASH if g is None else _estimate(g) for g in values)]
+        for level, values in texts.g_rows(found)
+    ]
+    reading = "G = 2·AUC − 1 with its 95 % interval, 0 where referees cannot tell samples from data."
+    heads = [escaped(f"σ, units of {texts.unit(found)}"), *map(escaped, texts.columns(found))]
+    return [reading, "", *table(heads, rows)]
 
 
 def _contestants(found: Referees) -> list[str]:
@@ -56,22 +68,22 @@ def _contestants(found: Referees) -> list[str]:
 def _cross(found: Referees) -> list[str]:
     """Judges in columns: FN, and FP on the samples of every generator."""
     names = list(found.contestants)
-    rows = [["_test data: FN_", *(_estimate(found.cross.fn.get(judge), "_") for judge in names)]]
+    rows = [["_test data: FN_", *(_rate(found.cross.fn.get(judge), "_") for judge in names)]]
     for generator in names:
         cells = [
-            _estimate(texts.cross_fp(found, judge, generator), "_" if judge == generator else "**")
+            _rate(texts.cross_fp(found, judge, generator), "_" if judge == generator else "**")
             for judge in names
         ]
         rows.append([escaped(generator), *cells])
     return table(["samples: FP \\ referees of", *map(escaped, names)], rows)
 
 
-def _g_by_rung(found: Referees) -> list[str]:
-    rows = [[texts.sigma(level), *map(_estimate, values)] for level, values in texts.g_rows(found)]
-    return table([escaped(f"σ, units of {texts.unit(found)}"), *map(escaped, texts.columns(found))], rows)
+def _estimate(figure: Estimate, emphasis: str = "") -> str:
+    return f"{emphasis}{formatting.figure(figure)}{emphasis} {escaped(formatting.interval(figure))}"
 
 
-def _estimate(figure: Estimate | None, emphasis: str = "") -> str:
+def _rate(figure: Estimate | None, emphasis: str) -> str:
+    """An FN or FP, as the paper prints it."""
     if figure is None:
-        return formatting.DASH
-    return f"{emphasis}{formatting.number(figure.value)}{emphasis} {escaped(formatting.interval(figure))}"
+        return DASH
+    return f"{emphasis}{formatting.rate(figure.value)}{emphasis} {escaped(formatting.interval(figure))}"

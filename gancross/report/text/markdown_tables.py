@@ -1,4 +1,4 @@
-"""The tables of a result as GitHub-flavoured Markdown; one function a section.
+"""The sections of a result as GitHub-flavoured Markdown; one function a section, to be folded away.
 
 Every text of the record is escaped: it can make no table cell, link, mention, formula or HTML.
 """
@@ -11,12 +11,13 @@ from collections.abc import Iterable, Sequence
 from gancross.evaluator.estimates import Figure, Missing
 from gancross.evaluator.fidelity.metrics import figure_arrow
 from gancross.evaluator.result.types import Result
-from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.report import formatting
 from gancross.report.command import command, obstacles
+from gancross.report.text.figure_table import figure_table
 
-SPECIAL = re.compile(r"([\\`*_\[\]|~$]|^[-+#=])")
-NUMBERED = re.compile(r"^(\d+)([.)])")
+PAPERS_MATRICES, MOST_ROWS = 2, 16  # contestants whose matrices, and whose figures, stand before the folds
+SPECIAL = re.compile(r"([\\`*_\[\]|~$]|^[-+](?!\d)|^[#=])")
+NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
 # GitHub looks for these in the finished page, where an escape is gone; a word joiner is seen by nobody.
 LIVE = re.compile(r"(@|#(?=\d)|:(?=//)|www(?=\.)|(?i:gh)(?=-\d))")
 WORD_JOINER = "\N{WORD JOINER}"
@@ -49,10 +50,8 @@ def fenced(text: str) -> list[str]:
     return [fence, *formatting.clean(text).splitlines(), fence]
 
 
-def verdicts(result: Result) -> list[str]:
-    """Of the only pair in full; of several as a table, reasons folded away."""
-    if not result.pairs:
-        return ["**One contestant alone has no verdict.**"]
+def reasons(result: Result) -> list[str]:
+    """Every verdict of the only pair with its reason; of several a table, then the reasons."""
     if len(result.pairs) == 1:
         lines = [
             f"**{rule.title}: {escaped(formatting.outcome(result.pairs[0], rule, verdict))}.**"
@@ -60,32 +59,56 @@ def verdicts(result: Result) -> list[str]:
             for rule, verdict in formatting.verdicts(result, result.pairs[0])
         ]
         return ["\n\n".join(lines)]
-    rows, reasons = [], []
+    rows, whys = [], []
     for pair in result.pairs:
         names = f"{escaped(pair.a)} against {escaped(pair.b)}"
         outcomes = formatting.verdicts(result, pair)
         rows.append([names, *(escaped(formatting.named(verdict)) for _, verdict in outcomes)])
-        reasons += [f"- {names}: {rule.title}: {escaped(verdict.reason)}" for rule, verdict in outcomes]
+        whys += [f"- {names}: {rule.title}: {escaped(verdict.reason)}" for rule, verdict in outcomes]
     titles = [rule.title for rule in formatting.rules(result).values()]
-    return [*table(["pair: who is named", *titles], rows, left=3), "", *folded("Reasons", reasons)]
+    return [*table(["pair: who is named", *titles], rows, left=3), "", *whys] if rows else []
 
 
 def flags(result: Result) -> list[str]:
-    """What a reader must know before believing the figures."""
-    return ["> [!WARNING]", *(f"> - {escaped(flag)}" for flag in result.flags)] if result.flags else []
+    """All of them, in the order of the record."""
+    return [f"- {escaped(flag)}" for flag in result.flags]
+
+
+def figures(result: Result, most: int | None = None) -> list[str]:
+    """A line for each contestant, the best first; and what headings and marks mean.
+
+    Args:
+        most: lines; None: all.
+    """
+    found = figure_table(result)
+    rows = [
+        [escaped(cell) if number == found.names else cell for number, cell in enumerate(row)]
+        for row in found.rows[:most]
+    ]
+    left = len(found.rows) - len(rows)
+    notes = [*([f"{left} more below"] if left else []), *found.legends]
+    lines = table(found.head, rows, left=found.names + 1)
+    return [*lines, *(["", escaped("; ".join(notes) + ".")] if notes else [])]
 
 
 def confusion(result: Result) -> list[str]:
-    """Every model's own matrix."""
+    """Every model's own matrix, and of many models all figures; what stands before the folds is left out."""
+    if len(result.names) <= PAPERS_MATRICES:
+        return []
+    lines = [*figures(result), ""] if len(result.names) > MOST_ROWS else []
     rows: list[list[str]] = []
     for name, matrix in result.confusion.items():
         if isinstance(matrix, Missing):
-            rows.append([escaped(name), "–", "–", f"– ({escaped(matrix.reason)})"])
+            rows.append(
+                [escaped(name), *[formatting.DASH] * 2, f"{formatting.DASH} ({escaped(matrix.reason)})"]
+            )
             continue
-        for label, kind, rates in zip((escaped(name), ""), ("real", "fake"), matrix.rates, strict=True):
-            rows.append([label, kind, *(paper_rate(rate) for rate in rates)])
-    head = ["model", "predicted", "true: real", "true: fake (its own)"]
-    return ["### Confusion matrices", "", *table(head, rows, left=2)]
+        for label, kind, rates in zip(
+            (escaped(name), ""), ("positive", "negative"), matrix.rates, strict=True
+        ):
+            rows.append([label, kind, *map(formatting.rate, rates)])
+    heading = ["model", "predicted", "true: positive", "true: negative, its own"]
+    return [*lines, *table(heading, rows, left=2)]
 
 
 def cross(result: Result) -> list[str]:
@@ -96,8 +119,8 @@ def cross(result: Result) -> list[str]:
         rows.append([escaped(name), *(_figure(cell.fp, "_" if cell.is_own else "**") for cell in cells)])
     for control, rates in formatting.controls(result):
         rows.append([f"_{control.title}_", *(_figure(rate, "_") for rate in rates)])
-    title = "### Share called real, 95 % interval; FP for generated samples, lower is better for the judge"
-    return [title, "", *table(["samples \\ judge", *map(escaped, result.judges)], rows)]
+    reading = "The share that a judge calls real, with its 95 % interval. Of generated samples it is FP."
+    return [reading, "", *table(["samples \\ judge", *map(escaped, result.judges)], rows)]
 
 
 def beside(result: Result) -> list[str]:
@@ -107,7 +130,7 @@ def beside(result: Result) -> list[str]:
         for judge, generator, *texts in formatting.figure_rows(result, _figure)
     ]
     head = ["judge", "samples of", *(entry.heading() for entry in formatting.columns().values())]
-    return folded("Beside the threshold", table(head, rows, left=2))
+    return table(head, rows, left=2)
 
 
 def fidelity(result: Result) -> list[str]:
@@ -118,7 +141,7 @@ def fidelity(result: Result) -> list[str]:
     for key, values in formatting.fidelity_rows(result):
         heading = f"{escaped(key)} {figure_arrow(key)}".strip()
         rows.append([heading, *(escaped(formatting.number(value)) for value in values)])
-    return ["### Fidelity", "", *table(["figure", *map(escaped, result.fidelity)], rows)]
+    return table(["figure", *map(escaped, result.fidelity)], rows)
 
 
 def protocol(result: Result) -> list[str]:
@@ -132,9 +155,7 @@ def protocol(result: Result) -> list[str]:
             f" step {escaped(step)}"
         )
     why = [f"- not enough by itself: {escaped(text)}" for text in obstacles(result)]
-    return folded(
-        "Protocol and command", [*lines, "", *fenced(command(result)), *([""] if why else []), *why]
-    )
+    return [*lines, "", *fenced(command(result)), *([""] if why else []), *why]
 
 
 def _figure(figure: Figure, emphasis: str = "") -> str:

@@ -10,7 +10,7 @@ from gancross.evaluator.referees.check_records import BudgetControl, Dominance, 
 from gancross.evaluator.referees.contestant_records import Rung
 from gancross.evaluator.referees.records import Referees
 from gancross.report import formatting
-from gancross.report.text.referee_texts import sigma
+from gancross.report.formatting import noise_level, p_value, signed_figure
 
 PASSED, FAILED, NOT_MADE = "passed", "failed", "not made"
 
@@ -45,8 +45,7 @@ def _outcome(fails: bool) -> str:
 
 
 def _at(rung: Rung) -> str:
-    g = rung.g
-    return f"G = {g.value:+.3f} [{g.low:+.3f}, {g.high:+.3f}] at σ = {sigma(rung.sigma)}"
+    return f"G = {signed_figure(rung.g)} at σ = {noise_level(rung.sigma)}"
 
 
 def _null(control: NullControl | Missing) -> Check:
@@ -70,17 +69,17 @@ def _budget(control: BudgetControl) -> Check:
     n = control.num_training
     finding = (
         "of what longer training shows of planted faults this budget shows at least"
-        f" κ = {control.kappa:.2f} ({control.source}{'' if n is None else f'; {n:,} training reals'})"
+        f" κ = {formatting.number(control.kappa, 2)}"
+        f" ({control.source}{'' if n is None else f'; {n:,} training reals'})"
     )
     return Check(title="Budget", finding=finding, outcome=_outcome(control.fails))
 
 
 def _dominance(check: Dominance) -> Check:
-    difference = check.difference
     finding = (
         f"G of {check.judge} − G of the own referees of '{check.contestant}' ="
-        f" {difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}] at σ ="
-        f" {sigma(check.sigma)} (p {check.holm_p:.2g}, of more than 0.02)"
+        f" {signed_figure(check.difference)} at σ = {noise_level(check.sigma)}"
+        f" (p {p_value(check.holm_p)}, of more than 0.02)"
     )
     if check.fails:
         finding += f": the referees of '{check.contestant}' are under-trained"

@@ -10,6 +10,7 @@ from gancross.evaluator.referees.copying import Copying
 from gancross.evaluator.referees.records import Answer, Comparison, Referees
 from gancross.evaluator.result.types import Result
 from gancross.report import formatting
+from gancross.report.formatting import noise_level, percent
 
 GREY_LEVELS = 127.5  # in a unit of the networks' input: 256 of them are the images' [−1, 1]
 NULL, POWER = "null control", "power control"
@@ -50,11 +51,6 @@ def training(referees: Referees) -> str:
     )
 
 
-def sigma(value: float) -> str:
-    """A level of noise."""
-    return f"{value:.3g}"
-
-
 def unit(referees: Referees) -> str:
     """Of σ."""
     if referees.protocol.options.form == "vectors":
@@ -66,7 +62,7 @@ def half_noise(figures: RefereedContestant) -> str:
     """σ½, or on which side of the ladder it lies."""
     noise = figures.half_detection_noise
     if not isinstance(noise.value, Missing):
-        return sigma(noise.value)
+        return noise_level(noise.value)
     return formatting.DASH if noise.censored is None else f"{noise.censored} the ladder"
 
 
@@ -75,7 +71,7 @@ def grey_levels(figures: RefereedContestant, referees: Referees) -> str:
     value = figures.half_detection_noise.value
     if isinstance(value, Missing) or value >= 1 or referees.protocol.options.form != "images":
         return ""
-    return f"{GREY_LEVELS * value:.3g}"
+    return noise_level(GREY_LEVELS * value)
 
 
 def half_noise_limits(figures: RefereedContestant) -> str:
@@ -83,7 +79,7 @@ def half_noise_limits(figures: RefereedContestant) -> str:
     low, high = figures.half_detection_noise.ci95
     below = "≤" if low <= figures.rungs[0].sigma else ""
     beyond = "≥" if high >= figures.rungs[-1].sigma else ""
-    return f"[{below}{sigma(low)}, {beyond}{sigma(high)}]"
+    return f"[{below}{noise_level(low)}, {beyond}{noise_level(high)}]"
 
 
 def copying(referees: Referees, name: str) -> Copying | Missing:
@@ -95,17 +91,17 @@ def copies(found: Copying | Missing) -> str:
     """In a word or two."""
     if isinstance(found, Missing):
         return formatting.DASH
-    return f"yes, {found.share.value:.1%}" if found.copies else "none seen"
+    return f"yes, {percent(found.share.value)}" if found.copies else "none seen"
 
 
 def copying_text(name: str, found: Copying) -> str:
     """The headline of copying: how many samples lie near training reals, and near held-out ones."""
-    low, high = found.share.ci95
-    told = f"copies training data: about {found.share.value:.1%} [{low:.1%}, {high:.1%}] of its samples"
+    share, low, high = map(percent, (found.share.value, *found.share.ci95))
+    told = f"copies training data: about {share} [{low}, {high}] of its samples"
     return (
         f"'{name}' {told if found.copies else 'shows no copying'}; of {found.num_samples:,} samples"
         f" {found.nearer_training:,} lie near a training real, {found.nearer_held_out:,} near a held-out one"
-        f" (p {found.p:.2g})"
+        f" (p {formatting.p_value(found.p)})"
     )
 
 
@@ -150,8 +146,7 @@ def named(comparison: Comparison) -> str:
 
 def difference_text(comparison: Comparison) -> str:
     """`−0.0812 [−0.0931, −0.0700]`, G of a − G of b."""
-    mean = comparison.mean
-    return f"{mean.value:+.4f} [{mean.low:+.4f}, {mean.high:+.4f}]"
+    return formatting.signed_figure(comparison.mean)
 
 
 def reason(result: Result, comparison: Comparison) -> str:
@@ -174,9 +169,10 @@ def cross_fp(referees: Referees, judge: str, generator: str) -> Estimate | None:
 
 def cross_title(referees: Referees) -> str:
     """Of the referees' cross-test."""
+    level = noise_level(referees.cross.sigma)
     return (
-        f"Referees cross-test each other, as discriminators do, at σ = {sigma(referees.cross.sigma)}, where"
-        " the mean G is nearest one half"
+        f"Referees cross-test each other, as discriminators do, at σ = {level}, where the mean G is nearest"
+        " one half"
     )
 
 

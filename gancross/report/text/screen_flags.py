@@ -26,12 +26,12 @@ NOT_OF_THE_SCREEN = (
 )  # fmt: skip
 
 
-def ordered_flags(result: Result) -> tuple[list[str], int]:
-    """The flags that a screen may show, the most important first, and how many others there are."""
+def ordered_flags(result: Result) -> tuple[list[str], list[str]]:
+    """The flags that a first view may show, the most important first, and the others."""
     minor = [flag for flag in result.flags if _has(flag, NOT_OF_THE_SCREEN)]
     rest = [flag for flag in result.flags if flag not in minor]
     urgent = [flag for flag in rest if _has(flag, OF_VERDICTS)]
-    return [*_copies(result), *urgent, *(flag for flag in rest if flag not in urgent)], len(minor)
+    return [*_copies(result), *urgent, *(flag for flag in rest if flag not in urgent)], minor
 
 
 def _copies(result: Result) -> list[str]:

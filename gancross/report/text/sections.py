@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from rich.console import RenderableType
 
+from gancross.evaluator.estimates import Missing
 from gancross.evaluator.result.types import Result
+from gancross.report.charts.chart_data import NOBODY_JUDGES
 from gancross.report.text import (
     console_referees,
     console_summary,
@@ -18,6 +20,7 @@ from gancross.report.text import (
 
 Console = Callable[[Result], Sequence[RenderableType]]
 Markdown = Callable[[Result], Sequence[str]]
+Part = Callable[[Result], object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +29,13 @@ class Section:
 
     Attributes:
         key: names the template `browser/templates/sections/KEY.html.j2`, where `html`, and the anchor.
+        title: in the HTML report, and of its fold in Markdown.
         console, console_summary: its tables in a terminal, for few and for many contestants.
-        markdown: its lines.
+        markdown: its lines, which are folded away; what stands before the folds is in `markdown_head`.
         html: whether it is in the HTML report.
-        of_judges: whether there is nothing to show where no contestant has a discriminator.
+        unfolded_from: of so many contestants and more the HTML report shows it always, without a fold.
+        opened: whether its fold in the HTML report is open at first.
+        part: of a result, which it is about; `Missing` where there is nothing to show.
         concludes: a terminal shows higher ones later, the highest at the end, where the eye rests.
     """
 
@@ -39,57 +45,86 @@ class Section:
     console_summary: Console | None = None
     markdown: Markdown | None = None
     html: bool = True
-    of_judges: bool = False
+    unfolded_from: int | None = None
+    opened: bool = False
+    part: Part | None = None
     concludes: int = 0
+
+
+def judges(result: Result) -> object:
+    """The contestants that judge, or that nobody does."""
+    return result.judges or Missing(NOBODY_JUDGES)
+
+
+def controls(result: Result) -> object:
+    """What judges make of known samples; missing where nobody judges."""
+    return result.controls if result.judges else Missing(NOBODY_JUDGES)
+
+
+def absence(section: Section, result: Result) -> str:
+    """Why a result has nothing that the section is about; empty where it has."""
+    part = None if section.part is None else section.part(result)
+    return part.reason if isinstance(part, Missing) else ""
+
+
+def unfolded(section: Section, result: Result) -> bool:
+    """Whether the HTML report shows it without a fold."""
+    return section.unfolded_from is not None and len(result.names) >= section.unfolded_from
 
 
 SECTIONS: tuple[Section, ...] = (
     Section(
-        key="verdict", title="Verdict", console=console_tables.verdict_text,
-        console_summary=console_summary.winners_matrix, markdown=markdown_tables.verdicts, concludes=2,
+        key="verdict", title="Verdict", console=console_tables.verdict_lines,
+        console_summary=console_tables.verdict_lines, unfolded_from=1, concludes=2,
     ),
     Section(
-        key="flags", title="Flags", console=console_tables.flag_lines,
-        console_summary=console_tables.flag_lines, markdown=markdown_tables.flags, html=False,
-        concludes=2,
+        key="curve", title="How surely referees tell samples from data", unfolded_from=1,
+        part=lambda result: result.referees, markdown=markdown_referees.g_by_level,
     ),
     Section(
-        key="referees", title="Referees", console=console_referees.referees_text,
-        console_summary=console_referees.referees_summary, markdown=markdown_referees.referees, concludes=1,
-    ),
-    Section(key="samples", title="Samples"),
-    Section(
-        key="confusion", title="Confusion matrices", console=console_tables.confusion_tables,
+        key="confusion", title="Matrices and figures", console=console_tables.confusion_tables,
         console_summary=console_summary.contestants_table, markdown=markdown_tables.confusion,
+        unfolded_from=1,
     ),
     Section(
         key="cross", title="Who fools whom", console=console_tables.fp_matrix,
-        console_summary=console_summary.numbered_matrix, markdown=markdown_tables.cross, of_judges=True,
+        console_summary=console_summary.numbered_matrix, markdown=markdown_tables.cross, part=judges,
+        unfolded_from=3,
     ),
-    Section(key="scores", title="Scores", of_judges=True),
-    Section(key="roc", title="ROC curves", of_judges=True),
     Section(
-        key="beside", title="Beside the threshold", console=console_tables.figure_table,
-        markdown=markdown_tables.beside, of_judges=True,
+        key="flags", title="Flags", console=console_tables.flag_lines,
+        console_summary=console_tables.flag_lines, markdown=markdown_tables.flags, unfolded_from=1,
+        concludes=3,
     ),
-    Section(key="tests", title="Tests"),
+    Section(key="samples", title="Samples", opened=True),
+    Section(
+        key="reasons", title="Verdicts with their reasons", console=console_tables.verdict_text,
+        console_summary=console_summary.winners_matrix, markdown=markdown_tables.reasons, concludes=2,
+    ),
+    Section(
+        key="referees", title="Referees", console=console_referees.referees_text,
+        console_summary=console_referees.referees_summary, markdown=markdown_referees.referees,
+        part=lambda result: result.referees, concludes=1,
+    ),
     Section(
         key="fidelity", title="Fidelity", console=console_tables.fidelity_table,
         console_summary=console_summary.fidelity_by_contestant, markdown=markdown_tables.fidelity,
+        part=lambda result: result.fidelity,
     ),
+    Section(key="scores", title="Scores", part=judges),
+    Section(key="roc", title="ROC curves", part=judges),
+    Section(
+        key="beside", title="Beside the threshold", console=console_tables.figure_table,
+        markdown=markdown_tables.beside, part=judges,
+    ),
+    Section(key="tests", title="Tests"),
     Section(
         key="ranking", title="Ranking", console=console_tables.ranking_text,
         console_summary=console_tables.ranking_text,
     ),
-    Section(key="controls", title="Controls", of_judges=True),
-    Section(key="probes", title="Probes of the networks"),
-    Section(key="norm", title="Batch-norm modes", of_judges=True),
-    Section(key="gap", title="Generalisation gap", of_judges=True),
-    Section(key="protocol", title="Record", markdown=markdown_tables.protocol),
-    Section(key="reproduce", title="Reproduce"),
+    Section(key="controls", title="Controls", part=controls),
+    Section(key="probes", title="Probes of the networks", part=lambda result: result.probes),
+    Section(key="norm", title="Batch-norm modes", part=judges),
+    Section(key="gap", title="Generalisation gap", part=judges),
+    Section(key="protocol", title="Protocol and command", markdown=markdown_tables.protocol),
 )  # fmt: skip
-
-
-def shown(section: Section, result: Result) -> bool:
-    """Whether a result has what the section is about."""
-    return bool(result.judges) or not section.of_judges

@@ -23,6 +23,11 @@ def one_line(text: str) -> str:
     return printable(BIDIRECTIONAL.sub("", text))
 
 
+def with_whole_p(text: str) -> str:
+    """The text that is never broken between p and its value."""
+    return re.sub(r"(?<=\bp) (?=\d)", UNBROKEN, text)
+
+
 def cut(text: str, width: int) -> str:
     """The text, or its beginning and "…" where it is wider."""
     if cell_len(text) <= width:
@@ -61,7 +66,7 @@ def wrapped(text: str, width: int, *, names: Collection[str] = ()) -> list[str]:
     Args:
         names: as they stand in the text. One that is wider than a line is cut in its middle.
     """
-    text = re.sub(r"(?<=\bp) (?=\d)", UNBROKEN, one_line(text))
+    text = with_whole_p(one_line(text))
     for name in sorted(map(one_line, names), key=len, reverse=True):
         if " " in name:
             text = text.replace(name, name.replace(" ", UNBROKEN))

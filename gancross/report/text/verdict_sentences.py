@@ -173,4 +173,4 @@ def _failed_checks(result: Result) -> str:
 
 def _p(p: float, tests: int) -> str:
     """`p 3e-05`, and that it is adjusted where there were several tests."""
-    return f"p {p:.2g}" + (f" after Holm over {tests} pairs" if tests > 1 else "")
+    return f"p {formatting.p_value(p)}" + (f" after Holm over {tests} pairs" if tests > 1 else "")

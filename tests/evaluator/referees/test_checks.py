@@ -184,6 +184,6 @@ def test_a_dominating_judge_is_named(record: Referees) -> None:
     )  # fmt: skip
     text = dominance_reason(check)
     assert text == (
-        "its referees are under-trained: the referees of 'b' tell its samples more surely, G higher by 0.300"
-        " [0.200, 0.400] at σ = 0.25"
+        "its referees are under-trained: the referees of 'b' tell its samples more surely, G higher by"
+        " 0.3000 [0.2000, 0.4000] at σ = 0.25"
     )

@@ -118,7 +118,7 @@ def test_a_contestant_is_not_told_from_itself() -> None:
     assert found.comparison.mean.value == 0 and found.comparison.p == 1
     assert [each.difference.value for each in found.comparison.rungs] == [0, 0, 0]
     assert found.verdict.winner is None and found.comparison.answer == "not told apart"
-    assert f"{found.comparison.smallest_shown:.3f} in 80% of calls" in found.verdict.reason
+    assert f"{found.comparison.smallest_shown:.4f} in 80% of calls" in found.verdict.reason
 
 
 def test_the_record_reads_back_with_all_that_decided() -> None:
@@ -143,7 +143,7 @@ def test_where_the_other_may_be_nearer_somewhere_nobody_is_named() -> None:
 def test_without_a_mean_difference_nobody_is_named() -> None:
     found = decision(of(rung(-0.4, 0.1), p=0.06))
     assert found.comparison.answer == "not told apart"
-    assert "would show a mean difference of 0.123" in found.verdict.reason
+    assert "would show a mean difference of 0.1230" in found.verdict.reason
 
 
 def test_holm_over_the_pairs_of_a_call_can_take_a_name_away() -> None:

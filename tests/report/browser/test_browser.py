@@ -7,26 +7,51 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from reading_reports import visible_text
+from referee_records import refereed
 from report_documents import documents, image_model, images
+from screen_results import long_name, renamed, with_fid
 
+from gancross import Result
 from gancross.data.sets import finite
+from gancross.evaluator.estimates import Missing
 from gancross.report.browser.html import html_report
 from gancross.report.browser.noise import noise_pictures
 from gancross.report.browser.samples import sample_pictures
-from gancross.report.text.sections import SECTIONS
+from gancross.report.text.verdict_sentences import verdict_sentences
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-ANCHORS = [section.key for section in SECTIONS if section.html]
-SHOWN = ["two", "four", "hostile", "one", "refereed"]
+SHOWN = [
+    "two",
+    "four",
+    "hostile",
+    "one",
+    "refereed",
+    "nobody judges",
+    "eight refereed",
+    "thirty-two refereed",
+]
+# Of what is laid out: whether it can be seen, also where a fold is closed around it.
+SEEN = "one => one.checkVisibility({contentVisibilityAuto: true}) && one.getBoundingClientRect().height > 0"
+
+
+@cache
+def shown_result(kind: str) -> Result:
+    many = {"eight refereed": 8, "thirty-two refereed": 32}
+    if kind not in many:
+        return refereed(documents()[kind]) if kind == "hostile" else documents()[kind]
+    five = refereed(documents()["five"], [0.3, 0.5, 0.8, 1.6, 3.0])
+    return with_fid(renamed(five, [long_name(number) for number in range(many[kind])]))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +64,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     noise = noise_pictures(contestants, reals, sigmas, num_samples=200, seed=0, device=torch.device("cpu"))
     pictures = {"two": grids, "refereed": [*grids, *noise]}
     for kind in SHOWN:
-        text = html_report(documents()[kind], pictures.get(kind, ()))
+        text = html_report(shown_result(kind), pictures.get(kind, ()))
         (folder / f"{kind}.html").write_text(text, encoding="utf-8")
     return {kind: folder / f"{kind}.html" for kind in SHOWN}
 
@@ -87,11 +112,42 @@ def test_it_opens_from_a_file_without_network_complaint_or_sideways_scroll(
         assert visit.complaints == []
         assert [url for url in visit.requests if not url.startswith("data:")] == [pages[kind].as_uri()]
         assert visit.run("document.documentElement.scrollWidth") <= viewport["width"]
-        for anchor in ANCHORS:
-            assert visit.page.locator(f"#{anchor} h2").is_visible()
+        assert visit.run(f"[...document.querySelectorAll('h2')].every({SEEN})")
         visit.run("for (const one of document.querySelectorAll('details')) one.open = true")
         assert visit.run("document.documentElement.scrollWidth") <= viewport["width"]
         assert visit.run("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_verdict_curve_matrices_and_flags_are_seen_without_a_click(
+    browser: Any, pages: dict[str, Path], kind: str
+) -> None:
+    result = shown_result(kind)
+    with Visit(browser, pages[kind], DESKTOP) as visit:
+        verdict = visit.run("document.getElementById('verdict').innerText")
+        assert all(visible_text(text) in visible_text(verdict) for text in verdict_sentences(result))
+        assert visit.run("document.getElementById('verdict').getBoundingClientRect().bottom") < 900
+        parts = ["#confusion .glance", "#flags li"]
+        parts += [] if isinstance(result.referees, Missing) else ["#curve .plot"]
+        parts += ["#confusion .matrix"] if len(result.names) <= 4 else []
+        parts += ["#cross .heatmap"] if len(result.names) > 2 and result.judges else []
+        for part in parts:
+            assert visit.run(f"[...document.querySelectorAll('{part}')].some({SEEN})"), part
+        assert not visit.run(f"[...document.querySelectorAll('#reasons, #protocol')].some({SEEN})")
+
+
+def test_a_section_opens_for_a_click_and_for_who_follows_a_link(browser: Any, pages: dict[str, Path]) -> None:
+    with Visit(browser, pages["refereed"], DESKTOP) as visit:
+        roc, referees = (visit.page.locator(f"#{key}") for key in ("roc", "referees"))
+        assert not roc.is_visible() and not referees.is_visible()
+        visit.page.get_by_role("heading", name="ROC curves").click()
+        assert roc.is_visible() and not referees.is_visible()
+        visit.page.get_by_role("heading", name="ROC curves").click()
+        assert not roc.is_visible()
+        visit.page.get_by_role("navigation").get_by_role("link", name="Referees", exact=True).click()
+        assert referees.is_visible()
+        # The title stands above what the link leads to, and is seen.
+        assert visit.run("document.getElementById('referees-title').getBoundingClientRect().top") >= 0
 
 
 def test_the_style_sheet_passes_its_own_policy(browser: Any, pages: dict[str, Path]) -> None:
@@ -119,11 +175,13 @@ def test_dark_is_dark_and_pictures_follow(browser: Any, pages: dict[str, Path]) 
     assert colours["light"][0] == "rgb(244, 246, 248)" and colours["dark"][0] == "rgb(14, 18, 23)"
 
 
-def test_print_is_light_and_hides_the_navigation(browser: Any, pages: dict[str, Path]) -> None:
+def test_print_is_light_unfolded_and_hides_the_navigation(browser: Any, pages: dict[str, Path]) -> None:
     with Visit(browser, pages["two"], DESKTOP, "dark") as visit:
         visit.page.emulate_media(media="print", color_scheme="dark")
         assert visit.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert not visit.page.locator("nav").is_visible()
+        assert not visit.run("document.querySelector('#reasons').closest('details').open")
+        assert visit.run(f"[...document.querySelectorAll('.content, .content table')].every({SEEN})")
         assert len(visit.page.pdf()) > 10_000
 
 
@@ -140,10 +198,9 @@ def test_everything_is_reached_by_tab(browser: Any, pages: dict[str, Path]) -> N
                 break
             order.append(where)
         assert order[0] == "skip"
-        assert order.count("a") == len(ANCHORS)
-        assert order.count("summary") == visit.run("document.querySelectorAll('summary').length")
-        shown = "[...document.querySelectorAll('.scroll')].filter(one => !one.closest('details')).length"
-        assert order.count("scroll") == visit.run(shown)
+        for tag, name in (("a[href]:not(.skip)", "a"), ("summary", "summary"), (".scroll", "scroll")):
+            seen = visit.run(f"[...document.querySelectorAll('{tag}')].filter({SEEN}).length")
+            assert order.count(name) == seen and seen >= 3
 
 
 def test_the_skip_link_leads_to_the_verdict_and_details_open_by_key(
@@ -154,9 +211,10 @@ def test_the_skip_link_leads_to_the_verdict_and_details_open_by_key(
         assert visit.page.locator(".skip").is_visible()
         visit.page.keyboard.press("Enter")
         assert visit.run("document.activeElement.id") == "main"
-        visit.page.locator("summary").first.focus()
+        assert not visit.page.locator("#beside table").is_visible()
+        visit.page.locator("summary", has_text="Beside the threshold").focus()
         visit.page.keyboard.press("Enter")
-        assert visit.page.locator("details table").first.is_visible()
+        assert visit.page.locator("#beside table").is_visible()
 
 
 def test_assistive_technology_sees_names_and_pictures(browser: Any, pages: dict[str, Path]) -> None:
@@ -165,4 +223,9 @@ def test_assistive_technology_sees_names_and_pictures(browser: Any, pages: dict[
         assert page.get_by_role("main").count() == 1 and page.get_by_role("navigation").count() == 1
         assert page.get_by_role("img", name="<script>alert(1)</script>").count() >= 1
         assert page.get_by_role("heading", level=1).count() == 1
+        titles = page.get_by_role("heading", level=2).count()
+        assert (
+            titles == page.get_by_role("navigation").get_by_role("link").count() == page.locator("h2").count()
+        )
+        assert page.get_by_role("note", name="Flags").is_visible()
         assert page.get_by_role("columnheader", name="<script>alert(1)</script>").count() >= 1

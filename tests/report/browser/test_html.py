@@ -31,9 +31,6 @@ from gancross.report.browser.html import MOST_BYTES, html_report
 from gancross.report.browser.samples import Sample, png_size, read_samples, sample_pictures, write_samples
 from gancross.report.charts.svg import BOTTOM, LEFT, RIGHT, TOP
 from gancross.report.formatting import clean, verdicts
-from gancross.report.text.sections import SECTIONS
-
-ANCHORS = {section.key for section in SECTIONS if section.html}
 
 
 def reasons(value: Any) -> set[str]:
@@ -50,8 +47,10 @@ def test_the_page_is_whole_and_needs_nothing_else(kind: str) -> None:
     page = Page(text)
     assert text.startswith("<!doctype html>") and page.of("html")[0]["lang"] == "en"
     ids = page.attributes("id")
-    assert len(ids) == len(set(ids)) and set(ids) >= ANCHORS
-    assert all(link[1:] in ids for link in page.attributes("href") if link != "data:,")
+    assert len(ids) == len(set(ids)) and {f"#{key}" for key in ids} >= set(page.attributes("href")) - {
+        "data:,"
+    }
+    assert {"verdict", "confusion", "reasons", "protocol"} <= set(ids)
     assert all(label in ids for label in page.attributes("aria-labelledby"))
     for name in ("src", "href", "action", "srcset", "poster", "data", "xlink:href"):
         assert all(value.startswith(("data:", "#")) for value in page.attributes(name))

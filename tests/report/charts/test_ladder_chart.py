@@ -14,7 +14,7 @@ from report_documents import documents
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.referees.records import Referees
 from gancross.report.browser.html import html_report
-from gancross.report.charts.ladder_chart import ladder_chart, log_ticks
+from gancross.report.charts.ladder_chart import MOST_BANDS, ladder_chart, log_ticks
 from gancross.report.charts.svg import BOTTOM, LEFT, RIGHT, TOP
 
 
@@ -73,6 +73,15 @@ def test_many_contestants_are_told_apart_without_colour_alone() -> None:
     strokes = ladder_chart(record).strokes
     looks = {(stroke.colour, stroke.dash, stroke.marker) for stroke in strokes}
     assert len(looks) == len(strokes) == 14
+
+
+def test_bands_that_would_hide_each_other_are_left_out() -> None:
+    few, many = (
+        ladder_chart(referee_record({f"m{i}": 0.2 * i for i in range(count)}, n=40, rungs=4)[0])
+        for count in (MOST_BANDS, MOST_BANDS + 1)
+    )
+    assert few.banded and sum(bool(stroke.band) for stroke in few.strokes) == MOST_BANDS
+    assert not many.banded and not any(stroke.band for stroke in many.strokes)
 
 
 def test_one_rung_alone_is_drawn() -> None:

@@ -84,7 +84,7 @@ def test_many_contestants_have_a_line_each() -> None:
     def rate(judge: str, generator: str) -> str:
         figure = result.cells[judge, generator].fp
         assert isinstance(figure, Proportion)
-        return f"{figure.rate:.2f}"
+        return paper_rate(figure.rate)
 
     names = result.names
     rates = [" ".join(rate(judge, generator) for judge in names) for generator in names]

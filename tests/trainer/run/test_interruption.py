@@ -176,7 +176,7 @@ def test_a_signal_to_all_processes_of_a_run_spares_those_that_read(tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_signal_to_the_demonstration_stops_and_saves_both_runs(tmp_path: Path) -> None:
-    runs = [tmp_path / "gancross-demo" / "runs" / variant for variant in ("unregularized", "regularized")]
+    runs = [tmp_path / "gancross-demo" / "runs" / variant for variant in ("brief", "long")]
     with started(tmp_path, "demo", "-q") as process:
         process.until(lambda: all((run / "last.pt").exists() for run in runs))
         process.run.process.send_signal(signal.SIGTERM)
