@@ -10,7 +10,7 @@ import click
 
 from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE, bars, common, device, notes_console
+from gancross.cli.options import FILE, FILE_OR_STDOUT, bars, common, device, notes_console
 from gancross.cli.outputs import checked_record, show, show_conclusions, show_tables, written
 from gancross.cli.referees import RefereeArguments, referee_arguments
 from gancross.cli.report import STDOUT, Reports, reports
@@ -21,6 +21,7 @@ from gancross.machine.distributed import is_rank_zero
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
     from gancross.evaluator.referees.options import RefereeBudget
+    from gancross.evaluator.referees.saved import SavedReferees
     from gancross.evaluator.result.types import Result
 
 
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
 @device
 @click.option("--batch-size", type=int, help="Samples on the device at a time; changes no figure.")
 @click.option(
-    "--json", "json_out", metavar="FILE|-",
+    "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
 )  # fmt: skip
 @reports
@@ -90,6 +91,7 @@ def crosstest(
     if referees == "none" and referee_arguments.save is not None:
         raise UsageError("--save-referees: none are trained with --referees none")
     record = checked_record(json_out, reports)
+    referee_arguments.check_outputs(record, reports)
     protocol = Protocol(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=not no_norm_check,
         quantize=not no_quantize, controls=not no_controls,
@@ -134,15 +136,19 @@ def crosstest(
         return
     if is_rank_zero():  # whoever stops during the referees has the record and the tables without them
         show_tables(result, reports, to_json=to_json)
+    trained: list[SavedReferees] = []
     with bars(notes) as progress:
         result = with_referees(
             result, contestants, reals, protocol, options, training=known_training(reals.train, protocol),
             device=device, progress=progress, announce=referee_arguments.announcement(notes),
+            keep=trained.append,
         )  # fmt: skip
     write(result, reports)
     if is_rank_zero():
-        referee_arguments.note_saved(result, notes)
-        show_conclusions(result, reports, to_json=to_json)
+        try:
+            referee_arguments.save_trained(trained, options.folder, result, notes)
+        finally:  # referees that cannot be saved cost no screen
+            show_conclusions(result, reports, to_json=to_json)
 
 
 def with_methods(contestants: list[Contestant], given: tuple[str, ...]) -> list[Contestant]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gancross.cli.options import FILE, Command, common, notes_console, tables_console
+from gancross.cli.options import FILE, FILE_OR_STDOUT, Command, common, notes_console, tables_console
 from gancross.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def reports(command: Command) -> Command:
 
     @click.option("--html", type=FILE, help="Write a report for the browser, one file.")
     @click.option(
-        "--markdown", metavar="FILE|-",
+        "--markdown", metavar="FILE|-", type=FILE_OR_STDOUT,
         help="Write a summary for pull requests; '-' prints nothing but Markdown.",
     )  # fmt: skip
     @click.option("--junit", type=FILE, help="Write checks as JUnit XML.")

@@ -14,7 +14,7 @@ import torch
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.order import content_order
 from gancross.data.sets import DataSet
-from gancross.errors import DivergenceError, UsageError
+from gancross.errors import DivergenceError, RefereesNotSaved, ResourceError, UsageError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.sampling import check_shape
 from gancross.evaluator.judging.scoring import canonical_samples
@@ -40,7 +40,7 @@ from gancross.evaluator.referees.ladder import ladder
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.referees.placements import placements
 from gancross.evaluator.referees.records import RefereeProtocolRecord, Referees
-from gancross.evaluator.referees.saved import saved_referees
+from gancross.evaluator.referees.saved import RefereeFolder, SavedReferees, saved_referees
 from gancross.evaluator.referees.standing import Standing, standing_in
 from gancross.evaluator.referees.steps import CheckSteps
 from gancross.evaluator.referees.work import Progress, contestant_scores, refereed
@@ -59,6 +59,7 @@ def with_referees(
     result: Result, contestants: Sequence[Contestant], reals: DataSet, protocol: Protocol,
     options: RefereeOptions, *, training: torch.Tensor | Missing, device: str = "auto",
     progress: Progress | None = None, announce: Callable[[TrainingEstimate], None] | None = None,
+    keep: Callable[[SavedReferees], None] | None = None,
 ) -> Result:  # fmt: skip
     """A result with referees, and with the verdicts `generator` and `strict` that rest on them.
 
@@ -69,6 +70,8 @@ def with_referees(
         training: training reals, for the null control and the search for copies; or why there are none.
         progress: called with (what, done, in all), in the first process alone.
         announce: of large images, called with what the training will cost before it starts, likewise.
+        keep: called with the referees of every contestant once all figures are known, likewise; whoever
+            saves them then has a result that a full disk does not cost.
 
     Raises:
         UsageError: options or reals that do not fit.
@@ -89,6 +92,10 @@ def with_referees(
         raise UsageError(
             f"{options.reals_name}: samples of shape {tuple(held_out.shape[1:])}, but the data have shape"
             f" {reals.shape}; nothing is resized"
+        )
+    if not isinstance(training, Missing) and tuple(training.shape[1:]) != reals.shape:
+        raise UsageError(
+            f"training samples have shape {tuple(training.shape[1:])}, but the data have shape {reals.shape}"
         )
     if held_out.is_floating_point() and not bool(held_out.isfinite().all()):
         raise UsageError(f"{options.reals_name}: hold NaN or infinite values")
@@ -122,9 +129,6 @@ def with_referees(
         if estimate is not None:
             announce(estimate)
     entries, trained = refereed(sets, arena, progress=progress)
-    if options.folder is not None:
-        for name, own in entries.items():  # of the first process alone
-            options.folder.save(saved_referees(name, sets[name], own, arena))
     null, power = trained_controls(of_controls, progress=progress)
     if not processes.is_rank_zero:
         return result_from_dict(json.loads(processes.broadcast_from_rank0(b"")))
@@ -138,7 +142,26 @@ def with_referees(
     cost = RefereeCost(trained=trained, cached=count - trained, seconds=round(time.perf_counter() - clock, 3))
     finished = refereed_result(result, referees, decisions, cost)
     processes.broadcast_from_rank0(finished.to_json().encode())
+    if keep is not None:
+        for name, own in entries.items():
+            keep(saved_referees(name, sets[name], own, arena))
     return finished
+
+
+def with_saved_referees(
+    result: Result, referees: Sequence[SavedReferees], folder: RefereeFolder | None
+) -> Result:
+    """The result, once its referees are in the folder.
+
+    Raises:
+        RefereesNotSaved: they cannot be written; it holds the result.
+    """
+    try:
+        if folder is not None:
+            folder.save(referees)
+    except ResourceError as error:
+        raise RefereesNotSaved(str(error), result=result) from error
+    return result
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -39,7 +39,7 @@ from gancross.evaluator.referees.training import (
     training_snapshots,
     validation_losses,
 )
-from gancross.evaluator.referees.work import Progress, as_finished
+from gancross.evaluator.referees.work import Progress, as_finished, on_device
 from gancross.evaluator.statistics.auc import components
 from gancross.machine.caches import cache_folder
 from gancross.machine.files import read_bytes, write_atomically
@@ -102,7 +102,9 @@ def _measured(samples: SampleSet, arena: Arena, identity: Identity) -> NDArray[n
         for side, purpose in ((arena.reals, "reals"), (samples, "samples"))
     ]
     reals, fakes = (
-        Material(array=side.array, training=part.training, validation=part.validation)
+        Material(
+            array=on_device(side.array, arena.device), training=part.training, validation=part.validation
+        )
         for side, part in zip((arena.reals, samples), rows, strict=True)
     )
     chance = identity.stream("calibration")

@@ -25,7 +25,7 @@ class RefereeOptions:
         reals_name: what they are, for people.
         reals_formats: of the files of these other reals.
         calibrate: whether κ is measured on the data at hand.
-        folder: of saved referees, which judge too, and to which those of this call are added.
+        folder: of saved referees, which judge too.
         workers: processes in which referees train; None: one for each CPU.
         on_cluster: whether they train on the workers of joblib's present backend instead.
     """
