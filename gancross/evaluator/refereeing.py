@@ -111,11 +111,11 @@ def with_referees(
         check_shape(name, tuple(samples.array.shape[1:]), reals.shape)
         if samples.array.is_floating_point() and not bool(samples.array.isfinite().all()):
             raise DivergenceError(f"contestant '{name}': its samples hold NaN or infinite values")
-    referee_protocol = options.protocol(reals.shape)
+    budget = options.protocol(reals.shape)
+    size = equal_number(real_set, sets.values(), seed=protocol.seed, seeds=budget.seeds)
     arena = Arena(
-        reals=real_set, ladder=ladder(real_set.array), protocol=referee_protocol, seed=protocol.seed,
-        size=equal_number(real_set, sets.values(), seed=protocol.seed, seeds=referee_protocol.seeds),
-        device=target, on_cluster=options.on_cluster,
+        reals=real_set, ladder=ladder(real_set.array), protocol=budget.at(size), size=size,
+        seed=protocol.seed, device=target, on_cluster=options.on_cluster,
         workers=default_workers(target) if options.workers is None else options.workers,
     )  # fmt: skip
     if arena.size < FEWEST_TRAINED:

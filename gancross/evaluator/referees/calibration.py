@@ -27,10 +27,9 @@ from gancross.evaluator.referees.budget import Measurement, PlantedFault
 from gancross.evaluator.referees.entries import KIND
 from gancross.evaluator.referees.halves import SampleSet, cut, halves, sample_set
 from gancross.evaluator.referees.planted import FAULTS
-from gancross.evaluator.referees.protocol import RefereeProtocol, snapshots
+from gancross.evaluator.referees.protocol import RefereeProtocol, chooses, snapshots
 from gancross.evaluator.referees.scoring import one_thread, rung_scores
 from gancross.evaluator.referees.training import (
-    FEWEST_VALIDATED,
     Identity,
     Material,
     judge_network,
@@ -112,11 +111,10 @@ def _measured(samples: SampleSet, arena: Arena, identity: Identity) -> NDArray[n
     steps = multiple_steps(arena.protocol)
     kept = sorted({step for count in steps for step in snapshots(count)})
     judges = dict(_judges(kept, reals, fakes, arena, identity))
-    chooses = len(reals.validation) >= FEWEST_VALIDATED
     losses = validation_losses(
         list(judges.values()), reals=reals, samples=fakes, ladder=arena.ladder, identity=identity,
         device=arena.device,
-    ) if chooses else None  # fmt: skip
+    ) if chooses(len(reals.validation)) else None  # fmt: skip
     g_KS = np.stack([
         _g(list(judges.values()), reals.array, fakes.array, tests, arena, identity, rung)
         for rung in range(len(arena.ladder.sigmas))

@@ -49,6 +49,6 @@ class RefereeOptions:
             raise UsageError(f"the number of workers must be at least 1, is {self.workers}")
 
     def protocol(self, shape: tuple[int, ...]) -> RefereeProtocol:
-        """The referee protocol for samples of a shape."""
+        """The referee protocol for samples of a shape, before it is known how many there are."""
         protocol = BUDGETS[self.budget][form_of(shape)]
         return protocol if self.seeds is None else replace(protocol, seeds=self.seeds)

@@ -17,11 +17,9 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from gancross.evaluator.referees.judge import ImageJudge, VectorJudge
 from gancross.evaluator.referees.ladder import Ladder
-from gancross.evaluator.referees.protocol import RefereeProtocol
+from gancross.evaluator.referees.protocol import RefereeProtocol, chooses
 from gancross.evaluator.referees.scoring import Weights, moved, noisy, rung_scores
 from gancross.random_streams import Stream
-
-FEWEST_VALIDATED = 50  # reals; with fewer the last snapshot judges
 
 Losses = NDArray[np.float64]
 
@@ -94,7 +92,7 @@ def trained(
     ))  # fmt: skip
     steps = list(snapshots)
     referee = Referee(snapshots=snapshots, chosen=(steps[-1],) * len(ladder.sigmas))
-    if len(reals.validation) >= FEWEST_VALIDATED:
+    if chooses(len(reals.validation)):
         judges = referee.judges(shape, ladder, protocol, identity, device)
         losses_SK = validation_losses(
             list(judges.values()), reals=reals, samples=samples, ladder=ladder, identity=identity,
