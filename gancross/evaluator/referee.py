@@ -64,7 +64,7 @@ def referee(
         train_data: for the null control and the search for copies; by default the training part of a data
             set given by name.
         referee_reals: reals that nobody trained on, in place of the held-out part of `data`.
-        budget: `quick`, or `full` with four times the steps and twice the seeds.
+        budget: `quick`, or `full` with longer training and twice the seeds.
         seeds: in place of the budget's number; every contestant has two referees for each.
         num_samples: of each contestant.
         seed: of latents, halves and referees.
