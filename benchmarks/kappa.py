@@ -1,6 +1,6 @@
-"""Measures κ of the referees' budgets on data with planted faults; writes what ships with the protocol.
+"""Measures κ of `quick`, which holds that of `full`, on data with planted faults; writes what ships.
 
-    python kappa.py --cifar10 FOLDER --jobs 2                  # all of quick, hours of processor time
+    python kappa.py --cifar10 FOLDER --jobs 2                  # all of it, hours of processor time
     python kappa.py --data mixture --num-training 1000         # one piece
 
 Each fault of each data set at each number of training reals is one piece; the file is written after each, and
@@ -26,11 +26,11 @@ from referee_data import Split
 from toys import TOYS
 
 from gancross.evaluator.referees.arena import Arena
-from gancross.evaluator.referees.budget import Measurement, measurements
+from gancross.evaluator.referees.budget import MEASURED, Measurement, measurements
 from gancross.evaluator.referees.calibration import MULTIPLES, TESTED, FaultPlace, places, planted_fault
 from gancross.evaluator.referees.halves import sample_set
 from gancross.evaluator.referees.ladder import ladder
-from gancross.evaluator.referees.protocol import BUDGETS, VERSION, Budget, form_of
+from gancross.evaluator.referees.protocol import BUDGETS, VERSION, form_of
 from gancross.evaluator.referees.training import Identity
 
 SIZES = (250, 1000, 5000)
@@ -42,7 +42,6 @@ DIGITS_HELD_OUT = 898  # half of all
 class Piece:
     """One fault of one data set at one number of training reals."""
 
-    budget: Budget
     data: str
     size: int
     place: FaultPlace
@@ -75,10 +74,10 @@ def data_sets(cifar10: Path | None) -> Mapping[str, Callable[[int], Split | None
     return sets
 
 
-def arena_of(reals: torch.Tensor, size: int, budget: Budget) -> Arena:
-    """Referees of a budget on these reals."""
+def arena_of(reals: torch.Tensor, size: int) -> Arena:
+    """Referees on these reals."""
     return Arena(
-        reals=sample_set(reals), ladder=ladder(reals), protocol=BUDGETS[budget][form_of(reals.shape[1:])],
+        reals=sample_set(reals), ladder=ladder(reals), protocol=BUDGETS[MEASURED][form_of(reals.shape[1:])],
         size=size, seed=0, device=torch.device("cpu"),
     )  # fmt: skip
 
@@ -90,7 +89,7 @@ def measured(piece: Piece, split: Callable[[int], Split | None]) -> tuple[Piece,
     assert found is not None
     reals, clean = found
     # A fault that leaves samples out needs more clean ones than it keeps: the equal number is what remains.
-    arena = arena_of(reals, piece.size, piece.budget)
+    arena = arena_of(reals, piece.size)
     fault = planted_fault(
         piece.place, clean, arena, identities=tuple(Identity(seed=0, half=h) for h in (0, 1))
     )
@@ -103,27 +102,25 @@ def measured(piece: Piece, split: Callable[[int], Split | None]) -> tuple[Piece,
 
 
 def pieces(
-    sets: Mapping[str, Callable[[int], Split | None]], sizes: tuple[int, ...], budgets: tuple[Budget, ...],
-    known: list[dict[str, Any]],
+    sets: Mapping[str, Callable[[int], Split | None]], sizes: tuple[int, ...], known: list[dict[str, Any]]
 ) -> Iterator[Piece]:  # fmt: skip
     """What is not measured yet, the cheap first."""
     have = {
-        (entry["budget"], entry["data"], entry["num_training"], fault["kind"], fault["severity"])
+        (entry["data"], entry["num_training"], fault["kind"], fault["severity"])
         for entry in known for fault in entry["faults"]
     }  # fmt: skip
-    for budget in budgets:
-        for size in sizes:
-            for name, split in sets.items():
-                found = split(size)
-                for place in () if found is None else places(found[1]):
-                    if (budget, name, size, place.kind, place.severity) not in have:
-                        yield Piece(budget=budget, data=name, size=size, place=place)
+    for size in sizes:
+        for name, split in sets.items():
+            found = split(size)
+            for place in () if found is None else places(found[1]):
+                if (name, size, place.kind, place.severity) not in have:
+                    yield Piece(data=name, size=size, place=place)
 
 
 def add(known: list[dict[str, Any]], piece: Piece, entry: dict[str, Any], shape: list[int]) -> None:
     """Puts a fault beside the others of its data set and number."""
     head = {
-        "version": VERSION, "budget": piece.budget, "data": piece.data, "shape": shape,
+        "version": VERSION, "budget": MEASURED, "data": piece.data, "shape": shape,
         "num_training": piece.size, "multiples": list(MULTIPLES),
     }  # fmt: skip
     for document in known:
@@ -147,7 +144,7 @@ def table(found: tuple[Measurement, ...]) -> str:
     """κ of each measurement, and the fault that decides it."""
     lines = []
     for entry in found:
-        lines.append(f"{entry.budget:6} {entry.data:16} {entry.num_training:6} κ {entry.kappa:.2f}")
+        lines.append(f"{entry.data:16} {entry.num_training:6} κ {entry.kappa:.2f}")
         for fault in entry.faults:
             d_T = [sum(row) / len(row) for row in fault.g_TK]
             lines.append(f"    {fault.kind:16} {fault.severity:5g}  D " + " ".join(f"{d:.3f}" for d in d_T))
@@ -164,7 +161,6 @@ def main() -> None:
     parser.add_argument(
         "--num-training", type=int, action="append", help="only these numbers of training reals"
     )
-    parser.add_argument("--budget", action="append", choices=list(BUDGETS), help="only these budgets")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--table", action="store_true", help="only print what the file holds")
@@ -175,7 +171,7 @@ def main() -> None:
         sets = data_sets(arguments.cifar10)
         sets = {name: sets[name] for name in arguments.data or sets}
         todo = list(pieces(
-            sets, tuple(arguments.num_training or SIZES), tuple(arguments.budget or ("quick",)), known
+            sets, tuple(arguments.num_training or SIZES), known
         ))  # fmt: skip
         run = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator_unordered")
         tasks = (joblib.delayed(measured)(piece, sets[piece.data]) for piece in todo)

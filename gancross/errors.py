@@ -6,6 +6,7 @@
     ├── DataError         3    a refused data file
     ├── DivergenceError   4    losses, weights or scores that are not finite
     ├── ResourceError     5    disk, lock, memory, missing data or weights
+    │   └── RefereesNotSaved   the same, after all figures were found
     ├── GateFailed        6    a result that is worse than its baseline
     ├── Interrupted     130    stopped by SIGINT, after a last checkpoint; 143 by another signal
     └── OtherProcessFailed     another process of this run failed first; the exit code of that process
@@ -20,6 +21,7 @@ import difflib
 import re
 import signal
 from collections.abc import Iterable
+from typing import Any
 
 
 class GancrossError(Exception):
@@ -56,6 +58,14 @@ class ResourceError(GancrossError, OSError):
     """The machine lacks something: disk space, a free lock, memory, data, weights."""
 
     exit_code = 5
+
+
+class RefereesNotSaved(ResourceError):
+    """The figures of a call were found, but its referees could not be saved; `result` holds the figures."""
+
+    def __init__(self, message: str, *, result: Any) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 class GateFailed(GancrossError):

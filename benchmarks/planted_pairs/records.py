@@ -24,7 +24,7 @@ from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.referee import run_referees
 from gancross.evaluator.refereeing import with_referees
-from gancross.evaluator.referees.budget import shipped
+from gancross.evaluator.referees.budget import MEASURED, shipped
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.referees.protocol import RefereeProtocol
 from gancross.evaluator.referees.records import Referees
@@ -52,7 +52,7 @@ class PairOptions(RefereeOptions):
         protocol = self.protocol(shape)
         alike = [
             measurement for measurement in shipped()
-            if (measurement.version, measurement.budget) == (protocol.version, protocol.budget)
+            if (measurement.version, measurement.budget) == (protocol.version, MEASURED)
             and measurement.shape[1:] == shape[1:]
         ]  # fmt: skip
         return hashlib.sha256(repr((protocol, alike)).encode()).hexdigest()[:12]

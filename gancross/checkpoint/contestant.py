@@ -74,7 +74,8 @@ class Contestant:
             and the like are reported.
         batch_size: samples the discriminator saw at a time in training.
         method: what this model is a run of; None if unknown.
-        samples: uint8 images (N, C, H, W) or float32 vectors (N, d), N ≥ 1, in place of a generator.
+        samples: uint8 images (N, C, H, W) or float32 vectors (N, d) in place of a generator, no axis of
+            length 0.
 
     Raises:
         UsageError: fields that do not fit together, or samples of another dtype or shape.

@@ -10,7 +10,14 @@ import click
 
 from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE, common_with_tables, device, notes_console, progress_line
+from gancross.cli.options import (
+    FILE,
+    FILE_OR_STDOUT,
+    common_with_tables,
+    device,
+    notes_console,
+    progress_line,
+)
 from gancross.cli.outputs import checked_record, show, written
 from gancross.cli.referees import RefereeArguments, referee_arguments
 from gancross.cli.report import STDOUT, Reports, reports
@@ -21,6 +28,7 @@ from gancross.machine.distributed import is_rank_zero
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
     from gancross.evaluator.referees.options import RefereeBudget
+    from gancross.evaluator.referees.saved import SavedReferees
     from gancross.evaluator.result.types import Result
 
 
@@ -66,7 +74,7 @@ if TYPE_CHECKING:
 @device
 @click.option("--batch-size", type=int, help="Samples on the device at a time; changes no figure.")
 @click.option(
-    "--json", "json_out", metavar="FILE|-",
+    "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
 )  # fmt: skip
 @reports
@@ -90,6 +98,7 @@ def crosstest(
     if referees == "none" and referee_arguments.save is not None:
         raise UsageError("--save-referees: none are trained with --referees none")
     record = checked_record(json_out, reports)
+    referee_arguments.check_outputs(record, reports)
     protocol = Protocol(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=not no_norm_check,
         quantize=not no_quantize, controls=not no_controls,
@@ -132,12 +141,13 @@ def crosstest(
         if is_rank_zero():
             show(result, reports, record, to_json=to_json)
         return
+    trained: list[SavedReferees] = []
     try:
         with progress_line(notes) as progress:
             result = with_referees(
                 result, contestants, reals, protocol, options,
                 training=known_training(reals.train, protocol), device=device, progress=progress,
-                announce=referee_arguments.announcement(notes),
+                announce=referee_arguments.announcement(notes), keep=trained.append,
             )  # fmt: skip
     except BaseException:
         # Whoever stops during the referees keeps what was measured before: the record and this screen.
@@ -146,8 +156,10 @@ def crosstest(
         raise
     write(result, reports)
     if is_rank_zero():
-        referee_arguments.note_saved(result, notes)
-        show(result, reports, record, to_json=to_json)
+        try:
+            referee_arguments.save_trained(trained, options.folder, result, notes)
+        finally:  # referees that cannot be saved cost no screen
+            show(result, reports, record, to_json=to_json)
 
 
 def with_methods(contestants: list[Contestant], given: tuple[str, ...]) -> list[Contestant]:

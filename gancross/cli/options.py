@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -24,13 +25,28 @@ if TYPE_CHECKING:
     from gancross.evaluator.result.types import Result
 
 Command = Callable[..., Any]
-FILE = click.Path(path_type=Path)
 WIDEST_STAGE = 24  # characters of a name
 STAGES = {
     "metrics": "computing metrics", "samples": "drawing samples", "referees": "training referees",
     "controls": "training referees of controls", "planted faults": "training referees of planted faults",
     "checks": "checking referees",
 }  # fmt: skip
+
+
+class FileName(click.Path):
+    """The name of a file or folder; an empty one, as of a variable that is not set, would be this folder."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """As click does, but an empty name is an error."""
+        if os.fspath(value) == "":
+            self.fail("expected a name, got an empty one; is a variable not set?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = FileName(path_type=Path)
+FILE_OR_STDOUT = FileName(path_type=str, allow_dash=True, readable=False)
 
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,15 @@ import click
 
 from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE, Command, common_with_tables, device, notes_console, progress_line
+from gancross.cli.options import (
+    FILE,
+    FILE_OR_STDOUT,
+    Command,
+    common_with_tables,
+    device,
+    notes_console,
+    progress_line,
+)
 from gancross.cli.outputs import checked_record, show, written
 from gancross.cli.report import STDOUT, Reports, reports
 from gancross.cli.training_data import common_data, common_image_size, data_options
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
     from gancross.evaluator.referees.cost import TrainingEstimate
     from gancross.evaluator.referees.options import RefereeOptions
     from gancross.evaluator.referees.protocol import Budget
+    from gancross.evaluator.referees.saved import RefereeFolder, SavedReferees
     from gancross.evaluator.result.types import Result
 
 
@@ -74,24 +83,41 @@ class RefereeArguments:
 
         return announce
 
-    def note_saved(self, result: Result, notes: Console) -> None:
-        """Says where the referees lie, and which of those that lay there judged nobody, and why.
+    def check_outputs(self, record: Path | None, reports: Reports) -> None:
+        """Checks before long work that no output takes the place of the folder of saved referees."""
+        if self.save is None:
+            return
+        places = (self.save.absolute(), *self.save.absolute().parents)
+        files = reports.files if record is None else [record, *reports.files]
+        taken = next((file for file in files if file.absolute() in places), None)
+        if taken is not None:
+            raise UsageError(f"--save-referees {self.save}: {taken} will be a file, expected a folder")
 
-        Or why there are none, which no verdict says of one contestant alone.
+    def save_trained(
+        self, referees: Sequence[SavedReferees], folder: RefereeFolder | None, result: Result, notes: Console
+    ) -> None:
+        """Saves the referees of a result that is written already, if that was asked for.
+
+        Says where they lie, and which of those that lay there judged nobody, and why; or why there are none,
+        which no verdict says of one contestant alone.
+
+        Raises:
+            ResourceError: they cannot be written; then no file of them is left.
         """
         from gancross.evaluator.estimates import Missing
 
         if isinstance(result.referees, Missing):
             notes.print(f"No referees: {result.referees.reason}", soft_wrap=True)
             return
-        if self.save is None:
+        if folder is None:
             return
-        folder = printable(str(self.save))
+        place = printable(str(folder.path))
         for entry in result.referees.controls.standing or ():
             for reason in entry.skipped:
-                notes.print(f"{folder}/{entry.file}: not among the judges: {reason}")
-        n = len(result.referees.contestants)
-        notes.print(f"The referees of {n} contestant{'s' if n > 1 else ''} are in {folder}")
+                notes.print(f"{place}/{entry.file}: not among the judges: {reason}")
+        folder.save(referees)
+        n = len(referees)
+        notes.print(f"The referees of {n} contestant{'s' if n > 1 else ''} are in {place}")
 
 
 def referee_arguments(command: Command) -> Command:
@@ -189,7 +215,7 @@ def _read_reals(folder: Path, shape: tuple[int, ...]) -> tuple[torch.Tensor, tup
 )
 @device
 @click.option(
-    "--json", "json_out", metavar="FILE|-",
+    "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
 )  # fmt: skip
 @reports
@@ -207,6 +233,7 @@ def referee(
     from gancross.evaluator.protocol import Protocol
 
     record = checked_record(json_out, reports)
+    referee_arguments.check_outputs(record, reports)
     protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
     contestants = load_models(parsed_models(models), model_options, num_samples=num_samples, seed=seed)
     from gancross.evaluator.crosstest import load_reals
@@ -216,22 +243,18 @@ def referee(
     reals = load_reals(data or common_data(contestants), data_root=data_root, image_size=size, seed=seed)
     options = referee_arguments.options(budget, shape=reals.shape)
     notes = notes_console()
+    trained: list[SavedReferees] = []
     with progress_line(notes) as progress:
         result = run_referees(
             contestants, reals, protocol, options, train=reals.train, device=device, progress=progress,
-            announce=referee_arguments.announcement(notes),
+            announce=referee_arguments.announcement(notes), keep=trained.append,
         )  # fmt: skip
     if not is_rank_zero():
         return
     written(
-        result,
-        record,
-        reports,
-        notes_console(),
-        contestants=contestants,
-        reals=reals,
-        protocol=protocol,
-        device=device,
+        result, record, reports, notes, contestants=contestants, reals=reals, protocol=protocol, device=device
     )
-    referee_arguments.note_saved(result, notes_console())
-    show(result, reports, record, to_json=json_out == STDOUT)
+    try:
+        referee_arguments.save_trained(trained, options.folder, result, notes)
+    finally:  # referees that cannot be saved cost no screen
+        show(result, reports, record, to_json=json_out == STDOUT)

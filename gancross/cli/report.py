@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gancross.cli.options import FILE, Command, common_with_tables, notes_console, print_screen
+from gancross.cli.options import (
+    FILE,
+    FILE_OR_STDOUT,
+    Command,
+    common_with_tables,
+    notes_console,
+    print_screen,
+)
 from gancross.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,7 +91,7 @@ def reports(command: Command) -> Command:
 
     @click.option("--html", type=FILE, help="Write a report for the browser, one file.")
     @click.option(
-        "--markdown", metavar="FILE|-",
+        "--markdown", metavar="FILE|-", type=FILE_OR_STDOUT,
         help="Write a summary for pull requests; '-' prints nothing but Markdown.",
     )  # fmt: skip
     @click.option("--junit", type=FILE, help="Write checks as JUnit XML.")

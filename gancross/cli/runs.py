@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from gancross.cli.completion import data_names
-from gancross.cli.options import FILE, bars, common, data_root, device, notes_console, tables_console
+from gancross.cli.options import (
+    FILE,
+    FILE_OR_STDOUT,
+    bars,
+    common,
+    data_root,
+    device,
+    notes_console,
+    tables_console,
+)
 from gancross.cli.report import STDOUT
 from gancross.errors import UsageError, unknown_name
 from gancross.report.paper_figures.names import FIGURES
@@ -98,7 +107,10 @@ def parsed_steps(text: str) -> list[int]:
 @click.option(
     "--cross", is_flag=True, help="Let every step's discriminator judge every step's generator as well."
 )
-@click.option("--json", "json_out", metavar="FILE|-", help="Write all figures; '-' prints nothing else.")
+@click.option(
+    "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
+    help="Write all figures; '-' prints nothing else.",
+)  # fmt: skip
 @click.option("--data", shell_complete=data_names, help="Data to judge with.  [default: the recipe's]")
 @data_root
 @device

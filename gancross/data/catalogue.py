@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gancross.data.sets import DataSet
 
 FOLDER = "folder:"
-DEFAULT_ROOT = Path(os.environ.get("GANCROSS_DATA", "data"))
+DEFAULT_ROOT = Path(os.environ.get("GANCROSS_DATA") or "data")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +139,8 @@ def _entry(name: str, image_size: int | None) -> Entry | None:
     """The entry of a named set, which comes at this size; None for a folder."""
     if image_size is not None and image_size < 1:
         raise UsageError(f"image_size must be at least 1, got {image_size}")
+    if name == FOLDER:
+        raise UsageError(f"data '{FOLDER}': needs a path; write {FOLDER}PATH")
     if name.startswith(FOLDER):
         return None
     if name not in DATASETS:

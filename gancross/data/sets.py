@@ -110,6 +110,9 @@ class DataSet:
         image_size: the side to which images were resized; None if they were not.
         file_formats: () → formats of the files of the held-out images; none where they come from no image
             files.
+
+    Raises:
+        UsageError: a shape with an axis of length 0.
     """
 
     name: str
@@ -120,18 +123,24 @@ class DataSet:
     image_size: int | None = None
     file_formats: Callable[[], tuple[FormatShare, ...]] = tuple
 
+    def __post_init__(self) -> None:
+        if 0 in self.shape:
+            raise UsageError(
+                f"data '{self.name}': samples of shape {self.shape}: each axis must be at least 1 long"
+            )
+
 
 def check_canonical(samples: torch.Tensor, name: str) -> None:
-    """Checks for uint8 images (N, C, H, W) in 0…255 or float32 vectors (N, d), N ≥ 1.
+    """Checks for uint8 images (N, C, H, W) in 0…255 or float32 vectors (N, d), no axis of length 0.
 
     Raises:
         UsageError: samples in another form; float images are refused, since their range is unknown.
     """
     images = samples.dtype == torch.uint8 and samples.ndim == 4
     vectors = samples.dtype == torch.float32 and samples.ndim == 2
-    if not (images or vectors) or len(samples) == 0:
+    if not (images or vectors) or samples.numel() == 0:
         raise UsageError(
-            f"{name}: expected uint8 images (N, C, H, W) or float32 vectors (N, d), N ≥ 1;"
+            f"{name}: expected uint8 images (N, C, H, W) or float32 vectors (N, d), no axis of length 0;"
             f" got {samples.dtype} {tuple(samples.shape)}"
         )
 

@@ -28,8 +28,9 @@ from gancross.evaluator.judging.probes import probed
 from gancross.evaluator.judging.sampling import CHUNK, Source, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
 from gancross.evaluator.protocol import Norm, Protocol
-from gancross.evaluator.refereeing import with_referees
+from gancross.evaluator.refereeing import with_referees, with_saved_referees
 from gancross.evaluator.referees.options import RefereeBudget, RefereeOptions
+from gancross.evaluator.referees.saved import SavedReferees, referee_folder
 from gancross.evaluator.result.assembly import assembled
 from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.result.types import Provenance, Result
@@ -41,6 +42,7 @@ from gancross.version import __version__
 Data = str | torch.Tensor | np.ndarray[Any, Any]
 
 
+@joined()
 def crosstest(
     contestants: Sequence[Contestant],
     *,
@@ -58,6 +60,7 @@ def crosstest(
     save_fid_statistics: Path | None = None,
     kid_subset_size: int = KID_SUBSET_SIZE,
     referees: RefereeBudget = "none",
+    save_referees: str | Path | None = None,
     device: str = "auto",
     batch_size: int | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
@@ -80,6 +83,7 @@ def crosstest(
         feature_weights, fid_statistics, save_fid_statistics: see `FidelityFiles`.
         referees: the budget of referees, on whom the verdicts `generator` and `strict` rest; "none": these
             verdicts name nobody. See `gancross.referee`.
+        save_referees: as of `gancross.referee`.
         device: see `gancross.machine.devices.resolve_device`.
         batch_size: samples moved to the device at a time, in whole chunks of 500; changes no figure.
         data_root, image_size: where named data lie; side to which a folder's images are resized.
@@ -93,8 +97,10 @@ def crosstest(
     Raises:
         UsageError: contestants and data that do not fit together.
         DivergenceError: NaN or infinite samples or scores.
+        CheckpointError: a damaged file in `save_referees`.
         ResourceError: metrics were asked for and their weights are not there; another process died; an
-            operation is not deterministic.
+            operation is not deterministic; `save_referees` cannot be read or written.
+        RefereesNotSaved: referees could not be saved at the end; its `result` is the result.
         OtherProcessFailed: another process of this run failed first; has that process's exit code.
 
     Source: Roth et al. 2017, §5.5.
@@ -103,11 +109,14 @@ def crosstest(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=norm_check, quantize=quantize,
         controls=controls, metrics=tuple(metrics), kid_subset_size=kid_subset_size,
     )  # fmt: skip
+    if referees == "none" and save_referees is not None:
+        raise UsageError("save_referees: none are trained with referees='none'")
     reals = load_reals(data, data_root=data_root, image_size=image_size, seed=seed)
     train = reals.train
     if train_data is not None:
         train = given_training(train_data, reals, protocol, data_root=data_root, image_size=image_size)
-    options = None if referees == "none" else RefereeOptions(budget=referees)
+    folder = None if save_referees is None else referee_folder(save_referees)
+    options = None if referees == "none" else RefereeOptions(budget=referees, folder=folder)
     result = run_crosstest(
         contestants, reals, protocol, train=train, device=device, batch_size=batch_size,
         deterministic=deterministic, progress=progress,
@@ -117,10 +126,12 @@ def crosstest(
     )  # fmt: skip
     if options is None:
         return result
-    return with_referees(
+    trained: list[SavedReferees] = []
+    result = with_referees(
         result, contestants, reals, protocol, options, training=known_training(train, protocol),
-        device=device, progress=progress,
+        device=device, progress=progress, keep=trained.append,
     )  # fmt: skip
+    return with_saved_referees(result, trained, folder)
 
 
 @joined()
@@ -151,7 +162,7 @@ def run_crosstest(
     test = reals.held_out(protocol.num_samples)
     order = content_order(test, stream=Stream(protocol.seed, "order", "test"))
     test = test[torch.from_numpy(order.index)]
-    training = training_reals(train, protocol)
+    training = training_reals(train, protocol) if judged else Missing("nobody judges them")
     sources = all_sources(contestants, test, training, protocol) if judged else []
     modules = [module for contestant in contestants for module in contestant.networks]
     fidelity = prepared(protocol, files or FidelityFiles(), sources=sources, test=test, device=target)

@@ -19,14 +19,16 @@ from gancross.evaluator.crosstest import (
 )
 from gancross.evaluator.judging.scoring import Progress
 from gancross.evaluator.protocol import Protocol
-from gancross.evaluator.refereeing import with_referees
+from gancross.evaluator.refereeing import with_referees, with_saved_referees
 from gancross.evaluator.referees.cost import TrainingEstimate
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.referees.protocol import HELD_OUT_REALS, Budget
-from gancross.evaluator.referees.saved import referee_folder
+from gancross.evaluator.referees.saved import SavedReferees, referee_folder
 from gancross.evaluator.result.types import Result
+from gancross.machine.distributed import joined
 
 
+@joined()
 def referee(
     contestants: Sequence[Contestant],
     *,
@@ -38,7 +40,7 @@ def referee(
     num_samples: int = 10_000,
     seed: int = 0,
     calibrate: bool = False,
-    save_referees: Path | None = None,
+    save_referees: str | Path | None = None,
     workers: int | None = None,
     device: str = "auto",
     data_root: Path = catalogue.DEFAULT_ROOT,
@@ -62,15 +64,16 @@ def referee(
         train_data: for the null control and the search for copies; by default the training part of a data
             set given by name.
         referee_reals: reals that nobody trained on, in place of the held-out part of `data`.
-        budget: `quick`, or `full` with four times the steps and twice the seeds.
+        budget: `quick`, or `full` with longer training and twice the seeds.
         seeds: in place of the budget's number; every contestant has two referees for each.
         num_samples: of each contestant.
         seed: of latents, halves and referees.
         calibrate: measure κ of the budget on the data at hand, by faults planted in training reals, which
             takes many times as long as the referees and is cached; otherwise the κ that ships stands in.
-        save_referees: folder to which the trained referees are added, a file for each contestant. Those that
-            earlier calls saved there are standing judges: one that tells a contestant's samples more surely
-            than its referees, on what it did not train on, withholds its name.
+        save_referees: folder to which the trained referees are added at the end, a file for each contestant.
+            Those that earlier calls saved there are standing judges: one that tells a contestant's samples
+            more surely than its referees, on what it did not train on, withholds its name. What a file says
+            it trained on is believed: take files only from those whom you trust with withholding a name.
         workers: processes in which referees train; by default one for each CPU.
         device, data_root, image_size: as of `gancross.crosstest`.
         progress: called with (what, done, in all), in the first process alone.
@@ -79,7 +82,9 @@ def referee(
         UsageError: contestants, data and options that do not fit together.
         DivergenceError: NaN or infinite samples.
         CheckpointError: a damaged file in `save_referees`.
-        ResourceError: `save_referees` cannot be read or written.
+        ResourceError: `save_referees` cannot be read or written; another process died.
+        RefereesNotSaved: referees could not be saved at the end; its `result` is the result.
+        OtherProcessFailed: another process of this run failed first.
 
     Source: Roth et al. 2017, Eq. 3 for the noise; Lopez-Paz and Oquab 2017, and Im et al. 2018, for fresh
     judges.
@@ -94,28 +99,34 @@ def referee(
         other = load_reals(referee_reals, data_root=data_root, image_size=image_size, seed=seed)
     options = RefereeOptions(
         budget=budget, seeds=seeds, workers=workers, calibrate=calibrate,
-        folder=None if save_referees is None else referee_folder(Path(save_referees)),
+        folder=None if save_referees is None else referee_folder(save_referees),
         reals=None if other is None else other.held_out(num_samples),
         reals_name=HELD_OUT_REALS if other is None else f"reals of {other.name}",
         reals_formats=() if other is None else other.file_formats(),
     )  # fmt: skip
-    return run_referees(contestants, reals, protocol, options, train=train, device=device, progress=progress)
+    trained: list[SavedReferees] = []
+    result = run_referees(
+        contestants, reals, protocol, options, train=train, device=device, progress=progress,
+        keep=trained.append,
+    )  # fmt: skip
+    return with_saved_referees(result, trained, options.folder)
 
 
 def run_referees(
     contestants: Sequence[Contestant], reals: DataSet, protocol: Protocol, options: RefereeOptions, *,
     train: Reals | None = None, device: str = "auto", progress: Progress | None = None,
     announce: Callable[[TrainingEstimate], None] | None = None,
+    keep: Callable[[SavedReferees], None] | None = None,
 ) -> Result:  # fmt: skip
     """As `referee`, of data that are loaded and options that are checked.
 
     Args:
-        announce: as of `with_referees`.
+        announce, keep: as of `with_referees`.
     """
     check_names(contestants)
     alone = [replace(contestant, discriminator=None) for contestant in contestants]
     result = run_crosstest(alone, reals, protocol, train=train, device=device, judged=False)
     return with_referees(
         result, contestants, reals, protocol, options, training=known_training(train, protocol),
-        device=device, progress=progress, announce=announce,
+        device=device, progress=progress, announce=announce, keep=keep,
     )  # fmt: skip

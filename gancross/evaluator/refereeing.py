@@ -14,7 +14,7 @@ import torch
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.order import content_order
 from gancross.data.sets import DataSet
-from gancross.errors import DivergenceError, UsageError
+from gancross.errors import DivergenceError, RefereesNotSaved, ResourceError, UsageError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.sampling import check_shape
 from gancross.evaluator.judging.scoring import canonical_samples
@@ -40,7 +40,7 @@ from gancross.evaluator.referees.ladder import ladder
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.referees.placements import placements
 from gancross.evaluator.referees.records import RefereeProtocolRecord, Referees
-from gancross.evaluator.referees.saved import saved_referees
+from gancross.evaluator.referees.saved import RefereeFolder, SavedReferees, saved_referees
 from gancross.evaluator.referees.standing import Standing, standing_in
 from gancross.evaluator.referees.steps import CheckSteps
 from gancross.evaluator.referees.work import Progress, contestant_scores, refereed
@@ -59,6 +59,7 @@ def with_referees(
     result: Result, contestants: Sequence[Contestant], reals: DataSet, protocol: Protocol,
     options: RefereeOptions, *, training: torch.Tensor | Missing, device: str = "auto",
     progress: Progress | None = None, announce: Callable[[TrainingEstimate], None] | None = None,
+    keep: Callable[[SavedReferees], None] | None = None,
 ) -> Result:  # fmt: skip
     """A result with referees, and with the verdicts `generator` and `strict` that rest on them.
 
@@ -69,6 +70,8 @@ def with_referees(
         training: training reals, for the null control and the search for copies; or why there are none.
         progress: called with (what, done, in all), in the first process alone.
         announce: called with what the training will cost before it starts, likewise.
+        keep: called with the referees of every contestant once all figures are known, likewise; whoever
+            saves them then has a result that a full disk does not cost.
 
     Raises:
         UsageError: options or reals that do not fit.
@@ -90,42 +93,34 @@ def with_referees(
             f"{options.reals_name}: samples of shape {tuple(held_out.shape[1:])}, but the data have shape"
             f" {reals.shape}; nothing is resized"
         )
+    if not isinstance(training, Missing) and tuple(training.shape[1:]) != reals.shape:
+        raise UsageError(
+            f"training samples have shape {tuple(training.shape[1:])}, but the data have shape {reals.shape}"
+        )
     if held_out.is_floating_point() and not bool(held_out.isfinite().all()):
         raise UsageError(f"{options.reals_name}: hold NaN or infinite values")
     real_set = sample_set(held_out)
-    n, seed = protocol.num_samples, protocol.seed
-    sets = {}
-    for done, contestant in enumerate(contestants, start=1):
-        sets[contestant.name] = sample_set(
-            canonical_samples(contestant, num_samples=n, seed=seed, purpose="crosstest", device=target)
-        )
-        if progress is not None and processes.is_rank_zero:
-            progress("samples", done, len(contestants))
-    for name, samples in sets.items():
-        check_shape(name, tuple(samples.array.shape[1:]), reals.shape)
-        if samples.array.is_floating_point() and not bool(samples.array.isfinite().all()):
-            raise DivergenceError(f"contestant '{name}': its samples hold NaN or infinite values")
-    referee_protocol = options.protocol(reals.shape)
+    sets = _sample_sets(
+        contestants, reals.shape, protocol, target, progress=progress if processes.is_rank_zero else None
+    )
+    budget = options.protocol(reals.shape)
+    size = equal_number(real_set, sets.values(), seed=protocol.seed, seeds=budget.seeds)
     arena = Arena(
-        reals=real_set, ladder=ladder(real_set.array), protocol=referee_protocol, seed=protocol.seed,
-        size=equal_number(real_set, sets.values(), seed=protocol.seed, seeds=referee_protocol.seeds),
-        device=target, on_cluster=options.on_cluster,
+        reals=real_set, ladder=ladder(real_set.array), protocol=budget.at(size), size=size,
+        seed=protocol.seed, device=target, on_cluster=options.on_cluster,
         workers=default_workers(target) if options.workers is None else options.workers,
     )  # fmt: skip
     if arena.size < FEWEST_TRAINED:
         return unrefereed(result, _too_few(real_set, sets))
     standing = () if options.folder is None else standing_in(options.folder, sets, arena)
     known = None if isinstance(training, Missing) else training
-    of_controls = control_call(arena, known, num_samples=n)
+    of_controls = control_call(arena, known, num_samples=protocol.num_samples)
     if announce is not None and processes.is_rank_zero:
         parts = [] if isinstance(of_controls, Missing) else [(of_controls.parts, of_controls.arena)]
         estimate = training_estimate([(sets, arena), *parts])
         if estimate is not None:
             announce(estimate)
     entries, trained = refereed(sets, arena, progress=progress)
-    if options.folder is not None:
-        for name, own in entries.items():  # of the first process alone
-            options.folder.save(saved_referees(name, sets[name], own, arena))
     null, power = trained_controls(of_controls, progress=progress)
     if not processes.is_rank_zero:
         return result_from_dict(json.loads(processes.broadcast_from_rank0(b"")))
@@ -139,7 +134,55 @@ def with_referees(
     cost = RefereeCost(trained=trained, cached=count - trained, seconds=round(time.perf_counter() - clock, 3))
     finished = refereed_result(result, referees, decisions, cost)
     processes.broadcast_from_rank0(finished.to_json().encode())
+    if keep is not None:
+        for name, own in entries.items():
+            keep(saved_referees(name, sets[name], own, arena))
     return finished
+
+
+def _sample_sets(
+    contestants: Sequence[Contestant], shape: tuple[int, ...], protocol: Protocol, device: torch.device, *,
+    progress: Progress | None,
+) -> dict[str, SampleSet]:  # fmt: skip
+    """The samples of every contestant, drawn as a cross-test draws them.
+
+    Raises:
+        UsageError: samples of another shape than the data.
+        DivergenceError: samples that are not finite.
+    """
+    sets = {}
+    for done, contestant in enumerate(contestants, start=1):
+        name = contestant.name
+        samples = canonical_samples(
+            contestant,
+            num_samples=protocol.num_samples,
+            seed=protocol.seed,
+            purpose="crosstest",
+            device=device,
+        )
+        check_shape(name, tuple(samples.shape[1:]), shape)
+        if samples.is_floating_point() and not bool(samples.isfinite().all()):
+            raise DivergenceError(f"contestant '{name}': its samples hold NaN or infinite values")
+        sets[name] = sample_set(samples)
+        if progress is not None:
+            progress("samples", done, len(contestants))
+    return sets
+
+
+def with_saved_referees(
+    result: Result, referees: Sequence[SavedReferees], folder: RefereeFolder | None
+) -> Result:
+    """The result, once its referees are in the folder.
+
+    Raises:
+        RefereesNotSaved: they cannot be written; it holds the result.
+    """
+    try:
+        if folder is not None:
+            folder.save(referees)
+    except ResourceError as error:
+        raise RefereesNotSaved(str(error), result=result) from error
+    return result
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

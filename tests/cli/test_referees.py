@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from command_line import call
 from PIL import Image
-from tiny_referees import grains, save_images, use_tiny
+from referee_calls import image_folders, referee, use_small
+from tiny_referees import grains, save_images
 
 from gancross import load_result
 from gancross.cli import referees as cli_referees
@@ -27,26 +28,13 @@ from gancross.report.text.verdict_sentences import generator_sentence
 
 
 @pytest.fixture(autouse=True)
-def _tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
-    use_tiny(monkeypatch, steps=8)
+def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_small(monkeypatch, tmp_path / "cache", steps=8)
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real images R, generated ones A and B, reals that nobody trained on, and what does not fit."""
-    root = tmp_path_factory.mktemp("images")
-    for number, name in enumerate(("R/train", "R/test", "A", "B", "fresh")):
-        save_images(grains(50, seed=number, shift=25 if name == "B" else 0), root / name)
-    save_images(grains(20, shape=(1, 8, 9)), root / "wide")
-    save_images(grains(20, shape=(3, 8, 8)), root / "colour")
-    (root / "empty").mkdir()
-    return root
-
-
-def referee(folders: Path, *more: object) -> int:
-    models = [f"folder:{folders / 'A'}", f"folder:{folders / 'B'}"]
-    return call("referee", *models, "--data", f"folder:{folders / 'R'}", "--device", "cpu", *more)
+    return image_folders(tmp_path_factory.mktemp("images"))
 
 
 def test_two_folders_of_images_are_compared(

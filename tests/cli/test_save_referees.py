@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_line import call
-from tiny_referees import grains, save_images, use_tiny
+from full_disks import largest_file
+from referee_calls import image_folders, referee, unwrapped, use_small
 
+from gancross import load_result
 from gancross.evaluator.referees import work
+from gancross.evaluator.referees.records import Referees
+from gancross.evaluator.referees.work import Task
+
+Faulty = Callable[[Callable[[], object]], None]
 
 
 @pytest.fixture(autouse=True)
-def _tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "cache"))
-    use_tiny(monkeypatch, steps=4)
+def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_small(monkeypatch, tmp_path / "cache", steps=4)
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real images R, generated ones A and B; a folder with a damaged file of referees."""
-    root = tmp_path_factory.mktemp("images")
-    for number, name in enumerate(("R/train", "R/test", "A", "B")):
-        save_images(grains(40, seed=number), root / name)
-    (root / "damaged").mkdir()
-    (root / "damaged" / "a.referees.npz").write_bytes(b"damaged")
-    return root
-
-
-def referee(folders: Path, *more: object) -> int:
-    models = [f"folder:{folders / 'A'}", f"folder:{folders / 'B'}"]
-    return call("referee", *models, "--data", f"folder:{folders / 'R'}", "--device", "cpu", *more)
-
-
-def unwrapped(text: str) -> str:
-    """Without spaces, since a terminal's lines break at some of them."""
-    return "".join(text.split())
+    return image_folders(tmp_path_factory.mktemp("images"))
 
 
 def test_referees_are_saved_and_stand_by_in_the_next_call(
@@ -52,8 +43,7 @@ def test_referees_are_saved_and_stand_by_in_the_next_call(
     standing = json.loads(record.read_text())["referees"]["controls"]["standing"]
     assert [entry["file"] for entry in standing] == files and len(list(saved.iterdir())) == 4
     capsys.readouterr()
-    alone = ("referee", f"folder:{folders / 'A'}", "--data", f"folder:{folders / 'R'}", "--device", "cpu")
-    assert call(*alone, "--save-referees", saved) == 0
+    assert referee(folders, "--save-referees", saved, models=("A",)) == 0
     notes = unwrapped(capsys.readouterr().err)
     assert unwrapped("not among the judges: they are the referees of 'A' in this call") in notes
     assert unwrapped(f"The referees of 1 contestant are in {saved}") in notes
@@ -103,3 +93,107 @@ def test_a_cross_test_saves_its_referees_or_refuses_to(
     assert call(*arguments, "--referees", "quick") == 0
     assert unwrapped("The referees of 2 contestants") in unwrapped(capsys.readouterr().err)
     assert len(list((tmp_path / "saved").iterdir())) == 2
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Faulty:
+    """Lets something happen while referees are trained, when the folder has been found in order."""
+
+    def prepared(fault: Callable[[], object]) -> None:
+        real, calls = work.trained_entry, iter(range(100))
+
+        def trained(task: Task) -> bytes:
+            if next(calls) == 0:
+                fault()
+            return real(task)
+
+        monkeypatch.setattr(work, "trained_entry", trained)
+
+    return prepared
+
+
+def one_error(err: str) -> str:
+    (line,) = (line for line in err.splitlines() if "Error" in line)
+    return line
+
+
+def test_a_full_disk_costs_neither_record_nor_reports_nor_screen(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The referees' files alone are longer than what can be written."""
+    use_small(monkeypatch, tmp_path / "cache", steps=4, width=256)
+    saved, record, page = (tmp_path / name for name in ("saved", "result.json", "page.html"))
+    arguments = ("--save-referees", saved, "--json", record, "--html", page)
+    with largest_file(200_000):
+        assert referee(folders, *arguments) == 5
+    printed = capsys.readouterr()
+    line = one_error(printed.err)
+    assert (
+        line.startswith(f"Error: {saved}/A-") and ".referees.npz: cannot be written: File too large" in line
+    )
+    assert line.endswith(
+        "no referees were saved; the same call, which trains what the cache lacks, saves them"
+    )
+    assert "are in" not in printed.err and page.exists() and list(saved.iterdir()) == []
+    first = load_result(record)
+    assert isinstance(first.referees, Referees)
+    assert first.verdict.generator.reason.lower() in " ".join(printed.out.lower().split())
+    assert referee(folders, *arguments, "-q") == 0
+    second = load_result(record)
+    cost = second.provenance.referees
+    assert cost is not None and cost.trained == 0 and second.referees == first.referees
+    assert len(list(saved.glob("*.referees.npz"))) == len(list(saved.iterdir())) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden")
+def test_a_folder_that_becomes_read_only_costs_no_record(
+    folders: Path, tmp_path: Path, faulty: Faulty, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved, record = tmp_path / "saved", tmp_path / "result.json"
+    saved.mkdir()
+    faulty(lambda: saved.chmod(0o500))
+    try:
+        assert referee(folders, "--save-referees", saved, "--json", record) == 5
+    finally:
+        saved.chmod(0o700)
+    assert "cannot be written: Permission denied" in one_error(capsys.readouterr().err)
+    assert isinstance(load_result(record).referees, Referees) and list(saved.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_the_folder_costs_no_record(
+    folders: Path, checkpoints: dict[str, Path], tmp_path: Path, faulty: Faulty,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """After a cross-test too; what was to be printed is, with `--json -` the whole record."""
+    saved, record = tmp_path / "saved", tmp_path / "result.json"
+    option = ("--save-referees", saved)
+    faulty(lambda: saved.write_text("another program's"))
+    assert referee(folders, *option, "--json", "-", "-q") == 5
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["referees"]["contestants"] and "File exists" in one_error(printed.err)
+    assert saved.read_text() == "another program's"
+    saved.unlink()
+    faulty(lambda: saved.write_text("another program's"))
+    models = [f"{name}={checkpoints[f'mixture-{name}']}" for name in ("plain", "regularized")]
+    tested = ("crosstest", *models, "-n", 60, "--device", "cpu", "--referees", "quick")
+    assert call(*tested, *option, "--json", record) == 5
+    printed = capsys.readouterr()
+    result = load_result(record)
+    assert isinstance(result.referees, Referees) and "File exists" in one_error(printed.err)
+    assert result.verdict.generator.reason.lower() in " ".join(printed.out.lower().split())
+
+
+@pytest.mark.parametrize("output", ["--json", "--html", "--markdown", "--junit"])
+@pytest.mark.parametrize("below", ["", "deep/down"])
+def test_a_report_is_not_written_where_the_folder_will_be(
+    folders: Path, checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], output: str, below: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(work, "trained_entry", None)
+    place = tmp_path / "out"
+    options = (output, place, "--save-referees", place / below)
+    assert referee(folders, *options) == 2
+    assert call("crosstest", checkpoints["mixture-plain"], "--referees", "quick", *options) == 2
+    lines = capsys.readouterr().err.splitlines()
+    expected = f"Error: --save-referees {place / below}: {place} will be a file, expected a folder"
+    assert lines == [expected] * 2 and not place.exists()

@@ -18,6 +18,7 @@ from tiny_referees import grains, points, use_tiny
 
 from gancross import Contestant, Result, load_result, referee
 from gancross.errors import DivergenceError, UsageError
+from gancross.evaluator import crosstest as evaluator_crosstest
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.referees import calibration
 from gancross.evaluator.referees.formats import SourceFormat
@@ -85,6 +86,12 @@ def test_neither_storage_nor_the_order_of_contestants_matters() -> None:
     assert backwards.protocol == referees_of(usual).protocol
     turned, straight = backwards.comparisons[0], referees_of(usual).comparisons[0]
     assert (turned.a, turned.mean.value, turned.p) == ("b", -straight.mean.value, straight.p)
+
+
+def test_training_reals_are_not_ordered_for_judges_that_do_not_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = figures(small())
+    monkeypatch.setattr(evaluator_crosstest, "training_reals", None)
+    assert figures(small()) == usual
 
 
 def test_an_interrupted_call_goes_on_and_gives_the_same(
@@ -211,7 +218,7 @@ def test_numbers_that_are_not_finite_stop_with_the_contestants_name(value: float
     steps: list[str] = []
     with pytest.raises(DivergenceError, match="contestant 'mad': its samples hold NaN or infinite values"):
         small({"a": SAMPLES["a"], "mad": mad}, progress=lambda what, *_: steps.append(what))
-    assert steps == []
+    assert set(steps) <= {"samples"}
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import torch
 from crosstests import figures
+from full_disks import largest_file
 from referee_records import referees_of as record_of
 from refereed import cost_of, judged
 from tiny_referees import arena_of, grains, perfect, points, referees_of, use_tiny
 
-from gancross import load_result
-from gancross.errors import CheckpointError, ResourceError
+from gancross import crosstest, load_contestant, load_result, referee
+from gancross.errors import CheckpointError, RefereesNotSaved, ResourceError, UsageError
 from gancross.evaluator import refereeing
-from gancross.evaluator.referees import saved as module
 from gancross.evaluator.referees import work
 from gancross.evaluator.referees.saved import referee_folder, saved_referees
 
@@ -60,7 +60,7 @@ def test_a_name_is_withheld_where_a_standing_judge_sees_more(
     arena = arena_of(DATA, [lattice(4)], steps=250)
     sets, entries = referees_of(arena, well=lattice(4))
     trained_longer = saved_referees("well", sets["well"], entries["well"], arena)
-    referee_folder(folder).save(trained_longer)
+    referee_folder(folder).save([trained_longer])
     second = judged(**call, save_referees=folder)
     assert cost_of(second).trained == 0 and second.verdict.generator.winner is None
     (check,) = record_of(second).controls.dominance
@@ -102,18 +102,47 @@ def test_files_that_cannot_be_used_stop_the_call_before_training(
         judged(**SMALL, save_referees=tmp_path / "saved", seed=1)
 
 
-def test_a_full_disk_is_an_error_and_the_call_can_be_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(path: Path, content: bytes) -> None:
-        raise ResourceError(f"{path}: cannot be written: No space left on device")
+def test_a_full_disk_is_an_error_with_the_figures_and_the_call_can_be_repeated(tmp_path: Path) -> None:
+    usual, saved = judged(**SMALL), tmp_path / "saved"
+    with (
+        largest_file(5_000),
+        pytest.raises(RefereesNotSaved, match=r"\.referees\.npz: cannot be written: File too large") as full,
+    ):
+        judged(**SMALL, save_referees=saved)
+    record = full.value.result.to_dict()["referees"]
+    assert record["controls"].pop("standing") == [] and record == figures(usual)["referees"]
+    assert isinstance(full.value, ResourceError) and list(saved.iterdir()) == []
+    assert cost_of(judged(**SMALL, save_referees=saved)).trained == 0 and len(list(saved.iterdir())) == 2
 
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "write_atomically", full)
-        with pytest.raises(ResourceError, match=r"\.referees\.npz: cannot be written: No space left"):
-            judged(**SMALL, save_referees=tmp_path / "saved")
-    assert cost_of(judged(**SMALL, save_referees=tmp_path / "saved")).trained == 0
-    assert len(list((tmp_path / "saved").iterdir())) == 2
+
+def test_a_cross_test_saves_referees_as_a_call_of_referees_does(
+    checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contestants = [
+        load_contestant(checkpoints[f"mixture-{name}"], name=name) for name in ("plain", "regularized")
+    ]
+    call: dict[str, Any] = {"data": "mixture", "num_samples": 60, "device": "cpu"}
+    alone = referee(contestants, **call, save_referees=tmp_path / "alone")
+    first, second = (
+        crosstest(contestants, **call, referees="quick", save_referees=tmp_path / "crossed") for _ in range(2)
+    )
+    assert record_of(first) == record_of(alone)
+    files = [sorted((tmp_path / name).iterdir()) for name in ("alone", "crossed")]
+    assert len(files[0]) == 2
+    assert [path.name for path in files[0]] == [path.name for path in files[1]]
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(*files, strict=True))
+    standing = record_of(second).controls.standing or ()
+    assert [part.file for part in standing] == [path.name for path in files[1]]
+    with largest_file(5_000), pytest.raises(RefereesNotSaved) as full:
+        crosstest(contestants, **call, referees="quick", save_referees=tmp_path / "full")
+    assert full.value.result.cross == first.cross
+    monkeypatch.setattr(work, "trained_entry", None)
+    for options, complaint in (
+        ({"save_referees": tmp_path}, "save_referees: none are trained with referees='none'"),
+        ({"save_referees": "", "referees": "quick"}, "expected the name of a folder, got an empty one"),
+    ):
+        with pytest.raises(UsageError, match=complaint):
+            crosstest(contestants, **(call | options))
 
 
 def test_referees_of_other_data_are_left_out(tmp_path: Path) -> None:

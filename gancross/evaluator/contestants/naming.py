@@ -19,7 +19,7 @@ def split_argument(argument: str) -> tuple[str | None, str]:
         UsageError: an empty name or path.
     """
     name, separator, path = argument.partition("=")
-    if not separator or os.path.lexists(argument):
+    if argument and (not separator or os.path.lexists(argument)):
         return None, argument
     if not name or not path:
         raise UsageError(f"contestant '{argument}': write NAME=PATH or PATH")

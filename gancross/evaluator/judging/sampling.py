@@ -152,7 +152,8 @@ def generated(contestant: Contestant, latents_ND: torch.Tensor, *, seed: int) ->
         seed: of the noise that the generator may draw beside its latents.
 
     Raises:
-        UsageError: it fails on such latents, or does not return a tensor with one sample for each.
+        UsageError: it fails on such latents, or does not return a tensor with one sample for each, or these
+            have an axis of length 0.
     """
     assert contestant.generator is not None
     who = f"contestant '{contestant.name}': its generator"
@@ -162,6 +163,9 @@ def generated(contestant: Contestant, latents_ND: torch.Tensor, *, seed: int) ->
     n = len(samples) if samples.ndim else 1
     if n != len(latents_ND):
         raise UsageError(f"{who} made {n} samples from {len(latents_ND)} latents")
+    if samples.numel() == 0:
+        shape = tuple(samples.shape[1:])
+        raise UsageError(f"{who} makes samples of shape {shape}: each axis must be at least 1 long")
     return samples
 
 

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancross.evaluator.referees.check_records import BudgetControl
-from gancross.evaluator.referees.protocol import BUDGETS, Budget, RefereeProtocol
+from gancross.evaluator.referees.protocol import Budget, RefereeProtocol, times
 
+MEASURED: Budget = "quick"  # the budget of what ships
 UNMEASURED = 0.5  # κ of data that are like none that were measured
 LEAST = 0.3  # below it nobody is named
 LEAST_SHOWN = 0.05  # D, or G of a rung, below which a ratio of two is one of chance
@@ -114,8 +115,8 @@ def budget_check(
     if measured is not None:
         return _check([measured], source=f"measured on {measured.data}")
     alike = [
-        entry for entry in shipped()
-        if (entry.version, entry.budget) == (protocol.version, protocol.budget)
+        of_steps(entry, times(protocol.budget, num_training)) for entry in shipped()
+        if (entry.version, entry.budget) == (protocol.version, MEASURED)
         and _kind(entry.shape) == _kind(shape) and entry.num_training <= num_training
     ]  # fmt: skip
     if not alike:
@@ -133,21 +134,15 @@ def budget_check(
 
 @cache
 def shipped() -> tuple[Measurement, ...]:
-    """The measurements that ship with this version, and what those of `quick` say of `full`."""
-    measured = measurements(files("gancross.evaluator.referees").joinpath("kappa.json").read_text("utf-8"))
-    of_full = {(entry.data, entry.num_training) for entry in measured if entry.budget == "full"}
-    return measured + tuple(
-        of_longer_budget(entry) for entry in measured
-        if entry.budget == "quick" and (entry.data, entry.num_training) not in of_full
-    )  # fmt: skip
+    """The measurements of `quick` that ship with this version."""
+    return measurements(files("gancross.evaluator.referees").joinpath("kappa.json").read_text("utf-8"))
 
 
-def of_longer_budget(quick: Measurement) -> Measurement:
-    """`full`, up to twice its steps: a training of 8 times `quick`'s steps holds these, step for step."""
-    times = BUDGETS["full"]["vectors"].steps / BUDGETS["quick"]["vectors"].steps
-    held = [place for place, multiple in enumerate(quick.multiples) if multiple >= times * SMALLEST_MULTIPLE]
+def of_steps(quick: Measurement, more: int) -> Measurement:
+    """What a measurement says of so many times its steps: its longer trainings hold these, step for step."""
+    held = [place for place, multiple in enumerate(quick.multiples) if multiple >= more * SMALLEST_MULTIPLE]
     return replace(
-        quick, budget="full", multiples=tuple(quick.multiples[place] / times for place in held),
+        quick, multiples=tuple(quick.multiples[place] / more for place in held),
         faults=tuple(
             replace(fault, g_TK=tuple(fault.g_TK[place] for place in held)) for fault in quick.faults
         ),

@@ -27,10 +27,9 @@ from gancross.evaluator.referees.budget import Measurement, PlantedFault
 from gancross.evaluator.referees.entries import KIND
 from gancross.evaluator.referees.halves import SampleSet, cut, halves, sample_set
 from gancross.evaluator.referees.planted import FAULTS
-from gancross.evaluator.referees.protocol import RefereeProtocol, snapshots
+from gancross.evaluator.referees.protocol import RefereeProtocol, chooses, snapshots
 from gancross.evaluator.referees.scoring import one_thread, rung_scores
 from gancross.evaluator.referees.training import (
-    FEWEST_VALIDATED,
     Identity,
     Material,
     judge_network,
@@ -39,7 +38,7 @@ from gancross.evaluator.referees.training import (
     training_snapshots,
     validation_losses,
 )
-from gancross.evaluator.referees.work import Progress, as_finished
+from gancross.evaluator.referees.work import Progress, as_finished, on_device
 from gancross.evaluator.statistics.auc import components
 from gancross.machine.caches import cache_folder
 from gancross.machine.files import read_bytes, write_atomically
@@ -102,7 +101,9 @@ def _measured(samples: SampleSet, arena: Arena, identity: Identity) -> NDArray[n
         for side, purpose in ((arena.reals, "reals"), (samples, "samples"))
     ]
     reals, fakes = (
-        Material(array=side.array, training=part.training, validation=part.validation)
+        Material(
+            array=on_device(side.array, arena.device), training=part.training, validation=part.validation
+        )
         for side, part in zip((arena.reals, samples), rows, strict=True)
     )
     chance = identity.stream("calibration")
@@ -110,11 +111,10 @@ def _measured(samples: SampleSet, arena: Arena, identity: Identity) -> NDArray[n
     steps = multiple_steps(arena.protocol)
     kept = sorted({step for count in steps for step in snapshots(count)})
     judges = dict(_judges(kept, reals, fakes, arena, identity))
-    chooses = len(reals.validation) >= FEWEST_VALIDATED
     losses = validation_losses(
         list(judges.values()), reals=reals, samples=fakes, ladder=arena.ladder, identity=identity,
         device=arena.device,
-    ) if chooses else None  # fmt: skip
+    ) if chooses(len(reals.validation)) else None  # fmt: skip
     g_KS = np.stack([
         _g(list(judges.values()), reals.array, fakes.array, tests, arena, identity, rung)
         for rung in range(len(arena.ladder.sigmas))

@@ -30,7 +30,7 @@ from gancross.evaluator.referees.halves import SampleSet
 from gancross.evaluator.referees.intervals import Items, MeanFigure, mean_figure
 from gancross.evaluator.referees.placements import ItemMeans, placements
 from gancross.evaluator.referees.records import RefereeCell, RefereeCross
-from gancross.evaluator.referees.scores import ContestantScores, RefereeScores
+from gancross.evaluator.referees.scores import ContestantScores, RefereeScores, Scores
 from gancross.evaluator.referees.scoring import one_thread, rung_scores
 from gancross.evaluator.referees.training import Identity, Referee
 from gancross.evaluator.statistics.proportions import holm
@@ -89,12 +89,12 @@ def referee_judges(entries: Sequence[Entry], arena: Arena) -> Judges:
 
 
 class NoisyDiscriminator(nn.Module):
-    """A contestant's own discriminator on noisy images in [−1, 1]; its scores are high for reals."""
+    """A contestant's own discriminator on noisy images in [−1, 1]."""
 
     def __init__(self, contestant: Contestant, arena: Arena) -> None:
         super().__init__()
         assert contestant.discriminator is not None
-        self._contestant, self._ladder = contestant, arena.ladder
+        self._contestant, self._ladder = contestant, arena.ladder.on(arena.device)
         self.discriminator = contestant.discriminator
 
     def inputs(self, noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
@@ -102,7 +102,7 @@ class NoisyDiscriminator(nn.Module):
         return self._ladder.network_inputs(noisy, self._contestant.data_range)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Scores (N,); one that is no number, far from the data that it knows, tells nothing.
+        """Raw scores (N,), float64.
 
         Raises:
             UsageError: the discriminator fails on such samples, or does not return a score for each.
@@ -111,8 +111,11 @@ class NoisyDiscriminator(nn.Module):
         scores = applied(self.discriminator, inputs, refusal=f"{who} cannot take samples", seed=0)
         if not isinstance(scores, torch.Tensor) or scores.numel() != len(inputs):
             raise UsageError(f"{who} must return one score for each sample")
-        logits = real_high(scores.flatten().double().cpu().numpy(), self._contestant)
-        return torch.from_numpy(np.nan_to_num(logits))
+        return scores.flatten().double()
+
+    def real_high(self, scores_N: Scores) -> Scores:
+        """Raw scores as logits, high for reals; one that is no number, far from the data, tells nothing."""
+        return np.nan_to_num(real_high(scores_N.astype(np.float64), self._contestant))
 
 
 def judged(
@@ -121,18 +124,20 @@ def judged(
     """The scores of a judge at some rungs, as scores of referees that tested the chosen rows alone."""
     referees = []
     for identity, (reals, samples) in fight.tests.items():
-        scores: dict[str, list[NDArray[np.float32]]] = {"reals": [], "samples": []}
+        scores: dict[str, list[Scores]] = {"reals": [], "samples": []}
         sides = (
             ("reals", arena.reals, fight.real_rows[reals]),
             ("samples", fight.samples, fight.sample_rows[samples]),
         )
         for rung, (kind, side, rows) in product(rungs, sides):
             network, stream = judges(identity, rung), identity.stream("bout", kind, f"rung-{rung}")
+            own = network if isinstance(network, NoisyDiscriminator) else None
             # A discriminator may be large, and its own figures depend on the number of threads anyway.
-            with nullcontext() if isinstance(network, NoisyDiscriminator) else one_thread():
-                scores[kind].append(rung_scores(
+            with one_thread() if own is None else nullcontext():
+                (scores_N,) = rung_scores(
                     [network], side.array, rows, arena.ladder, rung=rung, stream=stream, device=arena.device
-                )[0])  # fmt: skip
+                )
+            scores[kind].append(scores_N if own is None else own.real_high(scores_N))
             if kind == "samples" and advance is not None:
                 advance()
         referees.append(RefereeScores(

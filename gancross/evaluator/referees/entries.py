@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,19 @@ def encoded(entry: Entry) -> bytes:
         "identity": np.array([scores.seed, scores.half]), "reals": scores.reals, "samples": scores.samples,
         "real_KN": scores.real_KN, "fake_KM": scores.fake_KM, "chosen": np.array(referee.chosen),
     }  # fmt: skip
-    for step, weights in referee.snapshots.items():
-        arrays |= {f"weights/{step}/{name}": tensor.cpu().numpy() for name, tensor in weights.items()}
+    return archived(arrays | weight_arrays(referee, start="weights/"))
+
+
+def weight_arrays(referee: Referee, *, start: str) -> dict[str, NDArray[Any]]:
+    """A referee's weights by their names in an archive, `{start}STEP/NAME`."""
+    return {
+        f"{start}{step}/{name}": tensor.cpu().numpy()
+        for step, weights in referee.snapshots.items() for name, tensor in weights.items()
+    }  # fmt: skip
+
+
+def archived(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays by name as an .npz archive without objects."""
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
     return content.getvalue()

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from gancross.data.order import content_order, sample_digests
+from gancross.evaluator.referees.protocol import VALIDATION
 from gancross.random_streams import Stream
 
-VALIDATION = 10  # one in so many samples of a training half chooses the snapshot
 ATOM = 20  # identical samples beyond one in so many are an atom of the distribution, which may be cut
 
 

@@ -6,7 +6,7 @@ Shape suffixes: N samples, K rungs.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -43,6 +43,12 @@ class Ladder:
     def log_range(self) -> tuple[float, float]:
         """ln σ of the finest and of the coarsest rung."""
         return math.log(self.sigmas[0]), math.log(self.sigmas[-1])
+
+    def on(self, device: torch.device) -> Ladder:
+        """This ladder with its tensors there, so that loops on a GPU copy none."""
+        if self.mean is None or self.std is None:
+            return self
+        return replace(self, mean=self.mean.to(device), std=self.std.to(device))
 
     def inputs(self, samples: torch.Tensor) -> torch.Tensor:
         """Canonical samples as float32 in the units of σ: images in [−1, 1], vectors standardised."""

@@ -25,7 +25,7 @@ class RefereeOptions:
         reals_name: what they are, for people.
         reals_formats: of the files of these other reals.
         calibrate: whether κ is measured on the data at hand.
-        folder: of saved referees, which judge too, and to which those of this call are added.
+        folder: of saved referees, which judge too.
         workers: processes in which referees train; None: one for each CPU.
         on_cluster: whether they train on the workers of joblib's present backend instead.
     """
@@ -49,6 +49,6 @@ class RefereeOptions:
             raise UsageError(f"the number of workers must be at least 1, is {self.workers}")
 
     def protocol(self, shape: tuple[int, ...]) -> RefereeProtocol:
-        """The referee protocol for samples of a shape."""
+        """The referee protocol for samples of a shape, before it is known how many there are."""
         protocol = BUDGETS[self.budget][form_of(shape)]
         return protocol if self.seeds is None else replace(protocol, seeds=self.seeds)

@@ -6,7 +6,7 @@ Results of different protocols are not comparable.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Budget = Literal["quick", "full"]
@@ -15,6 +15,9 @@ VERSION = 2
 FIRST_SNAPSHOT = 50
 SMALL_SIDE = 16  # pixels, of the longer side
 HELD_OUT_REALS = "the held-out reals"
+VALIDATION = 10  # one in so many samples of a training half chooses the snapshot
+FEWEST_VALIDATED = 50  # reals; with fewer the last snapshot judges
+TIMES: Mapping[Budget, int] = {"quick": 1, "full": 4}  # steps, in those of quick
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,23 @@ class RefereeProtocol:
         """Steps after which the averaged weights are kept: 50, 100, 200, … and the last."""
         return snapshots(self.steps)
 
+    def at(self, num_training: int) -> RefereeProtocol:
+        """The protocol of referees that train on so many reals."""
+        return replace(self, steps=self.steps * times(self.budget, num_training) // TIMES[self.budget])
+
+
+def chooses(num_validation: int) -> bool:
+    """Whether so many validation reals choose the snapshot that judges; else it is the last."""
+    return num_validation >= FEWEST_VALIDATED
+
+
+def times(budget: Budget, num_training: int) -> int:
+    """How many times the steps of `quick` a budget takes.
+
+    Where the last snapshot judges, more steps show less, since judges learn their few reals by heart.
+    """
+    return TIMES[budget] if chooses(num_training // VALIDATION) else 1
+
 
 def snapshots(steps: int) -> tuple[int, ...]:
     """50, 100, 200, … below `steps`, and `steps`."""
@@ -67,22 +87,23 @@ def form_of(shape: Sequence[int]) -> Form:
     return "small images" if max(shape[1:]) <= SMALL_SIDE else "images"
 
 
-def _budgets(budget: Budget, *, seeds: int, times: int) -> dict[Form, RefereeProtocol]:
+def _budgets(budget: Budget, *, seeds: int) -> dict[Form, RefereeProtocol]:
+    more = TIMES[budget]
     return {
         "vectors": RefereeProtocol(
-            budget=budget, form="vectors", width=64, steps=800 * times, batch_size=128, seeds=seeds
+            budget=budget, form="vectors", width=64, steps=800 * more, batch_size=128, seeds=seeds
         ),
         "small images": RefereeProtocol(
             budget=budget, form="small images", width=16, dropout=0.1, waves=(2.0, 8.0),
-            steps=800 * times, batch_size=64, learning_rate=2e-3, seeds=seeds,
+            steps=800 * more, batch_size=64, learning_rate=2e-3, seeds=seeds,
         ),
         "images": RefereeProtocol(
-            budget=budget, form="images", width=16, dropout=0.1, steps=600 * times, batch_size=64, seeds=seeds
+            budget=budget, form="images", width=16, dropout=0.1, steps=600 * more, batch_size=64, seeds=seeds
         ),
     }  # fmt: skip
 
 
 BUDGETS: Mapping[Budget, dict[Form, RefereeProtocol]] = {
-    "quick": _budgets("quick", seeds=2, times=1),
-    "full": _budgets("full", seeds=4, times=4),
+    "quick": _budgets("quick", seeds=2),
+    "full": _budgets("full", seeds=4),
 }

@@ -3,10 +3,14 @@
 A file is an .npz archive that holds arrays and no objects: "header", JSON in UTF-8; "mean" and "std" of the
 ladder of vectors; of the k-th referee "k/reals" and "k/samples", the SHA-256 of what it trained on, and
 "k/STEP/NAME", the averaged weights after so many steps.
+
+The hashes are believed: nothing could prove them. Whoever forges them can take back a name but give none,
+since referees that are read back take part in the check of dominance alone, in a family of their own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -31,7 +35,7 @@ from gancross.evaluator.codec.fields import Count, Items, Range, Sha256, Size, T
 from gancross.evaluator.codec.schema import schema
 from gancross.evaluator.referees.arena import Arena
 from gancross.evaluator.referees.contestant_records import Sigma
-from gancross.evaluator.referees.entries import Entry
+from gancross.evaluator.referees.entries import Entry, archived, weight_arrays
 from gancross.evaluator.referees.halves import SampleSet
 from gancross.evaluator.referees.ladder import Ladder
 from gancross.evaluator.referees.protocol import RefereeProtocol
@@ -44,6 +48,7 @@ SUFFIX = ".referees.npz"
 LARGEST_FILE = 1 << 30
 WIDEST = 256  # channels or units; a file that claims more could ask for more memory than there is
 LARGEST_LEVEL = 1e6  # of noise; the square of a larger one may be no float32
+NOT_SAVED = "no referees were saved; the same call, which trains what the cache lacks, saves them"
 
 Digests = NDArray[np.bytes_]
 
@@ -114,27 +119,41 @@ class RefereeFolder:
     path: Path
     saved: dict[str, SavedReferees]
 
-    def save(self, referees: SavedReferees) -> None:
-        """Writes their file; one that is there already is left as it is.
+    def save(self, referees: Sequence[SavedReferees]) -> None:
+        """Writes a file for each contestant, or none at all; those that are there already stay as they are.
 
         Raises:
-            ResourceError: it cannot be written.
+            ResourceError: a file cannot be written.
         """
-        path = self.path / referees.file
-        if not path.exists():
-            write_atomically(path, encoded(referees))
+        written: list[Path] = []
+        try:
+            for each in referees:
+                path = self.path / each.file
+                if not path.exists():
+                    write_atomically(path, encoded(each))
+                    written.append(path)
+        except BaseException as error:
+            for path in written:
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+            if isinstance(error, ResourceError):
+                raise ResourceError(f"{error}; {NOT_SAVED}") from error
+            raise
 
 
-def referee_folder(path: Path) -> RefereeFolder:
+def referee_folder(name: str | Path) -> RefereeFolder:
     """Reads a folder of saved referees, and checks before long work that files can be written there.
 
     Under torchrun the first process alone reads it; for the others it is empty.
 
     Raises:
-        UsageError: the path leads through a file.
+        UsageError: the name is empty, or the path leads through a file.
         ResourceError: the folder cannot be read or written.
         CheckpointError: a file of referees in it is damaged.
     """
+    if not str(name):  # of a Path it would be the present folder
+        raise UsageError("save_referees: expected the name of a folder, got an empty one")
+    path = Path(name)
     if not is_rank_zero():
         return RefereeFolder(path=path, saved={})
     # A link to nowhere counts as a file: no folder can be made there.
@@ -182,11 +201,8 @@ def encoded(saved: SavedReferees) -> bytes:
             arrays[name] = tensor.numpy()
     for number, each in enumerate(saved.referees):
         arrays |= {f"{number}/reals": each.reals, f"{number}/samples": each.samples}
-        for step, weights in each.referee.snapshots.items():
-            arrays |= {f"{number}/{step}/{name}": tensor.cpu().numpy() for name, tensor in weights.items()}
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
-    return content.getvalue()
+        arrays |= weight_arrays(each.referee, start=f"{number}/")
+    return archived(arrays)
 
 
 def decoded(content: bytes) -> SavedReferees:
@@ -219,8 +235,8 @@ def decoded(content: bytes) -> SavedReferees:
         referees.append(SavedReferee(
             identity=Identity(seed=each.seed, half=each.half),
             referee=Referee(snapshots=snapshots, chosen=each.chosen),
-            reals=_checked(arrays[f"{number}/reals"], "S32"),
-            samples=_checked(arrays[f"{number}/samples"], "S32"),
+            reals=_checked(arrays[f"{number}/reals"], "S32", (header.num_training,)),
+            samples=_checked(arrays[f"{number}/samples"], "S32", (header.num_training,)),
         ))  # fmt: skip
     ladder = Ladder(sigmas=header.sigmas, spread=header.spread, detail=header.detail, mean=mean, std=std)
     return SavedReferees(header=header, ladder=ladder, referees=tuple(referees))
@@ -266,5 +282,6 @@ def _header(content: bytes) -> Header:
 def _checked(array: NDArray[Any], kind: str, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
     """The array, if it has that type and, where one is given, that shape."""
     if array.dtype != np.dtype(kind) or (shape is not None and array.shape != shape):
-        raise ValueError(f"an array of {array.dtype} with shape {array.shape} where it should be {kind}")
+        expected = kind if shape is None else f"{kind} with shape {shape}"
+        raise ValueError(f"an array of {array.dtype} with shape {array.shape} where it should be {expected}")
     return array

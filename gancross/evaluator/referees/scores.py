@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+Scores = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,15 +24,15 @@ class RefereeScores:
         reals, samples: rows of the held-out reals and of the contestant's samples that it was tested on, in
             their content order, rising: a row means the same sample for every referee and, of reals, for
             every contestant.
-        real_KN, fake_KM: the scores, float32, by rung from the finest on.
+        real_KN, fake_KM: the scores by rung from the finest on; of a contestant's discriminator float64.
     """
 
     seed: int
     half: int
     reals: NDArray[np.int64]
     samples: NDArray[np.int64]
-    real_KN: NDArray[np.float32]
-    fake_KM: NDArray[np.float32]
+    real_KN: Scores
+    fake_KM: Scores
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

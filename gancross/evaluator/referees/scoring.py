@@ -34,6 +34,13 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def moved(rows: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The rows on the device; a GPU copies them from pinned memory, for which the CPU does not wait."""
+    if device.type == "cuda" and rows.device.type == "cpu":
+        return rows.pin_memory().to(device, non_blocking=True)
+    return rows.to(device)
+
+
 def noisy(
     samples: torch.Tensor, ladder: Ladder, level: torch.Tensor, noise: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -60,11 +67,11 @@ def rung_scores(
     Args:
         stream: of the noise.
     """
-    generator = stream.torch_generator(device)
+    generator, ladder = stream.torch_generator(device), ladder.on(device)
     level = torch.full((BLOCK,), rung / (len(ladder.sigmas) - 1), device=device)
     parts = []
-    for block in torch.split(torch.from_numpy(rows), BLOCK):
-        samples = array[block.to(array.device)].to(device)
+    for block in torch.split(torch.from_numpy(rows).to(array.device), BLOCK):
+        samples = moved(array[block], device)
         noise = torch.randn(samples.shape, generator=generator, device=device)
         inputs = cast(Judge, judges[0]).inputs(*noisy(samples, ladder, level[: len(block)], noise))
         parts.append(torch.stack([judge(inputs) for judge in judges]))

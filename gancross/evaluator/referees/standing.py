@@ -44,20 +44,25 @@ class StandingNetwork(nn.Module):
     geometric mean. A level beyond that ladder is told as its end.
     """
 
+    scale: torch.Tensor | None
+    shift: torch.Tensor | None
+
     def __init__(self, network: nn.Module, *, own: Ladder, present: Ladder) -> None:
         super().__init__()
         self.network = network
         self._ends = own.sigmas[0] * (1 - ROUNDING), own.sigmas[-1] * (1 + ROUNDING)
-        self._scale = self._shift = None
+        scale = shift = None
         if own.mean is not None and own.std is not None:
             assert present.mean is not None and present.std is not None
-            self._scale, self._shift = present.std / own.std, (present.mean - own.mean) / own.std
+            scale, shift = present.std / own.std, (present.mean - own.mean) / own.std
+        self.register_buffer("scale", scale)
+        self.register_buffer("shift", shift)
         self._factor = noise_factor(own=own, present=present)
 
     def inputs(self, noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         """As of `Judge`, of samples and levels in the units of the present ladder."""
-        if self._scale is not None and self._shift is not None:
-            noisy = noisy * self._scale.to(noisy.device) + self._shift.to(noisy.device)
+        if self.scale is not None and self.shift is not None:
+            noisy = noisy * self.scale + self.shift
         return cast(Judge, self.network).inputs(noisy, (sigma * self._factor).clamp(*self._ends))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -122,7 +127,7 @@ def _standing(path: Path, saved: SavedReferees, sets: Mapping[str, SampleSet], a
         raise damaged(path, first_line(error)) from None
     networks = [
         {
-            step: StandingNetwork(network, own=saved.ladder, present=arena.ladder)
+            step: StandingNetwork(network, own=saved.ladder, present=arena.ladder).to(arena.device)
             for step, network in judges.items()
         }
         for judges in built

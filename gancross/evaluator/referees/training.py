@@ -6,7 +6,7 @@ Shape suffixes: B pairs in a batch, N samples, K rungs, S snapshots.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,11 +17,9 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from gancross.evaluator.referees.judge import ImageJudge, VectorJudge
 from gancross.evaluator.referees.ladder import Ladder
-from gancross.evaluator.referees.protocol import RefereeProtocol
-from gancross.evaluator.referees.scoring import Weights, noisy, rung_scores
+from gancross.evaluator.referees.protocol import RefereeProtocol, chooses
+from gancross.evaluator.referees.scoring import Weights, moved, noisy, rung_scores
 from gancross.random_streams import Stream
-
-FEWEST_VALIDATED = 50  # reals; with fewer the last snapshot judges
 
 Losses = NDArray[np.float64]
 
@@ -93,16 +91,15 @@ def trained(
         network, reals=reals, samples=samples, ladder=ladder, protocol=protocol, identity=identity
     ))  # fmt: skip
     steps = list(snapshots)
-    chosen = (steps[-1],) * len(ladder.sigmas)
-    if len(reals.validation) >= FEWEST_VALIDATED:
-        judges = [
-            loaded(shape, ladder, protocol, identity, device, weights) for weights in snapshots.values()
-        ]
+    referee = Referee(snapshots=snapshots, chosen=(steps[-1],) * len(ladder.sigmas))
+    if chooses(len(reals.validation)):
+        judges = referee.judges(shape, ladder, protocol, identity, device)
         losses_SK = validation_losses(
-            judges, reals=reals, samples=samples, ladder=ladder, identity=identity, device=device
-        )
-        chosen = tuple(steps[row] for row in smoothed(losses_SK).argmin(0))
-    return Referee(snapshots={step: snapshots[step] for step in sorted(set(chosen))}, chosen=chosen)
+            list(judges.values()), reals=reals, samples=samples, ladder=ladder, identity=identity,
+            device=device,
+        )  # fmt: skip
+        referee = replace(referee, chosen=tuple(steps[row] for row in smoothed(losses_SK).argmin(0)))
+    return replace(referee, snapshots={step: snapshots[step] for step in sorted(set(referee.chosen))})
 
 
 def loaded(
@@ -149,6 +146,7 @@ def training_snapshots(
     """
     device = next(network.parameters()).device
     batch = min(protocol.batch_size, len(reals.training), len(samples.training))
+    ladder = ladder.on(device)
     if isinstance(network, VectorJudge):
         network.look_at(ladder.inputs(reals.array[reals.training]))
     names = [name for name, _ in network.named_parameters()]
@@ -166,7 +164,7 @@ def training_snapshots(
     wanted = set(kept or protocol.snapshots)
     network.train()
     for step in range(1, protocol.steps + 1):
-        pairs = torch.cat([next(real_batches).to(device), next(sample_batches).to(device)])
+        pairs = torch.cat([moved(next(real_batches), device), moved(next(sample_batches), device)])
         level = torch.rand(batch, generator=generator, device=device)
         epsilon = torch.randn((batch, *pairs.shape[1:]), generator=generator, device=device)
         inputs = network.inputs(*noisy(pairs, ladder, level.repeat(2), torch.cat([epsilon, epsilon])))
@@ -210,7 +208,7 @@ def _batches(material: Material, identity: Identity, kind: str, batch: int) -> I
     n, epoch = len(material.training), 0
     while True:
         order = identity.stream("order", kind, f"epoch-{epoch}").permutation(n)
-        rows = torch.from_numpy(material.training[order]).to(material.array.device)
+        rows = moved(torch.from_numpy(material.training[order]), material.array.device)
         for start in range(0, n - batch + 1, batch):
             yield material.array[rows[start : start + batch]]
         epoch += 1

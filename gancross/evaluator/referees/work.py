@@ -125,7 +125,11 @@ def materials(task: Task) -> tuple[Material, Material]:
     """What the referee of a task sees of reals and of samples, on its device where they fit."""
     device = torch.device(task.device)
     reals, samples = (
-        Material(array=_on_device(array, device), training=part.training, validation=part.validation)
+        Material(
+            array=on_device(torch.from_numpy(array), device),
+            training=part.training,
+            validation=part.validation,
+        )
         for array, part in ((task.reals, task.cut_reals), (task.samples, task.cut_samples))
     )
     return reals, samples
@@ -217,10 +221,9 @@ def _divided(tasks: Sequence[Task], processes: Processes) -> Entries:
         yield from ((first + rank, part.numpy().tobytes()) for rank, part in enumerate(parts) if len(part))
 
 
-def _on_device(array: Array, device: torch.device) -> torch.Tensor:
+def on_device(array: torch.Tensor, device: torch.device) -> torch.Tensor:
     """The array on the device where it is small enough, else on the CPU, where it may lie in a file."""
-    tensor = torch.from_numpy(array)
-    return tensor.to(device) if tensor.nbytes <= LARGEST_ON_DEVICE else tensor
+    return array.to(device) if array.nbytes <= LARGEST_ON_DEVICE else array
 
 
 def _check_finite(entry: Entry, name: str) -> None:

@@ -120,17 +120,30 @@ def test_below_three_tenths_the_check_fails_and_what_is_measured_at_hand_comes_f
     assert own.control.kappa == pytest.approx(0.95) and own.control.source == "measured on mine"
 
 
-def test_a_quick_measurement_holds_the_full_one_up_to_twice_its_steps() -> None:
+def test_the_full_budget_trains_longer_where_validation_reals_choose_the_snapshot() -> None:
+    for form, full in BUDGETS["full"].items():
+        quick = BUDGETS["quick"][form]
+        assert full == replace(quick, budget="full", seeds=4, steps=4 * quick.steps)
+        assert (full.at(499).steps, full.at(500), full.at(500).seeds) == (
+            quick.steps,
+            full,
+            full.at(499).seeds,
+        )
+        assert quick.at(20) == quick.at(10**6) == quick
+
+
+def test_a_quick_measurement_holds_the_full_one_up_to_twice_its_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     g_TK = tuple((value, value / 2) for value in (0.1, 0.2, 0.3, 0.4, 0.5))
     quick = replace(measurement(fault(*g_TK)), multiples=(0.5, 1.0, 2.0, 4.0, 8.0))
-    full = budget.of_longer_budget(quick)
-    assert full.budget == "full" and full.multiples == (0.5, 1.0, 2.0)
-    assert full.faults[0].g_TK == g_TK[2:] and full.kappa == pytest.approx(0.4 / 0.5)
-    assert (full.data, full.num_training, full.version) == (quick.data, quick.num_training, VERSION)
-    for form in BUDGETS["quick"]:
-        longer, shorter = BUDGETS["full"][form], BUDGETS["quick"][form]
-        assert replace(longer, budget="quick", seeds=shorter.seeds, steps=shorter.steps) == shorter
-        assert longer.steps * full.multiples[0] == shorter.steps * quick.multiples[2]
+    longer = budget.of_steps(quick, 4)
+    assert longer.multiples == (0.5, 1.0, 2.0) and longer.faults[0].g_TK == g_TK[2:]
+    assert budget.of_steps(quick, 1) == quick
+    monkeypatch.setattr(budget, "shipped", lambda: (quick,))
+    for n, kappa in ((499, 0.2 / 0.5), (500, 0.4 / 0.5)):
+        check = budget_check(tiny(budget="full"), quick.shape, n)
+        assert check.control.kappa == pytest.approx(kappa)
 
 
 def test_what_ships_is_read_and_holds_protocols_of_this_version() -> None:

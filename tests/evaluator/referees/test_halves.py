@@ -11,7 +11,8 @@ import torch
 from tiny_referees import grains, points
 
 from gancross.evaluator.referees.arena import equal_number
-from gancross.evaluator.referees.halves import VALIDATION, cut, halves, sample_set
+from gancross.evaluator.referees.halves import cut, halves, sample_set
+from gancross.evaluator.referees.protocol import VALIDATION
 
 
 def numbered(

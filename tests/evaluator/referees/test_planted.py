@@ -13,7 +13,8 @@ import torch
 from scipy.ndimage import correlate
 from tiny_referees import CPU, arena_of, grains, points
 
-from gancross.evaluator.referees import calibration, training
+from gancross.evaluator.referees import calibration
+from gancross.evaluator.referees import protocol as referee_protocol
 from gancross.evaluator.referees.calibration import (
     MULTIPLES,
     FaultPlace,
@@ -156,9 +157,8 @@ def test_one_long_training_holds_the_shorter_ones(monkeypatch: pytest.MonkeyPatc
     reals, clean = points(300), points(300, seed=1)
     arena = arena_of(reals, steps=20)
     assert multiple_steps(arena.protocol) == [10, 20, 40, 80, 160]
-    monkeypatch.setattr(calibration, "FEWEST_VALIDATED", 10)
+    monkeypatch.setattr(referee_protocol, "FEWEST_VALIDATED", 10)
     fault = planted_fault(FaultPlace(kind="shift", severity=0.5), clean, arena, identities=IDENTITIES)
-    monkeypatch.setattr(training, "FEWEST_VALIDATED", 10)
     samples = sample_set(FAULTS["shift"].plant(clean, 0.5, 0))
     sides = [
         (side, cut(halves(side.items, seed=0, purpose=purpose), half=0, size=150))

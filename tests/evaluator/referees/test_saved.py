@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from full_disks import largest_file
 from tiny_referees import arena_of, grains, points, referees_of
 
 from gancross.errors import CheckpointError, ResourceError, UsageError
@@ -108,7 +109,7 @@ def test_hostile_names_of_contestants_give_safe_and_different_files(
         assert file.isascii() and file.isprintable() and file.endswith(SUFFIX) and len(file) < 100
         assert not set(file) & set('/\\:*?"<>| ') and not file.startswith((".", "-"))
         if name:
-            folder.save(named)
+            folder.save([named])
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
     names = {entry.header.contestant for entry in referee_folder(tmp_path / "in").saved.values()}
     assert names == {*HOSTILE} - {""}
@@ -119,19 +120,36 @@ def test_one_file_is_never_another_contestants(made: dict[str, Made], tmp_path: 
     """The same referees again change nothing; others of that name have a file of their own."""
     *_, saved = made["vectors"]
     folder = referee_folder(tmp_path)
-    folder.save(saved)
+    folder.save([saved])
     (path,) = tmp_path.iterdir()
     assert path.name.startswith("a-") and decoded(path.read_bytes()).header == saved.header
     path.write_bytes(b"as it was")
-    folder.save(saved)
+    folder.save([saved])
     assert path.read_bytes() == b"as it was"
     changes: list[dict[str, Any]] = [
         {"samples_sha256": "b" * 64}, {"reals_sha256": "c" * 64}, {"num_training": 7},
         {"protocol": replace(saved.header.protocol, steps=4)},
     ]  # fmt: skip
     for change in changes:
-        folder.save(replace(saved, header=replace(saved.header, **change)))
+        folder.save([replace(saved, header=replace(saved.header, **change))])
     assert len(list(tmp_path.iterdir())) == 5 and path.read_bytes() == b"as it was"
+
+
+def test_a_folder_holds_all_files_of_a_call_or_none(made: dict[str, Made], tmp_path: Path) -> None:
+    """Those of earlier calls stay."""
+    saved = sorted((each for *_, each in made.values()), key=lambda each: len(encoded(each)))
+    folder = referee_folder(tmp_path)
+    folder.save([saved[0]])
+    (before,) = tmp_path.iterdir()
+    other = replace(saved[0], header=replace(saved[0].header, contestant="other"))
+    with (
+        largest_file(max(map(len, map(encoded, (saved[0], other))))),
+        pytest.raises(ResourceError, match=r"cannot be written: File too large; no referees were saved; the"),
+    ):
+        folder.save([other, saved[0], saved[1]])
+    assert list(tmp_path.iterdir()) == [before]
+    folder.save([other, saved[0], saved[1]])
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def rewritten(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -177,6 +195,8 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "endless spread": lambda content: rewritten(
         content, lambda a: a.update(std=np.full(2, np.inf, np.float32))
     ),
+    "fewer hashes": lambda content: rewritten(content, lambda a: a.update({"0/reals": a["0/reals"][:-1]})),
+    "no hashes": lambda content: rewritten(content, lambda a: a.update({"1/samples": a["1/samples"][:0]})),
     "integers": lambda content: rewritten(content, lambda a: a.update({"0/reals": np.arange(3)})),
     "of another format": lambda content: headed(content, format="gancross.referees/9"),
     "with more": lambda content: headed(content, more=1),
@@ -193,7 +213,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_file_is_one_line_with_its_name(made: dict[str, Made], tmp_path: Path, damage: str) -> None:
     *_, saved = made["vectors"]
-    referee_folder(tmp_path).save(saved)
+    referee_folder(tmp_path).save([saved])
     (path,) = tmp_path.iterdir()
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
     with pytest.raises(CheckpointError, match="is damaged, or holds no saved referees") as refused:
@@ -226,6 +246,8 @@ def test_a_folder_is_checked_before_it_is_needed(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(tempfile, "TemporaryFile", refused)
     with pytest.raises(ResourceError, match=r"referees cannot be saved there: Permission denied"):
         referee_folder(new)
+    with pytest.raises(UsageError, match="save_referees: expected the name of a folder, got an empty one"):
+        referee_folder("")
 
 
 def test_other_files_and_other_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
