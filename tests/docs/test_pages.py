@@ -34,7 +34,7 @@ OTHER_OPTIONS = {"--constraint", "--edit-last", "--signal"}
 def test_the_readme_is_short() -> None:
     text = README.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 150
-    assert all(len(block.strip().splitlines()) <= 12 for block in blocks(README, "sh", "python"))
+    assert all(len(block.strip().splitlines()) <= 10 for block in blocks(README, "sh", "python"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)

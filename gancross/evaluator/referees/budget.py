@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancross.evaluator.referees.check_records import BudgetControl
-from gancross.evaluator.referees.protocol import Budget, RefereeProtocol, times
+from gancross.evaluator.referees.protocol import Budget, RefereeProtocol
 
 MEASURED: Budget = "quick"  # the budget of what ships
 UNMEASURED = 0.5  # κ of data that are like none that were measured
@@ -115,7 +115,7 @@ def budget_check(
     if measured is not None:
         return _check([measured], source=f"measured on {measured.data}")
     alike = [
-        of_steps(entry, times(protocol.budget, num_training)) for entry in shipped()
+        of_steps(entry, protocol.times(num_training)) for entry in shipped()
         if (entry.version, entry.budget) == (protocol.version, MEASURED)
         and _kind(entry.shape) == _kind(shape) and entry.num_training <= num_training
     ]  # fmt: skip

@@ -55,20 +55,20 @@ class RefereeProtocol:
 
     def at(self, num_training: int) -> RefereeProtocol:
         """The protocol of referees that train on so many reals."""
-        return replace(self, steps=self.steps * times(self.budget, num_training) // TIMES[self.budget])
+        return replace(self, steps=self.steps * self.times(num_training) // TIMES[self.budget])
+
+    def times(self, num_training: int) -> int:
+        """How many times the steps of `quick` its budget takes with so many reals.
+
+        Where the last snapshot judges images, more steps show less: judges learn their few reals by heart.
+        """
+        by_heart = self.form != "vectors" and not chooses(num_training // VALIDATION)
+        return 1 if by_heart else TIMES[self.budget]
 
 
 def chooses(num_validation: int) -> bool:
     """Whether so many validation reals choose the snapshot that judges; else it is the last."""
     return num_validation >= FEWEST_VALIDATED
-
-
-def times(budget: Budget, num_training: int) -> int:
-    """How many times the steps of `quick` a budget takes.
-
-    Where the last snapshot judges, more steps show less, since judges learn their few reals by heart.
-    """
-    return TIMES[budget] if chooses(num_training // VALIDATION) else 1
 
 
 def snapshots(steps: int) -> tuple[int, ...]:
