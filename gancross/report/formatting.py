@@ -21,6 +21,7 @@ from gancross.evaluator.verdict.figures import CELL_FIGURES, Cell, CellFigure
 from gancross.evaluator.verdict.pairs import Pair
 from gancross.evaluator.verdict.verdicts import RULES, Rule, Verdict
 
+LEAST_P = 1e-300
 DASH = "–"
 REAL = "test data"
 # What XML 1.0 can hold; HTML allows no more of the control characters. Lone surrogates have no bytes at all.
@@ -59,8 +60,8 @@ def signed_figure(value: Estimate) -> str:
 
 
 def p_value(p: float) -> str:
-    """`3e-05`."""
-    return f"{p:.2g}"
+    """`3e-05`; what float64 holds no more is `<1e-300`."""
+    return f"{p:.2g}" if p >= LEAST_P else f"<{LEAST_P:g}"
 
 
 def percent(share: float) -> str:

@@ -223,6 +223,12 @@ ALLOWED = {
 }
 
 
+def test_a_p_below_what_float64_holds_is_not_printed_as_zero() -> None:
+    assert [formatting.p_value(p) for p in (0.0, 5e-324, 1e-300, 3e-5, 1.0)] == [
+        "<1e-300", "<1e-300", "1e-300", "3e-05", "1",
+    ]  # fmt: skip
+
+
 def test_only_the_module_of_formats_chooses_digits() -> None:
     """But for what is no figure of a result: coordinates, seconds, differences of a gate."""
     found = {}

@@ -25,7 +25,7 @@ def one_line(text: str) -> str:
 
 def with_whole_p(text: str) -> str:
     """The text that is never broken between p and its value."""
-    return re.sub(r"(?<=\bp) (?=\d)", UNBROKEN, text)
+    return re.sub(r"(?<=\bp) (?=[\d<])", UNBROKEN, text)
 
 
 def cut(text: str, width: int) -> str:
