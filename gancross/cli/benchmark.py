@@ -15,6 +15,7 @@ from gancross.cli.options import (
     download,
     notes_console,
     print_screen,
+    print_wrapped,
     tables_console,
 )
 
@@ -156,14 +157,15 @@ def demo(out: Path) -> None:
     steps = {run.name: run.recipe.steps for run in spec.runs}
     notes = notes_console()
     told = " and ".join(f"{name} for {count:,} steps" for name, count in steps.items())
-    notes.print(f"Two GANs on 8×8 digits: {told}, then 10,000 samples of each and referees …", markup=False)
+    print_wrapped(notes, f"Two GANs on 8×8 digits: {told}, then 10,000 samples of each and referees …")
     _note_reused(spec, out, notes)
     with bars(notes) as progress:
         outcome = demonstrate(out, progress=progress)
     tables = tables_console()
     print_screen(outcome.result, outcome.record)
     tables.print(f"\n{referees_cost(outcome.result)}.", markup=False)
-    tables.print("\n" + READING.format(**steps).replace("\n", " ").strip(), markup=False)
+    tables.print()
+    print_wrapped(tables, READING.format(**steps).replace("\n", " ").strip())
     places = {f"{name}, checkpoint": path for name, path in outcome.checkpoints.items()}
     places |= {"record": outcome.record, "report with pictures, for a browser": outcome.html}
     tables.print("\n".join(["", *(f"{what}: {path}" for what, path in places.items())]), markup=False)

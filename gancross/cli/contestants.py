@@ -59,8 +59,8 @@ def model_options(command: Command) -> Command:
     @click.option(
         "--describe", metavar="NAME=key=value", multiple=True,
         help=(
-            f"What an ONNX file does not contain: {', '.join(DESCRIPTION_KEYS)}."
-            f"  score_kind={'|'.join(SCORE_KINDS)}  threshold={THRESHOLDS}"
+            f"What an ONNX file does not contain: {', '.join(DESCRIPTION_KEYS)}; repeat it."
+            f"  [score_kind: {', '.join(SCORE_KINDS)}; threshold: {THRESHOLDS}]"
         ),
     )  # fmt: skip
     @functools.wraps(command)

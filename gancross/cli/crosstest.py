@@ -17,15 +17,18 @@ from gancross.cli.options import (
     device,
     notes_console,
     progress_line,
+    silent_console,
 )
 from gancross.cli.outputs import checked_record, show, written
-from gancross.cli.referees import RefereeArguments, referee_arguments
+from gancross.cli.referees import RefereeArguments, going_on, referee_arguments
 from gancross.cli.report import STDOUT, Reports, reports
 from gancross.cli.training_data import common_data, common_image_size, data_options
 from gancross.errors import UsageError, unknown_name
 from gancross.machine.distributed import is_rank_zero
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from gancross.checkpoint.contestant import Contestant
     from gancross.evaluator.referees.options import RefereeBudget
     from gancross.evaluator.referees.saved import SavedReferees
@@ -127,7 +130,7 @@ def crosstest(
             ),
         )  # fmt: skip
 
-    def write(result: Result, reports: Reports) -> None:
+    def write(result: Result, reports: Reports, notes: Console) -> None:
         if is_rank_zero():
             written(
                 result, record, reports, notes, contestants=contestants, reals=reals, protocol=protocol,
@@ -136,14 +139,14 @@ def crosstest(
 
     # Standard output is one document, which awaits the referees.
     early = replace(reports, markdown=None) if options is not None and reports.to_stdout else reports
-    write(result, early)
+    write(result, early, notes)
     if options is None:
         if is_rank_zero():
             show(result, reports, record, to_json=to_json)
         return
     trained: list[SavedReferees] = []
     try:
-        with progress_line(notes) as progress:
+        with progress_line(notes) as progress, going_on():
             result = with_referees(
                 result, contestants, reals, protocol, options,
                 training=known_training(reals.train, protocol), device=device, progress=progress,
@@ -154,7 +157,7 @@ def crosstest(
         if is_rank_zero() and not to_json:
             show(result, reports, record, to_json=False)
         raise
-    write(result, reports)
+    write(result, reports, silent_console())  # over the same files
     if is_rank_zero():
         try:
             referee_arguments.save_trained(trained, options.folder, result, notes)

@@ -22,11 +22,12 @@ from gancross.cli.completion import completion
 from gancross.cli.crosstest import crosstest
 from gancross.cli.gate import gate
 from gancross.cli.listing import cache, datasets, recipes
+from gancross.cli.options import interruption
 from gancross.cli.referees import referee
 from gancross.cli.report import report
 from gancross.cli.runs import figure, trace
 from gancross.cli.train import train
-from gancross.errors import GancrossError, Interrupted, first_line, printable, unknown_name
+from gancross.errors import GancrossError, first_line, printable, unknown_name
 from gancross.machine.distributed import is_reported_elsewhere, joined, process_count
 from gancross.version import __version__
 
@@ -214,13 +215,6 @@ def lacks_memory(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
-
-
-def interruption(stop: KeyboardInterrupt) -> Interrupted:
-    """The error for an interruption; `gancross.__main__` puts the signal's number into its arguments."""
-    number = stop.args[0] if stop.args and isinstance(stop.args[0], int) else signal.SIGINT
-    message = "interrupted" if number == signal.SIGINT else "terminated"
-    return Interrupted(message, signal_number=number)
 
 
 def _discard_output() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gancross.data.catalogue import DEFAULT_ROOT
-from gancross.errors import printable
+from gancross.errors import Interrupted, printable
 from gancross.machine.distributed import is_rank_zero
 from gancross.version import __version__
 
@@ -94,6 +95,17 @@ def _verbose_notes() -> Iterator[None]:
         click.echo(f"{time.perf_counter() - started:.1f} seconds", err=True)
 
 
+def interruption(stop: KeyboardInterrupt, *, then: str = "") -> Interrupted:
+    """The error for an interruption; `gancross.__main__` puts the signal's number into its arguments.
+
+    Args:
+        then: what the same command will do.
+    """
+    number = stop.args[0] if stop.args and isinstance(stop.args[0], int) else signal.SIGINT
+    message = "interrupted" if number == signal.SIGINT else "terminated"
+    return Interrupted(f"{message}; {then}" if then else message, signal_number=number)
+
+
 def tables_console() -> Console:
     """Standard output, for tables; silent except in rank 0."""
     from rich.console import Console
@@ -115,12 +127,26 @@ def print_screen(result: Result, record: Path | None) -> None:
         print_first_screen(result, tables_console(), record=record)
 
 
+def print_wrapped(console: Console, text: str) -> None:
+    """Prints a paragraph in lines that fit; none ends in a blank, as those do that rich breaks."""
+    from gancross.report.text.text_layout import wrapped
+
+    console.print("\n".join(wrapped(text, console.width)), markup=False, soft_wrap=True)
+
+
 def notes_console() -> Console:
     """Standard error, for progress and notes; silent with `-q` and except in rank 0."""
     from rich.console import Console
 
     quiet = click.get_current_context().params["quiet"] or not is_rank_zero()
     return Console(stderr=True, highlight=False, markup=False, quiet=quiet)
+
+
+def silent_console() -> Console:
+    """For notes that were printed before."""
+    from rich.console import Console
+
+    return Console(stderr=True, quiet=True)
 
 
 def progress_bar(console: Console) -> Progress:
@@ -142,7 +168,7 @@ def progress_bar(console: Console) -> Progress:
 
 @contextmanager
 def bars(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
-    """A callback (name, done, total) with a bar for each name; a total of None: not known yet."""
+    """A callback (name, done, total) with a bar for each name at work; a total of None: not known yet."""
     tasks: dict[str, Any] = {}
     with progress_bar(console) as progress:
 
@@ -151,7 +177,7 @@ def bars(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
                 tasks[name] = progress.add_task(name, total=total, figures="", rate="")
             speed = progress.tasks[tasks[name]].speed
             rate = f"{speed:.0f}/s" if speed else ""
-            progress.update(tasks[name], completed=done, total=total, rate=rate)
+            progress.update(tasks[name], completed=done, total=total, rate=rate, visible=done != total)
 
         yield show
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from gancross.cli.options import (
     Command,
     common_with_tables,
     device,
+    interruption,
     notes_console,
     progress_line,
 )
@@ -118,6 +120,16 @@ class RefereeArguments:
         folder.save(referees)
         n = len(referees)
         notes.print(f"The referees of {n} contestant{'s' if n > 1 else ''} are in {place}")
+
+
+@contextmanager
+def going_on() -> Iterator[None]:
+    """Inside, referees are trained: an interruption says that the same command goes on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        then = "the same command goes on, trained referees are in the cache"
+        raise interruption(stop, then=then) from None
 
 
 def referee_arguments(command: Command) -> Command:
@@ -244,7 +256,7 @@ def referee(
     options = referee_arguments.options(budget, shape=reals.shape)
     notes = notes_console()
     trained: list[SavedReferees] = []
-    with progress_line(notes) as progress:
+    with progress_line(notes) as progress, going_on():
         result = run_referees(
             contestants, reals, protocol, options, train=reals.train, device=device, progress=progress,
             announce=referee_arguments.announcement(notes), keep=trained.append,

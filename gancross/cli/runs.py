@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from gancross.workflow.trace import CrossSteps, Snapshot
 
 SUFFIXES = (".png", ".svg", ".pdf")
-LISTED = "\b\nFigures:\n" + "\n".join(f"  {name}  {text}" for name, text in FIGURES.items())
 # Key of a snapshot, head of its column, decimal places; what a run has none of is left out.
 COLUMNS = (
     ("gamma", "γ", 4), ("fn", "FN ↓", 4), ("fp", "FP ↓", 4), ("margin", "margin", 2),
@@ -40,7 +39,16 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@click.command(epilog=LISTED)
+class FigureCommand(click.Command):
+    """Lists the figures below the options."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Name and content of every figure."""
+        with formatter.section("Figures"):
+            formatter.write_dl(list(FIGURES.items()))
+
+
+@click.command(cls=FigureCommand)
 @click.argument("name", metavar="NAME")
 @click.argument("runs", metavar="[LABEL=]RUN ...", nargs=-1)
 @click.option("--out", type=FILE, help="FILE.png, .svg or .pdf.  [default: NAME.png]")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+# Commands that only judge do not have that option.
+FETCH = "'gancross train' with --download fetches it"
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataRequest:

@@ -12,6 +12,7 @@ from command_line import call
 from paths import ROOT
 
 from gancross.cli.main import PURPOSES, Purpose, cli
+from gancross.report.paper_figures.names import FIGURES
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 OF_THE_STYLE = {"--series"}  # a variable of the page's style sheet
@@ -41,6 +42,18 @@ def test_every_example_is_a_call_of_one_of_its_commands(purpose: Purpose) -> Non
     program, name, *arguments = shlex.split(purpose.example)
     assert program == "gancross" and name in purpose.commands
     cli.commands[name].make_context(name, arguments)  # raises what does not parse
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("name", cli.commands)
+def test_the_help_of_every_command_fits_and_breaks_no_word(name: str, width: int) -> None:
+    context = click.Context(cli.commands[name], info_name=name, terminal_width=width)
+    text = cli.commands[name].get_help(context)
+    assert max(map(len, text.splitlines())) <= width
+    if "--describe" in text:
+        assert "probability," in text.split() and "energy," in text.split()
+    if name == "figure":
+        assert " ".join(FIGURES["fig9"].split()) in " ".join(text.split())
 
 
 def test_every_option_that_a_text_names_exists() -> None:

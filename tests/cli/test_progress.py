@@ -6,7 +6,8 @@ import io
 
 from rich.console import Console
 
-from gancross.cli.options import STAGES, progress_line
+from gancross.cli.benchmark import READING
+from gancross.cli.options import STAGES, print_wrapped, progress_line
 
 UP = "\x1b[1A"  # what a terminal is told where more than one line stands
 
@@ -32,3 +33,13 @@ def test_one_line_tells_the_stage_at_hand() -> None:
 
 def test_where_nobody_looks_nothing_is_shown() -> None:
     assert shown(["plain"], terminal=False) == ""
+
+
+def test_a_paragraph_fits_and_ends_no_line_in_a_blank() -> None:
+    text = READING.replace("\n", " ").strip()
+    for width in (60, 80):
+        stream = io.StringIO()
+        print_wrapped(Console(file=stream, width=width), text)
+        lines = stream.getvalue().splitlines()
+        assert all(len(line) <= width and line == line.rstrip() for line in lines)
+        assert " ".join(lines) == text

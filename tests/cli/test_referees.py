@@ -196,7 +196,9 @@ def test_a_cross_test_is_saved_before_its_referees_are_trained(
     arguments = ("--referees", "quick", "--json", record)
     assert crosstested(checkpoints, *arguments) == 130
     printed = capsys.readouterr()
-    assert [line for line in printed.err.splitlines() if "Error" in line] == ["Error: interrupted"]
+    assert [line for line in printed.err.splitlines() if "Error" in line] == [
+        "Error: interrupted; the same command goes on, trained referees are in the cache"
+    ]
     screen = printed.out.splitlines()
     assert screen[0].startswith("No generator is named: no referees were trained")
     assert "Cross-testing: FP" in printed.out and "True condition" in printed.out
@@ -207,9 +209,11 @@ def test_a_cross_test_is_saved_before_its_referees_are_trained(
     assert crosstested(checkpoints, *arguments) == 0
     after = load_result(record)
     assert isinstance(after.referees, Referees) and after.cross == before.cross
+    printed = capsys.readouterr()
+    assert printed.err.count(f"record: {record}\n") == 1  # though it was written twice
     cost = after.provenance.referees
     assert cost is not None and (cost.trained, cost.cached) == (2, 2)
-    shown = " ".join(capsys.readouterr().out.split())
+    shown = " ".join(printed.out.split())
     assert shown.startswith(generator_sentence(after, after.pairs[0]))
     assert crosstested(checkpoints, *arguments, "-v") == 0
     assert after.verdict.generator.reason.lower() in " ".join(capsys.readouterr().out.lower().split())

@@ -53,7 +53,9 @@ def test_image_size_is_free(root: Path) -> None:
 @pytest.mark.parametrize("missing", ["img_align_celeba", "list_eval_partition.txt"])
 def test_a_missing_file_is_named_with_its_folder_and_its_source(root: Path, missing: str) -> None:
     (root / "celeba" / missing).rename(root / "elsewhere")
-    message = rf"^celeba: {missing} is missing in {root}/celeba: get .* from the page .*--download$"
+    message = (
+        rf"^celeba: {missing} is missing in {root}/celeba: get .* from the page .*--download fetches it$"
+    )
     with pytest.raises(ResourceError, match=message):
         catalogue.load("celeba", root=root)
 

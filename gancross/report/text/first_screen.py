@@ -84,7 +84,7 @@ def _flags(result: Result, width: int, most: int) -> list[str]:
 def _flag_line(line: str, names: Sequence[str], width: int) -> str:
     """Where it is too wide, long names are cut first, then the text at its end."""
     if cut(line, width) != line:
-        for name, short in cut_names(names, LONGEST_IN_FLAGS, numbered=False).items():
+        for name, short in cut_names(names, LONGEST_IN_FLAGS).items():
             line = line.replace(f"'{one_line(name)}'", f"'{short}'")
     return cut(line, width)
 

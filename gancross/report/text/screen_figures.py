@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.result.types import Result
 from gancross.report.text.figure_table import fp_judges, fp_rows
@@ -10,25 +12,31 @@ from gancross.report.text.text_layout import (
     ELLIPSIS,
     aligned,
     cut,
-    cut_middle,
+    cut_names,
     one_line,
     side_by_side,
     wrapped,
 )
 
-MATRIX = 38  # cells of a matrix in its widest line
+MATRIX = 38  # cells of a matrix in its widest line but its title
 BETWEEN = 3
 
 
 def matrices(result: Result, width: int) -> list[str]:
     """Every model's confusion matrix and cross-testing FP, beside each other where the width allows it."""
-    blocks = [_matrix(matrix) for matrix in paper_matrices(result)]
-    if not blocks:
+    found = paper_matrices(result)
+    if not found:
         return []
     title = matrices_title(result)
     heading = wrapped(f"{title}:", width) if title else []
-    if len(blocks) * (MATRIX + BETWEEN) - BETWEEN <= width:
-        return [*heading, *side_by_side(blocks, size=MATRIX, gap=BETWEEN)]
+    each = (width - BETWEEN * (len(found) - 1)) // len(found)
+    beside = each >= MATRIX
+    longest = max(cell_len(one_line(matrix.title)) for matrix in found)
+    size = max(MATRIX, min(longest, each if beside else width))
+    titles = cut_names([matrix.title for matrix in found], size)
+    blocks = [_matrix(matrix, titles[matrix.title]) for matrix in found]
+    if beside:
+        return [*heading, *side_by_side(blocks, size=size, gap=BETWEEN)]
     stacked = [line for number, block in enumerate(blocks) for line in ([""] if number else []) + block]
     return [*heading, *(cut(line, width) for line in stacked)]
 
@@ -48,8 +56,7 @@ def fp_matrix(result: Result, width: int) -> list[str]:
     return [*wrapped(title, width), *lines]
 
 
-def _matrix(matrix: PaperMatrix) -> list[str]:
-    title = cut_middle(one_line(matrix.title), MATRIX)
+def _matrix(matrix: PaperMatrix, title: str) -> list[str]:
     if isinstance(matrix.rows, Missing):
         reason = wrapped(matrix.rows.reason, MATRIX - 2)
         kept = reason if len(reason) <= 4 else [*reason[:3], cut(reason[3], MATRIX - 3) + ELLIPSIS]

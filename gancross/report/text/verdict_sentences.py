@@ -101,7 +101,7 @@ def generators_sentence(result: Result) -> str:
 
 
 def papers_sentence(result: Result) -> str:
-    """Whose discriminator the paper's rule names in most pairs."""
+    """Whose discriminator the paper's rule names in most pairs, beyond which chance in the least sure one."""
     named = times_named(result, "paper")
     if not named:
         return _paper_names_nobody(result)
@@ -114,7 +114,10 @@ def papers_sentence(result: Result) -> str:
             "their",
         )
     share = f"{'all' if most == others else most} of {each} {others} pairs"
-    return f"By the paper's rule {who} fooled less than the other's in {share}, the most of all."
+    told = [pair for pair in result.pairs if pair.verdict.paper.winner in (first, *alike)]
+    ps = [pair.holm_p for pair in told if not isinstance(pair.holm_p, Missing)]
+    chance = f" ({_p(max(ps), told[0].holm_tests)}, or less)" if len(ps) == len(told) else ""
+    return f"By the paper's rule {who} fooled less than the other's in {share}, the most of all{chance}."
 
 
 def times_named(result: Result, rule: str) -> dict[str, int]:

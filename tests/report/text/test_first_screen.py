@@ -104,6 +104,16 @@ def test_any_names_fit_and_a_cut_one_has_a_sign(names: list[str], width: int) ->
     assert len(set(cut_names(names, 20).values())) == len(names)
 
 
+def test_names_that_differ_in_their_middle_alone_are_told_apart() -> None:
+    """In headings of matrices and in flags, by their numbers; where there is room names are whole."""
+    names = [f"a generator, the run of seed {seed}, and of all its many steps the very last" for seed in "ab"]
+    result = renamed(documents()["refereed"], names)
+    lines = lines_of(result, 80)
+    assert any(line.startswith("1 a gen") and "   2 a gen" in line for line in lines)
+    assert any(line.startswith("! '2 a gen") and "copies training data" in line for line in lines)
+    assert any(line == f"{names[0]}   {names[1]}" for line in lines_of(result, 200))
+
+
 @given(
     name=st.from_regex(r"\A[a-z]{1,9}( [a-z]{1,9}){0,3}\Z"),
     words=st.integers(0, 9),
@@ -213,6 +223,16 @@ def test_the_last_line_is_the_command_that_shows_the_rest() -> None:
     assert lines_of(result, 80)[-1] == f"{ALL}: -v; to keep them: --json, --html"
     assert lines_of(result, 80, Path("my result.json"))[-1] == f"{ALL}: gancross report 'my result.json' -v"
     assert lines_of(result, 80, Path("r" * 90))[-1] == f"{ALL}: -v, or the record"
+
+
+def test_of_many_the_paper_s_sentence_says_beyond_which_chance() -> None:
+    result = documents()["five"]
+    ps = [pair.holm_p for pair in result.pairs if pair.verdict.paper.winner == "model 4"]
+    assert len(ps) == 4 and not any(isinstance(p, Missing) for p in ps)
+    least_sure = max(p for p in ps if not isinstance(p, Missing))
+    assert verdict_sentences(result)[1].endswith(
+        f" the most of all (p {formatting.p_value(least_sure)} after Holm over 10 pairs, or less)."
+    )
 
 
 # Flags
