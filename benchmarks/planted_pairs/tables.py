@@ -1,8 +1,8 @@
-"""The counts as Markdown, for docs/reference/verdicts.md."""
+"""The counts as Markdown, for docs/explanation/planted-pairs.md."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from planted_pairs.data_sets import PARTS
@@ -10,15 +10,15 @@ from planted_pairs.data_sets import PARTS
 TITLES = {"choosing": "Pairs that served to choose", "reporting": "Pairs that report"}
 
 
-def tables(document: Mapping[str, Any]) -> str:
-    """All tables of a result."""
+def tables(document: Mapping[str, Any], *, parts: Sequence[str] = PARTS) -> str:
+    """The tables of a result's parts, and the claims about them."""
     lines: list[str] = []
-    for part in PARTS:
+    for part in parts:
         if part in document["parts"]:
             lines += [f"**{TITLES[part]}**", "", *_part(document["parts"][part])]
     if document["beside"]:
         lines += ["**Beside them, not counted**", "", *_beside(document), ""]
-    for claim in document["claims"]:
+    for claim in (claim for claim in document["claims"] if claim["part"] in parts):
         met = "met" if claim["met"] else "MISSED"
         lines.append(f"- {met} ({claim['part']}): {claim['claim']}: {_share(claim['found'])}")
     return "\n".join(lines)

@@ -150,7 +150,7 @@ def crosstest(
             result = with_referees(
                 result, contestants, reals, protocol, options,
                 training=known_training(reals.train, protocol), device=device, progress=progress,
-                announce=referee_arguments.announcement(notes), keep=trained.append,
+                announce=referee_arguments.announcement(notes, progress), keep=trained.append,
             )  # fmt: skip
     except BaseException:
         # Whoever stops during the referees keeps what was measured before: the record and this screen.

@@ -182,26 +182,33 @@ def bars(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
         yield show
 
 
-@contextmanager
-def progress_line(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+class ProgressLine:
     """A callback (stage, done, total) with one line, of the stage at hand, with its time left.
 
     A stage that is none of `STAGES` is what discriminators judge.
+
+    Attributes:
+        expected: shown of a stage of which nothing is done yet, so that its time left is not known.
     """
-    current: list[str] = []
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._stage = progress, ""
+        self.expected = ""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Shows how much of a stage is done."""
+        progress, figures = self._progress, self.expected if done == 0 else ""
+        if stage != self._stage:
+            for task in progress.task_ids:
+                progress.remove_task(task)
+            title = STAGES.get(stage, f"judging {printable(stage, limit=WIDEST_STAGE)}")
+            progress.add_task(title, total=total, figures=figures, rate="")
+            self._stage = stage
+        progress.update(progress.task_ids[0], completed=done, total=total, figures=figures)
+
+
+@contextmanager
+def progress_line(console: Console) -> Iterator[ProgressLine]:
+    """One line of progress, which is gone at the end."""
     with progress_bar(console) as progress:
-
-        def show(stage: str, done: int, total: int) -> None:
-            if current != [stage]:
-                for task in progress.task_ids:
-                    progress.remove_task(task)
-                progress.add_task(
-                    STAGES.get(stage, f"judging {printable(stage, limit=WIDEST_STAGE)}"),
-                    total=total,
-                    figures="",
-                    rate="",
-                )
-                current[:] = [stage]
-            progress.update(progress.task_ids[0], completed=done, total=total)
-
-        yield show
+        yield ProgressLine(progress)

@@ -17,6 +17,7 @@ from gancross.cli.options import (
     FILE,
     FILE_OR_STDOUT,
     Command,
+    ProgressLine,
     common_with_tables,
     device,
     interruption,
@@ -73,13 +74,17 @@ class RefereeArguments:
             reals_name=f"reals of {self.reals}", reals_formats=formats, folder=folder,
         )  # fmt: skip
 
-    def announcement(self, notes: Console) -> Callable[[TrainingEstimate], None] | None:
-        """Prints what long training will cost; None where nobody would see it: nothing is measured then."""
+    def announcement(self, notes: Console, line: ProgressLine) -> Callable[[TrainingEstimate], None] | None:
+        """Prints what long training will cost, and shows it until a referee is trained.
+
+        None where nobody would see it: nothing is measured then.
+        """
         if notes.quiet:
             return None
         rest = "; --calibrate is not counted" if self.calibrate else ""
 
         def announce(estimate: TrainingEstimate) -> None:
+            line.expected = f"about {_duration(estimate.seconds)} in all"
             if estimate.seconds >= LONG:
                 notes.print(estimate_text(estimate) + rest, soft_wrap=True)
 
@@ -259,7 +264,7 @@ def referee(
     with progress_line(notes) as progress, going_on():
         result = run_referees(
             contestants, reals, protocol, options, train=reals.train, device=device, progress=progress,
-            announce=referee_arguments.announcement(notes), keep=trained.append,
+            announce=referee_arguments.announcement(notes, progress), keep=trained.append,
         )  # fmt: skip
     if not is_rank_zero():
         return

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from paths import ROOT
+from planted import SHAPES
 from planted_pairs.counts import claims, share, summary
 from planted_pairs.evidence import Evidence, crosses, evidence, is_clear, standard_errors
-from planted_pairs.records import Line
+from planted_pairs.records import Line, PairOptions
 from planted_pairs.tables import tables
 from scipy.stats import beta
 
@@ -153,6 +156,16 @@ def test_claims_say_what_is_missed() -> None:
     assert met([*good, line("withheld", winner=None, answer="withheld")]) == [True, True]
     withheld = [line(f"withheld {number}", winner=None, answer="withheld") for number in range(20)]
     assert met([*good, *withheld]) == [True, False]
+
+
+def test_the_page_shows_the_record_of_the_reporting_half() -> None:
+    document = json.loads((ROOT / "benchmarks/results/planted.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs/explanation/planted-pairs.md").read_text(encoding="utf-8")
+    assert tables(document, parts=("reporting",)) in page
+    assert all(claim["met"] for claim in document["claims"])
+    options = PairOptions(budget="quick", divisor=1)
+    for form in ("vectors", "small images"):  # another protocol or κ makes the record out of date
+        assert document["settings"][form] == options.setting(SHAPES[form])
 
 
 def test_the_tables_show_every_rule_and_claim() -> None:

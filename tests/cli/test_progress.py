@@ -31,6 +31,18 @@ def test_one_line_tells_the_stage_at_hand() -> None:
     assert UP not in text and "\n" not in text
 
 
+def test_what_is_expected_stands_until_something_is_done() -> None:
+    stream = io.StringIO()
+    with progress_line(Console(file=stream, force_terminal=True, width=80)) as progress:
+        progress.expected = "about 13 min in all"
+        progress("referees", 0, 8)
+        progress("referees", 1, 8)
+        before = stream.tell()
+    text = stream.getvalue()
+    assert "0/8" in text[:before] and "about 13 min in all" in text[:before]
+    assert "1/8" in text[before:] and "about 13 min" not in text[before:]
+
+
 def test_where_nobody_looks_nothing_is_shown() -> None:
     assert shown(["plain"], terminal=False) == ""
 
