@@ -119,7 +119,7 @@ def test_figures_as_files(checkpoints: dict[str, Path], tmp_path: Path) -> None:
 def test_help_lists_the_figures_without_heavy_imports() -> None:
     heavy, output = heavy_imports_of_command("figure", "--help")
     assert not heavy & {"torch", "numpy", "matplotlib"}
-    assert all(f"\n    fig{number}  " in output for number in range(1, 10))
+    assert all(f"\n  fig{number}  " in output for number in range(1, 10))
 
 
 def test_steps_are_parsed() -> None:
