@@ -170,9 +170,7 @@ def main() -> None:
     if not arguments.table:
         sets = data_sets(arguments.cifar10)
         sets = {name: sets[name] for name in arguments.data or sets}
-        todo = list(pieces(
-            sets, tuple(arguments.num_training or SIZES), known
-        ))  # fmt: skip
+        todo = list(pieces(sets, tuple(arguments.num_training or SIZES), known))
         run = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator_unordered")
         tasks = (joblib.delayed(measured)(piece, sets[piece.data]) for piece in todo)
         for number, (piece, entry, seconds) in enumerate(run(tasks), start=1):

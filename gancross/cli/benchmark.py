@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,8 +93,11 @@ def benchmark(
     with bars(notes) as progress:
         outcome = run_benchmark(planned, folder, execution=execution, progress=progress)
     print_screen(outcome.result, outcome.record)
-    files = {"record": outcome.record, "report": outcome.html, "summary": outcome.markdown}
-    notes.print("\n".join(["", *(f"{what}: {path}" for what, path in files.items())]), markup=False)
+    _print_places(notes, {"record": outcome.record, "report": outcome.html, "summary": outcome.markdown})
+
+
+def _print_places(console: Console, places: Mapping[str, Path]) -> None:
+    console.print("\n".join(["", *(f"{what}: {path}" for what, path in places.items())]), markup=False)
 
 
 def _note_reused(spec: Spec, folder: Path, notes: Console) -> None:
@@ -168,4 +172,4 @@ def demo(out: Path) -> None:
     print_wrapped(tables, READING.format(**steps).replace("\n", " ").strip())
     places = {f"{name}, checkpoint": path for name, path in outcome.checkpoints.items()}
     places |= {"record": outcome.record, "report with pictures, for a browser": outcome.html}
-    tables.print("\n".join(["", *(f"{what}: {path}" for what, path in places.items())]), markup=False)
+    _print_places(tables, places)

@@ -70,7 +70,7 @@ PURPOSES = (
         commands={
             "crosstest": "Let every model's discriminator judge every model's samples.",
             "referee": "Ask equal, fresh judges whose samples are nearer to the data.",
-            "demo": "Train two small GANs on digits and cross-test them.",
+            "demo": "Train a small GAN briefly and longer, and compare the two.",
         },
     ),
     Purpose(

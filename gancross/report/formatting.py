@@ -24,8 +24,14 @@ from gancross.evaluator.verdict.verdicts import RULES, Rule, Verdict
 LEAST_P = 1e-300
 DASH = "–"
 REAL = "test data"
+BIDIRECTIONAL = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 # What XML 1.0 can hold; HTML allows no more of the control characters. Lone surrogates have no bytes at all.
 ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def straight(text: str) -> str:
+    """A text without characters that turn the words around it round."""
+    return BIDIRECTIONAL.sub("", text)
 
 
 def clean(text: str) -> str:
@@ -216,7 +222,11 @@ def cross_fps(result: Result, judge: str) -> list[tuple[str, Proportion]]:
 
 def mean_cross_fp(result: Result, judge: str) -> float | None:
     """The mean of `cross_fps`; None where there are none."""
-    rates = [fp.rate for _, fp in cross_fps(result, judge)]
+    return mean([fp.rate for _, fp in cross_fps(result, judge)])
+
+
+def mean(rates: Sequence[float]) -> float | None:
+    """None of none."""
     return math.fsum(rates) / len(rates) if rates else None
 
 

@@ -38,7 +38,7 @@ from gancross.evaluator.referees.training import (
     training_snapshots,
     validation_losses,
 )
-from gancross.evaluator.referees.work import Progress, as_finished, on_device
+from gancross.evaluator.referees.work import Progress, as_finished, material
 from gancross.evaluator.statistics.auc import components
 from gancross.machine.caches import cache_folder
 from gancross.machine.files import read_bytes, write_atomically
@@ -101,9 +101,7 @@ def _measured(samples: SampleSet, arena: Arena, identity: Identity) -> NDArray[n
         for side, purpose in ((arena.reals, "reals"), (samples, "samples"))
     ]
     reals, fakes = (
-        Material(
-            array=on_device(side.array, arena.device), training=part.training, validation=part.validation
-        )
+        material(side.array, part, arena.device)
         for side, part in zip((arena.reals, samples), rows, strict=True)
     )
     chance = identity.stream("calibration")

@@ -124,15 +124,15 @@ def trained_entry(task: Task) -> bytes:
 def materials(task: Task) -> tuple[Material, Material]:
     """What the referee of a task sees of reals and of samples, on its device where they fit."""
     device = torch.device(task.device)
-    reals, samples = (
-        Material(
-            array=on_device(torch.from_numpy(array), device),
-            training=part.training,
-            validation=part.validation,
-        )
-        for array, part in ((task.reals, task.cut_reals), (task.samples, task.cut_samples))
+    return (
+        material(torch.from_numpy(task.reals), task.cut_reals, device),
+        material(torch.from_numpy(task.samples), task.cut_samples, device),
     )
-    return reals, samples
+
+
+def material(array: torch.Tensor, part: Cut, device: torch.device) -> Material:
+    """What a referee sees of reals or of samples."""
+    return Material(array=_on_device(array, device), training=part.training, validation=part.validation)
 
 
 def contestant_scores(entries: Sequence[Entry], reals: SampleSet, samples: SampleSet) -> ContestantScores:
@@ -221,7 +221,7 @@ def _divided(tasks: Sequence[Task], processes: Processes) -> Entries:
         yield from ((first + rank, part.numpy().tobytes()) for rank, part in enumerate(parts) if len(part))
 
 
-def on_device(array: torch.Tensor, device: torch.device) -> torch.Tensor:
+def _on_device(array: torch.Tensor, device: torch.device) -> torch.Tensor:
     """The array on the device where it is small enough, else on the CPU, where it may lie in a file."""
     return array.to(device) if array.nbytes <= LARGEST_ON_DEVICE else array
 

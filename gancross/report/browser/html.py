@@ -33,7 +33,6 @@ from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, 
 from gancross.report.command import command, obstacles
 from gancross.report.text import referee_texts
 from gancross.report.text.figure_table import figure_table
-from gancross.report.text.markdown_tables import BIDIRECTIONAL
 from gancross.report.text.paper_matrices import matrices_title, paper_matrices
 from gancross.report.text.referee_checks import checks
 from gancross.report.text.screen_flags import MOST, ordered_flags
@@ -99,11 +98,11 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
         result=result, histograms=[histogram_chart(result, judge) for judge in result.judges],
         roc=[roc_chart(result, judge) for judge in result.judges],
         ladder=None if referees is None else ladder_chart(referees),
-        sentences=[with_whole_p(_straight(text)) for text in verdict_sentences(result)],
+        sentences=[with_whole_p(formatting.straight(text)) for text in verdict_sentences(result)],
         figures=figure_table(result), matrices=paper_matrices(result), matrices_title=matrices_title(result),
         most_cards=MOST_CARDS,
-        flags=[_straight(flag) for flag in flags[:MOST]],
-        more_flags=[_straight(flag) for flag in [*flags[MOST:], *minor_flags]],
+        flags=[formatting.straight(flag) for flag in flags[:MOST]],
+        more_flags=[formatting.straight(flag) for flag in [*flags[MOST:], *minor_flags]],
         pictures=grids, lossy=lossy, noise_pictures=noise,
         noise_lossy=noise_lossy, no_noise_pictures=_no_pictures(result, NO_NOISE),
         noise_sigmas=[formatting.noise_level(sigma) for sigma in sigmas],
@@ -180,11 +179,6 @@ def _environment() -> Environment:
 
 def _finished(value: object) -> object:
     return formatting.clean(value) if type(value) is str else value
-
-
-def _straight(text: str) -> str:
-    """A text with names in it that turn no other words round."""
-    return BIDIRECTIONAL.sub("", text)
 
 
 def _pictures(samples: Sequence[Sample]) -> tuple[list[tuple[Sample, str]], bool]:

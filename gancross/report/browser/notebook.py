@@ -95,10 +95,11 @@ def _referee_tables(referees: Referees) -> str:
         [_text(name), *(_rate(texts.cross_fp(referees, judge, name)) for judge in names)] for name in names
     ]
     cross = _table(texts.cross_title(referees), ["samples of: FP", *map(_text, names)], rows)
+    whole = texts.columns(referees)
     levels = [
-        [formatting.noise_level(level), *map(_optional, values)] for level, values in texts.g_rows(referees)
+        [formatting.noise_level(level), *map(_optional, values)] for level, values in texts.g_rows(whole)
     ]
-    head = ["σ", *map(_text, texts.columns(referees))]
+    head = ["σ", *map(_text, whole)]
     return cross + _table("G by level of noise, 0 where referees cannot tell", head, levels)
 
 

@@ -28,19 +28,13 @@ def print_first_screen(result: Result, console: Console, *, record: Path | None 
 
 def render(result: Result) -> RenderableType:
     """All sections of a result, those that conclude last."""
-    parts = (_sections(result, concluding=concluding) for concluding in (False, True))
-    return Group(*_heading(result), *(part for sections in parts for part in sections))
-
-
-def _heading(result: Result) -> list[RenderableType]:
-    return [Text(f"Cross-test on {result.protocol.data.name}: {formatting.heading(result)}"), ""]
-
-
-def _sections(result: Result, *, concluding: bool) -> list[RenderableType]:
     in_full = len(result.names) <= MOST_IN_FULL
-    parts: list[RenderableType] = []
+    parts: list[RenderableType] = [
+        Text(f"Cross-test on {result.protocol.data.name}: {formatting.heading(result)}"),
+        "",
+    ]
     for section in sorted(SECTIONS, key=lambda section: section.concludes):
         show = section.console if in_full else section.console_summary
-        if show is not None and bool(section.concludes) == concluding and not absence(section, result):
+        if show is not None and not absence(section, result):
             parts += show(result)
-    return parts
+    return Group(*parts)

@@ -162,8 +162,7 @@ def _confusion_lines(referees: Referees) -> Table:
             (tpr, fp), (fn, tnr) = rates
             shown = [paper_rate(rate) for rate in (tpr, fn, fp, tnr)]
         cross = [texts.cross_fp(referees, name, other) for other in _others(referees, name)]
-        known = [rate.value for rate in cross if rate is not None]
-        mean = sum(known) / len(known) if known else None
+        mean = formatting.mean([rate.value for rate in cross if rate is not None])
         table.add_row(str(number), escape(name), *shown, formatting.rate(mean))
     return table
 

@@ -50,11 +50,11 @@ def _curve(result: Result) -> list[str]:
     referees = result.referees
     if isinstance(referees, Missing):
         return []
-    levels = sorted({rung.sigma for judged in referees.contestants.values() for rung in judged.rungs})
-    rows = []
-    for name, judged in referees.contestants.items():
-        by_level = {rung.sigma: formatting.figure(rung.g) for rung in judged.rungs}
-        rows.append([escaped(name), *(by_level.get(level, formatting.DASH) for level in levels)])
+    levels, by_level = zip(*texts.g_rows(referees.contestants), strict=True)
+    rows = [
+        [escaped(name), *(formatting.DASH if g is None else formatting.figure(g) for g in gs)]
+        for name, gs in zip(referees.contestants, zip(*by_level, strict=True), strict=True)
+    ]
     unit = escaped(texts.unit(referees))
     title = (
         f"G = 2·AUC − 1 of referees under noise of σ, in units of {unit}: 0 where they cannot tell samples."

@@ -42,12 +42,13 @@ def g_by_level(result: Result) -> list[str]:
     found = result.referees
     if isinstance(found, Missing):
         return []
+    whole = texts.columns(found)
     rows = [
         [formatting.noise_level(level), *(DASH if g is None else _estimate(g) for g in values)]
-        for level, values in texts.g_rows(found)
+        for level, values in texts.g_rows(whole)
     ]
     reading = "G = 2·AUC − 1 with its 95 % interval, 0 where referees cannot tell samples from data."
-    heads = [escaped(f"σ, units of {texts.unit(found)}"), *map(escaped, texts.columns(found))]
+    heads = [escaped(f"σ, units of {texts.unit(found)}"), *map(escaped, whole)]
     return [reading, "", *table(heads, rows)]
 
 

@@ -21,12 +21,11 @@ NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
 # GitHub looks for these in the finished page, where an escape is gone; a word joiner is seen by nobody.
 LIVE = re.compile(r"(@|#(?=\d)|:(?=//)|www(?=\.)|(?i:gh)(?=-\d))")
 WORD_JOINER = "\N{WORD JOINER}"
-BIDIRECTIONAL = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 
 
 def escaped(text: str) -> str:
     """A text that Markdown and GitHub show as it is, on one line."""
-    line = " ".join(BIDIRECTIONAL.sub("", formatting.clean(text)).split())
+    line = " ".join(formatting.straight(formatting.clean(text)).split())
     line = LIVE.sub(rf"\1{WORD_JOINER}", line)
     line = NUMBERED.sub(r"\1\\\2", SPECIAL.sub(r"\\\1", line))
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

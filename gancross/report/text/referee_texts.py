@@ -127,9 +127,9 @@ def columns(referees: Referees) -> dict[str, RefereedContestant]:
     return whole
 
 
-def g_rows(referees: Referees) -> list[tuple[float, list[Estimate | None]]]:
-    """G by rung: σ, then a figure for each of `columns`; None where one has no such rung."""
-    by_sigma = [{rung.sigma: rung.g for rung in figures.rungs} for figures in columns(referees).values()]
+def g_rows(whole: Mapping[str, RefereedContestant]) -> list[tuple[float, list[Estimate | None]]]:
+    """G by rung: σ, then a figure of each, such as `columns`; None where one has no such rung."""
+    by_sigma = [{rung.sigma: rung.g for rung in figures.rungs} for figures in whole.values()]
     levels = sorted({level for figures in by_sigma for level in figures})
     return [(level, [figures.get(level) for figures in by_sigma]) for level in levels]
 

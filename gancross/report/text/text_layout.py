@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from rich.cells import cell_len, chop_cells
 
 from gancross.errors import printable
-from gancross.report.text.markdown_tables import BIDIRECTIONAL
+from gancross.report.formatting import straight
 
 ELLIPSIS = "…"
 UNBROKEN = "\N{NO-BREAK SPACE}"
@@ -20,7 +20,7 @@ NARROWEST = 8  # cells of a column of names
 
 def one_line(text: str) -> str:
     """A text of a record on one line, without characters that move the cursor or turn the line round."""
-    return printable(BIDIRECTIONAL.sub("", text))
+    return printable(straight(text))
 
 
 def with_whole_p(text: str) -> str:

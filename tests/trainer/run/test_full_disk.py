@@ -7,12 +7,12 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_line import call
+from full_disks import largest_file
 from report_documents import documents
 from run_folders import identical, log, status, trained, whole
 from small_recipes import small
@@ -23,17 +23,6 @@ from gancross.errors import ResourceError
 from gancross.evaluator.crosstest import crosstest
 from gancross.trainer.loop import train
 from gancross.trainer.run.tracking import TensorBoard
-
-
-@contextmanager
-def disk_of(size: int) -> Iterator[None]:
-    """No file of this process grows beyond `size` bytes: writing stops in the middle, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def goes_on(folder: Path, straight: Path) -> bool:
@@ -60,7 +49,10 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(
             size = room((folder / "log.jsonl").stat().st_size)
             resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
-    with disk_of(1 << 30), pytest.raises(ResourceError, match=f"{file}: cannot be written: File too large"):
+    with (
+        largest_file(1 << 30),
+        pytest.raises(ResourceError, match=f"{file}: cannot be written: File too large"),
+    ):
         train(small(name), folder, progress=fill, **options)  # type: ignore[arg-type]
     assert checkpoint.load(folder / "last.pt").step == 2 and whole(folder) and status(folder) == "failed"
     assert (folder / "log.jsonl").read_text().endswith("\n") == (file != "log.jsonl")
@@ -70,7 +62,10 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(
 
 
 def test_a_disk_that_is_full_from_the_start_is_one_line(tmp_path: Path, straight: Path) -> None:
-    with disk_of(10), pytest.raises(ResourceError, match=r"recipe\.json: cannot be written: File too large"):
+    with (
+        largest_file(10),
+        pytest.raises(ResourceError, match=r"recipe\.json: cannot be written: File too large"),
+    ):
         trained(tmp_path)
     assert goes_on(tmp_path, straight)
 
@@ -79,7 +74,7 @@ def test_a_full_disk_stops_tensorboard_with_one_line_too(tmp_path: Path) -> None
     folder = tmp_path / "tensorboard"
     with (
         TensorBoard(folder) as board,
-        disk_of(1500),
+        largest_file(1500),
         pytest.raises(ResourceError, match=r"tensorboard: cannot be written: File too large"),
     ):
         trained(tmp_path, observers=[board], checkpoint_every=6)
@@ -110,7 +105,7 @@ def test_a_full_disk_leaves_the_old_record_of_a_cross_test(
     result = crosstest(contestants, data="mixture", num_samples=50, device="cpu", controls=False)
     result.save(tmp_path / "result.json")
     before = (tmp_path / "result.json").read_bytes()
-    with disk_of(2000), pytest.raises(ResourceError, match=r"result\.json: cannot be written"):
+    with largest_file(2000), pytest.raises(ResourceError, match=r"result\.json: cannot be written"):
         result.save(tmp_path / "result.json")
     assert (tmp_path / "result.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
