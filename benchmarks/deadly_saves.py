@@ -26,7 +26,7 @@ POINTS = (PARTIAL, UNSYNCED, UNNAMED, NAMED, BETWEEN)
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One kill: after `delay` seconds, or at a point of the `save`-th writing of a file."""
+    """One kill: after `delay` seconds, or at a point of the `save`-th writing of a file; of any with no name."""
 
     delay: float | None = None
     point: str = ""
@@ -101,9 +101,11 @@ class Trap:
         if mode != "xb" or named is None:
             return file
         self._file = "step" if named[1].startswith("step-") and named[1].endswith(".pt") else named[1]
-        self._times[self._file] += 1
-        planned = (self._plan.file, self._plan.save)
-        self._sprung = (self._file, self._times[self._file]) == planned
+        for written in {self._file, ""}:
+            self._times[written] += 1
+        self._reporter.report("writing", self._times[""])
+        meant = self._plan.file in (self._file, "")
+        self._sprung = meant and self._times[self._plan.file] == self._plan.save
         if self._sprung and self._plan.point == BETWEEN:
             die()
         return HalfWritten(file) if self._sprung and self._plan.point == PARTIAL else file

@@ -27,8 +27,9 @@ from environment import machine, versions
 
 from gancross.checkpoint import file as checkpoint
 from gancross.data.catalogue import DEFAULT_ROOT
-from gancross.evaluator.crosstest import load_reals, run_crosstest
+from gancross.evaluator.crosstest import run_crosstest
 from gancross.evaluator.gate.comparison import Gate, gate
+from gancross.evaluator.judged_data import load_reals
 from gancross.evaluator.result.reading import load_result
 from gancross.evaluator.result.types import Result
 from gancross.trainer.loop import train

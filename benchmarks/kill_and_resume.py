@@ -5,7 +5,8 @@
 Half of the kills come at random moments of a short run, half inside a save: the run kills itself at a
 chosen point of the n-th save. Each killed run is started again. It must go on from the newest checkpoint
 that was whole when it was killed, and end with the files of an uninterrupted run and no others, bit by bit:
-networks, optimizers, pictures, and the log without its timings.
+networks, optimizers, pictures, and the log without its timings. Then other commands are killed in the same way
+(`killed_commands.py`), a twentieth of the kills each.
 
 Every run is a process of its own, forked from this one, which has imported torch but only reads checkpoints
 with it and has one thread (checked before every fork): there is no pool, lock or generator whose state a
@@ -36,6 +37,8 @@ import torch
 import torch._dynamo  # optimizers import it at their first step, which takes seconds
 from deadly_saves import BETWEEN, POINTS, Plan, Reporter, Trap
 from environment import machine, versions
+from killed_commands import COMMANDS, CommandTally, prepare
+from killed_commands import measure as measure_command
 
 from gancross.checkpoint.file import load
 from gancross.trainer.loop import train
@@ -52,6 +55,7 @@ OUT = Path(__file__).parent / "results" / "kill-and-resume.json"
 class Progress:
     """Last steps that a run reported: logged, saves begun and ended, checkpoints complete on disk."""
 
+    writing: int = 0
     resumed: int = 0
     logged: int = 0
     saving: int = 0
@@ -199,14 +203,22 @@ def main() -> int:
     """Measures, prints and writes the record; 1 if a run lost more than it may."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--commands", nargs="*", choices=COMMANDS, default=list(COMMANDS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as root:
         tally = measure(arguments.kills, arguments.seed, Path(root))
+        prepare(Path(root), Path(root) / "reference", STEPS)
+        commands: dict[str, CommandTally] = {}
+        for name in arguments.commands:
+            kills = max(2, arguments.kills // 20)
+            commands[name] = measure_command(name, kills, arguments.seed, Path(root))
+            print(f"{name}: {commands[name]}", file=sys.stderr)
     record = asdict(tally) | {
         "run": {"recipe": RECIPE.method, "checkpoint_every": EVERY, "log_every": 1},
+        "commands": {name: asdict(counts) for name, counts in commands.items()},
         "seed": arguments.seed,
         "seconds": round(time.perf_counter() - started, 1),
         "versions": versions(*LIBRARIES),
@@ -216,6 +228,9 @@ def main() -> int:
     arguments.out.write_text(json.dumps(record, indent=1) + "\n")
     print(json.dumps(record, indent=1))
     passed = tally.resumed_at_the_newest_whole_checkpoint == tally.identical_at_the_end == arguments.kills
+    passed &= all(
+        counts.no_file_half_there == counts.identical_at_the_end == counts.kills for counts in commands.values()
+    )
     return 0 if passed and tally.most_steps_done_again <= EVERY else 1
 
 

@@ -24,6 +24,9 @@ def main() -> None:
     numbers = [number for number in _stop_signals() if signal.getsignal(number) is not signal.SIG_IGN]
     for number in numbers:
         signal.signal(number, _stop)
+    from gancross.machine.streams import open_screens
+
+    open_screens()
     from gancross.cli.main import main as command
 
     try:
@@ -50,7 +53,11 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def _exit_now(number: int) -> None:
     message = "Error: interrupted" if number == signal.SIGINT else "Error: terminated"
     show_cursor = "\x1b[?25h" if os.isatty(2) else ""  # a progress bar may have hidden the cursor
-    os.write(2, f"{show_cursor}{message}\n".encode())
+    try:
+        if os.environ.get("RANK", "0") == "0":  # of the processes of torchrun one speaks
+            os.write(2, f"{show_cursor}{message}\n".encode())
+    except OSError:
+        pass  # standard error is closed or full, and has nothing else to take
     os._exit(INTERRUPTED if number == signal.SIGINT else TERMINATED)
 
 

@@ -92,10 +92,13 @@ class OtherProcessFailed(GancrossError):
         self.exit_code = exit_code
 
 
+NEAR = 0.65  # difflib's ratio of "fdi" and "fid" is 0.67, that of "truncnorm" and "uniform" 0.63
+
+
 def unknown_name(kind: str, got: str, valid: Iterable[str]) -> UsageError:
     """The error for an unknown name; the message suggests the nearest valid name or lists all."""
     names = sorted(valid)
-    near = difflib.get_close_matches(got, names, n=1)
+    near = difflib.get_close_matches(got, names, n=1, cutoff=NEAR)
     hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(names)}"
     return UsageError(f"unknown {kind} '{got}': {hint}")
 
@@ -122,3 +125,8 @@ def printable(text: str, *, limit: int | None = None) -> str:
 def has_unprintable(text: str) -> bool:
     """Whether a text has control characters, or bytes that are not UTF-8."""
     return _UNPRINTABLE.search(text) is not None
+
+
+def is_text(text: str) -> bool:
+    """Whether a text is Unicode: a file name may hold bytes that are not, which no file of text can."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

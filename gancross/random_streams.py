@@ -10,6 +10,7 @@ Shape suffixes: N samples, D latent dimensions.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from gancross.errors import UsageError, unknown_name
+from gancross.machine.files import composed
 
 if TYPE_CHECKING:
     import torch
@@ -29,16 +31,26 @@ PRIORS: tuple[str, ...] = get_args(PriorName)
 _WORDS_PER_BLOCK = 4  # Philox-4x64 yields four 64-bit words for each value of its counter
 
 
+LARGEST_SEED = 9 * 10**18  # within 63 bits, which checkpoints and records hold; clocks in ns are smaller
+
+
+def check_seed(seed: int) -> None:
+    """A `UsageError` for a seed that no record could hold."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UsageError(f"seed must be at least 0 and at most 9e18, got {seed}")
+
+
 class Stream:
     """An endless sequence of independent uniforms, addressed by position.
 
     Args:
         seed: any integer ≥ 0.
-        words: the purpose of the numbers; different words give independent streams.
+        words: the purpose of the numbers; different words give independent streams, whether or not their
+            characters are composed.
     """
 
     def __init__(self, seed: int, *words: str) -> None:
-        text = "\0".join([str(seed), *words])
+        text = composed("\0".join([str(seed), *words]))
         self._key = np.frombuffer(hashlib.sha256(text.encode()).digest()[:16], dtype=np.uint64)
 
     def uniforms(self, start: int, n: int, width: int) -> NDArray[np.float64]:
@@ -103,16 +115,21 @@ def latents(
         float32 on the CPU, shape (n, *shape).
 
     Raises:
-        UsageError: no prior has this name, or a callable did not return n rows.
+        UsageError: no prior has this name, or a callable did not return an array of n rows of that shape.
     """
     import torch
 
     if callable(prior):
-        latents_ND = prior(torch.from_numpy(stream.uniforms(start, n, dim))).to(torch.float32)
-        if latents_ND.ndim == 0 or len(latents_ND) != n:
+        drawn = prior(torch.from_numpy(stream.uniforms(start, n, dim)))
+        rule = "it must map uniforms of shape (N, D) to latents row by row"
+        if not isinstance(drawn, torch.Tensor | np.ndarray):
+            raise UsageError(f"the latent prior returned a {type(drawn).__name__}, expected a tensor: {rule}")
+        array = drawn.detach().to("cpu", torch.float32).numpy() if isinstance(drawn, torch.Tensor) else drawn
+        latents_ND = torch.from_numpy(array.astype(np.float32))
+        numbers = None if shape is None else math.prod(shape)
+        if latents_ND.ndim == 0 or len(latents_ND) != n or numbers not in (None, latents_ND[0].numel()):
             raise UsageError(
-                f"the latent prior returned shape {tuple(latents_ND.shape)} for {n} samples:"
-                " it must map uniforms of shape (N, D) to latents row by row"
+                f"the latent prior returned shape {tuple(latents_ND.shape)} for {n} samples: {rule}"
             )
     elif prior == "normal":
         latents_ND = torch.from_numpy(stream.normals(start, n, dim).astype(np.float32))

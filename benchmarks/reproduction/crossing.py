@@ -15,8 +15,9 @@ from gancross.checkpoint.file import load_contestant
 from gancross.data import catalogue
 from gancross.data.sets import DataSet
 from gancross.evaluator.codec.encoding import encode
-from gancross.evaluator.crosstest import crosstest, load_reals, run_crosstest
+from gancross.evaluator.crosstest import crosstest, run_crosstest
 from gancross.evaluator.estimates import Missing, Proportion
+from gancross.evaluator.judged_data import load_reals
 from gancross.evaluator.judging.batch_norm_passes import has_batch_norm
 from gancross.evaluator.protocol import Norm
 from gancross.evaluator.result.reading import load_result

@@ -45,7 +45,8 @@ def read_log(folder: Path) -> list[Record]:
 
 
 def seconds(lines: Lines, batch_size: int) -> float:
-    """Time spent on training, saving and drawing, from the rates in the log."""
+    """Time spent on training, saving and drawing, from the rates in the log; lines without one are in the next."""
+    lines = [line for line in lines if line["samples_per_second"] is not None]
     before = [0, *(line["step"] for line in lines)]
     return float(sum(
         (line["step"] - last) * batch_size / line["samples_per_second"]

@@ -6,6 +6,7 @@ Scores: v is the raw output of a discriminator, one number per sample. *Real is 
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -13,15 +14,18 @@ import torch
 from torch import nn
 
 from gancross.data.formats import FormatShare
-from gancross.data.sets import check_canonical
-from gancross.errors import UsageError, first_line, unknown_name
+from gancross.data.sets import check_canonical, native_array
+from gancross.errors import UsageError, first_line, is_text, printable, unknown_name
+from gancross.machine.files import composed
 from gancross.models.buffers import seeded, unchanged
 from gancross.random_streams import PRIORS, Prior
 from gancross.score_kinds import AUTO, Threshold, decision_threshold
 
 Orientation = Literal["real_high", "fake_high"]
 # What networks of other projects raise on input of a shape or type that they do not accept.
-NETWORK_FAILURES = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
+NETWORK_FAILURES = (
+    RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError, ImportError,
+)  # fmt: skip
 # Fields of the same name and meaning in `Checkpoint`.
 SHARED_FIELDS = (
     "method", "latent_dim", "latent_shape", "latent", "data_range", "score_kind", "orientation", "threshold",
@@ -57,7 +61,7 @@ class Contestant:
     """A model as the evaluator sees it.
 
     Attributes:
-        name: keys the random streams and the record.
+        name: keys the random streams and the record; its characters are composed (NFC).
         generator: module from latents (N, *latent_shape) to samples; images (N, C, H, W) in `data_range`
             or vectors (N, d). Exactly one of `generator` and `samples` is given.
         discriminator: module from such samples to one raw score each, (N,), (N, 1) or
@@ -97,11 +101,16 @@ class Contestant:
     origin: Origin | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.name:
-            raise UsageError("a contestant needs a name, got an empty one")
-        prefix = f"contestant '{self.name}'"
+        if not isinstance(self.name, str) or not self.name:
+            raise UsageError(f"a contestant needs a name, a text that is not empty, got {self.name!r}")
+        object.__setattr__(self, "name", composed(self.name))
+        object.__setattr__(self, "method", self.method and composed(self.method))
+        prefix = f"contestant '{printable(self.name)}'"
+        if not is_text(self.name):
+            raise UsageError(f"{prefix}: its name holds bytes that are no text: give another name")
         if (self.generator is None) == (self.samples is None):
             raise UsageError(f"{prefix}: expected exactly one of generator and samples")
+        self._check_types(prefix)
         if self.samples is not None:
             check_canonical(self.samples, prefix)
         if self.generator is not None and (self.latent_dim is None or self.latent_dim < 1):
@@ -111,7 +120,8 @@ class Contestant:
                 f"{prefix}: latent_shape {self.latent_shape} must hold latent_dim = {self.latent_dim} numbers"
             )
         if not callable(self.latent) and self.latent not in PRIORS:
-            raise unknown_name("latent prior", self.latent, PRIORS)
+            known = unknown_name("latent prior", str(self.latent), PRIORS)
+            raise UsageError(f"{known}; in Python also a function that maps uniforms to latents")
         try:
             decision_threshold(self.score_kind, self.threshold)
         except UsageError as error:
@@ -125,6 +135,34 @@ class Contestant:
             )
         if self.batch_size < 1:
             raise UsageError(f"{prefix}: batch_size must be at least 1, got {self.batch_size}")
+
+    def _check_types(self, prefix: str) -> None:
+        """From Python anything may come: what counts as an integer or as numbers becomes that."""
+        for what in ("generator", "discriminator"):
+            network = getattr(self, what)
+            if network is not None and not isinstance(network, nn.Module):
+                kind = type(network).__name__
+                raise UsageError(
+                    f"{prefix}: expected a torch.nn.Module as {what}, got {kind}; a function becomes one by:"
+                    " class Network(torch.nn.Module): forward = staticmethod(function)"
+                )
+        try:
+            for what in ("latent_dim", "batch_size"):
+                value = getattr(self, what)
+                if value is not None or what == "batch_size":
+                    object.__setattr__(self, what, operator.index(value))
+            what = "latent_shape"
+            if self.latent_shape is not None:
+                shape = tuple(operator.index(length) for length in self.latent_shape)
+                object.__setattr__(self, "latent_shape", shape)
+            what = "data_range"
+            low, high = map(float, self.data_range)
+            object.__setattr__(self, "data_range", (low, high))
+        except (TypeError, ValueError):
+            expected = {"latent_shape": "integers", "data_range": "two numbers"}.get(what, "an integer")
+            raise UsageError(f"{prefix}: {what} must be {expected}, got {getattr(self, what)!r}") from None
+        if self.samples is not None:
+            object.__setattr__(self, "samples", native_array(self.samples, f"{prefix}: samples"))
 
     @property
     def decision_threshold(self) -> float | None:

@@ -27,7 +27,8 @@ from gancross.untrusted import safetensors_file
 from gancross.untrusted.pt_file import load_archive
 from gancross.untrusted.values import RefusedArchive, short_repr
 
-FORMAT = "gancross.checkpoint/2"
+FAMILY = "gancross.checkpoint"
+FORMAT = f"{FAMILY}/2"
 LARGEST_FILE = 16 << 30
 
 
@@ -80,10 +81,7 @@ def from_bytes(content: bytes, path: Path) -> Checkpoint:
     try:
         loaded = _safetensors_values(content) if path.suffix == ".safetensors" else load_archive(content)
         if not isinstance(loaded, dict) or "format" not in loaded:
-            raise RefusedArchive(
-                "not a checkpoint of gancross (no 'format' key); name the code of other networks with"
-                " --arch NAME=module:factory --trust-code"
-            )
+            raise RefusedArchive("not a checkpoint of gancross (no 'format' key)")
         format_name, values = loaded["format"], {key: loaded[key] for key in loaded if key != "format"}
         if not isinstance(format_name, str) or format_name not in MIGRATIONS:
             raise RefusedArchive(f"format {short_repr(format_name)}, expected {FORMAT}")
@@ -99,7 +97,12 @@ def from_bytes(content: bytes, path: Path) -> Checkpoint:
         check_fields(checkpoint)
         return checkpoint
     except (RefusedArchive, ValueError) as error:
-        raise _refusal(path, error) from None
+        refusal = _refusal(path, error)
+        if content and FAMILY.encode() not in content:
+            raise CheckpointError(
+                f"{refusal}; name the code of other networks with --arch NAME=module:factory --trust-code"
+            ) from None
+        raise refusal from None
 
 
 Build = Callable[[dict[str, State]], Contestant]

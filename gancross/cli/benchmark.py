@@ -52,7 +52,7 @@ its FN is not high, for one that calls everything fake has FP 0 as well.
     "--scheduler", metavar="ADDRESS", help="Address of the cluster's scheduler, such as tcp://host:8786."
 )
 @click.option(
-    "--jobs", type=click.IntRange(min=1), help="Runs at a time.  [default: one per GPU, or per CPU]"
+    "--jobs", type=click.IntRange(min=1), help="Runs at a time.  [default: one per GPU, or per core]"
 )
 @click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of each training run."

@@ -54,23 +54,27 @@ def sample(
 
     from gancross.evaluator.judging.scoring import canonical_samples
     from gancross.machine.devices import resolve_device
-    from gancross.machine.files import write_atomically
+    from gancross.machine.files import check_new_target, write_atomically
+    from gancross.random_streams import check_seed
 
     (parsed,) = parsed_models([model])
     path = parsed.files[0] if parsed.files[0].name else parsed.files[0].absolute()  # "." has no name
     target = out or path.with_name(f"{path.stem}-samples.png")
     if target.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--out {target}: give a file that ends in {' or '.join(SUFFIXES)}")
-    if seed < 0:
-        raise UsageError(f"seed must be at least 0, got {seed}")
+    check_seed(seed)
     if columns is not None and columns < 1:
         raise UsageError(f"--columns must be at least 1, got {columns}")
     if columns is not None and target.suffix.lower() != ".png":
         raise UsageError(f"--columns lays out a picture, {target} is an array: leave it out")
+    check_new_target(target)
     (contestant,) = load_models(
         [parsed], model_options, num_samples=num_samples or IMAGES, seed=seed, purpose="sample"
     )
     notes = notes_console()
+    if parsed.is_folder and contestant.origin is not None:
+        for note in contestant.origin.notes:
+            notes.print(note, markup=False)
     with bars(notes) as progress:
         progress("sampling", 0, None)
         draw = partial(

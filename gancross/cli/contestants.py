@@ -1,4 +1,4 @@
-"""Models on the command line: `[NAME=]FILE.pt`, `[NAME=]G.onnx,D.onnx`, `[NAME=]folder:PATH`, and options."""
+"""Models on the command line: a checkpoint, `G.onnx,D.onnx`, `folder:PATH`, `SAMPLES.npz`; and options."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 
 from gancross.data.catalogue import FOLDER
 from gancross.errors import UsageError, unknown_name
+from gancross.machine.files import composed
 from gancross.score_kinds import SCORE_KINDS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 DESCRIPTION_KEYS = ("score_kind", "orientation", "threshold", "data_range", "latent")
 THRESHOLDS = "auto|none|NUMBER"
+ARRAYS = (".npy", ".npz")
 TRUST = "runs Python code on this machine with all your rights: add --trust-code if you trust it"
 
 
@@ -41,6 +43,11 @@ class Model:
     name: str
     files: tuple[Path, ...]
     is_folder: bool
+
+    @property
+    def is_array(self) -> bool:
+        """Whether its file holds samples."""
+        return not self.is_folder and _is_array(self.files[0])
 
     @property
     def is_onnx(self) -> bool:
@@ -103,7 +110,11 @@ def load_models(
     descriptions = _descriptions(models, options.describe)
     contestants = []
     for model in models:
-        if model.is_folder:
+        if model.is_array:
+            from gancross.evaluator.contestants.sample_arrays import array_contestant
+
+            contestant = array_contestant(model.files[0], name=model.name)
+        elif model.is_folder:
             from gancross.evaluator.contestants.image_folders import folder_contestant
 
             n = max(1, num_samples)
@@ -139,23 +150,30 @@ def _place(path: str) -> tuple[tuple[Path, ...], bool]:
     if path.startswith(FOLDER):
         if path == FOLDER:
             raise UsageError("folder: needs a path; write [NAME=]folder:PATH")
-        return (Path(path.removeprefix(FOLDER)),), True
+        return (Path(os.path.expanduser(path.removeprefix(FOLDER))),), True
+    path = ",".join(map(os.path.expanduser, path.split(",")))
     if os.path.isdir(path):
         raise UsageError(f"{path}: is a folder, expected a file; a folder of images is folder:{path}")
     parts = [path] if os.path.lexists(path) else path.split(",")
     if len(parts) > 2 or not all(parts):
         raise UsageError(f"{path}: write one file, or the generator's and the discriminator's: G,D")
     files = tuple(Path(part) for part in parts)
+    if len(files) > 1 and any(map(_is_array, files)):
+        raise UsageError(f"{path}: samples are one file, .npz or .npy, without a second one")
     if len({file.suffix.lower() == ".onnx" for file in files}) > 1:
         raise UsageError(f"{path}: one of two files is an ONNX file; both must be ONNX files, or neither")
     return files, False
+
+
+def _is_array(file: Path) -> bool:
+    return file.suffix.lower() in ARRAYS
 
 
 def _codes(models: Sequence[Model], options: ModelOptions) -> dict[str, str]:
     """`module:factory` by the name of its model."""
     codes = _by_name(models, options.arch, option="--arch", form="NAME=module:factory")
     for model in models:
-        if model.name in codes and (model.is_onnx or model.is_folder):
+        if model.name in codes and (model.is_onnx or model.is_folder or model.is_array):
             raise UsageError(
                 f"--arch {model.name}: not a file of weights, so it needs no code; leave out --arch"
             )
@@ -207,8 +225,9 @@ def _by_name(models: Sequence[Model], arguments: Sequence[str], *, option: str, 
     """`NAME=TEXT` options as a dictionary whose keys are names of models."""
     names, settings = [model.name for model in models], dict[str, str]()
     for text in arguments:
-        name = next((model for model in names if text.startswith(f"{model}=")), text.partition("=")[0])
-        setting = text[len(name) + 1 :]
+        splits = [(text[:end], text[end + 1 :]) for end, sign in enumerate(text) if sign == "="]
+        known = [(composed(name), setting) for name, setting in splits if composed(name) in names]
+        name, setting = (known or splits or [(text, "")])[0]
         if not name or not setting:
             raise UsageError(f"{option} {text}: write {form}")
         if name not in names:

@@ -18,6 +18,7 @@ from gancross.cli.options import (
     notes_console,
     progress_line,
     silent_console,
+    timeout,
 )
 from gancross.cli.outputs import checked_record, show, written
 from gancross.cli.referees import RefereeArguments, going_on, referee_arguments
@@ -25,6 +26,7 @@ from gancross.cli.report import STDOUT, Reports, reports
 from gancross.cli.training_data import common_data, common_image_size, data_options
 from gancross.errors import UsageError, unknown_name
 from gancross.machine.distributed import is_rank_zero
+from gancross.machine.files import every_output, is_stream
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @reports
 @click.option("--deterministic", is_flag=True, help="Only operations that repeat bit by bit, on a GPU too.")
+@timeout
 @common_with_tables
 def crosstest(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None,
@@ -93,8 +96,8 @@ def crosstest(
 ) -> None:  # fmt: skip
     """Let every model's discriminator judge every model's samples and the held-out test data.
 
-    A model is a checkpoint; two ONNX files, generator.onnx,discriminator.onnx; folder:PATH, generated images
-    that judge nobody; or weights of other code with --arch.
+    A model is a checkpoint; two ONNX files, generator.onnx,discriminator.onnx; folder:PATH or a file
+    .npz or .npy, generated samples that judge nobody; or weights of other code with --arch.
     """
     from gancross.evaluator.protocol import Protocol
 
@@ -110,12 +113,17 @@ def crosstest(
     contestants = load_models(parsed_models(models), model_options, num_samples=num_samples, seed=seed)
     contestants = with_methods(contestants, methods)
     # Seconds of imports, which a file that cannot be read should not have to wait for.
-    from gancross.evaluator.crosstest import known_training, load_reals, run_crosstest
+    from gancross.evaluator.crosstest import run_crosstest
     from gancross.evaluator.fidelity.preparation import FidelityFiles
+    from gancross.evaluator.judged_data import known_training, load_reals, trained_data, with_equal_channels
     from gancross.evaluator.refereeing import with_referees
 
     size = image_size if image_size is not None else common_image_size(contestants)
-    reals = load_reals(data or common_data(contestants), data_root=data_root, image_size=size, seed=seed)
+    reals = load_reals(
+        data or common_data(contestants), trained_on=trained_data(contestants), data_root=data_root,
+        image_size=size, seed=seed,
+    )  # fmt: skip
+    contestants, reals = with_equal_channels(contestants, reals, device=device)
     options = (
         None if referees == "none"
         else referee_arguments.options(referees, shape=reals.shape)
@@ -130,22 +138,33 @@ def crosstest(
             ),
         )  # fmt: skip
 
-    def write(result: Result, reports: Reports, notes: Console) -> None:
+    def write(result: Result, record: Path | None, reports: Reports, notes: Console) -> None:
         if is_rank_zero():
             written(
                 result, record, reports, notes, contestants=contestants, reals=reals, protocol=protocol,
                 device=device,
             )  # fmt: skip
 
-    # Standard output is one document, which awaits the referees.
-    early = replace(reports, markdown=None) if options is not None and reports.to_stdout else reports
-    write(result, early, notes)
-    if options is None:
-        if is_rank_zero():
-            show(result, reports, record, to_json=to_json)
-        return
     trained: list[SavedReferees] = []
+
+    def finish(result: Result, notes: Console) -> None:
+        """What cannot be written costs no other output, and no screen."""
+        if not is_rank_zero():
+            return
+        with every_output() as attempt:
+            attempt(lambda: write(result, record, reports, notes))
+            if options is not None:
+                folder = options.folder
+                attempt(lambda: referee_arguments.save_trained(trained, folder, result, notes_console()))
+            attempt(lambda: show(result, reports, record, to_json=to_json))
+
+    if options is None:
+        finish(result, notes)
+        return
     try:
+        # Streams take one document, which awaits the referees.
+        early = None if record is None or is_stream(record) else record
+        write(result, early, reports.on_disk, notes)
         with progress_line(notes) as progress, going_on():
             result = with_referees(
                 result, contestants, reals, protocol, options,
@@ -157,12 +176,7 @@ def crosstest(
         if is_rank_zero() and not to_json:
             show(result, reports, record, to_json=False)
         raise
-    write(result, reports, silent_console())  # over the same files
-    if is_rank_zero():
-        try:
-            referee_arguments.save_trained(trained, options.folder, result, notes)
-        finally:  # referees that cannot be saved cost no screen
-            show(result, reports, record, to_json=to_json)
+    finish(result, silent_console())  # over the same files
 
 
 def with_methods(contestants: list[Contestant], given: tuple[str, ...]) -> list[Contestant]:

@@ -10,6 +10,7 @@ import click
 
 from gancross.cli.options import FILE, common, notes_console, tables_console
 from gancross.errors import GateFailed, UsageError
+from gancross.machine.streams import write_document
 
 
 class GateCommand(click.Command):
@@ -37,10 +38,13 @@ class GateCommand(click.Command):
     help="How much worse a metric may be, absolute; repeat it. Only metrics named so are compared."
     "  [default: all that both results have, each 0]",
 )  # fmt: skip
+@click.option("--require-all", is_flag=True, help="Fail if RESULT.json lacks a figure of the baseline.")
 @click.option("--record", is_flag=True, help="Make RESULT.json the new baseline instead of comparing.")
 @click.option("--json", "json_out", is_flag=True, help="Print the comparisons as JSON.")
 @common
-def gate(result: Path, baseline: Path, allowed: tuple[str, ...], record: bool, json_out: bool) -> None:
+def gate(
+    result: Path, baseline: Path, allowed: tuple[str, ...], require_all: bool, record: bool, json_out: bool
+) -> None:
     """Let CI decide: is a result worse than its baseline, beyond noise and beyond what is allowed?
 
     Exit code 0, or 6 if the gate fails, or 2 if the results cannot be compared.
@@ -48,7 +52,7 @@ def gate(result: Path, baseline: Path, allowed: tuple[str, ...], record: bool, j
     from gancross.evaluator.gate.comparison import gate as compare
     from gancross.evaluator.result.reading import load_result
     from gancross.machine.files import write_atomically
-    from gancross.report.text.gate import conclusion, gate_json, gate_table
+    from gancross.report.text.gate import conclusion, gate_json, gate_table, lacking
 
     tolerances = dict(tolerance(text) for text in allowed)
     new = load_result(result)
@@ -58,14 +62,16 @@ def gate(result: Path, baseline: Path, allowed: tuple[str, ...], record: bool, j
         write_atomically(baseline, f"{compact}\n".encode())
         notes_console().print(f"recorded: {baseline}")
         return
-    compared = compare(new, load_result(baseline), tolerances=tolerances or None)
+    compared = compare(new, load_result(baseline), tolerances=tolerances or None, require_all=require_all)
     if json_out:
-        click.echo(gate_json(compared))
+        write_document(f"{gate_json(compared)}\n")
     else:
         tables_console().print(gate_table(compared))
     if compared.regressions:
         worst = ", ".join(f"{change.metric} of '{change.name}'" for change in compared.regressions)
         raise GateFailed(f"{conclusion(compared)} {worst}")
+    if not compared.passed:
+        raise GateFailed(f"{conclusion(compared)} {lacking(compared)}")
 
 
 def tolerance(text: str) -> tuple[str, float]:

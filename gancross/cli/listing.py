@@ -86,7 +86,9 @@ def cache(clear: bool) -> None:
     from gancross.machine import caches
 
     console = tables_console()
-    console.print(f"{caches.cache_folder()}", markup=False, soft_wrap=True)
+    folder = caches.cache_folder()
+    none = "none: this user has no home folder; name a folder with GANCROSS_CACHE"
+    console.print(none if folder == caches.NO_CACHE else f"{folder}", markup=False, soft_wrap=True)
     sizes = caches.clear() if clear else caches.cache_sizes()
     table = Table(
         Column("folder", no_wrap=True), Column("files", justify="right"),

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +20,23 @@ from gancross.cli.completion import completion
 from gancross.cli.crosstest import crosstest
 from gancross.cli.gate import gate
 from gancross.cli.listing import cache, datasets, recipes
-from gancross.cli.options import interruption
+from gancross.cli.options import interruption, interruptions
 from gancross.cli.referees import referee
 from gancross.cli.report import report
 from gancross.cli.runs import figure, trace
 from gancross.cli.train import train
-from gancross.errors import GancrossError, first_line, printable, unknown_name
-from gancross.machine.distributed import is_reported_elsewhere, joined, process_count
+from gancross.errors import (
+    GancrossError,
+    ResourceError,
+    UsageError,
+    first_line,
+    is_text,
+    printable,
+    unknown_name,
+)
+from gancross.machine.distributed import is_reported_elsewhere, process_count
+from gancross.machine.files import IMPOSSIBLE_NAMES
+from gancross.machine.streams import lost_output
 from gancross.version import __version__
 
 INTERRUPTED = 130
@@ -131,15 +139,6 @@ class Commands(click.Group):
             return super().invoke(ctx)
 
 
-@contextmanager
-def interruptions() -> Iterator[None]:
-    """Inside, KeyboardInterrupt becomes `Interrupted`."""
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        raise interruption(stop) from None
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gancross")
 def cli() -> None:
@@ -158,18 +157,15 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     code: object
     try:
-        if process_count() > 1:
-            # torchrun terminates the others once one has failed; they leave with its exit code by themselves.
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        with joined():
-            code = cli.main(args=arguments or ["--help"], prog_name="gancross", standalone_mode=False)
-        sys.stdout.flush()  # so that a full disk is an error like any other
+        check_texts(arguments)
+        code = cli.main(args=arguments or ["--help"], prog_name="gancross", standalone_mode=False)
+        if (lost := lost_output()) is not None:
+            raise ResourceError(f"standard output: cannot be written: {lost.strerror}")
     except Exception as error:
         if "--debug" in arguments:
             raise
         code, message = explanation(error, arguments[0] if arguments else "")
         print_error(error, printable(message))
-        _discard_output()
     except KeyboardInterrupt as stop:
         print_error(stop, str(interruption(stop)))
         code = interruption(stop).exit_code
@@ -179,6 +175,15 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def check_texts(arguments: list[str]) -> None:
+    """A `UsageError` for an argument whose bytes are no text; records, reports and seeds are of text."""
+    for argument in arguments:
+        if not is_text(argument):
+            shown = os.fsencode(argument).decode("utf-8", "backslashreplace")
+            encoding = sys.getfilesystemencoding()
+            raise UsageError(f"argument '{shown}': is not {encoding}; rename what it names")
 
 
 def print_error(error: BaseException, message: str) -> None:
@@ -201,9 +206,10 @@ def explanation(error: Exception, command: str = "") -> tuple[int, str]:
         of_a_device = type(error).__name__ == "OutOfMemoryError" and command != "train"
         hint = DEVICE_MEMORY_HINT if of_a_device else MEMORY_HINTS.get(command, "close other programs")
         return RESOURCES, f"out of memory: {first_line(error):.200}; {hint}"
-    if isinstance(error, OSError) and error.errno in RESOURCE_ERRORS:
-        where = f"{error.filename}: " if error.filename is not None else ""
-        return RESOURCES, f"{where}{error.strerror}"
+    if isinstance(error, OSError) and error.errno in RESOURCE_ERRORS | IMPOSSIBLE_NAMES:
+        where = f"{error.filename!s:.200}: " if error.filename is not None else ""
+        code = UsageError.exit_code if error.errno in IMPOSSIBLE_NAMES else RESOURCES
+        return code, f"{where}{error.strerror}"
     name = type(error).__name__
     return BUG, f"unexpected {name}: {error}; this is a bug of gancross, run it again with --debug"
 
@@ -215,11 +221,3 @@ def lacks_memory(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
-
-
-def _discard_output() -> None:
-    """Discards unwritten output, which Python would try to write again at the end, with a traceback."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

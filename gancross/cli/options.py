@@ -16,7 +16,7 @@ import click
 
 from gancross.data.catalogue import DEFAULT_ROOT
 from gancross.errors import Interrupted, printable
-from gancross.machine.distributed import is_rank_zero
+from gancross.machine.distributed import is_rank_zero, joined
 from gancross.version import __version__
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ STAGES = {
 
 
 class FileName(click.Path):
-    """The name of a file or folder; an empty one, as of a variable that is not set, would be this folder."""
+    """The name of a file or folder, in which `~` is the home folder, as shells have it at a word's beginning.
+
+    An empty one, as of a variable that is not set, would be the current folder.
+    """
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
@@ -43,17 +46,35 @@ class FileName(click.Path):
         """As click does, but an empty name is an error."""
         if os.fspath(value) == "":
             self.fail("expected a name, got an empty one; is a variable not set?", param, ctx)
-        return super().convert(value, param, ctx)
+        return super().convert(os.path.expanduser(value), param, ctx)
 
 
+class FileOrStdout(FileName):
+    """A file, or `-`: standard output, also under its names as a file."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """As `FileName`."""
+        return "-" if os.fspath(value) in NAMES_OF_STDOUT else super().convert(value, param, ctx)
+
+
+NAMES_OF_STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 FILE = FileName(path_type=Path)
-FILE_OR_STDOUT = FileName(path_type=str, allow_dash=True, readable=False)
+FILE_OR_STDOUT = FileOrStdout(path_type=str, allow_dash=True, readable=False)
 
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps."
 )
 data_root = click.option("--data-root", type=FILE, default=DEFAULT_ROOT, help="Folder of named data sets.")
 download = click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
+
+# `common` joins the processes and so takes it.
+timeout = click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True, max=86_400), metavar="SECONDS",
+    envvar="GANCROSS_TIMEOUT",
+    help="After which processes of torchrun give up one that does not come.  [default: 300]",
+)  # fmt: skip
 
 
 def common(command: Command) -> Command:
@@ -72,7 +93,8 @@ def _common(command: Command, *, verbose: str) -> Command:
     @click.option("--debug", is_flag=True, help="Show a traceback instead of one line on an error.")
     @functools.wraps(command)
     def wrapped(*, quiet: bool, verbose: bool, debug: bool, **arguments: Any) -> Any:
-        with _verbose_notes() if verbose and is_rank_zero() else nullcontext():
+        notes = _verbose_notes() if verbose and is_rank_zero() else nullcontext()
+        with joined(timeout=arguments.pop("timeout", None), exits=True), interruptions(), notes:
             return command(**arguments)
 
     return wrapped
@@ -104,6 +126,15 @@ def interruption(stop: KeyboardInterrupt, *, then: str = "") -> Interrupted:
     number = stop.args[0] if stop.args and isinstance(stop.args[0], int) else signal.SIGINT
     message = "interrupted" if number == signal.SIGINT else "terminated"
     return Interrupted(f"{message}; {then}" if then else message, signal_number=number)
+
+
+@contextmanager
+def interruptions() -> Iterator[None]:
+    """Inside, KeyboardInterrupt becomes `Interrupted`."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise interruption(stop) from None
 
 
 def tables_console() -> Console:
@@ -161,7 +192,7 @@ def progress_bar(console: Console) -> Progress:
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[figures]}", markup=False),
         console=console,
-        disable=not console.is_terminal or console.quiet,
+        disable=not console.file.isatty() or console.quiet,  # FORCE_COLOR makes no terminal of a log
         transient=True,
     )
 

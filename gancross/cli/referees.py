@@ -23,12 +23,14 @@ from gancross.cli.options import (
     interruption,
     notes_console,
     progress_line,
+    timeout,
 )
 from gancross.cli.outputs import checked_record, show, written
 from gancross.cli.report import STDOUT, Reports, reports
 from gancross.cli.training_data import common_data, common_image_size, data_options
 from gancross.errors import UsageError, printable
 from gancross.machine.distributed import is_rank_zero
+from gancross.machine.files import every_output
 
 if TYPE_CHECKING:
     import torch
@@ -68,10 +70,10 @@ class RefereeArguments:
         folder = None if self.save is None else referee_folder(self.save)
         if self.reals is None:
             return RefereeOptions(budget=budget, seeds=self.seeds, calibrate=self.calibrate, folder=folder)
-        images, formats = _read_reals(self.reals, shape)
+        images, formats, notes = _read_reals(self.reals, shape)
         return RefereeOptions(
             budget=budget, seeds=self.seeds, calibrate=self.calibrate, reals=images,
-            reals_name=f"reals of {self.reals}", reals_formats=formats, folder=folder,
+            reals_name=f"reals of {self.reals}", reals_formats=formats, reals_notes=notes, folder=folder,
         )  # fmt: skip
 
     def announcement(self, notes: Console, line: ProgressLine) -> Callable[[TrainingEstimate], None] | None:
@@ -186,31 +188,32 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _read_reals(folder: Path, shape: tuple[int, ...]) -> tuple[torch.Tensor, tuple[FormatShare, ...]]:
-    """All images beneath a folder, of the size of the data, and the formats of their files.
+def _read_reals(
+    folder: Path, shape: tuple[int, ...]
+) -> tuple[torch.Tensor, tuple[FormatShare, ...], tuple[str, ...]]:
+    """All images beneath a folder, of the size of the data, the formats of their files, and notes.
 
-    Grey images become colour where the data are.
+    Grey images have as many channels as the data.
     """
-    from gancross.data.folder import fits_in_memory, list_images, read_images
+    from gancross.data.folder import fits_in_memory, read_images
     from gancross.data.formats import format_shares
-    from gancross.machine.files import missing_folder
+    from gancross.data.image_files import image_files
+    from gancross.evaluator.judged_data import as_channels
 
     if len(shape) == 1:
         raise UsageError("--referee-reals: is for images, but the data are vectors")
-    if not folder.is_dir():
-        raise UsageError(f"--referee-reals {folder}: folder {missing_folder(folder)}")
-    paths = list_images(folder)
+    files = image_files(folder, who=f"--referee-reals {folder}: folder").checked()
+    paths = files.paths
     if not fits_in_memory(paths, image_size=None):
         raise UsageError(f"--referee-reals {folder}: {len(paths):,} images do not fit in memory")
     images, formats = read_images(paths, image_size=None, remedy="reals must have the size of the data")
-    if images.shape[1] == 1:
-        images = images.repeat(1, shape[0], 1, 1)
+    images = as_channels(images, shape[0])
     if tuple(images.shape[1:]) != shape:
         raise UsageError(
             f"--referee-reals {folder}: images of shape {tuple(images.shape[1:])}, but the data have shape"
             f" {shape}; nothing is resized"
         )
-    return images, format_shares(formats)
+    return images, format_shares(formats), files.notes
 
 
 @click.command()
@@ -236,6 +239,7 @@ def _read_reals(folder: Path, shape: tuple[int, ...]) -> tuple[torch.Tensor, tup
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
 )  # fmt: skip
 @reports
+@timeout
 @common_with_tables
 def referee(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None, budget: Budget,
@@ -244,8 +248,9 @@ def referee(
 ) -> None:  # fmt: skip
     """Ask whose samples are nearer to the data, by judges trained afresh and alike for every model.
 
-    No model needs a discriminator: a model is a checkpoint, a generator of other code, or folder:PATH,
-    generated images. Trained referees are cached; a call that was interrupted goes on where it stopped.
+    No model needs a discriminator: a model is a checkpoint, a generator of other code, or generated samples,
+    folder:PATH or a file .npz or .npy. Trained referees are cached; a call that was interrupted goes on
+    where it stopped.
     """
     from gancross.evaluator.protocol import Protocol
 
@@ -253,11 +258,15 @@ def referee(
     referee_arguments.check_outputs(record, reports)
     protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
     contestants = load_models(parsed_models(models), model_options, num_samples=num_samples, seed=seed)
-    from gancross.evaluator.crosstest import load_reals
+    from gancross.evaluator.judged_data import load_reals, trained_data, with_equal_channels
     from gancross.evaluator.referee import run_referees
 
     size = image_size if image_size is not None else common_image_size(contestants)
-    reals = load_reals(data or common_data(contestants), data_root=data_root, image_size=size, seed=seed)
+    reals = load_reals(
+        data or common_data(contestants), trained_on=trained_data(contestants), data_root=data_root,
+        image_size=size, seed=seed,
+    )  # fmt: skip
+    contestants, reals = with_equal_channels(contestants, reals, device=device)
     options = referee_arguments.options(budget, shape=reals.shape)
     notes = notes_console()
     trained: list[SavedReferees] = []
@@ -268,10 +277,10 @@ def referee(
         )  # fmt: skip
     if not is_rank_zero():
         return
-    written(
-        result, record, reports, notes, contestants=contestants, reals=reals, protocol=protocol, device=device
-    )
-    try:
-        referee_arguments.save_trained(trained, options.folder, result, notes)
-    finally:  # referees that cannot be saved cost no screen
-        show(result, reports, record, to_json=json_out == STDOUT)
+    with every_output() as attempt:
+        attempt(lambda: written(
+            result, record, reports, notes, contestants=contestants, reals=reals, protocol=protocol,
+            device=device,
+        ))  # fmt: skip
+        attempt(lambda: referee_arguments.save_trained(trained, options.folder, result, notes))
+        attempt(lambda: show(result, reports, record, to_json=json_out == STDOUT))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from gancross.cli.options import (
     print_screen,
 )
 from gancross.errors import UsageError
+from gancross.machine.streams import write_document
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,8 +47,23 @@ class Reports:
     @property
     def files(self) -> list[Path]:
         """All files that will be written."""
-        markdown = None if self.markdown in (None, STDOUT) else Path(str(self.markdown))
-        return [path for path in (self.html, markdown, self.junit) if path is not None]
+        return [path for path in (self.html, self._markdown_file, self.junit) if path is not None]
+
+    @property
+    def on_disk(self) -> Reports:
+        """Those that can be written now and again later: no streams."""
+        from gancross.machine.files import is_stream
+
+        def kept(path: Path | None) -> Path | None:
+            return None if path is None or is_stream(path) else path
+
+        markdown = kept(self._markdown_file)
+        text = None if markdown is None else str(markdown)
+        return Reports(html=kept(self.html), markdown=text, junit=kept(self.junit))
+
+    @property
+    def _markdown_file(self) -> Path | None:
+        return None if self.markdown in (None, STDOUT) else Path(str(self.markdown))
 
     def check(self) -> None:
         """Checks before long work that every file can be written and no two are one."""
@@ -58,28 +74,44 @@ class Reports:
         check_distinct(self.files)
 
     def write(self, result: Result, samples: Sequence[Sample], notes: Console) -> None:
-        """Writes what was asked for, files before standard output; `samples` go into the HTML."""
-        from gancross.machine.files import write_atomically
+        """Writes what was asked for, also after one that cannot be written; `samples` go into the HTML.
+
+        Files come before streams, which may wait for a reader.
+        """
+        from gancross.machine.files import every_output, is_stream, write_text
         from gancross.report.text.markdown import markdown_report
 
-        if self.markdown is not None and not self.to_stdout:
-            write_atomically(Path(self.markdown), markdown_report(result).encode())
-        if self.html is not None:
+        def html() -> str:
             from gancross.report.browser.html import html_report
 
-            write_atomically(self.html, html_report(result, samples).encode())
-        if self.junit is not None:
+            return html_report(result, samples)
+
+        def junit() -> str:
             from gancross.report.text.junit import junit_report
 
-            write_atomically(self.junit, junit_report(result).encode())
-        for path in self.files:
+            return junit_report(result)
+
+        def write(path: Path, text: Callable[[], str]) -> None:
+            write_text(path, text())
             notes.print(f"report: {path}", soft_wrap=True)
-        if self.to_stdout:
-            sys.stdout.write(markdown_report(result))
+
+        def markdown() -> str:
+            return markdown_report(result)
+
+        texts = ((self.html, html), (self._markdown_file, markdown), (self.junit, junit))
+        files = [(path, text) for path, text in texts if path is not None]
+        with every_output() as attempt:
+            for path, text in sorted(files, key=lambda file: is_stream(file[0])):
+                attempt(partial(write, path, text))
+            if self.to_stdout:
+                attempt(lambda: write_document(markdown()))
 
 
 def check_distinct(paths: Sequence[Path]) -> None:
     """Checks that no two outputs go to one file."""
+    from gancross.machine.files import is_stream
+
+    paths = [path for path in paths if not is_stream(path)]
     places = [path.absolute() for path in paths]
     for number, place in enumerate(places):
         if place in places[:number]:
@@ -129,9 +161,11 @@ def report(record: Path, reports: Reports, pictures: Path | None, file_format: s
         return
     samples = []
     if reports.html is not None:
-        from gancross.report.browser.samples import read_samples
+        from gancross.report.browser.samples import read_samples, samples_folder
 
         samples = read_samples(record, result.names)
+        if not samples and samples_folder(record).is_dir():
+            notes.print(f"{samples_folder(record)}: left out, no picture in it is of this record")
     reports.write(result, samples, notes)
     if pictures is not None:
         from gancross.machine.files import write_atomically

@@ -22,6 +22,7 @@ from gancross.cli.options import (
 )
 from gancross.cli.report import STDOUT
 from gancross.errors import UsageError, unknown_name
+from gancross.machine.streams import write_document
 from gancross.report.paper_figures.names import FIGURES
 
 if TYPE_CHECKING:
@@ -72,17 +73,18 @@ def figure(
     target = out or Path(f"{name}.png")
     if target.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--out {target}: give a file that ends in {', '.join(SUFFIXES)}")
-    if seed < 0:
-        raise UsageError(f"seed must be at least 0, got {seed}")
     chosen_steps = None if steps is None else parsed_steps(steps)
     from gancross.evaluator.contestants.naming import split_argument
     from gancross.machine.devices import resolve_device
-    from gancross.machine.files import write_atomically
+    from gancross.machine.files import check_new_target, write_atomically
+    from gancross.random_streams import check_seed
     from gancross.report.paper_figures.layouts import Request
     from gancross.report.paper_figures.layouts import figure as laid_out
     from gancross.report.paper_figures.saved_runs import saved_run
     from gancross.report.paper_figures.sheet import render
 
+    check_seed(seed)
+    check_new_target(target)
     notes = notes_console()
     with bars(notes) as progress:
         progress(name, 0, None)
@@ -139,11 +141,13 @@ def trace(
     chosen = None if steps is None else parsed_steps(steps)
     from gancross.data.catalogue import DATASETS
     from gancross.machine.devices import resolve_device
-    from gancross.machine.files import check_target, write_atomically
+    from gancross.machine.files import check_target, write_text
+    from gancross.random_streams import check_seed
     from gancross.report.paper_figures.saved_runs import saved_run
     from gancross.workflow.trace import TraceRequest
     from gancross.workflow.trace import trace as trace_run
 
+    check_seed(seed)
     record = None if json_out in (None, STDOUT) else Path(json_out)
     if record is not None:
         check_target(record)
@@ -158,12 +162,14 @@ def trace(
     with bars(notes) as progress:
         traced = trace_run(saved, request, progress=progress)
     if json_out == STDOUT:
-        click.echo(traced.to_json(), nl=False)
+        write_document(traced.to_json())
         return
     if record is not None:
-        write_atomically(record, traced.to_json().encode())
+        write_text(record, traced.to_json())
     console = tables_console()
     console.print(_along(traced.snapshots))
+    for flag in traced.flags:
+        console.print(flag, markup=False)
     if traced.cross is not None:
         console.print(_cross(traced.cross))
     if record is not None:
@@ -189,8 +195,9 @@ def _values(snapshot: Snapshot) -> dict[str, float | None]:
 
     rates = {"fn": snapshot.fn, "fp": snapshot.fp}
     estimates = {"generalisation_gap": snapshot.generalisation_gap, "training_auc": snapshot.training_auc}
+    numbers = {"gamma": snapshot.gamma, "margin": snapshot.margin, **snapshot.samples}
     return {
-        "gamma": snapshot.gamma, "margin": snapshot.margin, **snapshot.samples,
+        **{key: None if isinstance(number, Missing) else number for key, number in numbers.items()},
         **{key: None if isinstance(rate, Missing) else rate.rate for key, rate in rates.items()},
         **{key: None if isinstance(value, Missing) else value.value for key, value in estimates.items()},
     }  # fmt: skip

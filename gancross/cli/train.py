@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gancross.cli.completion import data_names, recipe_names
-from gancross.cli.options import FILE, common, data_root, device, download, notes_console, progress_bar
+from gancross.cli.options import (
+    FILE,
+    common,
+    data_root,
+    device,
+    download,
+    notes_console,
+    progress_bar,
+    timeout,
+)
 from gancross.machine.distributed import is_rank_zero, process_count
 
 if TYPE_CHECKING:
@@ -48,6 +57,7 @@ if TYPE_CHECKING:
     help="Compile the regularizer's gradient; worth its minute in long runs.  [default: off]",
 )  # fmt: skip
 @click.option("--deterministic", is_flag=True, help="Only operations that repeat bit by bit, on a GPU too.")
+@timeout
 @common
 def train(
     name: str, out: Path | None, settings: tuple[str, ...], data_root: Path, download: bool,

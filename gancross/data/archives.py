@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 from torchvision import datasets
 
-from gancross.data.request import FETCH, DataRequest
+from gancross.data.request import DataRequest
 from gancross.data.sets import DataSet, finite
 from gancross.errors import DataError, ResourceError, first_line
 
@@ -58,10 +58,10 @@ def _halves(request: DataRequest, kind: Any, folder: str) -> list[Any]:
             reason = first_line(error)
             if isinstance(error, OSError) or re.search("not found|downloading", reason):
                 raise ResourceError(
-                    f"{name}: not found or damaged under {root}: {FETCH}, or give --data-root the folder"
-                    f" that holds {folder} ({reason})"
+                    f"{name}: not found or damaged under {root}: {request.remedy}, or give --data-root the"
+                    f" folder that holds {folder} ({reason})"
                 ) from None
             raise DataError(
-                f"{name}: a file in {root / folder} is damaged ({reason}): delete it; {FETCH}"
+                f"{name}: a file in {root / folder} is damaged ({reason}): delete it; {request.remedy}"
             ) from None
     return halves

@@ -83,7 +83,7 @@ DATASETS: dict[str, Entry] = {
 
 def load(
     name: str, *, root: Path = DEFAULT_ROOT, image_size: int | None = None, download: bool = False,
-    test_seed: int = 0, workers: int | None = None,
+    test_seed: int = 0, workers: int | None = None, judged: bool = False,
 ) -> DataSet:  # fmt: skip
     """The data set called `name`.
 
@@ -94,12 +94,13 @@ def load(
             None keeps the set's own side.
         download: fetch a missing archive where torchvision can.
         test_seed: seed of the held-out samples of an endless set.
-        workers: processes that read the images of a large set, 0 for none; one per CPU, at most four,
+        workers: processes that read the images of a large set, 0 for none; one per core, at most four,
             by default. Changes no figure.
+        judged: whether the samples are only judged: a folder without `train/` and `test/` is held out whole.
 
     Raises:
         UsageError: no such name or folder, or images that do not fit together.
-        ResourceError: the data are missing.
+        ResourceError: the data are missing, or cannot be read.
         DataError: a file is refused.
     """
     from gancross.data.workers import resolve_workers
@@ -109,7 +110,7 @@ def load(
     if entry is None:
         from gancross.data import folder
 
-        return folder.load(Path(name.removeprefix(FOLDER)), image_size=image_size, workers=readers)
+        return folder.load(folder_path(name), image_size=image_size, workers=readers, judged=judged)
     request = DataRequest(
         name=name, root=root, image_size=image_size or entry.image_size, download=download,
         test_seed=test_seed, workers=readers,
@@ -131,8 +132,13 @@ def known_shape(name: str, *, image_size: int | None) -> tuple[int, ...] | None:
     if entry is None:
         from gancross.data import folder
 
-        return folder.first_shape(Path(name.removeprefix(FOLDER)), image_size=image_size)
+        return folder.first_shape(folder_path(name), image_size=image_size)
     return entry.shape if image_size is None else (entry.shape[0], image_size, image_size)
+
+
+def folder_path(name: str) -> Path:
+    """The folder of `folder:PATH`; `~` is a home."""
+    return Path(os.path.expanduser(name.removeprefix(FOLDER)))
 
 
 def _entry(name: str, image_size: int | None) -> Entry | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gancross.data.images import FileReader
 from gancross.data.lazy import Part, lazy
-from gancross.data.request import FETCH, DataRequest
+from gancross.data.request import DataRequest
 from gancross.data.sets import DataSet
 from gancross.errors import DataError, ResourceError, first_line
 from gancross.machine.files import read_bytes
@@ -48,7 +48,7 @@ def load(request: DataRequest) -> DataSet:
         if not path.exists():
             raise ResourceError(
                 f"{name}: {path.name} is missing in {folder}: get img_align_celeba.zip and"
-                f" list_eval_partition.txt from {PAGE} and unzip the former there; or {FETCH}"
+                f" list_eval_partition.txt from {PAGE} and unzip the former there; or {request.remedy}"
             )
     halves = read_partition(partition)
     # A half-unpacked archive is refused now rather than in the middle of an epoch.

@@ -33,6 +33,10 @@ class LmdbReader:
     environment: Path
     shape: tuple[int, int, int]
 
+    def in_shape(self, shape: tuple[int, int, int]) -> LmdbReader:
+        """As of `Reader`."""
+        return replace(self, shape=shape)
+
     def read(self, item: bytes) -> DecodedImage:
         """One image, uint8 (C, H, W)."""
         where = f"{self.environment}, key {item.decode(errors='replace')}"

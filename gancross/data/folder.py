@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,55 +14,63 @@ import numpy as np
 import torch
 
 from gancross.data.formats import FileFormat
-from gancross.data.images import EXTENSIONS, FileReader, Header, channels_first, image_header, read_image
+from gancross.data.image_files import BESIDE, ImageFiles, image_files
+from gancross.data.images import FileReader, Header, channels_first, image_header, read_image
 from gancross.data.lazy import Part, lazy
 from gancross.data.sets import DataSet, finite
 from gancross.errors import UsageError
-from gancross.machine.files import missing_folder
 from gancross.random_streams import Stream
 
 HELD_OUT_FRACTION = 0.1
 MAX_IMAGES_IN_MEMORY = 200_000
 MAX_BYTES_IN_MEMORY = 2 << 30  # decoded
 THREADS = 4
+SIZES_NAMED = 3
 RESIZE = "give --image-size N to crop and resize them all"
 
 T = TypeVar("T")
 
 
-def load(root: Path, *, image_size: int | None, workers: int = 0) -> DataSet:
+def load(root: Path, *, image_size: int | None, workers: int = 0, judged: bool = False) -> DataSet:
     """The images beneath a folder.
 
-    `train/` and `test/` directly beneath it are the two halves where both exist; otherwise a fixed
-    random tenth of all images, in the order of their paths, is held out. More than 200,000 images, or
-    2 GiB of them, are read on demand and not kept in memory.
+    `train/` and `test/` directly beneath it are the two halves where both exist. Otherwise, for training, a
+    fixed random tenth of all images, in the order of their paths, is held out; where they are only judged,
+    `test/` is held out, or without it all images, and there are no training images. More than 200,000
+    images, or 2 GiB of them, are read on demand and not kept in memory.
 
     Args:
         image_size: images are cropped to their centre square and resized to this side; with None they
             keep their size and must all have one size.
         workers: processes that read the images of a large folder.
+        judged: whether the images are only judged.
 
     Raises:
-        UsageError: not a folder, no images, or images of several sizes without `image_size`.
+        UsageError: not a folder, no images, images of several sizes without `image_size`, or a `train/`
+            without a `test/` where images are only judged.
         DataError: a file is not an image that can be read as 8-bit grey or RGB.
+        ResourceError: a folder or a file cannot be read.
     """
-    if not root.is_dir():
-        raise UsageError(f"data folder:{root}: {missing_folder(root)}")
-    train_paths, test_paths, split = _halves(root)
-    name, paths = f"folder:{root}", [*train_paths, *test_paths]
+    halves = _halves(root, judged=judged)
+    name, paths = f"folder:{root}", [*halves.train, *halves.test]
     if fits_in_memory(paths, image_size=image_size):
         images, formats = read_images(paths, image_size=image_size)
-        n = len(train_paths)
+        n = len(halves.train)
         return finite(
-            name, train=images[:n], test=images[n:], split=split, image_size=image_size,
-            test_files=formats[n:],
+            name, train=images[:n] if n else None, test=images[n:], split=halves.split,
+            image_size=image_size, test_files=formats[n:], notes=halves.files.notes,
         )  # fmt: skip
     shape = common_shape(paths, image_size=image_size)
     # Workers may start in another folder.
     reader = FileReader(folder=root.absolute(), shape=shape, image_size=image_size)
-    names = ([os.fsencode(path.relative_to(root)) for path in half] for half in (train_paths, test_paths))
-    train_part, test_part = (Part(items=np.array(half, dtype=np.bytes_), reader=reader) for half in names)
-    return lazy(name, train=train_part, test=[test_part], split=split, image_size=image_size, workers=workers)
+    train, test = (
+        Part(items=np.array([os.fsencode(path.relative_to(root)) for path in half], np.bytes_), reader=reader)
+        for half in (halves.train, halves.test)
+    )
+    return lazy(
+        name, train=train if halves.train else None, test=[test], split=halves.split, image_size=image_size,
+        workers=workers, notes=halves.files.notes,
+    )  # fmt: skip
 
 
 def first_shape(root: Path, *, image_size: int | None) -> tuple[int, int, int] | None:
@@ -68,30 +78,16 @@ def first_shape(root: Path, *, image_size: int | None) -> tuple[int, int, int] |
 
     Raises:
         DataError: the file is not an image, or not an 8-bit one.
+        ResourceError: a folder or the file cannot be read.
     """
-    path = next(_image_files(root), None)
-    if path is None:
+    if not root.is_dir():
         return None
-    header = image_header(path)
+    paths = image_files(root, who=f"data folder:{root}:").paths
+    if not paths:
+        return None
+    header = image_header(paths[0])
     height, width = (header.height, header.width) if image_size is None else (image_size, image_size)
     return 1 if header.grey else 3, height, width
-
-
-def list_images(folder: Path) -> list[Path]:
-    """Image files at any depth, by extension, sorted by path.
-
-    Raises:
-        UsageError: there are none.
-    """
-    paths = sorted(_image_files(folder))
-    if not paths:
-        raise UsageError(f"{folder}: the folder has no images ({', '.join(EXTENSIONS)})")
-    return paths
-
-
-def _image_files(folder: Path) -> Iterator[Path]:
-    for parent, _, names in os.walk(folder):
-        yield from (Path(parent) / name for name in sorted(names) if name.lower().endswith(EXTENSIONS))
 
 
 def read_images(
@@ -139,19 +135,43 @@ def common_shape(paths: list[Path], *, image_size: int | None) -> tuple[int, int
     return channels, headers[0].height, headers[0].width
 
 
-def _halves(root: Path) -> tuple[list[Path], list[Path], str]:
-    """Training paths, held-out paths, and how they were separated, in words."""
-    train_folder, test_folder = root / "train", root / "test"
-    if train_folder.is_dir() and test_folder.is_dir():
-        return list_images(train_folder), list_images(test_folder), "train/ and test/"
-    paths = list_images(root)
-    if len(paths) == 1:
+@dataclass(frozen=True, kw_only=True)
+class _Halves:
+    """Training paths, held-out paths, how they were separated, in words, and what was left out."""
+
+    train: list[Path]
+    test: list[Path]
+    split: str
+    files: ImageFiles
+
+
+def _halves(root: Path, *, judged: bool) -> _Halves:
+    files = image_files(root, who=f"data folder:{root}:").checked()
+    has_train, has_test = ((root / half).is_dir() for half in ("train", "test"))
+    if has_test and (has_train or judged):
+        train, test = files.beneath("train", "test")
+        for half, paths in (("train", train), ("test", test)):
+            if not paths and (has_train or half == "test"):
+                replace(files, folder=root / half, paths=[]).checked()
+        beside = len(files.paths) - len(train) - len(test)
+        files = replace(files, left_out={**files.left_out, BESIDE: beside})
+        split = "train/ and test/" if has_train else "test/"
+        return _Halves(train=train, test=test, split=split, files=files)
+    if judged and has_train:
+        raise UsageError(
+            f"data folder:{root}: has train/ and no test/, so which images are held out? give a folder of"
+            " them, or name it test/"
+        )
+    if judged:
+        return _Halves(train=[], test=files.paths, split="all held out", files=files)
+    if len(files.paths) == 1:
         raise UsageError(f"data folder:{root}: one image cannot be split into training and test; add images")
-    order = Stream(0, "split", "folder").permutation(len(paths))
-    held_out = set(order[: max(1, round(len(paths) * HELD_OUT_FRACTION))].tolist())
-    test = [path for index, path in enumerate(paths) if index in held_out]
-    train = [path for index, path in enumerate(paths) if index not in held_out]
-    return train, test, f"fixed random {HELD_OUT_FRACTION:.0%} held out"
+    order = Stream(0, "split", "folder").permutation(len(files.paths))
+    held_out = set(order[: max(1, round(len(files.paths) * HELD_OUT_FRACTION))].tolist())
+    test = [path for index, path in enumerate(files.paths) if index in held_out]
+    train = [path for index, path in enumerate(files.paths) if index not in held_out]
+    split = f"fixed random {HELD_OUT_FRACTION:.0%} held out"
+    return _Halves(train=train, test=test, split=split, files=files)
 
 
 def _map_in_threads(function: Callable[[Path], T], paths: list[Path]) -> list[T]:
@@ -165,11 +185,16 @@ def _map_in_threads(function: Callable[[Path], T], paths: list[Path]) -> list[T]
 
 
 def _check_one_size(paths: list[Path], sizes: Iterable[tuple[int, int]], remedy: str = RESIZE) -> None:
-    first: tuple[int, int] | None = None
+    """Names each size with its number of images and its first one, the most frequent sizes first."""
+    counts: Counter[tuple[int, int]] = Counter()
+    examples: dict[tuple[int, int], Path] = {}
     for path, size in zip(paths, sizes, strict=True):
-        first = first or size
-        if size != first:
-            raise UsageError(
-                f"images differ in size: {paths[0]} is {first[0]}×{first[1]}, {path} is"
-                f" {size[0]}×{size[1]}; {remedy}"
-            )
+        counts[size] += 1
+        examples.setdefault(size, path)
+    if len(counts) > 1:
+        named = [
+            f"{count:,} {'is' if count == 1 else 'are'} {width}×{height} ({examples[width, height]})"
+            for (width, height), count in counts.most_common(SIZES_NAMED)
+        ]
+        rest = f", and {len(counts) - SIZES_NAMED:,} more sizes" if len(counts) > SIZES_NAMED else ""
+        raise UsageError(f"images differ in size: {', '.join(named)}{rest}; {remedy}")

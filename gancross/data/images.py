@@ -16,22 +16,28 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from gancross.data.formats import FileFormat, file_format
-from gancross.errors import DataError
+from gancross.errors import DataError, ResourceError
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp", ".tif", ".tiff")
 # By content; Pillow starts programs for some others.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 LARGEST_IMAGE = 64 << 20  # pixels; a larger header marks a decompression bomb
 _GREY = ("1", "L", "LA")
 _COLOUR = ("P", "PA", "RGB", "RGBA", "CMYK")
+_TAGGED = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}  # where Pillow keeps an orientation
+_TURNS = {  # that make an image upright, by EXIF's orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+_SIDEWAYS = [_TURNS[value] for value in (5, 6, 7, 8)]  # width and height change places
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """Size and kind of an image from the header of its file, before any pixel is decoded."""
+    """Size, upright, and kind of an image from the header of its file, before any pixel is decoded."""
 
     width: int
     height: int
@@ -42,10 +48,11 @@ def image_header(path: Path) -> Header:
     """Size and kind of an image file.
 
     Raises:
-        DataError: as `read_image`, as far as the header shows it.
+        DataError, ResourceError: as `read_image`, as far as the header shows it.
     """
     with _open_checked(path, str(path)) as image:
-        return Header(width=image.width, height=image.height, grey=image.mode in _GREY)
+        width, height = image.size[::-1] if _turn(image) in _SIDEWAYS else image.size
+        return Header(width=width, height=height, grey=image.mode in _GREY)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,7 +78,8 @@ class ImageBatch:
 def read_image(path: Path, *, image_size: int | None, crop: int | None = None) -> DecodedImage:
     """One image: (H, W) if grey, (H, W, 3) otherwise.
 
-    Alpha is dropped where it is fully opaque; palettes and CMYK become RGB.
+    Alpha is dropped where it is fully opaque; palettes and CMYK become RGB. An image whose file says that
+    the camera was turned (EXIF's orientation) is turned upright.
 
     Args:
         image_size: side to which the image's centre square is resized (bicubic, antialiased); with None
@@ -81,6 +89,7 @@ def read_image(path: Path, *, image_size: int | None, crop: int | None = None) -
     Raises:
         DataError: not an image, broken, too large, smaller than `crop`, animated, transparent or more
             than 8 bits deep.
+        ResourceError: the file cannot be read.
     """
     return _decoded(path, str(path), image_size, crop)
 
@@ -93,10 +102,14 @@ def decode_image(
 
 
 def channels_first(array: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """Pixels of `read_image` as (C, H, W); a grey image is repeated `channels` times."""
+    """Pixels of `read_image` as (C, H, W); a grey image is repeated `channels` times.
+
+    Of an image in RGB whose channels are equal one remains where `channels` is 1.
+    """
     if array.ndim == 2:
         return np.repeat(array[None], channels, axis=0)
-    return array.transpose(2, 0, 1)
+    image = array.transpose(2, 0, 1)
+    return image[:1] if channels == 1 and bool((image == image[:1]).all()) else image
 
 
 class Reader(Protocol):
@@ -105,6 +118,9 @@ class Reader(Protocol):
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of every image."""
+
+    def in_shape(self, shape: tuple[int, int, int]) -> Reader:
+        """A reader of the same images in another number of channels."""
 
     def read(self, item: bytes) -> DecodedImage:
         """One image, uint8 (C, H, W)."""
@@ -122,6 +138,10 @@ class FileReader:
     shape: tuple[int, int, int]
     image_size: int | None
     crop: int | None = None
+
+    def in_shape(self, shape: tuple[int, int, int]) -> FileReader:
+        """As of `Reader`."""
+        return replace(self, shape=shape)
 
     def read(self, item: bytes) -> DecodedImage:
         """One image, uint8 (C, H, W)."""
@@ -151,9 +171,9 @@ def read_batch(reader: Reader, items: NDArray[np.bytes_]) -> ImageBatch:
 @contextmanager
 def _open_checked(source: Path | io.BytesIO, where: str) -> Iterator[Image.Image]:
     """An image with a checked header; every failure of Pillow becomes a `DataError`."""
-    if isinstance(source, Path) and source.exists() and not source.is_file():
-        raise DataError(f"{where}: not a regular file")  # reading a pipe would wait for ever
     try:
+        if isinstance(source, Path) and source.exists() and not source.is_file():
+            raise DataError(f"{where}: not a regular file")  # reading a pipe would wait for ever
         with Image.open(source, formats=FORMATS) as image:
             _check(image, where)
             yield image
@@ -161,10 +181,21 @@ def _open_checked(source: Path | io.BytesIO, where: str) -> Iterator[Image.Image
         raise
     except UnidentifiedImageError:
         raise DataError(f"{where}: not an image") from None
-    except OSError as error:
-        raise DataError(f"{where}: cannot be read: {error.strerror or error}") from None
+    except OSError as error:  # Pillow's own have no number: the content is at fault and not the disk
+        kind = DataError if error.errno is None else ResourceError
+        raise kind(f"{where}: cannot be read: {error.strerror or error}") from None
     except Exception as error:  # Pillow's readers raise many kinds on damaged input
         raise DataError(f"{where}: cannot be read: {error}") from None
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What makes an image upright; None where it is, and for TIFF, which Pillow turns itself."""
+    if image.format == "TIFF" or not _TAGGED.intersection(image.info):
+        return None  # to ask a PNG for EXIF would decode it
+    try:
+        return _TURNS.get(int(image.getexif().get(ExifTags.Base.Orientation, 1)))
+    except Exception:  # damaged EXIF says nothing; Pillow raises many kinds
+        return None
 
 
 def _check(image: Image.Image, where: str) -> None:
@@ -190,7 +221,8 @@ def _check(image: Image.Image, where: str) -> None:
 def _decoded(source: Path | io.BytesIO, where: str, image_size: int | None, crop: int | None) -> DecodedImage:
     with _open_checked(source, where) as opened:
         kind = file_format(opened)
-        mode, image = "L" if opened.mode in _GREY else "RGB", opened
+        mode, turn = "L" if opened.mode in _GREY else "RGB", _turn(opened)
+        image = opened if turn is None else opened.transpose(turn)
         if image.has_transparency_data:
             image = image.convert("RGBA")
             if image.getchannel("A").getextrema() != (255, 255):

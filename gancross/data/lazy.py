@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -44,6 +44,11 @@ class LazyReals:
         """Number of images."""
         return len(self.part.items)
 
+    def in_grey(self) -> LazyReals:
+        """The same with one channel; an image in colour is refused when it is read."""
+        shape = (1, *self.part.reader.shape[1:])
+        return replace(self, part=replace(self.part, reader=self.part.reader.in_shape(shape)))
+
     def batches(
         self, *, seed: int, batch_size: int, start: int, share: slice = WHOLE
     ) -> Generator[torch.Tensor, None, None]:
@@ -59,14 +64,18 @@ class LazyReals:
 
 
 def lazy(
-    name: str, *, train: Part, test: Sequence[Part], split: str, image_size: int | None, workers: int
-) -> DataSet:
+    name: str, *, train: Part | None, test: Sequence[Part], split: str, image_size: int | None, workers: int,
+    notes: tuple[str, ...] = (),
+) -> DataSet:  # fmt: skip
     """A data set that reads its training images on demand, and its held-out ones once, at their first use.
+
+    Args:
+        train: None where no training images are known.
 
     Raises:
         UsageError: there are no training or no held-out images.
     """
-    if not len(train.items) or not any(len(part.items) for part in test):
+    if (train is not None and not len(train.items)) or not any(len(part.items) for part in test):
         raise UsageError(
             f"data '{name}': expected training and held-out images, one of the two parts has none"
         )
@@ -78,9 +87,9 @@ def lazy(
         return torch.from_numpy(np.concatenate([part.pixels for part in parts])), formats
 
     return DataSet(
-        name=name, shape=train.reader.shape, split=split, image_size=image_size,
-        train=LazyReals(name=name, part=train, workers=workers), held_out=lambda n: held_out()[0],
-        file_formats=lambda: held_out()[1],
+        name=name, shape=test[0].reader.shape, split=split, image_size=image_size,
+        train=None if train is None else LazyReals(name=name, part=train, workers=workers),
+        held_out=lambda n: held_out()[0], file_formats=lambda: held_out()[1], notes=notes,
     )  # fmt: skip
 
 

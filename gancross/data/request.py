@@ -19,3 +19,8 @@ class DataRequest:
     download: bool
     test_seed: int
     workers: int
+
+    @property
+    def remedy(self) -> str:
+        """What fetches the data set; where that was just tried, what to look at."""
+        return "it could not be fetched, look at the network" if self.download else FETCH

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from gancross.data.formats import FileFormat, FormatShare, format_shares
-from gancross.errors import UsageError
+from gancross.errors import UsageError, first_line
 from gancross.random_streams import Stream
 
 WHOLE = slice(None)
@@ -110,6 +110,7 @@ class DataSet:
         image_size: the side to which images were resized; None if they were not.
         file_formats: () → formats of the files of the held-out images; none where they come from no image
             files.
+        notes: remarks that a reader of the figures needs.
 
     Raises:
         UsageError: a shape with an axis of length 0.
@@ -122,12 +123,29 @@ class DataSet:
     split: str
     image_size: int | None = None
     file_formats: Callable[[], tuple[FormatShare, ...]] = tuple
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if 0 in self.shape:
             raise UsageError(
                 f"data '{self.name}': samples of shape {self.shape}: each axis must be at least 1 long"
             )
+
+
+def native_array(values: object, who: str) -> torch.Tensor:
+    """A tensor, an array or nested lists of numbers as a tensor on the CPU, in the machine's byte order.
+
+    Raises:
+        UsageError: it holds no numbers.
+    """
+    if isinstance(values, torch.Tensor):
+        return values.detach().cpu()
+    try:
+        array = np.asarray(values)
+        return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = type(values).__name__
+        raise UsageError(f"{who}: expected numbers, got {kind}: {first_line(error)}") from None
 
 
 def check_canonical(samples: torch.Tensor, name: str) -> None:
@@ -147,7 +165,7 @@ def check_canonical(samples: torch.Tensor, name: str) -> None:
 
 def finite(
     name: str, *, train: torch.Tensor | None, test: torch.Tensor, split: str, image_size: int | None = None,
-    test_files: Sequence[FileFormat] = (),
+    test_files: Sequence[FileFormat] = (), notes: tuple[str, ...] = (),
 ) -> DataSet:  # fmt: skip
     """A data set of two arrays in canonical form.
 
@@ -168,7 +186,7 @@ def finite(
     return DataSet(
         name=name, shape=tuple(test.shape[1:]), split=split, image_size=image_size,
         train=None if train is None else FiniteReals(array=train), held_out=lambda n: test,
-        file_formats=lambda: formats,
+        file_formats=lambda: formats, notes=notes,
     )  # fmt: skip
 
 
@@ -181,6 +199,13 @@ def to_network(samples: torch.Tensor, data_range: tuple[float, float] = (-1.0, 1
         return samples
     low, high = data_range
     return samples.to(torch.float32, copy=True).mul_((high - low) / 255).add_(low)
+
+
+def num_clipped(images: torch.Tensor, data_range: tuple[float, float]) -> torch.Tensor:
+    """How many values lie so far beyond `data_range` that `to_canonical` clips them; () int64."""
+    low, high = data_range
+    half_level = (high - low) / 510
+    return ((images < low - half_level) | (images > high + half_level)).sum()
 
 
 def to_canonical(

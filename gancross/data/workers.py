@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from gancross.data.images import ImageBatch, Reader, read_batch
 from gancross.errors import ResourceError, UsageError
+from gancross.machine.cores import available_cores
 from gancross.machine.signals import STOP_SIGNALS
 
 MAX_DEFAULT_WORKERS = 4
@@ -33,16 +34,37 @@ EXIT_DELAY = 1.0  # seconds that a worker has to exit by itself after its images
 
 
 def resolve_workers(workers: int | None) -> int:
-    """The number of processes that read images; None: one per CPU, at most four. 0: this process reads.
+    """The number of processes that read images; None: one per core, at most four, where there can be any.
+
+    0: this process reads.
 
     Raises:
         UsageError: a negative number.
+        ResourceError: this machine lets processes share nothing.
     """
     if workers is not None and workers < 0:
         raise UsageError(f"workers must be at least 0, got {workers}")
     if multiprocessing.current_process().daemon:  # Python gives daemonic processes no children
         return 0
-    return min(MAX_DEFAULT_WORKERS, os.cpu_count() or 1) if workers is None else workers
+    if workers != 0 and not _processes_can_share():
+        if workers is not None:
+            raise ResourceError(
+                f"{workers} workers: processes can share no lock on this machine, perhaps for lack of"
+                " /dev/shm; give 0 workers"
+            )
+        return 0
+    return min(MAX_DEFAULT_WORKERS, available_cores()) if workers is None else workers
+
+
+def _processes_can_share() -> bool:
+    """Whether the system has semaphores; on Linux they lie in /dev/shm, which containers may lack."""
+    methods = multiprocessing.get_all_start_methods()
+    try:
+        # The semaphore of a fork has no name, and so needs no process that cleans up after it.
+        multiprocessing.get_context("fork" if "fork" in methods else "spawn").Lock()
+    except (OSError, ImportError):
+        return False
+    return True
 
 
 def decoded_batches(
@@ -59,7 +81,7 @@ def decoded_batches(
 
     Raises:
         DataError: an image is refused.
-        ResourceError: a worker died.
+        ResourceError: a worker died, or a file cannot be read.
     """
     if workers == 0:
         for items in batches:

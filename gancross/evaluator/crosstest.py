@@ -9,40 +9,50 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.data import catalogue
 from gancross.data.order import content_order
-from gancross.data.sets import DataSet, FiniteReals, Reals, finite
+from gancross.data.sets import DataSet, Reals
 from gancross.errors import UsageError
+from gancross.evaluator.codec.finite import with_finite_figures
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.metrics import KID_SUBSET_SIZE
 from gancross.evaluator.fidelity.preparation import FidelityFiles, prepared
+from gancross.evaluator.judged_data import (
+    Data,
+    given_training,
+    known_training,
+    load_reals,
+    trained_data,
+    training_reals,
+    with_equal_channels,
+)
 from gancross.evaluator.judging.controls import CONTROLS, TRAINING
-from gancross.evaluator.judging.probe_results import coupled
+from gancross.evaluator.judging.probe_results import coupled, unswitchable
 from gancross.evaluator.judging.probes import probed
 from gancross.evaluator.judging.sampling import CHUNK, Source, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
 from gancross.evaluator.protocol import Norm, Protocol
-from gancross.evaluator.refereeing import with_referees, with_saved_referees
+from gancross.evaluator.refereeing import with_referees
 from gancross.evaluator.referees.options import RefereeBudget, RefereeOptions
 from gancross.evaluator.referees.saved import SavedReferees, referee_folder
 from gancross.evaluator.result.assembly import assembled
 from gancross.evaluator.result.reading import result_from_dict
+from gancross.evaluator.result.refereed import with_saved_referees
 from gancross.evaluator.result.types import Provenance, Result
 from gancross.machine.devices import only_deterministic, resolve_device
 from gancross.machine.distributed import current, joined
+from gancross.machine.process_state import own_turn
 from gancross.random_streams import Stream
+from gancross.untrusted.strict_json import LARGEST_VALUE
 from gancross.version import __version__
-
-Data = str | torch.Tensor | np.ndarray[Any, Any]
 
 
 @joined()
+@own_turn()
 def crosstest(
     contestants: Sequence[Contestant],
     *,
@@ -76,7 +86,8 @@ def crosstest(
     Args:
         contestants: distinct names; at least one has a discriminator.
         data: a data set or its name, uint8 images (N, C, H, W) or float32 vectors (N, d). The whole
-            held-out set is used; endless data give `num_samples` reals.
+            held-out set is used; endless data give `num_samples` reals. What is held out of a folder:
+            see `gancross.evaluator.judged_data.load_reals`.
         train_data: what the models were trained on, for the generalisation gap; by default the training
             part of a data set given by name, none for arrays.
         num_samples, seed, norm, quantize, controls, norm_check, metrics, kid_subset_size: see `Protocol`.
@@ -111,10 +122,14 @@ def crosstest(
     )  # fmt: skip
     if referees == "none" and save_referees is not None:
         raise UsageError("save_referees: none are trained with referees='none'")
-    reals = load_reals(data, data_root=data_root, image_size=image_size, seed=seed)
+    trained_on = trained_data(contestants)
+    reals = load_reals(data, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=seed)
+    contestants, reals = with_equal_channels(contestants, reals, device=device)
     train = reals.train
     if train_data is not None:
-        train = given_training(train_data, reals, protocol, data_root=data_root, image_size=image_size)
+        train = given_training(
+            train_data, reals, protocol, trained_on=trained_on, data_root=data_root, image_size=image_size
+        )
     folder = None if save_referees is None else referee_folder(save_referees)
     options = None if referees == "none" else RefereeOptions(budget=referees, folder=folder)
     result = run_crosstest(
@@ -135,6 +150,7 @@ def crosstest(
 
 
 @joined()
+@own_turn()
 def run_crosstest(
     contestants: Sequence[Contestant],
     reals: DataSet,
@@ -154,8 +170,8 @@ def run_crosstest(
         judged: whether discriminators judge; otherwise the result awaits referees, and nothing is sampled.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    if batch_size is not None and batch_size < 1:
-        raise UsageError(f"the batch size must be at least 1, is {batch_size}")
+    if batch_size is not None and not 1 <= batch_size <= LARGEST_VALUE:
+        raise UsageError(f"the batch size must be at least 1, and at most 2⁶³ − 1, is {batch_size}")
     judges = _judges(contestants) if judged else []
     processes = current()
     target = processes.device(resolve_device(device))
@@ -170,6 +186,7 @@ def run_crosstest(
         probes = probed(contestants, test=test, shape=reals.shape, device=target)
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=target, coupled=coupled(probes),
+            unswitchable=unswitchable(probes),
             batch_size=batch_size or CHUNK,
             observer=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
@@ -182,65 +199,16 @@ def run_crosstest(
             deterministic=deterministic, started=started.isoformat(timespec="seconds"),
             seconds=round(time.perf_counter() - clock, 3), others={},
         )  # fmt: skip
-        result = assembled(
+        result = with_finite_figures(assembled(
             contestants, scores, protocol, probes, reals=reals, order=order, fidelity=measured,
             provenance=provenance,
             no_training=training.reason if isinstance(training, Missing) else "",
-        )  # fmt: skip
+        ))  # fmt: skip
     if processes.size > 1:  # every process returns the first one's
         content = processes.broadcast_from_rank0(b"" if result is None else result.to_json().encode())
         result = result or result_from_dict(json.loads(content))
     assert result is not None
     return result
-
-
-def load_reals(
-    data: Data | DataSet, *, data_root: Path, image_size: int | None, seed: int, download: bool = False
-) -> DataSet:
-    """The data set of a name, or of an array in memory, which then is the test set.
-
-    Args:
-        download: fetch a named set that is missing, where torchvision can.
-
-    Raises:
-        UsageError: an unknown name, or an array that is not in canonical form.
-    """
-    if isinstance(data, DataSet):
-        return data
-    if isinstance(data, str):
-        return catalogue.load(data, root=data_root, image_size=image_size, test_seed=seed, download=download)
-    test = data.detach().cpu() if isinstance(data, torch.Tensor) else torch.from_numpy(np.array(data))
-    return finite("in memory", train=None, test=test, split="given")
-
-
-def training_reals(train: Reals | None, protocol: Protocol) -> torch.Tensor | Missing:
-    """At most as many training reals as samples, a seeded choice; or why there are none."""
-    if train is None:
-        return Missing("no training data given")
-    if train.size is None:
-        return Missing("endless data: no sample is seen twice, so there is no training set")
-    n = min(protocol.num_samples, train.size)
-    if isinstance(train, FiniteReals):  # to sort what is read on demand would be to read all of it
-        order = content_order(train.array, stream=Stream(protocol.seed, "order", "train"))
-        return train.array[torch.from_numpy(order.index[:n])]
-    return next(train.batches(seed=protocol.seed, batch_size=n, start=0))
-
-
-def known_training(train: Reals | None, protocol: Protocol) -> torch.Tensor | Missing:
-    """All training reals that are in memory; of others as `training_reals`."""
-    return train.array if isinstance(train, FiniteReals) else training_reals(train, protocol)
-
-
-def given_training(
-    source_data: Data, reals: DataSet, protocol: Protocol, *, data_root: Path, image_size: int | None
-) -> Reals | None:
-    """The training part of a named data set, or an array of the shape of the test data."""
-    source = load_reals(source_data, data_root=data_root, image_size=image_size, seed=protocol.seed)
-    if isinstance(source_data, str):
-        return source.train
-    if source.shape != reals.shape:
-        raise UsageError(f"training samples have shape {source.shape}, test samples {reals.shape}")
-    return FiniteReals(array=source.held_out(protocol.num_samples))
 
 
 def all_sources(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from gancross.errors import UsageError
 from gancross.evaluator.codec.fields import Recorded, Size
+from gancross.random_streams import check_seed
 
 Norm = Literal["eval", "batch"]
 NORMS: tuple[Norm, ...] = ("eval", "batch")
@@ -45,7 +46,6 @@ class Protocol:
     def __post_init__(self) -> None:
         if self.num_samples < 1:
             raise UsageError(f"the number of samples must be at least 1, is {self.num_samples}")
-        if self.seed < 0:
-            raise UsageError(f"the seed must be at least 0, is {self.seed}")
+        check_seed(self.seed)
         if self.norm not in NORMS:
             raise UsageError(f"norm must be 'eval' or 'batch', is {self.norm!r}")

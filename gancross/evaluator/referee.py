@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.data import catalogue
 from gancross.data.sets import DataSet, Reals
-from gancross.evaluator.crosstest import (
+from gancross.evaluator.crosstest import check_names, run_crosstest
+from gancross.evaluator.judged_data import (
     Data,
-    check_names,
+    as_channels,
     given_training,
     known_training,
     load_reals,
-    run_crosstest,
+    trained_data,
+    with_equal_channels,
 )
 from gancross.evaluator.judging.scoring import Progress
 from gancross.evaluator.protocol import Protocol
-from gancross.evaluator.refereeing import with_referees, with_saved_referees
+from gancross.evaluator.refereeing import with_referees
 from gancross.evaluator.referees.cost import TrainingEstimate
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.referees.protocol import HELD_OUT_REALS, Budget
 from gancross.evaluator.referees.saved import SavedReferees, referee_folder
+from gancross.evaluator.result.refereed import with_saved_referees
 from gancross.evaluator.result.types import Result
 from gancross.machine.distributed import joined
+from gancross.machine.process_state import own_turn
 
 
 @joined()
+@own_turn()
 def referee(
     contestants: Sequence[Contestant],
     *,
@@ -90,19 +96,27 @@ def referee(
     judges.
     """
     protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
-    reals = load_reals(data, data_root=data_root, image_size=image_size, seed=seed)
+    trained_on = trained_data(contestants)
+    load = partial(
+        load_reals, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=seed
+    )  # fmt: skip
+    contestants, reals = with_equal_channels(contestants, load(data), device=device)
     train = reals.train
     if train_data is not None:
-        train = given_training(train_data, reals, protocol, data_root=data_root, image_size=image_size)
-    other = None
-    if referee_reals is not None:
-        other = load_reals(referee_reals, data_root=data_root, image_size=image_size, seed=seed)
+        train = given_training(
+            train_data, reals, protocol, trained_on=trained_on, data_root=data_root, image_size=image_size
+        )
+    other = None if referee_reals is None else load(referee_reals)
+    other_reals = None if other is None else other.held_out(num_samples)
+    if other_reals is not None and other_reals.ndim == 4:
+        other_reals = as_channels(other_reals, reals.shape[0])
     options = RefereeOptions(
         budget=budget, seeds=seeds, workers=workers, calibrate=calibrate,
         folder=None if save_referees is None else referee_folder(save_referees),
-        reals=None if other is None else other.held_out(num_samples),
+        reals=other_reals,
         reals_name=HELD_OUT_REALS if other is None else f"reals of {other.name}",
         reals_formats=() if other is None else other.file_formats(),
+        reals_notes=() if other is None else other.notes,
     )  # fmt: skip
     trained: list[SavedReferees] = []
     result = run_referees(

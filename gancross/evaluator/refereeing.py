@@ -14,7 +14,8 @@ import torch
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.order import content_order
 from gancross.data.sets import DataSet
-from gancross.errors import DivergenceError, RefereesNotSaved, ResourceError, UsageError
+from gancross.errors import DivergenceError, UsageError
+from gancross.evaluator.codec.finite import with_finite_figures
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.sampling import check_shape
 from gancross.evaluator.judging.scoring import canonical_samples
@@ -40,21 +41,23 @@ from gancross.evaluator.referees.ladder import ladder
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.referees.placements import placements
 from gancross.evaluator.referees.records import RefereeProtocolRecord, Referees
-from gancross.evaluator.referees.saved import RefereeFolder, SavedReferees, saved_referees
+from gancross.evaluator.referees.saved import SavedReferees, saved_referees
 from gancross.evaluator.referees.standing import Standing, standing_in
 from gancross.evaluator.referees.steps import CheckSteps
 from gancross.evaluator.referees.work import Progress, contestant_scores, refereed
 from gancross.evaluator.result.reading import result_from_dict
-from gancross.evaluator.result.refereed import refereed_result, unrefereed
+from gancross.evaluator.result.refereed import refereed_result, unrefereed, with_clipped_values
 from gancross.evaluator.result.types import RefereeCost, Result
 from gancross.machine.devices import resolve_device
 from gancross.machine.distributed import current, joined
+from gancross.machine.process_state import own_turn
 from gancross.random_streams import Stream
 
 FEWEST_PLANTED = 100  # training reals in which faults are planted
 
 
 @joined()
+@own_turn()
 def with_referees(
     result: Result, contestants: Sequence[Contestant], reals: DataSet, protocol: Protocol,
     options: RefereeOptions, *, training: torch.Tensor | Missing, device: str = "auto",
@@ -100,9 +103,10 @@ def with_referees(
     if held_out.is_floating_point() and not bool(held_out.isfinite().all()):
         raise UsageError(f"{options.reals_name}: hold NaN or infinite values")
     real_set = sample_set(held_out)
-    sets = _sample_sets(
+    sets, clipped_values = _sample_sets(
         contestants, reals.shape, protocol, target, progress=progress if processes.is_rank_zero else None
     )
+    result = with_clipped_values(result, clipped_values)
     budget = options.protocol(reals.shape)
     size = equal_number(real_set, sets.values(), seed=protocol.seed, seeds=budget.seeds)
     arena = Arena(
@@ -132,7 +136,9 @@ def with_referees(
     referees, decisions = _assembled(refereed_call, known, protocol, progress)
     count = len(sets) * len(arena.identities)
     cost = RefereeCost(trained=trained, cached=count - trained, seconds=round(time.perf_counter() - clock, 3))
-    finished = refereed_result(result, referees, decisions, cost)
+    finished = with_finite_figures(
+        refereed_result(result, referees, decisions, cost, notes=options.reals_notes)
+    )
     processes.broadcast_from_rank0(finished.to_json().encode())
     if keep is not None:
         for name, own in entries.items():
@@ -143,46 +149,29 @@ def with_referees(
 def _sample_sets(
     contestants: Sequence[Contestant], shape: tuple[int, ...], protocol: Protocol, device: torch.device, *,
     progress: Progress | None,
-) -> dict[str, SampleSet]:  # fmt: skip
-    """The samples of every contestant, drawn as a cross-test draws them.
+) -> tuple[dict[str, SampleSet], dict[str, int]]:  # fmt: skip
+    """The samples of every contestant, drawn as a cross-test draws them, and how many values were clipped.
 
     Raises:
         UsageError: samples of another shape than the data.
         DivergenceError: samples that are not finite.
     """
-    sets = {}
+    sets, clipped_values = {}, dict[str, int]()
     for done, contestant in enumerate(contestants, start=1):
-        name = contestant.name
+        name, clipped = contestant.name, dict[int, torch.Tensor]()
         samples = canonical_samples(
-            contestant,
-            num_samples=protocol.num_samples,
-            seed=protocol.seed,
-            purpose="crosstest",
-            device=device,
-        )
+            contestant, num_samples=protocol.num_samples, seed=protocol.seed, purpose="crosstest",
+            device=device, clipped=clipped,
+        )  # fmt: skip
+        if clipped:
+            clipped_values[name] = sum(map(int, clipped.values()))
         check_shape(name, tuple(samples.shape[1:]), shape)
         if samples.is_floating_point() and not bool(samples.isfinite().all()):
             raise DivergenceError(f"contestant '{name}': its samples hold NaN or infinite values")
         sets[name] = sample_set(samples)
         if progress is not None:
             progress("samples", done, len(contestants))
-    return sets
-
-
-def with_saved_referees(
-    result: Result, referees: Sequence[SavedReferees], folder: RefereeFolder | None
-) -> Result:
-    """The result, once its referees are in the folder.
-
-    Raises:
-        RefereesNotSaved: they cannot be written; it holds the result.
-    """
-    try:
-        if folder is not None:
-            folder.save(referees)
-    except ResourceError as error:
-        raise RefereesNotSaved(str(error), result=result) from error
-    return result
+    return sets, clipped_values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

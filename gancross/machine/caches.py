@@ -37,9 +37,19 @@ KINDS: dict[str, Kind] = {
 }
 
 
+NO_CACHE = Path(os.devnull) / "gancross"  # nothing can be there, and nothing can be written there
+
+
 def cache_folder() -> Path:
-    """The folder named by `GANCROSS_CACHE`, else the platform's user cache folder; it may not exist yet."""
-    return Path(os.environ.get("GANCROSS_CACHE") or platformdirs.user_cache_path("gancross"))
+    """The folder named by `GANCROSS_CACHE`, else the platform's user cache folder; it may not exist yet.
+
+    `NO_CACHE` for a user without a home, as in containers that run under a number.
+    """
+    named = os.environ.get("GANCROSS_CACHE")
+    try:
+        return Path(os.path.expanduser(named)) if named else platformdirs.user_cache_path("gancross")
+    except RuntimeError:
+        return NO_CACHE
 
 
 def cache_sizes() -> dict[str, list[int]]:

@@ -14,7 +14,7 @@ CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device called `auto`, `cpu`, `cuda`, `cuda:i` or `mps`, set to full float32 precision.
+    """The device called `auto`, `cpu`, `cuda`, `cuda:i` or `mps`.
 
     `auto` is CUDA where there is one, else the CPU; MPS only by name.
 
@@ -35,9 +35,6 @@ def resolve_device(name: str) -> torch.device:
         count = torch.cuda.device_count()
         if (device.index or 0) >= count:
             raise ResourceError(f"device '{name}': this machine has {count} CUDA devices; choose another")
-        # Convolutions would otherwise round to TF32, and judges' scores with them.
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cuda.matmul.allow_tf32 = False
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ResourceError("device 'mps': not available on this machine")
     return device
@@ -48,6 +45,18 @@ def shared_devices(name: str) -> list[str]:
     if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
         return [f"cuda:{index}" for index in range(torch.cuda.device_count())] or [name]
     return [name]
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Inside, GPUs multiply and convolve in float32, not TF32, to which judges' scores would be rounded."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, matmul.allow_tf32
+    cudnn.allow_tf32 = matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, matmul.allow_tf32 = before
 
 
 @contextmanager

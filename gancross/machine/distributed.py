@@ -7,8 +7,8 @@
         return processes.all_gather(rows_of(part))
 
 With one process every method returns its argument and torch.distributed is not imported. A process that
-fails writes its error to the store of the group: the others leave with the same exit code, and only the
-process that failed prints a message. A killed process is noticed by its closed connections.
+fails leaves its error on the board of the group: the others leave with the same exit code, and only the
+process that failed prints a message. One that was killed or stopped gives no sign of life any more.
 """
 
 from __future__ import annotations
@@ -152,39 +152,50 @@ def current() -> Processes:
 
 
 @contextmanager
-def joined() -> Iterator[None]:
+def joined(*, timeout: float | None = None, exits: bool = False) -> Iterator[None]:
     """Joins the processes of this run; a nested call changes nothing.
 
     A context manager and a decorator. All processes leave together, or with the exit code of the first that
-    failed.
+    failed; SIGTERM and Ctrl-C end the wait for others at once.
+
+    Args:
+        timeout: seconds after which processes give up one that does not come; by default
+            `GANCROSS_TIMEOUT`, or 300.
+        exits: whether the process exits after an error, as a command does.
 
     Raises:
-        ResourceError: another process died, hangs or did not join in time.
+        ResourceError: another process died, hangs or did not join in time; its rank is named.
         OtherProcessFailed: another process failed first.
+        Interrupted: SIGTERM came.
         Exception: what this process raised.
     """
     if _current or process_count() == 1:
         yield
         return
-    from gancross.machine.process_group import Group, terminable
+    from gancross.machine.process_group import Group
+    from gancross.machine.signals import terminable
 
-    group = Group(f"gancross-{next(_calls)}")
-    local_rank = int(os.environ.get("LOCAL_RANK", group.rank))
-    _current.append(Processes(rank=group.rank, size=group.size, local_rank=local_rank, group=group))
+    group = Group(f"gancross-{next(_calls)}", timeout=timeout)
     try:
-        with terminable():
-            yield
-            group.all_reduce_max([0], patient=True)  # no process leaves before all have succeeded
-    except BaseException as error:
-        common = group.common_error(error)
-        if common is error:
-            raise
-        raise common from None
+        with terminable(exits=exits):
+            try:
+                group.join()
+                local_rank = int(os.environ.get("LOCAL_RANK", group.rank))
+                _current.append(
+                    Processes(rank=group.rank, size=group.size, local_rank=local_rank, group=group)
+                )
+                yield
+                group.all_reduce_max([0], patient=True)  # no process leaves before all have succeeded
+            except BaseException as error:
+                common = group.common_error(error)
+                if common is error:
+                    raise
+                raise common from None
     finally:
         _current.clear()
         group.close()
 
 
 def is_reported_elsewhere(error: BaseException) -> bool:
-    """Whether another process prints this error."""
-    return getattr(error, "is_reported_elsewhere", False)
+    """Whether another process prints this error; of one before they joined, which all have, rank 0."""
+    return getattr(error, "is_reported_elsewhere", not is_rank_zero())

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gancross.errors import ResourceError, UsageError
@@ -21,6 +25,7 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
         UsageError: there is no such file, or it is a folder, a pipe or a device.
         ResourceError: it cannot be read, or is longer than `limit` bytes.
     """
+    check_name(path)
     try:
         kind = path.stat()
         if stat.S_ISDIR(kind.st_mode):
@@ -41,17 +46,52 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
     return content
 
 
+def check_name(path: Path) -> None:
+    """Checks that the system can have a file of this name.
+
+    Raises:
+        UsageError: the name is too long, or a circle of links.
+    """
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno in IMPOSSIBLE_NAMES:
+            length = len(os.fsencode(path.name))
+            raise UsageError(f"{path!s:.80}: {error.strerror} ({length} bytes in its last part)") from None
+
+
 def check_target(path: Path) -> None:
     """Checks before long work that its result can be written to `path`.
 
     Raises:
-        UsageError: it is a folder, or its folder does not exist.
+        UsageError: it is a folder, its folder does not exist, or no file can have this name.
+        ResourceError: its folder may not be written.
     """
+    check_name(path)
+    if is_stream(path):
+        return
     if path.is_dir():
         raise UsageError(f"{path}: is a folder, expected a file to write")
-    if not path.absolute().parent.is_dir():
-        reason = missing_folder(path.absolute().parent)
-        raise UsageError(f"{path}: cannot be written: folder {path.parent} {reason}")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"{path}: cannot be written: folder {path.parent} {missing_folder(folder)}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ResourceError(f"{path}: cannot be written: this process may not write in folder {path.parent}")
+
+
+def check_new_target(path: Path) -> None:
+    """As `check_target`, for a file whose folder will be made where it is missing."""
+    folder = path.absolute().parent
+    check_name(folder)
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    check_target(folder / path.name if folder != path.absolute().parent else path)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path is a device, a pipe, or a stream of this process: no file, so nothing lies beside it."""
+    special = path.is_char_device() or path.is_block_device() or path.is_fifo() or path.is_socket()
+    return special or _descriptor(path) is not None
 
 
 def missing_folder(path: Path) -> str:
@@ -62,19 +102,25 @@ def missing_folder(path: Path) -> str:
 TEMPORARY = re.compile(r"\.(.+)\.\d+-[0-9a-f]{8}\.tmp")
 
 
+LONGEST_NAME = 200  # bytes; the temporary name is longer, and 255 are the most on most systems
+IMPOSSIBLE_NAMES = {errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ}
+STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file so that a reader, or a crash, sees the old content or the new, never a part.
 
-    Temporary file in the same folder, fsync, rename over the target, fsync of the folder. A device or a
-    pipe, which a file must not replace, takes the bytes as they come.
+    Temporary file in the same folder, fsync, rename over the target, fsync of the folder. A stream, which a
+    file must not replace, takes the bytes as they come.
 
     Raises:
         ResourceError: the folder cannot be written, the disk is full; the old file is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    name = path.name if len(os.fsencode(path.name)) <= LONGEST_NAME else slug(path.name)
+    temporary = path.with_name(f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        if path.is_char_device() or path.is_block_device() or path.is_fifo() or path.is_socket():
-            path.write_bytes(content)
+        if is_stream(path):
+            _write_stream(path, content)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
@@ -95,11 +141,64 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Writes a text atomically in UTF-8; bytes of file names that are no text stand as escapes.
+
+    Raises:
+        ResourceError: as of `write_atomically`.
+    """
+    write_atomically(path, text.encode("utf-8", "backslashreplace"))
+
+
+@contextmanager
+def every_output() -> Iterator[Callable[[Callable[[], object]], None]]:
+    """A function to call each writing of an output with: one that fails costs no other.
+
+    Raises:
+        Exception: the first one that a writing raised, after all.
+    """
+    errors: list[Exception] = []
+
+    def attempt(write: Callable[[], object]) -> None:
+        try:
+            write()
+        except Exception as error:
+            errors.append(error)
+
+    yield attempt
+    if errors:
+        raise errors[0]
+
+
+def _descriptor(path: Path) -> int | None:
+    """The number of an open stream of this process, of /dev/stdout, /dev/fd/N and the like.
+
+    What it leads to may be a regular file, which opening it anew would cut off, and renaming destroy.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    if folder in ("/dev/fd", "/proc/self/fd") and name.isdecimal():
+        return int(name)
+    return STREAMS.get(os.path.join(folder, name))
+
+
+def _write_stream(path: Path, content: bytes) -> None:
+    number = _descriptor(path)
+    if number == STREAMS["/dev/stdout"]:
+        sys.stdout.flush()  # what was printed before comes before
+    with open(path if number is None else number, "wb", closefd=number is None) as stream:
+        stream.write(content)
+
+
 def unfinished(folder: Path) -> Iterator[tuple[Path, str]]:
     """The files, with the names of their targets, that a killed `write_atomically` leaves in a folder."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if named := TEMPORARY.fullmatch(path.name):
             yield path, named[1]
+
+
+def composed(name: str) -> str:
+    """A name in Unicode's composed form: é may be one character, or e and an accent, and looks the same."""
+    return unicodedata.normalize("NFC", name)
 
 
 def slug(name: str) -> str:

@@ -1,25 +1,21 @@
-"""Communication between the processes of a run: gloo between hosts, NCCL between GPUs, a store for errors.
+"""Communication between the processes of a run: gloo between hosts, NCCL between GPUs, a board for the rest.
 
-Every wait polls the store several times a second: a process that fails leaves its error there before it
-exits. A killed process closes its connections, which ends the waits of the others at once; a process that
-hangs is given up after a time limit. Only rank 0's own long work, and long work of unequal length, is waited
-for without a limit.
+No process waits for one that never comes. While one waits it looks at the board several times a second: a
+process that fails leaves its error there before it exits, and one that was stopped or killed gives no sign of
+life any more. Only rank 0's own long work, and long work of unequal length, is waited for as long as its
+process lives; all else, the beginning too, has a time limit.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache, partial
-from types import FrameType
 from typing import Any
 
 import torch
@@ -27,46 +23,94 @@ import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
 from gancross.errors import Interrupted, OtherProcessFailed, ResourceError, UsageError, first_line
+from gancross.machine.board import BEAT, Board, Vitals, ranks
+from gancross.machine.signals import Terminated, seconds_since_stop_request
 
 TIMEOUT = "GANCROSS_TIMEOUT"  # seconds
 DEFAULT_TIMEOUT = 300.0
-POLL = timedelta(seconds=0.2)  # between looks at the store
+POLL = timedelta(seconds=0.2)  # between looks at the board
 LONGEST_WAIT = timedelta(days=1)
 LEAVE_TIMEOUT = 2.0  # seconds that a leaving process waits for the others
-ERROR = "error"  # the store's key for the first error
-
-
-class Terminated(BaseException):
-    """SIGTERM came; not an Exception, so that no handler on the way swallows it."""
+STOP_TIMEOUT = 10.0  # seconds in which the others must reach a point where a run can stop
+ERROR = "error"  # the board's key for the first error
 
 
 class Group:
     """The joined processes. Tensors lie on the CPU; those of `all_reduce_sum` may lie on a GPU."""
 
-    def __init__(self, name: str) -> None:
-        """Joins the processes that torchrun's environment names.
+    def __init__(self, name: str, *, timeout: float | None = None) -> None:
+        """A group of the processes that torchrun's environment names, which `join` joins.
+
+        Args:
+            timeout: seconds after which processes give each other up; by default from the environment.
 
         Raises:
             UsageError: the time limit in the environment is not a number of seconds.
-            ResourceError: the others did not join in time.
         """
-        self._timeout = _timeout()
-        # A machine that is slow to start is not dead.
-        limit = timedelta(seconds=max(self._timeout, DEFAULT_TIMEOUT))
+        self._timeout = time_limit() if timeout is None else timeout
+        self.rank, self.size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        self._name = name
         self._owner = not dist.is_initialized()  # else the calling program has joined them
-        self._lost = False
+        self._joined = self._lost = False
         self._gpus: Any = None
-        try:
-            shared, rank, size = _rendezvous(limit)
-            self.rank, self.size = rank, size
-            self._store = store = dist.PrefixStore(name, shared)  # type: ignore[attr-defined]
-            if self._owner:
-                dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=limit)
-            self._hosts = dist.new_group(backend="gloo", timeout=limit)
-            self._patient = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
-        except (RuntimeError, ValueError) as error:
-            what = f"the processes of this run did not join within {limit.total_seconds():g} s"
-            raise ResourceError(f"{what}: {first_line(error)}") from error
+        self._waits = 0
+        self._board = Board(self._board_store, rank=self.rank, size=self.size)
+
+    def join(self) -> None:
+        """Waits for all processes; torch waits in a thread, since it would not see signals.
+
+        Raises:
+            ResourceError: others did not come in time; the message names them.
+        """
+        failures: list[Exception] = []
+
+        def connect() -> None:
+            try:
+                self._connect()
+            except Exception as error:
+                failures.append(error)
+
+        self._board.mark("here")
+        thread = threading.Thread(target=connect, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + self._timeout
+        thread.join(POLL.total_seconds())
+        while thread.is_alive():
+            first_error = self._first_error()
+            if first_error is not None:
+                raise first_error
+            if time.monotonic() > deadline:
+                raise ResourceError(
+                    f"{ranks(self._not_here())} of {self.size} did not join within {self._timeout:g} s: start"
+                    f" all processes, slow ones with a longer --timeout or {TIMEOUT} (seconds)"
+                )
+            thread.join(POLL.total_seconds())
+        for failure in failures:
+            what = f"the processes of this run cannot join at {os.environ['MASTER_ADDR']}"
+            raise ResourceError(f"{what}:{os.environ['MASTER_PORT']}: {first_line(failure)}") from failure
+        self._joined = True
+
+    def _connect(self) -> None:
+        limit = timedelta(seconds=self._timeout + 2 * LEAVE_TIMEOUT)  # the thread that joins is quicker
+        store = dist.PrefixStore(self._name, _rendezvous(limit))  # type: ignore[attr-defined]
+        if self._owner:
+            dist.init_process_group("gloo", store=store, rank=self.rank, world_size=self.size, timeout=limit)
+        self._hosts = dist.new_group(backend="gloo", timeout=limit)
+        self._patient = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
+
+    def _board_store(self) -> Any:
+        """A connection of its own: a store answers one question at a time."""
+        limit = timedelta(seconds=self._timeout)
+        address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        store = dist.TCPStore(  # type: ignore[attr-defined]
+            address, port, is_master=False, wait_for_workers=False, timeout=limit
+        )
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        return dist.PrefixStore(f"{self._name}/board/{attempt}", store)  # type: ignore[attr-defined]
+
+    def _not_here(self) -> list[int]:
+        """The ranks that did not come; where the board does not answer, rank 0, which serves it."""
+        return self._board.absent("here") or [0]
 
     def all_reduce_sum(self, flat: torch.Tensor) -> None:
         """The sum over all processes, in place, with the same bits everywhere."""
@@ -120,24 +164,31 @@ class Group:
     def common_error(self, error: BaseException) -> BaseException:
         """The error with which this process leaves; the process that failed first prints its own."""
         first_error = self._first_error()
-        if isinstance(error, Terminated):
+        missing = [] if self._joined else self._not_here()
+        if isinstance(error, Terminated | KeyboardInterrupt) and missing:
+            error = self._stopped(error, f"while waiting for {ranks(missing)}")
+        elif isinstance(error, Terminated):
             # torchrun terminates all processes when one has died, or when it is terminated itself.
-            stopped = Interrupted("stopped by SIGTERM, without a result", signal_number=signal.SIGTERM)
-            error = first_error or (stopped if self._all_reach("stopped") else self._process_lost())
+            died = not self._all_reach("stopped") and self._dead()
+            error = first_error or (self._process_lost(died) if died else self._stopped(error))
         elif self._lost:
             error = first_error or error
-        if first_error is None and self._count("failed") == 1:
+        elsewhere = first_error is not None or (self._board.count("failed") or 1) > 1
+        if not elsewhere:
             report = {"message": f"process {self.rank}: {first_line(error)}", "exit_code": _exit_code(error)}
-            with contextlib.suppress(RuntimeError):
-                self._store.set(ERROR, json.dumps(report))
-        else:
-            error.is_reported_elsewhere = True  # type: ignore[attr-defined]
-        self._all_reach("leaving")  # the store may lie in this very process
+            self._board.write(ERROR, json.dumps(report))
+        error.is_reported_elsewhere = elsewhere  # type: ignore[attr-defined]
+        self._all_reach("leaving", but=missing)  # the board may lie in this very process
         return error
+
+    def _stopped(self, error: BaseException, when: str = "without a result") -> Interrupted:
+        number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+        return Interrupted(f"stopped by {number.name}, {when}", signal_number=number)
 
     def close(self) -> None:
         """Leaves the group; after the loss of a process the operating system closes the connections."""
-        if self._owner and not self._lost:
+        self._board.close()
+        if self._owner and self._joined and not self._lost:
             dist.destroy_process_group()
 
     def _lengths(self, rows: torch.Tensor) -> tuple[int, ...]:
@@ -148,80 +199,77 @@ class Group:
 
     def _wait(self, start: Callable[..., Any], *, patient: bool = False) -> None:
         """Waits for a collective operation in short polls, which see signals and other processes' errors."""
-        deadline = math.inf if patient else time.monotonic() + self._timeout
-        group, work, ended = self._patient if patient else self._hosts, None, False
+        self._waits += 1
+        started, vitals = time.monotonic(), Vitals()
+        group, work, ended, polls = self._patient if patient else self._hosts, None, False, 0
         while True:
             try:
                 work = start(group=group, async_op=True) if work is None else work
                 work.wait(POLL)
                 return
             except RuntimeError:  # the poll is over, or the operation has failed
+                if polls == 0:
+                    self._board.mark("waiting", self._waits)
+                polls += 1
                 first_error = self._first_error()
                 if first_error is not None:
                     raise first_error from None
-                if work is None or ended or time.monotonic() > deadline:
+                if patient:
+                    late = vitals.silent(self._board.beats()) > self._timeout
+                else:
+                    late = time.monotonic() > started + self._timeout
+                if work is None or ended or late or seconds_since_stop_request() > STOP_TIMEOUT:
                     raise self._process_lost() from None
                 ended = work.is_completed()  # perhaps just now: the next wait says how
 
-    def _process_lost(self) -> ResourceError:
+    def _process_lost(self, missing: Sequence[int] = ()) -> ResourceError:
         self._lost = True
+        # Where all live: those that are not where this one waits.
+        missing = missing or self._dead() or self._board.absent("waiting", self._waits) or self._others()
         return ResourceError(
-            "another process of this run died or hangs, so this one exits without a result; run the command"
-            f" again, with {TIMEOUT} above {self._timeout:g} (seconds) if that process was only slow"
+            f"{ranks(missing)} of this run died or {'hangs' if len(missing) == 1 else 'hang'}, so this one"
+            f" exits without a result; run the command again, with --timeout or {TIMEOUT} above"
+            f" {self._timeout:g} (seconds) if only slow"
         )
 
-    def _all_reach(self, state: str) -> bool:
+    def _dead(self) -> list[int]:
+        """The ranks without a sign of life."""
+        before = self._board.beats()
+        time.sleep(3 * BEAT)
+        after = self._board.beats()
+        if before is None or after is None:
+            return [0]  # which serves the board
+        return [rank for rank in self._others() if before[rank] == after[rank]]
+
+    def _others(self) -> list[int]:
+        return [rank for rank in range(self.size) if rank != self.rank]
+
+    def _all_reach(self, state: str, *, but: Sequence[int] = ()) -> bool:
         """Marks this process as in a state; whether the others reach it within `LEAVE_TIMEOUT`."""
         deadline = time.monotonic() + LEAVE_TIMEOUT
-        count = self._count(state)
-        while count < self.size and time.monotonic() < deadline:
+        self._board.mark(state)
+        while (absent := self._board.absent(state)) is not None and time.monotonic() < deadline:
+            if set(absent) <= set(but):
+                return True
             time.sleep(POLL.total_seconds() / 4)
-            count = self._count(state, 0)
-        return count >= self.size
-
-    def _count(self, counter: str, increment: int = 1) -> int:
-        """A counter of all processes; 1 if the store is lost."""
-        with contextlib.suppress(RuntimeError):
-            return int(self._store.add(counter, increment))
-        return 1
+        return False
 
     def _first_error(self) -> OtherProcessFailed | None:
-        """The error that the first process to fail has left in the store, as one line with its rank."""
-        with contextlib.suppress(RuntimeError):
-            if self._store.check([ERROR]):
-                report = json.loads(self._store.get(ERROR))
-                error = OtherProcessFailed(report["message"], exit_code=report["exit_code"])
-                error.is_reported_elsewhere = True  # type: ignore[attr-defined]
-                return error
-        return None
+        """The error that the first process to fail has left on the board, as one line with its rank."""
+        text = self._board.read(ERROR)
+        if text is None:
+            return None
+        report = json.loads(text)
+        error = OtherProcessFailed(report["message"], exit_code=report["exit_code"])
+        error.is_reported_elsewhere = True  # type: ignore[attr-defined]
+        return error
 
 
 @cache
-def _rendezvous(limit: timedelta) -> tuple[Any, int, int]:
-    """The store, this process's rank and the number of processes; one store for the life of the process."""
-    store, rank, size = next(rendezvous("env://", timeout=limit))
-    return store, rank, size
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Inside, SIGTERM raises `Terminated`; torchrun sends it when another process has failed.
-
-    Outside the main thread, where Python allows no handlers, nothing is changed.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+def _rendezvous(limit: timedelta) -> Any:
+    """The store of all processes; one for the life of the process."""
+    store, _, _ = next(rendezvous("env://", timeout=limit))
+    return store
 
 
 def _exit_code(error: BaseException) -> int:
@@ -230,7 +278,12 @@ def _exit_code(error: BaseException) -> int:
     return 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
 
 
-def _timeout() -> float:
+def time_limit() -> float:
+    """The time limit in the environment, in seconds.
+
+    Raises:
+        UsageError: it is no number of seconds.
+    """
     text = os.environ.get(TIMEOUT, "")
     try:
         seconds = float(text) if text else DEFAULT_TIMEOUT

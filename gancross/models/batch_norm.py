@@ -7,12 +7,26 @@ from contextlib import contextmanager
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 
 def batch_norms(network: nn.Module) -> list[_BatchNorm]:
     """All batch-norm layers of a network that keep running averages."""
     layers = (module for module in network.modules() if isinstance(module, _BatchNorm))
     return [layer for layer in layers if layer.track_running_stats]
+
+
+def averaging_layers(network: nn.Module) -> list[nn.Module]:
+    """All layers that keep running averages over batches: torch's, scripted ones, other projects' own.
+
+    Instance norm keeps averages too, but normalizes each sample by itself.
+    """
+    return [
+        module for module in network.modules()
+        if {"running_mean", "running_var"} <= dict(module.named_buffers(recurse=False)).keys()
+        and not getattr(module, "original_name", type(module).__name__).startswith("InstanceNorm")
+        and not isinstance(module, _InstanceNorm)
+    ]  # fmt: skip
 
 
 @contextmanager
@@ -30,8 +44,11 @@ def frozen_averages(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def batch_statistics(network: nn.Module) -> Iterator[None]:
-    """A network in evaluation mode normalizes by batch statistics and does not change its averages."""
-    layers = batch_norms(network)
+    """A network in evaluation mode normalizes by batch statistics.
+
+    torch's own layers do not change their averages; the caller puts back those of others.
+    """
+    layers = averaging_layers(network)
     with frozen_averages(network):
         for layer in layers:
             layer.train()

@@ -26,16 +26,24 @@ def unchanged(network: nn.Module) -> Iterator[None]:
 
     Evaluation mode keeps torch's own layers from it, not layers that other projects derive from them.
     """
-    modules = [(module, dict(module.named_buffers(recurse=False))) for module in network.modules()]
-    before = [{name: buffer.clone() for name, buffer in buffers.items()} for _, buffers in modules]
+    modules = [(module, dict(module._buffers)) for module in network.modules()]
+    before = [
+        {name: buffer.clone() for name, buffer in buffers.items() if buffer is not None}
+        for _, buffers in modules
+    ]
     try:
         yield
     finally:
         with torch.no_grad():
             for (module, buffers), values in zip(modules, before, strict=True):
-                for name, buffer in buffers.items():
-                    buffer.copy_(values[name])
+                for name, value in values.items():
+                    buffer = buffers[name]
+                    assert buffer is not None
+                    buffer.copy_(value)
                     if getattr(module, name) is not buffer:
                         setattr(module, name, buffer)
-                for name in dict(module.named_buffers(recurse=False)).keys() - buffers.keys():
-                    setattr(module, name, None)  # it was None, or did not exist
+                for name in [name for name in dict(module._buffers) if buffers.get(name) is None]:
+                    if name in buffers:
+                        setattr(module, name, None)
+                    else:
+                        del module._buffers[name]

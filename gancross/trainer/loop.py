@@ -21,7 +21,7 @@ from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.data import catalogue
 from gancross.data.sets import to_network
 from gancross.errors import Interrupted, UsageError
-from gancross.machine.devices import only_deterministic, resolve_device
+from gancross.machine.devices import full_precision, only_deterministic, resolve_device
 from gancross.machine.distributed import Processes, current, joined
 from gancross.trainer.gradient.route import route_description, with_compiler
 from gancross.trainer.monitors import spread
@@ -50,6 +50,7 @@ StepProgress = Callable[[int, int, dict[str, float] | None], None]
 
 
 @joined()
+@full_precision()
 def train(
     recipe: Recipe,
     out: str | Path,
@@ -117,7 +118,8 @@ def train(
     with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
         players = make_players(recipe, networks, target)
         notify = note if note is not None and processes.is_rank_zero else lambda message: None
-        notify(route_description(players.route, recipe))
+        for message in (*data.notes, route_description(players.route, recipe)):
+            notify(message)
         if compile:
             route, message = with_compiler(players.route, players.discriminator, recipe)
             players = replace(players, route=route)
@@ -165,9 +167,12 @@ def _loop(
             figures = None
             if logging:
                 now = time.monotonic()
-                rate = (step - logged_step) * recipe.batch_size / (now - logged_at)
+                # A clock of coarse steps may stand still from line to line; the next rate covers both.
+                moved = now > logged_at
+                rate = (step - logged_step) * recipe.batch_size / (now - logged_at) if moved else None
                 figures = write_log(run, folder, step, metrics, samples_per_second=rate)
-                logged_step, logged_at = step, now
+                if moved:
+                    logged_step, logged_at = step, now
             milestone = step % every == 0 or step == recipe.steps
             overdue = time.monotonic() - saved_at > LONGEST_UNSAVED
             signal_number, due = run.processes.all_reduce_max(request.signal_number or 0, overdue)

@@ -15,6 +15,7 @@ from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.data.sets import WHOLE, DataSet, to_canonical
 from gancross.errors import CheckpointError, DivergenceError
 from gancross.machine.distributed import ALONE, Processes
+from gancross.models.module_state import modules_kept
 from gancross.random_streams import Stream, latents
 from gancross.score_kinds import SCORE_KINDS
 from gancross.trainer.gradient.route import route_of
@@ -145,10 +146,9 @@ def restore(run: Run, saved: Checkpoint, path: Path) -> int:
 
 def generated_samples(run: Run, purpose: str, n: int) -> torch.Tensor:
     """n samples of the generator in evaluation mode, in canonical form; the latents depend on `purpose`."""
-    generator = run.evaluated_generator.eval()
-    with torch.inference_mode():
-        samples = to_canonical(generator(run.latents(purpose, 0, n)), DATA_RANGE)
-    generator.train()
+    generator = run.evaluated_generator
+    with modules_kept([generator]), torch.no_grad():
+        samples = to_canonical(generator.eval()(run.latents(purpose, 0, n)), DATA_RANGE)
     return samples.cpu()
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import torch
 
 from gancross.errors import first_line, printable
-from gancross.untrusted.strict_json import LARGEST_INTEGER
+from gancross.untrusted.strict_json import LARGEST_VALUE
 
 # Of the tree; a few hundred bytes of shared lists can unfold to more than fits in memory.
 MOST_VALUES = 200_000
@@ -61,8 +61,8 @@ def plain_copy(loaded: object, *, lists_as_tuples: bool = False) -> object:
         if isinstance(value, str) and value not in checked:
             _check_string(value)
             checked.add(value)
-        elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-            raise RefusedArchive("an integer of more than 60 bits")
+        elif isinstance(value, int) and abs(value) > LARGEST_VALUE:
+            raise RefusedArchive("an integer of more than 63 bits")
         return value
 
     def copy(value: object, depth: int) -> object:

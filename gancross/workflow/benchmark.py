@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -20,15 +19,17 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.file import load_contestant
 from gancross.data.sets import DataSet
 from gancross.errors import GancrossError, Interrupted, UsageError
-from gancross.evaluator.crosstest import known_training, load_reals, run_crosstest
+from gancross.evaluator.crosstest import run_crosstest
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.plan import check
+from gancross.evaluator.judged_data import known_training, load_reals
 from gancross.evaluator.judging.scoring import Progress
 from gancross.evaluator.refereeing import with_referees
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.result.types import Result
+from gancross.machine.cores import available_cores
 from gancross.machine.devices import resolve_device, shared_devices
-from gancross.machine.files import write_atomically
+from gancross.machine.files import every_output, write_text
 from gancross.report.browser.html import html_report
 from gancross.report.browser.noise import noise_pictures
 from gancross.report.browser.samples import sample_pictures, write_samples
@@ -82,6 +83,7 @@ def run_benchmark(
     reals = load_reals(
         spec.data or common_data(spec), data_root=execution.data_root, image_size=common_size(spec),
         seed=spec.protocol.seed, download=execution.download,
+        trained_on={run.name: run.recipe.data for run in spec.runs},
     )  # fmt: skip
     protocol = spec.protocol
     if protocol.metrics:  # what they need is checked before days of training, not after
@@ -111,9 +113,10 @@ def run_benchmark(
                 contestants, reals, result.referees.protocol.sigmas, num_samples=protocol.num_samples,
                 seed=protocol.seed, device=resolve_device(execution.device),
             )  # fmt: skip
-        write_samples(outputs.record, pictures)
-        write_atomically(outputs.html, html_report(result, pictures).encode())
-        write_atomically(outputs.markdown, markdown_report(result).encode())
+        with every_output() as attempt:
+            attempt(lambda: write_samples(outputs.record, pictures))
+            attempt(lambda: write_text(outputs.html, html_report(result, pictures)))
+            attempt(lambda: write_text(outputs.markdown, markdown_report(result)))
     return outputs
 
 
@@ -187,7 +190,7 @@ def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> lis
         raise UsageError("--scheduler needs --backend dask or ray")
     devices = shared_devices(execution.device)
     on_gpus = devices[0].startswith("cuda")
-    jobs = min(len(runs), execution.jobs or (len(devices) if on_gpus else os.cpu_count()) or 1)
+    jobs = min(len(runs), execution.jobs or (len(devices) if on_gpus else available_cores()))
     free: SimpleQueue[str] = SimpleQueue()
     for place in range(jobs):
         free.put(devices[place % len(devices)])

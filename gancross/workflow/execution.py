@@ -37,7 +37,7 @@ class Execution:
     Attributes:
         backend: `local` processes, or the workers of a `dask` or `ray` cluster.
         scheduler: the address of the cluster's scheduler.
-        jobs: runs at a time; by default one per GPU, or per CPU for runs on CPUs, or one per worker of a
+        jobs: runs at a time; by default one per GPU, or per core for runs on CPUs, or one per worker of a
             cluster.
         threads: of each run.
         device: as `gancross.train`; local runs are spread over all GPUs if it is `cuda` or `auto`.
@@ -91,7 +91,8 @@ def run_as_process(run: PlannedRun, folder: Path, execution: Execution, request:
                 time.sleep(POLL)
         finally:
             if process.poll() is None:
-                process.terminate()
+                # The same signal, since it may have inherited that others are ignored.
+                process.send_signal(request.signal_number or signal.SIGTERM)
             process.wait()
         stderr_file.seek(0)
         return _outcome(run, process.returncode, stderr_file.read().decode(errors="replace"))

@@ -13,9 +13,10 @@ from gancross.errors import UsageError, unknown_name
 from gancross.evaluator.fidelity.plan import check_names
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.referees.options import RefereeBudget
-from gancross.machine.files import read_bytes
+from gancross.machine.files import composed, read_bytes
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
+from gancross.untrusted.strict_json import decoded
 
 LARGEST_FILE = 1 << 20
 VARIANT_KEYS = ("recipe", "seeds")  # beside the fields of a recipe
@@ -75,8 +76,7 @@ def load_spec(path: Path) -> Spec:
         UsageError: no such file, not TOML, or an unknown key or invalid value; the message names it.
     """
     try:
-        content = read_bytes(path, limit=LARGEST_FILE).decode("utf-8")
-        document = tomllib.loads(content)
+        document = tomllib.loads(decoded(read_bytes(path, limit=LARGEST_FILE)))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
     try:
@@ -92,13 +92,13 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
         UsageError: as `load_spec`.
     """
     _check_keys("benchmark key", document, TOP_KEYS)
-    name = document.get("name", "benchmark")
+    name = composed(document.get("name", "benchmark"))
     _check_name("name", name)
     variants = document.get("variants", {})
     if not variants:
         raise UsageError("a benchmark needs at least one [variants.NAME]")
     runs: list[PlannedRun] = []
-    for variant, changes in variants.items():
+    for variant, changes in ((composed(key), changes) for key, changes in variants.items()):
         _check_name(f"variant '{variant}'", variant)
         if not isinstance(changes, dict):
             raise UsageError(f"variants.{variant} must be a table, got {changes!r}")

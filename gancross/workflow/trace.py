@@ -20,8 +20,10 @@ from gancross.data.sets import DataSet, to_network
 from gancross.errors import UsageError
 from gancross.evaluator.codec.encoding import encode
 from gancross.evaluator.codec.fields import JsonValue, Recorded
-from gancross.evaluator.crosstest import all_sources, load_reals, training_reals
+from gancross.evaluator.codec.finite import with_finite_figures
+from gancross.evaluator.crosstest import all_sources
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
+from gancross.evaluator.judged_data import load_reals, training_reals
 from gancross.evaluator.judging.controls import TRAINING
 from gancross.evaluator.judging.figures import judge_generalisation_gap
 from gancross.evaluator.judging.sampling import CHUNK, Label, check_fit
@@ -77,12 +79,12 @@ class Snapshot:
     gamma: float
     fn: Proportion | Missing
     fp: Proportion | Missing
-    score_real: float
-    score_fake: float
-    margin: float
+    score_real: float | Missing
+    score_fake: float | Missing
+    margin: float | Missing
     generalisation_gap: Annotated[Estimate | Missing, Recorded(nulls=("value",))]
     training_auc: Estimate | Missing
-    samples: Annotated[Mapping[str, float], Recorded(inline=True)]
+    samples: Annotated[Mapping[str, float | Missing], Recorded(inline=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,12 +110,18 @@ class TraceProtocol:
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
-    """A run along its saved steps; `steps_saved` is the last of them."""
+    """A run along its saved steps.
+
+    Attributes:
+        steps_saved: the last of them.
+        flags: what a reader must know of the data before believing the figures.
+    """
 
     format: Literal["gancross.trace/1"] = "gancross.trace/1"
     recipe: Mapping[str, JsonValue]
     steps_saved: int
     protocol: TraceProtocol
+    flags: tuple[str, ...] = ()
     snapshots: tuple[Snapshot, ...]
     cross: CrossSteps | None
 
@@ -140,7 +148,7 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
             raise UsageError(f"{run.folder}: step {step} was not saved; saved steps: {saved}")
     reals = load_reals(
         run.recipe.data if request.data is None else request.data, data_root=request.data_root,
-        image_size=run.recipe.image_size, seed=request.seed,
+        image_size=run.recipe.image_size, seed=request.seed, trained_on={run.folder.name: run.recipe.data},
     )  # fmt: skip
     models = {step: load_contestant(run.checkpoints[step], name=f"step-{step}") for step in steps}
     groups = [steps] if request.cross else [[step] for step in steps]
@@ -152,14 +160,14 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
         num_real = scored.num_real
         if request.cross:
             cross = scored.cross()
-    return Trace(
+    return with_finite_figures(Trace(
         recipe=run.recipe.to_dict(), steps_saved=max(run.checkpoints), snapshots=tuple(snapshots),
-        cross=cross,
+        cross=cross, flags=reals.notes,
         protocol=TraceProtocol(
             data=reals.name, num_real=num_real, num_fake=request.num_samples, seed=request.seed,
             threads=torch.get_num_threads(),
         ),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 class _SampleFigures:

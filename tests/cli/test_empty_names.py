@@ -11,8 +11,10 @@ import pytest
 from command_line import call
 from referee_calls import image_folders
 
+from gancross.cli.contestants import parsed_models
 from gancross.cli.main import cli
 from gancross.cli.options import FileName
+from gancross.data import catalogue
 from gancross.report.paper_figures.names import FIGURES
 
 PARAMETERS = [(name, each) for name, command in cli.commands.items() for each in command.params]
@@ -86,3 +88,21 @@ def test_the_data_of_a_call_too(tmp_path: Path, capsys: pytest.CaptureFixture[st
     folders = image_folders(tmp_path / "images")
     line = refused(capsys, "referee", f"folder:{folders / 'A'}", "--data", "folder:", "--device", "cpu")
     assert line == "Error: data 'folder:': needs a path; write folder:PATH"
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In options and models, where no shell expands it; a folder of that name is never made."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    image_folders(tmp_path / "home")
+    (model,) = parsed_models(["folder:~/A"])
+    assert model.files == (tmp_path / "home" / "A",)
+    assert [parsed_models([text])[0].files for text in ("a=~/a.pt", "a=~/g.onnx,~/d.onnx")] == [
+        (tmp_path / "home" / "a.pt",), (tmp_path / "home" / "g.onnx", tmp_path / "home" / "d.onnx")
+    ]  # fmt: skip
+    assert catalogue.load("folder:~/A").shape == (1, 8, 8)
+    for name, each in PATHS:
+        with click.Context(cli.commands[name]) as context:
+            assert str(each.type.convert("~/x", each, context)) == str(tmp_path / "home" / "x")
+            assert str(each.type.convert("./~", each, context)) in ("~", "./~")
+    assert os.listdir() == []

@@ -17,7 +17,7 @@ from gancross.checkpoint.file import load_contestant
 from gancross.evaluator.judging.sampling import chunks, fake_source
 from gancross.evaluator.judging.scoring import evaluating
 from gancross.pictures import image_grid
-from gancross.report.browser.samples import file_name
+from gancross.report.browser.samples import file_name, read_samples
 from gancross.report.text.first_screen import first_screen
 from gancross.report.text.markdown import markdown_report
 
@@ -47,7 +47,8 @@ def test_samples_are_those_that_were_judged(checkpoints: dict[str, Path], tmp_pa
     assert contestant.generator is not None
     with evaluating([contestant.generator], cpu):
         first = next(chunks(fake_source(contestant, num_samples=70), seed=5, shape=None, device=cpu, group=1))
-    assert (tmp_path / "r-samples" / "01-me.png").read_bytes() == image_grid(first[:64])
+    _, own = read_samples(tmp_path / "r.json", ["me"])
+    assert own.content == image_grid(first[:64])
 
 
 def test_report_alone_prints_the_screen_and_verbose_all_tables(

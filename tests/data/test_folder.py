@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,37 @@ def test_otherwise_a_fixed_tenth_is_held_out_and_never_trained_on(tmp_path: Path
     assert as_rows(load(tmp_path).held_out(1)) == held_out
 
 
+@pytest.mark.usefixtures("path")
+def test_a_folder_that_is_only_judged_is_held_out_whole(tmp_path: Path) -> None:
+    images = [write(tmp_path / "ab"[i % 2] / f"{i:02d}.png") for i in range(10)]
+    data = load(tmp_path, judged=True)
+    assert (data.train, data.split, data.notes) == (None, "all held out", ())
+    assert sorted(as_rows(data.held_out(1))) == sorted(as_rows(images))
+    test = write(tmp_path / "test" / "a.png")
+    data = load(tmp_path, judged=True)
+    assert (data.train, data.split) == (None, "test/") and as_rows(data.held_out(1)) == as_rows([test])
+    assert data.notes == (f"10 files were left out of {tmp_path}: 10 beside train/ and test/",)
+    train = write(tmp_path / "train" / "a.png")
+    data = load(tmp_path, judged=True)
+    assert data.split == "train/ and test/" and as_rows(epoch(data, 1)) == as_rows([train])
+    (tmp_path / "test" / "a.png").rename(tmp_path / "train" / "b.png")
+    (tmp_path / "test").rmdir()
+    with pytest.raises(UsageError, match="has train/ and no test/, so which images are held out"):
+        load(tmp_path, judged=True)
+
+
+@pytest.mark.usefixtures("path")
+def test_linked_classes_are_read_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+    image = write(tmp_path / "store" / "cats" / "a.png")
+    for half in ("train", "test"):
+        write(tmp_path / "images" / half / ".ipynb_checkpoints" / "b.png")
+        (tmp_path / "images" / half / "cats").symlink_to(tmp_path / "store" / half, target_is_directory=True)
+        shutil.copytree(tmp_path / "store" / "cats", tmp_path / "store" / half)
+    data = load(tmp_path / "images")
+    assert as_rows(data.held_out(1)) == as_rows([image]) == as_rows(epoch(data, 1))
+    assert data.notes == (f"2 files were left out of {tmp_path / 'images'}: 2 hidden",)
+
+
 def test_in_memory_and_on_demand_give_the_same_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,8 +122,12 @@ def test_several_sizes_need_image_size(tmp_path: Path) -> None:
     write(tmp_path / "train" / "a.png", size=(6, 6))
     write(tmp_path / "train" / "b.png", size=(6, 8))
     write(tmp_path / "test" / "a.png", size=(9, 6))
-    with pytest.raises(UsageError, match=r"a\.png is 6×6, .*b\.png is 8×6; give --image-size N"):
+    write(tmp_path / "train" / "c.png", size=(6, 6))
+    with pytest.raises(
+        UsageError, match=r"2 are 6×6 \(\S+a\.png\), 1 is 8×6 \(\S+b\.png\), 1 is 6×9"
+    ) as error:
         load(tmp_path)
+    assert str(error.value).endswith("; give --image-size N to crop and resize them all")
     data = load(tmp_path, image_size=4)
     assert (data.shape, data.image_size) == ((3, 4, 4), 4)
     assert data.held_out(1).shape == (1, 3, 4, 4)

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from imports import heavy_imports
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 from png_headers import png_header
+from rights import without_override
 
 from gancross.data import images
 from gancross.data.images import channels_first, image_header
-from gancross.errors import DataError
+from gancross.errors import DataError, ResourceError
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
@@ -144,7 +145,7 @@ def test_text_missing_files_and_other_formats_are_refused(tmp_path: Path) -> Non
     (tmp_path / "a.png").write_text("no image")
     with pytest.raises(DataError, match=r"a\.png: not an image"):
         read_image(tmp_path / "a.png", image_size=None)
-    with pytest.raises(DataError, match=r"b\.png: cannot be read: No such file"):
+    with pytest.raises(ResourceError, match=r"b\.png: cannot be read: No such file"):
         read_image(tmp_path / "b.png", image_size=None)
     Image.fromarray(GREY).save(tmp_path / "c.png", format="TGA")
     with pytest.raises(DataError, match=r"c\.png: not an image"):
@@ -186,6 +187,39 @@ def test_headers_and_bytes_agree_with_files(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         decode_image(content, "", image_size=5), read_image(tmp_path / "colour.jpg", image_size=5)
     )
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_is_upright_whatever_its_camera_wrote(
+    tmp_path: Path, kind: str, orientation: int
+) -> None:
+    upright = np.zeros((16, 32, 3), np.uint8)
+    upright[:8, :16], upright[8:, :16] = (200, 0, 0), (0, 200, 0)  # no turn leaves it as it is
+    stored = {
+        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1],
+        5: upright.transpose(1, 0, 2), 6: np.rot90(upright), 7: np.rot90(upright, 2).transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "a", format=kind, exif=exif, quality=95)
+    pixels = read_image(tmp_path / "a", image_size=None).astype(int)
+    assert pixels.shape == upright.shape and np.abs(pixels - upright).mean() < 8
+    header = image_header(tmp_path / "a")
+    assert (header.width, header.height) == (32, 16)
+
+
+def test_damaged_exif_says_nothing(tmp_path: Path) -> None:
+    Image.fromarray(COLOUR).save(tmp_path / "a.png", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png", image_size=None), COLOUR)
+
+
+def test_a_file_without_the_right_to_read_it_is_the_disk_s_fault(tmp_path: Path) -> None:
+    Image.fromarray(COLOUR).save(tmp_path / "a.png")
+    (tmp_path / "a.png").chmod(0)
+    with pytest.raises(ResourceError, match=r"a\.png: cannot be read: Permission denied"), without_override():
+        read_image(tmp_path / "a.png", image_size=None)
 
 
 def test_workers_need_no_torch() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -20,7 +23,8 @@ from gancross.data import catalogue
 from gancross.data.images import FileReader
 from gancross.data.lazy import LazyReals, Part, lazy, read_all
 from gancross.data.workers import decoded_batches, resolve_workers
-from gancross.errors import DataError, ResourceError, UsageError
+from gancross.errors import ResourceError, UsageError
+from gancross.machine.cores import available_cores
 
 N, BATCH = 23, 4
 Batches = Generator[torch.Tensor, None, None]
@@ -144,7 +148,7 @@ def test_a_refused_image_is_one_line_from_any_process(
 ) -> None:
     monkeypatch.setattr("gancross.data.lazy.IMAGES_PER_WORKER", 1)
     broken = Part(items=np.array([b"0.png", b"nowhere.png"]), reader=part.reader)
-    with pytest.raises(DataError, match=r"nowhere\.png: cannot be read: No such file") as caught:
+    with pytest.raises(ResourceError, match=r"nowhere\.png: cannot be read: No such file") as caught:
         read_all(broken, name="numbers", workers=workers)
     assert "\n" not in str(caught.value)
 
@@ -188,10 +192,27 @@ def test_a_finite_list_ends(part: Part) -> None:
     assert not alive()
 
 
-def test_how_many_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    assert resolve_workers(None) == 4
+def test_how_many_workers() -> None:
+    assert resolve_workers(None) == min(4, available_cores())
     assert resolve_workers(9) == 9
     assert resolve_workers(0) == 0
     with pytest.raises(UsageError, match="workers must be at least 0, got -1"):
         catalogue.load("mixture", workers=-1)
+
+
+def test_a_machine_where_processes_can_share_nothing() -> None:
+    """In a mount namespace whose /dev/shm is read-only: this process reads, or the wish is refused."""
+    hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro none /dev/shm && exec "$@"', "sh"]
+    if shutil.which("unshare") is None or subprocess.call([*hidden, "true"], stderr=subprocess.DEVNULL):
+        pytest.skip("this user cannot hide /dev/shm")
+    code = (
+        "from gancross.data.workers import resolve_workers as resolve\n"
+        "from gancross.errors import ResourceError\n"
+        "print(resolve(None), resolve(0))\n"
+        "try: resolve(3)\n"
+        "except ResourceError as error: print(error)"
+    )
+    ended = subprocess.run([*hidden, sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    numbers, refusal = ended.stdout.splitlines()
+    assert numbers == "0 0" and refusal.startswith("3 workers: ") and "/dev/shm; give 0 workers" in refusal
+    assert resolve_workers(3) == 3

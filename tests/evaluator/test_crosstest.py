@@ -201,7 +201,7 @@ GREY, BRIGHT = ConstantGrey(0), Brightness(0)
         ([], REALS, "no contestants"),
         ([model("a", GREY, BRIGHT)] * 2, REALS, "two contestants are called 'a'"),
         ([Contestant(name="a", samples=REALS)], REALS, "nobody can judge"),
-        ([model("a", GREY, BRIGHT)], greys([1]).repeat(1, 3, 1, 1), r"\(1, 4, 4\).*\(3, 4, 4\)"),
+        ([model("a", GREY, BRIGHT)], greys([1, 2, 3]).reshape(1, 3, 4, 4), r"\(1, 4, 4\).*\(3, 4, 4\)"),
         ([model("a", GREY, BRIGHT)], REALS.float(), "expected uint8 images"),
         ([model("a", GREY, nn.Flatten())], REALS, "one score per sample"),
         ([model("a", GREY, nn.Linear(7, 1))], REALS, "'a': its discriminator cannot judge"),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import call
+from paths import ROOT
 
 from gancross.cli.listing import size
 from gancross.evaluator.fidelity.frechet import Statistics
@@ -105,3 +109,25 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     finally:
         (folder / "fidelity").chmod(0o700)
     assert "cannot be removed" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("setpriv") is None,
+    reason="only root can become a user without a home, and setpriv is of Linux",
+)
+def test_a_user_without_a_home_has_no_cache_and_no_crash() -> None:
+    rights = "+dac_override,+dac_read_search"  # the folders of Python may not be for everyone
+    nobody = ["setpriv", "--reuid", "54321", "--clear-groups", "--inh-caps", rights, "--ambient-caps", rights]
+    done = subprocess.run(
+        [*nobody, sys.executable, "-m", "gancross", "cache"], capture_output=True, text=True, check=False,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "none: this user has no home folder" in done.stdout and "in all: 0 files" in done.stdout
+
+
+def test_without_a_cache_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCROSS_CACHE", str(caches.NO_CACHE))
+    keep_features(KEY, np.ones((4, 2), dtype=np.float32))
+    assert cached_features(KEY) is None and not any(caches.cache_sizes().values())
+    assert not any(caches.clear().values())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from failing import FATAL
 from gradients import CASES, every_case
 from imports import heavy_imports
 from paths import SUPPORT
-from processes import LIMIT, environment, launched, side_by_side, torchrun
+from processes import LIMIT, Running, environment, free_port, launched, running, side_by_side, torchrun
 from run_folders import status
 from small_recipes import small
 
@@ -25,7 +27,7 @@ from gancross.trainer.loop import train
 from gancross.trainer.noise import check_divisible
 from gancross.trainer.recipes.fields import Setting
 
-DEAD = "another process of this run died or hangs"
+DEAD = "of this run died or hangs"
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
@@ -176,7 +178,7 @@ def test_a_killed_process_ends_a_cross_test(checkpoints: dict[str, Path], tmp_pa
     survivor = ended[1 - rank]
     assert survivor.code == 5 and ended[rank].code == -signal.SIGKILL, ended
     (line,) = survivor.errors
-    assert DEAD in line
+    assert f"rank {rank} {DEAD}" in line
     assert not (tmp_path / "result.json").exists()
 
 
@@ -199,5 +201,67 @@ def test_a_dead_or_hanging_process_ends_training(tmp_path: Path, number: str) ->
     survivor, _ = side_by_side(2, [str(SUPPORT / "failing.py"), *arguments], stuck=1, GANCROSS_TIMEOUT="8")
     assert survivor.code == 5, survivor
     (line,) = survivor.errors
-    assert DEAD in line
+    assert f"rank 1 {DEAD}" in line
     assert checkpoint.load(tmp_path / "run" / "last.pt").step == FATAL - 1
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+def waiting(rank: int, port: str, *more: str, size: int = 3) -> AbstractContextManager[Running]:
+    """A process of a run whose other processes do not come."""
+    place = {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return running(["-m", "gancross", "crosstest", "none.pt", *more], env=environment(**place))
+
+
+@pytest.mark.parametrize("missing", [0, 2])
+def test_a_process_that_never_comes_is_named_in_time(missing: int) -> None:
+    """By all others, whether or not it is the one through which they find each other."""
+    port, present = free_port(), [rank for rank in range(3) if rank != missing]
+    with ExitStack() as stack:
+        runs = [stack.enter_context(waiting(rank, port, "--timeout", "2")) for rank in present]
+        for run in runs:
+            run.process.wait(LIMIT)
+        ended = [run.ended() for run in runs]
+    assert [process.code for process in ended] == [5, 5], ended
+    lines = [line for process in ended for line in process.errors]
+    assert len(lines) == (2 if missing == 0 else 1)  # without rank 0 nobody knows who speaks
+    assert all(f"rank {missing} of 3 did not join within 2 s" in line for line in lines)
+
+
+@pytest.mark.parametrize(("rank", "number", "code"), [(0, signal.SIGTERM, 143), (1, signal.SIGINT, 130)])
+def test_a_signal_ends_the_wait_for_others_at_once(rank: int, number: signal.Signals, code: int) -> None:
+    """Rank 0 listens for the others; rank 1 calls a rank 0 that never answers."""
+    with socket.socket() as listener, ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        if rank == 0:
+            listener.close()
+        else:
+            listener.listen()
+        run = stack.enter_context(waiting(rank, str(port), size=2))
+        deadline = time.monotonic() + LIMIT
+        while rank == 0 and not listens(port):
+            assert run.process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        if rank == 1:
+            stack.enter_context(listener.accept()[0])
+        started = time.monotonic()
+        run.process.send_signal(number)
+        assert run.process.wait(LIMIT) == code and time.monotonic() - started < 30
+        errors = run.ended().errors
+    assert errors == [f"Error: stopped by {number.name}, while waiting for rank {1 - rank}"]
+
+
+def test_a_wait_without_a_limit_ends_when_the_other_hangs(
+    checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    """Rank 1 waits for rank 0's figures while it works, and once it is stopped until the limit."""
+    arguments = [*crosstest(checkpoints, tmp_path / "result.json"), "--timeout", "3"]
+    failing = [str(SUPPORT / "failing.py"), "0", "SIGSTOP", *arguments]
+    _, survivor = side_by_side(2, failing, stuck=0)
+    assert survivor.code == 5, survivor
+    (line,) = survivor.errors
+    assert f"rank 0 {DEAD}" in line

@@ -298,8 +298,8 @@ def cases(good: bytes, marker: Path) -> dict[str, tuple[bytes, str]]:
             repickled(good, b"K\x10tq", b"M\xe8\x03tq"), "not those in the zip"),
         "part of a storage": (
             resaved(good, put("training", {"a": torch.zeros(3)[:2]})), "not the whole of its storage"),
-        "integer of 600 digits": (resaved(good, put("step", 10**600)), "more than 60 bits"),
-        "data range of huge integers": (resaved(good, put("data_range", (-(10**300), 10**300))), "60 bits"),
+        "integer of 600 digits": (resaved(good, put("step", 10**600)), "more than 63 bits"),
+        "data range of huge integers": (resaved(good, put("data_range", (-(10**300), 10**300))), "63 bits"),
         "text of a megabyte": (resaved(good, put("latent", "x" * 10**6)), "string of 1,000,000"),
         "text that clears the screen": (resaved(good, put("method", "\x1b[2J\x07")), r"\x1b[2J"),
         "text with half a surrogate": (resaved(good, put("method", "\ud800")), r"\ud800"),

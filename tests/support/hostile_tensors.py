@@ -164,7 +164,7 @@ def cases(good: bytes) -> dict[str, tuple[bytes, str]]:
         "values nested a hundred deep": (
             texted(good, lambda text: text[:-1] + ', "x": ' + "[" * 100 + "]" * 100 + "}"), "deeply"),
         "integer of 100,000 digits": (
-            texted(good, lambda text: text.replace('"step": 6', '"step": ' + "9" * 100_000)), "more than 60 bits"),
+            texted(good, lambda text: text.replace('"step": 6', '"step": ' + "9" * 100_000)), "more than 63 bits"),
         "million values": (texted(good, lambda text: text[:-1] + ', "x": [' + "0," * 3 * 10**5 + "0]}"), "unfold"),
         "values with optimizer states": (values(good, lambda loaded: loaded.update(training={"a": 1})), "other keys"),
         "values with weights": (values(good, lambda loaded: loaded.update(generator_state={})), "other keys"),

@@ -71,6 +71,7 @@ def test_figures_are_those_of_a_cross_test(runs: dict[str, Path], name: str) -> 
         own = expected.confusion[f"step-{snapshot.step}"]
         assert not isinstance(own, Missing) and (snapshot.fn, snapshot.fp) == (own.fn, own.fp)
         assert snapshot.generalisation_gap == expected.generalisation_gap[f"step-{snapshot.step}"]
+        assert isinstance(snapshot.score_real, float) and isinstance(snapshot.score_fake, float)
         assert snapshot.margin == snapshot.score_real - snapshot.score_fake
     alone = trace(saved_run(runs[name]), request(steps=[4]))
     assert alone.snapshots == traced.snapshots[1:2] and alone.cross is None
@@ -110,7 +111,8 @@ def test_a_critic_has_scores_but_no_rates(runs: dict[str, Path]) -> None:
     traced = trace(saved_run(runs["critic"]), request(cross=True))
     assert traced.cross is not None and traced.cross.fp == ((None,) * 3,) * 3
     for snapshot in traced.snapshots:
-        assert isinstance(snapshot.fn, Missing) and snapshot.fn.reason and np.isfinite(snapshot.margin)
+        assert isinstance(snapshot.fn, Missing) and snapshot.fn.reason
+        assert isinstance(snapshot.margin, float) and np.isfinite(snapshot.margin)
 
 
 def test_the_json_has_counts_reasons_and_the_samples_figures_beside_the_others(runs: dict[str, Path]) -> None:

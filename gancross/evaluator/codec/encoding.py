@@ -7,6 +7,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
+from gancross.errors import is_text
 from gancross.evaluator.codec.fields import JsonObject, JsonValue, Spec, alternatives, specs
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 
@@ -15,13 +16,15 @@ NOT_RECORDED = "not measured"
 T = TypeVar("T")
 
 
-def encode(value: object) -> JsonValue:
+def encode(value: object) -> JsonValue:  # noqa: PLR0911  # one return a kind
     """Plain values of a figure, a dataclass of figures, or a collection of them.
 
     Raises:
         TypeError: a kind of value that no record holds.
     """
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):  # file names may hold bytes that are no text
+        return value if is_text(value) else value.encode("utf-8", "backslashreplace").decode()
+    if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Proportion):
         entries: JsonObject = {

@@ -1,12 +1,10 @@
-"""User code: a factory of contestants in a module or a file. Only this module imports such code.
+"""User code: a factory of contestants in a module or a file. Only `user_modules` imports such code.
 
 Its name always comes from the user's own call, never from a checkpoint.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
 import os
 import sys
@@ -15,11 +13,12 @@ import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.errors import UsageError, first_line
+from gancross.evaluator.contestants.user_modules import project
+from gancross.machine.process_state import process_state_kept
 
 Factory = Callable[..., object]
 
@@ -27,8 +26,9 @@ Factory = Callable[..., object]
 def load_factory(code: str, *, place: str) -> Factory:
     """Imports `module:factory` or `path/to/file.py:factory`, which runs the module's code.
 
-    The current folder, or the file's, is then on the import path, as for `python -m` and `python file.py`.
-    Messages begin with `place`.
+    It finds modules in the current folder, or in the file's, as for `python -m` and `python file.py`; in a
+    package relative imports work. Every file has modules of its own, whatever others call theirs
+    (`user_modules`). Messages begin with `place`.
 
     Raises:
         UsageError: no such module, file or function, or the module cannot be imported.
@@ -37,15 +37,24 @@ def load_factory(code: str, *, place: str) -> Factory:
     if not module_name or not function_name:
         raise UsageError(f"{place}: write module:factory or path/to/file.py:factory after the name")
     try:
-        module = _run_user_code(f"{place}: importing it", lambda: _module(module_name))
+        user = project(module_name)
+        module = _run_user_code(f"{place}: importing it", user.load)
+    except FileNotFoundError as error:
+        raise UsageError(f"{place}: {error}") from error
     except UsageError as error:
-        if isinstance(error.__cause__, ModuleNotFoundError | FileNotFoundError):
+        if isinstance(error.__cause__, ModuleNotFoundError):
             raise UsageError(f"{place}: {first_line(error.__cause__)}") from error.__cause__
         raise
     factory: Factory | None = getattr(module, function_name, None)
     if not callable(factory):
         raise UsageError(f"{place}: '{module_name}' has no function '{function_name}'")
-    return factory
+
+    def called(*arguments: object) -> object:
+        with user.active():
+            return factory(*arguments)
+
+    called.__wrapped__ = factory  # type: ignore[attr-defined]  # whose parameters `takes_weights` looks at
+    return called
 
 
 def takes_weights(factory: Factory) -> bool:
@@ -74,32 +83,13 @@ def contestant_from(factory: Factory, *arguments: object, place: str) -> Contest
     return contestant
 
 
-def _module(name: str) -> ModuleType:
-    path = Path(name).resolve() if name.endswith(".py") else None
-    if path is not None and not path.is_file():
-        raise FileNotFoundError(f"no such file: {name}")
-    folder = os.fspath(Path.cwd() if path is None else path.parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    if path is None:
-        return importlib.import_module(name)
-    if str(path) not in sys.modules:
-        spec = importlib.util.spec_from_file_location(str(path), path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[str(path)] = module  # dataclasses look their module up
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[str(path)]
-            raise
-    return sys.modules[str(path)]
-
-
 def _run_user_code(what: str, code: Callable[[], Any]) -> Any:
-    """Runs user code: its exceptions become one line, its output goes to standard error."""
+    """Runs user code: its exceptions become one line, its output goes to standard error.
+
+    What it changes for the whole process, as the default dtype, does not reach other models.
+    """
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), process_state_kept():
             return code()
     except MemoryError:
         raise

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from gancross.checkpoint.contestant import Contestant, Origin
 from gancross.data.catalogue import FOLDER
-from gancross.data.folder import common_shape, fits_in_memory, list_images, read_images
+from gancross.data.folder import common_shape, fits_in_memory, read_images
 from gancross.data.formats import format_shares
+from gancross.data.image_files import image_files
 from gancross.data.order import content_sha256
 from gancross.errors import UsageError
 from gancross.evaluator.judging.sampling import sample_choice
-from gancross.machine.files import missing_folder
 
 
 def folder_contestant(
@@ -25,10 +25,10 @@ def folder_contestant(
     Raises:
         UsageError: not a folder, no images, images of several sizes, or more than fit in memory.
         DataError: a file is not an image that can be read as 8-bit grey or RGB.
+        ResourceError: a folder or a file cannot be read.
     """
-    if not folder.is_dir():
-        raise UsageError(f"contestant '{name}': folder {folder} {missing_folder(folder)}")
-    paths = list_images(folder)
+    files = image_files(folder, who=f"contestant '{name}': folder {folder}").checked()
+    paths = files.paths
     index = sample_choice(len(paths), num_samples, name=name, seed=seed, purpose=purpose)
     used = [paths[i] for i in index]
     if not fits_in_memory(used, image_size=None):
@@ -41,6 +41,6 @@ def folder_contestant(
         images = images.repeat(1, channels, 1, 1)
     origin = Origin(
         path=f"{FOLDER}{folder}", sha256=content_sha256(images),  # as on the command line
-        file_formats=format_shares(formats),
+        file_formats=format_shares(formats), notes=files.notes,
     )  # fmt: skip
     return Contestant(name=name, samples=images, origin=origin)

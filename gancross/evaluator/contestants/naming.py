@@ -7,23 +7,31 @@ from collections.abc import Sequence
 from itertools import chain, count, takewhile
 from pathlib import Path
 
+from gancross.data.catalogue import FOLDER
 from gancross.errors import UsageError
+from gancross.machine.files import composed
 
 
 def split_argument(argument: str) -> tuple[str | None, str]:
     """`NAME=PATH` or `PATH` of the command line.
 
-    An argument that is an existing path is never split.
+    What exists as a path, or as two with a comma between them, is not split. No name ends in a folder: of
+    `runs/lr=1/g.pt` the part before `=` is one only if the part behind it exists.
 
     Raises:
         UsageError: an empty name or path.
     """
     name, separator, path = argument.partition("=")
-    if argument and (not separator or os.path.lexists(argument)):
+    if argument and (not separator or _exists(argument) or (os.sep in name and not _exists(path))):
         return None, argument
     if not name or not path:
         raise UsageError(f"contestant '{argument}': write NAME=PATH or PATH")
     return name, path
+
+
+def _exists(path: str) -> bool:
+    paths = (path.removeprefix(FOLDER), *path.split(","))
+    return os.path.lexists(paths[0]) or all(map(os.path.lexists, paths[1:]))
 
 
 def contestant_names(arguments: Sequence[tuple[str | None, str]]) -> list[str]:
@@ -36,7 +44,7 @@ def contestant_names(arguments: Sequence[tuple[str | None, str]]) -> list[str]:
     short = dict(zip(unnamed, _distinguishing(list(unnamed.values())), strict=True))
     names: list[str] = []
     for explicit, path in arguments:
-        base = explicit if explicit is not None else short[path]
+        base = composed(explicit if explicit is not None else short[path])
         numbered = (f"{base}#{number}" for number in count(2))
         names.append(next(name for name in chain([base], numbered) if name not in names))
     return names

@@ -1,7 +1,7 @@
 """The interface of an ONNX graph, read and checked before it runs.
 
-A graph is refused unless it is complete (no data in other files), uses ONNX's own operators only, is
-deterministic, and maps one float32 tensor to one float32 tensor.
+A graph is refused unless it uses ONNX's own operators only, is deterministic, and maps one float32 tensor to
+one float32 tensor. Data in other files have been put into it before (`onnx_external`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RESHAPING = (
     "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Identity", "Cast", "Expand", "Dropout",
 )  # fmt: skip
 FLOAT32 = 1  # TensorProto.FLOAT
-IN_ANOTHER_FILE = 1  # TensorProto.EXTERNAL
+LARGEST_FILE = (1 << 31) - 1  # protobuf's limit
 
 Shape = tuple[int | None, ...]
 
@@ -54,11 +54,11 @@ class Graph:
         return self.input_shape[0]
 
 
-def inspect_graph(content: bytes) -> Graph:
-    """Parses an ONNX file and checks it.
+def parsed_model(content: bytes) -> Any:
+    """The protobuf message of an ONNX file.
 
     Raises:
-        RefusedGraph: it is damaged, or fails one of the checks above.
+        RefusedGraph: it is damaged, or holds no graph.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -69,9 +69,18 @@ def inspect_graph(content: bytes) -> Graph:
         raise RefusedGraph(f"not an ONNX file: {first_line(error)}") from None
     if not model.graph.node:
         raise RefusedGraph("not an ONNX file: it has no graph")
+    return model
+
+
+def inspect_graph(model: Any) -> Graph:
+    """Checks a parsed model.
+
+    Raises:
+        RefusedGraph: it fails one of the checks above.
+    """
     if model.functions:
         raise RefusedGraph("it defines functions of its own; inline them with onnx.inliner first")
-    for message in _messages(model):
+    for message in messages(model):
         _check_message(message)
     weights = {tensor.name for tensor in model.graph.initializer}
     input_name, input_shape = _tensor([x for x in model.graph.input if x.name not in weights], "input")
@@ -94,20 +103,17 @@ def _last_operator(graph: Any, name: str) -> str:
     return makers[name].op_type if name in makers else ""
 
 
-def _messages(message: Message) -> Iterator[Message]:
+def messages(message: Message) -> Iterator[Message]:
     """All messages nested in a parsed file."""
     yield message
     for field, value in message.ListFields():
         if field.type == field.TYPE_MESSAGE:
             for inner in [value] if hasattr(value, "DESCRIPTOR") else value:
-                yield from _messages(inner)
+                yield from messages(inner)
 
 
 def _check_message(message: Any) -> None:
-    kind = message.DESCRIPTOR.name
-    if kind == "TensorProto" and (message.data_location == IN_ANOTHER_FILE or message.external_data):
-        raise RefusedGraph(f"its tensor '{message.name:.80}' lies in another file; save it as one file")
-    if kind != "NodeProto":
+    if message.DESCRIPTOR.name != "NodeProto":
         return
     operator = message.op_type
     if message.domain not in DOMAINS:

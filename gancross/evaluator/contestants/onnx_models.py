@@ -15,10 +15,17 @@ from torch import nn
 
 from gancross.checkpoint.contestant import Contestant, Origin
 from gancross.errors import CheckpointError, ResourceError, UsageError, first_line
-from gancross.evaluator.contestants.onnx_graphs import Graph, RefusedGraph, Shape, inspect_graph
+from gancross.evaluator.contestants.onnx_external import with_external_data
+from gancross.evaluator.contestants.onnx_graphs import (
+    LARGEST_FILE,
+    Graph,
+    RefusedGraph,
+    Shape,
+    inspect_graph,
+    parsed_model,
+)
 from gancross.machine.files import read_bytes
 
-LARGEST_FILE = (1 << 31) - 1  # protobuf's limit
 NO_THRESHOLD = "none"
 
 
@@ -74,7 +81,7 @@ class OnnxNetwork(nn.Module):
 def onnx_contestant(paths: Sequence[Path], description: Description, *, name: str) -> Contestant:
     """A contestant of a generator's file, or of the files of a generator and a discriminator.
 
-    The shape of the latents is that of the generator's input.
+    The shape of the latents is that of the generator's input. Weights may lie in files beside the graphs.
 
     Raises:
         UsageError: no such file; networks that do not fit together; a description is missing or invalid.
@@ -87,7 +94,9 @@ def onnx_contestant(paths: Sequence[Path], description: Description, *, name: st
     except ImportError:
         raise ResourceError(f"{paths[0]}: needs onnx and onnxruntime: pip install 'gancross[onnx]'") from None
     contents = [read_bytes(path, limit=LARGEST_FILE) for path in paths]
-    networks = [_network(content, path) for content, path in zip(contents, paths, strict=True)]
+    pairs = [_network(content, path) for content, path in zip(contents, paths, strict=True)]
+    networks = [network for network, _ in pairs]
+    contents += [content for _, others in pairs for _, content in sorted(others.items())]
     generator, discriminator = networks[0], networks[1] if len(networks) > 1 else None
     input_shape = generator.graph.input_shape
     latent_shape = tuple(length for length in input_shape[1:] if length is not None)
@@ -122,8 +131,8 @@ def _described(contestant: Contestant, description: Description, *, last: Sequen
     return replace(contestant, **described_fields)  # checks the values
 
 
-def _network(content: bytes, path: Path) -> OnnxNetwork:
-    """A checked graph in a session."""
+def _network(content: bytes, path: Path) -> tuple[OnnxNetwork, dict[str, bytes]]:
+    """A checked graph in a session; the files beside it that hold its weights, by their names."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -134,13 +143,19 @@ def _network(content: bytes, path: Path) -> OnnxNetwork:
     # Never onnxruntime's own format, which a file could claim to have and which is not checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        graph = inspect_graph(content)
+        model = parsed_model(content)
+        others = with_external_data(model, path)
+        graph = inspect_graph(model)
+        if others:
+            content = model.SerializeToString()
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except RefusedGraph as error:
         raise CheckpointError(f"{path}: refused: {error}") from None
+    except ResourceError:
+        raise
     except Exception as error:  # the runtime raises many kinds on graphs that it cannot run
         raise CheckpointError(f"{path}: refused: onnxruntime cannot run it: {first_line(error)}") from None
-    return OnnxNetwork(session, graph)
+    return OnnxNetwork(session, graph), others
 
 
 def _check_pair(generator: Graph, discriminator: Graph, paths: Sequence[Path]) -> None:

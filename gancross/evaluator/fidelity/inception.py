@@ -13,7 +13,7 @@ import torch
 from torch_fidelity import FeatureExtractorInceptionV3
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
-from gancross.errors import CheckpointError, ResourceError, first_line
+from gancross.errors import CheckpointError, ResourceError
 from gancross.machine.files import read_bytes
 
 DIMENSION = 2048
@@ -37,7 +37,7 @@ def weights_path(chosen: Path | None) -> Path:
         raise ResourceError(
             f"{path}: {wrong}; FID, IS, KID and precision/recall of images need torch-fidelity's Inception"
             f" weights (95 MB): download {URL_INCEPTION_V3} to {default}, or name the file with"
-            " --feature-extractor-weights-path; gancross never downloads them"
+            " --feature-extractor-weights-path of 'gancross crosstest'; gancross never downloads them"
         )
     return path
 
@@ -84,9 +84,12 @@ def _state(content: bytes, path: Path) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of TorchScript, before it is refused
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True, mmap=False)
-    except Exception as error:  # damaged or hostile input; nothing in it was executed
-        first = first_line(error)
-        raise CheckpointError(f"{path}: torch cannot load it as plain weights: {first:.200}") from None
+    except (
+        Exception
+    ):  # damaged or hostile input, of which torch says to load it unsafely; nothing was executed
+        raise CheckpointError(
+            f"{path}: torch cannot load it as plain weights: download {URL_INCEPTION_V3} again"
+        ) from None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise CheckpointError(
             f"{path}: expected a state dict of tensors, as torch-fidelity's weights file is"

@@ -11,6 +11,7 @@ Definitions, seeds and names are torch-fidelity's; `metrics` has the table.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -22,7 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gancross.errors import DataError, ResourceError, UsageError
+from gancross.errors import DataError, ResourceError, UsageError, first_line
 from gancross.evaluator.estimates import Measurement, Missing
 from gancross.evaluator.fidelity import real_features
 from gancross.evaluator.fidelity.classifier_score import SPLITS, ClassifierScore
@@ -35,7 +36,14 @@ from gancross.evaluator.fidelity.figures import (
     MeasuredFidelity,
 )
 from gancross.evaluator.fidelity.frechet import Array, Moments, Statistics, covariance_factor, shortage
-from gancross.evaluator.fidelity.metrics import KID_SUBSETS, METRICS, NEIGHBOURS, MetricInput, RealData
+from gancross.evaluator.fidelity.metrics import (
+    KID_SUBSETS,
+    METRICS,
+    NEIGHBOURS,
+    FidelityMetric,
+    MetricInput,
+    RealData,
+)
 from gancross.evaluator.fidelity.plan import Plan
 from gancross.evaluator.fidelity.real_features import CacheKey
 from gancross.evaluator.judging.sampling import CHUNK, Label
@@ -138,7 +146,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
             return
         if chunk.ndim == 4 and chunk.dtype != torch.uint8:
             chunk = chunk.round().clamp(0, 255).to(torch.uint8)
-        with torch.inference_mode():
+        with torch.no_grad():
             features, logits = self._extractor.apply(chunk[: -(-count // BATCH) * BATCH])
         columns = [features] if logits is None else [features, logits]
         rows = torch.cat([column[:count].float() for column in columns], dim=1)
@@ -250,12 +258,24 @@ class Fidelity(AbstractContextManager["Fidelity"]):
                 reason = "needs class probabilities, and the vectors are their own features"
                 figures |= dict.fromkeys(keys, Missing(reason))
             else:
-                values = metric.compute(inputs)
-                figures |= {
-                    key: Measurement(value=value, ci95=NO_INTERVAL)
-                    for key, value in zip(keys, values, strict=True)
-                }
+                figures |= zip(keys, _values(metric, inputs), strict=True)
         return FidelityFigures(n=self._counts[label], figures=figures)
+
+
+def _values(metric: FidelityMetric, inputs: MetricInput) -> list[Measurement | Missing]:
+    """The figures of a metric; features or statistics may be too large for its products."""
+    try:
+        with np.errstate(all="ignore"):
+            values = metric.compute(inputs)
+    except ValueError as error:  # also LinAlgError
+        return [Missing(f"cannot be computed of features this large: {first_line(error)}")] * len(
+            metric.figures
+        )
+    return [
+        Measurement(value=value, ci95=NO_INTERVAL) if math.isfinite(value)
+        else Missing(f"not a finite number ({value}): the features are too large for it")
+        for value in values
+    ]  # fmt: skip
 
 
 def _with_factor(statistics: Statistics) -> tuple[Statistics, Array]:

@@ -168,6 +168,10 @@ def precision_and_recall(inputs: MetricInput) -> tuple[float, ...]:
     from torch_fidelity.metric_prc import prc_features_to_metric
 
     assert inputs.real.features is not None
+    sides = (inputs.fake.features(), inputs.real.features)
+    longest = max(float(np.linalg.norm(side.astype(np.float64), axis=1).max()) for side in sides)
+    if (2 * longest) ** 2 > np.finfo(np.float32).max:  # all distances would be infinite, and so equal
+        return math.nan, math.nan, math.nan
     figures = prc_features_to_metric(
         torch.from_numpy(inputs.fake.features()).to(inputs.device),
         torch.from_numpy(inputs.real.features).to(inputs.device), prc_neighborhood=NEIGHBOURS,
@@ -211,7 +215,7 @@ METRICS: Mapping[str, FidelityMetric] = {
             ),
         ),
         needs="features", fewest=lambda subset: subset, compute=kid,
-        hint="; a smaller subset is set by --kid-subset-size",
+        hint="; kid_subset_size sets a smaller subset (of 'gancross crosstest': --kid-subset-size)",
     ),
     "pr": FidelityMetric(
         figures=tuple(

@@ -19,6 +19,7 @@ from gancross.evaluator.gate.spread import mean_figure, noise_interval
 from gancross.evaluator.result.types import Result
 
 FEWEST_BASELINE_RUNS = 5
+LACKING = "the result has no such figure"
 
 Unit = Literal["checkpoint", "method"]
 Decision = Literal["regression", "improvement", "within noise", "within tolerance", "not decided"]
@@ -60,7 +61,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class NotGated:
-    """One figure of one contestant or method that both results have, and why it is not compared."""
+    """One figure of one contestant or method that the baseline has, and why it is not compared."""
 
     name: str
     metric: str
@@ -69,19 +70,36 @@ class NotGated:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """All comparisons, and what they speak about."""
+    """All comparisons, and what they speak about.
+
+    Attributes:
+        require_all: whether the gate fails where the result lacks a figure of the baseline.
+    """
 
     unit: Unit
     comparisons: tuple[Comparison, ...]
     not_gated: tuple[NotGated, ...] = ()
+    require_all: bool = False
 
     @property
     def regressions(self) -> tuple[Comparison, ...]:
         """Those that close the gate."""
         return tuple(change for change in self.comparisons if change.decision == "regression")
 
+    @property
+    def lacking(self) -> tuple[NotGated, ...]:
+        """Figures of the baseline that the result has not."""
+        return tuple(entry for entry in self.not_gated if entry.reason == LACKING)
 
-def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | None = None) -> Gate:
+    @property
+    def passed(self) -> bool:
+        """Whether nothing became worse, and nothing is lacking where all is required."""
+        return not self.regressions and not (self.require_all and self.lacking)
+
+
+def gate(
+    new: Result, baseline: Result, *, tolerances: Mapping[str, float] | None = None, require_all: bool = False
+) -> Gate:
     """Compares a result with a baseline, contestant by contestant or method by method.
 
     Where the baseline holds several runs of a method, methods are compared: the spread of its runs, at least
@@ -90,11 +108,13 @@ def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | Non
     of the same name are, and the noise is that of sampling alone: each limit is d ∓ √(δ₁² + δ₂²) with the
     distances δ of both figures from their limits, stretched from 95 % to the gate's level as normal errors
     would be. That says nothing of another training run. Opponents that the baseline has not do not count.
-    A censored figure is compared with nothing: it is in `not_gated`, with the reason.
+    A censored figure is compared with nothing: it is in `not_gated`, with the reason. So is a figure of the
+    baseline that the result lacks.
 
     Args:
         tolerances: by metric, how much worse it may be, absolute and ≥ 0; only these are compared. By
             default every metric that both results have, without tolerance.
+        require_all: fail where the result lacks a figure of the baseline.
 
     Raises:
         UsageError: an unknown metric, or results that cannot be compared; the difference is named.
@@ -129,6 +149,7 @@ def gate(new: Result, baseline: Result, *, tolerances: Mapping[str, float] | Non
             for name, metric, change in changes
         ),
         not_gated=tuple(not_gated),
+        require_all=require_all,
     )
 
 
@@ -181,19 +202,21 @@ def _groups(result: Result, unit: Unit) -> Groups:
 
 
 def _change(unit: Unit, metric: GateMetric, name: str, *sides: Side) -> Change | Missing | None:
-    """A metric of a method's runs, or of a contestant, then and now; None where one side has none."""
+    """A metric of a method's runs, or of a contestant, then and now; None where the baseline has none."""
     if unit == "method":
         old, new = (run_figures(metric, result, groups, name) for result, groups in sides)
         if isinstance(old, Missing) or isinstance(new, Missing):
             return _first_reason(old, new)
         shared = [key for key in old.values if key in new.values]
-        return (old.only(shared), new.only(shared)) if shared else None
+        if not shared:
+            return Missing(LACKING) if old.values and not new.values else None
+        return old.only(shared), new.only(shared)
     then, now = (
         metric.read(result, name, [opponent for opponent in groups if opponent != name])
         for result, groups in sides
     )
     if then is None or now is None:
-        return None
+        return None if then is None else Missing(LACKING)
     if isinstance(then, Missing) or isinstance(now, Missing):
         return _first_reason(then, now)
     return then, now

@@ -15,7 +15,7 @@ from gancross.checkpoint.contestant import Contestant, applied
 from gancross.data.sets import to_network
 from gancross.errors import UsageError
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
-from gancross.models.batch_norm import batch_norms, batch_statistics
+from gancross.models.batch_norm import averaging_layers, batch_statistics
 from gancross.random_streams import Stream
 
 
@@ -100,28 +100,27 @@ class GroupPass:
         self._next += self._size
 
 
-def group_size(judge: Contestant, norm: Norm, *, coupled: bool) -> int:
+def group_size(judge: Contestant, norm: Norm, *, coupled: bool, switchable: bool) -> int:
     """How many samples a judge sees at a time that may move each other's scores; 1: they do not.
 
     Args:
         coupled: whether its scores depend on the samples beside them in evaluation mode too.
+        switchable: whether it has two modes of normalisation.
     """
-    return judge.batch_size if _grouped(judge, norm, coupled=coupled) else 1
-
-
-def _grouped(judge: Contestant, norm: Norm, *, coupled: bool) -> bool:
-    return coupled or (norm == "batch" and has_batch_norm(judge))
+    return judge.batch_size if coupled or (norm == "batch" and switchable) else 1
 
 
 def scoring_pass(
-    judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm, coupled: bool
-) -> ChunkPass | GroupPass:
+    judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm, coupled: bool,
+    switchable: bool,
+) -> ChunkPass | GroupPass:  # fmt: skip
     """The pass of a judge over n samples in a mode of normalisation.
 
     Args:
         noise: gives the seed of each call of the judge, which may draw noise of its own.
+        coupled, switchable: as of `group_size`.
     """
-    if not _grouped(judge, norm, coupled=coupled):
+    if not coupled and not (norm == "batch" and switchable):
         return ChunkPass(judge, n, scored=scored, chunk=chunk, noise=noise)
     return GroupPass(judge, n, scored=scored, chunk=chunk, noise=noise, norm=norm)
 
@@ -133,12 +132,12 @@ def has_batch_norm(judge: Contestant) -> bool:
     single sample has no variance.
     """
     network = judge.discriminator
-    return network is not None and judge.batch_size > 1 and bool(batch_norms(network))
+    return network is not None and judge.batch_size > 1 and bool(averaging_layers(network))
 
 
-def norms(judge: Contestant, protocol: Protocol) -> tuple[Norm, ...]:
+def norms(protocol: Protocol, *, switchable: bool) -> tuple[Norm, ...]:
     """The modes a judge is scored in: without batch norm there is one, and it is the same in both."""
-    if not has_batch_norm(judge):
+    if not switchable:
         return ("eval",)
     return NORMS if protocol.norm_check else (protocol.norm,)
 

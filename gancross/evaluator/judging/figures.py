@@ -11,6 +11,7 @@ import numpy as np
 from gancross.evaluator.codec.fields import Count, Items, UnitFloat
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judging.controls import CONTROLS, NOISE, TRAINING, ControlRates, is_blind
+from gancross.evaluator.judging.probe_results import DiscriminatorProbe, Probes
 from gancross.evaluator.judging.scores import (
     NO_DISCRIMINATOR,
     NO_THRESHOLD,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gancross.evaluator.judging.sampling import Label
 
 BINS = 64
+LARGEST_EDGE = 8e307  # twice of it is still a double
 ROC_POINTS = 101
 NORM_MOVES = 0.05  # a rate that the batch-norm mode moves by more than this is flagged
 
@@ -84,11 +86,11 @@ def judge_generalisation_gap(
 
 
 def batch_norm_moves(
-    judge: Contestant, scores: Scores, generators: Sequence[str]
-) -> BatchNormMoves | Missing:  # fmt: skip
+    judge: Contestant, scores: Scores, generators: Sequence[str], probes: Probes
+) -> BatchNormMoves | Missing:
     """How far the rates of one judge move from one batch-norm mode to the other."""
     if judge.name not in scores.batch_normalised:
-        return Missing("no batch norm with running averages, or batches of one: there is one mode")
+        return Missing(_one_mode(judge, probes.discriminator))
     if not all(judge.name in scores.by_norm[norm] for norm in NORMS):
         return Missing("batch-norm modes not compared")
     if real_high_threshold(judge) is None:
@@ -99,6 +101,20 @@ def batch_norm_moves(
     return BatchNormMoves(
         modes=Modes(eval=running, batch=batch), largest_move=max(moves), flagged=max(moves) > NORM_MOVES
     )
+
+
+def _one_mode(judge: Contestant, probe: DiscriminatorProbe | Missing) -> str:
+    """Why a judge has no second mode of batch norm."""
+    if not isinstance(probe, Missing) and probe.unreachable_norm:
+        return "its batch norm cannot be switched to batch statistics: there is one mode"
+    if not isinstance(probe, Missing) and probe.coupled:
+        return (
+            f"its scores depend on the batch without running averages: there is one mode, in groups of"
+            f" {judge.batch_size}"
+        )
+    if judge.batch_size == 1:
+        return "it trained on batches of one: there is one mode"
+    return "no batch norm with running averages: there is one mode"
 
 
 def _mode_rates(judge: Contestant, scores: ScoresBySource, generators: Sequence[str]) -> ModeRates:
@@ -152,9 +168,8 @@ def histogram(scores: ScoresBySource, generators: Sequence[str]) -> Histogram:
     """Of the test data and of every generator's samples; the bins hold all but 0.1 % at either end."""
     everything = np.concatenate([scores[None], *(scores[name] for name in generators)])
     low, high = np.quantile(everything, [0.001, 0.999])
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    edges = np.linspace(low, high, BINS + 1)
+    edges = _edges(float(low), float(high))
+    low, high = edges[0], edges[-1]
 
     def counts(values: Array) -> Counts:
         return tuple(int(count) for count in np.histogram(np.clip(values, low, high), edges)[0])
@@ -163,6 +178,14 @@ def histogram(scores: ScoresBySource, generators: Sequence[str]) -> Histogram:
         edges=tuple(edges.tolist()), real=counts(scores[None]),
         generators={name: counts(scores[name]) for name in generators},
     )  # fmt: skip
+
+
+def _edges(low: float, high: float) -> Array:
+    """Rising edges of equal bins, around equal scores too, and of huge ones as wide as doubles need."""
+    low, high = max(low, -LARGEST_EDGE), min(high, LARGEST_EDGE)
+    parted = 4 * BINS * float(np.spacing(max(abs(low), abs(high))))
+    margin = max(0.5, parted) if low == high else parted if high - low < parted else 0.0
+    return np.linspace(low - margin, high + margin, BINS + 1)
 
 
 def roc_curve(scores: ScoresBySource, generator: str) -> RocCurve:

@@ -80,7 +80,8 @@ class DiscriminatorProbe(NetworkProbe):
     Attributes:
         unreachable_norm: whether it keeps running averages in layers that cannot be switched to batch
             statistics, as in a scripted module.
-        like_probabilities: whether all scores lie in 0…1 although they are said to be logits.
+        like_probabilities: whether all scores lie in 0…1, of images of any contrast too, and the threshold
+            of their kind does not.
     """
 
     unreachable_norm: Annotated[bool, Warn(
@@ -88,7 +89,7 @@ class DiscriminatorProbe(NetworkProbe):
         " scripted module?): it was judged with running averages alone"
     )]  # fmt: skip
     like_probabilities: Annotated[bool, Warn(
-        "all probed scores lie in 0…1 under score_kind 'logit': a probability? then give"
+        "all probed scores lie in 0…1 under score_kind '{score_kind}': a probability? then give"
         " score_kind=probability"
     )]  # fmt: skip
 
@@ -99,6 +100,14 @@ class Probes:
 
     generator: GeneratorProbe | Missing
     discriminator: DiscriminatorProbe | Missing
+
+
+def unswitchable(probes: Mapping[str, Probes]) -> frozenset[str]:
+    """The judges whose batch norm cannot be switched to batch statistics."""
+    return frozenset(
+        name for name, probe in probes.items()
+        if not isinstance(probe.discriminator, Missing) and probe.discriminator.unreachable_norm
+    )  # fmt: skip
 
 
 def coupled(probes: Mapping[str, Probes]) -> frozenset[str]:
@@ -115,7 +124,9 @@ def probe_flags(contestant: Contestant, probes: Probes) -> Iterator[str]:
     for network, probe in (("generator", probes.generator), ("discriminator", probes.discriminator)):
         if isinstance(probe, Missing):
             continue
-        facts = vars(probe) | {"network": network, "range": f"{low:g}…{high:g}"}
+        facts = vars(probe) | {
+            "network": network, "range": f"{low:g}…{high:g}", "score_kind": contestant.score_kind,
+        }  # fmt: skip
         for field, warn in declared(type(probe), Warn).items():
             if getattr(probe, field) and not (field == "noise" and probe.unseeded):
                 yield f"'{contestant.name}': {warn.text.format(**facts)}"

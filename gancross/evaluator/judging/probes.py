@@ -19,7 +19,7 @@ from gancross.evaluator.judging.batch_norm_passes import raw_scores
 from gancross.evaluator.judging.controls import uniform_noise
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
 from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
-from gancross.models.batch_norm import batch_norms
+from gancross.models.batch_norm import averaging_layers, batch_norms, batch_statistics
 from gancross.models.buffers import seeded, unchanged
 
 PROBED = 256  # samples, or the nearest number of whole training batches
@@ -108,14 +108,50 @@ def _discriminator_probe(
         return raw_scores(contestant, batch, seed=seed).double()[:, None]
 
     scores = call(inputs, 0)
-    averages = [name for name, _ in judge.named_buffers() if name.rpartition(".")[2] == "running_mean"]
     return DiscriminatorProbe(
         **_behaviour(judge, call, inputs, strangers, base=scores, data_range=contestant.data_range),
-        unreachable_norm=len(averages) > len(batch_norms(judge)),
-        like_probabilities=contestant.score_kind == "logit"
-        and bool(((scores >= 0) & (scores <= 1)).all())
-        and bool(scores.amax() > scores.amin()),
+        unreachable_norm=_unreachable_norm(judge, call, inputs, scores),
+        like_probabilities=_like_probabilities(contestant, inputs, scores),
     )
+
+
+def _unreachable_norm(judge: nn.Module, call: Call, inputs: torch.Tensor, scores: torch.Tensor) -> bool:
+    """Whether a layer's running averages are used in training mode too, as in a traced module.
+
+    torch's own layers are known to have two modes; others are switched one by one.
+    """
+    known = {id(layer) for layer in batch_norms(judge)}
+    for layer in averaging_layers(judge):
+        if id(layer) in known:
+            continue
+        try:
+            with batch_statistics(layer):
+                if bool((call(inputs, 0) == scores).all()):
+                    return True
+        except (UsageError, *NETWORK_FAILURES):
+            return True
+    return False
+
+
+def _like_probabilities(contestant: Contestant, inputs: torch.Tensor, scores: torch.Tensor) -> bool:
+    """Whether scores lie in 0…1, whatever is judged, where a threshold beyond decides the same of all.
+
+    A network whose scores happen to lie there leaves it on images of a thousandfold contrast.
+    """
+    threshold = contestant.decision_threshold
+    if contestant.score_kind == "probability" or threshold is None or 0 < threshold < 1:
+        return False
+    if not _in_unit_interval(scores) or not bool(scores.amax() > scores.amin()):
+        return False
+    strong = (inputs.float() - inputs.float().mean()) * 1000
+    try:
+        return _in_unit_interval(raw_scores(contestant, strong, seed=0))
+    except (UsageError, *NETWORK_FAILURES):
+        return True
+
+
+def _in_unit_interval(scores: torch.Tensor) -> bool:
+    return bool(((scores >= 0) & (scores <= 1)).all())
 
 
 def _behaviour(
@@ -209,6 +245,8 @@ def _in_one_half(low: float, high: float, data_range: tuple[float, float], test:
     """Whether values lie in the upper or in the lower half, where the test data do not."""
     middle, slack = sum(data_range) / 2, (data_range[1] - data_range[0]) / 100
     upper, lower = low >= middle - slack, high <= middle + slack
+    if upper and lower:  # all values lie in the middle, as before any training
+        return False
     return (upper and int(test.amin()) < 127) or (lower and int(test.amax()) > 128)
 
 

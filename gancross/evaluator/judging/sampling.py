@@ -6,7 +6,8 @@ last bits with the length of a batch. How many chunks are moved to the device at
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from gancross.checkpoint.contestant import Contestant, applied
 from gancross.data.order import content_order
-from gancross.data.sets import to_canonical
+from gancross.data.sets import num_clipped, to_canonical
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
 from gancross.random_streams import Stream, latents
@@ -86,6 +87,7 @@ def chunks(
     quantize: bool = True,
     purpose: str = "crosstest",
     numbers: Sequence[int] | None = None,
+    clipped: MutableMapping[int, torch.Tensor] | None = None,
 ) -> Iterator[torch.Tensor]:
     """The source's samples in canonical form on `device`, `CHUNK` at a time, padded at the end.
 
@@ -95,6 +97,8 @@ def chunks(
         quantize: round generated images to 8 bits.
         purpose: of the samples; other words give independent latents.
         numbers: which chunks; all by default. A chunk is the same whichever others are made.
+        clipped: takes for each chunk of generated images how many of its values were clipped, padding left
+            out; () int64 on `device`.
 
     Raises:
         UsageError: the samples have another shape than the data.
@@ -121,6 +125,8 @@ def chunks(
             check_shape(contestant.name, tuple(samples.shape[1:]), shape)
             for end in (samples.amin(), samples.amax()):  # NaN if any sample is
                 finite &= end.isfinite()
+            if clipped is not None and quantize and samples.ndim == 4:
+                clipped[number] = num_clipped(samples[: source.n - number * CHUNK], contestant.data_range)
             yield to_canonical(samples, contestant.data_range, quantize=quantize)
     if not bool(finite):  # one look at the device per source, not one per chunk
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
@@ -157,7 +163,12 @@ def generated(contestant: Contestant, latents_ND: torch.Tensor, *, seed: int) ->
     """
     assert contestant.generator is not None
     who = f"contestant '{contestant.name}': its generator"
-    samples = applied(contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed)
+    try:
+        samples = applied(contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed)
+    except UsageError as error:
+        if contestant.latent_shape is not None or contestant.latent_dim is None:
+            raise
+        raise UsageError(_latent_shape_hint(contestant, latents_ND, str(error), seed)) from error
     if not isinstance(samples, torch.Tensor):
         raise UsageError(f"{who} must return a tensor, got {type(samples).__name__}")
     n = len(samples) if samples.ndim else 1
@@ -167,6 +178,17 @@ def generated(contestant: Contestant, latents_ND: torch.Tensor, *, seed: int) ->
         shape = tuple(samples.shape[1:])
         raise UsageError(f"{who} makes samples of shape {shape}: each axis must be at least 1 long")
     return samples
+
+
+def _latent_shape_hint(contestant: Contestant, latents_ND: torch.Tensor, refusal: str, seed: int) -> str:
+    """What to type where a generator does not take vectors: the shape of DCGANs, if it takes that."""
+    assert contestant.generator is not None
+    shape = (contestant.latent_dim, 1, 1)
+    with suppress(UsageError):
+        applied(contestant.generator, latents_ND[:, :, None, None], refusal="", seed=seed)
+        who = f"contestant '{contestant.name}'"
+        return f"{who}: its generator takes latents with two more axes: give latent_shape={shape}"
+    return f"{refusal}; if it takes latents of another shape, give that, as in latent_shape={shape}"
 
 
 def _latents(contestant: Contestant, stream: Stream, start: int, n: int) -> torch.Tensor:
@@ -191,5 +213,5 @@ def check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | 
         who = f"contestant '{label}'" if isinstance(label, str) else f"the {title(label)}"
         raise UsageError(
             f"{who}: samples of shape {got}, but the data have shape {expected};"
-            " contestants and data must agree, nothing is resized"
+            " contestants and data must agree: --image-size resizes a folder of data, nothing else is resized"
         )

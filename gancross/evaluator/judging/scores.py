@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,12 +50,14 @@ class Scores:
         by_norm: by mode of normalisation, judge and source. A judge without batch norm stands under "eval"
             only.
         clipped: by judge, how many probabilities were clipped.
+        clipped_values: by contestant, how many values of its generator's images were clipped to 0…255.
         batch_normalised: judges that have batch norm, scored in one mode or in both.
     """
 
     by_norm: dict[Norm, dict[str, ScoresBySource]]
     clipped: dict[str, int]
     batch_normalised: frozenset[str]
+    clipped_values: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, judge: str, norm: Norm) -> ScoresBySource:
         """A judge's scores in a mode; without batch norm both modes are the same."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,8 +18,11 @@ from gancross.evaluator.judging.sampling import CHUNK, Label, Source, chunks, fa
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource, logits
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.machine.distributed import current
+from gancross.machine.process_state import own_turn
+from gancross.models.module_state import modules_kept
 from gancross.random_streams import Stream
 
+ROUNDING = 1e-3  # of sums of probabilities in half precision
 CLIP = 2.0**-24  # probabilities are clipped to [2⁻²⁴, 1−2⁻²⁴] before they become logits
 
 
@@ -47,6 +51,7 @@ def score_all(
     shape: tuple[int, ...],
     device: torch.device,
     coupled: Collection[str] = (),
+    unswitchable: Collection[str] = (),
     batch_size: int = CHUNK,
     observer: ChunkObserver | None = None,
     progress: Progress | None = None,
@@ -57,6 +62,7 @@ def score_all(
 
     Args:
         coupled: judges whose scores depend on the samples beside them.
+        unswitchable: judges whose batch norm cannot be switched to batch statistics.
         batch_size: samples moved to the device at a time, in whole chunks.
         observer: sees each chunk too, and is told when its source is done.
 
@@ -65,9 +71,15 @@ def score_all(
         DivergenceError: a sample or a score is NaN or infinite; the contestant is named.
     """
     group = -(-batch_size // CHUNK)
-    modes = [(judge, mode) for judge in judges for mode in norms(judge, protocol)]
+    switchable = frozenset(
+        judge.name for judge in judges if has_batch_norm(judge) and judge.name not in unswitchable
+    )
+    modes = [
+        (judge, mode) for judge in judges for mode in norms(protocol, switchable=judge.name in switchable)
+    ]
     raw: RawScores = {mode: {} for mode in NORMS}
     processes = current()
+    clipped_values: dict[str, int] = {}
     for source in sources:
         own_chunks = source.chunks[processes.share(len(source.chunks))]
         passes = [
@@ -78,14 +90,16 @@ def score_all(
                 chunk=CHUNK,
                 norm=mode,
                 coupled=judge.name in coupled,
+                switchable=judge.name in switchable,
                 noise=Stream(protocol.seed, "network-noise", judge.name, mode, title(source.label)),
             )
             for judge, mode in modes
         ]
         numbers = sorted(set(own_chunks).union(*(judge_pass.needed() for judge_pass in passes)))
+        clipped: dict[int, torch.Tensor] = {}
         stream = chunks(
             source, seed=protocol.seed, shape=shape, device=device, group=group, quantize=protocol.quantize,
-            numbers=numbers,
+            numbers=numbers, clipped=clipped,
         )  # fmt: skip
         for count, (number, chunk) in enumerate(zip(numbers, stream, strict=True), start=1):
             samples = chunk.contiguous()  # a judge may call `view`
@@ -98,9 +112,13 @@ def score_all(
         for (judge, mode), judge_pass in zip(modes, passes, strict=True):
             scores = processes.all_gather(judge_pass.finish().double().cpu())
             raw[mode].setdefault(judge.name, {})[source.label] = scores
+        if source.contestant is not None and protocol.quantize and len(shape) == 3:
+            counts = [int(clipped[number]) for number in own_chunks]
+            total = processes.all_gather(torch.tensor([sum(counts)], dtype=torch.float64)).sum()
+            clipped_values[source.contestant.name] = int(total)
         if observer is not None:
             observer.finish_source(source.label)
-    return _checked(raw, judges, coupled)
+    return replace(_checked(raw, judges, coupled, switchable), clipped_values=clipped_values)
 
 
 def real_high(scores: Array, judge: Contestant) -> Array:
@@ -112,19 +130,14 @@ def real_high(scores: Array, judge: Contestant) -> Array:
 
 @contextmanager
 def evaluating(modules: list[nn.Module], device: torch.device) -> Iterator[None]:
-    """Inside, the modules are on `device` in evaluation mode; afterwards as they were."""
-    modes = [(part, part.training) for module in modules for part in module.modules()]
-    devices = [next((tensor.device for tensor in module.parameters()), device) for module in modules]
-    for module in modules:
-        module.to(device).eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        for module, its_device in zip(modules, devices, strict=True):
-            module.to(its_device)
-        for part, training in modes:
-            part.training = training
+    """Inside, the modules are on `device` in evaluation mode, without gradients; afterwards as they were.
+
+    Not in inference mode: nobody could train with a tensor that a network makes at its first pass and keeps.
+    """
+    with own_turn(), modules_kept(modules), torch.no_grad():
+        for module in modules:
+            module.to(device).eval()
+        yield
 
 
 def canonical_samples(
@@ -135,6 +148,7 @@ def canonical_samples(
     purpose: str = "sample",
     device: torch.device,
     progress: Callable[[int, int], None] | None = None,
+    clipped: MutableMapping[int, torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """The first samples of a contestant as a cross-test would see them: fixed chunks, evaluation mode, 8 bit.
 
@@ -142,6 +156,7 @@ def canonical_samples(
         num_samples: of given samples a seeded choice, or all where there are fewer.
         seed, purpose: with the contestant's name, of the latents; "crosstest" gives a cross-test's samples.
         progress: called after every chunk with (samples done, samples in all).
+        clipped: as of `chunks`.
 
     Returns:
         On the CPU: uint8 images (N, C, H, W), or float32 vectors (N, d).
@@ -156,14 +171,19 @@ def canonical_samples(
     modules = [] if contestant.generator is None else [contestant.generator]
     parts: list[torch.Tensor] = []
     with evaluating(modules, device):
-        for chunk in chunks(source, seed=seed, shape=None, device=device, group=1, purpose=purpose):
+        stream = chunks(
+            source, seed=seed, shape=None, device=device, group=1, purpose=purpose, clipped=clipped
+        )  # fmt: skip
+        for chunk in stream:
             parts.append(chunk.cpu().contiguous())
             if progress is not None:
                 progress(min(len(parts) * CHUNK, source.n), source.n)
     return torch.cat(parts)[: source.n]
 
 
-def _checked(raw: RawScores, judges: Sequence[Contestant], coupled: Collection[str]) -> Scores:
+def _checked(
+    raw: RawScores, judges: Sequence[Contestant], coupled: Collection[str], switchable: frozenset[str]
+) -> Scores:
     by_norm: dict[Norm, dict[str, ScoresBySource]] = {mode: {} for mode in raw}
     clipped: dict[str, int] = {}
     for judge in judges:
@@ -172,10 +192,11 @@ def _checked(raw: RawScores, judges: Sequence[Contestant], coupled: Collection[s
             clipped[judge.name] = max(clipped.get(judge.name, 0), _checked_scores(judge, arrays))
             by_norm[mode][judge.name] = ScoresBySource(
                 arrays={label: real_high(values, judge) for label, values in arrays.items()},
-                group_size=group_size(judge, mode, coupled=judge.name in coupled),
+                group_size=group_size(
+                    judge, mode, coupled=judge.name in coupled, switchable=judge.name in switchable
+                ),
             )
-    normalised = frozenset(judge.name for judge in judges if has_batch_norm(judge))
-    return Scores(by_norm=by_norm, clipped=clipped, batch_normalised=normalised)
+    return Scores(by_norm=by_norm, clipped=clipped, batch_normalised=switchable)
 
 
 def _modes(raw: RawScores, judge: Contestant) -> list[Norm]:
@@ -196,9 +217,9 @@ def _checked_scores(judge: Contestant, arrays: Mapping[Label, Array]) -> int:
         return 0
     low = min(float(values.min()) for values in arrays.values())
     high = max(float(values.max()) for values in arrays.values())
-    if low < 0 or high > 1:
+    if low < -ROUNDING or high > 1 + ROUNDING:
         raise UsageError(
             f"contestant '{judge.name}': score_kind is 'probability' but scores reach from {low:g}"
-            f" to {high:g}"
+            f" to {high:g}: give the score_kind that they have, logit for example"
         )
     return sum(int(((values < CLIP) | (values > 1 - CLIP)).sum()) for values in arrays.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from gancross.evaluator.referees.halves import SampleSet, halves
 from gancross.evaluator.referees.ladder import Ladder
 from gancross.evaluator.referees.protocol import RefereeProtocol
 from gancross.evaluator.referees.training import Identity
+from gancross.machine.cores import available_cores
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,10 +50,10 @@ class Arena:
 
 
 def default_workers(device: torch.device) -> int:
-    """One for each CPU that this process may use; one where they would share a GPU."""
+    """One for each core that this process may use; one where they would share a GPU."""
     if device.type != "cpu":
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return available_cores()
 
 
 def equal_number(reals: SampleSet, sets: Iterable[SampleSet], *, seed: int, seeds: int) -> int:

@@ -24,6 +24,7 @@ class RefereeOptions:
         reals: other reals that nobody trained on, in canonical form, in place of the held-out ones.
         reals_name: what they are, for people.
         reals_formats: of the files of these other reals.
+        reals_notes: remarks on them that a reader of the figures needs.
         calibrate: whether κ is measured on the data at hand.
         folder: of saved referees, which judge too.
         workers: processes in which referees train; None: one for each CPU.
@@ -35,6 +36,7 @@ class RefereeOptions:
     reals: torch.Tensor | None = None
     reals_name: str = HELD_OUT_REALS
     reals_formats: tuple[FormatShare, ...] = ()
+    reals_notes: tuple[str, ...] = ()
     calibrate: bool = False
     folder: RefereeFolder | None = None
     workers: int | None = None

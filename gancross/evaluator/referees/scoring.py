@@ -57,7 +57,7 @@ def noisy(
     return torch.addcmul(ladder.inputs(samples), broad, noise), sigma
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def rung_scores(
     judges: Sequence[nn.Module], array: torch.Tensor, rows: NDArray[np.int64], ladder: Ladder, *, rung: int,
     stream: Stream, device: torch.device,

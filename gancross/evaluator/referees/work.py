@@ -24,6 +24,7 @@ from gancross.evaluator.referees.protocol import RefereeProtocol
 from gancross.evaluator.referees.scores import ContestantScores, RefereeScores
 from gancross.evaluator.referees.scoring import ladder_scores, one_thread
 from gancross.evaluator.referees.training import Identity, Material, trained
+from gancross.machine.devices import full_precision
 from gancross.machine.distributed import Processes, current
 
 LARGEST_ON_DEVICE = 512 << 20  # bytes of reals or samples that are moved to a device as a whole
@@ -99,7 +100,7 @@ def trained_entry(task: Task) -> bytes:
     device = torch.device(task.device)
     of_reals, of_samples = materials(task)
     reals, samples = of_reals.array, of_samples.array
-    with one_thread():
+    with one_thread(), full_precision():
         referee = trained(
             reals=of_reals, samples=of_samples, ladder=task.ladder, protocol=task.protocol,
             identity=task.identity, device=device,

@@ -62,7 +62,9 @@ def assembled(
     strengths = table.ranking.bradley_terry
     residual = None if isinstance(strengths, Missing) else strengths.residual
     claims = () if isinstance(table.groups.claims, Missing) else table.groups.claims
-    moves = {judge.name: figures.batch_norm_moves(judge, scores, names) for judge in judges}
+    moves = {
+        judge.name: figures.batch_norm_moves(judge, scores, names, probes[judge.name]) for judge in judges
+    }
     controls = Controls(judges=rates, references=REFERENCE_JUDGES)
     nobody = Verdict(winner=None, reason=f"{len(contestants)} contestants: see the verdicts of the pairs")
     alone = pairs[0].verdict if len(pairs) == 1 else None
@@ -75,7 +77,10 @@ def assembled(
             options=protocol, chunk=CHUNK, threads=torch.get_num_threads(),
             fidelity=None if fidelity is None else fidelity.protocol,
         ),
-        contestants=tuple(_contestant_record(contestant) for contestant in contestants),
+        contestants=tuple(
+            _contestant_record(contestant, scores.clipped_values.get(contestant.name))
+            for contestant in contestants
+        ),
         probes=probes, confusion=matrices, cross=tuple(cells.values()), pairs=pairs,
         verdict=alone or Verdicts(**dict.fromkeys(RULES, nobody)),
         generalisation_gap={
@@ -90,14 +95,14 @@ def assembled(
         flags=tuple(sorted([
             *(flag for c in contestants for flag in probe_flags(c, probes[c.name])),
             *flags(contestants, scores, cells, moves, blind, residual, claims, len(order.index), protocol),
-            *(() if fidelity is None else fidelity.flags),
+            *(() if fidelity is None else fidelity.flags), *reals.notes,
         ])),
         fidelity=NO_METRICS if fidelity is None else fidelity.figures, referees=NOT_REFEREED,
         provenance=provenance,
     )  # fmt: skip
 
 
-def _contestant_record(contestant: Contestant) -> ContestantRecord:
+def _contestant_record(contestant: Contestant, clipped_values: int | None) -> ContestantRecord:
     origin = contestant.origin
     path, sha256, step, recipe = (
         (None,) * 4 if origin is None else (origin.path, origin.sha256, origin.step, origin.recipe or None)
@@ -112,5 +117,5 @@ def _contestant_record(contestant: Contestant) -> ContestantRecord:
         latent_dim=dim, latent_shape=None if dim is None else contestant.latent_shape or (dim,),
         latent=None if dim is None else latent,
         batch_size=contestant.batch_size, arch=None if origin is None else origin.arch,
-        step=step, recipe=recipe,
+        step=step, recipe=recipe, clipped_values=clipped_values,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.statistics.matched_fp import FEW_REALS, has_few_reals
 from gancross.evaluator.tournament.methods import MethodClaim
 from gancross.evaluator.verdict.cells import Cells
-from gancross.models.batch_norm import batch_norms
+from gancross.models.batch_norm import averaging_layers
 
 TURNED = 0.3  # AUC
 MISFIT = 3.0  # times the sampling error
@@ -43,7 +43,10 @@ def flags(
         )
     yield from {note for claim in claims for note in claim.flags}
     if has_few_reals(num_real) and not all(isinstance(cell.fp_at_fn5, Missing) for cell in cells.values()):
-        yield f"fewer than {FEW_REALS:,} test samples set the threshold of FP at matched FN"
+        yield (
+            f"each half of the {num_real:,} test samples sets a threshold of FP at matched FN: fewer than"
+            f" {FEW_REALS:,}"
+        )
 
 
 def _contestant_flags(contestants: Sequence[Contestant], protocol: Protocol) -> Iterator[str]:
@@ -52,7 +55,7 @@ def _contestant_flags(contestants: Sequence[Contestant], protocol: Protocol) -> 
         if samples is not None and len(samples) < protocol.num_samples:
             yield f"'{name}': only {len(samples)} samples, {protocol.num_samples} asked for"
         judge = contestant.discriminator
-        if judge is not None and contestant.batch_size == 1 and batch_norms(judge):
+        if judge is not None and contestant.batch_size == 1 and averaging_layers(judge):
             yield f"'{name}' trained on batches of one: it was judged with running averages alone"
         for note in () if contestant.origin is None else contestant.origin.notes:
             yield f"'{name}': {note}"

@@ -19,7 +19,7 @@ from gancross.evaluator.result.migrations import MIGRATIONS
 from gancross.evaluator.result.types import FORMAT, Result
 from gancross.evaluator.result.validation import bad_value, contradiction
 from gancross.machine.files import read_bytes
-from gancross.untrusted.strict_json import parsed
+from gancross.untrusted.strict_json import decoded, parsed
 
 LARGEST_FILE = 1 << 30
 LONGEST_QUOTE = 300  # characters of a file's content in a message
@@ -41,7 +41,7 @@ def load_result(path: str | Path) -> Result:
     path = Path(path)
     content = read_bytes(path, limit=LARGEST_FILE)
     try:
-        document = parsed(content)
+        document = parsed(decoded(content))
     except ValueError as error:
         raise DataError(f"{path}: not JSON: {error}") from None
     format_name = document.get("format") if isinstance(document, dict) else None

@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from gancross.errors import RefereesNotSaved, ResourceError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.referees.checks import referee_flags
 from gancross.evaluator.referees.decision import Decision, favoured
 from gancross.evaluator.referees.records import Referees
+from gancross.evaluator.referees.saved import RefereeFolder, SavedReferees
 from gancross.evaluator.result.types import RefereeCost, Result
 from gancross.evaluator.tournament.ranking import RankedGenerator
 from gancross.evaluator.verdict.strict import strict_verdict
 from gancross.evaluator.verdict.verdicts import Verdict
+
+
+def with_clipped_values(result: Result, counts: Mapping[str, int]) -> Result:
+    """The result with what its referees' samples show, where no discriminator judged these samples."""
+    contestants = tuple(
+        replace(record, clipped_values=counts[record.name])
+        if record.clipped_values is None and record.name in counts else record
+        for record in result.contestants
+    )  # fmt: skip
+    return replace(result, contestants=contestants)
 
 
 def unrefereed(result: Result, reason: str) -> Result:
@@ -25,16 +37,37 @@ def unrefereed(result: Result, reason: str) -> Result:
 
 
 def refereed_result(
-    result: Result, referees: Referees, decisions: Sequence[Decision], cost: RefereeCost
-) -> Result:
-    """The result with referees, their flags and cost, and the verdicts and the ranking that rest on them."""
+    result: Result, referees: Referees, decisions: Sequence[Decision], cost: RefereeCost, *,
+    notes: Sequence[str] = (),
+) -> Result:  # fmt: skip
+    """The result with referees, their flags and cost, and the verdicts and the ranking that rest on them.
+
+    Args:
+        notes: on their reals, which become flags.
+    """
     verdicts = {frozenset((d.comparison.a, d.comparison.b)): d.verdict for d in decisions}
-    flags = tuple(sorted([*result.flags, *referee_flags(referees)]))
+    flags = tuple(sorted({*result.flags, *referee_flags(referees), *notes}))
     result = replace(
         result, ranking=replace(result.ranking, generators=_ranked(referees), by="detectability")
     )
     provenance = replace(result.provenance, referees=cost)
     return _decided(replace(result, referees=referees, flags=flags, provenance=provenance), verdicts)
+
+
+def with_saved_referees(
+    result: Result, referees: Sequence[SavedReferees], folder: RefereeFolder | None
+) -> Result:
+    """The result, once its referees are in the folder.
+
+    Raises:
+        RefereesNotSaved: they cannot be written; it holds the result.
+    """
+    try:
+        if folder is not None:
+            folder.save(referees)
+    except ResourceError as error:
+        raise RefereesNotSaved(str(error), result=result) from error
+    return result
 
 
 def _ranked(referees: Referees) -> tuple[RankedGenerator, ...]:

@@ -25,7 +25,7 @@ from gancross.evaluator.tournament.tournament import Groups, Ranking
 from gancross.evaluator.verdict.figures import Cell
 from gancross.evaluator.verdict.pairs import Pair
 from gancross.evaluator.verdict.verdicts import Verdicts
-from gancross.machine.files import write_atomically
+from gancross.machine.files import write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,13 +78,13 @@ class ContestantRecord:
     """What is known of a contestant: whatever a call needs to make it again.
 
     Attributes:
-        threshold: τ on the raw score, of probabilities a probability, in the orientation beside it; None: no
-            decisions.
+        threshold: τ on the raw score, of probabilities a probability, as oriented; None: no decisions.
         data_range: values of black and white in its networks' images; ignored for vectors.
         latent_dim, latent_shape: of one latent of its generator.
         latent: the name of its prior; "callable" where that is a function.
         batch_size: samples its discriminator saw at a time in training.
         arch: `module:factory`, the code of its networks that `--arch` named; None where it named none.
+        clipped_values: of its generator's images, beyond `data_range`; None: no such images, none rounded.
 
     What describes a generator is None without one, and all of it in records of format 1.
     """
@@ -104,6 +104,7 @@ class ContestantRecord:
     arch: Text | None
     step: int | None
     recipe: Mapping[str, JsonValue] | None
+    clipped_values: Annotated[Count | None, Recorded(absent=True)] = None
 
     @property
     def real_high_threshold(self) -> float | None:
@@ -244,7 +245,7 @@ class Result:
         Raises:
             ResourceError: the file cannot be written.
         """
-        write_atomically(Path(path), self.to_json().encode())
+        write_text(Path(path), self.to_json())
 
     @property
     def names(self) -> list[str]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 
+from gancross.errors import is_text
 from gancross.evaluator.codec.fields import JsonObject, JsonValue
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.result.types import Result
@@ -25,7 +26,7 @@ def bad_value(document: JsonObject) -> str | None:
                 inner += [*value.keys(), *value.values()]
             elif isinstance(value, list):
                 inner += value
-            elif isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+            elif isinstance(value, str) and not is_text(value):
                 return f"text that is not Unicode: {value!r:.80}"
             elif isinstance(value, float) and not math.isfinite(value):
                 return "a number too large"

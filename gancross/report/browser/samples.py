@@ -1,12 +1,16 @@
 """Sample grids beside a record: one PNG of the test data and one of every contestant.
 
 They show what was judged: of every generator the first samples of the cross-test itself, from the same
-latents, chunk and rounding; of the test data evenly spaced ones.
+latents, chunk and rounding; of the test data evenly spaced ones. Each PNG names its record in a chunk of
+text, so that pictures that an earlier record left there are shown for no other.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -19,9 +23,11 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import DataSet
 from gancross.errors import GancrossError
 from gancross.evaluator.judging.scoring import canonical_samples
+from gancross.evaluator.result.reading import LARGEST_FILE as LARGEST_RECORD
 from gancross.machine.files import read_bytes, slug, write_atomically
 from gancross.pictures import MIXTURE_CUBE, image_grid, scatter
 from gancross.report.formatting import REAL
+from gancross.untrusted.strict_json import decoded, parsed
 
 MOST_COLUMNS = 8
 WIDEST = 800  # pixels of a grid; larger images are fewer
@@ -29,6 +35,7 @@ POINTS = 500  # of a scatter: the whole first chunk
 LARGEST_FILE = 4 << 20
 LONGEST_SIDE = 4096
 PNG = b"\x89PNG\r\n\x1a\n"
+HEAD = 33  # bytes of a PNG's signature and first chunk
 
 PictureKind = Literal["samples", "noise"]
 PREFIXES: dict[PictureKind, str] = {"samples": "", "noise": "noise-"}
@@ -81,24 +88,26 @@ def samples_folder(record: Path) -> Path:
 
 
 def write_samples(record: Path, pictures: Sequence[Sample]) -> None:
-    """Writes the pictures beside a record, those of each kind in the order of the record.
+    """Writes the pictures beside a record that was saved, those of each kind in the order of the record.
 
     Raises:
+        UsageError, ValueError: there is no record.
         ResourceError: the folder cannot be written.
     """
+    mark = _mark(record)
     for kind in PREFIXES:
         for number, picture in enumerate(picture for picture in pictures if picture.kind == kind):
-            name = file_name(number, picture.label, kind)
-            write_atomically(samples_folder(record) / name, picture.content)
+            name, content = file_name(number, picture.label, kind), picture.content
+            write_atomically(samples_folder(record) / name, content[:HEAD] + mark + content[HEAD:])
 
 
 def read_samples(record: Path, names: Sequence[str]) -> list[Sample]:
-    """The pictures beside a record that are there and are PNGs of a sane size.
+    """The pictures beside a valid record that are there, of this record, and PNGs of a sane size.
 
     Args:
         names: the contestants in the order of the record.
     """
-    pictures = []
+    pictures, mark = [], _mark(record)
     for kind, (number, label) in product(PREFIXES, enumerate([REAL, *names])):
         path = samples_folder(record) / file_name(number, label, kind)
         try:
@@ -106,10 +115,18 @@ def read_samples(record: Path, names: Sequence[str]) -> list[Sample]:
         except GancrossError:
             continue
         size = png_size(content)
-        if size is not None:
+        if size is not None and content.startswith(mark, HEAD):
+            content = content[:HEAD] + content[HEAD + len(mark) :]
             width, height = size
             pictures.append(Sample(label=label, content=content, width=width, height=height, kind=kind))
     return pictures
+
+
+def _mark(record: Path) -> bytes:
+    """The chunk of a PNG that holds the SHA-256 of a record, however its JSON is laid out."""
+    text = json.dumps(parsed(decoded(read_bytes(record, limit=LARGEST_RECORD))), sort_keys=True)
+    chunk = b"tEXtgancross record\0" + hashlib.sha256(text.encode()).hexdigest().encode()
+    return struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
 
 def file_name(number: int, label: str, kind: PictureKind = "samples") -> str:

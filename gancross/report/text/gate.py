@@ -47,15 +47,27 @@ def gate_table(gate: Gate) -> RenderableType:
             table.add_row(*cells(change), style=STYLES.get(change.decision, ""))
         parts += ["", Text(f"{gate.unit} {name}{runs}"), Padding(table, (0, 0, 0, 2))]
     parts += [
-        Text(f"{entry.metric} of {entry.name} is not gated: {entry.reason}.") for entry in gate.not_gated
-    ]
+        Text(f"{entry.metric} of {entry.name} is not gated: {entry.reason}.")
+        for entry in gate.not_gated if entry not in gate.lacking
+    ]  # fmt: skip
+    parts += [Text(f"The result lacks figures of the baseline: {lacking(gate)}.")] if gate.lacking else []
     ratios = [Text(RATIOS)] if any(change.scale == "log" for change in gate.comparisons) else []
     return Group(*parts, "", Text(SPEAKS[gate.unit]), *ratios, Text(conclusion(gate), style="bold"))
+
+
+def lacking(gate: Gate) -> str:
+    """The figures that the result lacks, by metric."""
+    names: dict[str, list[str]] = {}
+    for entry in gate.lacking:
+        names.setdefault(entry.metric, []).append(f"'{entry.name}'")
+    return "; ".join(f"{metric} of {', '.join(who)}" for metric, who in names.items())
 
 
 def conclusion(gate: Gate) -> str:
     """One sentence."""
     n = len(gate.regressions)
+    if gate.require_all and gate.lacking and not n:
+        return f"Gate failed: the result lacks {len(gate.lacking)} figures of the baseline."
     if n:
         return f"Gate failed: {n} of {len(gate.comparisons)} figures became worse."
     return f"Gate passed: none of {len(gate.comparisons)} figures became worse beyond noise and tolerance."
@@ -94,7 +106,7 @@ def gate_json(gate: Gate) -> str:
         for change in gate.comparisons
     ]
     whole = {
-        "format": "gancross.gate/1", "unit": gate.unit, "passed": not gate.regressions,
+        "format": "gancross.gate/1", "unit": gate.unit, "passed": gate.passed,
         "comparisons": comparisons, "not_gated": [asdict(entry) for entry in gate.not_gated],
     }  # fmt: skip
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)

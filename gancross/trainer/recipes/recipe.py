@@ -119,7 +119,7 @@ class Recipe:
     beta2: float = within("[0, 1)")
     ema: float = within("[0, 1)")
     steps: int = within("[1, 1e12]")
-    seed: int = within("[0, 1e18]")
+    seed: int = within("[0, 9e18]")
 
     def __post_init__(self) -> None:
         if TOTAL_VARIATION in (self.objective, self.regularizer):

@@ -21,7 +21,7 @@ from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.resume import Note, newest_checkpoint
 from gancross.trainer.run.status import LOCK, RUNNING, locked, reported, write_status
 from gancross.trainer.run.step_files import CHECKPOINTS, PICTURES, STEM, checkpoint_path, picture_path
-from gancross.untrusted.strict_json import parsed
+from gancross.untrusted.strict_json import decoded, parsed
 
 LARGEST_RECIPE = 1 << 20
 LARGEST_LOG = 4 << 30
@@ -112,7 +112,8 @@ class RunFolder:
         except OSError as error:
             raise ResourceError(f"{self.log}: cannot be written: {error.strerror or error}") from error
         for observer in self.observers:
-            observer.figures(figures["step"], {key: value for key, value in figures.items() if key != "step"})
+            measured = {key: value for key, value in figures.items() if value is not None and key != "step"}
+            observer.figures(figures["step"], measured)
 
     def save_picture(self, step: int, png: bytes) -> None:
         """Writes a picture of samples and passes it to the observers."""
@@ -175,7 +176,7 @@ def read_recipe(root: Path) -> Recipe:
     """
     path = root / RECIPE
     try:
-        return Recipe.from_dict(parsed(read_bytes(path, limit=LARGEST_RECIPE)))
+        return Recipe.from_dict(parsed(decoded(read_bytes(path, limit=LARGEST_RECIPE))))
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: not a recipe: {printable(str(error), limit=300)}") from None
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from gancross.machine.signals import STOP_SIGNALS
+from gancross.machine.signals import STOP_SIGNALS, note_stop_request
 
 
 class StopRequest:
@@ -21,17 +21,20 @@ class StopRequest:
 def stop_requests() -> Iterator[StopRequest]:
     """Inside, the first SIGINT, SIGTERM or SIGUSR1 is recorded; a second one has its previous effect.
 
-    Outside the main thread, where Python allows no handlers, this has no effect.
+    A signal that is ignored stays ignored: `nohup`, or a script that starts a job in the background, asked
+    for that. Outside the main thread, where Python allows no handlers, this has no effect.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
 
-    previous = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    previous = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
 
     def record(number: int, frame: FrameType | None) -> None:
         request.signal_number = number
+        note_stop_request()
         restore()
 
     def restore() -> None:
@@ -43,4 +46,5 @@ def stop_requests() -> Iterator[StopRequest]:
     try:
         yield request
     finally:
+        note_stop_request(ended=True)
         restore()

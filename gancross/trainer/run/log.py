@@ -22,9 +22,12 @@ PICTURE_POINTS = 5120  # ten batches of 512, as in the paper's pictures of the m
 
 
 def write_log(
-    run: Run, folder: RunFolder, step: int, metrics: StepMetrics, *, samples_per_second: float
+    run: Run, folder: RunFolder, step: int, metrics: StepMetrics, *, samples_per_second: float | None
 ) -> dict[str, float]:
     """Averages a step's metrics over all processes and checks them; rank 0 adds monitors and writes the line.
+
+    Args:
+        samples_per_second: None where the clock has not moved since the last rate.
 
     Raises:
         DivergenceError: a metric is not finite.
@@ -46,7 +49,8 @@ def write_log(
         figures |= mixture_figures(samples)
     figures["collapsed"] = float(collapsed(figures))
     record: dict[str, Any] = {"step": step, "gamma": run.recipe.gamma_at(step), **figures}
-    folder.append_log(record | {"samples_per_second": round(samples_per_second, 1)})
+    rate = None if samples_per_second is None else round(samples_per_second, 1)
+    folder.append_log(record | {"samples_per_second": rate})
     return figures
 
 

@@ -24,11 +24,13 @@ CPU = torch.device("cpu")
 
 
 def images(folder: Path, n: int, *, colour: tuple[int, ...] = (), side: int = 8) -> Path:
-    """n images whose pixels all are their number; those in `colour` are RGB."""
+    """n images whose pixels all are their number; those in `colour` are RGB, without red."""
     folder.mkdir()
     for number in range(n):
-        shape = (side, side, 3) if number in colour else (side, side)
-        Image.fromarray(np.full(shape, number, np.uint8)).save(folder / f"{number:03}.png")
+        pixels = np.full((side, side), number, np.uint8)
+        if number in colour:
+            pixels = np.stack([np.zeros_like(pixels), pixels, pixels], axis=2)
+        Image.fromarray(pixels).save(folder / f"{number:03}.png")
     return folder
 
 

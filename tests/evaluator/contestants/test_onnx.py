@@ -21,7 +21,7 @@ from torch import nn
 
 from gancross import Contestant, crosstest
 from gancross.errors import CheckpointError, ResourceError, UsageError
-from gancross.evaluator.contestants.onnx_graphs import RefusedGraph, inspect_graph
+from gancross.evaluator.contestants.onnx_graphs import RefusedGraph, inspect_graph, parsed_model
 from gancross.evaluator.contestants.onnx_models import Description, OnnxNetwork, onnx_contestant
 
 REALS = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
@@ -215,8 +215,8 @@ def sequence(graph: onnx.ModelProto) -> None:
 
 
 SPOILED: dict[Callable[[onnx.ModelProto], None], str] = {
-    external: "'w' lies in another file",
-    external_in_a_branch: "'hidden' lies in another file",
+    external: "'w' lies in '/etc/passwd', expected the name of a file beside it",
+    external_in_a_branch: "'hidden' lies in '../secret', expected the name of a file beside it",
     foreign_operator: "'MatMul' of 'com.evil' is not one of ONNX's own",
     function: "functions of its own",
     doubles: "input 'x' is not a float32 tensor",
@@ -249,7 +249,7 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     good = linear(4, 3).SerializeToString()
     for content in (b"", b"text, no graph", b"\x00" * 64, b"\x08\x08\x12\x04ORTM" + b"\x00" * 64):
         with pytest.raises(RefusedGraph):
-            inspect_graph(content)
+            parsed_model(content)
     for part in range(1, 16):
         path = tmp_path / "cut.onnx"
         path.write_bytes(good[: len(good) * part // 16])
@@ -268,7 +268,7 @@ def test_the_marks_of_another_format_change_nothing(tmp_path: Path) -> None:
 def test_weights_listed_as_inputs_are_none(tmp_path: Path) -> None:
     graph = linear(4, 3)
     graph.graph.input.insert(0, info("w", 4, 3))
-    assert inspect_graph(graph.SerializeToString()).input_shape == (None, 4)
+    assert inspect_graph(graph).input_shape == (None, 4)
 
 
 def test_pairs_that_do_not_fit(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -199,3 +199,27 @@ def test_the_command_records_passes_and_fails(
     captured = capsys.readouterr()
     assert not json.loads(captured.out)["passed"] and f"fn of '{name}'" in captured.err
     assert call("gate", result, "--baseline", baseline, "--max-regression", "fn=0.999") == 0
+
+
+def test_a_figure_that_the_result_lacks_is_said(two: Result, tmp_path: Path, capsys: Any) -> None:
+    """In one line, whichever contestants lack it; on request the gate fails."""
+    less = replace(two, fidelity=Missing("not asked for"))
+    for name, result in {"old": two, "new": less}.items():
+        (tmp_path / f"{name}.json").write_text(result.to_json())
+    outcome = gate(less, two)
+    assert outcome.passed and {entry.metric for entry in outcome.lacking} == {"fid"}
+    assert not gate(two, less).lacking and gate(two, two, require_all=True).passed
+    arguments = ["gate", tmp_path / "new.json", "--baseline", tmp_path / "old.json"]
+    line = "The result lacks figures of the baseline: fid of 'plain', 'regularized'."
+    assert call(*arguments) == 0
+    assert line in " ".join(capsys.readouterr().out.split())
+    assert call(*arguments, "--require-all") == 6
+    assert "lacks 2 figures of the baseline. fid of 'plain', 'regularized'" in capsys.readouterr().err
+    assert call(*arguments, "--json", "--require-all") == 6
+    assert json.loads(capsys.readouterr().out)["passed"] is False
+
+
+def test_a_method_that_lacks_a_figure(two: Result) -> None:
+    rows = {"a": [1.0, 2.0, 3.0, 4.0, 5.0], "b": [2.0] * 5}
+    old, new = runs(two, rows), replace(runs(two, rows), fidelity=Missing("not asked for"))
+    assert [(entry.name, entry.metric) for entry in gate(new, old).lacking] == [("a", "fid"), ("b", "fid")]

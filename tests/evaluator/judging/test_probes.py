@@ -67,6 +67,34 @@ def scripted(network: nn.Module) -> nn.Module:
     return module
 
 
+def traced(network: nn.Module) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        module: nn.Module = torch.jit.trace(network.eval(), torch.zeros(2, *SHAPE))  # type: ignore[no-untyped-call]
+    return module
+
+
+class OwnBatchNorm(nn.Module):
+    """As other projects write it."""
+
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+
+    def __init__(self, like: nn.BatchNorm1d) -> None:
+        super().__init__()
+        for name in ("running_mean", "running_var"):
+            self.register_buffer(name, getattr(like, name).clone())
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return nn.functional.batch_norm(
+            rows, self.running_mean, self.running_var, training=self.training, eps=1e-5
+        )
+
+
+def own_batch_norm(network: nn.Sequential) -> nn.Sequential:
+    return nn.Sequential(*(OwnBatchNorm(x) if isinstance(x, nn.BatchNorm1d) else x for x in network))
+
+
 class Discrimination(nn.Module):
     """Scores from the distances to the other samples of the batch."""
 
@@ -162,8 +190,8 @@ ODD = {
     "batch norm that has seen no batch": odd_judge(
         lambda: judge(nn.BatchNorm1d(16)), "untrained_norm", flag="has seen no batch"
     ),
-    "scripted batch norm": odd_judge(
-        lambda: scripted(normalized_judge()), "unreachable_norm", flag="cannot be switched"
+    "traced batch norm": odd_judge(
+        lambda: traced(normalized_judge()), "unreachable_norm", flag="cannot be switched"
     ),
     "probabilities": odd_judge(
         lambda: nn.Sequential(judge(), nn.Sigmoid()), "like_probabilities", flag="score_kind=probability"
@@ -219,6 +247,10 @@ SOUND: dict[str, Callable[[], Contestant]] = {
     "probabilities as declared": lambda: contestant(
         nn.Sequential(judge(), nn.Sigmoid()), score_kind="probability"
     ),
+    "scripted batch norm": lambda: contestant(scripted(normalized_judge())),
+    "batch norm of another project": lambda: contestant(own_batch_norm(normalized_judge())),
+    "logits that happen to lie in 0…1": lambda: contestant(Call(judge(), lambda scores: scores / 100 + 0.5)),
+    "a generator before any training": lambda: contestant(made_by=Call(generator(), lambda x: x.abs() / 100)),
     "squeezed": lambda: contestant(Call(judge(), torch.squeeze)),  # a batch of one has no batch
 }
 
@@ -226,6 +258,33 @@ SOUND: dict[str, Callable[[], Contestant]] = {
 @pytest.mark.parametrize("kind", SOUND)
 def test_what_is_sound_stays_silent(kind: str) -> None:
     assert flags(tried_out(SOUND[kind]())) == []
+
+
+@pytest.mark.parametrize("rewritten", [scripted, own_batch_norm])
+def test_batch_norm_has_two_modes_however_it_is_written(
+    rewritten: Callable[[nn.Sequential], nn.Module],
+) -> None:
+    figures = []
+    for network in (normalized_judge(), rewritten(normalized_judge())):
+        averages = [buffer.clone() for buffer in network.buffers()]
+        moves = tried_out(contestant(network)).batch_norm["a"]
+        assert not isinstance(moves, Missing)
+        figures.append(moves.modes)
+        assert all(map(torch.equal, network.buffers(), averages))
+    assert figures[0] == figures[1]
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (lambda: traced(normalized_judge()), "cannot be switched"),
+        (lambda: judge(nn.BatchNorm1d(16, track_running_stats=False)), "in groups of 50"),
+        (judge, "no batch norm with running averages"),
+    ],
+)
+def test_a_judge_of_one_mode_says_why(network: Callable[[], nn.Module], reason: str) -> None:
+    moves = tried_out(contestant(network(), batch_size=50), norm="batch").batch_norm["a"]
+    assert isinstance(moves, Missing) and reason in moves.reason
 
 
 @pytest.mark.parametrize("kind", ["a judge that drops out", "noise and deviation", "a generator's dropout"])

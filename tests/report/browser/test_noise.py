@@ -97,6 +97,7 @@ def test_pictures_of_noise_lie_beside_the_grids_and_in_the_page(tmp_path: Path) 
     contestants = [image_model("plain", -0.4), image_model("regularized", 0.3, 0.1)]
     grids = sample_pictures(contestants, reals, num_samples=50, seed=0, device=CPU)
     noise = noise_pictures(contestants, reals, SIGMAS[::2], num_samples=50, seed=0, device=CPU)
+    result.save(record)
     write_samples(record, [*grids, *noise])
     assert sorted(path.name for path in (tmp_path / "result-samples").iterdir()) == [
         "00-test-data.png", "01-plain.png", "02-regularized.png",

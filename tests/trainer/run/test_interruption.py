@@ -19,6 +19,7 @@ from run_folders import identical, log, status, whole
 from small_recipes import small
 
 from gancross.trainer.loop import train
+from gancross.trainer.run.interruption import stop_requests
 
 PATIENCE = 120.0  # seconds to wait on a busy machine
 GANCROSS = ("-m", "gancross")
@@ -192,3 +193,19 @@ def test_an_ignored_signal_stays_ignored(tmp_path: Path, checkpoints: dict[str, 
         process.until(process.listens)
         process.run.process.send_signal(signal.SIGINT)
         assert process.end() == (0, [])
+
+
+@pytest.mark.parametrize("ignored", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_an_ignored_signal_does_not_stop_training(ignored: signal.Signals) -> None:
+    """As `nohup`, a wrapper of a scheduler or a job in the background inherits it; another one does."""
+    other = signal.SIGTERM if ignored == signal.SIGINT else signal.SIGINT
+    before = signal.signal(ignored, signal.SIG_IGN)
+    try:
+        with stop_requests() as request:
+            os.kill(os.getpid(), ignored)
+            assert request.signal_number is None and signal.getsignal(ignored) is signal.SIG_IGN
+            os.kill(os.getpid(), other)
+            assert request.signal_number == other
+        assert signal.getsignal(ignored) is signal.SIG_IGN
+    finally:
+        signal.signal(ignored, before)
