@@ -229,7 +229,8 @@ def main() -> int:
     print(json.dumps(record, indent=1))
     passed = tally.resumed_at_the_newest_whole_checkpoint == tally.identical_at_the_end == arguments.kills
     passed &= all(
-        counts.no_file_half_there == counts.identical_at_the_end == counts.kills for counts in commands.values()
+        counts.no_file_half_there == counts.identical_at_the_end == counts.kills
+        for counts in commands.values()
     )
     return 0 if passed and tally.most_steps_done_again <= EVERY else 1
 

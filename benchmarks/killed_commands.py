@@ -92,7 +92,9 @@ def measure(name: str, kills: int, seed: int, root: Path) -> CommandTally:
     while tally.kills < kills:
         inside = tally.kills % 2 == 0
         point = rng.choice([point for point in POINTS if point != BETWEEN])
-        plan = Plan(point=point, save=rng.randint(1, writes)) if inside else Plan(delay=rng.uniform(0, duration))
+        plan = (
+            Plan(point=point, save=rng.randint(1, writes)) if inside else Plan(delay=rng.uniform(0, duration))
+        )
         folder = root / name
         folder.mkdir()
         status = waited(started(folder, arguments, plan), delay=plan.delay)

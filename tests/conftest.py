@@ -23,6 +23,7 @@ from small_recipes import SMALL, small
 
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
+from gancross.trainer.run import log as training_log
 
 torch.set_num_threads(1)
 # A job in the background of a script is started deaf to Ctrl-C, and so are the processes it starts.
@@ -42,6 +43,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TMPDIR", temporary)
         patch.setenv("GANCROSS_REFEREES", "none")  # a minute of every cross-test on the command line
         patch.setattr(tempfile, "tempdir", temporary)
+        patch.setattr(training_log, "PICTURE_POINTS", 64)  # 5,120 take half of a short run's time to draw
         yield
 
 

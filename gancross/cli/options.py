@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 WIDEST_STAGE = 24  # characters of a name
 STAGES = {
-    "metrics": "computing metrics", "samples": "drawing samples", "referees": "training referees",
-    "controls": "training referees of controls", "planted faults": "training referees of planted faults",
+    "metrics": "computing metrics", "samples": "drawing samples", "referees": "training referees, steps",
+    "controls": "control referees, steps", "planted faults": "planted faults, steps",
     "checks": "checking referees",
 }  # fmt: skip
 

@@ -100,7 +100,7 @@ def crosstest(
         data_root, image_size: where named data lie; side to which a folder's images are resized.
         deterministic: only operations that give the same bits again, on a GPU too; some are slower.
         progress: called with (what is judged, samples done, samples in all), then with ("metrics",
-            contestants done, in all), in the first process alone.
+            contestants done, in all), in the first process alone; of referees as by `gancross.referee`.
 
     Returns:
         The `Result`: counts, rates, intervals, verdicts and the protocol they were found by.

@@ -82,7 +82,8 @@ def referee(
             it trained on is believed: take files only from those whom you trust with withholding a name.
         workers: processes in which referees train; by default one for each CPU.
         device, data_root, image_size: as of `gancross.crosstest`.
-        progress: called with (what, done, in all), in the first process alone.
+        progress: called with (what, done, in all), in the first process alone; of referees, done are steps
+            of training, and a thread may call it.
 
     Raises:
         UsageError: contestants, data and options that do not fit together.

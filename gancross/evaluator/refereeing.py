@@ -71,7 +71,8 @@ def with_referees(
     Args:
         result: of the same contestants, data and protocol, without referees.
         training: training reals, for the null control and the search for copies; or why there are none.
-        progress: called with (what, done, in all), in the first process alone.
+        progress: called with (what, done, in all), in the first process alone; of referees as by `refereed`,
+            which may call it in a thread.
         announce: called with what the training will cost before it starts, likewise.
         keep: called with the referees of every contestant once all figures are known, likewise; whoever
             saves them then has a result that a full disk does not cost.

@@ -45,7 +45,7 @@ def test_train_then_crosstest(tmp_path: Path) -> None:
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
-    assert "Traceback" in executed("crosstest", "missing.pt", "--debug", cwd=tmp_path).err
+    assert "Traceback" in gancross("crosstest", "missing.pt", "--debug", cwd=tmp_path).err
 
 
 def test_verbose_says_who_computed_and_for_how_long(tmp_path: Path) -> None:

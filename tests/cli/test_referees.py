@@ -98,7 +98,8 @@ def test_file_formats_are_recorded_and_differences_flagged(
     assert call(*call_) == 0
     result = load_result(record)
     flag = (
-        f"'A': samples come from {jpeg}, the held-out reals from {png}: the finest rungs may see the format"
+        f"'A': samples come from {jpeg}, the held-out reals from {png}: the finest levels of noise may show"
+        " the format"
     )
     assert flag in result.flags and not any(f.startswith("'B'") and "format" in f for f in result.flags)
     assert "samples come from JPEG files" in " ".join(capsys.readouterr().out.split())
@@ -107,7 +108,7 @@ def test_file_formats_are_recorded_and_differences_flagged(
     assert {name: entry.files[0].format for name, entry in formats.items()} == {"A": "JPEG", "B": "PNG"}
     assert bad_value(json.loads(record.read_text())) is None
     assert call(*call_, "--referee-reals", tmp_path / "fresh", "-q") == 0
-    (flag,) = (flag for flag in load_result(record).flags if "the finest rungs" in flag)
+    (flag,) = (flag for flag in load_result(record).flags if "the finest levels" in flag)
     assert flag.startswith(f"'B': samples come from {png}, reals of {tmp_path / 'fresh'} from {jpeg}")
 
 
@@ -238,7 +239,7 @@ def test_standard_output_is_one_document(
         if form == "--json":
             assert json.loads(printed)["referees"]["contestants"]
         else:
-            assert printed.count("## Cross-test") == 1 and "κ of the budget" in printed
+            assert printed.count("## Cross-test") == 1 and "planted faults referees show" in printed
 
 
 @pytest.mark.parametrize(

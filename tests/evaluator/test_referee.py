@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def test_a_record_holds_the_call_and_survives_the_way_to_a_file(tmp_path: Path) 
     assert (protocol.num_reals, protocol.reals, protocol.lowered_by) == (120, "the held-out reals", ())
     assert len(protocol.sigmas) == 12 and list(record.contestants) == ["a", "b"]
     assert [len(entry.rungs) for entry in record.contestants.values()] == [12, 12]
-    assert record.comparisons[0].answer == "no name" and "below 500" in result.verdict.generator.reason
+    assert record.comparisons[0].answer == "no name" and "fewer than 500" in result.verdict.generator.reason
     assert len(record.cross.cells) == 4 and record.controls.budget.num_training is None
     assert set(record.controls.copying) == {"a", "b"} and record.formats is None
     assert cost_of(result) == replace(cost_of(result), trained=8, cached=0)
@@ -94,6 +95,12 @@ def test_training_reals_are_not_ordered_for_judges_that_do_not_judge(monkeypatch
     assert figures(small()) == usual
 
 
+def stages_of(steps: Iterable[Sequence[Any]]) -> dict[str, list[tuple[int, int]]]:
+    """(done, in all) of every report by what it is about, in order."""
+    steps = list(steps)
+    return {what: [(step[1], step[2]) for step in steps if step[0] == what] for what, *_ in steps}
+
+
 def test_an_interrupted_call_goes_on_and_gives_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,7 +108,7 @@ def test_an_interrupted_call_goes_on_and_gives_the_same(
     monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path / "second"))
 
     def stop(what: str, done: int, total: int) -> None:
-        if (what, done) == ("referees", 2):
+        if what == "referees" and 2 * done >= total:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -109,9 +116,14 @@ def test_an_interrupted_call_goes_on_and_gives_the_same(
     steps: list[tuple[str, int, int]] = []
     resumed = small(progress=lambda *step: steps.append(step))
     assert figures(resumed) == figures(usual) and cost_of(resumed).trained == 2
-    assert steps == [("samples", 1, 2), ("samples", 2, 2)] + [("referees", done, 4) for done in (2, 3, 4)] + [
-        ("controls", done, 4) for done in range(5)
-    ] + [("checks", done, 10) for done in range(11)]  # nobody is named: 4 cells of 2 referees, 2 copies
+    stages = stages_of(steps)
+    assert list(stages) == ["samples", "referees", "controls", "checks"]
+    assert stages["samples"] == [(1, 2), (2, 2)]
+    # Nobody is named: 4 cells of 2 referees, 2 copies.
+    assert stages["checks"] == [(done, 10) for done in range(11)]
+    for stage in ("referees", "controls"):
+        (first, total), *_, last = stages[stage]
+        assert first == 0 and last == (total, total)
 
 
 def test_an_added_contestant_costs_its_own_referees_and_a_smaller_one_all() -> None:
@@ -191,7 +203,7 @@ def test_kappa_is_measured_on_the_data_at_hand_where_that_is_asked_for(
     first = small(calibrate=True)
     budget = referees_of(first).controls.budget
     assert budget.source == "measured on the data at hand, in memory" and budget.num_training == 60
-    assert not any("κ of the budget was not measured" in flag for flag in first.flags)
+    assert not any("was not measured" in flag for flag in first.flags)
     stored = small(calibrate=True, train_data=TRAINING.flip(0))
     assert referees_of(stored).controls.budget == budget
 
@@ -261,6 +273,9 @@ def test_two_processes_give_the_record_of_one(tmp_path: Path) -> None:
     records = [json.loads((tmp_path / f"record.{rank}").read_text()) for rank in (0, 1)]
     for record in records:
         assert record["figures"] == expected and record["trained"] == 4
-    assert [len(record["steps"]) for record in records] == [23, 0]  # the first process alone reports
-    assert [step[1] for step in records[0]["steps"]] == [1, 2, *[0, 1, 2, 3, 4] * 2, *range(11)]
+    assert records[1]["steps"] == []  # the first process alone reports
+    stages = stages_of(records[0]["steps"])
+    assert list(stages) == ["samples", "referees", "controls", "checks"]
+    for stage in ("referees", "controls"):
+        assert stages[stage][0][0] == 0 and len(set(stages[stage][-1])) == 1
     assert len(list((tmp_path / "together").rglob("*.npz"))) == 8

@@ -17,6 +17,7 @@ import runpy
 import signal
 import sys
 import traceback
+import warnings
 from typing import Any, NoReturn
 
 from sweeping import end_all
@@ -26,6 +27,7 @@ IMPORTS = (
     "gancross.workflow.benchmark",
     "gancross.evaluator.crosstest", "gancross.report.text.console", "gancross.report.browser.samples",
     "torch._dynamo",  # which an optimizer imports at its first step
+    "matplotlib.backends.backend_agg", "mpl_toolkits.mplot3d",  # for pictures of the mixture and reports
 )  # fmt: skip
 
 
@@ -66,7 +68,10 @@ def prepare(request: dict[str, Any]) -> None:
 
 
 def code_of(arguments: list[str]) -> int:
-    """Runs `python *arguments`, a module after -m or a script, to its end."""
+    """Runs `python *arguments`, a module after -m or a script, both perhaps after -W error, to its end."""
+    if arguments[:2] == ["-W", "error"]:
+        warnings.simplefilter("error")
+        arguments = arguments[2:]
     sys.argv = arguments[1:] if arguments[0] == "-m" else arguments
     try:
         if arguments[0] == "-m":

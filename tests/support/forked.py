@@ -12,16 +12,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import IO, Any
 
+import pytest
 from paths import ROOT, SUPPORT
 from sweeping import VARIABLE
 
 POLL = 0.005  # seconds between looks at a process
+_ONE_REQUEST = threading.Lock()  # at a time: several threads may have processes
 
 
 class Forked:
@@ -39,7 +43,7 @@ class Forked:
             self.returncode = _answer(self.pid)
         return self.returncode
 
-    def wait(self, timeout: float) -> int:
+    def wait(self, timeout: float = 500.0) -> int:
         deadline = time.monotonic() + timeout
         while (code := self.poll()) is None:
             if time.monotonic() > deadline:
@@ -53,6 +57,29 @@ class Forked:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+
+class ForkedRun(Forked):
+    """A run of a benchmark: its command, forked where `run_as_process` would execute it."""
+
+    def __init__(
+        self, command: Sequence[str], *, stderr: IO[bytes], env: Mapping[str, str], **rest: Any
+    ) -> None:
+        assert command[0] == sys.executable
+        assert rest == {"stdout": subprocess.DEVNULL, "start_new_session": True}
+        file = Path(f"/proc/{os.getpid()}/fd/{stderr.fileno()}")
+        super().__init__(command[1:], cwd=Path.cwd(), env=env, out=Path(os.devnull), err=file)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+
+def fork_runs(patch: pytest.MonkeyPatch) -> None:
+    """The runs of benchmarks are processes as they are, but need not import torch."""
+    if sys.platform == "linux":
+        _server()  # now: each of several threads would start one
+        calls = SimpleNamespace(Popen=ForkedRun, DEVNULL=subprocess.DEVNULL)
+        patch.setattr("gancross.workflow.execution.subprocess", calls)
 
 
 def start_python(
@@ -78,8 +105,9 @@ def start_python(
 def _answer(request: object) -> Any:
     server = _server()
     assert server.stdin is not None and server.stdout is not None
-    print(json.dumps(request), file=server.stdin, flush=True)
-    answer = server.stdout.readline()
+    with _ONE_REQUEST:
+        print(json.dumps(request), file=server.stdin, flush=True)
+        answer = server.stdout.readline()
     assert answer, "fork_server.py has ended"
     return json.loads(answer)
 

@@ -61,7 +61,7 @@ class Page(HTMLParser):
             self.tables[-1].append(dict(zip(self._headings, cells, strict=True)))
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] not in ("style", "script"):
             self.text.append(data)
         if {"th", "td"} & set(self.open):
             self._cells[-1].append(data)

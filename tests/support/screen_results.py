@@ -15,6 +15,7 @@ from gancross.evaluator.referees.records import Comparison, Referees
 from gancross.evaluator.result.types import Controls
 from gancross.evaluator.tournament.tournament import Ranking
 from gancross.evaluator.verdict.pairs import Pair
+from gancross.evaluator.verdict.strict import strict_verdict
 from gancross.evaluator.verdict.verdicts import Verdict, Verdicts
 
 NOT_RENAMED = Missing("the figures are of other contestants")
@@ -117,13 +118,14 @@ def _pair(template: Pair, a: str, b: str, result: Result) -> Pair:
     known = {name: fp.rate for name, fp in fps.items() if isinstance(fp, Proportion)}
     if len(known) == 2 and len(set(known.values())) == 2:
         paper = Verdict(winner=min(known, key=lambda name: known[name]), reason="lower cross-testing FP")
-    generator = template.verdict.generator
+    discriminator = Verdict(winner=None, reason=NOT_RENAMED.reason)
+    generator = replace(template.verdict.generator, winner=None)
     if not isinstance(result.referees, Missing):
         comparison = next(entry for entry in result.referees.comparisons if {entry.a, entry.b} == {a, b})
         winner = comparison.nearer_first().a if comparison.answer == "named" else None
         generator = Verdict(winner=winner, reason="said by referees")
     verdicts = Verdicts(
-        paper=paper, discriminator=template.verdict.discriminator, generator=generator,
-        strict=template.verdict.strict,
+        paper=paper, discriminator=discriminator, generator=generator,
+        strict=strict_verdict(generator=generator, discriminator=discriminator),
     )  # fmt: skip
     return replace(template, a=a, b=b, verdict=verdicts)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from command_line import call
+from forked import fork_runs
 from paths import ROOT
 from PIL import Image
 from processes import LIMIT, environment, running
@@ -106,7 +107,10 @@ def test_a_dry_run_touches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "6 runs" in output and "3 new" in output
 
 
-def test_what_is_missing_is_trained_and_what_is_there_is_kept(tmp_path: Path) -> None:
+def test_what_is_missing_is_trained_and_what_is_there_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork_runs(monkeypatch)
     spec = parse_spec(TWO_RUNS)
     out = tmp_path / "out"
     half = run_folder(out, spec.runs[1])
@@ -156,7 +160,8 @@ def test_runs_divide_the_gpus_among_them(tmp_path: Path, monkeypatch: pytest.Mon
     assert most == [1] * len(runs)
 
 
-def test_one_failing_run_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_one_failing_run_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fork_runs(monkeypatch)
     spec = parse_spec(TWO_RUNS)
     occupied = run_folder(tmp_path, spec.runs[0])
     occupied.mkdir(parents=True)
@@ -239,7 +244,7 @@ from gancross.workflow.execution import Execution
 from gancross.workflow.spec import parse_spec
 
 if __name__ == "__main__":
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
         execution = Execution(backend="dask", scheduler=cluster.scheduler_address, device="cpu")
         spec = parse_spec(json.loads({json.dumps(TWO_RUNS)!r}))
         train_all(spec.runs, Path(sys.argv[1]), execution=execution)
@@ -249,6 +254,7 @@ if __name__ == "__main__":
     with running([str(script), str(tmp_path / "dask")], env=environment()) as cluster:
         assert cluster.process.wait(LIMIT) == 0, cluster.ended().err[-2000:]
     spec = parse_spec(TWO_RUNS)
+    assert all(is_finished(run, run_folder(tmp_path / "dask", run)) for run in spec.runs)
     train_all(spec.runs[:1], tmp_path / "here", execution=Execution(jobs=1, device="cpu"))
     cluster_s, own = (run_folder(tmp_path / place, spec.runs[0]) / "last.pt" for place in ("dask", "here"))
     assert identical(cluster_s, own)
@@ -265,7 +271,7 @@ def test_ctrl_c_saves_every_run_and_each_goes_on(tmp_path: Path, monkeypatch: py
         deadline = time.monotonic() + 120
         while not all(map(steps_of, logs)):
             assert parent.process.poll() is None and time.monotonic() < deadline, parent.ended().err
-            time.sleep(0.2)
+            time.sleep(0.05)
         os.killpg(parent.process.pid, signal.SIGINT)
         assert parent.process.wait(LIMIT) == 130, parent.ended().err
         complaint = parent.ended().err

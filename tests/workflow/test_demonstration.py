@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from forked import fork_runs
 from run_folders import trained_here
 
 from gancross.cli.main import cli
@@ -27,7 +28,8 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short")
-def test_two_gans_are_trained_and_cross_tested(tmp_path: Path) -> None:
+def test_two_gans_are_trained_and_cross_tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fork_runs(monkeypatch)
     progress: dict[str, int] = {}
     first = demo.demonstrate(tmp_path, progress=lambda what, done, of: progress.update({what: done}))
     assert first.result.names == ["brief", "long"]

@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -26,8 +27,9 @@ from gancross.evaluator.referees.arena import Arena
 from gancross.evaluator.referees.budget import Measurement, PlantedFault
 from gancross.evaluator.referees.entries import KIND
 from gancross.evaluator.referees.halves import SampleSet, cut, halves, sample_set
+from gancross.evaluator.referees.parts import UNWATCHED, Effort, Meter, Slots, watched
 from gancross.evaluator.referees.planted import FAULTS
-from gancross.evaluator.referees.protocol import RefereeProtocol, chooses, snapshots
+from gancross.evaluator.referees.protocol import VALIDATION, RefereeProtocol, chooses, snapshots
 from gancross.evaluator.referees.scoring import one_thread, rung_scores
 from gancross.evaluator.referees.training import (
     Identity,
@@ -65,8 +67,9 @@ def places(samples: torch.Tensor) -> list[FaultPlace]:
 
 
 def planted_fault(
-    place: FaultPlace, clean: torch.Tensor, arena: Arena, *, identities: tuple[Identity, ...]
-) -> PlantedFault:
+    place: FaultPlace, clean: torch.Tensor, arena: Arena, *, identities: tuple[Identity, ...],
+    meter: Meter = UNWATCHED,
+) -> PlantedFault:  # fmt: skip
     """Plants a fault in real samples and measures G at every multiple of the steps, mean over judges.
 
     Args:
@@ -75,7 +78,7 @@ def planted_fault(
     # More than are trained on: some kinds leave samples out, and G is surer on more.
     faulty = FAULTS[place.kind].plant(clean, place.severity, arena.seed)[: 2 * max(arena.size, TESTED)]
     samples, arena = sample_set(faulty), replace(arena, size=min(arena.size, len(faulty) // 2))
-    g_TK = np.mean([_measured(samples, arena, identity) for identity in identities], axis=0)
+    g_TK = np.mean([_measured(samples, arena, identity, meter) for identity in identities], axis=0)
     return PlantedFault(
         kind=place.kind, severity=place.severity, g_TK=tuple(tuple(map(float, row)) for row in g_TK)
     )
@@ -94,7 +97,7 @@ def multiple_steps(protocol: RefereeProtocol) -> list[int]:
     return [round(multiple * protocol.steps) for multiple in MULTIPLES]
 
 
-def _measured(samples: SampleSet, arena: Arena, identity: Identity) -> NDArray[np.float64]:
+def _measured(samples: SampleSet, arena: Arena, identity: Identity, meter: Meter) -> NDArray[np.float64]:
     """G (T, K) of one judge, on at most `TESTED` reals and samples."""
     rows = [
         cut(halves(side.items, seed=identity.seed, purpose=purpose), half=identity.half, size=arena.size)
@@ -108,13 +111,13 @@ def _measured(samples: SampleSet, arena: Arena, identity: Identity) -> NDArray[n
     tests = [part.test[np.sort(chance.permutation(len(part.test))[:TESTED])] for part in rows]
     steps = multiple_steps(arena.protocol)
     kept = sorted({step for count in steps for step in snapshots(count)})
-    judges = dict(_judges(kept, reals, fakes, arena, identity))
+    judges = dict(_judges(kept, reals, fakes, arena, identity, meter))
     losses = validation_losses(
         list(judges.values()), reals=reals, samples=fakes, ladder=arena.ladder, identity=identity,
-        device=arena.device,
+        device=arena.device, meter=meter,
     ) if chooses(len(reals.validation)) else None  # fmt: skip
     g_KS = np.stack([
-        _g(list(judges.values()), reals.array, fakes.array, tests, arena, identity, rung)
+        _g(list(judges.values()), reals.array, fakes.array, tests, arena, identity, rung, meter)
         for rung in range(len(arena.ladder.sigmas))
     ])  # fmt: skip
     rows_TK = []
@@ -128,14 +131,14 @@ def _measured(samples: SampleSet, arena: Arena, identity: Identity) -> NDArray[n
 
 
 def _judges(
-    kept: list[int], reals: Material, fakes: Material, arena: Arena, identity: Identity
+    kept: list[int], reals: Material, fakes: Material, arena: Arena, identity: Identity, meter: Meter
 ) -> Iterator[tuple[int, torch.nn.Module]]:
     shape = tuple(arena.reals.array.shape[1:])
     network = judge_network(shape, arena.ladder, arena.protocol, identity, arena.device)
     longest = replace(arena.protocol, steps=kept[-1])
     for step, weights in training_snapshots(
         network, reals=reals, samples=fakes, ladder=arena.ladder, protocol=longest, identity=identity,
-        kept=kept,
+        kept=kept, meter=meter,
     ):  # fmt: skip
         yield step, loaded(shape, arena.ladder, arena.protocol, identity, arena.device, weights)
 
@@ -143,12 +146,13 @@ def _judges(
 def _g(
     judges: list[torch.nn.Module], reals: torch.Tensor, fakes: torch.Tensor,
     tests: list[NDArray[np.int64]], arena: Arena, identity: Identity, rung: int,
+    meter: Meter,
 ) -> NDArray[np.float64]:  # fmt: skip
     """G of every judge at one rung, (S,)."""
     real_SN, fake_SN = (
         rung_scores(
             judges, array, rows, arena.ladder, rung=rung,
-            stream=identity.stream("calibration", kind, f"rung-{rung}"), device=arena.device,
+            stream=identity.stream("calibration", kind, f"rung-{rung}"), device=arena.device, meter=meter,
         ).astype(np.float64)
         for array, rows, kind in zip((reals, fakes), tests, ("reals", "samples"), strict=True)
     )  # fmt: skip
@@ -166,7 +170,8 @@ def calibrated(
     Args:
         clean: training samples in random order.
         name: of the data.
-        progress: called with ("planted faults", done, in all).
+        progress: called with ("planted faults", steps done, steps in all) of the faults that the cache
+            does not hold, as of `refereed`.
     """
     identities = (Identity(seed=arena.seed, half=0), Identity(seed=arena.seed, half=1))
     paths = {place: _path(place, clean, arena) for place in places(clean)}
@@ -174,22 +179,35 @@ def calibrated(
     waiting = [place for place in paths if place not in faults]
     alone = replace(arena, workers=1)
 
-    def measured(place: FaultPlace) -> tuple[FaultPlace, PlantedFault]:
-        with one_thread():
-            return place, planted_fault(place, clean, alone, identities=identities)
+    efforts = [_effort(arena, num_judges=len(identities))] * len(waiting)
 
-    if progress is not None:
-        progress("planted faults", len(faults), len(paths))
-    calls = (joblib.delayed(measured)(place) for place in waiting)
+    def measured(place: FaultPlace, slots: Slots | None) -> tuple[FaultPlace, PlantedFault]:
+        with one_thread():
+            meter = Meter(efforts[0], slots)
+            return place, planted_fault(place, clean, alone, identities=identities, meter=meter)
+
     workers = max(1, min(arena.workers, len(waiting)))
-    with contextlib.closing(as_finished(calls, workers=workers)) as found:
-        for place, fault in found:
-            faults[place] = fault
-            with contextlib.suppress(ResourceError):  # without a cache the next call measures again
-                write_atomically(paths[place], json.dumps(asdict(fault)).encode())
-            if progress is not None:
-                progress("planted faults", len(faults), len(paths))
+    with watched(efforts, None if progress is None else partial(progress, "planted faults")) as watch:
+        calls = (joblib.delayed(measured)(place, watch.slots(number)) for number, place in enumerate(waiting))
+        with contextlib.closing(as_finished(calls, workers=workers)) as found:
+            for place, fault in found:
+                faults[place] = fault
+                with contextlib.suppress(ResourceError):  # without a cache the next call measures again
+                    write_atomically(paths[place], json.dumps(asdict(fault)).encode())
+                watch.finish(waiting.index(place))
     return measurement(name, arena, tuple(faults[place] for place in paths))
+
+
+def _effort(arena: Arena, *, num_judges: int) -> Effort:
+    """Of one fault, about: judges of 8 times the steps, whose snapshots score validation and test samples."""
+    steps = multiple_steps(arena.protocol)
+    kept = len({step for count in steps for step in snapshots(count)})
+    validated = 2 * (arena.size // VALIDATION) if chooses(arena.size // VALIDATION) else 0
+    tested = 2 * min(TESTED, arena.size)
+    return Effort(
+        steps=num_judges * steps[-1], batch_size=arena.protocol.batch_size,
+        scores=num_judges * len(arena.ladder.sigmas) * kept * (validated + tested),
+    )  # fmt: skip
 
 
 def _path(place: FaultPlace, clean: torch.Tensor, arena: Arena) -> Path:

@@ -30,7 +30,10 @@ def reasons(controls: RefereeControls, *, reals: str) -> list[str]:
             f" noise from {reals}"
         )
     if controls.budget.fails:
-        found.append(f"this budget shows too little of planted faults: κ = {controls.budget.kappa:.2f}")
+        found.append(
+            "this budget shows too little of planted faults: only a share of"
+            f" {controls.budget.kappa:.2f} of what longer training shows (κ)"
+        )
     return found
 
 
@@ -54,11 +57,14 @@ def referee_flags(referees: Referees) -> Iterator[str]:
         )
     fewest = min(protocol.num_reals, *(entry.num_samples for entry in referees.contestants.values()))
     if fewest < FEWEST:
-        yield f"referees name nobody below {FEWEST} reals and samples; there are {fewest}"
+        yield f"referees name nobody with fewer than {FEWEST} reals or samples: there are {fewest}"
     if not isinstance(controls.null, Missing) and controls.null.of != "training reals":
         yield f"no training data are known: the null control took {controls.null.of}"
     if controls.budget.num_training is None:
-        yield f"κ of the budget was {controls.budget.source}: {UNMEASURED} stands in its place"
+        yield (
+            f"how much of planted faults referees show was {controls.budget.source}: a share of"
+            f" {UNMEASURED} is assumed (κ)"
+        )
     if referees.formats is not None:
         yield from format_flags(referees.formats, reals=protocol.reals)
     yield from (f"referees: {reason}" for reason in reasons(controls, reals=protocol.reals))

@@ -103,7 +103,7 @@ def trained_controls(
     """Null and power, trained or from the cache.
 
     Args:
-        progress: called with ("controls", done, in all).
+        progress: called with ("controls", steps done, steps in all), as of `refereed`.
     """
     if isinstance(call, Missing):
         return call, call

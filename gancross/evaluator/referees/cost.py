@@ -11,7 +11,6 @@ import torch
 
 from gancross.evaluator.referees.arena import Arena
 from gancross.evaluator.referees.halves import SampleSet
-from gancross.evaluator.referees.protocol import chooses
 from gancross.evaluator.referees.scoring import BLOCK, one_thread, rung_scores
 from gancross.evaluator.referees.training import judge_network, training_snapshots
 from gancross.evaluator.referees.work import Task, materials, tasks_of
@@ -78,11 +77,7 @@ class _Pace:
 
     def seconds(self, task: Task) -> float:
         """Of the training of one referee, the choice of its snapshots and its scores."""
-        reals, samples = task.cut_reals, task.cut_samples
-        chosen_by = len(reals.validation) + len(samples.validation)
-        snapshots = len(task.protocol.snapshots) if chooses(len(reals.validation)) else 0
-        scores = len(task.ladder.sigmas) * (len(reals.test) + len(samples.test) + snapshots * chosen_by)
-        return task.protocol.steps * self.step + scores * self.score
+        return task.effort.steps * self.step + task.effort.scores * self.score
 
 
 def _absent(sets: Mapping[str, SampleSet], arena: Arena) -> list[Task]:

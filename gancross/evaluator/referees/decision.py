@@ -81,7 +81,10 @@ def _decision(comparison: Comparison, budget: Budget, withheld: Reasons) -> Deci
     nearer, farther = _beyond_chance(near)
     answer: Answer
     if near.n < FEWEST:
-        answer, reason = "no name", f"nobody is named below {FEWEST} reals and samples, there are {near.n}."
+        answer, reason = (
+            "no name",
+            f"nobody is named with fewer than {FEWEST} reals or samples: there are {near.n}.",
+        )
     elif nowhere_farther(near) and favoured(near):
         if not lasting(near):
             answer, reason = "too close for this budget", _too_close(near, budget)

@@ -75,8 +75,8 @@ def format_flags(formats: ImageFormats, *, reals: str) -> Iterator[str]:
         other = _described(of_reals)
         tables = ", but their quantisation tables differ" if samples == other else ""
         yield (
-            f"{', '.join(alike)}: samples come from {samples}, {reals} from {other}{tables}: the finest rungs"
-            " may see the format"
+            f"{', '.join(alike)}: samples come from {samples}, {reals} from {other}{tables}: the finest"
+            " levels of noise may show the format"
         )
 
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from gancross.evaluator.referees.judge import Judge
 from gancross.evaluator.referees.ladder import Ladder
+from gancross.evaluator.referees.parts import UNWATCHED, Meter
 from gancross.random_streams import Stream
 
 BLOCK = 125  # samples that a network scores at a time; their planes fit into a CPU's cache
@@ -60,7 +61,7 @@ def noisy(
 @torch.no_grad()
 def rung_scores(
     judges: Sequence[nn.Module], array: torch.Tensor, rows: NDArray[np.int64], ladder: Ladder, *, rung: int,
-    stream: Stream, device: torch.device,
+    stream: Stream, device: torch.device, meter: Meter = UNWATCHED,
 ) -> NDArray[np.float32]:  # fmt: skip
     """The scores (S, N) of S judges of one kind on some rows at one rung, on the same noisy inputs.
 
@@ -75,6 +76,7 @@ def rung_scores(
         noise = torch.randn(samples.shape, generator=generator, device=device)
         inputs = cast(Judge, judges[0]).inputs(*noisy(samples, ladder, level[: len(block)], noise))
         parts.append(torch.stack([judge(inputs) for judge in judges]))
+        meter.scored(len(judges) * len(block))
     scores: NDArray[np.float32] = torch.cat(parts, 1).cpu().numpy()
     return scores
 
@@ -82,6 +84,7 @@ def rung_scores(
 def ladder_scores(
     judges: Mapping[int, nn.Module], chosen: Sequence[int], array: torch.Tensor,
     rows: NDArray[np.int64], ladder: Ladder, *, noise: Callable[[str], Stream], device: torch.device,
+    meter: Meter = UNWATCHED,
 ) -> NDArray[np.float32]:  # fmt: skip
     """The scores (K, N) of a referee on some rows.
 
@@ -90,9 +93,10 @@ def ladder_scores(
         chosen: the step that judges at each rung.
         noise: the stream of noise of a rung's name.
     """
-    return np.concatenate([
+    rungs = [
         rung_scores(
-            [judges[step]], array, rows, ladder, rung=rung, stream=noise(f"rung-{rung}"), device=device
-        )
-        for rung, step in enumerate(chosen)
-    ])  # fmt: skip
+            [judges[step]], array, rows, ladder, rung=rung, stream=noise(f"rung-{rung}"), device=device,
+            meter=meter,
+        ) for rung, step in enumerate(chosen)
+    ]  # fmt: skip
+    return np.concatenate(rungs)

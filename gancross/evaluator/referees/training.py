@@ -17,6 +17,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from gancross.evaluator.referees.judge import ImageJudge, VectorJudge
 from gancross.evaluator.referees.ladder import Ladder
+from gancross.evaluator.referees.parts import UNWATCHED, Meter
 from gancross.evaluator.referees.protocol import RefereeProtocol, chooses
 from gancross.evaluator.referees.scoring import Weights, moved, noisy, rung_scores
 from gancross.random_streams import Stream
@@ -78,7 +79,7 @@ class Referee:
 
 def trained(
     *, reals: Material, samples: Material, ladder: Ladder, protocol: RefereeProtocol, identity: Identity,
-    device: torch.device,
+    device: torch.device, meter: Meter = UNWATCHED,
 ) -> Referee:  # fmt: skip
     """The referee of one seed and half, trained to tell reals from samples under noise of every rung.
 
@@ -88,7 +89,8 @@ def trained(
     shape = tuple(reals.array.shape[1:])
     network = judge_network(shape, ladder, protocol, identity, device)
     snapshots = dict(training_snapshots(
-        network, reals=reals, samples=samples, ladder=ladder, protocol=protocol, identity=identity
+        network, reals=reals, samples=samples, ladder=ladder, protocol=protocol, identity=identity,
+        meter=meter,
     ))  # fmt: skip
     steps = list(snapshots)
     referee = Referee(snapshots=snapshots, chosen=(steps[-1],) * len(ladder.sigmas))
@@ -96,7 +98,7 @@ def trained(
         judges = referee.judges(shape, ladder, protocol, identity, device)
         losses_SK = validation_losses(
             list(judges.values()), reals=reals, samples=samples, ladder=ladder, identity=identity,
-            device=device,
+            device=device, meter=meter,
         )  # fmt: skip
         referee = replace(referee, chosen=tuple(steps[row] for row in smoothed(losses_SK).argmin(0)))
     return replace(referee, snapshots={step: snapshots[step] for step in sorted(set(referee.chosen))})
@@ -134,7 +136,7 @@ def judge_network(
 
 def training_snapshots(
     network: ImageJudge | VectorJudge, *, reals: Material, samples: Material, ladder: Ladder,
-    protocol: RefereeProtocol, identity: Identity, kept: Sequence[int] = (),
+    protocol: RefereeProtocol, identity: Identity, kept: Sequence[int] = (), meter: Meter = UNWATCHED,
 ) -> Iterator[tuple[int, Weights]]:  # fmt: skip
     """Trains the network; yields the averaged weights at each step of `protocol.snapshots`, or of `kept`.
 
@@ -174,21 +176,23 @@ def training_snapshots(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         average(averages, parameters, None)
+        meter.step()
         if step in wanted:
             yield step, fixed | dict(zip(names, [tensor.clone() for tensor in averages], strict=True))
 
 
 def validation_losses(
     judges: Sequence[nn.Module], *, reals: Material, samples: Material, ladder: Ladder, identity: Identity,
-    device: torch.device,
+    device: torch.device, meter: Meter = UNWATCHED,
 ) -> Losses:  # fmt: skip
     """E[ln(1 + e^−r)] + E[ln(1 + e^r)] by judge and rung, (S, K), on the validation rows."""
 
     def softplus(material: Material, kind: str, rung: int, sign: int) -> Losses:
         stream = identity.stream("validation", kind, f"rung-{rung}")
         scores_SN = rung_scores(
-            judges, material.array, material.validation, ladder, rung=rung, stream=stream, device=device
-        )
+            judges, material.array, material.validation, ladder, rung=rung, stream=stream, device=device,
+            meter=meter,
+        )  # fmt: skip
         return np.asarray(np.logaddexp(0, sign * scores_SN.astype(np.float64)).mean(1))
 
     return np.stack([

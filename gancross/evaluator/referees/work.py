@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import joblib
@@ -20,7 +21,8 @@ from gancross.evaluator.referees.arena import Arena
 from gancross.evaluator.referees.entries import Entry, EntryKey, cached, decoded, encoded, keep
 from gancross.evaluator.referees.halves import Cut, SampleSet, cut, halves
 from gancross.evaluator.referees.ladder import Ladder
-from gancross.evaluator.referees.protocol import RefereeProtocol
+from gancross.evaluator.referees.parts import Effort, Meter, Slots, watched
+from gancross.evaluator.referees.protocol import RefereeProtocol, chooses
 from gancross.evaluator.referees.scores import ContestantScores, RefereeScores
 from gancross.evaluator.referees.scoring import ladder_scores, one_thread
 from gancross.evaluator.referees.training import Identity, Material, trained
@@ -31,7 +33,7 @@ LARGEST_ON_DEVICE = 512 << 20  # bytes of reals or samples that are moved to a d
 
 Array = NDArray[np.generic]
 Entries = Generator[tuple[int, bytes], None, None]  # numbers of tasks and their encoded entries
-Progress = Callable[[str, int, int], None]  # what, referees done, referees in all
+Progress = Callable[[str, int, int], None]  # what, done, in all
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,6 +48,19 @@ class Task:
     protocol: RefereeProtocol
     identity: Identity
     device: str
+    slots: Slots | None = None  # where the part of it that is done is written
+
+    @property
+    def effort(self) -> Effort:
+        """Steps of the training; scores of the choice among snapshots, and of all that was not trained on."""
+        reals, samples = self.cut_reals, self.cut_samples
+        validated = len(reals.validation) + len(samples.validation)
+        snapshots = len(self.protocol.snapshots) if chooses(len(reals.validation)) else 0
+        tested = len(reals.test) + len(samples.test)
+        return Effort(
+            steps=self.protocol.steps, batch_size=self.protocol.batch_size,
+            scores=len(self.ladder.sigmas) * (tested + snapshots * validated),
+        )  # fmt: skip
 
 
 def refereed(
@@ -58,7 +73,9 @@ def refereed(
 
     Args:
         sets: by name, for people; entries are found by content.
-        progress: called with ("referees", done, in all).
+        progress: called with ("referees", steps done, steps in all) of the referees that the cache does not
+            hold, a few times a second; scores count as steps that take as long. Never called where it holds
+            all.
 
     Raises:
         DivergenceError: scores of a referee are not finite.
@@ -72,20 +89,22 @@ def refereed(
     entries = {key: cached(key) for key in by_key} if processes.is_rank_zero else {}
     absent = _agreed([key for key, entry in entries.items() if entry is None], list(by_key), processes)
     tasks = tasks_of([by_key[key] for key in absent], sets, arena)
-    contents = _divided(tasks, processes) if processes.size > 1 else _side_by_side(tasks, arena)
-    done = len(by_key) - len(absent)
-    if progress is not None and processes.is_rank_zero:
-        progress("referees", done, len(by_key))
-    with closing(contents):
-        for number, content in contents:
-            key = absent[number]
-            trained_anew = decoded(content)
-            _check_finite(trained_anew, by_key[key][0])
-            entries[key] = trained_anew
-            keep(key, content)
-            done += 1
-            if progress is not None and processes.is_rank_zero:
-                progress("referees", done, len(by_key))
+    report = partial(progress, "referees") if progress is not None and processes.is_rank_zero else None
+    with watched([task.effort for task in tasks], report) as watch:
+        tasks = [
+            # Under torchrun rank 0 alone writes, and stands for those that train beside it.
+            replace(task, slots=watch.slots(*range(number, min(number + processes.size, len(tasks)))))
+            for number, task in enumerate(tasks)
+        ]
+        contents = _divided(tasks, processes) if processes.size > 1 else _side_by_side(tasks, arena)
+        with closing(contents):
+            for number, content in contents:
+                key = absent[number]
+                trained_anew = decoded(content)
+                _check_finite(trained_anew, by_key[key][0])
+                entries[key] = trained_anew
+                keep(key, content)
+                watch.finish(number)
     return {
         name: [entry for place, key in places.items() if place[0] == name and (entry := entries[key])]
         for name in (sets if processes.is_rank_zero else ())
@@ -100,10 +119,11 @@ def trained_entry(task: Task) -> bytes:
     device = torch.device(task.device)
     of_reals, of_samples = materials(task)
     reals, samples = of_reals.array, of_samples.array
+    meter = Meter(task.effort, task.slots)
     with one_thread(), full_precision():
         referee = trained(
             reals=of_reals, samples=of_samples, ladder=task.ladder, protocol=task.protocol,
-            identity=task.identity, device=device,
+            identity=task.identity, device=device, meter=meter,
         )  # fmt: skip
         judges = referee.judges(tuple(reals.shape[1:]), task.ladder, task.protocol, task.identity, device)
 
@@ -111,6 +131,7 @@ def trained_entry(task: Task) -> bytes:
             return ladder_scores(
                 judges, referee.chosen, array, rows, task.ladder,
                 noise=lambda rung: task.identity.stream("test", kind, rung), device=device,
+                meter=meter,
             )  # fmt: skip
 
         entry = Entry(referee=referee, scores=RefereeScores(

@@ -1,7 +1,8 @@
 """A result as one HTML file that needs nothing else: style, pictures and numbers are in it.
 
-No script runs in it and nothing is fetched; a Content-Security-Policy says so to the browser, with the
-hash of the one style sheet. Every text of the record is escaped.
+Nothing is fetched, and no script runs but the one that opens folds for printing; a Content-Security-Policy
+says so to the browser, with the hashes of that script and of the one style sheet. Every text of the record
+is escaped.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
         samples: sample grids, see `gancross.report.browser.samples`, and samples under noise, see
             `gancross.report.browser.noise`; a report without them says so.
     """
-    style = style_sheet()
+    style, script = style_sheet(), print_script()
     referees = None if isinstance(result.referees, Missing) else result.referees
     grids, lossy = _pictures([sample for sample in samples if sample.kind == "samples"])
     noise, noise_lossy = _pictures([sample for sample in samples if sample.kind == "noise"])
@@ -107,7 +108,7 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
         noise_lossy=noise_lossy, no_noise_pictures=_no_pictures(result, NO_NOISE),
         noise_sigmas=[formatting.noise_level(sigma) for sigma in sigmas],
         sections=page_sections(result, no_grids=no_grids), geometry=GEOMETRY, notes=Notes,
-        style=Markup(style), policy=policy(style), version=__version__,
+        style=Markup(style), script=Markup(script), policy=policy(style, script), version=__version__,
         title=f"Cross-test: {', '.join(result.names)}", command=command(result), obstacles=obstacles(result),
     )  # fmt: skip
     return text
@@ -144,11 +145,20 @@ def style_sheet() -> str:
     return f":root {{\n{roots}}}\n{lines}{css}"
 
 
-def policy(style: str) -> str:
-    """The Content-Security-Policy: nothing but this style sheet and pictures within the file."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+def print_script() -> str:
+    """The script that opens folds for printing; without scripts, browsers of 2025 and later open them too."""
+    return files("gancross.report.browser").joinpath("templates/print.js").read_text(encoding="utf-8")
+
+
+def policy(style: str, script: str) -> str:
+    """The Content-Security-Policy: nothing but this style sheet, this script and pictures within the file."""
+
+    def source(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src {source(style)}; script-src {source(script)}; img-src data:;"
+        " base-uri 'none'; form-action 'none'"
     )
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Column, Table
 from rich.text import Text
 
 from gancross.evaluator.estimates import Missing
@@ -15,7 +13,8 @@ from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.report import formatting
 from gancross.report.text import referee_texts as texts
-from gancross.report.text.console_tables import paper_table, right
+from gancross.report.text.console_tables import paper_table
+from gancross.report.text.line_table import LineTable
 from gancross.report.text.referee_checks import FAILED, NOT_MADE, PASSED, checks
 
 TITLE = "Referees: fresh judges, alike for all contestants, at {n} levels of noise from σ = {low} to {high}"
@@ -62,30 +61,23 @@ def _heading(referees: Referees) -> list[RenderableType]:
     return [Text(TITLE.format(n=len(sigmas), low=low, high=high), style="bold")]
 
 
-def _contestants(referees: Referees, *, numbered: bool = False) -> Table:
+def _contestants(referees: Referees, *, numbered: bool = False) -> LineTable:
     """A line for each contestant."""
     half = "σ½ ↓" + (" (grey levels)" if referees.protocol.options.form == "images" else "")
-    headings = [*(["#"] if numbered else []), "contestant", "D ↓", "95 %", half, "95 %", "copies"]
-    columns = (
-        Column(
-            heading, overflow="fold", justify="left" if heading == "contestant" else "right",
-            no_wrap=heading in ("95 %", "D ↓"),
-        )
-        for heading in headings
-    )  # fmt: skip
-    table = Table(*columns, box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    rows: list[list[Text | str]] = []
     for number, (name, figures) in enumerate(referees.contestants.items(), start=1):
         d, found = figures.detectability, texts.copying(referees, name)
         copies = not isinstance(found, Missing) and found.copies
         grey = texts.grey_levels(figures, referees)
-        table.add_row(
-            *([str(number)] if numbered else []), escape(name),
-            Text(formatting.number(d.value), style="bold"), Text(formatting.interval(d), style="dim"),
-            Text(texts.half_noise(figures) + (f" ({grey})" if grey else ""), style="bold"),
-            Text(texts.half_noise_limits(figures), style="dim"),
+        rows.append([
+            *([str(number)] if numbered else []), name,
+            Text(formatting.number(d.value), style="bold").append(f" {formatting.interval(d)}", style="dim"),
+            Text(texts.half_noise(figures) + (f" ({grey})" if grey else ""), style="bold")
+            .append(f" {texts.half_noise_limits(figures)}", style="dim"),
             Text(texts.copies(found), style="bold red" if copies else ""),
-        )  # fmt: skip
-    return table
+        ])  # fmt: skip
+    head = [*(["#"] if numbered else []), "contestant", "D ↓, 95 %", f"{half}, 95 %", "copies"]
+    return LineTable(head=head, rows=rows, keys=1 + numbered, names=[int(numbered)])
 
 
 def _notes(result: Result, referees: Referees) -> list[RenderableType]:
@@ -107,16 +99,16 @@ def _comparison_line(comparison: Comparison) -> Text:
 
 def _numbered_comparisons(result: Result, referees: Referees) -> RenderableType:
     number = _numbers(result)
-    headings = Column("pair"), Column("answer"), right("mean difference of G, a − b"), right("p (Holm)")
-    table = Table(*headings, box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    rows = []
     for comparison in referees.comparisons:
         winner = str(number[texts.named(comparison)])
-        table.add_row(
+        rows.append([
             f"{number[comparison.a]}, {number[comparison.b]}",
             texts.answer(comparison, winner, texts.SHORT_ANSWERS),
-            Text(texts.difference_text(comparison)), formatting.p_value(comparison.holm_p),
-        )  # fmt: skip
-    return Group(Text("Whose samples are nearer to the data", style="bold"), table)
+            texts.difference_text(comparison), formatting.p_value(comparison.holm_p),
+        ])  # fmt: skip
+    head = ["pair", "answer", "mean difference of G, a − b", "p (Holm)"]
+    return LineTable(title="Whose samples are nearer to the data", head=head, rows=rows, keys=2, names=[0, 1])
 
 
 def _unnamed(result: Result, referees: Referees) -> Iterator[Text]:
@@ -149,12 +141,9 @@ def _confusion(referees: Referees, name: str) -> RenderableType:
     return paper_table(f"Referees of {name}", rates, known)
 
 
-def _confusion_lines(referees: Referees) -> Table:
+def _confusion_lines(referees: Referees) -> LineTable:
     """The same, a line for each contestant."""
-    table = Table(
-        right("#"), Column("referees of", overflow="fold"),
-        *map(right, ("TPR", "FN", "FP", "TNR", "cross FP")), box=None, padding=(0, 2, 0, 0), pad_edge=False,
-    )  # fmt: skip
+    rows = []
     for number, name in enumerate(referees.contestants, start=1):
         rates = texts.cross_rates(referees, name)
         shown = [formatting.DASH] * 4
@@ -163,8 +152,9 @@ def _confusion_lines(referees: Referees) -> Table:
             shown = [paper_rate(rate) for rate in (tpr, fn, fp, tnr)]
         cross = [texts.cross_fp(referees, name, other) for other in _others(referees, name)]
         mean = formatting.mean([rate.value for rate in cross if rate is not None])
-        table.add_row(str(number), escape(name), *shown, formatting.rate(mean))
-    return table
+        rows.append([str(number), name, *shown, formatting.rate(mean)])
+    head = ["#", "referees of", "TPR", "FN", "FP", "TNR", "cross FP"]
+    return LineTable(head=head, rows=rows, keys=2, names=[1])
 
 
 def _others(referees: Referees, name: str) -> Sequence[str]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
@@ -16,6 +15,7 @@ from gancross.evaluator.fidelity.metrics import figure_arrow
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.report import formatting
+from gancross.report.text.line_table import LineTable
 from gancross.report.text.verdict_sentences import verdict_sentences
 
 T = TypeVar("T")
@@ -59,27 +59,29 @@ def paper_table(title: str, rates: Sequence[Sequence[float]], cross: Sequence[tu
 def fp_matrix(result: Result) -> list[RenderableType]:
     """Share of every sample set that every judge calls real: generators, test data, controls."""
     title = "Share called real, 95 % interval; for generated samples this is FP, lower is better"
-    table = _table(title, "samples \\ judge", *(right(escape(judge)) for judge in result.judges))
+    rows: list[list[Text | str]] = []
     for generator in result.names:
         cells = [result.cells[judge, generator] for judge in result.judges]
-        table.add_row(escape(generator), *(with_interval(cell.fp, dim=cell.is_own) for cell in cells))
-    table.add_section()
+        rows.append([generator, *(with_interval(cell.fp, dim=cell.is_own) for cell in cells)])
     for control, rates in formatting.controls(result):
-        table.add_row(control.title, *(with_interval(rate, dim=True) for rate in rates))
-    return [table, ""]
+        rows.append([control.title, *(with_interval(rate, dim=True) for rate in rates)])
+    return [LineTable(
+        title=title, head=["samples \\ judge", *result.judges], rows=rows, names=[0], named_head=True,
+        framed=True, ends=[len(result.names) - 1],
+    ), ""]  # fmt: skip
 
 
 def figure_table(result: Result) -> list[RenderableType]:
     """Every judge on every generator: what does not hang on its own threshold."""
-    names = (Column(heading, overflow="fold") for heading in ("judge", "generator"))
-    figures = (
-        Column(entry.heading(short=True), justify="right", no_wrap=entry.is_bound)
-        for entry in formatting.columns().values()
-    )
-    table = _table("Beside the threshold", *names, *figures)
-    for judge, generator, *texts in formatting.figure_rows(result, _with_reach):
-        table.add_row(escape(judge), escape(generator), *texts)
-    return [table, ""]
+    headings = [entry.heading(short=True) for entry in formatting.columns().values()]
+    rows: list[list[Text | str]] = [
+        [judge, generator, *map(Text.from_markup, texts)]
+        for judge, generator, *texts in formatting.figure_rows(result, _with_reach)
+    ]
+    return [LineTable(
+        title="Beside the threshold", head=["judge", "generator", *headings], rows=rows, keys=2, names=[0, 1],
+        framed=True,
+    ), ""]  # fmt: skip
 
 
 def with_interval(figure: Figure, *, dim: bool = False) -> Text:
@@ -94,12 +96,13 @@ def fidelity_table(result: Result) -> list[RenderableType]:
     """FID and its like, a column for each contestant."""
     if isinstance(result.fidelity, Missing):
         return []
-    names = (right(escape(name)) for name in result.fidelity)
-    table = _table("Fidelity", Column("figure", overflow="fold"), *names)
-    table.add_row("n ", *(f"{measured.n:,}" for measured in result.fidelity.values()))
+    rows = [["n", *(f"{measured.n:,}" for measured in result.fidelity.values())]]
     for key, values in formatting.fidelity_rows(result):
-        table.add_row(escape(f"{key} {figure_arrow(key)}"), *map(fidelity_figure, values))
-    return [table, ""]
+        rows.append([f"{key} {figure_arrow(key)}", *map(fidelity_figure, values)])
+    return [LineTable(
+        title="Fidelity", head=["figure", *result.fidelity], rows=rows, names=[0], named_head=True,
+        framed=True,
+    ), ""]  # fmt: skip
 
 
 def fidelity_figure(value: Measurement | Missing) -> str:
@@ -151,10 +154,6 @@ def flag_lines(result: Result) -> list[RenderableType]:
 def right(heading: str) -> Column:
     """A column aligned to the right."""
     return Column(heading, justify="right")
-
-
-def _table(title: str, *columns: Column | str) -> Table:
-    return Table(*columns, title=title, title_justify="left", title_style="bold")
 
 
 def _ranked(entries: Sequence[T] | Missing, text: Callable[[T], str]) -> str:

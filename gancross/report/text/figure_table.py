@@ -17,9 +17,13 @@ from gancross.report import formatting
 from gancross.report.text import referee_texts as texts
 from gancross.report.text.verdict_sentences import times_named
 
-LEGEND = "D: detectability, 0 where referees tell nothing; σ½: half-detection noise"
+RATES = "FN: data called fake; FP: samples called real."
+OF_REFEREES = (
+    "D: how surely referees, fresh judges, tell samples from data, 0 not at all;"
+    " σ½: the noise that makes it ½."
+)
 BEST, UNSURE = "*", "~"
-BY_REFEREES = f"{BEST}: the lowest detectability; {UNSURE}: not told apart from it beyond chance"
+BY_REFEREES = f"{BEST}: the lowest D; {UNSURE}: not told apart from it beyond chance"
 BY_PAPER = f"{BEST}: named in the most pairs by the paper's rule; named: in how many of its pairs"
 
 
@@ -42,7 +46,9 @@ class FigureTable:
 def figure_table(result: Result) -> FigureTable:
     """The figures of all contestants: in the order of the call, of three and more the best first."""
     columns = figure_columns(result)
-    legends = [] if isinstance(result.referees, Missing) else [LEGEND]
+    told = [RATES] if result.judges else []
+    told += [] if isinstance(result.referees, Missing) else [OF_REFEREES]
+    legends = [" ".join(told)] if told else []
     if len(result.names) <= 2:
         rows = [
             [name, *(column[number] for column in columns.values())]
@@ -84,7 +90,7 @@ def figure_columns(result: Result) -> Mapping[str, Sequence[str]]:
     if not isinstance(result.referees, Missing):
         judged = [result.referees.contestants[name] for name in names]
         columns["D ↓"] = [formatting.figure(figures.detectability) for figures in judged]
-        columns["σ½ ↓"] = [texts.half_noise(figures).removesuffix(" the ladder") for figures in judged]
+        columns["σ½ ↓"] = [texts.half_noise(figures) for figures in judged]
     if not isinstance(result.fidelity, Missing):
         (fid,) = METRICS["fid"].figures
         for key in filter(fid.matches, formatting.fidelity_keys(result)):

@@ -23,7 +23,7 @@ from gancross.report.text.verdict_sentences import verdict_sentences
 LINES = 24
 NARROWEST = 40  # columns
 LONGEST_IN_FLAGS = 16  # cells of a name
-FEWEST_FLAGS = 2  # lines of flags, though the screen be longer for them
+FEWEST_FLAGS = 1  # lines of flags, though the screen be longer for them
 ALL = "All tables and reasons"
 
 

@@ -12,6 +12,7 @@ from gancross.evaluator.referees.records import Referees
 from gancross.report import formatting
 from gancross.report.formatting import noise_level, p_value, signed_figure
 
+ONE_SIDED = "only G above 0 fails it, a few hundred reals may lie below"
 PASSED, FAILED, NOT_MADE = "passed", "failed", "not made"
 
 
@@ -53,7 +54,7 @@ def _null(control: NullControl | Missing) -> Check:
     if isinstance(control, Missing):
         return Check(title=title, finding=control.reason, outcome=NOT_MADE)
     largest = max(control.figures.rungs, key=lambda rung: rung.g.value)
-    told = "should not be told from held-out reals: largest " + _at(largest)
+    told = f"should not be told from held-out reals: largest {_at(largest)}; {ONE_SIDED}"
     return Check(title=title, finding=f"{control.of} {told}", outcome=_outcome(control.fails))
 
 

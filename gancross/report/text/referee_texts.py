@@ -59,11 +59,14 @@ def unit(referees: Referees) -> str:
 
 
 def half_noise(figures: RefereedContestant) -> str:
-    """σ½, or on which side of the ladder it lies."""
+    """σ½; `<0.0039` and `>4.3` where it lies outside the levels of noise."""
     noise = figures.half_detection_noise
     if not isinstance(noise.value, Missing):
         return noise_level(noise.value)
-    return formatting.DASH if noise.censored is None else f"{noise.censored} the ladder"
+    if noise.censored is None:
+        return formatting.DASH
+    end = figures.rungs[0 if noise.censored == "below" else -1].sigma
+    return f"{'<' if noise.censored == 'below' else '>'}{noise_level(end)}"
 
 
 def grey_levels(figures: RefereedContestant, referees: Referees) -> str:

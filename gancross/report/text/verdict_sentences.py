@@ -44,7 +44,7 @@ def generator_sentence(result: Result, pair: Pair) -> str:
         outcome = formatting.outcome(pair, RULES["generator"], pair.verdict.generator)
         return f"{outcome} ({_p(near.holm_p, near.holm_tests)})."
     if near.answer == "no name":
-        return f"{_nobody('generator')} below {FEWEST} reals and samples, there are {near.n}."
+        return f"{_nobody('generator')} with fewer than {FEWEST} reals or samples: there are {near.n}."
     return f"{_nobody('generator')}: {_why_nobody(result, near)}."
 
 
@@ -95,7 +95,7 @@ def generators_sentence(result: Result) -> str:
             f" resolution the reverse ({_p(p, referees.comparisons[0].holm_tests)}, or less)."
         )
     return (
-        f"{_nobody('generator')} before all others: {lowest}'s samples have the lowest detectability, and are"
+        f"{_nobody('generator')} before all others: {lowest}'s samples have the lowest D, and are"
         f" named nearer to the data in {before.get(lowest, 0)} of their {others} pairs."
     )
 
@@ -151,7 +151,7 @@ def _unrefereed(result: Result) -> str:
 
 def _why_nobody(result: Result, near: Comparison) -> str:
     p = _p(near.holm_p, near.holm_tests)
-    lower = f"{near.a}'s samples have a lower detectability than {near.b}'s ({p})"
+    lower = f"{near.a}'s samples have a lower D than {near.b}'s ({p})"
     if near.answer == "too close for this budget":
         return f"{lower}, but longer training of the referees could turn it"
     if near.answer == "withheld":
@@ -163,7 +163,7 @@ def _why_nobody(result: Result, near: Comparison) -> str:
         )
     if favoured(near):
         return f"{lower}, but {near.b}'s may be nearer to the data at some level of noise"
-    return f"the detectability of {near.a}'s samples and that of {near.b}'s do not differ beyond chance ({p})"
+    return f"D of {near.a}'s samples and that of {near.b}'s do not differ beyond chance ({p})"
 
 
 def _failed_checks(result: Result) -> str:
@@ -176,4 +176,4 @@ def _failed_checks(result: Result) -> str:
 
 def _p(p: float, tests: int) -> str:
     """`p 3e-05`, and that it is adjusted where there were several tests."""
-    return f"p {formatting.p_value(p)}" + (f" after Holm over {tests} pairs" if tests > 1 else "")
+    return f"p {formatting.p_value(p)}" + (f", adjusted for {tests} pairs" if tests > 1 else "")

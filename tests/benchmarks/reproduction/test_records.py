@@ -91,13 +91,14 @@ def test_full_scale_is_counted_and_its_commands_train_what_the_specs_ask_for() -
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Records and pictures of three sections from runs of a few steps; one run is unfinished."""
     root = tmp_path_factory.mktemp("reproduced")
+    brief = SMALL["digits"] | {"steps": 3}
     tiny = {
         "fig1": ('recipe = "mixture"', "steps = 9", SMALL["mixture"]),
-        "overfitting": ('recipe = "digits"', "", SMALL["digits"]),
-        "crosstest-digits": ('recipe = "digits"', "", SMALL["digits"]),
-        "crosstest-cifar10": ('recipe = "digits"', "", SMALL["digits"]),
-        "noise-digits": ('recipe = "digits"', NOISE, SMALL["digits"]),
-        "fig3": ('recipe = "digits"', RATE, SMALL["digits"]),
+        "overfitting": ('recipe = "digits"', "", brief),
+        "crosstest-digits": ('recipe = "digits"', "", brief),
+        "crosstest-cifar10": ('recipe = "digits"', "", brief),
+        "noise-digits": ('recipe = "digits"', NOISE, brief),
+        "fig3": ('recipe = "digits"', RATE, brief),
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "scatter", lambda *points, **settings: b"")

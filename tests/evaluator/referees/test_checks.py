@@ -133,7 +133,7 @@ def test_checks_that_pass_give_no_reasons_and_those_that_fail_one_each(record: R
         budget=replace(controls.budget, fails=True, kappa=0.123),
     )  # fmt: skip
     null, power, budget = reasons(failing, reals=REALS)
-    assert f"training reals from {REALS}" in null and "22% is noise" in power and "κ = 0.12" in budget
+    assert f"training reals from {REALS}" in null and "22% is noise" in power and "a share of 0.12" in budget
     assert list(referee_flags(replace(record, controls=failing))) == [
         f"referees: {reason}" for reason in (null, power, budget)
     ]
@@ -146,7 +146,7 @@ def test_flags_name_who_lowered_the_number_and_what_is_not_known(record: Referee
     (flag,) = referee_flags(lowered)
     assert "referees trained on 77 reals and samples each, since 'a', 'b' had the fewest samples" in flag
     (flag,) = referee_flags(replace(record, protocol=replace(record.protocol, num_reals=499)))
-    assert flag == "referees name nobody below 500 reals and samples; there are 499"
+    assert flag == "referees name nobody with fewer than 500 reals or samples: there are 499"
     few = {"a": replace(record.contestants["a"], num_samples=30), "b": record.contestants["b"]}
     assert "there are 30" in next(iter(referee_flags(replace(record, contestants=few))))
     null = record.controls.null
@@ -155,7 +155,8 @@ def test_flags_name_who_lowered_the_number_and_what_is_not_known(record: Referee
     changed = replace(record.controls, null=replace(null, of=HELD_OUT), budget=budget)
     assert list(referee_flags(replace(record, controls=changed))) == [
         "no training data are known: the null control took a third of the held-out reals",
-        "κ of the budget was not measured for vectors: 0.5 stands in its place",
+        "how much of planted faults referees show was not measured for vectors:"
+        " a share of 0.5 is assumed (κ)",
     ]
 
 

@@ -184,7 +184,7 @@ def test_a_check_withholds_only_the_one_that_would_be_named() -> None:
 def test_few_samples_have_figures_and_no_name() -> None:
     found = decision(of(rung(-0.4, 0.1), n=FEWEST - 1))
     assert found.comparison.answer == "no name" and found.verdict.winner is None
-    assert "below 500 reals and samples, there are 499" in found.verdict.reason
+    assert "fewer than 500 reals or samples: there are 499" in found.verdict.reason
 
 
 @pytest.mark.parametrize(

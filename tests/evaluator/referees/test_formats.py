@@ -13,7 +13,7 @@ from gancross.checkpoint.contestant import Origin
 from gancross.data.formats import FormatShare
 from gancross.evaluator.referees.formats import ImageFormats, SourceFormat, format_flags, image_formats
 
-MAY = "the finest rungs may see the format"
+MAY = "the finest levels of noise may show the format"
 
 
 def files(kind: str = "PNG", share: float = 1.0, **fields: Any) -> FormatShare:

@@ -200,8 +200,8 @@ def test_what_was_measured_is_kept_and_the_rest_is_measured(
     clean, arena = points(140, seed=1), arena_of(points(100), steps=2)
 
     def stop(what: str, done: int, total: int) -> None:
-        assert (what, total) == ("planted faults", 3)
-        if done == 2:
+        assert what == "planted faults"
+        if 3 * done >= 2 * total:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -209,9 +209,11 @@ def test_what_was_measured_is_kept_and_the_rest_is_measured(
     files = sorted(tmp_path.rglob("*.json"))
     assert len(files) == 2
     files[0].write_text(damage)
-    calls: list[int] = []
-    first = calibrated(clean, arena, name="points", progress=lambda what, done, total: calls.append(done))
-    assert calls == [1, 2, 3] and first.data == "points"
+    calls: list[tuple[int, int]] = []
+    first = calibrated(
+        clean, arena, name="points", progress=lambda what, done, total: calls.append((done, total))
+    )
+    assert calls[0][0] == 0 and calls[-1][0] == calls[-1][1] and first.data == "points"
     assert [(fault.kind, fault.severity) for fault in first.faults] == [
         (place.kind, place.severity) for place in places(clean)
     ]

@@ -185,6 +185,25 @@ def test_print_is_light_unfolded_and_hides_the_navigation(browser: Any, pages: d
         assert len(visit.page.pdf()) > 10_000
 
 
+def test_folds_open_for_printing_in_browsers_that_do_not_know_the_selector(
+    browser: Any, pages: dict[str, Path]
+) -> None:
+    """Afterwards they are as they were."""
+    with Visit(browser, pages["two"], DESKTOP) as visit:
+        visit.run("window.seen = []")
+        visit.run(
+            "addEventListener('beforeprint', () => window.seen ="
+            " [...document.querySelectorAll('details')].map(one => one.open))"
+        )
+        before = visit.run("[...document.querySelectorAll('details')].map(one => one.open)")
+        assert not all(before)
+        visit.page.pdf()
+        opened = visit.run("window.seen")
+        assert len(opened) == len(before) and all(opened)
+        assert visit.run("[...document.querySelectorAll('details')].map(one => one.open)") == before
+        assert visit.complaints == []
+
+
 def test_everything_is_reached_by_tab(browser: Any, pages: dict[str, Path]) -> None:
     with Visit(browser, pages["two"], PHONE) as visit:
         order: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from hypothesis import example, given
@@ -21,6 +22,7 @@ from gancross.report.text.sections import SECTIONS
 from gancross.report.text.verdict_sentences import verdict_sentences
 
 
+@cache
 def refereed_of(count: int, *, rungs: int = 12) -> Result:
     """Of so many contestants with long names, with referees, FID and more flags than are shown."""
     few = documents()["two" if count <= 2 else "five"]

@@ -7,8 +7,6 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -143,11 +141,9 @@ def test_runs_that_are_killed_end_as_if_nothing_had_happened(tmp_path: Path) -> 
     """Five of the 200 kills of the benchmark, three of them inside a save."""
     started = time.monotonic()
     script = ROOT / "benchmarks" / "kill_and_resume.py"
-    done = subprocess.run(
-        [sys.executable, "-W", "error", script, "--kills", "5", "--out", tmp_path / "kills.json"],
-        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    arguments = ["-W", "error", str(script), "--kills", "5", "--out", str(tmp_path / "kills.json")]
+    with running(arguments, env=environment()) as measured:
+        assert measured.process.wait(LIMIT) == 0, measured.ended().err
     record = json.loads((tmp_path / "kills.json").read_text())
     assert record["kills"] == record["identical_at_the_end"] == 5
     assert sum(record["inside_a_save"].values()) == 3
