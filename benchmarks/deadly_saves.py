@@ -26,7 +26,7 @@ POINTS = (PARTIAL, UNSYNCED, UNNAMED, NAMED, BETWEEN)
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One kill: after `delay` seconds, or at a point of the `save`-th writing of a file; of any with no name."""
+    """One kill: after `delay` seconds, or at a point of the `save`-th writing of a file; "": of any file."""
 
     delay: float | None = None
     point: str = ""

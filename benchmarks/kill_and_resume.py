@@ -5,8 +5,8 @@
 Half of the kills come at random moments of a short run, half inside a save: the run kills itself at a
 chosen point of the n-th save. Each killed run is started again. It must go on from the newest checkpoint
 that was whole when it was killed, and end with the files of an uninterrupted run and no others, bit by bit:
-networks, optimizers, pictures, and the log without its timings. Then other commands are killed in the same way
-(`killed_commands.py`), a twentieth of the kills each.
+networks, optimizers, pictures, and the log without its timings. Then other commands are killed in the same
+way (`killed_commands.py`), a twentieth of the kills each.
 
 Every run is a process of its own, forked from this one, which has imported torch but only reads checkpoints
 with it and has one thread (checked before every fork): there is no pool, lock or generator whose state a

@@ -45,7 +45,7 @@ def read_log(folder: Path) -> list[Record]:
 
 
 def seconds(lines: Lines, batch_size: int) -> float:
-    """Time spent on training, saving and drawing, from the rates in the log; lines without one are in the next."""
+    """Time spent on training, saving and drawing, by the rates in the log; a null joins the next."""
     lines = [line for line in lines if line["samples_per_second"] is not None]
     before = [0, *(line["step"] for line in lines)]
     return float(sum(

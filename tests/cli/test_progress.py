@@ -12,8 +12,19 @@ from gancross.cli.options import STAGES, print_wrapped, progress_line
 UP = "\x1b[1A"  # what a terminal is told where more than one line stands
 
 
+class Screen(io.StringIO):
+    """A terminal, or a file that takes what would be shown there."""
+
+    def __init__(self, *, terminal: bool = True) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
 def shown(stages: list[str], *, terminal: bool = True) -> str:
-    stream = io.StringIO()
+    stream = Screen(terminal=terminal)
     console = Console(file=stream, force_terminal=terminal, width=80)
     with progress_line(console) as progress:
         for stage in stages:
@@ -32,7 +43,7 @@ def test_one_line_tells_the_stage_at_hand() -> None:
 
 
 def test_what_is_expected_stands_until_something_is_done() -> None:
-    stream = io.StringIO()
+    stream = Screen()
     with progress_line(Console(file=stream, force_terminal=True, width=80)) as progress:
         progress.expected = "about 13 min in all"
         progress("referees", 0, 8)

@@ -71,7 +71,7 @@ def test_a_specification_becomes_runs() -> None:
         ({"crosstest": {"num_samples": True}}, "must be a int"),
         ({"crosstest": {"norm": "both"}}, "'eval' or 'batch'"),
         ({"crosstest": {"num_samples": 0}}, "crosstest: the number of samples must be at least 1"),
-        ({"crosstest": {"seed": -1}}, "crosstest: the seed"),
+        ({"crosstest": {"seed": -1}}, "crosstest: seed must be"),
         ({"crosstest": {"metrics": ["fdi"]}}, "crosstest: unknown metric 'fdi': did you mean 'fid'"),
         ({"crosstest": {"kid_subset_size": 1}}, "kid_subset_size"),
         ({"name": "a/b"}, "letters, digits"),

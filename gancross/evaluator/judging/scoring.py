@@ -113,8 +113,9 @@ def score_all(
             scores = processes.all_gather(judge_pass.finish().double().cpu())
             raw[mode].setdefault(judge.name, {})[source.label] = scores
         if source.contestant is not None and protocol.quantize and len(shape) == 3:
-            counts = [int(clipped[number]) for number in own_chunks]
-            total = processes.all_gather(torch.tensor([sum(counts)], dtype=torch.float64)).sum()
+            counts = [clipped[number] for number in own_chunks]  # on the device, which is looked at once
+            own = int(torch.stack(counts).sum()) if counts else 0
+            total = processes.all_gather(torch.tensor([own], dtype=torch.float64)).sum()
             clipped_values[source.contestant.name] = int(total)
         if observer is not None:
             observer.finish_source(source.label)

@@ -138,13 +138,16 @@ def test_what_helps_where_a_device_lacks_memory_is_another_device() -> None:
 
 
 def test_runs_that_are_killed_end_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    """Five of the 200 kills of the benchmark, three of them inside a save."""
+    """Five of the 200 kills of the benchmark, three of them inside a save; two of an export, two of a report."""
     started = time.monotonic()
     script = ROOT / "benchmarks" / "kill_and_resume.py"
     arguments = ["-W", "error", str(script), "--kills", "5", "--out", str(tmp_path / "kills.json")]
+    arguments += ["--commands", "export", "report"]
     with running(arguments, env=environment()) as measured:
         assert measured.process.wait(LIMIT) == 0, measured.ended().err
     record = json.loads((tmp_path / "kills.json").read_text())
     assert record["kills"] == record["identical_at_the_end"] == 5
     assert sum(record["inside_a_save"].values()) == 3
+    for counts in record["commands"].values():
+        assert counts["kills"] == counts["no_file_half_there"] == counts["identical_at_the_end"] == 2
     assert record["seconds"] <= time.monotonic() - started
