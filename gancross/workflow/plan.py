@@ -16,6 +16,7 @@ from gancross.trainer.gradient.route import Route, route_of
 from gancross.trainer.objective.weightings import WEIGHTINGS
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.folder import RunFolder, read_recipe
+from gancross.trainer.run.status import DONE, read_status
 from gancross.trainer.run.step_files import checkpoint_path
 from gancross.trainer.state import architectures
 from gancross.untrusted.strict_json import parsed
@@ -97,7 +98,13 @@ def steps_done(folder: Path) -> int:
 
 
 def is_finished(run: PlannedRun, folder: Path) -> bool:
-    """Whether a run's folder has the checkpoint of its last step, `last.pt` and exactly its recipe."""
+    """Whether a run's folder has the checkpoint of its last step, `last.pt`, exactly its recipe, and is done.
+
+    A run that was killed between its last two files has a `last.pt` of an earlier step.
+    """
+    status = read_status(folder)
+    if status is None or (status.status, status.step) != (DONE, run.recipe.steps):
+        return False
     if not (checkpoint_path(folder, run.recipe.steps).is_file() and RunFolder(folder).last.is_file()):
         return False
     try:  # a folder of another recipe is not finished: training there reports the difference

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
+from small_recipes import small
 from torch.utils.flop_counter import FlopCounterMode
 
 from gancross import models
+from gancross.checkpoint.file import load
 from gancross.data import catalogue
+from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import RECIPES, recipe
-from gancross.workflow.plan import estimated_work
+from gancross.trainer.run.status import RUNNING, write_status
+from gancross.trainer.run.step_files import checkpoint_path
+from gancross.workflow.plan import estimated_work, is_finished
+from gancross.workflow.spec import PlannedRun
 
 
 def test_work_is_what_the_networks_do() -> None:
@@ -44,3 +53,16 @@ def test_every_recipe_can_be_estimated(name: str) -> None:
     changed = recipe(name).with_changes({"width": 4, "batch_size": 8})
     shape = catalogue.known_shape(changed.data, image_size=changed.image_size)
     assert shape is not None and estimated_work(changed, shape=shape).step_flop > 0
+
+
+def test_a_run_killed_between_its_last_two_files_is_not_finished(tmp_path: Path) -> None:
+    """Its numbered checkpoint is whole, `last.pt` is of the step before, and would be judged in its place."""
+    chosen = small("mixture", steps=2)
+    run = PlannedRun(name="a", variant="a", recipe=chosen)
+    last = train(chosen, tmp_path, device="cpu", checkpoint_every=1)
+    assert is_finished(run, tmp_path)
+    shutil.copy(checkpoint_path(tmp_path, 1), last)
+    write_status(tmp_path, RUNNING, step=1, steps=2)
+    assert not is_finished(run, tmp_path)
+    assert load(train(chosen, tmp_path, device="cpu", checkpoint_every=1)).step == 2
+    assert is_finished(run, tmp_path)

@@ -20,7 +20,7 @@ from gancross.machine.files import read_bytes, write_atomically
 from gancross.untrusted.strict_json import parsed
 
 STATUS, LOCK = "status.json", ".lock"
-RUNNING = "running"
+RUNNING, DONE = "running", "done"
 LARGEST = 1 << 16
 
 
@@ -81,7 +81,7 @@ def reported(root: Path, *, step: int, steps: int) -> Iterator[None]:
         with contextlib.suppress(GancrossError):  # the original error matters more than a full disk
             write_status(root, _ending(error), step=step if now is None else now.step, steps=steps)
         raise
-    write_status(root, "done", step=steps, steps=steps)
+    write_status(root, DONE, step=steps, steps=steps)
 
 
 def _ending(error: BaseException) -> str:

@@ -138,7 +138,7 @@ def test_what_helps_where_a_device_lacks_memory_is_another_device() -> None:
 
 
 def test_runs_that_are_killed_end_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    """Five of the 200 kills of the benchmark, three of them inside a save; two of an export, two of a report."""
+    """Five of the 200 kills of the benchmark, three inside a save; two of an export, two of a report."""
     started = time.monotonic()
     script = ROOT / "benchmarks" / "kill_and_resume.py"
     arguments = ["-W", "error", str(script), "--kills", "5", "--out", str(tmp_path / "kills.json")]
