@@ -2,8 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
-# Of the tests: one more than cores, for some wait for processes that they have started.
-WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 # glibc keeps large freed blocks, see docs/how-to/clusters.md: the same figures in less time.
 export MALLOC_TRIM_THRESHOLD_ := 2147483647
@@ -15,7 +13,7 @@ demo: $(STAMP)
 	$(BIN)/gancross demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -32,6 +32,7 @@ from documentation import (
 )
 from official_formats import write_cifar10
 from paths import ROOT
+from processes import LIMIT, environment, running
 from run_folders import trained_here
 from torch.distributed.run import get_args_parser
 
@@ -67,6 +68,8 @@ SMALLER = {
     "seeds = 5": "seeds = 1", "width = 16": "width = 4\nbatch_size = 16", "steps = 2000": "steps = 4",
     "num_samples = 2000": "num_samples = 500",
 }  # fmt: skip
+# Run by torchrun itself; test_distributed.py tests the other lines, which one process runs here.
+UNDER_TORCHRUN = {"torchrun --nproc-per-node 2 -m gancross train digits --out runs/two"}
 # Beginnings of lines that are not run, and why; the tests below check what can be checked of them.
 NOT_RUN = {
     "make demo": "makes an environment; test_interruption.py runs gancross demo",
@@ -144,10 +147,15 @@ def run(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = None
     if len(arguments) > 1 and arguments[-2] in (">", ">>"):
         output, arguments = arguments[-1], arguments[:-2]
-    if program == "torchrun":  # one process here: test_distributed.py has torchrun
-        told = get_args_parser().parse_args(arguments)
-        assert told.module
-        program, arguments = told.training_script, told.training_script_args
+    if program == "torchrun":
+        at = arguments.index("gancross")
+        assert arguments[at - 1] == "-m"
+        if line in UNDER_TORCHRUN:
+            shrunk = [*arguments, *SHRUNK[arguments[at + 1]]]
+            with running(["-m", "torch.distributed.run", "--standalone", *shrunk], env=environment()) as run:
+                assert run.process.wait(LIMIT) == 0, run.ended().err
+            return
+        program, arguments = "gancross", arguments[at + 1 :]
     if program == "python":
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", arguments)
@@ -189,7 +197,7 @@ def test_every_file_of_python_is_used() -> None:
 
 def test_every_exception_is_needed() -> None:
     everything = [line for page in RUN_HERE for line in commands(page)]
-    for part in [*NOT_RUN, *REPLACED]:
+    for part in [*NOT_RUN, *REPLACED, *UNDER_TORCHRUN]:
         assert any(part in line for line in everything), f"no page has {part}"
     assert {*BEFORE, *FILES_OF} <= {page_name(page) for page in PAGES}
 

@@ -25,9 +25,7 @@ import inspect, json, shlex, sys
 import gancross
 import test_divergences
 from gancross.cli.main import main
-from gancross.trainer.run import log
 
-log.PICTURE_POINTS = 64  # 5,120 take long to draw
 for line in json.loads(sys.argv[1]):
     arguments = shlex.split(line)[1:]
     device = ["--device", "cpu"] if arguments[0] in ("train", "crosstest") else []

@@ -198,7 +198,7 @@ def test_a_killed_process_ends_a_cross_test_under_torchrun(
 def test_a_dead_or_hanging_process_ends_training(tmp_path: Path, number: str) -> None:
     """The survivor leaves with exit code 5; the last checkpoint is whole."""
     arguments = ["1", number, *command(tmp_path / "run")]
-    survivor, _ = side_by_side(2, [str(SUPPORT / "failing.py"), *arguments], stuck=1, GANCROSS_TIMEOUT="4")
+    survivor, _ = side_by_side(2, [str(SUPPORT / "failing.py"), *arguments], stuck=1, GANCROSS_TIMEOUT="8")
     assert survivor.code == 5, survivor
     (line,) = survivor.errors
     assert f"rank 1 {DEAD}" in line

@@ -244,7 +244,7 @@ from gancross.workflow.execution import Execution
 from gancross.workflow.spec import parse_spec
 
 if __name__ == "__main__":
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         execution = Execution(backend="dask", scheduler=cluster.scheduler_address, device="cpu")
         spec = parse_spec(json.loads({json.dumps(TWO_RUNS)!r}))
         train_all(spec.runs, Path(sys.argv[1]), execution=execution)

@@ -177,17 +177,16 @@ def calibrated(
     paths = {place: _path(place, clean, arena) for place in places(clean)}
     faults = {place: fault for place, path in paths.items() if (fault := _cached(path)) is not None}
     waiting = [place for place in paths if place not in faults]
-    alone = replace(arena, workers=1)
-
-    efforts = [_effort(arena, num_judges=len(identities))] * len(waiting)
+    alone, effort = replace(arena, workers=1), _effort(arena, num_judges=len(identities))
 
     def measured(place: FaultPlace, slots: Slots | None) -> tuple[FaultPlace, PlantedFault]:
         with one_thread():
-            meter = Meter(efforts[0], slots)
+            meter = Meter(effort, slots)
             return place, planted_fault(place, clean, alone, identities=identities, meter=meter)
 
     workers = max(1, min(arena.workers, len(waiting)))
-    with watched(efforts, None if progress is None else partial(progress, "planted faults")) as watch:
+    report = None if progress is None else partial(progress, "planted faults")
+    with watched([effort] * len(waiting), report) as watch:
         calls = (joblib.delayed(measured)(place, watch.slots(number)) for number, place in enumerate(waiting))
         with contextlib.closing(as_finished(calls, workers=workers)) as found:
             for place, fault in found:

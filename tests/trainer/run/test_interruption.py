@@ -160,7 +160,7 @@ def test_a_signal_to_all_processes_of_a_run_spares_those_that_read(tmp_path: Pat
         "--data",
         grey_folder(tmp_path / "images"),
         "--workers",
-        "1",
+        "2",
         "--steps",
         "100000",
         "--set",
@@ -168,7 +168,7 @@ def test_a_signal_to_all_processes_of_a_run_spares_those_that_read(tmp_path: Pat
     arguments += ["width=4", "--set", "batch_size=16", "--checkpoint-every", "10", "--device", "cpu"]
     with started(tmp_path, *arguments, "--out", "run", "-q", program=WITH_WORKERS) as process:
         process.until((tmp_path / "run" / "last.pt").exists)
-        assert len(process.run.descendants()) >= 2
+        assert len(process.run.descendants()) >= 3
         os.killpg(process.run.process.pid, signal.Signals[name])
         code, lines = process.end()
     assert (code, len(lines)) == (SIGNALS[name], 1), lines
