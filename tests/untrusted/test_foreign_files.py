@@ -157,7 +157,7 @@ def test_whatever_lies_beside_weights_they_are_read(
         # What torch itself refuses, such as empty bytes, is ignored all the same.
         with suppress(pickle.UnpicklingError, AttributeError):
             check_same(load_foreign(content).value, torch.load(io.BytesIO(content), weights_only=True))
-    # What torch refuses after a sparse tensor leaves it to the next call of `torch.load`, which checks it then.
+    # A sparse tensor of a file that torch refuses stays in its list, and the next `torch.load` checks it.
     torch._utils._sparse_tensors_to_validate.clear()
     check_weights(loaded(content, tmp_path_factory.mktemp("foreign")))
 
