@@ -7,6 +7,9 @@ STAMP := .venv/installed
 export MALLOC_TRIM_THRESHOLD_ := 2147483647
 export MALLOC_MMAP_THRESHOLD_ := 33554432
 
+# Bytecode is kept even where the environment says otherwise: hundreds of processes of the tests would compile anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test check lint quick bench clean
 
 demo: $(STAMP)

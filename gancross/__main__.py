@@ -1,8 +1,8 @@
 """The command `gancross`, also as `python -m gancross`: installs signal handlers before it imports the rest.
 
 On Ctrl-C Python raises KeyboardInterrupt wherever it is. During an import that is a traceback, or a library
-takes an import for failed and continues without it; so during imports this process exits at once. Nothing has
-been started by then that would need cleanup.
+takes an import for failed and continues without it; so before the command and during imports this process
+exits at once. Nothing has been started by then that would need cleanup.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # importing typing takes as long as all of the above
 
 IMPORTING = "<frozen importlib._bootstrap>"
 INTERRUPTED, TERMINATED = 130, 143
+_begun = False
 
 
 def main() -> None:
@@ -29,7 +30,9 @@ def main() -> None:
     open_screens()
     from gancross.cli.main import main as command
 
+    global _begun  # noqa: PLW0603  # a signal handler has no other way to know
     try:
+        _begun = True
         command()
     finally:  # the exit code is decided; a traceback from Python's shutdown would only confuse
         for number in numbers:
@@ -43,6 +46,8 @@ def _stop_signals() -> list[int]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    if not _begun:
+        _exit_now(number)
     while frame is not None:
         if frame.f_code.co_filename == IMPORTING:
             _exit_now(number)

@@ -109,8 +109,8 @@ class Group:
         return dist.PrefixStore(f"{self._name}/board/{attempt}", store)  # type: ignore[attr-defined]
 
     def _not_here(self) -> list[int]:
-        """The ranks that did not come; where the board does not answer, rank 0, which serves it."""
-        return self._board.absent("here") or [0]
+        """The ranks that did not come, as far as it is known."""
+        return self._board.absent("here") or self._unknown()
 
     def all_reduce_sum(self, flat: torch.Tensor) -> None:
         """The sum over all processes, in place, with the same bits everywhere."""
@@ -238,8 +238,12 @@ class Group:
         time.sleep(3 * BEAT)
         after = self._board.beats()
         if before is None or after is None:
-            return [0]  # which serves the board
+            return self._unknown()
         return [rank for rank in self._others() if before[rank] == after[rank]]
+
+    def _unknown(self) -> list[int]:
+        """Where the board does not answer: rank 0, which serves it; to rank 0 itself all others."""
+        return [0] if self.rank else self._others()
 
     def _others(self) -> list[int]:
         return [rank for rank in range(self.size) if rank != self.rank]

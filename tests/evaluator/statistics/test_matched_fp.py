@@ -213,5 +213,5 @@ def test_a_pair_costs_less_than_a_second_of_one_core() -> None:
 
 
 def test_simulated_coverage_is_what_is_promised() -> None:
-    for finding in chain(matched(60), matched_few(12)):
+    for finding in chain(matched(40), matched_few(8)):
         assert finding.within_target(errors=3) is not False, finding
