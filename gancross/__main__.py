@@ -25,6 +25,9 @@ def main() -> None:
     numbers = [number for number in _stop_signals() if signal.getsignal(number) is not signal.SIG_IGN]
     for number in numbers:
         signal.signal(number, _stop)
+    # Of processes that do not come torch's sockets print pages; gancross says it in a line.
+    if "WORLD_SIZE" in os.environ:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     from gancross.machine.streams import open_screens
 
     open_screens()

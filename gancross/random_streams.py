@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from gancross.arguments import integer
 from gancross.errors import UsageError, unknown_name
 from gancross.machine.files import composed
 
@@ -34,10 +35,12 @@ _WORDS_PER_BLOCK = 4  # Philox-4x64 yields four 64-bit words for each value of i
 LARGEST_SEED = 9 * 10**18  # within 63 bits, which checkpoints and records hold; clocks in ns are smaller
 
 
-def check_seed(seed: int) -> None:
-    """A `UsageError` for a seed that no record could hold."""
+def check_seed(seed: int) -> int:
+    """A seed; a `UsageError` for one that no record could hold."""
+    seed = integer(seed, "seed")
     if not 0 <= seed <= LARGEST_SEED:
         raise UsageError(f"seed must be at least 0 and at most 9e18, got {seed}")
+    return seed
 
 
 class Stream:

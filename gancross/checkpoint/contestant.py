@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
 
+from gancross.arguments import integer
 from gancross.data.formats import FormatShare
 from gancross.data.sets import check_canonical, native_array
 from gancross.errors import UsageError, first_line, is_text, printable, unknown_name
@@ -104,8 +107,10 @@ class Contestant:
         if not isinstance(self.name, str) or not self.name:
             raise UsageError(f"a contestant needs a name, a text that is not empty, got {self.name!r}")
         object.__setattr__(self, "name", composed(self.name))
-        object.__setattr__(self, "method", self.method and composed(self.method))
         prefix = f"contestant '{printable(self.name)}'"
+        if self.method is not None and not isinstance(self.method, str):
+            raise UsageError(f"{prefix}: method must be a text, got {self.method!r}")
+        object.__setattr__(self, "method", self.method and composed(self.method))
         if not is_text(self.name):
             raise UsageError(f"{prefix}: its name holds bytes that are no text: give another name")
         if (self.generator is None) == (self.samples is None):
@@ -146,20 +151,23 @@ class Contestant:
                     f"{prefix}: expected a torch.nn.Module as {what}, got {kind}; a function becomes one by:"
                     " class Network(torch.nn.Module): forward = staticmethod(function)"
                 )
+            if network is not None and any(
+                tensor.is_meta for tensor in chain(network.parameters(), network.buffers())
+            ):
+                raise UsageError(f"{prefix}: its {what} has weights without values, on the device 'meta'")
+        for what in ("latent_dim", "batch_size"):
+            value = getattr(self, what)
+            if value is not None or what == "batch_size":
+                object.__setattr__(self, what, integer(value, f"{prefix}: {what}"))
+        what, expected = "latent_shape", "integers"
         try:
-            for what in ("latent_dim", "batch_size"):
-                value = getattr(self, what)
-                if value is not None or what == "batch_size":
-                    object.__setattr__(self, what, operator.index(value))
-            what = "latent_shape"
             if self.latent_shape is not None:
                 shape = tuple(operator.index(length) for length in self.latent_shape)
                 object.__setattr__(self, "latent_shape", shape)
-            what = "data_range"
+            what, expected = "data_range", "two numbers"
             low, high = map(float, self.data_range)
             object.__setattr__(self, "data_range", (low, high))
         except (TypeError, ValueError):
-            expected = {"latent_shape": "integers", "data_range": "two numbers"}.get(what, "an integer")
             raise UsageError(f"{prefix}: {what} must be {expected}, got {getattr(self, what)!r}") from None
         if self.samples is not None:
             object.__setattr__(self, "samples", native_array(self.samples, f"{prefix}: samples"))
@@ -173,6 +181,25 @@ class Contestant:
     def networks(self) -> list[nn.Module]:
         """Its generator and its discriminator; it may lack one or both."""
         return [network for network in (self.generator, self.discriminator) if network is not None]
+
+
+def listed(contestants: Iterable[Contestant]) -> list[Contestant]:
+    """The contestants of a Python call, in a list or any other order of them.
+
+    Raises:
+        UsageError: something else.
+    """
+    if not isinstance(contestants, Iterable):
+        kind = type(contestants).__name__
+        raise UsageError(f"contestants: expected a list of gancross.Contestant, got {kind}")
+    found = list(contestants)
+    for each in found:
+        if not isinstance(each, Contestant):
+            raise UsageError(
+                f"contestants: expected gancross.Contestant, got {type(each).__name__};"
+                " gancross.load_contestant(path) reads one of a file"
+            )
+    return found
 
 
 def applied(network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int) -> object:

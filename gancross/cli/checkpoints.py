@@ -54,7 +54,7 @@ def sample(
 
     from gancross.evaluator.judging.scoring import canonical_samples
     from gancross.machine.devices import resolve_device
-    from gancross.machine.files import check_new_target, write_atomically
+    from gancross.machine.files import check_new_target, check_outputs, write_atomically
     from gancross.random_streams import check_seed
 
     (parsed,) = parsed_models([model])
@@ -68,6 +68,7 @@ def sample(
     if columns is not None and target.suffix.lower() != ".png":
         raise UsageError(f"--columns lays out a picture, {target} is an array: leave it out")
     check_new_target(target)
+    check_outputs([target], inputs=parsed.files)
     (contestant,) = load_models(
         [parsed], model_options, num_samples=num_samples or IMAGES, seed=seed, purpose="sample"
     )

@@ -103,14 +103,16 @@ def crosstest(
 
     if referees == "none" and referee_arguments.save is not None:
         raise UsageError("--save-referees: none are trained with --referees none")
-    record = checked_record(json_out, reports)
+    parsed = parsed_models(models)
+    statistics = [] if save_fid_statistics is None else [save_fid_statistics]
+    record = checked_record(json_out, reports, models=parsed, others=statistics)
     referee_arguments.check_outputs(record, reports)
     protocol = Protocol(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=not no_norm_check,
         quantize=not no_quantize, controls=not no_controls,
         metrics=tuple(metric for metric in metrics.split(",") if metric), kid_subset_size=kid_subset_size,
     )  # fmt: skip
-    contestants = load_models(parsed_models(models), model_options, num_samples=num_samples, seed=seed)
+    contestants = load_models(parsed, model_options, num_samples=num_samples, seed=seed)
     contestants = with_methods(contestants, methods)
     # Seconds of imports, which a file that cannot be read should not have to wait for.
     from gancross.evaluator.crosstest import run_crosstest

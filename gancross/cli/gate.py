@@ -57,6 +57,8 @@ def gate(
     tolerances = dict(tolerance(text) for text in allowed)
     new = load_result(result)
     if record:
+        if baseline.exists():
+            load_result(baseline)  # what is no result is not replaced by one
         # Nobody reads a baseline, and repositories keep all of them.
         compact = json.dumps(new.to_dict(), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         write_atomically(baseline, f"{compact}\n".encode())

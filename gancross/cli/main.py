@@ -43,7 +43,10 @@ INTERRUPTED = 130
 BUG = 1
 RESOURCES = 5
 # Texts of the plain RuntimeErrors that torch's allocators and thread pools raise.
-OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+OUT_OF_MEMORY = (
+    "can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED", "failed to map segment",
+    "cannot allocate memory",
+)  # fmt: skip
 MEMORY_HINTS = {
     "train": "lower batch_size or width: --set batch_size=N, --set width=N",
     **dict.fromkeys(("crosstest", "referee", "sample", "figure", "trace"), "lower -n"),
@@ -220,4 +223,7 @@ def lacks_memory(error: Exception) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
+    # A library that finds no room is an import that fails.
+    return isinstance(error, RuntimeError | ImportError) and any(
+        words in str(error) for words in OUT_OF_MEMORY
+    )

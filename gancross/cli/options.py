@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import platform
 import signal
@@ -46,6 +47,8 @@ class FileName(click.Path):
         """As click does, but an empty name is an error."""
         if os.fspath(value) == "":
             self.fail("expected a name, got an empty one; is a variable not set?", param, ctx)
+        if os.fspath(value) == "-" and not self.allow_dash:
+            self.fail("'-', a standard stream, will not do here; a file of this name is ./-", param, ctx)
         return super().convert(os.path.expanduser(value), param, ctx)
 
 
@@ -57,6 +60,17 @@ class FileOrStdout(FileName):
     ) -> str | bytes | os.PathLike[str]:
         """As `FileName`."""
         return "-" if os.fspath(value) in NAMES_OF_STDOUT else super().convert(value, param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """As click's, which takes NaN for a number in any range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As click does, but NaN is an error."""
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return seconds
 
 
 NAMES_OF_STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
@@ -71,7 +85,7 @@ download = click.option("--download", is_flag=True, help="Fetch a missing data s
 
 # `common` joins the processes and so takes it.
 timeout = click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True, max=86_400), metavar="SECONDS",
+    "--timeout", type=Seconds(min=0, min_open=True, max=86_400), metavar="SECONDS",
     envvar="GANCROSS_TIMEOUT",
     help="After which processes of torchrun give up one that does not come.  [default: 300]",
 )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gancross.cli.options import print_screen
-from gancross.cli.report import STDOUT, Reports, check_distinct
+from gancross.cli.report import STDOUT, Reports
 from gancross.errors import UsageError
 from gancross.machine.streams import write_document
 
@@ -15,29 +15,40 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gancross.checkpoint.contestant import Contestant
+    from gancross.cli.contestants import Model
     from gancross.data.sets import DataSet
     from gancross.evaluator.protocol import Protocol
     from gancross.evaluator.result.types import Result
     from gancross.report.browser.samples import Sample
 
 
-def checked_record(json_out: str | None, reports: Reports) -> Path | None:
-    """The file of the record, if any; checks all outputs before long work."""
-    from gancross.machine.files import check_name, check_target, is_stream
+def checked_record(
+    json_out: str | None, reports: Reports, *, models: Sequence[Model], others: Sequence[Path] = ()
+) -> Path | None:
+    """The file of the record, if any; checks all outputs before long work.
+
+    Args:
+        models: whose files no output may take the place of.
+        others: further outputs.
+    """
+    from gancross.machine.files import check_name, check_outputs, check_target, is_stream
     from gancross.report.browser.samples import samples_folder
 
-    reports.check()
+    inputs = [file for model in models for file in model.files]
+    reports.check(inputs=inputs)
     if json_out == STDOUT and reports.to_stdout:
         raise UsageError("--json - and --markdown -: standard output can be only one of them")
-    if json_out in (None, STDOUT):
+    record = None if json_out in (None, STDOUT) else Path(json_out)
+    if record is None:
+        check_outputs([*reports.files, *others], inputs=inputs)
         return None
-    record = Path(json_out)
     check_target(record)
-    check_distinct([record, *reports.files])
-    if not is_stream(record):
-        check_name(samples_folder(record))
-        if samples_folder(record).exists() and not samples_folder(record).is_dir():
-            raise UsageError(f"{samples_folder(record)}: is a file, expected a folder for sample grids")
+    folder = [] if is_stream(record) else [samples_folder(record)]
+    check_outputs([record, *reports.files, *others, *folder], inputs=inputs)
+    for path in folder:
+        check_name(path)
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{path}: is a file, expected a folder for sample grids")
     return record
 
 

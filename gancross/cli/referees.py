@@ -254,10 +254,11 @@ def referee(
     """
     from gancross.evaluator.protocol import Protocol
 
-    record = checked_record(json_out, reports)
+    parsed = parsed_models(models)
+    record = checked_record(json_out, reports, models=parsed)
     referee_arguments.check_outputs(record, reports)
     protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
-    contestants = load_models(parsed_models(models), model_options, num_samples=num_samples, seed=seed)
+    contestants = load_models(parsed, model_options, num_samples=num_samples, seed=seed)
     from gancross.evaluator.judged_data import load_reals, trained_data, with_equal_channels
     from gancross.evaluator.referee import run_referees
 

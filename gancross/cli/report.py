@@ -65,13 +65,13 @@ class Reports:
     def _markdown_file(self) -> Path | None:
         return None if self.markdown in (None, STDOUT) else Path(str(self.markdown))
 
-    def check(self) -> None:
-        """Checks before long work that every file can be written and no two are one."""
-        from gancross.machine.files import check_target
+    def check(self, *, inputs: Sequence[Path] = ()) -> None:
+        """Checks before long work that every file can be written, no two are one, and none is an input."""
+        from gancross.machine.files import check_outputs, check_target
 
         for path in self.files:
             check_target(path)
-        check_distinct(self.files)
+        check_outputs(self.files, inputs=inputs)
 
     def write(self, result: Result, samples: Sequence[Sample], notes: Console) -> None:
         """Writes what was asked for, also after one that cannot be written; `samples` go into the HTML.
@@ -107,17 +107,6 @@ class Reports:
                 attempt(lambda: write_document(markdown()))
 
 
-def check_distinct(paths: Sequence[Path]) -> None:
-    """Checks that no two outputs go to one file."""
-    from gancross.machine.files import is_stream
-
-    paths = [path for path in paths if not is_stream(path)]
-    places = [path.absolute() for path in paths]
-    for number, place in enumerate(places):
-        if place in places[:number]:
-            raise UsageError(f"{paths[number]}: two outputs would be written to this file")
-
-
 def reports(command: Command) -> Command:
     """Adds `--html`, `--markdown` and `--junit`; the command is called with `reports`."""
 
@@ -150,10 +139,9 @@ def report(record: Path, reports: Reports, pictures: Path | None, file_format: s
     """
     from gancross.evaluator.result.reading import load_result
 
-    reports.check()
+    reports.check(inputs=[record])
     if pictures is not None and pictures.exists() and not pictures.is_dir():
         raise UsageError(f"{pictures}: is a file, expected a folder for pictures")
-    check_distinct([record, *reports.files])
     result = load_result(record)
     notes = notes_console()
     if not reports.files and not reports.to_stdout and pictures is None:

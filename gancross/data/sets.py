@@ -136,9 +136,12 @@ def native_array(values: object, who: str) -> torch.Tensor:
     """A tensor, an array or nested lists of numbers as a tensor on the CPU, in the machine's byte order.
 
     Raises:
-        UsageError: it holds no numbers.
+        UsageError: it holds no numbers, or not all of them one by one.
     """
     if isinstance(values, torch.Tensor):
+        if values.is_meta or values.layout != torch.strided:
+            kind = "without values (device 'meta')" if values.is_meta else f"of layout {values.layout}"
+            raise UsageError(f"{who}: expected a dense tensor, got one {kind}")
         return values.detach().cpu()
     try:
         array = np.asarray(values)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
-from gancross.checkpoint.contestant import Contestant
+from gancross.arguments import integer
+from gancross.checkpoint.contestant import Contestant, listed
 from gancross.data import catalogue
 from gancross.data.order import content_order
 from gancross.data.sets import DataSet, Reals
@@ -54,7 +55,7 @@ from gancross.version import __version__
 @joined()
 @own_turn()
 def crosstest(
-    contestants: Sequence[Contestant],
+    contestants: Iterable[Contestant],
     *,
     data: Data | DataSet,
     train_data: Data | None = None,
@@ -64,7 +65,7 @@ def crosstest(
     quantize: bool = True,
     controls: bool = True,
     norm_check: bool = True,
-    metrics: Sequence[str] = (),
+    metrics: str | Sequence[str] = (),
     feature_weights: Path | None = None,
     fid_statistics: Path | None = None,
     save_fid_statistics: Path | None = None,
@@ -118,10 +119,12 @@ def crosstest(
     """
     protocol = Protocol(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=norm_check, quantize=quantize,
-        controls=controls, metrics=tuple(metrics), kid_subset_size=kid_subset_size,
+        controls=controls, metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
+        kid_subset_size=kid_subset_size,
     )  # fmt: skip
     if referees == "none" and save_referees is not None:
         raise UsageError("save_referees: none are trained with referees='none'")
+    contestants = listed(contestants)
     trained_on = trained_data(contestants)
     reals = load_reals(data, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=seed)
     contestants, reals = with_equal_channels(contestants, reals, device=device)
@@ -170,6 +173,7 @@ def run_crosstest(
         judged: whether discriminators judge; otherwise the result awaits referees, and nothing is sampled.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
+    batch_size = None if batch_size is None else integer(batch_size, "the batch size")
     if batch_size is not None and not 1 <= batch_size <= LARGEST_VALUE:
         raise UsageError(f"the batch size must be at least 1, and at most 2⁶³ − 1, is {batch_size}")
     judges = _judges(contestants) if judged else []

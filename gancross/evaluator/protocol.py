@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from gancross.arguments import integer, truth
 from gancross.errors import UsageError
 from gancross.evaluator.codec.fields import Recorded, Size
 from gancross.random_streams import check_seed
@@ -29,7 +30,7 @@ class Protocol:
         kid_subset_size: samples in each of KID's 100 subsets; at most the size of the smallest set.
 
     Raises:
-        UsageError: a number is out of its range, or there is no such norm.
+        UsageError: a value of another type or out of its range, or there is no such norm.
     """
 
     num_samples: Annotated[Size, Recorded(key="num_fake", description="samples asked of each generator")] = (
@@ -44,8 +45,12 @@ class Protocol:
     kid_subset_size: Annotated[int, Recorded(skipped=True)] = 1000
 
     def __post_init__(self) -> None:
+        for what, words in (("num_samples", "the number of samples"), ("kid_subset_size", "kid_subset_size")):
+            object.__setattr__(self, what, integer(getattr(self, what), words))
+        for what in ("norm_check", "quantize", "controls"):
+            object.__setattr__(self, what, truth(getattr(self, what), what))
         if self.num_samples < 1:
             raise UsageError(f"the number of samples must be at least 1, is {self.num_samples}")
-        check_seed(self.seed)
+        object.__setattr__(self, "seed", check_seed(self.seed))
         if self.norm not in NORMS:
             raise UsageError(f"norm must be 'eval' or 'batch', is {self.norm!r}")

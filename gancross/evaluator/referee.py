@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from gancross.checkpoint.contestant import Contestant
+from gancross.checkpoint.contestant import Contestant, listed
 from gancross.data import catalogue
 from gancross.data.sets import DataSet, Reals
 from gancross.evaluator.crosstest import check_names, run_crosstest
@@ -36,7 +36,7 @@ from gancross.machine.process_state import own_turn
 @joined()
 @own_turn()
 def referee(
-    contestants: Sequence[Contestant],
+    contestants: Iterable[Contestant],
     *,
     data: Data | DataSet,
     train_data: Data | None = None,
@@ -97,6 +97,7 @@ def referee(
     judges.
     """
     protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
+    contestants = listed(contestants)
     trained_on = trained_data(contestants)
     load = partial(
         load_reals, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=seed

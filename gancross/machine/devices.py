@@ -11,9 +11,10 @@ import torch
 from gancross.errors import ResourceError, UsageError, first_line
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+CHOICES = "choose auto, cpu, cuda, cuda:0, … or mps"
 
 
-def resolve_device(name: str) -> torch.device:
+def resolve_device(name: str | torch.device) -> torch.device:
     """The device called `auto`, `cpu`, `cuda`, `cuda:i` or `mps`.
 
     `auto` is CUDA where there is one, else the CPU; MPS only by name.
@@ -22,6 +23,9 @@ def resolve_device(name: str) -> torch.device:
         UsageError: unknown kind of device.
         ResourceError: no such device on this machine.
     """
+    if not isinstance(name, str | torch.device):
+        raise UsageError(f"device {name!r}: {CHOICES}")
+    name = str(name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -30,7 +34,7 @@ def resolve_device(name: str) -> torch.device:
     except RuntimeError:
         known = False
     if not known:
-        raise UsageError(f"device '{name}': choose auto, cpu, cuda, cuda:0, … or mps")
+        raise UsageError(f"device '{name}': {CHOICES}")
     if device.type == "cuda":
         count = torch.cuda.device_count()
         if (device.index or 0) >= count:

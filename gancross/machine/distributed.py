@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gancross.errors import ResourceError, UsageError
+from gancross.errors import ResourceError, UsageError, printable
 
 if TYPE_CHECKING:
     import torch
@@ -137,8 +137,21 @@ _current: list[Processes] = []
 
 def process_count() -> int:
     """The number of processes by torchrun's environment; 1 without torchrun."""
-    started = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
-    return int(os.environ["WORLD_SIZE"]) if started else 1
+    return int(os.environ["WORLD_SIZE"]) if _is_started() and not _no_place() else 1
+
+
+def _is_started() -> bool:
+    return {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
+
+
+def _no_place() -> str:
+    """What the environment says of this process's place among others, where that is none."""
+    if not _is_started():
+        return ""
+    rank, size = (os.environ[name] for name in ("RANK", "WORLD_SIZE"))
+    if rank.isdecimal() and size.isdecimal() and int(rank) < int(size):
+        return ""
+    return f"RANK={printable(rank)}, WORLD_SIZE={printable(size)}"
 
 
 def is_rank_zero() -> bool:
@@ -164,11 +177,14 @@ def joined(*, timeout: float | None = None, exits: bool = False) -> Iterator[Non
         exits: whether the process exits after an error, as a command does.
 
     Raises:
+        UsageError: the environment gives this process no place among the others.
         ResourceError: another process died, hangs or did not join in time; its rank is named.
         OtherProcessFailed: another process failed first.
         Interrupted: SIGTERM came.
         Exception: what this process raised.
     """
+    if place := _no_place():
+        raise UsageError(f"{place}: no place among processes of torchrun; unset both for a single process")
     if _current or process_count() == 1:
         yield
         return

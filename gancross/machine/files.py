@@ -11,7 +11,7 @@ import secrets
 import stat
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,8 +69,9 @@ def check_target(path: Path) -> None:
     """
     check_name(path)
     if is_stream(path):
+        _check_open(path)
         return
-    if path.is_dir():
+    if path.is_dir() or not path.name:
         raise UsageError(f"{path}: is a folder, expected a file to write")
     folder = path.absolute().parent
     if not folder.is_dir():
@@ -86,6 +87,29 @@ def check_new_target(path: Path) -> None:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     check_target(folder / path.name if folder != path.absolute().parent else path)
+
+
+def check_outputs(outputs: Sequence[Path], *, inputs: Sequence[Path] = ()) -> None:
+    """Checks before long work that no two outputs go to one file, by whatever links, and none over an input.
+
+    Raises:
+        UsageError: they do.
+    """
+    read = {_place(path) for path in inputs} | {Path(os.path.realpath(path)) for path in inputs}
+    taken: set[Path] = set()
+    for path in outputs:
+        if is_stream(path):
+            continue
+        if _place(path) in taken:
+            raise UsageError(f"{path}: two outputs would be written to this file")
+        if _place(path) in read:
+            raise UsageError(f"{path}: is read by this command, and would be overwritten; give another name")
+        taken.add(_place(path))
+
+
+def _place(path: Path) -> Path:
+    """Where a file lies or would lie, whose folder may be reached by links."""
+    return Path(os.path.realpath(path.parent), path.name)
 
 
 def is_stream(path: Path) -> bool:
@@ -116,6 +140,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         ResourceError: the folder cannot be written, the disk is full; the old file is untouched.
     """
+    if not path.name:
+        raise ResourceError(f"{path}: cannot be written: is a folder")
     name = path.name if len(os.fsencode(path.name)) <= LONGEST_NAME else slug(path.name)
     temporary = path.with_name(f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
@@ -179,6 +205,15 @@ def _descriptor(path: Path) -> int | None:
     if folder in ("/dev/fd", "/proc/self/fd") and name.isdecimal():
         return int(name)
     return STREAMS.get(os.path.join(folder, name))
+
+
+def _check_open(path: Path) -> None:
+    number = _descriptor(path)
+    if number is not None:
+        try:
+            os.fstat(number)
+        except OSError:
+            raise UsageError(f"{path}: this process was given no such open file") from None
 
 
 def _write_stream(path: Path, content: bytes) -> None:

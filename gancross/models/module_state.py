@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
+
+
+def evaluation_mode(module: nn.Module) -> None:
+    """Sets a module to evaluation mode; one that torch has frozen or exported stays in its only mode."""
+    with suppress(NotImplementedError, AttributeError):
+        module.eval()
 
 
 @contextmanager
@@ -64,11 +70,12 @@ def _attributes(part: nn.Module) -> Callable[[], None]:
 
 def _script(part: nn.Module) -> Callable[[], None]:
     """As `_attributes`: those of a scripted module lie in C++, and a call makes no new ones."""
-    training = part.training
+    training = getattr(part, "training", None)  # a frozen one has no modes
     buffers = {name: getattr(part, name) for name, _ in part.named_buffers(recurse=False)}
 
     def restore() -> None:
-        part.training = training
+        if training is not None:
+            part.training = training
         for name, buffer in buffers.items():
             setattr(part, name, buffer)
 

@@ -13,7 +13,7 @@ from referee_calls import image_folders
 
 from gancross.cli.contestants import parsed_models
 from gancross.cli.main import cli
-from gancross.cli.options import FileName
+from gancross.cli.options import FileName, FileOrStdout
 from gancross.data import catalogue
 from gancross.report.paper_figures.names import FIGURES
 
@@ -64,6 +64,16 @@ def test_an_empty_name_is_one_line(
     assert str(
         parameter.metavar if isinstance(parameter, click.Argument) else parameter.opts[-1]
     ) in line or (str(parameter.name).upper() in line)
+
+
+def test_a_dash_is_a_stream_or_refused() -> None:
+    for name, each in PATHS:
+        with click.Context(cli.commands[name]) as context:
+            if isinstance(each.type, FileOrStdout):
+                assert each.type.convert("-", each, context) == "-"
+            else:
+                with pytest.raises(click.BadParameter, match=r"is \./-"):
+                    each.type.convert("-", each, context)
 
 
 FIGURE = next(iter(FIGURES))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_line import call
 from failing import FATAL
 from gradients import CASES, every_case
 from imports import heavy_imports
@@ -203,6 +204,23 @@ def test_a_dead_or_hanging_process_ends_training(tmp_path: Path, number: str) ->
     (line,) = survivor.errors
     assert f"rank 1 {DEAD}" in line
     assert checkpoint.load(tmp_path / "run" / "last.pt").step == FATAL - 1
+
+
+@pytest.mark.parametrize(("rank", "size"), [("x", "2"), ("2", "2"), ("0", "0"), ("-1", "2"), ("0", "")])
+def test_no_place_among_the_processes_is_one_line(
+    rank: str, size: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = {"RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    for name, value in place.items():
+        monkeypatch.setenv(name, value)
+    assert call("crosstest", "none.pt") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"RANK={rank}, WORLD_SIZE={size}: no place among processes" in line
+
+
+def test_a_time_limit_is_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("crosstest", "none.pt", "--timeout", "nan") == 2
+    assert "not a number of seconds" in capsys.readouterr().err
 
 
 def listens(port: int) -> bool:

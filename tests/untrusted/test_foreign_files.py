@@ -6,7 +6,7 @@ import io
 import pickle
 import warnings
 from argparse import Namespace
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -196,7 +196,9 @@ def test_objects_of_other_classes_are_left_out_and_counted(tmp_path: Path) -> No
     assert contestant.origin is not None and not marker.exists()
     (note,) = contestant.origin.notes
     assert "1 of argparse.Namespace" in note and "1 of a method of an object" in note and "not read" in note
-    plain = loaded(saved(WEIGHTS | {"scheduler": Counter({30: 1})}), tmp_path)
+    nested = defaultdict(dict, WEIGHTS | {"scheduler": Counter({30: 1})})
+    plain = loaded(saved(nested), tmp_path)
+    check_weights(plain)
     assert plain.origin is not None and plain.origin.notes == ()
 
 

@@ -157,6 +157,8 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor, *, seed: int) -> torch.Te
     if not isinstance(scores, torch.Tensor) or scores.shape not in ((n,), (n, 1), (n, 1, 1, 1)):
         got = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
         raise UsageError(f"{who} must return one score per sample, ({n},) or ({n}, 1), got {got}")
+    if scores.is_complex():
+        raise UsageError(f"{who} must return real numbers, got {scores.dtype}")
     return scores.flatten()
 
 

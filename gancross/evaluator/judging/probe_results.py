@@ -78,15 +78,15 @@ class DiscriminatorProbe(NetworkProbe):
     """Beside the behaviour of any network, what its scores look like.
 
     Attributes:
-        unreachable_norm: whether it keeps running averages in layers that cannot be switched to batch
-            statistics, as in a scripted module.
+        unreachable_norm: whether layers that cannot be switched to batch statistics keep running averages,
+            as in a traced module, or see a sample's company in training mode alone.
         like_probabilities: whether all scores lie in 0…1, of images of any contrast too, and the threshold
             of their kind does not.
     """
 
     unreachable_norm: Annotated[bool, Warn(
-        "the discriminator has running averages in layers that cannot be switched to batch statistics (a"
-        " scripted module?): it was judged with running averages alone"
+        "the discriminator normalises by running averages in layers that cannot be switched to batch"
+        " statistics (traced, or of its own making?): it was judged with running averages alone"
     )]  # fmt: skip
     like_probabilities: Annotated[bool, Warn(
         "all probed scores lie in 0…1 under score_kind '{score_kind}': a probability? then give"

@@ -21,6 +21,7 @@ from gancross.evaluator.judging.probe_results import DiscriminatorProbe, Generat
 from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
 from gancross.models.batch_norm import averaging_layers, batch_norms, batch_statistics
 from gancross.models.buffers import seeded, unchanged
+from gancross.models.module_state import modules_kept
 
 PROBED = 256  # samples, or the nearest number of whole training batches
 MOST = 1024  # samples of one training batch
@@ -108,9 +109,11 @@ def _discriminator_probe(
         return raw_scores(contestant, batch, seed=seed).double()[:, None]
 
     scores = call(inputs, 0)
+    behaviour = _behaviour(judge, call, inputs, strangers, base=scores, data_range=contestant.data_range)
     return DiscriminatorProbe(
-        **_behaviour(judge, call, inputs, strangers, base=scores, data_range=contestant.data_range),
-        unreachable_norm=_unreachable_norm(judge, call, inputs, scores),
+        **behaviour,
+        unreachable_norm=_unreachable_norm(judge, call, inputs, scores)
+        or (not behaviour["coupled"] and _sees_company_in_training(judge, call, inputs, strangers)),
         like_probabilities=_like_probabilities(contestant, inputs, scores),
     )
 
@@ -131,6 +134,26 @@ def _unreachable_norm(judge: nn.Module, call: Call, inputs: torch.Tensor, scores
         except (UsageError, *NETWORK_FAILURES):
             return True
     return False
+
+
+def _sees_company_in_training(
+    judge: nn.Module, call: Call, inputs: torch.Tensor, strangers: torch.Tensor
+) -> bool:
+    """Whether scores depend on other samples in training mode, whatever layers that are known do.
+
+    So does batch norm that keeps its averages under names of its own. Noise of one seed falls on one place;
+    with noise that no seed reaches nothing can be said.
+    """
+    half = len(inputs) - len(strangers)
+    with modules_kept([judge]):
+        try:
+            judge.train()
+            for layer in averaging_layers(judge):
+                layer.eval()
+            first, second = call(inputs, 0)[:half], call(torch.cat([inputs[:half], strangers]), 0)[:half]
+            return not _alike(first, second) and _alike(first, call(inputs, 0)[:half])
+        except (UsageError, *NETWORK_FAILURES):
+            return False
 
 
 def _like_probabilities(contestant: Contestant, inputs: torch.Tensor, scores: torch.Tensor) -> bool:

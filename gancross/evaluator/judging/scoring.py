@@ -19,7 +19,7 @@ from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource, log
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.machine.distributed import current
 from gancross.machine.process_state import own_turn
-from gancross.models.module_state import modules_kept
+from gancross.models.module_state import evaluation_mode, modules_kept
 from gancross.random_streams import Stream
 
 ROUNDING = 1e-3  # of sums of probabilities in half precision
@@ -137,7 +137,7 @@ def evaluating(modules: list[nn.Module], device: torch.device) -> Iterator[None]
     """
     with own_turn(), modules_kept(modules), torch.no_grad():
         for module in modules:
-            module.to(device).eval()
+            evaluation_mode(module.to(device))
         yield
 
 

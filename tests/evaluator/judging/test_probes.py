@@ -67,6 +67,35 @@ def scripted(network: nn.Module) -> nn.Module:
     return module
 
 
+def frozen(network: nn.Module) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        module: nn.Module = torch.jit.freeze(scripted(network.eval()))
+    return module
+
+
+class OwnNorm(nn.Module):
+    """Batch norm whose averages are attributes of its own names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mu, self.variance = torch.ones(16) / 2, torch.ones(16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mu, variance = (x.mean(0), x.var(0)) if self.training else (self.mu, self.variance)
+        if self.training:
+            self.mu, self.variance = (0.9 * self.mu + 0.1 * mu).detach(), variance.detach()
+        return (x - mu) / (variance + 1e-5).sqrt()
+
+
+def exported(network: nn.Module) -> nn.Module:
+    batches = ({0: torch.export.Dim.AUTO},)
+    module: nn.Module = torch.export.export(
+        network.eval(), (torch.rand(8, *SHAPE),), dynamic_shapes=batches
+    ).module()
+    return module
+
+
 def traced(network: nn.Module) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
@@ -193,6 +222,12 @@ ODD = {
     "traced batch norm": odd_judge(
         lambda: traced(normalized_judge()), "unreachable_norm", flag="cannot be switched"
     ),
+    "averages under other names": odd_judge(
+        lambda: judge(OwnNorm()), "unreachable_norm", flag="cannot be switched"
+    ),
+    "exported batch norm": odd_judge(
+        lambda: exported(normalized_judge()), "unreachable_norm", flag="cannot be switched"
+    ),
     "probabilities": odd_judge(
         lambda: nn.Sequential(judge(), nn.Sigmoid()), "like_probabilities", flag="score_kind=probability"
     ),
@@ -251,6 +286,8 @@ SOUND: dict[str, Callable[[], Contestant]] = {
     "batch norm of another project": lambda: contestant(own_batch_norm(normalized_judge())),
     "logits that happen to lie in 0…1": lambda: contestant(Call(judge(), lambda scores: scores / 100 + 0.5)),
     "a generator before any training": lambda: contestant(made_by=Call(generator(), lambda x: x.abs() / 100)),
+    "dropout in training alone": lambda: contestant(judge(nn.Dropout())),
+    "frozen, as torch.jit does it": lambda: contestant(frozen(normalized_judge())),
     "squeezed": lambda: contestant(Call(judge(), torch.squeeze)),  # a batch of one has no batch
 }
 
