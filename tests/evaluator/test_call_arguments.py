@@ -38,7 +38,7 @@ def crosstest(contestants: Any = None, **options: Any) -> gancross.Result:
         {"contestants": iter([contestant(batch_size=np.int64(4))])}, {"device": torch.device("cpu")},
         {"seed": True},
     ],
-    ids=lambda options: "-".join(options),
+    ids="-".join,
 )  # fmt: skip
 def test_what_counts_as_a_number_makes_a_record_that_is_read_again(
     options: dict[str, Any], tmp_path: Path
