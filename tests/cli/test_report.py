@@ -73,7 +73,7 @@ BAD = [
     ("report missing.json", 2, "missing.json: no such file"),
     ("report text.json", 3, "not JSON"),
     ("report r.json --html nowhere/x.html", 2, "cannot be written"),
-    ("report r.json --html r.json", 2, "two outputs"),
+    ("report r.json --html r.json", 2, "is read by this command"),
     ("report r.json --html a --junit a", 2, "two outputs"),
     ("report r.json --html .", 2, "is a folder"),
     ("report r.json --pictures text.json", 2, "is a file"),

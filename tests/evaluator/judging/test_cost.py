@@ -31,6 +31,7 @@ SAMPLE = (1, 8, 8)
 LATENT = 6
 MOST_CHUNKS = 8  # with what the networks hold between their layers
 PROBES = [256, 256, 1, 1, 256]  # batches of each network with buffers that is tried out before long work
+JUDGED = [*PROBES, 256, 256]  # of a discriminator, in training mode too
 
 
 def networks(number: int) -> tuple[nn.Module, nn.Module]:
@@ -89,7 +90,7 @@ def test_each_generator_samples_once_and_each_judge_sees_every_sample_once(extra
             network.register_forward_pre_hook(lambda _, inputs, sizes=sizes: sizes.append(len(inputs[0])))
     result_of(models, n, norm_check=False, metrics=["fid"])
     expected = {f"G {model.name}": PROBES + [CHUNK] * 3 for model in models}
-    expected |= {f"D {model.name}": PROBES + [CHUNK] * (3 * 3 + 2) for model in models}
+    expected |= {f"D {model.name}": JUDGED + [CHUNK] * (3 * 3 + 2) for model in models}
     assert batch_sizes == expected
     assert sum(extracted) == 3 * n + 700
 
@@ -110,7 +111,7 @@ def test_with_batch_statistics_every_sample_is_scored_once_more() -> None:
     assert model.discriminator is not None
     model.discriminator.register_forward_pre_hook(lambda _, inputs: sizes.update([len(inputs[0])]))
     result_of([model], 1000)
-    assert sizes == Counter(PROBES) + Counter({CHUNK: 2 + 2, 64: 16 + 11})
+    assert sizes == Counter(JUDGED) + Counter({CHUNK: 2 + 2, 64: 16 + 11})
 
 
 # In inference mode the first two are not taken apart into the third.
