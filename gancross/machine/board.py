@@ -24,10 +24,12 @@ class Board:
 
     Args:
         connect: waits for the store and returns it.
+        watched: the key of a text that is kept once it was seen, for the store may be gone when it is wanted.
     """
 
-    def __init__(self, connect: Callable[[], Any], *, rank: int, size: int) -> None:
+    def __init__(self, connect: Callable[[], Any], *, rank: int, size: int, watched: str = "") -> None:
         self._connect, self._rank, self._size = connect, rank, size
+        self._watched, self._seen = watched, dict[str, str]()
         self._store: Any = None
         self._answers = False
         self._questions: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -55,8 +57,8 @@ class Board:
         self._questions.put(lambda: self._store.set(key, text))
 
     def read(self, key: str) -> str | None:
-        """The text at a key, if there is one and the store answers."""
-        return self._ask(lambda: self._store.get(key).decode() if self._store.check([key]) else None, None)
+        """The text at a key, if there is one and the store answers or the text was seen before."""
+        return self._ask(lambda: self._text(key), self._seen.get(key))
 
     def beats(self) -> list[int] | None:
         """The signs of life of every process so far; None if the store does not answer."""
@@ -88,19 +90,26 @@ class Board:
     def _serve(self) -> None:
         with contextlib.suppress(RuntimeError, ValueError):
             self._store = self._connect()
+            next_beat = time.monotonic()
             while True:
                 self._answers = True
-                try:
+                if time.monotonic() >= next_beat:  # however many questions there are
+                    self._live()
+                    next_beat = time.monotonic() + BEAT
+                with contextlib.suppress(Empty):
                     question = self._questions.get(timeout=BEAT)
-                except Empty:
-                    question = self._live
-                if question is None:
-                    break
-                question()
+                    if question is None:
+                        break
+                    question()
         self._answers = False
 
     def _live(self) -> None:
         self._store.add(_beat(self._rank), 1)
+        if self._watched and self._watched not in self._seen and (text := self._text(self._watched)):
+            self._seen[self._watched] = text
+
+    def _text(self, key: str) -> str | None:
+        return self._store.get(key).decode() if self._store.check([key]) else None
 
 
 class Vitals:

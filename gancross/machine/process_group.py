@@ -54,7 +54,7 @@ class Group:
         self._joined = self._lost = False
         self._gpus: Any = None
         self._waits = 0
-        self._board = Board(self._board_store, rank=self.rank, size=self.size)
+        self._board = Board(self._board_store, rank=self.rank, size=self.size, watched=ERROR)
 
     def join(self) -> None:
         """Waits for all processes; torch waits in a thread, since it would not see signals.
