@@ -108,7 +108,7 @@ def train(
 def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) -> Recipe:
     """The named recipe with `--set` and the options that stand for fields; options win."""
     from gancross.trainer.recipes.named_recipes import recipe
-    from gancross.trainer.recipes.recipe import parse_setting
+    from gancross.trainer.recipes.settings import parse_setting
 
     changes: dict[str, Setting] = dict(parse_setting(setting) for setting in settings)
     changes |= {key: value for key, value in fields.items() if value is not None}

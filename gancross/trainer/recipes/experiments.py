@@ -6,24 +6,9 @@ Where the paper and the authors' program differ, the table follows the program.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from gancross.trainer.recipes.experiment import BETAS, CLIP, GAMMA_DECAY, GRADIENT_PENALTY, Experiment
 from gancross.trainer.recipes.fields import Setting
-
-CLIP = 0.01  # Arjovsky et al. 2017
-GRADIENT_PENALTY = 10.0  # Gulrajani et al. 2017
-GAMMA_DECAY = 0.01  # Algorithm 1's α
-BETAS = (0.5, 0.999)  # of Adam, Radford et al. 2016
-
-
-class Experiment(NamedTuple):
-    """One line of the table; the recipe without a parent sets every field."""
-
-    name: str
-    parent: str | None
-    differences: dict[str, Setting]
-    source: str
-
 
 ROOT = "mixture"
 _ROOT: dict[str, Setting] = {

@@ -15,6 +15,7 @@ from gancross.errors import UsageError, unknown_name
 
 LARGEST_FLOAT = int(sys.float_info.max)
 Setting = bool | int | float | str | None
+NeutralField = tuple[str, Setting, str]  # name, value without effect, why it has none
 
 
 def within(interval: str) -> Any:

@@ -8,7 +8,7 @@ import torch
 from gancross.score_kinds import SCORE_KINDS
 from gancross.trainer.divergences import DIVERGENCES
 from gancross.trainer.objective.objectives import OBJECTIVES
-from gancross.trainer.recipes import recipe as recipes
+from gancross.trainer.recipes import objective_settings as recipes
 
 GENERATOR = torch.Generator().manual_seed(0)
 REAL = torch.randn(64, generator=GENERATOR, dtype=torch.float64)

@@ -13,7 +13,9 @@ from gancross.errors import UsageError
 from gancross.trainer.objective.weightings import WEIGHTINGS
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES, recipe
-from gancross.trainer.recipes.recipe import OBJECTIVES, Recipe, matching_regularizers, parse_setting
+from gancross.trainer.recipes.objective_settings import OBJECTIVES, matching_regularizers
+from gancross.trainer.recipes.recipe import Recipe
+from gancross.trainer.recipes.settings import parse_setting
 
 MIXTURE = recipe("mixture")
 

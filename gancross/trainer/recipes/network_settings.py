@@ -1,0 +1,55 @@
+"""The fields of a recipe about its data and its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from gancross.errors import UsageError, has_unprintable, printable
+from gancross.trainer.recipes.fields import NeutralField, within
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """What is trained on what.
+
+    Attributes:
+        name: the recipe from which this one derives.
+        data: a data set's name (`gancross datasets`), or `folder:PATH`.
+        image_size: side in pixels to which images are resized; None: not resized.
+        batch_size: real and generated samples of one update, each (m of Algorithm 1).
+        network: family of the generator–discriminator pair.
+        width: unit of width of that family; the paper's is 128 (mlp) and 64 (images).
+        normalization: `batch`, `none`, or `layer`: layer norm in D and batch norm in G (WGAN-GP).
+        activation: `relu` (ReLU in G, leaky ReLU 0.2 in D) or `tanh`, where the family has the choice.
+        latent_dim: dimension of the latent z.
+        latent: prior of z: `normal`, `uniform` on [−1, 1], `uniform01` on [0, 1].
+    """
+
+    name: str
+    data: str
+    image_size: int | None = within("[1, 4096]")
+    batch_size: int = within("[1, 1048576]")
+    network: str
+    width: int = within("[1, 16384]")
+    normalization: Literal["batch", "none", "layer"]
+    activation: Literal["relu", "tanh"]
+    latent_dim: int = within("[1, 65536]")
+    latent: Literal["normal", "uniform", "uniform01"]
+
+    def check_together(self) -> None:
+        """Checks values that must fit each other; every group of fields adds its own.
+
+        Raises:
+            UsageError: they do not.
+        """
+        if has_unprintable(self.data):
+            raise UsageError(
+                f"data '{printable(self.data)}': rename the folder; a name with control characters, or"
+                " that is not UTF-8, cannot be stored in a checkpoint"
+            )
+
+    def neutral_fields(self) -> Iterator[NeutralField]:
+        """The fields that have no effect in this recipe; every group of fields adds its own."""
+        yield from ()
