@@ -29,6 +29,9 @@ def test_checkpoints_from_before_these_networks_still_fit() -> None:
     sizes = {"image_size": 32, "channels": 3, "width": 16, "normalization": "batch", "bottom": 2}
     pair = models.pair("dcgan32", models.PairSettings(**FITTING | {"sample_shape": (3, 32, 32), "width": 16}))
     assert [architecture.arguments for architecture in pair] == [sizes | {"latent_dim": 4}, sizes]
+    vectors = FITTING | {"sample_shape": (3,), "normalization": "none", "activation": "tanh"}
+    mixture = models.pair("mlp", models.PairSettings(**vectors))
+    assert [each.arguments for each in mixture] == [{"sizes": (4, 4, 4, 3)}, {"sizes": (3, 4, 4, 1)}]
     written = {key: value for key, value in recipe("cifar10-dcgan").to_dict().items() if key != "activation"}
     assert Recipe.from_dict(written) == recipe("cifar10-dcgan")
 
