@@ -5,12 +5,15 @@
 W has one row per output channel. u and v are buffers. Every forward pass in training mode makes one power
 iteration, also of a network whose weights are frozen or whose batch norm keeps its averages: W stands still
 there, so the iteration only brings u and v nearer to the singular vectors. In evaluation mode u and v stand
-still too.
+still too. An average of a network's weights has its own u and v.
 
 Source: Miyato et al. 2018, Algorithm 1, and their program, which iterates in both players' updates.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -64,15 +67,42 @@ def free_weight(layer: Weighted) -> torch.Tensor:
 @torch.no_grad()
 def reset_singular_vectors(layer: Weighted, generator: torch.Generator) -> None:
     """u and v of a spectral-normalised layer: random unit vectors from `generator`, then 15 iterations."""
+    for vector in _vectors(layer):
+        vector.normal_(generator=generator)
+        vector.div_(vector.norm())
+    _iterate(layer, FIRST_ITERATIONS)
+
+
+@contextmanager
+def own_singular_vectors(average: nn.Module) -> Iterator[None]:
+    """Inside, weights and buffers of an average of networks change; its u and v then follow its own weights.
+
+    Those of a network that it averages belong to other weights: uᵀW̄v can be less than half of σ(W̄). They stay
+    as they were and make one iteration.
+    """
+    layers = [module for module in average.modules() if isinstance(module, Weighted)]
+    vectors = [vector for layer in layers for vector in _vectors(layer)]
+    before = [vector.clone() for vector in vectors]
+    yield
+    with torch.no_grad():
+        for vector, value in zip(vectors, before, strict=True):
+            vector.copy_(value)
+        for layer in layers:
+            _iterate(layer, 1)
+
+
+def _vectors(layer: Weighted) -> list[torch.Tensor]:
+    parametrization = _of_weight(layer)
+    return [] if parametrization is None else list(parametrization.buffers())
+
+
+def _iterate(layer: Weighted, times: int) -> None:
     parametrization = _of_weight(layer)
     if parametrization is None:
         return
-    for vector in parametrization.buffers():
-        vector.normal_(generator=generator)
-        vector.div_(vector.norm())
     was_training = parametrization.training
     parametrization.train()
-    for _ in range(FIRST_ITERATIONS):
+    for _ in range(times):
         layer.weight  # noqa: B018  each access makes one iteration
     parametrization.train(was_training)
 

@@ -98,9 +98,10 @@ def test_weights_have_the_spectral_norm_1(network: str, normalization: str, in_g
         assert norm(weight) == pytest.approx(1, rel=2e-3)
 
 
-def test_one_iteration_a_training_pass_and_none_in_evaluation() -> None:
+@pytest.mark.parametrize("family", ["sngan32", "dcgan8"])
+def test_one_iteration_a_training_pass_and_none_in_evaluation(family: str) -> None:
     """u ← Wv/‖Wv‖, v ← Wᵀu/‖Wᵀu‖, W/(uᵀWv) for every layer, by hand."""
-    for network in networks("sngan32", "spectral-both"):
+    for network in networks(family, "spectral-both"):
         inputs = torch.randn(2, *network.input_shape, generator=torch.Generator().manual_seed(1))
         layers, before = weighted_layers(network), vectors(network)
         network.train()(inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from torch.nn.utils.parametrize import ParametrizationList
 from gancross import crosstest
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import load_contestant
+from gancross.data.catalogue import load
 from gancross.errors import CheckpointError
+from gancross.models.layers import Weighted
 from gancross.random_streams import Stream
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.state import architectures, make_players
+from gancross.trainer.state import Run, architectures, make_players
 from gancross.trainer.step import Players, Step, discriminator_step, generator_step
 from gancross.workflow.plan import estimated_work
 
@@ -104,6 +107,27 @@ def test_the_opponents_update_moves_singular_vectors_and_nothing_else() -> None:
     generator = snapshot(players.generator)
     discriminator_step(step, real=real, latents=latents)
     assert changed(players.generator, generator) == {"_u", "_v"}  # batch norm's averages stand still
+
+
+def test_an_average_is_divided_by_its_own_largest_singular_value() -> None:
+    chosen = recipe("both")
+    players = players_of(chosen)
+    average = deepcopy(players.generator).requires_grad_(False)
+    run = Run(
+        recipe=chosen, device=torch.device("cpu"), data=load("digits"), players=players, average=average,
+        architectures=architectures(chosen, (1, 8, 8)),
+    )  # fmt: skip
+    random = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in players.generator.parameters():
+            weight.normal_(generator=random)  # far from the vectors that it has
+    for _ in range(60):
+        run.update_average()
+    for layer in average.eval().modules():
+        if isinstance(layer, Weighted):
+            transposed = isinstance(layer, nn.ConvTranspose2d)
+            matrix = (layer.weight.transpose(0, 1) if transposed else layer.weight).flatten(1)
+            assert float(torch.linalg.matrix_norm(matrix, ord=2)) == pytest.approx(1, rel=1e-2)
 
 
 def test_the_gradient_is_that_of_the_normalised_weights() -> None:
