@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, Literal
 
@@ -14,12 +14,20 @@ from torch import nn
 
 from gancross.errors import UsageError
 from gancross.models.families import ARCHITECTURES, FAMILIES
-from gancross.models.layers import NORMALIZATIONS, choice
-from gancross.models.network import Architecture, Argument, Network
+from gancross.models.layers import choice
+from gancross.models.network import Architecture, Argument, Family, Network
 
 LARGEST_ARGUMENT = 1 << 16  # far beyond any sensible width; keeps a hostile file from exhausting memory
 LONGEST_ARGUMENT = 64
 RECIPE_ACTIVATIONS = ("relu", "tanh")
+# A recipe's normalization: (the generator's, the discriminator's).
+RECIPE_NORMALIZATIONS = {
+    "batch": ("batch", "batch"),
+    "layer": ("batch", "layer"),
+    "none": ("none", "none"),
+    "spectral": ("batch", "spectral"),
+    "spectral-both": ("spectral-batch", "spectral"),
+}
 
 ArchitecturePair = tuple[Architecture, Architecture]
 Role = Literal["generator", "discriminator"]
@@ -103,8 +111,9 @@ class PairSettings:
         sample_shape: (C, H, W) of an image or (d,) of a vector.
         latent_dim: dimension of the latent.
         width: the family's own unit of width.
-        normalization: `batch` or `none`, where the family normalizes at all; `layer`: layer norm in the
-            discriminator, batch norm in the generator (WGAN-GP).
+        normalization: a key of `RECIPE_NORMALIZATIONS` that the family offers: `batch` or `none` in both;
+            `layer` or `spectral` norm in the discriminator, batch norm in the generator (WGAN-GP, SNGAN);
+            `spectral-both`: the same with spectral norm beside batch norm in the generator (SAGAN).
         activation: `relu`: ReLU in the generator, leaky ReLU 0.2 in the discriminator; `tanh`: in both.
     """
 
@@ -122,8 +131,12 @@ def pair(network: str, settings: PairSettings) -> ArchitecturePair:
         UsageError: no such family, or one that does not fit the settings.
     """
     family = choice("network", network, FAMILIES)
-    choice("normalization", settings.normalization, NORMALIZATIONS)
+    choice("normalization", settings.normalization, RECIPE_NORMALIZATIONS)
     choice("activation", settings.activation, dict.fromkeys(RECIPE_ACTIVATIONS))
+    offered = offered_normalizations(family)
+    wanted = settings.normalization
+    if wanted not in offered:  # shapes are checked first
+        settings = replace(settings, normalization="none")
     fixed = {**family.arguments, **family.generator_arguments}
     generator = _architecture(family.generator, fixed, "generator", settings)
     fixed = {**family.arguments, **family.discriminator_arguments}
@@ -144,12 +157,36 @@ def pair(network: str, settings: PairSettings) -> ArchitecturePair:
     except ValueError as error:
         raise UsageError(f"network '{network}': {error}") from None
     parameters = {*signature(family.generator).parameters, *signature(family.discriminator).parameters}
-    for key, value, neutral in (
-        ("normalization", settings.normalization, "none"), ("activation", settings.activation, "relu"),
-    ):  # fmt: skip
-        if value != neutral and key not in parameters:
-            raise UsageError(f"network '{network}' has no {key} '{value}': set {key}={neutral}")
+    if wanted not in offered:
+        raise UsageError(
+            f"network '{network}' has no normalization '{wanted}': set normalization={' or '.join(offered)}"
+        )
+    if settings.activation != "relu" and "activation" not in parameters:
+        raise UsageError(
+            f"network '{network}' has no activation '{settings.activation}': set activation=relu"
+        )
     return generator, discriminator
+
+
+def offered_normalizations(family: Family) -> list[str]:
+    """The keys of `RECIPE_NORMALIZATIONS` that a family offers: `none`, and those that its networks take.
+
+    A network takes what the type of its parameter `normalization` allows. One without the parameter, or whose
+    value the family fixes, decides nothing.
+    """
+    taken: dict[str, list[bool]] = {name: [] for name in RECIPE_NORMALIZATIONS}
+    roles = (
+        (family.generator, family.generator_arguments),
+        (family.discriminator, family.discriminator_arguments),
+    )
+    for role, (network, own_arguments) in enumerate(roles):
+        if "normalization" not in own_arguments and "normalization" in signature(network).parameters:
+            values = typing.get_args(typing.get_type_hints(network.__init__)["normalization"])
+            for name, by_role in RECIPE_NORMALIZATIONS.items():
+                taken[name].append(not values or by_role[role] in values)
+        elif role == 0:
+            taken["spectral-both"].append(False)
+    return [name for name, answers in taken.items() if name == "none" or (answers and all(answers))]
 
 
 def arguments_by_name(
@@ -162,7 +199,6 @@ def arguments_by_name(
     sample_shape, width, latent_dim = settings.sample_shape, settings.width, settings.latent_dim
     inputs, outputs = (latent_dim, sample_shape[0]) if role == "generator" else (sample_shape[0], 1)
     leaky = role == "discriminator" and settings.activation == "relu"
-    batch = role == "generator" and settings.normalization == "layer"
     arguments: dict[str, Argument] = {
         "image_size": sample_shape[-1],
         "channels": sample_shape[0],
@@ -172,7 +208,7 @@ def arguments_by_name(
         **fixed,
         "activation": "leaky-relu" if leaky else settings.activation,
         "latent_dim": latent_dim,
-        "normalization": "batch" if batch else settings.normalization,
+        "normalization": RECIPE_NORMALIZATIONS[settings.normalization][role == "discriminator"],
     }
     return {**arguments, **fixed}
 
@@ -181,11 +217,19 @@ def _architecture(
     network: type[Network], fixed: Mapping[str, Argument], role: Role, settings: PairSettings
 ) -> Architecture:
     parameters = signature(network).parameters
-    arguments = {
-        key: value
-        for key, value in arguments_by_name(settings, role, fixed).items()
-        # Files of format 1 name an activation only where it is not the constructor's default.
-        if key in fixed
-        or (key in parameters and not (key == "activation" and value == parameters[key].default))
-    }
-    return Architecture(name=network.architecture_name, arguments=arguments)
+
+    def is_implied(key: str, value: Argument) -> bool:
+        """Older files name no activation that is the constructor's default, and no `none` that is."""
+        if key not in parameters or value != parameters[key].default:
+            return False
+        return (key == "activation" and key not in fixed) or (key == "normalization" and value == "none")
+
+    arguments = arguments_by_name(settings, role, fixed)
+    return Architecture(
+        name=network.architecture_name,
+        arguments={
+            key: value
+            for key, value in arguments.items()
+            if (key in fixed or key in parameters) and not is_implied(key, value)
+        },
+    )

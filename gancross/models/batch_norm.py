@@ -31,7 +31,10 @@ def averaging_layers(network: nn.Module) -> list[nn.Module]:
 
 @contextmanager
 def frozen_averages(network: nn.Module) -> Iterator[None]:
-    """Batch norm in training mode uses batch statistics and does not change its averages."""
+    """Batch norm in training mode uses batch statistics and does not change its averages.
+
+    The singular vectors of spectral norm move all the same: they depend on weights, not on samples.
+    """
     layers = batch_norms(network)
     for layer in layers:
         layer.track_running_stats = False

@@ -22,21 +22,18 @@ from torch import nn
 
 from gancross.errors import UsageError
 from gancross.models.image_convolutions import ImageConv2d, ImageConvTranspose2d
-from gancross.models.initialization import he_convolutions, reset_layers, reset_uniform
+from gancross.models.initialization import he_convolutions, reset_normal, reset_uniform
 from gancross.models.layers import Activation, Gate, Normalization, activate, choice, normalize
 from gancross.models.network import Network
+from gancross.models.spectral_norm import normalize_weights
 
 Initialization = Literal["normal", "uniform", "he-uniform"]
 Filters = Literal["doubling", "constant"]
 WEIGHT_STD = 0.02
 
 
-def _reset_normal(network: nn.Module, generator: torch.Generator) -> None:
-    reset_layers(network, lambda _, layer: nn.init.normal_(layer.weight, std=WEIGHT_STD, generator=generator))
-
-
 INITIALIZATIONS: dict[str, Callable[[nn.Module, torch.Generator], None]] = {
-    "normal": _reset_normal,
+    "normal": functools.partial(reset_normal, std=lambda path, layer: WEIGHT_STD),
     "uniform": functools.partial(reset_uniform, std=lambda path, layer: WEIGHT_STD),
     "he-uniform": functools.partial(reset_uniform, std=he_convolutions),
 }
@@ -83,6 +80,7 @@ class DCGANGenerator(_DCGAN):
                 else nn.ConvTranspose2d(inputs, outputs, 5, 2, padding=2, output_padding=1)
             )  # fmt: skip
         super().__init__(*layers, nn.Tanh())
+        normalize_weights(self, normalization)
         self.input_shape, self.output_shape = (latent_dim,), (channels, image_size, image_size)
         self._reset = choice("initialization", initialization, INITIALIZATIONS)
 
@@ -113,6 +111,7 @@ class DCGANDiscriminator(_DCGAN):
             layers.append(nn.Conv2d(inputs, outputs, 5, 2, padding=2))
             layers += [*normalize(outputs, normalization), activate(activation)]
         super().__init__(*layers, nn.Flatten(), nn.Linear(widths[-1] * bottom * bottom, 1))
+        normalize_weights(self, normalization)
         self.input_shape, self.output_shape = (channels, image_size, image_size), (1,)
         self._reset = choice("initialization", initialization, INITIALIZATIONS)
 
@@ -140,6 +139,7 @@ class GatedGenerator(Network, nn.Sequential):
             layers += [*normalize(2 * inputs, normalization), Gate()]
             layers.append(nn.ConvTranspose2d(inputs, outputs, 5, 2, padding=2, output_padding=1))
         super().__init__(*layers, nn.Tanh())
+        normalize_weights(self, normalization)
         self.input_shape, self.output_shape = (latent_dim,), (channels, image_size, image_size)
 
 
@@ -161,6 +161,7 @@ class GatedDiscriminator(Network, nn.Sequential):
                 layers += normalize(2 * outputs, normalization)
             layers.append(Gate())
         super().__init__(*layers, nn.Flatten(), nn.Linear(widths[-1] * bottom * bottom, 1))
+        normalize_weights(self, normalization)
         self.input_shape, self.output_shape = (channels, image_size, image_size), (1,)
 
 

@@ -8,19 +8,22 @@ from functools import partial
 from gancross.models.dcgan import DCGANDiscriminator, DCGANGenerator, GatedDiscriminator, GatedGenerator
 from gancross.models.mlp import MLP, MLPGenerator
 from gancross.models.network import Argument, Family, Network
+from gancross.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from gancross.models.resnet import (
     ResNet101Discriminator,
     ResNet101Generator,
     ResNetDiscriminator,
     ResNetGenerator,
 )
+from gancross.models.sngan import ResNet32Discriminator, ResNet32Generator, SNGANDiscriminator, SNGANGenerator
 
 _dcgan = partial(Family, generator=DCGANGenerator, discriminator=DCGANDiscriminator)
+_r3gan = partial(Family, generator=R3GANGenerator, discriminator=R3GANDiscriminator)
 _DCGAN64: dict[str, Argument] = {"image_size": 64, "bottom": 4, "initialization": "uniform"}
 
 FAMILIES: dict[str, Family] = {
     # Two hidden layers of `width` units each (§7.3; 128 tanh units in the paper).
-    "mlp": Family(generator=MLP, discriminator=MLP),
+    "mlp": Family(generator=MLP, discriminator=MLP, generator_arguments={"normalization": "none"}),
     # The DCGAN at three sizes; `width` is 64 in the paper.
     "dcgan8": _dcgan(arguments={"image_size": 8, "bottom": 2}),
     "dcgan32": _dcgan(arguments={"image_size": 32, "bottom": 2}),
@@ -43,6 +46,14 @@ FAMILIES: dict[str, Family] = {
     ),
     # Residual networks of 101 layers; `width` is a multiple of 4.
     "resnet101-64": Family(generator=ResNet101Generator, discriminator=ResNet101Discriminator),
+    # The CNN and the ResNet of SNGAN; `width` is 64 and 128 in Miyato et al. 2018.
+    "sngan32": Family(
+        generator=SNGANGenerator, discriminator=SNGANDiscriminator, arguments={"image_size": 32}
+    ),
+    "resnet32": Family(generator=ResNet32Generator, discriminator=ResNet32Discriminator),
+    # R3GAN's; `width` is a multiple of 8, at 64×64 of 16, and 768 in Huang et al. 2024.
+    "r3gan32": _r3gan(arguments={"image_size": 32}),
+    "r3gan64": _r3gan(arguments={"image_size": 64}),
 }  # fmt: skip
 
 

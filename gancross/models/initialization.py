@@ -16,20 +16,27 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-Weighted = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+from gancross.models.layers import Weighted
+from gancross.models.spectral_norm import free_weight, reset_singular_vectors
+
+Draw = Callable[[str, Weighted, torch.Tensor], object]
 
 
-def reset_layers(network: nn.Module, draw: Callable[[str, Weighted], object]) -> None:
-    """Calls `draw(path, layer)` for every weight in the order of the modules; sets biases to 0 and
+def reset_layers(network: nn.Module, generator: torch.Generator, draw: Draw) -> None:
+    """Calls `draw(path, layer, weight)` for every weight in the order of the modules; sets biases to 0 and
     normalization layers to their initial state.
+
+    Args:
+        generator: for the singular vectors of spectral-normalised layers, each after its weight.
     """
     for path, module in network.named_modules():
         if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
             module.reset_parameters()
         elif isinstance(module, Weighted):
-            draw(path, module)
+            draw(path, module, free_weight(module))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+            reset_singular_vectors(module, generator)
 
 
 def reset_uniform(
@@ -37,11 +44,22 @@ def reset_uniform(
 ) -> None:
     """Weights U(−√3·s, √3·s) with standard deviation s = std(path, layer); the rest as `reset_layers`."""
 
-    def draw(path: str, layer: Weighted) -> None:
+    def draw(path: str, layer: Weighted, weight: torch.Tensor) -> None:
         bound = math.sqrt(3.0) * std(path, layer)
-        nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+        nn.init.uniform_(weight, -bound, bound, generator=generator)
 
-    reset_layers(network, draw)
+    reset_layers(network, generator, draw)
+
+
+def reset_normal(
+    network: nn.Module, generator: torch.Generator, std: Callable[[str, Weighted], float]
+) -> None:
+    """Weights N(0, s²), s = std(path, layer); the rest as `reset_layers`."""
+
+    def draw(path: str, layer: Weighted, weight: torch.Tensor) -> None:
+        nn.init.normal_(weight, std=std(path, layer), generator=generator)
+
+    reset_layers(network, generator, draw)
 
 
 def fans(layer: Weighted) -> tuple[int, int]:
@@ -69,3 +87,8 @@ def glorot(layer: Weighted) -> float:
 def he_convolutions(path: str, layer: Weighted) -> float:
     """The program's default: Glorot for linear layers, He for convolutions."""
     return glorot(layer) if isinstance(layer, nn.Linear) else he(layer)
+
+
+def he_branches(path: str, layer: Weighted) -> float:
+    """He for the convolutions of residual branches, Glorot for the rest."""
+    return he(layer) if ".branch." in path else glorot(layer)

@@ -10,8 +10,10 @@ from torch import nn
 
 from gancross.errors import unknown_name
 
-Normalization = Literal["batch", "layer", "none"]
+Normalization = Literal["batch", "layer", "none", "spectral", "spectral-batch"]
 Activation = Literal["relu", "leaky-relu", "tanh"]
+
+Weighted = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 LEAK = 0.2
 EPSILON = 1e-5
@@ -58,10 +60,17 @@ def cpu_path_applies(tensor: torch.Tensor) -> bool:
     return tensor.device.type == "cpu" and not traced
 
 
+def _batch_norm(channels: int) -> list[nn.Module]:
+    return [nn.BatchNorm2d(channels, eps=EPSILON, momentum=0.1)]
+
+
+# Of the activations; `spectral_norm.normalize_weights` adds that of the weights.
 NORMALIZATIONS: dict[str, Callable[[int], list[nn.Module]]] = {
-    "batch": lambda channels: [nn.BatchNorm2d(channels, eps=EPSILON, momentum=0.1)],
+    "batch": _batch_norm,
     "layer": lambda channels: [nn.GroupNorm(1, channels, eps=EPSILON)],
     "none": lambda channels: [],
+    "spectral": lambda channels: [],
+    "spectral-batch": _batch_norm,
 }
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -87,7 +96,7 @@ def normalize(channels: int, normalization: str) -> list[nn.Module]:
 
     `batch`: batch norm, running averages x̄ ← 0.9·x̄ + 0.1·x. `layer`: mean and variance of each sample
     over (C, H, W), then scale and bias per channel, as in WGAN-GP's critic: group norm with one group.
-    Errors as of `choice`.
+    `spectral` normalizes weights only, `spectral-batch` weights and activations. Errors as of `choice`.
     """
     return choice("normalization", normalization, NORMALIZATIONS)(channels)
 
@@ -115,3 +124,23 @@ class Scale(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """The features times the factor."""
         return self.factor * features
+
+
+class SpatialSum(nn.Module):
+    """Sum over the positions of each channel: (N, C, H, W) → (N, C)."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Global sum pooling."""
+        return features.sum((2, 3))
+
+
+class ResidualSum(nn.Module):
+    """shortcut(x) + branch(x)."""
+
+    def __init__(self, *, branch: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.branch, self.shortcut = branch, shortcut
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """The sum of both paths."""
+        return cast(torch.Tensor, self.shortcut(features) + self.branch(features))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import nn
 
 from gancross.errors import UsageError
-from gancross.models.initialization import Weighted, glorot, he, reset_layers
-from gancross.models.layers import Activation, activate
+from gancross.models.initialization import glorot, he, reset_layers
+from gancross.models.layers import Activation, Weighted, activate, choice
 from gancross.models.network import Network
+from gancross.models.spectral_norm import normalize_weights
 
 WEIGHT_STD = 0.1  # truncated normal at two standard deviations, as in the authors' program
 HIDDEN_LAYERS = 4
@@ -30,27 +32,33 @@ class MLP(Network, nn.Sequential):
     Args:
         sizes: widths of input, hidden layers and output, e.g. (2, 128, 128, 3).
         activation: `tanh` as in the paper, `relu` or `leaky-relu`.
+        normalization: `spectral`, of every weight, or `none`.
 
     Raises:
-        UsageError: fewer than two sizes, or no such activation.
+        UsageError: fewer than two sizes, or no such activation or normalization.
     """
 
     architecture_name = "mlp"
 
-    def __init__(self, sizes: tuple[int, ...], activation: Activation = "tanh") -> None:
+    def __init__(
+        self, sizes: tuple[int, ...], activation: Activation = "tanh",
+        normalization: Literal["spectral", "none"] = "none",
+    ) -> None:  # fmt: skip
         if len(sizes) < 2:
             raise UsageError(f"sizes must have at least two items, those of input and output; got {sizes}")
         super().__init__(*_layers(sizes, activation)[:-1])
+        choice("normalization", normalization, dict.fromkeys(("spectral", "none")))
+        normalize_weights(self, normalization)
         self.input_shape, self.output_shape = sizes[:1], sizes[-1:]
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
 
-        def draw(_: str, layer: Weighted) -> None:
+        def draw(_: str, layer: Weighted, weight: torch.Tensor) -> None:
             bound = 2 * WEIGHT_STD
-            nn.init.trunc_normal_(layer.weight, std=WEIGHT_STD, a=-bound, b=bound, generator=generator)
+            nn.init.trunc_normal_(weight, std=WEIGHT_STD, a=-bound, b=bound, generator=generator)
 
-        reset_layers(self, draw)
+        reset_layers(self, generator, draw)
 
 
 class MLPGenerator(Network, nn.Sequential):

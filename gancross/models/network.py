@@ -9,7 +9,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from gancross.models.initialization import Weighted, glorot, reset_uniform
+from gancross.models.initialization import glorot, reset_uniform
+from gancross.models.layers import Weighted
 
 Argument = int | str | tuple[int, ...]
 

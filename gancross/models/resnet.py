@@ -19,9 +19,10 @@ import torch
 from torch import nn
 
 from gancross.errors import UsageError
-from gancross.models.initialization import Weighted, glorot, he
-from gancross.models.layers import Normalization, Scale, normalize
+from gancross.models.initialization import glorot, he, he_branches
+from gancross.models.layers import Normalization, Scale, Weighted, normalize
 from gancross.models.network import Network
+from gancross.models.spectral_norm import normalize_weights
 
 IMAGE_SIZE = 64
 BOTTOM = 4
@@ -100,6 +101,7 @@ class ResNetGenerator(Network, nn.Sequential):
             nn.Conv2d(widths[-1], channels, 3, padding=1),
             nn.Tanh(),
         )
+        normalize_weights(self, normalization)
         self.input_shape, self.output_shape = (latent_dim,), (channels, IMAGE_SIZE, IMAGE_SIZE)
 
 
@@ -117,6 +119,7 @@ class ResNetDiscriminator(Network, nn.Sequential):
             nn.Flatten(),
             nn.Linear(widths[-1] * BOTTOM * BOTTOM, 1),
         )
+        normalize_weights(self, normalization)
         self.input_shape, self.output_shape = (channels, IMAGE_SIZE, IMAGE_SIZE), (1,)
 
 
@@ -149,11 +152,6 @@ class BottleneckBlock(nn.Module):
         return cast(torch.Tensor, self.shortcut(features) + BRANCH_FACTOR * self.branch(features))
 
 
-def initial_std_101(path: str, layer: Weighted) -> float:
-    """He for the convolutions of the branches, Glorot for the rest."""
-    return he(layer) if ".branch." in path else glorot(layer)
-
-
 class ResNet101Generator(Network, nn.Sequential):
     """Latents (N, latent_dim) → images (N, channels, 64, 64), tanh(h/5) in [−1, 1].
 
@@ -165,7 +163,7 @@ class ResNet101Generator(Network, nn.Sequential):
     """
 
     architecture_name = "resnet101-generator"
-    initial_std = staticmethod(initial_std_101)
+    initial_std = staticmethod(he_branches)
 
     def __init__(
         self, *, channels: int, width: int, latent_dim: int, normalization: Normalization = "batch"
@@ -179,6 +177,7 @@ class ResNet101Generator(Network, nn.Sequential):
             Scale(OUTPUT_FACTOR),
             nn.Tanh(),
         )
+        normalize_weights(self, normalization)
         self.input_shape, self.output_shape = (latent_dim,), (channels, IMAGE_SIZE, IMAGE_SIZE)
 
 
@@ -190,7 +189,7 @@ class ResNet101Discriminator(Network, nn.Sequential):
     """
 
     architecture_name = "resnet101-discriminator"
-    initial_std = staticmethod(initial_std_101)
+    initial_std = staticmethod(he_branches)
 
     def __init__(self, *, channels: int, width: int, normalization: Normalization = "batch") -> None:
         widths = stage_widths_101(width)
@@ -201,6 +200,7 @@ class ResNet101Discriminator(Network, nn.Sequential):
             nn.Linear(widths[-1] * BOTTOM * BOTTOM, 1),
             Scale(OUTPUT_FACTOR),
         )
+        normalize_weights(self, normalization)
         self.input_shape, self.output_shape = (channels, IMAGE_SIZE, IMAGE_SIZE), (1,)
 
 

@@ -16,6 +16,7 @@ from gancross.data.sets import WHOLE, DataSet, to_canonical
 from gancross.errors import CheckpointError, DivergenceError
 from gancross.machine.distributed import ALONE, Processes
 from gancross.models.module_state import modules_kept
+from gancross.models.spectral_norm import own_singular_vectors
 from gancross.random_streams import Stream, latents
 from gancross.score_kinds import SCORE_KINDS
 from gancross.trainer.gradient.route import route_of
@@ -58,18 +59,21 @@ class Run:
         return self.players.generator if self.average is None else self.average
 
     def update_average(self) -> None:
-        """w̄ ← β w̄ + (1−β) w for every weight; batch norm's averages are copied."""
+        """w̄ ← β w̄ + (1−β) w for every weight; batch norm's averages are copied.
+
+        Spectral norm's vectors of w̄ are its own: they make one power iteration.
+        """
         if self.average is None:
             return
         generator = self.players.generator
-        with torch.no_grad():
+        with own_singular_vectors(self.average), torch.no_grad():
             for mean, weight in zip(self.average.parameters(), generator.parameters(), strict=True):
                 mean.lerp_(weight, 1 - self.recipe.ema)
             for target, buffer in zip(self.average.buffers(), generator.buffers(), strict=True):
                 target.copy_(buffer)
 
     def synchronize_buffers(self) -> None:
-        """Sets batch norm's averages, which each process computes from its part, to those of rank 0."""
+        """Sets buffers, as batch norm's averages, which each process computes from its part, to rank 0's."""
         networks = (self.players.generator, self.players.discriminator, self.average)
         buffers = [buffer for network in networks if network is not None for buffer in network.buffers()]
         self.processes.copy_from_rank0(buffers)

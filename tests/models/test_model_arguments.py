@@ -29,6 +29,9 @@ def test_checkpoints_from_before_these_networks_still_fit() -> None:
     sizes = {"image_size": 32, "channels": 3, "width": 16, "normalization": "batch", "bottom": 2}
     pair = models.pair("dcgan32", models.PairSettings(**FITTING | {"sample_shape": (3, 32, 32), "width": 16}))
     assert [architecture.arguments for architecture in pair] == [sizes | {"latent_dim": 4}, sizes]
+    vectors = FITTING | {"sample_shape": (3,), "normalization": "none", "activation": "tanh"}
+    mixture = models.pair("mlp", models.PairSettings(**vectors))
+    assert [each.arguments for each in mixture] == [{"sizes": (4, 4, 4, 3)}, {"sizes": (3, 4, 4, 1)}]
     written = {key: value for key, value in recipe("cifar10-dcgan").to_dict().items() if key != "activation"}
     assert Recipe.from_dict(written) == recipe("cifar10-dcgan")
 
@@ -76,6 +79,13 @@ def test_a_recipe_reaches_its_networks(tmp_path: Path) -> None:
     ("resnet-discriminator", BOTH | {"width": LARGEST_ARGUMENT + 1}, "width"),
     ("resnet101-generator", BOTH | {"latent_dim": 4, "width": 6}, "width"),
     ("resnet101-discriminator", BOTH | {"normalization": "instance"}, "normalization"),
+    ("mlp", {"sizes": (3, 4), "normalization": "batch"}, "normalization"),
+    ("sngan-generator", IMAGES | {"latent_dim": 4, "image_size": 36}, "image_size"),
+    ("sngan-discriminator", IMAGES | {"normalization": "instance"}, "normalization"),
+    ("resnet32-discriminator", BOTH | {"normalization": "instance"}, "normalization"),
+    ("r3gan-generator", IMAGES | {"latent_dim": 4, "width": 8}, "width"),
+    ("r3gan-discriminator", IMAGES | {"width": 16, "image_size": 48}, "image_size"),
+    ("r3gan-discriminator", IMAGES | {"width": 16, "image_size": 4}, "image_size"),
 ])  # fmt: skip
 def test_wrong_arguments_are_named(name: str, arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
@@ -84,6 +94,7 @@ def test_wrong_arguments_are_named(name: str, arguments: dict[str, Any], named: 
 
 BEYOND_64_BITS = {
     "mlp-generator", "dcgan-generator", "dcgan-discriminator", "gated-generator", "gated-discriminator",
+    "sngan-generator",
 }  # fmt: skip
 
 
@@ -105,7 +116,17 @@ def test_the_largest_arguments_cost_no_memory(name: str) -> None:
 @pytest.mark.parametrize(("network", "changes", "named"), [
     ("dcgan128", {}, "dcgan128"),
     ("mlp", {}, "choose another network"),
-    ("mlp", {"sample_shape": (3,), "normalization": "batch"}, "normalization=none"),
+    ("mlp", {"sample_shape": (3,), "normalization": "batch"}, "normalization=none or spectral"),
+    ("mlp", {"sample_shape": (3,), "normalization": "spectral-both"}, "normalization=none or spectral"),
+    ("mlp64", {"normalization": "spectral-both"}, "normalization=batch or layer or none or spectral$"),
+    ("constant-filters64", {"normalization": "spectral-both"}, "has no normalization 'spectral-both'"),
+    ("dcgan64", {"normalization": "spectral-batch"}, "unknown normalization"),
+    ("r3gan64", {"width": 16}, "normalization=none$"),
+    ("r3gan64", {"width": 16, "normalization": "spectral"}, "normalization=none$"),
+    ("r3gan64", {"width": 8, "normalization": "none"}, "multiple of 16"),
+    ("sngan32", {}, "image_size=32"),
+    ("resnet32", {}, "image_size=32"),
+    ("resnet32", {"sample_shape": (3, 32, 32), "activation": "tanh"}, "activation=relu"),
     ("dcgan64", {"sample_shape": (3, 32, 32)}, "image_size=64"),
     ("resnet64", {"sample_shape": (3,)}, "choose another network"),
     ("mlp64", {"sample_shape": (3, 64, 32)}, "image_size=64"),

@@ -11,12 +11,14 @@ import torch
 from reference import layers as reference
 from scipy import stats
 from torch import nn
+from torch.nn.utils.parametrize import ParametrizationList
 
 from gancross import models
 from gancross.models import Architecture, Argument, Network, layers
 from gancross.models.families import FAMILIES, networks_by_name
 from gancross.models.layers import Gate, normalize
 from gancross.models.network import Family
+from gancross.models.sngan import SLOPE
 
 Form = tuple[str, str, str]  # family, normalization, activation
 
@@ -39,21 +41,26 @@ FORMS: list[Form] = [
     ("mlp", "none", "tanh"), ("mlp", "none", "relu"),
     *((network, normalization, activation)
       for network in ("dcgan8", "dcgan32", "dcgan64", "constant-filters64", "mlp64")
-      for normalization in ("batch", "layer", "none") for activation in ("relu", "tanh")),
+      for normalization in ("batch", "layer", "none", "spectral") for activation in ("relu", "tanh")),
     *((network, normalization, "relu")
-      for network in ("gated64", "resnet64", "resnet101-64") for normalization in ("batch", "layer", "none")),
+      for network in ("gated64", "resnet64", "resnet101-64", "sngan32", "resnet32")
+      for normalization in ("batch", "layer", "none", "spectral", "spectral-both")),
+    ("mlp", "spectral", "tanh"), ("dcgan32", "spectral-both", "relu"),
+    ("r3gan32", "none", "relu"), ("r3gan64", "none", "relu"),
 ]  # fmt: skip
 # One form of every kind of network, for the slower tests.
 DERIVED: list[Form] = [
     ("mlp", "none", "tanh"), ("dcgan32", "none", "tanh"), ("dcgan32", "batch", "relu"),
     ("dcgan64", "layer", "relu"), ("constant-filters64", "batch", "relu"), ("mlp64", "none", "relu"),
     ("gated64", "batch", "relu"), ("resnet64", "batch", "relu"), ("resnet64", "layer", "relu"),
-    ("resnet101-64", "batch", "relu"),
+    ("resnet101-64", "batch", "relu"), ("mlp", "spectral", "tanh"), ("dcgan32", "spectral-both", "relu"),
+    ("sngan32", "spectral", "relu"), ("resnet32", "spectral-both", "relu"), ("r3gan32", "none", "relu"),
+    ("r3gan64", "none", "relu"),
 ]  # fmt: skip
-SIZES = {"dcgan8": 8, "dcgan32": 32}
+SIZES = {"dcgan8": 8, "dcgan32": 32, "sngan32": 32, "resnet32": 32, "r3gan32": 32}
 LATENT_DIM = 5
 WIDTH = 4
-WIDTHS = {"resnet101-64": 8}  # narrower, some of its branches are dead from the start
+WIDTHS = {"resnet101-64": 8, "r3gan32": 8, "r3gan64": 16}  # the first: narrower, some branches are dead
 
 
 def settings(
@@ -113,7 +120,7 @@ def test_networks_take_and_make_what_they_declare(form: Form) -> None:
     samples = generator(torch.randn(3, *generator.input_shape, generator=seeded()))
     assert samples.shape[1:] == generator.output_shape == discriminator.input_shape
     assert samples.shape[1:] == settings(form).sample_shape
-    if form[0] != "mlp":
+    if form[0] != "mlp" and not form[0].startswith("r3gan"):
         assert samples.abs().max() < 1
     scores = discriminator(samples)
     assert scores.shape[1:] == discriminator.output_shape == (1,)
@@ -122,6 +129,7 @@ def test_networks_take_and_make_what_they_declare(form: Form) -> None:
 
 @pytest.mark.parametrize(("normalization", "in_generator", "in_discriminator"), [
     ("batch", nn.BatchNorm2d, nn.BatchNorm2d), ("layer", nn.BatchNorm2d, nn.GroupNorm), ("none", None, None),
+    ("spectral", nn.BatchNorm2d, None), ("spectral-both", nn.BatchNorm2d, None),
 ])  # fmt: skip
 def test_normalization_follows_the_settings(
     normalization: str, in_generator: type[nn.Module] | None, in_discriminator: type[nn.Module] | None
@@ -153,7 +161,7 @@ def test_no_layer_hinders_a_second_derivative_or_loses_its_averages() -> None:
             assert module.track_running_stats
             assert (module.eps, module.momentum) == (1e-5, 0.1)
         if isinstance(module, nn.LeakyReLU):
-            assert module.negative_slope == 0.2
+            assert module.negative_slope in (0.2, SLOPE)
 
 
 def uniform(variance: float) -> Any:
@@ -217,7 +225,8 @@ def test_reset_is_a_function_of_the_generators_state() -> None:
             first = {path: value.clone() for path, value in network.state_dict().items()}
             assert all(torch.equal(first[path], value) for path, value in same.state_dict().items())
             for path, value in network.named_parameters():
-                assert torch.equal(value, different.get_parameter(path)) == (value.ndim == 1), path
+                same_for_all_seeds = value.ndim == 1 or not value.any()
+                assert torch.equal(value, different.get_parameter(path)) == same_for_all_seeds, path
             for value in network.state_dict().values():
                 value.fill_(7)
             network.reset(seeded())
@@ -228,6 +237,10 @@ def test_reset_is_a_function_of_the_generators_state() -> None:
 @pytest.mark.parametrize("form", DERIVED, ids="-".join)
 def test_every_parameter_gets_a_gradient(form: Form) -> None:
     generator, discriminator = networks(form)
+    with torch.no_grad():
+        for value in [*generator.parameters(), *discriminator.parameters()]:
+            if value.ndim > 1 and not value.any():  # the last weights of R3GAN's branches hide the others
+                value.normal_(std=0.1, generator=seeded())
     samples = generator(torch.randn(4, LATENT_DIM, generator=seeded()))
     discriminator(samples).square().sum().backward()
     for network in (generator, discriminator):
@@ -242,6 +255,9 @@ def test_every_parameter_gets_a_gradient(form: Form) -> None:
 def test_squared_input_gradients_are_differentiable(form: Form) -> None:
     """d/dθ Σ‖∇ₓ Σ network(x)²‖² along a random direction against a central difference in float64."""
     generator, discriminator = (network.double() for network in networks(form))
+    for module in [*generator.modules(), *discriminator.modules()]:
+        if isinstance(module, ParametrizationList):
+            module.eval()  # σ is a function of the weights alone while its vectors stand still
     latents = torch.randn(3, LATENT_DIM, generator=seeded(), dtype=torch.float64)
     for network, inputs in ((generator, latents), (discriminator, generator(latents).detach())):
         inputs.requires_grad_(True)

@@ -11,7 +11,9 @@ from gancross.machine.distributed import ALONE
 from gancross.models.dcgan import DCGANDiscriminator
 from gancross.models.layers import Activation, Normalization, Scale
 from gancross.models.mlp import MLP
+from gancross.models.r3gan import R3GANDiscriminator
 from gancross.models.resnet import ResNet101Discriminator, ResNetDiscriminator
+from gancross.models.sngan import ResNet32Discriminator, SNGANDiscriminator
 from gancross.trainer.gradient.closed_form import DiscriminatorPass
 from gancross.trainer.gradient.route import Route, add_gradients
 from gancross.trainer.recipes.named_recipes import recipe
@@ -51,6 +53,12 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {  # with
     "batch norm, tanh": (lambda: dcgan(8, 1, "batch", "tanh"), (1, 8, 8)),
     "batch norm of vectors": (
         lambda: nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 1)), (3,)
+    ),
+    "sngan": (lambda: SNGANDiscriminator(image_size=8, channels=3, width=2, normalization="none"), (3, 8, 8)),
+    "resnet32": (lambda: ResNet32Discriminator(channels=3, width=4, normalization="none"), (3, 32, 32)),
+    "r3gan": (lambda: R3GANDiscriminator(image_size=8, channels=3, width=8), (3, 8, 8)),
+    "batch norm, resnet32": (
+        lambda: ResNet32Discriminator(channels=3, width=4, normalization="batch"), (3, 32, 32)
     ),
     "batch norm, resnet": (lambda: ResNetDiscriminator(channels=3, width=2), (3, 64, 64)),
     "batch norm, resnet101": (lambda: ResNet101Discriminator(channels=3, width=4), (3, 64, 64)),

@@ -191,6 +191,13 @@ class Reshape(LinearMap):
         return g.reshape(self._h.shape)
 
 
+class SpatialSum(LinearMap):
+    """`SpatialSum`: every position of a channel gets the gradient of its sum."""
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        return g[:, :, None, None].expand(self._h.shape)
+
+
 class Scaling(LinearMap):
     """`Scale`: multiplication by a constant."""
 

@@ -15,8 +15,9 @@ from torch import nn
 from gancross.errors import UsageError
 from gancross.models.dcgan import DCGANDiscriminator
 from gancross.models.image_convolutions import ImageConv2d
-from gancross.models.layers import Scale, Tanh
+from gancross.models.layers import ResidualSum, Scale, SpatialSum, Tanh
 from gancross.models.mlp import MLP
+from gancross.models.r3gan import R3GANDiscriminator
 from gancross.models.resnet import (
     BRANCH_FACTOR,
     BottleneckBlock,
@@ -24,6 +25,7 @@ from gancross.models.resnet import (
     ResNet101Discriminator,
     ResNetDiscriminator,
 )
+from gancross.models.sngan import ResNet32Discriminator, SNGANDiscriminator
 from gancross.trainer.gradient import affine_layers, smooth_layers
 
 
@@ -98,7 +100,7 @@ class Sequential:
 class Residual:
     """Residual blocks: shortcut(x) + factor·branch(x)."""
 
-    def __init__(self, layer: ResidualBlock | BottleneckBlock) -> None:
+    def __init__(self, layer: ResidualSum | ResidualBlock | BottleneckBlock) -> None:
         self._shortcut, self._branch = layer_passes(layer.shortcut), layer_passes(layer.branch)
         self._factor = BRANCH_FACTOR if isinstance(layer, BottleneckBlock) else 1.0
         self.smooth = self._shortcut.smooth or self._branch.smooth
@@ -146,12 +148,17 @@ LAYER_PASSES: dict[type[nn.Module], Callable[[Any], LayerPasses]] = {
     Tanh: smooth_layers.HyperbolicTangent,
     nn.BatchNorm1d: smooth_layers.BatchNorm,
     nn.BatchNorm2d: smooth_layers.BatchNorm,
+    SpatialSum: affine_layers.SpatialSum,
+    ResidualSum: Residual,
     ResidualBlock: Residual,
     BottleneckBlock: Residual,
     nn.Sequential: Sequential,
     DCGANDiscriminator: Sequential,
     ResNetDiscriminator: Sequential,
     ResNet101Discriminator: Sequential,
+    SNGANDiscriminator: Sequential,
+    ResNet32Discriminator: Sequential,
+    R3GANDiscriminator: Sequential,
     MLP: Sequential,
 }
 

@@ -21,7 +21,9 @@ class NetworkSettings:
         batch_size: real and generated samples of one update, each (m of Algorithm 1).
         network: family of the generator–discriminator pair.
         width: unit of width of that family; the paper's is 128 (mlp) and 64 (images).
-        normalization: `batch`, `none`, or `layer`: layer norm in D and batch norm in G (WGAN-GP).
+        normalization: `batch`, `none`, or `layer`: layer norm in D and batch norm in G (WGAN-GP);
+            `spectral`: spectral norm in D and batch norm in G (SNGAN); `spectral-both`: with spectral norm in
+            G, too (SAGAN).
         activation: `relu` (ReLU in G, leaky ReLU 0.2 in D) or `tanh`, where the family has the choice.
         latent_dim: dimension of the latent z.
         latent: prior of z: `normal`, `uniform` on [−1, 1], `uniform01` on [0, 1].
@@ -33,7 +35,7 @@ class NetworkSettings:
     batch_size: int = within("[1, 1048576]")
     network: str
     width: int = within("[1, 16384]")
-    normalization: Literal["batch", "none", "layer"]
+    normalization: Literal["batch", "none", "layer", "spectral", "spectral-both"]
     activation: Literal["relu", "tanh"]
     latent_dim: int = within("[1, 65536]")
     latent: Literal["normal", "uniform", "uniform01"]

@@ -13,6 +13,7 @@ from torch import nn
 from gancross.checkpoint.file import load
 from gancross.divergences import DIVERGENCES
 from gancross.errors import UsageError
+from gancross.models.mlp import MLP
 from gancross.trainer import state
 from gancross.trainer.gradient.closed_form import DiscriminatorPass, add_regularized_gradients
 from gancross.trainer.gradient.route import Route, route_of
@@ -101,6 +102,8 @@ def test_gradients_are_added_and_frozen_parameters_left_alone() -> None:
         nn.Sequential(nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect")),
         nn.Sequential(nn.Conv2d(3, 3, 3, padding="same")),
         nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(3, 1))),
+        dcgan(8, 1, "spectral"),
+        MLP((3, 4, 1), normalization="spectral"),
         nn.Sequential(nn.Dropout()),
     ],
 )
