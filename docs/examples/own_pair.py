@@ -13,6 +13,7 @@ class Discriminator(nn.Module):
         self.score = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(128, 1))
 
     def forward(self, images):
+        """The scores."""
         features = nn.functional.leaky_relu(self.first(images), 0.2)
         return self.score(nn.functional.leaky_relu(self.second(features), 0.2))
 

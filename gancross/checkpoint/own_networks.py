@@ -1,4 +1,4 @@
-"""Networks that the user's code builds, as a pair (generator, discriminator), and a file's weights in them."""
+"""Networks that the user's code builds, as a pair (generator, discriminator); a file's weights in them."""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ def recipe_of_networks(recipe: Recipe, networks: object | None) -> Recipe:
 
 
 def checked(
-    networks: object, recipe: Recipe, sample_shape: tuple[int, ...], device: torch.device, processes: Processes
+    networks: object, recipe: Recipe, sample_shape: tuple[int, ...], device: torch.device,
+    processes: Processes,
 ) -> NetworkPair:  # fmt: skip
     """The user's networks on the device in training mode, after a batch has gone through them.
 
@@ -123,8 +124,8 @@ def _check_generator(
     low, high = (float(end) for end in got.aminmax())
     if len(sample_shape) == 3 and low >= 0 < high:
         raise UsageError(
-            f"{PLACE}: the generator's images have values from {low:.3g} to {high:.3g}, none below 0; black is"
-            " −1 and white 1: let it end in torch.nn.Tanh()"
+            f"{PLACE}: the generator's images have values from {low:.3g} to {high:.3g}, none below 0; black"
+            " is −1 and white 1: let it end in torch.nn.Tanh()"
         )
 
 
@@ -141,8 +142,8 @@ def _check_discriminator(discriminator: nn.Module, samples: torch.Tensor, recipe
         if tuple(scores.shape) not in ((TRIED,), (TRIED, 1), (TRIED, 1, 1, 1)):
             raise UsageError(
                 f"{PLACE}: the discriminator makes of {TRIED} samples a tensor of shape"
-                f" {tuple(scores.shape)}, expected one score for each, ({TRIED},) or ({TRIED}, 1); of a map of"
-                " scores take the mean: scores.flatten(1).mean(1)"
+                f" {tuple(scores.shape)}, expected one score for each, ({TRIED},) or ({TRIED}, 1); of a map"
+                " of scores take the mean: scores.flatten(1).mean(1)"
             )
         if _ends_in_sigmoid(scores):
             raise UsageError(
@@ -194,7 +195,9 @@ def _make_lazy_weights(network: nn.Module, inputs: torch.Tensor, seed: int) -> N
     if any(map(is_lazy, chain(network.parameters(), network.buffers()))):
         network.eval()  # or batch norm's averages would change
         with seeded(seed, inputs.device), torch.no_grad():
-            _tried(f"a network cannot take inputs of shape {tuple(inputs.shape[1:])}", lambda: network(inputs))
+            _tried(
+                f"a network cannot take inputs of shape {tuple(inputs.shape[1:])}", lambda: network(inputs)
+            )
         network.train()
 
 

@@ -31,7 +31,7 @@ def load_pair(code: str, recipe: object, *, seed: int, place: str) -> NetworkPai
 
     def built() -> object:
         random.seed(start)
-        np.random.seed(start % 2**32)  # noqa: NPY002  # what the user's code may draw from
+        np.random.seed(start % 2**32)  # what the user's code may draw from
         with seeded(start, CPU):
             return function(*arguments)
 

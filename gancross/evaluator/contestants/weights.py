@@ -3,8 +3,8 @@
 Nothing in a file is executed; what is no weight in it is ignored, or left out and counted. A factory without
 parameters returns a contestant with fresh networks; the file is searched, under `netG` and `netD` or any
 other key, for weights of the same names and shapes. A factory with a parameter gets the file's content and
-loads the weights itself. Of a checkpoint that gancross trained the factory may also be the function that built
-its networks, which returns (generator, discriminator); a parameter is then the recipe.
+loads the weights itself. Of a checkpoint of gancross the factory may also return (generator, discriminator),
+as the function does that built them for training; a parameter is the recipe if the checkpoint has one.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gancross.errors import UsageError
 from gancross.checkpoint.own_networks import takes_argument
+from gancross.errors import UsageError
 from gancross.evaluator.contestants.factories import load_factory
 from gancross.machine.process_state import SETTINGS
 
