@@ -151,15 +151,23 @@ def _check_discriminator(discriminator: nn.Module, samples: torch.Tensor, recipe
             )
 
         def differentiate() -> None:
-            if not differentiated:
-                torch.autograd.grad(scores.sum(), trainable, allow_unused=True)
-                return
-            (gradient,) = torch.autograd.grad(scores.sum(), samples, create_graph=True)
-            if gradient.requires_grad:
-                torch.autograd.grad(gradient.square().sum(), trainable, allow_unused=True)
+            total = scores.sum()
+            if differentiated:
+                (gradient,) = torch.autograd.grad(total, samples, create_graph=True)
+                total = total + gradient.square().sum()
+            torch.autograd.backward(total)  # as a step does: not every operation fails where less is asked
+            if all(parameter.grad is None for parameter in trainable):
+                raise RuntimeError("its scores have no gradient of its weights")
 
         hint = f"; regularizer={recipe.regularizer} needs two derivatives" if differentiated else ""
-        _tried(f"the discriminator's gradient fails{hint}", differentiate)
+        before = [parameter.grad for parameter in trainable]
+        for parameter in trainable:
+            parameter.grad = None
+        try:
+            _tried(f"the discriminator's gradient fails{hint}", differentiate)
+        finally:
+            for parameter, gradient in zip(trainable, before, strict=True):
+                parameter.grad = gradient
 
 
 def _checked_tensor(output: object, who: str, what: str) -> torch.Tensor:
