@@ -82,7 +82,7 @@ def train(
     if process_count() > 1:
         check_divisible(chosen, process_count())
         part = chosen.batch_size // process_count()
-        batch_norm = f"; batch norm sees {part}" if chosen.normalization != "none" else ""
+        batch_norm = f"; batch norm sees {part}" if code or chosen.normalization != "none" else ""
         console.print(
             f"{process_count()} processes, batch {chosen.batch_size} = {process_count()} × {part}{batch_norm}"
         )

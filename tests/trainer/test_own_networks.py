@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 import torch
 from paths import ROOT
+from processes import side_by_side
 from run_folders import identical, log, weights
 from small_recipes import small
 from torch import nn
@@ -382,3 +383,14 @@ def test_the_gradient_is_that_of_double_backward(frozen: bool) -> None:
         assert (parameter.grad is None) == (expected.grad is None) == (not parameter.requires_grad)
         if parameter.grad is not None and expected.grad is not None:
             torch.testing.assert_close(parameter.grad, expected.grad, rtol=1e-10, atol=1e-12)
+
+
+def test_processes_share_one_pair_and_resume_bit_for_bit(tmp_path: Path) -> None:
+    """Each starts with other weights: all get those of rank 0, and each draws dropout of its own."""
+    script = str(ROOT / "tests" / "support" / "own_networks_in_processes.py")
+    example_file = str(ROOT / "docs" / "examples" / "own_pair.py")
+    ended = side_by_side(2, [script, example_file, str(tmp_path)])
+    assert [process.code for process in ended] == [0, 0], ended
+    assert ended[0].out == ended[1].out
+    whole, _, parts = (line.split()[-1] for line in ended[0].out.splitlines())
+    assert whole == parts and identical(tmp_path / "whole" / "last.pt", tmp_path / "parts" / "last.pt")
