@@ -20,7 +20,7 @@ from torch.nn.parameter import is_lazy
 from gancross.checkpoint.checkpoint import NETWORKS
 from gancross.checkpoint.contestant import NETWORK_FAILURES
 from gancross.checkpoint.own_networks import NetworkPair, network_pair
-from gancross.errors import UsageError, first_line
+from gancross.errors import GancrossError, UsageError, first_line
 from gancross.machine.distributed import Processes
 from gancross.models.buffers import seeded, unchanged
 from gancross.random_streams import Stream, latents
@@ -94,11 +94,31 @@ def randomness(
 
     Dropout, and noise that a network draws, is then the same in a run that was resumed. Each process has its
     own. gancross's families draw none, so nothing happens for them.
+
+    Raises:
+        UsageError: the user's networks failed inside.
     """
     if recipe.network != OWN:
         return nullcontext()
     stream = Stream(recipe.seed, "own networks", purpose, f"rank-{processes.rank}")
-    return seeded(stream.integer(position), device)
+    return _training(stream.integer(position), device)
+
+
+@contextmanager
+def _training(seed: int, device: torch.device) -> Iterator[None]:
+    """Inside, torch's global generators start at a seed, and a failure of the networks is one line."""
+    try:
+        with seeded(seed, device):
+            yield
+    except NETWORK_FAILURES as error:
+        others = "memory" in str(error) or "deterministic" in str(
+            error
+        )  # the machine's fault, the caller's wish
+        if others or isinstance(error, GancrossError):
+            raise
+        raise UsageError(
+            f"{PLACE}: failed in training: {type(error).__name__}: {first_line(error)}"
+        ) from error
 
 
 def _check_generator(

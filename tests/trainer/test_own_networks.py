@@ -147,6 +147,34 @@ def test_every_objective_trains(objective: str, tmp_path: Path) -> None:
     assert not all(torch.equal(a, b) for a, b in zip(before, networks[0].parameters(), strict=True))
 
 
+class Failing(Noisy):
+    """Fails at its sixth call."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        if self.calls > 5:
+            raise LookupError("no such row")
+        return super().forward(z)
+
+
+def test_a_failure_in_training_is_one_line_and_the_last_checkpoint_stays(tmp_path: Path) -> None:
+    recipe = gancross.recipe("digits", batch_size=16, steps=9)
+    with pytest.raises(UsageError, match="networks: failed in training: LookupError: no such row"):
+        train(recipe, tmp_path, networks=(Failing(), judge()), device="cpu", checkpoint_every=1)
+    assert checkpoint.load(tmp_path / "last.pt").step == 2  # each step calls it twice
+
+
+def test_what_is_said_at_the_start(tmp_path: Path) -> None:
+    recipe, said = gancross.recipe("digits", batch_size=16, steps=1), list[str]()
+    train(
+        recipe, tmp_path / "example", networks=example(), device="cpu", note=said.append, compile=True,
+        deterministic=True,
+    )  # fmt: skip
+    train(recipe, tmp_path / "sequence", networks=noisy(), device="cpu", note=said.append)
+    assert [message.split(":")[0] for message in said] == [
+        "the regularizer by double backward", "not compiled", "the regularizer in closed form",
+    ]  # fmt: skip
+
+
 def test_both_players_at_once(tmp_path: Path) -> None:
     assert trained(tmp_path, noisy(), steps=2, update="simultaneous").is_file()
 
