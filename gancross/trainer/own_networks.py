@@ -111,10 +111,7 @@ def _training(seed: int, device: torch.device) -> Iterator[None]:
         with seeded(seed, device):
             yield
     except NETWORK_FAILURES as error:
-        others = "memory" in str(error) or "deterministic" in str(
-            error
-        )  # the machine's fault, the caller's wish
-        if others or isinstance(error, GancrossError):
+        if isinstance(error, GancrossError) or "memory" in str(error):
             raise
         raise UsageError(
             f"{PLACE}: failed in training: {type(error).__name__}: {first_line(error)}"
