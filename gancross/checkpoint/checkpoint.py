@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gancross.models import Architecture, check_interface, skeleton
+from gancross.models import ARCHITECTURES, Architecture, check_interface, skeleton
 from gancross.untrusted.values import RefusedArchive, short_repr
 
 LARGEST_BATCH = 1 << 20
@@ -58,10 +58,14 @@ class Checkpoint:
         return self.generator is None or (self.discriminator is None and bool(self.discriminator_state))
 
 
-def read_architecture(value: object, state: Any) -> Architecture | None:
+def read_architecture(value: object, state: Any, *, other_code: bool = False) -> Architecture | None:
     """The architecture of a network whose weights fit it; None for one that gancross does not know.
 
     Keys and shapes of the latter's weights are compared with the user's code.
+
+    Args:
+        other_code: the user names the code of networks that gancross does not know, so None also stands for
+            a name that a program added to gancross's architectures and that is not known here.
 
     Raises:
         RefusedArchive: the value is not None or {"name": str, "arguments": dict}; the weights are not finite,
@@ -77,6 +81,13 @@ def read_architecture(value: object, state: Any) -> Architecture | None:
             raise RefusedArchive(
                 f"an architecture must be None or hold a name and arguments, got {short_repr(value)}"
             )
+    if name not in ARCHITECTURES:
+        if other_code:
+            return None
+        raise RefusedArchive(
+            f"unknown architecture {short_repr(name)}; if it is your own, name its code with"
+            " --arch NAME=module:factory --trust-code"
+        )
     expected = skeleton(architecture).state_dict()
     if set(state) != set(expected):
         raise RefusedArchive(f"the keys of the weights are not those of '{name}'")

@@ -19,6 +19,7 @@ from torch import nn
 
 from gancross.checkpoint.checkpoint import NETWORKS, Checkpoint, State, check_fields, read_architecture
 from gancross.checkpoint.contestant import SHARED_FIELDS, Contestant, Origin
+from gancross.checkpoint.own_networks import NetworkPair, load_weights, network_pair, takes_argument
 from gancross.errors import CheckpointError, UsageError, printable
 from gancross.machine.files import read_bytes, write_atomically
 from gancross.models import Architecture, skeleton
@@ -76,8 +77,11 @@ def load(path: Path) -> Checkpoint:
     return from_bytes(read_bytes(path, limit=LARGEST_FILE), path)
 
 
-def from_bytes(content: bytes, path: Path) -> Checkpoint:
-    """As `load`, from bytes already read; the suffix of `path` gives their format."""
+def from_bytes(content: bytes, path: Path, *, other_code: bool = False) -> Checkpoint:
+    """As `load`, from bytes already read; the suffix of `path` gives their format.
+
+    `other_code` is that of `read_architecture`.
+    """
     try:
         loaded = _safetensors_values(content) if path.suffix == ".safetensors" else load_archive(content)
         if not isinstance(loaded, dict) or "format" not in loaded:
@@ -92,7 +96,9 @@ def from_bytes(content: bytes, path: Path) -> Checkpoint:
             wrong = ", ".join(sorted(map(str, (required - set(values)) | (set(values) - known))))
             raise RefusedArchive(f"missing or unknown keys: {wrong:.200}")
         for network in NETWORKS:
-            values[network] = read_architecture(values[network], values[f"{network}_state"])
+            values[network] = read_architecture(
+                values[network], values[f"{network}_state"], other_code=other_code
+            )
         checkpoint = Checkpoint(**values)
         check_fields(checkpoint)
         return checkpoint
@@ -105,7 +111,7 @@ def from_bytes(content: bytes, path: Path) -> Checkpoint:
         raise refusal from None
 
 
-Build = Callable[[dict[str, State]], Contestant]
+Build = Callable[..., Contestant | NetworkPair]
 
 
 def load_contestant(
@@ -116,24 +122,29 @@ def load_contestant(
     Args:
         path: a checkpoint written by `gancross train`, `gancross export` or `gancross.save_checkpoint`.
         name: by default the file's stem, or its folder's name for `last.pt`.
-        build: for networks that are not gancross architectures: returns a contestant for the weights
-            {"generator": …, "discriminator": …}. Only its networks are used; the file gives the rest.
+        build: for networks that are not gancross architectures, as those of `train(networks=…)`: returns
+            (generator, discriminator), into which the file's weights are loaded, or a contestant whose
+            weights `build` has loaded itself. It is called without arguments, or, if it has a parameter
+            without default, with the weights {"generator": …, "discriminator": …}. The file gives
+            latents, range and the meaning of the scores.
 
     Raises:
-        UsageError: there is no such regular file; `build` is missing, or given for gancross architectures.
+        UsageError: there is no such regular file; `build` is missing, given for gancross architectures, or
+            returns something else or networks that the weights do not fit.
         CheckpointError: the file is refused.
     """
     path = Path(path)
     content = read_bytes(path, limit=LARGEST_FILE)
     name = name or (path.absolute().parent.name if path.stem == "last" else path.stem)
-    return contestant_from_bytes(content, path, name=name, device=device, build=build)
+    checkpoint = from_bytes(content, path, other_code=build is not None)
+    return contestant_of(checkpoint, content, path, name=name, device=device, build=build)
 
 
-def contestant_from_bytes(
-    content: bytes, path: Path, *, name: str, device: str = "cpu", build: Build | None = None
-) -> Contestant:
-    """As `load_contestant`, from bytes already read."""
-    checkpoint = from_bytes(content, path)
+def contestant_of(
+    checkpoint: Checkpoint, content: bytes, path: Path, *, name: str, device: str = "cpu",
+    build: Build | None = None,
+) -> Contestant:  # fmt: skip
+    """As `load_contestant`, of the checkpoint that `content` holds."""
     if checkpoint.is_foreign and build is None:
         raise UsageError(
             f"{path}: its networks are not gancross architectures; name their code with"
@@ -145,8 +156,12 @@ def contestant_from_bytes(
     if build is None:
         generator, discriminator = (_network(getattr(checkpoint, what), states[what]) for what in NETWORKS)
     else:
-        built = build(states)
-        generator, discriminator = built.generator, built.discriminator
+        built = build(states) if takes_argument(build) else build()
+        if isinstance(built, Contestant):
+            generator, discriminator = built.generator, built.discriminator
+        else:
+            generator, discriminator = pair = network_pair(built, f"{path}: build")
+            load_weights(pair, states, str(path))
     sha256, step = hashlib.sha256(content).hexdigest(), checkpoint.step if checkpoint.recipe else None
     try:
         return Contestant(

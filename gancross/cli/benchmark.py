@@ -63,10 +63,11 @@ its FN is not high, for one that calls everything fake has FP 0 as well.
 @download
 @click.option("--log-every", type=click.IntRange(min=1), default=100, show_default=True,
               help="Steps between lines of the logs.")  # fmt: skip
+@click.option("--trust-code", is_flag=True, help="Run the code of own networks that the file names.")
 @common_with_tables
 def benchmark(
     spec: Path, out: Path | None, dry_run: bool, backend: str, scheduler: str | None, jobs: int | None,
-    threads: int, device: str, data_root: Path, download: bool, log_every: int,
+    threads: int, device: str, data_root: Path, download: bool, log_every: int, trust_code: bool,
 ) -> None:  # fmt: skip
     """Train variants × seeds from one file, cross-test all of them, write result and report.
 
@@ -85,7 +86,7 @@ def benchmark(
 
     execution = Execution(
         backend=backend, scheduler=scheduler, jobs=jobs, threads=threads, device=device,
-        data_root=data_root, download=download, log_every=log_every,
+        data_root=data_root, download=download, log_every=log_every, trust_code=trust_code,
     )  # fmt: skip
     notes = notes_console()
     notes.print(f"{planned.name}: {len(planned.runs)} runs into {folder}", markup=False)
@@ -136,7 +137,9 @@ def _list(spec: Spec, out: Path, console: Console) -> None:
             escape(variant.name), str(variant.runs), f"{variant.steps:,}", *sizes, escape(variant.state)
         )
     console.print(table)
-    console.print("FLOP of convolutions and matrix products. '?': the data's folder has no images yet.")
+    console.print(
+        "FLOP of convolutions and matrix products. '?': networks of your own, or a folder without images yet."
+    )
 
 
 def _short(value: float) -> str:

@@ -139,10 +139,13 @@ def _contestant(model: Model, code: str | None, description: Description | None)
         return load_contestant(model.files[0], name=model.name)
     from gancross.evaluator.contestants.factories import load_factory
     from gancross.evaluator.contestants.weights import foreign_contestant
+    from gancross.trainer.recipes.recipe import Recipe
 
     place = f"--arch {model.name}={code}"
     factory = load_factory(code, place=place)
-    return foreign_contestant(model.files, factory, name=model.name, place=place, arch=code)
+    return foreign_contestant(
+        model.files, factory, name=model.name, place=place, arch=code, as_recipe=Recipe.from_dict
+    )
 
 
 def _place(path: str) -> tuple[tuple[Path, ...], bool]:

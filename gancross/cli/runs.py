@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gancross.cli.completion import data_names
+from gancross.cli.networks import networks_options, trusted_code
 from gancross.cli.options import (
     FILE,
     FILE_OR_STDOUT,
@@ -61,11 +62,12 @@ class FigureCommand(click.Command):
     "-n", "--num-samples", type=int, help="Of each panel.  [default: 64 images, 128 in fig8, 5,120 points]"
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
+@networks_options
 @device
 @common
 def figure(
     name: str, runs: tuple[str, ...], out: Path | None, steps: str | None, num_samples: int | None, seed: int,
-    device: str,
+    networks: str | None, trust_code: bool, device: str,
 ) -> None:  # fmt: skip
     """Lay out the folders of runs as a figure of the paper, ordered and labelled by their recipes."""
     if name not in FIGURES:
@@ -74,6 +76,7 @@ def figure(
     if target.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--out {target}: give a file that ends in {', '.join(SUFFIXES)}")
     chosen_steps = None if steps is None else parsed_steps(steps)
+    code = trusted_code(networks, trust_code=trust_code)
     from gancross.evaluator.contestants.naming import split_argument
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import check_new_target, write_atomically
@@ -90,7 +93,9 @@ def figure(
         progress(name, 0, None)
         request = Request(
             name=name,
-            runs=[saved_run(Path(path), label) for label, path in map(split_argument, runs)],
+            runs=[
+                saved_run(Path(path), label, networks=code) for label, path in map(split_argument, runs)
+            ],
             steps=chosen_steps, num_samples=num_samples, seed=seed, device=resolve_device(device),
             progress=partial(progress, name),
         )  # fmt: skip
@@ -123,11 +128,12 @@ def parsed_steps(text: str) -> list[int]:
 )  # fmt: skip
 @click.option("--data", shell_complete=data_names, help="Data to judge with.  [default: the recipe's]")
 @data_root
+@networks_options
 @device
 @common
 def trace(
     run: Path, steps: str | None, num_samples: int, seed: int, cross: bool, json_out: str | None,
-    data: str | None, data_root: Path, device: str,
+    data: str | None, data_root: Path, networks: str | None, trust_code: bool, device: str,
 ) -> None:  # fmt: skip
     """Follow a run along its numbered checkpoints: what each step's discriminator and generator are worth.
 
@@ -139,6 +145,7 @@ def trace(
     later discriminators still know earlier generators, and whether earlier ones are fooled by later ones.
     """
     chosen = None if steps is None else parsed_steps(steps)
+    code = trusted_code(networks, trust_code=trust_code)
     from gancross.data.catalogue import DATASETS
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import check_target, write_text
@@ -151,7 +158,7 @@ def trace(
     record = None if json_out in (None, STDOUT) else Path(json_out)
     if record is not None:
         check_target(record)
-    saved = saved_run(run)
+    saved = saved_run(run, networks=code)
     if data is None and saved.recipe.data not in DATASETS:
         raise UsageError(f"{run}: names the data '{saved.recipe.data}', not opened by itself: give --data")
     request = TraceRequest(

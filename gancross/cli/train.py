@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gancross.cli.completion import data_names, recipe_names
+from gancross.cli.networks import networks_options, own_pair, trusted_code
 from gancross.cli.options import (
     FILE,
     common,
@@ -19,6 +20,7 @@ from gancross.cli.options import (
     progress_bar,
     timeout,
 )
+from gancross.errors import UsageError
 from gancross.machine.distributed import is_rank_zero, process_count
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 @click.option("--workers", type=int, help="Processes that read large data sets.  [default: up to 4]")
 @click.option("--image-size", type=int, help="Resize a folder's images to this side.")
 @click.option("--seed", type=int, help="Of initial weights, latents and data order.")
+@networks_options
 @device
 @click.option(
     "--resume/--no-resume", default=True, help="Go on where the run in --out stopped.  [default: on]"
@@ -62,21 +65,24 @@ if TYPE_CHECKING:
 def train(
     name: str, out: Path | None, settings: tuple[str, ...], data_root: Path, download: bool,
     workers: int | None, device: str, resume: bool, checkpoint_every: int | None, log_every: int,
-    tensorboard: bool, compiling: bool, deterministic: bool, **fields: Any,
+    tensorboard: bool, compiling: bool, deterministic: bool, networks: str | None, trust_code: bool,
+    **fields: Any,
 ) -> None:  # fmt: skip
     """Train the GAN of a recipe (see 'gancross recipes'); the same command again resumes."""
-    chosen = chosen_recipe(name, settings, fields)
+    code = trusted_code(networks, trust_code=trust_code)
+    chosen = chosen_recipe(name, settings, fields, own=code is not None)
     folder = out or default_out(chosen)
     from gancross.trainer.loop import train as run
     from gancross.trainer.noise import check_divisible
     from gancross.trainer.run.tracking import TensorBoard
 
+    pair = own_pair(code, chosen)
     console = notes_console()
     console.print(f"{chosen.method}, seed {chosen.seed}: {chosen.steps:,} steps into {folder}")
     if process_count() > 1:
         check_divisible(chosen, process_count())
         part = chosen.batch_size // process_count()
-        batch_norm = f"; batch norm sees {part}" if chosen.normalization != "none" else ""
+        batch_norm = f"; batch norm sees {part}" if code or chosen.normalization != "none" else ""
         console.print(
             f"{process_count()} processes, batch {chosen.batch_size} = {process_count()} × {part}{batch_norm}"
         )
@@ -98,20 +104,29 @@ def train(
                     console.print(f"step {step:,} of {steps:,}  {summary(figures)}")
 
         last = run(
-            chosen, folder, resume=resume, device=device, progress=show, data_root=data_root,
+            chosen, folder, networks=pair, resume=resume, device=device, progress=show, data_root=data_root,
             download=download, workers=workers, checkpoint_every=checkpoint_every, log_every=log_every,
             observers=observers, note=console.print, deterministic=deterministic, compile=compiling,
         )  # fmt: skip
     console.print(f"done: {last}")
 
 
-def chosen_recipe(name: str, settings: tuple[str, ...], fields: dict[str, Any]) -> Recipe:
-    """The named recipe with `--set` and the options that stand for fields; options win."""
+def chosen_recipe(
+    name: str, settings: tuple[str, ...], fields: dict[str, Any], *, own: bool = False
+) -> Recipe:  # fmt: skip
+    """The named recipe with `--set` and the options that stand for fields; options win.
+
+    Args:
+        own: `--networks` is given, so that `network=own`.
+    """
     from gancross.trainer.recipes.named_recipes import recipe
+    from gancross.trainer.recipes.network_settings import OWN
     from gancross.trainer.recipes.settings import parse_setting
 
     changes: dict[str, Setting] = dict(parse_setting(setting) for setting in settings)
     changes |= {key: value for key, value in fields.items() if value is not None}
+    if own and changes.setdefault("network", OWN) != OWN:
+        raise UsageError(f"--networks names the networks: leave out --set network={changes['network']}")
     return recipe(name).with_changes(changes)
 
 

@@ -18,6 +18,7 @@ import torch
 
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.checkpoint import Checkpoint
+from gancross.checkpoint.own_networks import NetworkPair
 from gancross.data import catalogue
 from gancross.data.sets import to_network
 from gancross.errors import Interrupted, UsageError
@@ -26,6 +27,7 @@ from gancross.machine.distributed import Processes, current, joined
 from gancross.trainer.gradient.route import route_description, with_compiler
 from gancross.trainer.monitors import spread
 from gancross.trainer.noise import check_divisible, distinct_samples
+from gancross.trainer.own_networks import checked, recipe_of_networks
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.folder import Observer, RunFolder
 from gancross.trainer.run.interruption import stop_requests
@@ -55,6 +57,7 @@ def train(
     recipe: Recipe,
     out: str | Path,
     *,
+    networks: NetworkPair | None = None,
     resume: bool = True,
     device: str = "auto",
     progress: StepProgress | None = None,
@@ -77,6 +80,11 @@ def train(
     Args:
         recipe: what to train; see `gancross.trainer.recipes.recipe`.
         out: folder of the run.
+        networks: (generator, discriminator), modules of your own in place of the recipe's. They are trained
+            in place, from the weights that they have; a run that resumes loads its own into them. The
+            generator maps latents (N, latent_dim) to samples (N, …) of the data's shape, images in [−1, 1];
+            the discriminator maps such samples to one raw score each, (N,) or (N, 1). The recipe's `network`
+            becomes `own`.
         resume: continue from the newest valid checkpoint, which is `out/last.pt` unless that is damaged,
             missing, or older than the last numbered one. If False, `out` must be empty.
         progress: called after every step with (step, steps, figures); figures is None between log lines.
@@ -94,7 +102,8 @@ def train(
             choice.
 
     Raises:
-        UsageError: recipe, data and folder do not fit together, or the batch cannot be divided evenly.
+        UsageError: recipe, networks, data and folder do not fit together, or the batch cannot be divided
+            evenly.
         CheckpointError: the folder's checkpoints are refused.
         DivergenceError: a loss, a weight or an optimizer's state is not finite; the last good checkpoint
             is kept.
@@ -103,6 +112,7 @@ def train(
         OtherProcessFailed: another process of this run failed first; has that process's exit code.
         Interrupted: SIGINT, SIGTERM or SIGUSR1 was received; the last complete step is saved.
     """
+    recipe = recipe_of_networks(recipe, networks)
     every = max(1, math.ceil(recipe.steps / MILESTONES)) if checkpoint_every is None else checkpoint_every
     if every < 1 or log_every < 1:
         raise UsageError("checkpoint_every and log_every must be at least 1")
@@ -114,9 +124,10 @@ def train(
         data = catalogue.load(
             recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
         )
-    networks = architectures(recipe, data.shape)
+    own = None if networks is None else checked(networks, recipe, data.shape, target, processes)
+    named = (None, None) if own else architectures(recipe, data.shape)
     with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
-        players = make_players(recipe, networks, target)
+        players = make_players(recipe, own or named, target)
         notify = note if note is not None and processes.is_rank_zero else lambda message: None
         for message in (*data.notes, route_description(players.route, recipe)):
             notify(message)
@@ -125,7 +136,7 @@ def train(
             players = replace(players, route=route)
             notify(message)
         run = Run(
-            recipe=recipe, device=target, data=data, architectures=networks, players=players,
+            recipe=recipe, device=target, data=data, architectures=named, players=players,
             average=deepcopy(players.generator).requires_grad_(False) if recipe.ema > 0 else None,
             processes=processes,
         )  # fmt: skip
@@ -163,7 +174,8 @@ def _loop(
     with stop_requests() as request:
         for step in range(start + 1, recipe.steps + 1):
             logging = step % log_every == 0 or step == recipe.steps
-            metrics = algorithm_1(run, step, reals, measure=logging)
+            with run.randomness("step", step):
+                metrics = algorithm_1(run, step, reals, measure=logging)
             figures = None
             if logging:
                 now = time.monotonic()

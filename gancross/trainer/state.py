@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,20 +13,26 @@ from torch import nn
 
 from gancross import models
 from gancross.checkpoint.checkpoint import Checkpoint
+from gancross.checkpoint.own_networks import NetworkPair, weights_difference
 from gancross.data.sets import WHOLE, DataSet, to_canonical
 from gancross.errors import CheckpointError, DivergenceError
 from gancross.machine.distributed import ALONE, Processes
+from gancross.models.buffers import unchanged
 from gancross.models.module_state import modules_kept
 from gancross.models.spectral_norm import own_singular_vectors
 from gancross.random_streams import Stream, latents
 from gancross.score_kinds import SCORE_KINDS
 from gancross.trainer.gradient.route import route_of
 from gancross.trainer.objective.objectives import OBJECTIVES
+from gancross.trainer.own_networks import randomness
+from gancross.trainer.recipes.network_settings import OWN
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.step import Players, make_optimizer
 
 DATA_RANGE = (-1.0, 1.0)
 RAW, EMA = "raw", "ema"
+
+Architectures = tuple[models.Architecture | None, models.Architecture | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +40,14 @@ class Run:
     """One run in memory.
 
     Attributes:
+        architectures: of generator and discriminator; None of networks of the user's own.
         average: the generator with the exponential average of its weights, if the recipe has `ema`.
     """
 
     recipe: Recipe
     device: torch.device
     data: DataSet
-    architectures: tuple[models.Architecture, models.Architecture]
+    architectures: Architectures
     players: Players
     average: nn.Module | None
     processes: Processes = ALONE
@@ -57,6 +65,10 @@ class Run:
     def evaluated_generator(self) -> nn.Module:
         """The average of the generator's weights if the recipe has `ema`, else the generator."""
         return self.players.generator if self.average is None else self.average
+
+    def randomness(self, purpose: str, position: int) -> AbstractContextManager[None]:
+        """As `own_networks.randomness`, of this run."""
+        return randomness(self.recipe, purpose, position, device=self.device, processes=self.processes)
 
     def update_average(self) -> None:
         """w̄ ← β w̄ + (1−β) w for every weight; batch norm's averages are copied.
@@ -96,16 +108,17 @@ def architectures(
     )  # fmt: skip
 
 
-def make_players(
-    recipe: Recipe, networks: tuple[models.Architecture, models.Architecture], device: torch.device
-) -> Players:
-    """Both networks with initial weights from the seed, and their optimizers."""
-    generator, discriminator = (
-        models.initialised(architecture, Stream(recipe.seed, "weights", player).torch_generator())
-        .to(device)
-        .train()
-        for architecture, player in zip(networks, ("generator", "discriminator"), strict=True)
-    )
+def make_players(recipe: Recipe, networks: Architectures | NetworkPair, device: torch.device) -> Players:
+    """Both networks with initial weights from the seed, or the user's own as they are; their optimizers."""
+
+    def made(network: models.Architecture | nn.Module | None, player: str) -> nn.Module:
+        if isinstance(network, nn.Module):
+            return network
+        assert network is not None
+        start = Stream(recipe.seed, "weights", player).torch_generator()
+        return models.initialised(network, start).to(device).train()
+
+    generator, discriminator = made(networks[0], "generator"), made(networks[1], "discriminator")
     return Players(
         generator=generator, discriminator=discriminator,
         generator_optimizer=make_optimizer(generator, recipe),
@@ -135,10 +148,17 @@ def restore(run: Run, saved: Checkpoint, path: Path) -> int:
             f"{path}: refused: has no optimizer states (an exported checkpoint?): it cannot be resumed"
         )
     players = run.players
+    raw = saved.generator_state if run.average is None else saved.training.get("generator", {})
+    for network, state in ((players.generator, raw), (players.discriminator, saved.discriminator_state)):
+        difference = weights_difference(network, state) if run.recipe.network == OWN else ""
+        if difference:
+            raise CheckpointError(
+                f"{path}: refused: belongs to other networks than those given: {difference}; give the same"
+                " code again, or another --out"
+            )
     try:
         if run.average is not None:
             run.average.load_state_dict(saved.generator_state)
-        raw = saved.generator_state if run.average is None else saved.training["generator"]
         players.generator.load_state_dict(raw)
         players.discriminator.load_state_dict(saved.discriminator_state)
         players.generator_optimizer.load_state_dict(saved.training["generator_optimizer"])
@@ -151,7 +171,7 @@ def restore(run: Run, saved: Checkpoint, path: Path) -> int:
 def generated_samples(run: Run, purpose: str, n: int) -> torch.Tensor:
     """n samples of the generator in evaluation mode, in canonical form; the latents depend on `purpose`."""
     generator = run.evaluated_generator
-    with modules_kept([generator]), torch.no_grad():
+    with modules_kept([generator]), unchanged(generator), run.randomness(purpose, 0), torch.no_grad():
         samples = to_canonical(generator.eval()(run.latents(purpose, 0, n)), DATA_RANGE)
     return samples.cpu()
 

@@ -217,8 +217,11 @@ def make_optimizer(network: nn.Module, recipe: Recipe, *, lazy: int = 1) -> torc
 @contextmanager
 def frozen_parameters(network: nn.Module) -> Iterator[None]:
     """Inside, autograd computes no gradients of the network's parameters, only through it."""
-    network.requires_grad_(False)
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in trainable:
+        parameter.requires_grad_(False)
     try:
         yield
     finally:
-        network.requires_grad_(True)
+        for parameter in trainable:
+            parameter.requires_grad_(True)

@@ -33,12 +33,14 @@ from gancross.machine.files import every_output, write_text
 from gancross.report.browser.html import html_report
 from gancross.report.browser.noise import noise_pictures
 from gancross.report.browser.samples import sample_pictures, write_samples
+from gancross.report.paper_figures.saved_runs import trained_contestant
 from gancross.report.text.markdown import markdown_report
 from gancross.trainer.loop import train
 from gancross.trainer.run.folder import RunFolder
 from gancross.trainer.run.interruption import stop_requests
 from gancross.trainer.run.status import locked
 from gancross.workflow.execution import CLUSTERS, Execution, RunOutcome, run_as_process
+from gancross.workflow.own_networks import check_trust, own_pair, with_absolute_code
 from gancross.workflow.plan import is_finished, run_folder, steps_done
 from gancross.workflow.spec import PlannedRun, Spec, parse_spec
 
@@ -70,7 +72,8 @@ def run_benchmark(
         progress: called with (what, steps or samples done, of how many).
 
     Raises:
-        UsageError: `out` is a file, or data and recipes do not fit together.
+        UsageError: `out` is a file, data and recipes do not fit together, or the benchmark names code that
+            `execution` does not trust.
         ResourceError: another benchmark uses `out`; a cluster or its library is missing, or data, or
             the weights that the metrics need. This is checked before anything is trained.
         GancrossError: a run failed; with that run's exit code.
@@ -79,6 +82,7 @@ def run_benchmark(
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is a file, expected the folder of a benchmark")
     execution = execution or Execution()
+    check_trust(spec, trust_code=execution.trust_code)
     # Before anything is trained: it may be missing, and runs side by side must not each fetch it.
     reals = load_reals(
         spec.data or common_data(spec), data_root=execution.data_root, image_size=common_size(spec),
@@ -137,7 +141,11 @@ def _refereed(
 
 def contestant_of(out: Path, run: PlannedRun) -> Contestant:
     """The last checkpoint of a run under its name, with its variant as method."""
-    loaded = load_contestant(RunFolder(run_folder(out, run)).last, name=run.name)
+    last = RunFolder(run_folder(out, run)).last
+    loaded = (
+        load_contestant(last, name=run.name) if run.networks is None
+        else trained_contestant(last, run.networks, name=run.name)
+    )  # fmt: skip
     return replace(loaded, method=run.variant)
 
 
@@ -212,7 +220,10 @@ def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> lis
 def _on_cluster(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> list[RunOutcome]:
     """Every run is a task of the cluster, which sees the same folders."""
     with CLUSTERS[execution.backend](execution.scheduler):
-        tasks = (delayed(train_one)(run, run_folder(out, run).absolute(), execution) for run in runs)
+        tasks = (
+            delayed(train_one)(with_absolute_code(run), run_folder(out, run).absolute(), execution)
+            for run in runs
+        )
         return list(Parallel(n_jobs=execution.jobs or -1)(tasks))
 
 
@@ -221,8 +232,9 @@ def train_one(run: PlannedRun, folder: Path, execution: Execution) -> RunOutcome
     torch.set_num_threads(execution.threads)
     try:
         train(
-            run.recipe, folder, device=execution.device, data_root=execution.data_root.absolute(),
-            download=execution.download, log_every=execution.log_every,
+            run.recipe, folder, networks=own_pair(run), device=execution.device,
+            data_root=execution.data_root.absolute(), download=execution.download,
+            log_every=execution.log_every,
         )  # fmt: skip
     except GancrossError as error:
         # An exception with arguments of its own does not survive the way back between processes.

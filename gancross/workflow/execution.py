@@ -43,6 +43,7 @@ class Execution:
         device: as `gancross.train`; local runs are spread over all GPUs if it is `cuda` or `auto`.
         data_root, download: as `gancross.train`.
         log_every: steps between lines of the logs.
+        trust_code: whether the code of own networks that the benchmark names may run.
     """
 
     backend: str = "local"
@@ -53,6 +54,7 @@ class Execution:
     data_root: Path = catalogue.DEFAULT_ROOT
     download: bool = False
     log_every: int = 100
+    trust_code: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +106,12 @@ def command(run: PlannedRun, folder: Path, execution: Execution) -> list[str]:
         part for key, value in run.recipe.to_dict().items() if key != "name"
         for part in ("--set", f"{key}={value}")
     ]  # fmt: skip
+    own = [] if run.networks is None else ["--networks", run.networks, "--trust-code"]
     return [
         sys.executable, "-m", "gancross", "train", run.recipe.name, "--out", str(folder), "--quiet",
         "--device", execution.device, "--data-root", str(execution.data_root),
-        "--log-every", str(execution.log_every), *(["--download"] if execution.download else []), *settings,
+        "--log-every", str(execution.log_every), *(["--download"] if execution.download else []), *own,
+        *settings,
     ]  # fmt: skip
 
 

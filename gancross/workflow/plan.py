@@ -14,6 +14,7 @@ from gancross.data import catalogue
 from gancross.errors import GancrossError
 from gancross.trainer.gradient.route import Route, route_of
 from gancross.trainer.objective.weightings import WEIGHTINGS
+from gancross.trainer.recipes.network_settings import OWN
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.folder import RunFolder, read_recipe
 from gancross.trainer.run.status import DONE, read_status
@@ -45,7 +46,7 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedVariant:
-    """All runs of one variant; `work` is None where the size of its images is unknown."""
+    """All runs of one variant; `work` is None where nobody can say: images or networks are unknown."""
 
     name: str
     method: str
@@ -78,7 +79,8 @@ def _planned(runs: list[PlannedRun], out: Path) -> PlannedVariant:
     states = Counter("done" if steps == 0 else "new" if steps == recipe.steps else "begun" for steps in left)
     return PlannedVariant(
         name=runs[0].variant, method=recipe.method, runs=len(runs), steps=recipe.steps,
-        steps_left=sum(left), work=None if shape is None else estimated_work(recipe, shape=shape),
+        steps_left=sum(left),
+        work=None if shape is None or recipe.network == OWN else estimated_work(recipe, shape=shape),
         state=", ".join(f"{count} {state}" for state, count in states.items()),
     )  # fmt: skip
 

@@ -15,13 +15,16 @@ from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.referees.options import RefereeBudget
 from gancross.machine.files import composed, read_bytes
 from gancross.trainer.recipes.named_recipes import recipe
+from gancross.trainer.recipes.network_settings import OWN
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.untrusted.strict_json import decoded
 
 LARGEST_FILE = 1 << 20
-VARIANT_KEYS = ("recipe", "seeds")  # beside the fields of a recipe
+VARIANT_KEYS = ("recipe", "seeds", "networks")  # beside the fields of a recipe
+RUNS_KEYS = {"networks": str}
 TOP_KEYS = {
-    "name": str, "recipe": str, "seeds": (int, list), "set": dict, "variants": dict, "crosstest": dict,
+    "name": str, "recipe": str, "seeds": (int, list), "set": dict, "runs": dict, "variants": dict,
+    "crosstest": dict,
 }  # fmt: skip
 CROSSTEST_KEYS: dict[str, Any] = {
     "data": str, "num_samples": int, "seed": int, "norm": str, "quantize": bool, "controls": bool,
@@ -32,11 +35,16 @@ NAME_CHARACTERS = "letters, digits, '.', '_' and '-'"
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """One training run of a benchmark. `name` is its folder's and its contestant's."""
+    """One training run of a benchmark. `name` is its folder's and its contestant's.
+
+    Attributes:
+        networks: `module:pair`, the code of networks of the user's own; None: the recipe's.
+    """
 
     name: str
     variant: str
     recipe: Recipe
+    networks: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +74,10 @@ def load_spec(path: Path) -> Spec:
         seeds = [0, 1, 2]              # or a number: seeds = 3 is the same
         set = { steps = 1000 }         # fields of the recipe for all variants
 
-        [variants.unregularized]       # at least one; fields of the recipe, and `recipe` or `seeds`
+        [runs]
+        networks = "my.py:pair"        # networks of your own, for all variants without `networks`
+
+        [variants.unregularized]       # at least one; fields of the recipe, and `recipe`, `seeds`, `networks`
         regularizer = "none"
 
         [crosstest]                    # arguments of gancross.crosstest
@@ -94,6 +105,7 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
     _check_keys("benchmark key", document, TOP_KEYS)
     name = composed(document.get("name", "benchmark"))
     _check_name("name", name)
+    _check_keys("runs key", document.get("runs", {}), RUNS_KEYS)
     variants = document.get("variants", {})
     if not variants:
         raise UsageError("a benchmark needs at least one [variants.NAME]")
@@ -103,11 +115,11 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
         if not isinstance(changes, dict):
             raise UsageError(f"variants.{variant} must be a table, got {changes!r}")
         runs += _runs(variant, changes, document)
-    methods: dict[Recipe, str] = {}
+    methods: dict[tuple[Recipe, str | None], str] = {}
     for run in runs:
         if [other.name for other in runs].count(run.name) > 1:
             raise UsageError(f"two runs have the name '{run.name}'; rename a variant")
-        same = methods.setdefault(run.recipe, run.name)
+        same = methods.setdefault((run.recipe, run.networks), run.name)
         if same != run.name:
             raise UsageError(f"'{same}' and '{run.name}' are the same run: their recipes do not differ")
     options = dict(document.get("crosstest", {}))
@@ -133,9 +145,17 @@ def _runs(variant: str, changes: Mapping[str, Any], document: Mapping[str, Any])
     fields = {key: value for key, value in changes.items() if key not in VARIANT_KEYS}
     if "seed" in fields or "seed" in document.get("set", {}):
         raise UsageError(f"variants.{variant}: write seeds = [0, 1, …] instead of seed")
+    networks = changes.get("networks", document.get("runs", {}).get("networks"))
+    if not isinstance(networks, str | None):
+        raise UsageError(f"variants.{variant}: networks must be 'module:pair', got {networks!r}")
     try:
         # One call, so that a variant's values take precedence before they are checked.
-        recipe_of_variant = recipe(base).with_changes(dict(document.get("set", {})) | fields)
+        together = dict(document.get("set", {})) | fields
+        if networks is not None and together.setdefault("network", OWN) != OWN:
+            raise UsageError(f"networks names the networks: leave out network = '{together['network']}'")
+        recipe_of_variant = recipe(base).with_changes(together)
+        if networks is None and recipe_of_variant.network == OWN:
+            raise UsageError("network = 'own' needs networks = 'module:pair', the code that builds them")
     except UsageError as error:
         raise UsageError(f"variants.{variant}: {error}") from None
     seeds = _seeds(changes.get("seeds", document.get("seeds", [0])), variant)
@@ -144,6 +164,7 @@ def _runs(variant: str, changes: Mapping[str, Any], document: Mapping[str, Any])
             name=variant if len(seeds) == 1 else f"{variant}-seed{seed}",
             variant=variant,
             recipe=recipe_of_variant.with_changes({"seed": seed}),
+            networks=networks,
         )
         for seed in seeds
     ]

@@ -15,7 +15,6 @@ from typing import Annotated, Literal
 import torch
 
 from gancross.checkpoint.contestant import Contestant
-from gancross.checkpoint.file import load_contestant
 from gancross.data.sets import DataSet, to_network
 from gancross.errors import UsageError
 from gancross.evaluator.codec.encoding import encode
@@ -137,7 +136,8 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
     averages.
 
     Raises:
-        UsageError: a step that was not saved, data that do not fit, or no data by the recipe's name.
+        UsageError: a step that was not saved, data or code of networks that do not fit, or no data by the
+            recipe's name.
         CheckpointError: a checkpoint is refused.
         DivergenceError: samples or scores that are not finite.
     """
@@ -150,7 +150,7 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
         run.recipe.data if request.data is None else request.data, data_root=request.data_root,
         image_size=run.recipe.image_size, seed=request.seed, trained_on={run.folder.name: run.recipe.data},
     )  # fmt: skip
-    models = {step: load_contestant(run.checkpoints[step], name=f"step-{step}") for step in steps}
+    models = {step: run.contestant(step, name=f"step-{step}") for step in steps}
     groups = [steps] if request.cross else [[step] for step in steps]
     snapshots: list[Snapshot] = []
     num_real, cross = 0, None

@@ -47,7 +47,7 @@ RUN_HERE = [page for page in PAGES if page not in OTHER_TESTS]
 
 # Options appended to a command so that it is fast; the last of two equal options counts.
 SHRUNK = {
-    "train": ["--steps", "4", "--set", "width=4", "--set", "batch_size=16", "--device", "cpu"],
+    "train": ["--steps", "4", "--set", "batch_size=16", "--device", "cpu"],
     "crosstest": ["-n", "500", "--kid-subset-size", "50", "--device", "cpu"],
     "referee": ["-n", "500", "--device", "cpu"],
     "sample": ["--device", "cpu"],
@@ -55,6 +55,7 @@ SHRUNK = {
     "trace": ["-n", "500", "--device", "cpu"],
     "benchmark": ["--jobs", "1", "--device", "cpu"],
 }
+NARROW = ["--set", "width=4"]  # of gancross's own networks
 # Parts of lines whose value follows from SHRUNK, that mean much work, or that need a cluster.
 REPLACED = {
     "step-0000012000.pt": "step-0000000004.pt",
@@ -151,7 +152,7 @@ def run(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         at = arguments.index("gancross")
         assert arguments[at - 1] == "-m"
         if line in UNDER_TORCHRUN:
-            shrunk = [*arguments, *SHRUNK[arguments[at + 1]]]
+            shrunk = [*arguments, *SHRUNK[arguments[at + 1]], *NARROW]
             with running(["-m", "torch.distributed.run", "--standalone", *shrunk], env=environment()) as run:
                 assert run.process.wait(LIMIT) == 0, run.ended().err
             return
@@ -167,7 +168,8 @@ def run(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         return
     assert program == "gancross", f"neither run nor listed: {line}"
     capsys.readouterr()
-    code = call(*arguments, *SHRUNK.get(arguments[0], []))
+    narrow = NARROW if arguments[0] == "train" and "--networks" not in arguments else []
+    code = call(*arguments, *SHRUNK.get(arguments[0], []), *narrow)
     streams = capsys.readouterr()
     assert code == 0, f"{line}: {streams.err}"
     assert output is None or streams.out, f"{line}: nothing to redirect"

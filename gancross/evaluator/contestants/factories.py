@@ -5,7 +5,6 @@ Its name always comes from the user's own call, never from a checkpoint.
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import sysconfig
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gancross.checkpoint.contestant import Contestant
+from gancross.checkpoint.own_networks import NetworkPair, network_pair
 from gancross.errors import UsageError, first_line
 from gancross.evaluator.contestants.user_modules import project
 from gancross.machine.process_state import process_state_kept
@@ -38,7 +38,7 @@ def load_factory(code: str, *, place: str) -> Factory:
         raise UsageError(f"{place}: write module:factory or path/to/file.py:factory after the name")
     try:
         user = project(module_name)
-        module = _run_user_code(f"{place}: importing it", user.load)
+        module = run_user_code(f"{place}: importing it", user.load)
     except FileNotFoundError as error:
         raise UsageError(f"{place}: {error}") from error
     except UsageError as error:
@@ -53,18 +53,8 @@ def load_factory(code: str, *, place: str) -> Factory:
         with user.active():
             return factory(*arguments)
 
-    called.__wrapped__ = factory  # type: ignore[attr-defined]  # whose parameters `takes_weights` looks at
+    called.__wrapped__ = factory  # type: ignore[attr-defined]  # whose parameters `takes_argument` looks at
     return called
-
-
-def takes_weights(factory: Factory) -> bool:
-    """Whether a factory loads the weights itself: it then has a positional parameter without default."""
-    try:
-        parameters = inspect.signature(factory).parameters.values()
-    except (TypeError, ValueError):  # some C callables have no signature
-        return False
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return any(each.kind in positional and each.default is each.empty for each in parameters)
 
 
 def contestant_from(factory: Factory, *arguments: object, place: str) -> Contestant:
@@ -73,7 +63,7 @@ def contestant_from(factory: Factory, *arguments: object, place: str) -> Contest
     Raises:
         UsageError: the factory raises, or returns another type.
     """
-    contestant = _run_user_code(f"{place}: the factory", lambda: factory(*arguments))
+    contestant = run_user_code(f"{place}: the factory", lambda: factory(*arguments))
     if not isinstance(contestant, Contestant):
         raise UsageError(
             f"{place}: the factory must return a gancross.Contestant, got {type(contestant).__name__}"
@@ -83,7 +73,24 @@ def contestant_from(factory: Factory, *arguments: object, place: str) -> Contest
     return contestant
 
 
-def _run_user_code(what: str, code: Callable[[], Any]) -> Any:
+def built_from(factory: Factory, *arguments: object, place: str) -> Contestant | NetworkPair:
+    """The contestant, or the pair (generator, discriminator), that a factory returns.
+
+    Raises:
+        UsageError: the factory raises, or returns something else.
+    """
+    built = run_user_code(f"{place}: the factory", lambda: factory(*arguments))
+    if isinstance(built, Contestant):
+        return built
+    if not isinstance(built, tuple | list):
+        raise UsageError(
+            f"{place}: the factory must return a gancross.Contestant or (generator, discriminator), got"
+            f" {type(built).__name__}"
+        )
+    return network_pair(built, place)
+
+
+def run_user_code(what: str, code: Callable[[], Any]) -> Any:
     """Runs user code: its exceptions become one line, its output goes to standard error.
 
     What it changes for the whole process, as the default dtype, does not reach other models.

@@ -3,17 +3,19 @@
 Nothing in a file is executed; what is no weight in it is ignored, or left out and counted. A factory without
 parameters returns a contestant with fresh networks; the file is searched, under `netG` and `netD` or any
 other key, for weights of the same names and shapes. A factory with a parameter gets the file's content and
-loads the weights itself.
+loads the weights itself. Of a checkpoint of gancross the factory may also return (generator, discriminator),
+as the function does that built them for training; a parameter is the recipe if the checkpoint has one.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -22,14 +24,16 @@ from torch import nn
 
 from gancross.checkpoint.checkpoint import NETWORKS, State, check_finite
 from gancross.checkpoint.contestant import Contestant, Origin
-from gancross.checkpoint.file import FAMILY, LARGEST_FILE, contestant_from_bytes
+from gancross.checkpoint.file import FAMILY, LARGEST_FILE, contestant_of, from_bytes
+from gancross.checkpoint.own_networks import NetworkPair, takes_argument
 from gancross.errors import CheckpointError, UsageError, first_line, printable
-from gancross.evaluator.contestants.factories import Factory, contestant_from, takes_weights
+from gancross.evaluator.contestants.factories import Factory, built_from, contestant_from
 from gancross.machine.files import read_bytes
 from gancross.untrusted.foreign_file import ForeignContent, load_foreign
 from gancross.untrusted.values import RefusedArchive, short_repr
 
 WRAPPERS = ("module", "_orig_mod")  # that DataParallel and torch.compile put into names
+AsRecipe = Callable[[dict[str, Any]], object]
 BATCH_COUNT = "num_batches_tracked"
 SAVE_AGAIN = (
     "where the networks are, run torch.save({'netG': netG.state_dict(), 'netD': netD.state_dict()},"
@@ -38,8 +42,9 @@ SAVE_AGAIN = (
 
 
 def foreign_contestant(
-    paths: Sequence[Path], factory: Factory, *, name: str, place: str, arch: str | None = None
-) -> Contestant:
+    paths: Sequence[Path], factory: Factory, *, name: str, place: str, arch: str | None = None,
+    as_recipe: AsRecipe = dict,
+) -> Contestant:  # fmt: skip
     """A contestant of weights and the code that builds their networks.
 
     Args:
@@ -48,6 +53,7 @@ def foreign_contestant(
             {"generator": …, "discriminator": …} of two files.
         place: begins messages about the factory.
         arch: the factory's name as the caller wrote it, for the record.
+        as_recipe: makes the recipe, the argument of a factory of pairs, from a checkpoint's plain values.
 
     Raises:
         UsageError: no such file; the factory fails; no weights, or several, fit a network.
@@ -60,7 +66,16 @@ def foreign_contestant(
     left_out = LeftOut(loaded)
     build = partial(_built, factory=factory, place=place, where=where, left_out=left_out)
     if len(paths) == 1 and _is_gancross(values[0], contents[0]):
-        saved = contestant_from_bytes(contents[0], paths[0], name=name, build=build)
+        checkpoint = from_bytes(contents[0], paths[0], other_code=True)
+
+        def own(states: dict[str, State]) -> Contestant | NetworkPair:
+            if takes_argument(factory) and not checkpoint.recipe:
+                return build(states)
+            arguments = (as_recipe(checkpoint.recipe),) if takes_argument(factory) else ()
+            built = built_from(factory, *arguments, place=place)
+            return build(states, factory=lambda: built) if isinstance(built, Contestant) else built
+
+        saved = contestant_of(checkpoint, contents[0], paths[0], name=name, build=own)
         assert saved.origin is not None
         return replace(saved, origin=replace(saved.origin, arch=arch, notes=tuple(left_out.notes)))
     contestant = build(values[0] if len(paths) == 1 else dict(zip(NETWORKS, values, strict=True)))
@@ -120,7 +135,7 @@ def _is_gancross(loaded: object, content: bytes) -> bool:
 
 def _built(content: object, *, factory: Factory, place: str, where: str, left_out: LeftOut) -> Contestant:
     """The factory's contestant with the file's weights; its networks in evaluation mode."""
-    loads_weights = takes_weights(factory)
+    loads_weights = takes_argument(factory)
     if not isinstance(content, Mapping | list | tuple):
         kind = left_out.objects or f"a {type(content).__name__}"
         raise _refusal(f"holds {kind}, expected a dictionary of weights", where, left_out)

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import torch
 
+from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.file import load_contestant
 from gancross.data.catalogue import DATASETS
 from gancross.errors import UsageError
+from gancross.evaluator.contestants.factories import load_factory
+from gancross.evaluator.contestants.weights import foreign_contestant
 from gancross.evaluator.judging.scoring import canonical_samples
+from gancross.models import FAMILIES
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.folder import RECIPE, read_recipe
 from gancross.trainer.run.step_files import numbered_checkpoints
@@ -26,12 +30,25 @@ class SavedRun:
     Attributes:
         label: the user's label; None: the figure makes one from the recipe.
         checkpoints: step → file, by rising step.
+        networks: `module:pair`, trusted code of its networks; None where they are gancross's.
     """
 
     folder: Path
     label: str | None
     recipe: Recipe
     checkpoints: dict[int, Path]
+    networks: str | None = None
+
+    def contestant(self, step: int, *, name: str) -> Contestant:
+        """The contestant of a saved step.
+
+        Raises:
+            UsageError: the code of its networks fails, or the weights do not fit them.
+            CheckpointError: the checkpoint is refused.
+        """
+        if self.networks is None:
+            return load_contestant(self.checkpoints[step], name=name)
+        return trained_contestant(self.checkpoints[step], self.networks, name=name)
 
     @property
     def vectors(self) -> bool:
@@ -46,7 +63,7 @@ class SavedRun:
             CheckpointError: the checkpoint is refused.
         """
         name = self.folder.resolve().name
-        contestant = load_contestant(self.checkpoints[step], name=name)
+        contestant = self.contestant(step, name=name)
         samples = canonical_samples(
             contestant, num_samples=num_samples, seed=seed, purpose="figure", device=device
         )
@@ -55,11 +72,23 @@ class SavedRun:
         return samples
 
 
-def saved_run(folder: Path, label: str | None = None) -> SavedRun:
+def trained_contestant(path: Path, networks: str, *, name: str) -> Contestant:
+    """The contestant of a checkpoint of `train(networks=…)`; runs the code that `networks` names."""
+    place = f"--networks {networks}"
+    factory = load_factory(networks, place=place)
+    return foreign_contestant(
+        [path], factory, name=name, place=place, arch=networks, as_recipe=Recipe.from_dict
+    )
+
+
+def saved_run(folder: Path, label: str | None = None, *, networks: str | None = None) -> SavedRun:
     """Reads a folder that `gancross train` has written.
 
+    Args:
+        networks: `module:pair`, trusted code for runs whose networks are not gancross's.
+
     Raises:
-        UsageError: it is not the folder of a run, or has no numbered checkpoint.
+        UsageError: it is not the folder of a run, has no numbered checkpoint, or needs `networks`.
     """
     if not folder.is_dir():
         problem = "is a file" if folder.exists() else "does not exist"
@@ -70,7 +99,15 @@ def saved_run(folder: Path, label: str | None = None) -> SavedRun:
     checkpoints = numbered_checkpoints(folder)
     if not checkpoints:
         raise UsageError(f"{folder}: has no saved steps (checkpoints/step-….pt) yet")
-    return SavedRun(folder=folder, label=label, recipe=recipe, checkpoints=checkpoints)
+    own = recipe.network not in FAMILIES
+    if own and networks is None:
+        raise UsageError(
+            f"{folder}: its networks are not gancross architectures; name their code with --networks"
+            " module:pair --trust-code"
+        )
+    return SavedRun(
+        folder=folder, label=label, recipe=recipe, checkpoints=checkpoints, networks=networks if own else None
+    )
 
 
 def common_steps(

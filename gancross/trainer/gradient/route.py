@@ -41,7 +41,12 @@ class Route:
 
 
 def route_of(discriminator: nn.Module) -> Route:
-    """The route of a network in training mode: the closed form if it supports all layers."""
+    """The route of a network in training mode: the closed form if it supports all layers.
+
+    The closed form adds gradients to every parameter, so one that is not to be trained needs autograd.
+    """
+    if not all(parameter.requires_grad for parameter in discriminator.parameters()):
+        return Route()
     try:
         passes = layer_passes(discriminator)
     except UsageError:

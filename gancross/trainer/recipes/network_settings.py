@@ -9,6 +9,8 @@ from typing import Literal
 from gancross.errors import UsageError, has_unprintable, printable
 from gancross.trainer.recipes.fields import NeutralField, within
 
+OWN = "own"  # the network of a recipe whose modules the user gives
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSettings:
@@ -19,7 +21,8 @@ class NetworkSettings:
         data: a data set's name (`gancross datasets`), or `folder:PATH`.
         image_size: side in pixels to which images are resized; None: not resized.
         batch_size: real and generated samples of one update, each (m of Algorithm 1).
-        network: family of the generator–discriminator pair.
+        network: family of the generator–discriminator pair; `own`: modules of the user's own, which `train`
+            is given beside the recipe.
         width: unit of width of that family; the paper's is 128 (mlp) and 64 (images).
         normalization: `batch`, `none`, or `layer`: layer norm in D and batch norm in G (WGAN-GP);
             `spectral`: spectral norm in D and batch norm in G (SNGAN); `spectral-both`: with spectral norm in
@@ -54,4 +57,6 @@ class NetworkSettings:
 
     def neutral_fields(self) -> Iterator[NeutralField]:
         """The fields that have no effect in this recipe; every group of fields adds its own."""
-        yield from ()
+        if self.network == OWN:
+            why = "network=own: your own code builds the networks"
+            yield from (("width", 1, why), ("normalization", "none", why), ("activation", "relu", why))

@@ -17,6 +17,7 @@ from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.errors import ResourceError, UsageError, printable
 from gancross.machine.files import read_bytes, unfinished, write_atomically
+from gancross.trainer.recipes.network_settings import OWN
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.resume import Note, newest_checkpoint
 from gancross.trainer.run.status import LOCK, RUNNING, locked, reported, write_status
@@ -183,6 +184,11 @@ def read_recipe(root: Path) -> Recipe:
 
 def _check_same(old: Recipe, new: Recipe, root: Path) -> None:
     """Refuses to resume another recipe; `steps` may differ unless γ is annealed, where γ_t depends on it."""
+    if old.network == OWN != new.network:
+        raise UsageError(
+            f"{root}: has a run with networks of your own, whose code no file names: give it again,"
+            " --networks module:pair --trust-code, in Python networks=(…); or give another --out"
+        )
     before, after = old.to_dict(), new.to_dict()
     changed = [key for key in before if before[key] != after[key]]
     if changed == ["steps"] and not new.anneal:

@@ -14,8 +14,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gancross.checkpoint.own_networks import takes_argument
 from gancross.errors import UsageError
-from gancross.evaluator.contestants.factories import load_factory, takes_weights
+from gancross.evaluator.contestants.factories import load_factory
 from gancross.machine.process_state import SETTINGS
 
 # Ways in which a file names its own module `networks`; `which` is a value in it.
@@ -92,7 +93,7 @@ def test_relative_imports_work_as_in_a_package(tmp_path: Path, monkeypatch: pyte
         "top/low/named.py": "from ..common import which\ndef factory(): return which",
     })  # fmt: skip
     factory = load_factory(f"{tmp_path}/top/low/arch.py:factory", place="--arch x")
-    assert takes_weights(factory) and factory({}) == ("common", "common", "beside")
+    assert takes_argument(factory) and factory({}) == ("common", "common", "beside")
     monkeypatch.chdir(tmp_path)
     assert load_factory("top.low.named:factory", place="--arch x")() == "common"
 
