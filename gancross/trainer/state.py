@@ -194,10 +194,9 @@ def snapshot(run: Run, step: int) -> Checkpoint:
     """The checkpoint of the current state; its generator has the averaged weights if there are any."""
     recipe, players = run.recipe, run.players
     raw = {} if run.average is None else {"generator": players.generator.state_dict()}
-    averages = {}
-    if players.score_averages is not None:
-        real, fake = players.score_averages.split(1)
-        averages = {"score_averages": {"real": real.clone(), "fake": fake.clone()}}
+    means = players.score_averages
+    parts = {} if means is None else {"real": means[:1].clone(), "fake": means[1:].clone()}
+    averages = {} if means is None else {"score_averages": parts}
     objective = OBJECTIVES[recipe.objective]
     return Checkpoint(
         recipe=recipe.to_dict(), method=recipe.method, step=step,

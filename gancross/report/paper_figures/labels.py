@@ -72,7 +72,8 @@ def by_strength(runs: Sequence[SavedRun]) -> list[SavedRun]:
             return 1, recipe.noise_variance, recipe.nsr, recipe.noise_players != "both"
         if recipe.regularizer in WEIGHTINGS:
             return 2, recipe.gamma, 0, recipe.anneal
-        return (3 if recipe.objective in COMPARATORS else 0), 0.0, 0, False
+        newer = recipe.objective in COMPARATORS or recipe.regularizer in NOT_OF_THE_PAPER
+        return (3 if newer else 0), 0.0, 0, False
 
     return sorted(runs, key=rank)
 
