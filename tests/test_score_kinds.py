@@ -25,14 +25,9 @@ from gancross.trainer.objective.objectives import OBJECTIVES
 Loss = Callable[..., torch.Tensor]
 
 
-def hinge(*, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """Lim and Ye 2017."""
-    return (1 - real).clamp_min(0).mean() + (1 + fake).clamp_min(0).mean()
-
-
 LOSSES: dict[str, Loss] = {
     "logit": OBJECTIVES["js-logit"].discriminator_loss, "lsgan": OBJECTIVES["lsgan"].discriminator_loss,
-    "hinge": hinge,
+    "hinge": OBJECTIVES["hinge"].discriminator_loss,
     **{f"f-gan:{name}": OBJECTIVES[name].discriminator_loss for name in DIVERGENCES},
 }  # fmt: skip
 GRID = torch.linspace(-1.9, 3, 491, dtype=torch.float64)

@@ -35,8 +35,12 @@ if TYPE_CHECKING:
 @click.option("--steps", type=int, help="Generator updates.")
 @click.option("--gamma", type=float, help="Variance γ of the virtual noise; 0 is --regularizer none.")
 @click.option("--anneal/--no-anneal", default=None, help="γ_t = γ₀·α^(t/T) instead of a constant γ.")
-@click.option("--objective", help="js-logit, an f-GAN such as kl, lsgan, wgan or wgan-gp.")
-@click.option("--regularizer", help="Ω of the objective, or none for the unregularized GAN.")
+@click.option(
+    "--objective", help="js-logit, an f-GAN such as kl, lsgan, hinge, relativistic, wgan, wgan-gp or wgan-lp."
+)
+@click.option(
+    "--regularizer", help="Ω of the objective, r1, r2, r1+r2, dragan, or none for the unregularized GAN."
+)
 @click.option("--data", help="Data set, or folder:PATH.", shell_complete=data_names)
 @data_root
 @download

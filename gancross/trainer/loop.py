@@ -235,8 +235,9 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
                 real=real, latents=latents("discriminator", update),
             )  # fmt: skip
         metrics |= generator_step(
-            replace(this, gamma=recipe.generator_gamma_at(step)), latents=latents("generator", this.update)
-        )
+            replace(this, gamma=recipe.generator_gamma_at(step)),
+            latents=latents("generator", this.update), real=real,
+        )  # fmt: skip
     run.update_average()
     return metrics | {"spread_real": spread(real)} if measure else metrics
 

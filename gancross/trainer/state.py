@@ -124,6 +124,7 @@ def make_players(recipe: Recipe, networks: Architectures | NetworkPair, device: 
         generator_optimizer=make_optimizer(generator, recipe),
         discriminator_optimizer=make_optimizer(discriminator, recipe, lazy=recipe.penalty_every),
         route=route_of(discriminator),
+        score_averages=torch.zeros(2, device=device) if recipe.lecam > 0 else None,
     )  # fmt: skip
 
 
@@ -163,6 +164,9 @@ def restore(run: Run, saved: Checkpoint, path: Path) -> int:
         players.discriminator.load_state_dict(saved.discriminator_state)
         players.generator_optimizer.load_state_dict(saved.training["generator_optimizer"])
         players.discriminator_optimizer.load_state_dict(saved.training["discriminator_optimizer"])
+        if players.score_averages is not None:
+            means = saved.training["score_averages"]
+            players.score_averages.copy_(torch.cat([means["real"], means["fake"]]).reshape(2))
     except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: refused: cannot be resumed: {error}") from None
     return saved.step
@@ -198,6 +202,7 @@ def check_finite(run: Run, step: int, root: Path) -> None:
         "averaged generator weights": [] if run.average is None else run.average.state_dict().values(),
         "generator optimizer states": states(players.generator_optimizer),
         "discriminator optimizer states": states(players.discriminator_optimizer),
+        "averages of scores": [players.score_averages],
     }
     for name, values in parts.items():
         tensors = [value for value in values if isinstance(value, torch.Tensor)]
@@ -213,6 +218,9 @@ def snapshot(run: Run, step: int) -> Checkpoint:
     """The checkpoint of the current state; its generator has the averaged weights if there are any."""
     recipe, players = run.recipe, run.players
     raw = {} if run.average is None else {"generator": players.generator.state_dict()}
+    means = players.score_averages
+    parts = {} if means is None else {"real": means[:1].clone(), "fake": means[1:].clone()}
+    averages = {} if means is None else {"score_averages": parts}
     objective = OBJECTIVES[recipe.objective]
     return Checkpoint(
         recipe=recipe.to_dict(), method=recipe.method, step=step,
@@ -226,6 +234,7 @@ def snapshot(run: Run, step: int) -> Checkpoint:
         batch_size=recipe.batch_size // run.processes.size,  # the batch that batch norm normalised
         training={
             **raw,
+            **averages,
             "generator_optimizer": players.generator_optimizer.state_dict(),
             "discriminator_optimizer": players.discriminator_optimizer.state_dict(),
         },

@@ -5,8 +5,9 @@
     both      the same gradients, from one batch at the same weights       `simultaneous_step`
 
 L_D and L_G belong to the recipe's objective (`objective.objectives`), Ω to its regularizer
-(`objective.regularizers`): Ω_JS or Ω_f, λ times the gradient penalty for WGAN-GP in place of γ/2·Ω, and
-weight clipping after the D step for WGAN. `gradient.route` computes the gradient of the D step.
+(`objective.regularizers`): Ω_JS, Ω_f, R1 or R2; λ times a slope penalty in place of γ/2·Ω for WGAN-GP and its
+like; weight clipping after the D step for WGAN. LeCam's term is a part of L_D. A paired L_G sees D(x), too.
+`gradient.route` computes the gradient of the D step.
 """
 
 from __future__ import annotations
@@ -33,13 +34,18 @@ RMSPROP_DECAY = 0.9  # of the mean square, as in the authors' program
 
 @dataclass(frozen=True, kw_only=True)
 class Players:
-    """Both networks in training mode, their optimizers, and how D's gradient is computed."""
+    """Both networks in training mode, their optimizers, and how D's gradient is computed.
+
+    Attributes:
+        score_averages: LeCam's moving averages of the mean scores of reals and fakes, (2,); None without.
+    """
 
     generator: nn.Module
     discriminator: nn.Module
     generator_optimizer: torch.optim.Optimizer
     discriminator_optimizer: torch.optim.Optimizer
     route: Route = field(default_factory=Route)
+    score_averages: torch.Tensor | None = None
 
 
 StepMetrics = dict[str, torch.Tensor]
@@ -78,12 +84,23 @@ class Step:
         self.players.discriminator_optimizer.zero_grad(set_to_none=True)
         return add_gradients(
             discriminator, route, self.recipe, real=real, fake=fake, gamma=self.gamma, update=self.update,
-            processes=self.processes,
+            processes=self.processes, averages=self.players.score_averages,
         )  # fmt: skip
 
-    def generator_loss(self, scores: torch.Tensor) -> torch.Tensor:
-        """L_G from the scores of generated samples."""
-        return OBJECTIVES[self.recipe.objective].generator_losses[self.recipe.generator_loss](scores)
+    def generator_loss(self, *, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+        """L_G from the scores of both batches; of the reals' where the objective's generator sees them."""
+        return OBJECTIVES[self.recipe.objective].generator_losses[self.recipe.generator_loss](
+            real=real, fake=fake
+        )
+
+    def scores_of_reals(self, real: torch.Tensor | None) -> torch.Tensor:
+        """D(x) for L_G, (N,), without a gradient; empty where the objective's generator sees no reals."""
+        if not OBJECTIVES[self.recipe.objective].generator_sees_real:
+            return torch.empty(0)
+        assert real is not None, f"objective={self.recipe.objective} pairs generated with real samples"
+        with torch.no_grad():
+            scores: torch.Tensor = self.players.discriminator(self.noisy(real, "generator", "real"))
+        return scores.flatten()
 
     def update_discriminator(
         self, result: DiscriminatorPass, real: torch.Tensor, fake: torch.Tensor
@@ -134,8 +151,8 @@ def discriminator_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor)
         latents: (N, d), for as many generated samples.
 
     Returns:
-        Detached scalars on the samples' device: loss, mean scores, and the penalty (Ω before γ/2, or
-        WGAN-GP's before λ) where this update computed one.
+        Detached scalars on the samples' device: loss (LeCam's term included), mean scores, and the penalty
+        (Ω before γ/2, or that of slopes before λ) where this update computed one.
     """
     with torch.no_grad(), frozen_averages(step.players.generator):
         fake = step.players.generator(latents)
@@ -143,7 +160,7 @@ def discriminator_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor)
     return step.update_discriminator(step.add_gradients(real, fake), real, fake)
 
 
-def generator_step(step: Step, *, latents: torch.Tensor) -> StepMetrics:
+def generator_step(step: Step, *, latents: torch.Tensor, real: torch.Tensor | None = None) -> StepMetrics:
     """One optimizer step of the generator down the gradient of L_G; the discriminator is frozen.
 
     The discriminator normalises by batch statistics, and its running averages stay as they are. With
@@ -154,6 +171,8 @@ def generator_step(step: Step, *, latents: torch.Tensor) -> StepMetrics:
 
     Args:
         latents: (N, d), N = `distinct_samples(recipe, "generator")`.
+        real: the real samples of the last discriminator update, as many; for objectives whose generator
+            sees them.
 
     Returns:
         Detached scalars: the loss, without the regularizer's term.
@@ -164,7 +183,7 @@ def generator_step(step: Step, *, latents: torch.Tensor) -> StepMetrics:
     with frozen_parameters(players.discriminator), frozen_averages(players.discriminator):
         fake = step.noisy(players.generator(latents), "generator", "fake")
         scores, penalty = scores_and_penalty(players.discriminator, fake, weights.fake)
-        loss = step.generator_loss(scores)
+        loss = step.generator_loss(real=step.scores_of_reals(real), fake=scores)
         players.generator_optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss - step.gamma / 2 * penalty if regularized else loss)
     norms = step.apply_gradients(players.generator, players.generator_optimizer, "generator")
@@ -186,11 +205,12 @@ def simultaneous_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor) 
     result = step.add_gradients(real, fake.detach())
     if result.input_gradient_fake is None:
         with frozen_parameters(players.discriminator), frozen_averages(players.discriminator):
-            loss = step.generator_loss(players.discriminator(fake).flatten())
+            scores = players.discriminator(fake).flatten()
+            loss = step.generator_loss(real=result.scores_real, fake=scores)
             torch.autograd.backward(loss)
     else:
         scores_N = result.scores_fake.clone().requires_grad_(True)
-        loss = step.generator_loss(scores_N)
+        loss = step.generator_loss(real=result.scores_real, fake=scores_N)
         (slope_N,) = torch.autograd.grad(loss, scores_N)
         torch.autograd.backward(fake, per_sample(slope_N, fake) * result.input_gradient_fake)
     metrics = step.update_discriminator(result, real, fake.detach()) | {"loss_generator": loss.detach()}

@@ -13,7 +13,10 @@ from gancross import models
 from gancross.data import catalogue
 from gancross.errors import GancrossError
 from gancross.trainer.gradient.route import Route, route_of
-from gancross.trainer.objective.weightings import WEIGHTINGS
+from gancross.trainer.objective.objectives import OBJECTIVES
+from gancross.trainer.objective.regularizers import penalty_weights
+from gancross.trainer.objective.slope_penalties import SLOPE_PENALTIES
+from gancross.trainer.objective.weightings import UNREGULARIZED
 from gancross.trainer.recipes.network_settings import OWN
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.folder import RunFolder, read_recipe
@@ -136,10 +139,11 @@ def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
     route = route_of(discriminator)
     step = recipe.n_phi * (g + _update(recipe, route) * d)
     if recipe.update == "alternating":
-        step += 3 * g + 2 * d
+        step += 3 * g + (3 if OBJECTIVES[recipe.objective].generator_sees_real else 2) * d
     else:  # shared: the generator's forward pass, and D's backward pass to its samples if the penalty took it
         whole = recipe.penalty_every == 1 and recipe.penalty_fraction == 1
-        free = recipe.regularizer in WEIGHTINGS and route.closed_form and not route.coupled and whole
+        on_fakes = penalty_weights(recipe.regularizer, recipe.objective).fake is not None
+        free = on_fakes and route.closed_form and not route.coupled and whole
         step += 2 * g + (0 if free else 2 * d)
     weights_g, weights_d = (
         sum(parameter.numel() for parameter in network.parameters()) for network in (generator, discriminator)
@@ -152,11 +156,11 @@ def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
 
 def _update(recipe: Recipe, route: Route) -> float:
     """Passes through the discriminator of one of its updates, both batches, on average."""
-    if recipe.regularizer == "gradient-penalty":
+    if recipe.regularizer in SLOPE_PENALTIES:
         return 2 * PLAIN + INTERPOLATES
-    if recipe.regularizer not in WEIGHTINGS:
+    weights = penalty_weights(recipe.regularizer, recipe.objective)
+    if weights is UNREGULARIZED:
         return 2 * PLAIN
-    weights = WEIGHTINGS[recipe.regularizer].weights(recipe.objective)
     terms = sum(weight is not None for weight in (weights.real, weights.fake))
     each = PIECEWISE_LINEAR if route.closed_form and not route.smooth else SMOOTH
     share = 1.0 if route.coupled else recipe.penalty_fraction  # coupled batches are not subsampled

@@ -58,7 +58,7 @@ FIRST_RESULT = (
 LATER_FIELDS = (
     "activation", "gradient_penalty", "clip", "regularize_generator", "noise", "noise_variance", "nsr",
     "noise_players", "optimizer", "ema", "regularize_generator_from", "update", "penalty_every",
-    "penalty_fraction",
+    "penalty_fraction", "lecam", "lecam_decay", "lecam_from",
 )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ for name, check in vars(test_divergences).items():
         print(name, flush=True)
 
 print(gancross.load_result("figures.json")._repr_html_())
-loaded = gancross.load_contestant("runs/zero-centred/last.pt")
+loaded = gancross.load_contestant("runs/decision-variance/last.pt")
 shapes = [loaded.generator.output_shape, loaded.discriminator.input_shape]
 margin = gancross.Contestant(name="m", generator=loaded.generator, latent_dim=1, score_kind="margin")
 scores = [loaded.score_kind, loaded.threshold, margin.decision_threshold]
@@ -167,7 +167,7 @@ def test_the_checkpoint_holds_the_examples(extended: Extended) -> None:
     package, *interface, recipe = json.loads(extended.output.splitlines()[-1])
     assert not Path(package).is_relative_to(ROOT)
     assert interface == [[1, 6, 9], [1, 6, 9], "f-gan:le-cam", 0.0, 1.0]
-    expected = {"data": "bars", "network": "tiny", "objective": "le-cam", "regularizer": "zero-centred"}
+    expected = {"data": "bars", "network": "tiny", "objective": "le-cam", "regularizer": "decision-variance"}
     assert expected.items() <= recipe.items()
 
 

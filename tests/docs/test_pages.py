@@ -7,7 +7,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import pages
 import pytest
@@ -21,7 +23,9 @@ import gancross
 from gancross.cli.main import cli
 from gancross.errors import GancrossError
 from gancross.evaluator.gate.figures import METRICS
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES
+from gancross.trainer.recipes.recipe import Recipe
 from gancross.workflow.benchmark import demo_spec
 
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]*))?\)")
@@ -65,9 +69,9 @@ def test_the_picture_is_that_of_the_demonstration_s_record() -> None:
 def test_the_demonstration_s_record_is_of_today_s_demonstration() -> None:
     """`gancross demo` and then `python benchmarks/pages.py --demo gancross-demo` renew it."""
     contestants = gancross.load_result(pages.DEMO).contestants
-    assert {entry.name: entry.recipe for entry in contestants} == {
-        run.name: run.recipe.to_dict() for run in demo_spec().runs
-    }
+    values = {entry.name: cast(Mapping[str, Setting], entry.recipe) for entry in contestants}
+    recipes = {name: Recipe.from_dict(recorded) for name, recorded in values.items()}
+    assert recipes == {run.name: run.recipe for run in demo_spec().runs}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)

@@ -72,8 +72,11 @@ def test_divided_batches_give_the_gradients_of_the_whole(tmp_path: Path) -> None
     assert list(first) == list(alone) and len(first) == 2 * len(CASES)
     for name, expected in alone.items():
         assert all(map(torch.equal, first[name], second[name])), name
+        # A paired loss does not depend on the last bias: its gradient is rounding, which Adam scales.
+        rounding = 1e-11 if name.startswith("relativistic") else 0.0
         for whole, divided in zip(expected, first[name], strict=True):
-            assert float((whole - divided).abs().max()) <= 1e-12 * float(whole.abs().max()), name
+            difference = float((whole - divided).abs().max())
+            assert difference <= 1e-12 * float(whole.abs().max()) + rounding, name
 
 
 @pytest.mark.parametrize(

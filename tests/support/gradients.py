@@ -31,6 +31,12 @@ CHANGES: dict[str, dict[str, Setting]] = {
     "none": {"regularizer": "none"},
     "saturating": {"regularizer": "none", "generator_loss": "saturating"},
     "lazy": {"penalty_every": 3},
+    "r1": {"regularizer": "r1"},
+    "dragan": {"regularizer": "dragan"},
+    "lecam": {"objective": "hinge", "lecam": 0.3},
+    "relativistic, noise": {
+        "objective": "relativistic", "noise": "gaussian", "noise_variance": 0.25, "nsr": 4,
+    },
     **{objective: {"objective": objective} for objective in OBJECTIVES},
     **{
         f"{objective}, both players": {"objective": objective, "regularize_generator": True}
@@ -72,6 +78,7 @@ def gradients(
         generator_optimizer=make_optimizer(generator, chosen),
         discriminator_optimizer=make_optimizer(discriminator, chosen),
         route=route_of(discriminator) if closed_form else Route(),
+        score_averages=torch.ones(2, dtype=torch.float64) if chosen.lecam > 0 else None,
     )  # fmt: skip
     share = processes.share(distinct_samples(chosen, "discriminator"))
     metrics_d = discriminator_step(
@@ -85,8 +92,8 @@ def gradients(
     ]
     metrics_g = generator_step(
         Step(players, chosen, gamma=chosen.gamma, update=5, measure=True, processes=processes),
-        latents=draw(16, 2, seed=6)[share],
-    )
+        latents=draw(16, 2, seed=6)[share], real=draw(16, 3, seed=3)[share],
+    )  # fmt: skip
     result += [parameter.grad for parameter in generator.parameters() if parameter.grad is not None]
     return metrics_d, metrics_g, [*result, *(weight.detach() for weight in discriminator.parameters())]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from reference.gaussians import expectation
@@ -13,7 +15,14 @@ from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Players, Step, discriminator_step, generator_step, make_optimizer
+from gancross.trainer.step import (
+    Players,
+    Step,
+    discriminator_step,
+    generator_step,
+    make_optimizer,
+    simultaneous_step,
+)
 
 BASE = recipe("mixture")
 
@@ -50,7 +59,8 @@ def players(chosen: Recipe, discriminator: nn.Module, generator: nn.Module) -> P
     return Players(
         generator=generator, discriminator=discriminator,
         generator_optimizer=make_optimizer(generator, chosen),
-        discriminator_optimizer=make_optimizer(discriminator, chosen),
+        discriminator_optimizer=make_optimizer(discriminator, chosen, lazy=chosen.penalty_every),
+        score_averages=torch.zeros(2, dtype=torch.float64) if chosen.lecam > 0 else None,
     )  # fmt: skip
 
 
@@ -96,6 +106,19 @@ CASES: dict[str, dict[str, Setting]] = {
     "lsgan": {"objective": "lsgan", "optimizer": "rmsprop"},
     "wgan": {"objective": "wgan", "optimizer": "rmsprop", "n_phi": 2, "clip": 0.1},
     "wgan-gp": {"objective": "wgan-gp", "beta1": 0.0, "beta2": 0.9, "n_phi": 2, "gradient_penalty": 0.1},
+    "wgan-lp": {"objective": "wgan-lp", "beta1": 0.0, "beta2": 0.9, "n_phi": 2, "gradient_penalty": 0.1},
+    "hinge": {"objective": "hinge", "beta1": 0.0, "beta2": 0.9, "n_phi": 2},
+    "hinge, lecam": {"objective": "hinge", "beta1": 0.0, "beta2": 0.9, "lecam": 0.3, "lecam_from": 10},
+    "relativistic": {"objective": "relativistic", "gamma": 0.3},
+    "relativistic, noise": {
+        "objective": "relativistic", "gamma": 0.3, "noise": "gaussian", "noise_variance": 0.3, "nsr": 4,
+    },
+    "relativistic, simultaneous": {"objective": "relativistic", "gamma": 0.3, "update": "simultaneous"},
+    "r1": {"regularizer": "r1", "gamma": 0.3},
+    "r1, lazy": {"regularizer": "r1", "gamma": 0.3, "penalty_every": 16},
+    "r2": {"regularizer": "r2", "gamma": 0.3},
+    "r1+r2": {"regularizer": "r1+r2", "gamma": 0.3},
+    "dragan": {"regularizer": "dragan", "gradient_penalty": 0.1},
     "gaussian noise": {"regularizer": "none", "noise": "gaussian", "noise_variance": 0.3, "nsr": 4},
     "laplacian noise": {"regularizer": "none", "noise": "laplacian", "noise_variance": 0.3, "nsr": 2},
     "noise for the discriminator only": {
@@ -114,14 +137,15 @@ def test_generator_moves_to_the_data(case: str) -> None:
     for_discriminator = quantiles(distinct_samples(chosen, "discriminator"))
     for_generator = quantiles(distinct_samples(chosen, "generator"))
     path = []
+    real = for_discriminator + TARGET
     for step in range(250):
-        for update in range(chosen.n_phi):
-            discriminator_step(
-                Step(pair, chosen, gamma=chosen.gamma, update=step * chosen.n_phi + update),
-                real=for_discriminator + TARGET,
-                latents=for_discriminator,
-            )
-        generator_step(Step(pair, chosen, gamma=chosen.gamma, update=step), latents=for_generator)
+        this = Step(pair, chosen, gamma=chosen.gamma, update=step)
+        if chosen.update == "simultaneous":
+            simultaneous_step(this, real=real, latents=for_discriminator)
+        else:
+            for update in range(step * chosen.n_phi, (step + 1) * chosen.n_phi):
+                discriminator_step(replace(this, update=update), real=real, latents=for_discriminator)
+            generator_step(this, latents=for_generator, real=real)
         path.append(generator.shift.item())
     assert sum(path[-50:]) / 50 == pytest.approx(TARGET, abs=0.1)
     assert max(abs(shift - TARGET) for shift in path[-50:]) < 0.3

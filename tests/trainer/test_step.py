@@ -16,7 +16,8 @@ from gancross.models.batch_norm import frozen_averages
 from gancross.trainer.gradient.route import Route
 from gancross.trainer.noise import distinct_samples
 from gancross.trainer.objective.objectives import OBJECTIVES
-from gancross.trainer.objective.regularizers import f_divergence, gradient_penalty, jensen_shannon
+from gancross.trainer.objective.regularizers import f_divergence, jensen_shannon, slope_penalty
+from gancross.trainer.objective.slope_penalties import SLOPE_PENALTIES
 from gancross.trainer.objective.weightings import WEIGHTINGS
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
@@ -79,8 +80,10 @@ def step_d(pair: Players, chosen: Recipe, *, gamma: float | None = None, update:
 
 
 def step_g(pair: Players, chosen: Recipe) -> StepMetrics:
-    latents = LATENTS[: distinct_samples(chosen, "generator")]
-    return generator_step(Step(pair, chosen, gamma=chosen.gamma, update=0), latents=latents)
+    n = distinct_samples(chosen, "generator")
+    return generator_step(
+        Step(pair, chosen, gamma=chosen.gamma, update=0), latents=LATENTS[:n], real=REAL[:n]
+    )
 
 
 def input_gradients(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -119,11 +122,18 @@ def test_discriminator_descends_on_loss_plus_penalty(objective: str) -> None:
         total = total + 0.25 * jensen_shannon(discriminator, REAL, fake)
     elif chosen.regularizer == "f-divergence":
         total = total + 0.25 * f_divergence(discriminator, fake, objective)
-    elif objective == "wgan-gp":
+    elif chosen.regularizer == "r1+r2":
+        total = (
+            total + 0.25 * squared_slopes(discriminator, REAL) + 0.25 * squared_slopes(discriminator, fake)
+        )
+    elif chosen.regularizer in SLOPE_PENALTIES:
         inputs = record_inputs((copy := players(chosen)).discriminator)
         step_d(copy, chosen)
-        epsilon = ((inputs[2] - fake) / (REAL - fake)).mean(1)
-        total = total + 10 * gradient_penalty(discriminator, REAL, fake, epsilon)
+        points = inputs[2]
+        epsilon = ((points - fake) / (REAL - fake)).mean(1)
+        torch.testing.assert_close(points, epsilon[:, None] * REAL + (1 - epsilon[:, None]) * fake)
+        penalty = SLOPE_PENALTIES[chosen.regularizer].penalty
+        total = total + 10 * slope_penalty(discriminator, points, penalty)
     expected = torch.autograd.grad(total, list(discriminator.parameters()), allow_unused=True)
     step_d(pair, chosen)
     for parameter, gradient in zip(discriminator.parameters(), expected, strict=True):
@@ -139,14 +149,16 @@ def test_discriminator_descends_on_loss_plus_penalty(objective: str) -> None:
         (name, loss)
         for name, objective in OBJECTIVES.items()
         for loss in objective.generator_losses
-        if (name, loss) not in (("wgan", "saturating"), ("wgan-gp", "saturating"))  # refused: the same loss
+        if (loss, objective) != ("saturating", OBJECTIVES["wgan"])  # refused: the same loss
     ],
 )
 def test_generator_descends_on_its_loss(objective: str, generator_loss: str) -> None:
     chosen = variant(objective, generator_loss=generator_loss)
     pair = players(chosen)
     before = [parameter.detach().clone() for parameter in pair.discriminator.parameters()]
-    loss = OBJECTIVES[objective].generator_losses[generator_loss](pair.discriminator(pair.generator(LATENTS)))
+    loss = OBJECTIVES[objective].generator_losses[generator_loss](
+        real=pair.discriminator(REAL).detach(), fake=pair.discriminator(pair.generator(LATENTS))
+    )
     expected = torch.autograd.grad(loss, list(pair.generator.parameters()))
     measured = step_g(pair, chosen)
     assert measured["loss_generator"].item() == pytest.approx(loss.item())
@@ -156,8 +168,24 @@ def test_generator_descends_on_its_loss(objective: str, generator_loss: str) -> 
     assert all(parameter.requires_grad for parameter in pair.discriminator.parameters())
 
 
-@pytest.mark.parametrize("objective", REGULARIZED)
-@pytest.mark.parametrize("generator_loss", ["non-saturating", "saturating"])
+def test_a_paired_generator_leaves_the_discriminator_and_the_reals_alone() -> None:
+    chosen = variant("relativistic", noise="gaussian", noise_variance=0.5, nsr=4)
+    pair = players(chosen, norm=True)
+    before = {key: value.clone() for key, value in pair.discriminator.state_dict().items()}
+    inputs = record_inputs(pair.discriminator)
+    real = REAL[:4].clone().requires_grad_(True)
+    generator_step(Step(pair, chosen, gamma=chosen.gamma, update=0), latents=LATENTS[:4], real=real)
+    assert real.grad is None and gradients(pair.discriminator) == []
+    assert all(torch.equal(value, before[key]) for key, value in pair.discriminator.state_dict().items())
+    assert [tuple(batch.shape) for batch in inputs] == [(16, 3), (16, 3)]  # of fakes, then of reals
+    noise = inputs[1] - REAL[:4].repeat_interleave(4, dim=0)  # independent of that of the fakes
+    assert 0.2 < float(noise.var()) < 1.2 and bool((noise != 0).all())
+
+
+@pytest.mark.parametrize(
+    ("generator_loss", "objective"),
+    [(loss, name) for name in REGULARIZED for loss in OBJECTIVES[name].generator_losses],
+)
 def test_regularized_generator_descends_on_f_gamma(objective: str, generator_loss: str) -> None:
     """By finite differences of loss − γ/2·Ω_Q in the generator's weights (Eqs. 19, 20)."""
     chosen = variant(objective, generator_loss=generator_loss, regularize_generator=True)
@@ -167,11 +195,14 @@ def test_regularized_generator_descends_on_f_gamma(objective: str, generator_los
 
     def minimised() -> float:
         fake = generator(LATENTS)
-        omega = (
-            jensen_shannon(discriminator, REAL, fake) - jensen_shannon_of_reals(discriminator)
-            if objective == "js-logit" else f_divergence(discriminator, fake, objective)
-        )  # fmt: skip
-        return float((loss_of(discriminator(fake)) - 0.25 * omega).detach())
+        omega = {
+            "jensen-shannon": lambda: (
+                jensen_shannon(discriminator, REAL, fake) - jensen_shannon_of_reals(discriminator)
+            ),
+            "f-divergence": lambda: f_divergence(discriminator, fake, objective),
+            "r1+r2": lambda: squared_slopes(discriminator, fake),
+        }[chosen.regularizer]()
+        return float((loss_of(real=discriminator(REAL), fake=discriminator(fake)) - 0.25 * omega).detach())
 
     direction = [normal(*parameter.shape, seed=9) for parameter in generator.parameters()]
     move(generator, direction, 1e-6)
@@ -185,6 +216,14 @@ def test_regularized_generator_descends_on_f_gamma(objective: str, generator_los
     plain = players(chosen)
     step_g(plain, chosen.with_changes({"regularize_generator": False}))
     assert not torch.allclose(gradients(generator)[0], gradients(plain.generator)[0], rtol=1e-3)
+
+
+def squared_slopes(discriminator: nn.Module, samples: torch.Tensor) -> torch.Tensor:
+    """mean ‖∇ₓv‖², differentiable in the weights."""
+    inputs = samples.detach().requires_grad_(True)
+    (slopes,) = torch.autograd.grad(discriminator(inputs).sum(), inputs, create_graph=True)
+    mean: torch.Tensor = slopes.square().sum(1).mean()
+    return mean
 
 
 def jensen_shannon_of_reals(discriminator: nn.Module) -> torch.Tensor:
@@ -206,11 +245,12 @@ def move(module: nn.Module, direction: Sequence[torch.Tensor], step: float) -> N
 def test_step_without_penalty_takes_no_input_gradient(
     objective: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = variant(objective, **({} if objective == "wgan-gp" else {"gamma": 0.0}))
+    with_slopes = variant(objective).regularizer in SLOPE_PENALTIES
+    chosen = variant(objective, **({} if with_slopes else {"gamma": 0.0}))
     pair = players(chosen)
     inputs, calls = record_inputs(pair.discriminator), input_gradients(monkeypatch)
     step_d(pair, chosen)
-    assert (len(calls), len(inputs)) == ((1, 3) if objective == "wgan-gp" else (0, 2))
+    assert (len(calls), len(inputs)) == ((1, 3) if with_slopes else (0, 2))
 
 
 @pytest.mark.parametrize("objective", REGULARIZED)
@@ -218,7 +258,7 @@ def test_penalty_shares_the_forward_pass(objective: str, monkeypatch: pytest.Mon
     pair = players(variant(objective))
     inputs, calls = record_inputs(pair.discriminator), input_gradients(monkeypatch)
     step_d(pair, variant(objective))
-    assert (len(calls), len(inputs)) == (2 if objective == "js-logit" else 1, 2)
+    assert (len(calls), len(inputs)) == (2 if objective in ("js-logit", "relativistic") else 1, 2)
 
 
 @pytest.mark.parametrize("objective", REGULARIZED)
@@ -265,7 +305,7 @@ def test_gradient_norms_are_measured_when_asked_for(objective: str, dtype: torch
             Step(pair, chosen, gamma=gamma, update=0, measure=measure), real=real, latents=latents
         )
         return metrics | generator_step(
-            Step(pair, chosen, gamma=gamma, update=0, measure=measure), latents=latents
+            Step(pair, chosen, gamma=gamma, update=0, measure=measure), latents=latents, real=real
         )
 
     assert not {"gradient_discriminator", "gradient_generator"} & step(measure=False).keys()

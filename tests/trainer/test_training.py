@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,9 @@ from gancross.trainer.run.step_files import checkpoint_path, numbered_checkpoint
         {"regularize_generator": True, "regularize_generator_from": 4},
         {"update": "simultaneous", "penalty_every": 2},
         {"penalty_fraction": 0.5},
+        pytest.param({"objective": "hinge", "lecam": 0.3, "lecam_from": 2, "n_phi": 2}, id="lecam"),
+        pytest.param({"objective": "relativistic"}, id="relativistic"),
+        pytest.param({"regularizer": "dragan"}, id="dragan"),
     ],
 )
 def test_a_stopped_run_ends_bit_identical(
@@ -61,6 +65,21 @@ def test_a_stopped_run_ends_bit_identical(
     resumed = train(chosen, tmp_path / "stopped", device="cpu", log_every=1, checkpoint_every=6)
     assert identical(straight, resumed)
     assert log(tmp_path / "straight") == log(tmp_path / "stopped")
+
+
+def test_lecams_averages_are_part_of_the_state(tmp_path: Path) -> None:
+    """They are saved and restored, and a checkpoint without them is refused."""
+    chosen = small("mixture", objective="hinge", lecam=0.3, steps=3)
+    saved = checkpoint.load(train(chosen, tmp_path / "run", device="cpu"))
+    averages = saved.training["score_averages"]
+    assert list(averages) == ["real", "fake"] and all(float(mean) != 0 for mean in averages.values())
+    last = tmp_path / "run" / "last.pt"
+    training = {key: value for key, value in saved.training.items() if key != "score_averages"}
+    for path in numbered_checkpoints(tmp_path / "run").values():
+        path.unlink()
+    checkpoint.save(last, replace(saved, training=training))
+    with pytest.raises(CheckpointError, match="cannot be resumed: 'score_averages'"):
+        train(small("mixture", objective="hinge", lecam=0.3, steps=5), tmp_path / "run", device="cpu")
 
 
 def test_a_killed_run_resumes_bit_identical(tmp_path: Path) -> None:

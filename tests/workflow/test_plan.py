@@ -25,7 +25,10 @@ from gancross.workflow.spec import PlannedRun
 def test_work_is_what_the_networks_do() -> None:
     """One step of the plain algorithm, run for real under torch's counter."""
     chosen = recipe("cifar10-dcgan").with_changes({"width": 4, "batch_size": 8, "normalization": "none"})
-    variants: list[dict[str, Setting]] = [{}, {"regularizer": "none"}, {"objective": "wgan-gp"}, {"n_phi": 3}]
+    variants: list[dict[str, Setting]] = [
+        {}, {"regularizer": "none"}, {"objective": "wgan-gp"}, {"n_phi": 3}, {"objective": "relativistic"},
+        {"regularizer": "r1"}, {"regularizer": "r1", "update": "simultaneous"}, {"regularizer": "dragan"},
+    ]  # fmt: skip
     for changes in variants:
         changed = chosen.with_changes(changes)
         work = estimated_work(changed, shape=(3, 32, 32))

@@ -19,16 +19,22 @@ NETWORKS: dict[str, str] = {  # in the order of Figs. 2 and 7
     "gated64": "gated",
     "resnet101-64": "ResNet-101",
 }
-COMPARATORS: dict[str, str] = {"wgan": "WGAN", "wgan-gp": "WGAN-GP", "lsgan": "LSGAN"}
+COMPARATORS: dict[str, str] = {
+    "wgan": "WGAN", "wgan-gp": "WGAN-GP", "lsgan": "LSGAN", "wgan-lp": "WGAN-LP", "hinge": "hinge loss",
+    "relativistic": "relativistic loss",
+}  # fmt: skip
+NOT_OF_THE_PAPER: dict[str, str] = {"r1": "R1", "r2": "R2", "r1+r2": "R1 + R2", "dragan": "DRAGAN"}
 
 
 def regularization(recipe: Recipe) -> str:
     """The stabilisation of a run: explicit noise, another objective, or γ."""
     if recipe.noise != "none":
         return noise(recipe)
+    name = NOT_OF_THE_PAPER.get(recipe.regularizer, "")
     if recipe.regularizer in WEIGHTINGS:
-        return f"γ₀ = {recipe.gamma:g} annealed" if recipe.anneal else f"γ = {recipe.gamma:g}"
-    return COMPARATORS.get(recipe.objective, "unregularized")
+        gamma = f"γ₀ = {recipe.gamma:g} annealed" if recipe.anneal else f"γ = {recipe.gamma:g}"
+        return f"{name}, {gamma}" if name else gamma
+    return name or COMPARATORS.get(recipe.objective, "unregularized")
 
 
 def noise(recipe: Recipe) -> str:
@@ -66,7 +72,8 @@ def by_strength(runs: Sequence[SavedRun]) -> list[SavedRun]:
             return 1, recipe.noise_variance, recipe.nsr, recipe.noise_players != "both"
         if recipe.regularizer in WEIGHTINGS:
             return 2, recipe.gamma, 0, recipe.anneal
-        return (3 if recipe.objective in COMPARATORS else 0), 0.0, 0, False
+        newer = recipe.objective in COMPARATORS or recipe.regularizer in NOT_OF_THE_PAPER
+        return (3 if newer else 0), 0.0, 0, False
 
     return sorted(runs, key=rank)
 

@@ -17,8 +17,10 @@ from gancross.trainer.gradient.closed_form import DiscriminatorPass
 from gancross.trainer.gradient.compilation import CompiledGradients, compiled_gradients, compiler_error
 from gancross.trainer.gradient.passes import layer_passes
 from gancross.trainer.noise import uniforms
+from gancross.trainer.objective.lecam import with_lecam
 from gancross.trainer.objective.objectives import OBJECTIVES, DiscriminatorLoss
-from gancross.trainer.objective.regularizers import gradient_penalty, penalty_weights, scores_and_penalty
+from gancross.trainer.objective.regularizers import penalty_weights, scores_and_penalty, slope_penalty
+from gancross.trainer.objective.slope_penalties import SLOPE_PENALTIES, Surroundings
 from gancross.trainer.objective.weightings import UNREGULARIZED, PenaltyWeights
 from gancross.trainer.recipes.recipe import Recipe
 
@@ -58,8 +60,10 @@ def with_compiler(route: Route, discriminator: nn.Module, recipe: Recipe) -> tup
     """The route with its closed form compiled, or unchanged; and a message that says which."""
     weights = penalty_weights(recipe.regularizer, recipe.objective)
     whole = recipe.penalty_fraction == 1 and recipe.penalty_every == 1
+    if recipe.lecam > 0:
+        return route, "not compiled: only losses without LeCam's averages can be compiled"
     if weights.real is None or weights.fake is None or not route.closed_form or not whole:
-        return route, "not compiled: only Ω_JS of whole batches in closed form can be compiled"
+        return route, "not compiled: only a penalty of both whole batches in closed form can be compiled"
     error = compiler_error(next(discriminator.parameters()).device)
     if error:
         return route, f"not compiled: no working compiler here: {error}"
@@ -70,8 +74,8 @@ def with_compiler(route: Route, discriminator: nn.Module, recipe: Recipe) -> tup
 
 def route_description(route: Route, recipe: Recipe) -> str:
     """One line for the user: how the regularizer's gradient is computed."""
-    if recipe.regularizer == "gradient-penalty":
-        return "the gradient penalty by double backward, through interpolates"
+    if recipe.regularizer in SLOPE_PENALTIES:
+        return f"the {SLOPE_PENALTIES[recipe.regularizer].title} by double backward, through interpolates"
     if penalty_weights(recipe.regularizer, recipe.objective) is UNREGULARIZED:
         return "no noise-induced regularizer: one backward pass"
     if not route.closed_form:
@@ -90,36 +94,58 @@ def add_gradients(
     gamma: float,
     update: int,
     processes: Processes,
+    averages: torch.Tensor | None = None,
 ) -> DiscriminatorPass:
-    """Adds the gradient of L_D + γ/2·Ω, or of L_D + λ·gradient penalty, to the parameters' `grad`.
+    """Adds the gradient of L_D + γ/2·Ω, or of L_D + λ·penalty of slopes, to the parameters' `grad`.
 
     With γ = 0 no input gradient is computed. Where no layer couples samples, real and generated ones share
     one pass; elsewhere each batch has its own, normalised by its own statistics, as in the authors' program.
-    WGAN-GP's interpolates take a third, which does not update batch norm's averages.
+    The points of a slope penalty take a third, which does not update batch norm's averages.
 
     Args:
         real, fake: the discriminator's inputs, noise included, (N, …).
         gamma: γ_t ≥ 0.
         update: index of this update, from 0; the interpolation depends on it.
+        averages: LeCam's, (2,), updated in place; for recipes with `lecam`, whose term is a part of L_D.
     """
     loss = OBJECTIVES[recipe.objective].discriminator_loss
+    if averages is not None:
+        active = update // recipe.n_phi + 1 >= recipe.lecam_from
+        loss = with_lecam(
+            loss, averages, weight=recipe.lecam, decay=recipe.lecam_decay, active=active, processes=processes
+        )
     weights = penalty_weights(recipe.regularizer, recipe.objective) if gamma > 0.0 else UNREGULARIZED
     if weights is not UNREGULARIZED and recipe.penalty_every == 1:
         return _regularized_pass(discriminator, route, recipe, real, fake, loss, weights, gamma)
     scores_real, scores_fake = closed_form.batch_scores(discriminator, [real, fake], coupled=route.coupled)
     value = total = loss(real=scores_real, fake=scores_fake)
     penalty = None
-    if recipe.regularizer == "gradient-penalty":
-        n = len(real) * processes.size
-        epsilon = uniforms(real, n, Stream(recipe.seed, "interpolates", f"update-{update}"))
+    if recipe.regularizer in SLOPE_PENALTIES:
+        entry = SLOPE_PENALTIES[recipe.regularizer]
+        points = entry.points(_surroundings(recipe, real, fake, update, processes))
         with frozen_averages(discriminator):
-            penalty = gradient_penalty(discriminator, real, fake, epsilon[processes.share(n)])
+            penalty = slope_penalty(discriminator, points, entry.penalty)
         total = value + recipe.gradient_penalty * penalty
     torch.autograd.backward(total)
     return DiscriminatorPass(
         loss=value.detach(), penalty=None if penalty is None else penalty.detach(),
         scores_real=scores_real.detach(), scores_fake=scores_fake.detach(),
     )  # fmt: skip
+
+
+def _surroundings(
+    recipe: Recipe, real: torch.Tensor, fake: torch.Tensor, update: int, processes: Processes
+) -> Surroundings:
+    def uniforms_of_batch(k: int) -> torch.Tensor:
+        n = len(real) * processes.size
+        stream = Stream(recipe.seed, "interpolates", f"update-{update}")
+        return uniforms(real, n * k, stream).reshape(n, k)[processes.share(n)]
+
+    def mean_of_batch(mean: torch.Tensor) -> torch.Tensor:
+        processes.average([mean])
+        return mean
+
+    return Surroundings(real=real, fake=fake, uniforms=uniforms_of_batch, mean=mean_of_batch)
 
 
 def add_penalty_gradients(

@@ -1,4 +1,4 @@
-"""Regularizers of the discriminator: the noise-induced Ω_JS and Ω_f, WGAN-GP's penalty, WGAN's clipping.
+"""Regularizers of the discriminator: weighted ‖∇ₓv‖² (Ω_JS, Ω_f, R1, R2), slope penalties, clipping.
 
 v is the discriminator's score (φ where it is a logit), ∇ₓv its gradient with respect to the input, ‖·‖²
 the sum over all input dimensions of one sample. Where batch norm couples the samples of a batch, the gradient
@@ -12,11 +12,12 @@ from torch import nn
 
 from gancross import divergences
 from gancross.divergences import Function
+from gancross.trainer.objective.slope_penalties import interpolates, two_sided
 from gancross.trainer.objective.weightings import JENSEN_SHANNON, UNREGULARIZED, WEIGHTINGS, PenaltyWeights
 
 
 def penalty_weights(regularizer: str, objective: str) -> PenaltyWeights:
-    """The weights of a noise-induced regularizer; `UNREGULARIZED` for any other name."""
+    """The weights of a regularizer of the table `WEIGHTINGS`; `UNREGULARIZED` for any other name."""
     return WEIGHTINGS[regularizer].weights(objective) if regularizer in WEIGHTINGS else UNREGULARIZED
 
 
@@ -71,12 +72,21 @@ def gradient_penalty(
 
     Source: Gulrajani et al. 2017, Eq. 3.
     """
-    mix = epsilon.reshape(-1, *[1] * (real.ndim - 1))
-    inputs = (mix * real + (1 - mix) * fake).detach().requires_grad_(True)
+    return slope_penalty(discriminator, interpolates(real=real, fake=fake, epsilon=epsilon), two_sided)
+
+
+def slope_penalty(discriminator: nn.Module, points: torch.Tensor, penalty: Function) -> torch.Tensor:
+    """mean penalty(‖∇ₓv(x̂)‖) at the points x̂ (N, …), before the factor λ; by double backward.
+
+    Args:
+        discriminator: returns (N,) or (N, 1).
+        penalty: of slopes, elementwise; see `slope_penalties`.
+    """
+    inputs = points.detach().requires_grad_(True)
     gradient_ND = input_gradient(discriminator(inputs), inputs).flatten(1)
     # vector_norm has the subgradient 0 at 0, where the root of a sum of squares has none and gives NaN.
-    norms_N: torch.Tensor = torch.linalg.vector_norm(gradient_ND, dim=1)
-    return (norms_N - 1).square().mean()
+    slopes_N: torch.Tensor = torch.linalg.vector_norm(gradient_ND, dim=1)
+    return penalty(slopes_N).mean()
 
 
 def scores_and_penalty(

@@ -1,4 +1,9 @@
-"""The noise-induced regularizers by name: the weight of ‖∇ₓv‖² as a function of the score v.
+"""The regularizers that weigh ‖∇ₓv‖² by a function of the score v, by name: noise-induced ones, R1 and R2.
+
+What R2 does to the generator: R2 is a term of the discriminator's loss; the generator does not minimise it.
+But the generator moves its samples by ∂L_G/∂v·∇ₓv(G(z)), and R2 keeps just that slope small. R1 flattens v
+on the data, so that a generator that has reached them is not pushed off again; of samples far from all data
+it says nothing, and there R2 bounds the generator's gradient (Huang et al. 2024, §2).
 
 A new regularizer of this kind is one entry of `WEIGHTINGS`. The weights call methods of tensors only, so that
 this module does not import torch.
@@ -8,8 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gancross.divergences import DIVERGENCES, Function
+
+if TYPE_CHECKING:
+    import torch
+
+# All objectives but the Wasserstein critics', which are clipped or have a slope penalty of their own.
+SCORED = ("js-logit", *DIVERGENCES, "lsgan", "hinge", "relativistic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +38,20 @@ class PenaltyWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class Weighting:
-    """A regularizer: the objectives that it fits, and its weights as a function of the objective's name."""
+    """A regularizer: the objectives that it fits, and its weights as a function of the objective's name.
+
+    Attributes:
+        default_for: objectives that bring this regularizer along unless a recipe names another.
+    """
 
     objectives: tuple[str, ...]
     weights: Callable[[str], PenaltyWeights]
+    default_for: tuple[str, ...] = ()
+
+
+def one(v: torch.Tensor) -> torch.Tensor:
+    """The weight 1, whatever the score."""
+    return v.new_ones(v.shape)
 
 
 UNREGULARIZED = PenaltyWeights(real=None, fake=None)
@@ -37,10 +59,22 @@ JENSEN_SHANNON = PenaltyWeights(real=lambda v: (-v).sigmoid().square(), fake=lam
 
 WEIGHTINGS: dict[str, Weighting] = {
     # Ω_JS of Eq. 20: (1−σ(φ))² on real samples, σ(φ)² on generated samples.
-    "jensen-shannon": Weighting(objectives=("js-logit",), weights=lambda objective: JENSEN_SHANNON),
+    "jensen-shannon": Weighting(
+        objectives=("js-logit",), weights=lambda objective: JENSEN_SHANNON, default_for=("js-logit",)
+    ),
     # Ω_f of Eq. 19: f*''(ψ)‖∇ₓψ‖² on generated samples, written in v.
     "f-divergence": Weighting(
         objectives=tuple(DIVERGENCES),
         weights=lambda objective: PenaltyWeights(real=None, fake=DIVERGENCES[objective].weight),
+        default_for=tuple(DIVERGENCES),
+    ),
+    # The zero-centred penalties of Mescheder et al. 2018, §4: γ/2·E‖∇ₓv‖² on reals (R1) or on fakes (R2).
+    # The authors' program GAN_stability has reg_param·E‖∇ₓv‖² without ½: γ = 2·reg_param.
+    "r1": Weighting(objectives=SCORED, weights=lambda objective: PenaltyWeights(real=one, fake=None)),
+    "r2": Weighting(objectives=SCORED, weights=lambda objective: PenaltyWeights(real=None, fake=one)),
+    "r1+r2": Weighting(
+        objectives=SCORED,
+        weights=lambda objective: PenaltyWeights(real=one, fake=one),
+        default_for=("relativistic",),
     ),
 }

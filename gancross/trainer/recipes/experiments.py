@@ -7,15 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gancross.trainer.recipes.experiment import BETAS, CLIP, GAMMA_DECAY, GRADIENT_PENALTY, Experiment
+from gancross.trainer.recipes.experiment import (
+    BETAS,
+    CLIP,
+    GAMMA_DECAY,
+    GRADIENT_PENALTY,
+    LECAM_DECAY,
+    Experiment,
+)
 from gancross.trainer.recipes.fields import Setting
+from gancross.trainer.recipes.variants import VARIANTS
 
 ROOT = "mixture"
 _ROOT: dict[str, Setting] = {
     "data": "mixture", "image_size": None, "batch_size": 512, "network": "mlp", "width": 128,
     "normalization": "none", "activation": "tanh", "latent_dim": 2, "latent": "normal",
     "objective": "js-logit", "regularizer": "jensen-shannon", "gamma": 0.1, "anneal": False,
-    "gamma_decay": GAMMA_DECAY, "gradient_penalty": GRADIENT_PENALTY, "clip": CLIP, "n_phi": 1,
+    "gamma_decay": GAMMA_DECAY, "gradient_penalty": GRADIENT_PENALTY, "clip": CLIP, "lecam": 0.0,
+    "lecam_decay": LECAM_DECAY, "lecam_from": 1, "n_phi": 1,
     "update": "alternating", "penalty_every": 1, "penalty_fraction": 1.0,
     "generator_loss": "non-saturating", "regularize_generator": False, "regularize_generator_from": 1,
     "noise": "none", "noise_variance": 0.0, "nsr": 1, "noise_players": "both", "optimizer": "adam",
@@ -115,4 +124,4 @@ _EXPERIMENTS: tuple[Experiment, ...] = (
     *_comparators("digits", "ours: on the digits"),
 )  # fmt: skip
 
-EXPERIMENTS: dict[str, Experiment] = {entry.name: entry for entry in _EXPERIMENTS}
+EXPERIMENTS: dict[str, Experiment] = {entry.name: entry for entry in (*_EXPERIMENTS, *VARIANTS)}

@@ -8,7 +8,7 @@ from typing import Literal
 
 from gancross.errors import UsageError
 from gancross.trainer.recipes.fields import NeutralField, within
-from gancross.trainer.recipes.objective_settings import ObjectiveSettings
+from gancross.trainer.recipes.objective_settings import PAIRED, ObjectiveSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,11 @@ class NoiseSettings(ObjectiveSettings):
         if self.update == "simultaneous" and self.noise != "none" and self.noise_players != "both":
             raise UsageError(
                 "update=simultaneous needs noise_players=both: both players see the same samples"
+            )
+        if self.objective in PAIRED and self.nsr > 1 and self.noise_players != "both":
+            raise UsageError(
+                f"objective={self.objective} needs noise_players=both or nsr=1: the generator's loss pairs"
+                " as many real as generated samples"
             )
         if self.batch_size % self.nsr:
             raise UsageError(f"batch_size={self.batch_size} is not divisible by nsr={self.nsr}")

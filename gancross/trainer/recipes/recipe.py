@@ -48,7 +48,8 @@ class Recipe(TrainingSettings):
         """A copy with some fields replaced.
 
         A new `objective` sets its default regularizer unless `changes` names one: Ω_JS for js-logit, Ω_f for
-        an f-GAN, the gradient penalty for wgan-gp, none for lsgan and wgan. γ and all other fields stay, so
+        an f-GAN, R1 + R2 for relativistic, their penalties of slopes for wgan-gp and wgan-lp, none for
+        lsgan, hinge and wgan. γ and all other fields stay, so
         an unregularized js-logit becomes an unregularized f-GAN.
 
         Raises:

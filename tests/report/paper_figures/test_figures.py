@@ -228,8 +228,10 @@ def test_the_order_is_that_of_the_paper() -> None:
     assert [entry.recipe.name for entry in by_caption([run(name) for name in names])] == names[::-1]
     four = [run("digits-wgan"), run("digits", gamma=1.0), run("digits"), run("digits-noise0.1-nsr4")]
     four.append(run("digits", regularizer="none"))
+    four += [run(name) for name in ("digits-dragan", "digits-r1", "digits-r3gan", "digits-lecam")]
     assert [regularization(entry.recipe) for entry in by_strength(four)] == [
-        "unregularized", "noise 0.1, NSR 4", "γ = 0.1", "γ = 1", "WGAN",
+        "unregularized", "noise 0.1, NSR 4", "R1 + R2, γ₀ = 0.05 annealed", "γ = 0.1", "γ = 1",
+        "R1, γ = 20", "WGAN", "DRAGAN", "hinge loss",
     ]  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from small_recipes import small
 from torch import nn
 
 from gancross.checkpoint.file import load
-from gancross.divergences import DIVERGENCES
 from gancross.errors import UsageError
 from gancross.models.mlp import MLP
 from gancross.trainer import state
@@ -20,7 +19,7 @@ from gancross.trainer.gradient.route import Route, route_of
 from gancross.trainer.loop import train
 from gancross.trainer.objective.objectives import OBJECTIVES, DiscriminatorLoss
 from gancross.trainer.objective.regularizers import penalty_weights, scores_and_penalty
-from gancross.trainer.objective.weightings import JENSEN_SHANNON, PenaltyWeights
+from gancross.trainer.objective.weightings import JENSEN_SHANNON, WEIGHTINGS, PenaltyWeights
 from gancross.trainer.recipes.fields import Setting
 
 LOSS = OBJECTIVES["js-logit"].discriminator_loss
@@ -47,13 +46,16 @@ def closed_form(
     return result, gradients(network)
 
 
-@pytest.mark.parametrize("gamma", [0.0, 5.0])
+@pytest.mark.parametrize(
+    ("regularizer", "gamma"), [("jensen-shannon", 0.0), ("jensen-shannon", 5.0), ("r1+r2", 5.0)]
+)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_gradients_are_those_of_double_backward(name: str, gamma: float) -> None:
+def test_gradients_are_those_of_double_backward(name: str, regularizer: str, gamma: float) -> None:
     network, real, fake = network_and_samples(name)
     assert route_of(network).closed_form
-    penalty, expected = double_backward(network, real, fake, LOSS, JENSEN_SHANNON, gamma)
-    result, actual = closed_form(network, real, fake, LOSS, JENSEN_SHANNON, gamma)
+    weights = penalty_weights(regularizer, "js-logit")
+    penalty, expected = double_backward(network, real, fake, LOSS, weights, gamma)
+    result, actual = closed_form(network, real, fake, LOSS, weights, gamma)
     assert_close_gradients(actual, expected)
     assert result.penalty is not None and result.penalty.item() == pytest.approx(penalty.item(), rel=1e-12)
     assert torch.allclose(result.scores_real, network(real).flatten(), rtol=1e-12)
@@ -66,10 +68,15 @@ def test_gradients_are_those_of_double_backward(name: str, gamma: float) -> None
         assert torch.allclose(result.input_gradient_fake, gradient, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("objective", [*DIVERGENCES, "js-logit"])
-def test_every_objective_with_its_own_regularizer(objective: str) -> None:
-    network, real, fake = network_and_samples("dcgan", n_real=4, n_fake=6)
-    weights = penalty_weights("jensen-shannon" if objective == "js-logit" else "f-divergence", objective)
+@pytest.mark.parametrize(
+    ("regularizer", "objective"),
+    [(name, objective) for name, entry in WEIGHTINGS.items() for objective in entry.objectives],
+)
+@pytest.mark.parametrize("name", ["dcgan", "batch norm of vectors"])
+def test_every_objective_with_every_regularizer(name: str, regularizer: str, objective: str) -> None:
+    n_fake = 4 if objective == "relativistic" else 6
+    network, real, fake = network_and_samples(name, n_real=4, n_fake=n_fake)
+    weights = penalty_weights(regularizer, objective)
     loss = OBJECTIVES[objective].discriminator_loss
     with torch.no_grad():
         for parameter in network.parameters():

@@ -31,7 +31,15 @@ def test_compiled_gradients_are_those_of_the_closed_form() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"regularizer": "none"}, {"penalty_fraction": 0.5}, {"penalty_every": 2}, {"objective": "kl"}]
+    "changes",
+    [
+        {"regularizer": "none"},
+        {"penalty_fraction": 0.5},
+        {"penalty_every": 2},
+        {"objective": "kl"},
+        {"regularizer": "r1"},
+        {"lecam": 0.3},
+    ],
 )
 def test_recipes_that_cannot_be_compiled(changes: dict[str, Setting]) -> None:
     network = MLP((3, 4, 4, 1))

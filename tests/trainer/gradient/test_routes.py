@@ -71,13 +71,18 @@ def test_unregularized_batches_share_a_pass_only_if_no_layer_couples_samples(nam
 
 @pytest.mark.parametrize("name", ["dcgan", "tanh mlp", "batch norm"])
 @pytest.mark.parametrize("closed", [True, False])
-@pytest.mark.parametrize("objective", ["js-logit", *DIVERGENCES])
+@pytest.mark.parametrize("objective", ["js-logit", *DIVERGENCES, "js-logit, r1", "relativistic, r1+r2"])
 def test_the_lazy_penalty_is_k_times_as_heavy_and_alone(name: str, closed: bool, objective: str) -> None:
     network, real, fake = network_and_samples(name)
-    chosen = BASE.with_changes({"objective": objective, "penalty_every": 4})
+    objective, _, regularizer = objective.partition(", ")
+    changes: dict[str, Setting] = {"regularizer": regularizer} if regularizer else {}
+    chosen = BASE.with_changes({"objective": objective, "penalty_every": 4, **changes})
     route = route_of(network) if closed else Route()
 
     def omega_of() -> torch.Tensor:
+        if regularizer:
+            samples = [real, fake] if regularizer == "r1+r2" else [real]
+            return torch.stack([squared_slopes(network, x).mean() for x in samples]).sum()
         if objective == "js-logit":
             return jensen_shannon(network, real, fake)
         return f_divergence(network, fake, objective)
@@ -99,6 +104,13 @@ def test_the_lazy_penalty_is_k_times_as_heavy_and_alone(name: str, closed: bool,
         network.load_state_dict(network.state_dict() | averages)
         add_penalty_gradients(network, route, chosen, real=real, fake=fake, gamma=chosen.gamma)
         assert all(torch.equal(value, averages[key]) for key, value in network.named_buffers())
+
+
+def squared_slopes(network: nn.Module, samples: torch.Tensor) -> torch.Tensor:
+    """‖∇ₓv‖² of every sample, (N,), differentiable in the weights."""
+    inputs = samples.clone().requires_grad_(True)
+    (slopes,) = torch.autograd.grad(network(inputs).sum(), inputs, create_graph=True)
+    return slopes.flatten(1).square().sum(1)
 
 
 def test_adam_is_adjusted_to_lazy_penalties() -> None:
@@ -146,7 +158,8 @@ def players(normalization: Normalization | None, chosen: Recipe) -> Players:
 
 @pytest.mark.parametrize("normalization", [None, "none", "batch", "layer"])
 @pytest.mark.parametrize("changes", [{}, {"gamma": 0.0}, {"penalty_every": 2}, {"penalty_fraction": 0.5},
-                                     {"generator_loss": "saturating"}, {"objective": "kl"}])  # fmt: skip
+                                     {"generator_loss": "saturating"}, {"objective": "kl"},
+                                     {"objective": "relativistic"}, {"regularizer": "r1"}])  # fmt: skip
 def test_simultaneous_gradients_are_those_of_two_passes_at_the_same_weights(
     normalization: Normalization | None, changes: dict[str, Setting]
 ) -> None:
@@ -155,7 +168,7 @@ def test_simultaneous_gradients_are_those_of_two_passes_at_the_same_weights(
     real, latents = normal(*((8, 3) if normalization is None else (8, 1, 8, 8))), normal(8, 2)
     separate = players(normalization, plain)
     expected = generator_step(
-        Step(separate, plain, gamma=chosen.gamma, update=0, measure=True), latents=latents
+        Step(separate, plain, gamma=chosen.gamma, update=0, measure=True), latents=latents, real=real
     )
     gradients_g = gradients(separate.generator)
     separate = players(normalization, plain)  # neither player has moved

@@ -11,13 +11,19 @@ from torch import nn
 
 from gancross.divergences import DIVERGENCES, Function
 from gancross.errors import UsageError
+from gancross.machine.distributed import ALONE
+from gancross.trainer.gradient.route import Route, add_gradients, route_of
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import (
     clip_weights,
     f_divergence,
     gradient_penalty,
     jensen_shannon,
+    slope_penalty,
 )
+from gancross.trainer.objective.slope_penalties import SLOPE_PENALTIES, Surroundings
+from gancross.trainer.recipes.fields import Setting
+from gancross.trainer.recipes.named_recipes import recipe
 
 # Figures of the paper authors' own program in float64: discriminator 3-16-16-1, tanh, γ = 0.1.
 AUTHORS_REGULARIZER = 1.0759948092708667
@@ -63,7 +69,8 @@ def test_authors_figures() -> None:
     logits_real, logits_fake = discriminator(real), discriminator(fake)
     loss = objective.discriminator_loss(real=logits_real, fake=logits_fake)
     total = loss + 0.1 / 2 * omega
-    figures = [omega, loss, total, *(f(logits_fake) for f in objective.generator_losses.values())]
+    scores = {"real": logits_real, "fake": logits_fake}
+    figures = [omega, loss, total, *(f(**scores) for f in objective.generator_losses.values())]
     expected = [
         AUTHORS_REGULARIZER, AUTHORS_DISC_LOSS, AUTHORS_TOTAL,
         AUTHORS_GEN_NONSATURATING, AUTHORS_GEN_SATURATING,
@@ -146,6 +153,77 @@ def test_omega_f_by_finite_differences(name: str) -> None:
     discriminator, fake = small_discriminator(), images(3)
     expected = omega_f_by_differences(discriminator, fake, name)
     torch.testing.assert_close(f_divergence(discriminator, fake, name).detach(), expected, rtol=1e-7, atol=0)
+
+
+# The formulas of today's programs by numpy, with complex steps for gradients: the discriminator and the
+# samples of the authors' figures above. Total loss, then the L2 norm of its gradient by each parameter.
+# GAN_stability: softplus(−D(x)) + softplus(D(G)) + reg_param·‖∇D‖², reg_param 10, ∇D at x, at G or at both.
+# R3GAN: softplus(−(D(x) − D(G))) + γ/2·(R1 + R2), γ 0.05.
+TODAY: dict[str, tuple[dict[str, Setting], float, list[float]]] = {
+    "r1": ({"regularizer": "r1", "gamma": 20.0}, 19.914293621273774, [
+        36.47008924596651, 18.18387385310983, 86.03768419565014, 9.735948703265151, 80.26906383851129,
+        0.258349434689926]),
+    "r2": ({"regularizer": "r2", "gamma": 20.0}, 20.736279007445642, [
+        51.047422139513316, 26.011593094573136, 110.07168307575289, 29.64954779907788, 82.2055723735519,
+        0.258349434689926]),
+    "r1+r2": ({"regularizer": "r1+r2", "gamma": 20.0}, 38.86576680204187, [
+        79.8656386491122, 29.55673595395282, 192.49025855891148, 35.61120808757466, 160.75084800969327,
+        0.258349434689926]),
+    "r3gan": ({"objective": "relativistic", "regularizer": "r1+r2", "gamma": 0.05}, 0.9208783808276824, [
+        0.38290293499946254, 0.18903464838633788, 0.932798500009268, 0.2240804426326824, 0.8256351987201302,
+        0.0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("closed_form", [False, True], ids=["double-backward", "closed-form"])
+@pytest.mark.parametrize("name", TODAY)
+def test_figures_of_todays_programs(name: str, closed_form: bool) -> None:
+    changes, total, norms = TODAY[name]
+    chosen = recipe("mixture").with_changes(changes)
+    discriminator, real, fake = authors_discriminator(), authors_points(1), 0.8 * authors_points(2) + 0.1
+    result = add_gradients(
+        discriminator, route_of(discriminator) if closed_form else Route(), chosen, real=real, fake=fake,
+        gamma=chosen.gamma, update=0, processes=ALONE,
+    )  # fmt: skip
+    assert result.penalty is not None
+    assert float(result.loss + chosen.gamma / 2 * result.penalty) == pytest.approx(total, rel=1e-12)
+    gradients = [weight.grad for weight in discriminator.parameters() if weight.grad is not None]
+    assert [float(g.norm()) for g in gradients] == pytest.approx(norms, rel=1e-10, abs=1e-12)
+
+
+# By numpy likewise, at ε_i = i/31; DRAGAN at U = (1 + sin …)/2 and α_i = (1 + cos i)/2. Norms as above.
+SLOPES: dict[str, tuple[float, list[float]]] = {
+    "gradient-penalty": (0.5346817572187463, [
+        1.9369779800231879, 1.190825324700938, 4.388208279216232, 1.169409683351895, 3.804109229763124]),
+    "lipschitz-penalty": (0.41957787714446704, [
+        1.9064136251257169, 0.9427562807959705, 4.636217354170151, 0.9622399112739127, 3.8277796318741677]),
+    "dragan": (0.4994947069749557, [
+        1.703384885458849, 0.9883893315121175, 3.773656822647339, 0.9814559133069294, 3.265671380563646]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SLOPE_PENALTIES)
+def test_slope_penalties_are_those_of_their_programs(name: str) -> None:
+    entry, (value, norms) = SLOPE_PENALTIES[name], SLOPES[name]
+    i = torch.arange(32, dtype=torch.float64)
+    draws = torch.cat([(1 + torch.cos(i))[:, None] / 2, (1 + authors_points(5)) / 2], dim=1)
+    batch = Surroundings(
+        real=authors_points(1), fake=0.8 * authors_points(2) + 0.1, mean=lambda mean: mean,
+        uniforms=lambda k: i[:, None] / 31 if k == 1 else draws,
+    )  # fmt: skip
+    discriminator = authors_discriminator()
+    penalty = slope_penalty(discriminator, entry.points(batch), entry.penalty)
+    assert penalty.item() == pytest.approx(value, rel=1e-12)
+    weights = list(discriminator.parameters())[:-1]  # not the last bias, on which no slope depends
+    gradients = torch.autograd.grad(penalty, weights)
+    assert [float(g.norm()) for g in gradients] == pytest.approx(norms, rel=1e-10)
+
+
+def test_slopes_below_1_cost_only_the_two_sided_penalties() -> None:
+    slopes = torch.tensor([0.0, 0.5, 1.0, 3.0])
+    expected = {"gradient-penalty": [1.0, 0.25, 0.0, 4.0], "lipschitz-penalty": [0.0, 0.0, 0.0, 4.0]}
+    for name, penalties in expected.items():
+        assert SLOPE_PENALTIES[name].penalty(slopes).tolist() == penalties
 
 
 Penalty = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]

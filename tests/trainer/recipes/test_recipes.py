@@ -61,6 +61,24 @@ EXPECTED: dict[str, dict[str, Setting]] = {
     },
     "lsun-dcgan-no-normalization": {"network": "dcgan64", "normalization": "none"},
     "lsun-dcgan-tanh": {"activation": "tanh", "normalization": "batch"},
+    "digits-r1": {
+        "objective": "js-logit", "regularizer": "r1", "gamma": 20.0, "optimizer": "rmsprop",
+        "learning_rate": 1e-4, "ema": 0.999,
+    },
+    "cifar10-r3gan": {
+        "objective": "relativistic", "regularizer": "r1+r2", "gamma": 0.05, "anneal": True,
+        "gamma_decay": 0.1, "beta1": 0.0, "beta2": 0.99, "learning_rate": 2e-4, "batch_size": 512,
+        "steps": 39_063,
+    },
+    "cifar10-lecam": {
+        "objective": "hinge", "regularizer": "none", "lecam": 0.3, "lecam_decay": 0.9, "lecam_from": 1_001,
+        "n_phi": 4, "beta1": 0.0, "beta2": 0.999, "learning_rate": 2e-4,
+    },
+    "cifar10-dragan": {
+        "regularizer": "dragan", "gradient_penalty": 10.0, "learning_rate": 1e-4, "beta1": 0.5, "beta2": 0.9,
+    },
+    "mixture-wgan-lp": {"objective": "wgan-lp", "regularizer": "lipschitz-penalty", "gradient_penalty": 10.0},
+    "mixture-r2": {"regularizer": "r2", "gamma": 0.1, "optimizer": "adam", "learning_rate": 1e-3},
     "celeba-resnet-gamma0.5": {"data": "celeba", "gamma": 0.5, "anneal": True, "steps": 100_000},
 }  # fmt: skip
 
@@ -87,7 +105,9 @@ def test_names_are_readable_without_torch() -> None:
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_another_objective_brings_its_own_regularizer(objective: str) -> None:
     chosen = MIXTURE.with_changes({"objective": objective})
-    assert chosen.regularizer == matching_regularizers(objective)[0]
+    own = {"js-logit": "jensen-shannon", "relativistic": "r1+r2", "wgan-gp": "gradient-penalty"}
+    own |= {"wgan-lp": "lipschitz-penalty"} | dict.fromkeys(("lsgan", "hinge", "wgan"), "none")
+    assert chosen.regularizer == own.get(objective, "f-divergence") == matching_regularizers(objective)[0]
     assert chosen.gamma == (0.1 if chosen.regularizer in WEIGHTINGS else 0.0)
     assert Recipe.from_dict(chosen.to_dict()) == chosen
     back = chosen.with_changes({"objective": "js-logit", "gamma": 0.1})
@@ -118,7 +138,22 @@ def test_inherited_settings_without_influence_become_neutral() -> None:
 
 REFUSED: list[tuple[dict[str, Setting], str]] = [
     ({"objective": "kl", "regularizer": "jensen-shannon"}, "regularizer=f-divergence"),
-    ({"regularizer": "f-divergence"}, "regularizer=jensen-shannon or none"),
+    ({"regularizer": "f-divergence"}, "regularizer=jensen-shannon or r1 or r2 or r1[+]r2 or dragan or none"),
+    ({"objective": "wgan", "regularizer": "r1"}, "does not fit objective=wgan: use regularizer=none"),
+    ({"objective": "wgan-lp", "regularizer": "none"}, "use regularizer=lipschitz-penalty"),
+    ({"objective": "hinge", "gamma": 0.1}, "gamma=0.1 would do nothing"),
+    ({"regularizer": "dragan", "gamma": 0.1}, "gamma=0.1 would do nothing"),
+    ({"regularizer": "dragan", "penalty_every": 4}, "penalty_every=4 would do nothing"),
+    ({"objective": "hinge", "generator_loss": "saturating"}, "only one generator loss"),
+    ({"regularizer": "r1", "regularize_generator": True}, "r1 has no term over generated samples"),
+    ({"lecam_decay": 0.99}, "lecam_decay=0.99 would do nothing: set lecam"),
+    ({"lecam_from": 9}, "lecam_from=9 would do nothing: set lecam"),
+    ({"lecam": -1.0}, "lecam must be a number"),
+    (
+        {"objective": "relativistic", "noise": "gaussian", "noise_variance": 0.1, "nsr": 4,
+         "noise_players": "discriminator"},
+        "needs noise_players=both or nsr=1",
+    ),
     ({"regularizer": "gradient-penalty"}, "does not fit objective=js-logit"),
     ({"objective": "wgan", "regularizer": "gradient-penalty"}, "does not fit objective=wgan"),
     ({"objective": "wgan-gp", "regularizer": "none"}, "use regularizer=gradient-penalty"),
@@ -136,7 +171,7 @@ REFUSED: list[tuple[dict[str, Setting], str]] = [
     ({"noise": "gaussian"}, "needs noise_variance above 0"),
     ({"noise": "laplacian", "noise_variance": 0.1, "nsr": 3}, "not divisible by nsr=3"),
     ({"clip": 0.1}, "only objective=wgan clips"),
-    ({"gradient_penalty": 1.0}, "only objective=wgan-gp"),
+    ({"gradient_penalty": 1.0}, "only regularizer=gradient-penalty or lipschitz-penalty or dragan has a λ"),
     ({"objective": "total-variation"}, r"f\*'' = 0"),
     ({"objective": "klx"}, "did you mean 'kl'"),
     ({"optimizer": "sgd"}, "unknown value for optimizer"),
@@ -207,11 +242,14 @@ def test_settings_parse_in_the_type_of_their_field() -> None:
 @pytest.mark.parametrize(
     ("objective", "fitting"),
     [
-        ("js-logit", ("jensen-shannon", "none")),
-        ("kl", ("f-divergence", "none")),
-        ("lsgan", ("none",)),
+        ("js-logit", ("jensen-shannon", "r1", "r2", "r1+r2", "dragan", "none")),
+        ("kl", ("f-divergence", "r1", "r2", "r1+r2", "dragan", "none")),
+        ("lsgan", ("none", "r1", "r2", "r1+r2", "dragan")),
+        ("hinge", ("none", "r1", "r2", "r1+r2", "dragan")),
+        ("relativistic", ("r1+r2", "r1", "r2", "dragan", "none")),
         ("wgan", ("none",)),
         ("wgan-gp", ("gradient-penalty",)),
+        ("wgan-lp", ("lipschitz-penalty",)),
     ],
 )
 def test_each_objective_has_its_regularizers(objective: str, fitting: tuple[str, ...]) -> None:
