@@ -53,9 +53,12 @@ class _FastTanh(torch.autograd.Function):
 
 
 def cpu_path_applies(tensor: torch.Tensor) -> bool:
-    """Whether a layer may take its faster path: the tensor is on a CPU, and nothing traces the layer."""
+    """Whether a layer may take its faster path: the tensor is on a CPU, and nothing traces the layer.
+
+    Under autocast torch's own kernels run, which choose and convert their inputs' types.
+    """
     traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return tensor.device.type == "cpu" and not traced
+    return tensor.device.type == "cpu" and not traced and not torch.is_autocast_enabled("cpu")
 
 
 NORMALIZATIONS: dict[str, Callable[[int], list[nn.Module]]] = {

@@ -23,9 +23,13 @@ from gancross.data.sets import to_network
 from gancross.errors import Interrupted, UsageError
 from gancross.machine.devices import full_precision, only_deterministic, resolve_device
 from gancross.machine.distributed import Processes, current, joined
+from gancross.trainer.augmentation.adaptive import AdaptiveProbability
+from gancross.trainer.augmentation.augment import check_augmentable
 from gancross.trainer.gradient.route import route_description, with_compiler
 from gancross.trainer.monitors import spread
 from gancross.trainer.noise import check_divisible, distinct_samples
+from gancross.trainer.optimizers import follow_schedule
+from gancross.trainer.precision import check_precision
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.folder import Observer, RunFolder
 from gancross.trainer.run.interruption import stop_requests
@@ -110,11 +114,13 @@ def train(
     folder = RunFolder(Path(out), observers)
     target = processes.device(resolve_device(device))
     check_divisible(recipe, processes.size)
+    check_precision(recipe, target)
     with processes.rank_zero_first(download):
         data = catalogue.load(
             recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
         )
     networks = architectures(recipe, data.shape)
+    check_augmentable(recipe, data.shape)
     with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
         players = make_players(recipe, networks, target)
         notify = note if note is not None and processes.is_rank_zero else lambda message: None
@@ -126,8 +132,8 @@ def train(
             notify(message)
         run = Run(
             recipe=recipe, device=target, data=data, architectures=networks, players=players,
-            average=deepcopy(players.generator).requires_grad_(False) if recipe.ema > 0 else None,
-            processes=processes,
+            average=deepcopy(players.generator).requires_grad_(False) if recipe.has_average else None,
+            processes=processes, ada=AdaptiveProbability.at_start(recipe, target),
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed, folder.last)
         with only_deterministic(deterministic):
@@ -204,8 +210,10 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
     recipe, processes = run.recipe, run.processes
     this = Step(
         run.players, recipe, gamma=recipe.gamma_at(step), update=step - 1, measure=measure,
-        processes=processes,
+        processes=processes, ada=run.ada,
     )  # fmt: skip
+    follow_schedule(run.players.generator_optimizer, recipe, step=step, player="generator")
+    follow_schedule(run.players.discriminator_optimizer, recipe, step=step, player="discriminator")
     metrics: StepMetrics = {}
 
     def latents(player: str, update: int) -> torch.Tensor:
@@ -225,7 +233,7 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
         metrics |= generator_step(
             replace(this, gamma=recipe.generator_gamma_at(step)), latents=latents("generator", this.update)
         )
-    run.update_average()
+    run.update_average(step)
     return metrics | {"spread_real": spread(real)} if measure else metrics
 
 

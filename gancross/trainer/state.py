@@ -18,10 +18,13 @@ from gancross.machine.distributed import ALONE, Processes
 from gancross.models.module_state import modules_kept
 from gancross.random_streams import Stream, latents
 from gancross.score_kinds import SCORE_KINDS
+from gancross.trainer.augmentation.adaptive import AdaptiveProbability
+from gancross.trainer.averages import update_average
 from gancross.trainer.gradient.route import route_of
 from gancross.trainer.objective.objectives import OBJECTIVES
+from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Players, make_optimizer
+from gancross.trainer.step import Players
 
 DATA_RANGE = (-1.0, 1.0)
 RAW, EMA = "raw", "ema"
@@ -32,7 +35,8 @@ class Run:
     """One run in memory.
 
     Attributes:
-        average: the generator with the exponential average of its weights, if the recipe has `ema`.
+        average: the generator with the exponential average of its weights, if the recipe has one.
+        ada: the probability that `augment=ada` adapts.
     """
 
     recipe: Recipe
@@ -42,6 +46,7 @@ class Run:
     players: Players
     average: nn.Module | None
     processes: Processes = ALONE
+    ada: AdaptiveProbability | None = None
 
     def latents(self, purpose: str, number: int, n: int, *, share: slice = WHOLE) -> torch.Tensor:
         """Batch `number` of n latents for one purpose, or a share of it."""
@@ -54,19 +59,16 @@ class Run:
 
     @property
     def evaluated_generator(self) -> nn.Module:
-        """The average of the generator's weights if the recipe has `ema`, else the generator."""
+        """The average of the generator's weights if the recipe has one, else the generator."""
         return self.players.generator if self.average is None else self.average
 
-    def update_average(self) -> None:
-        """w̄ ← β w̄ + (1−β) w for every weight; batch norm's averages are copied."""
-        if self.average is None:
-            return
-        generator = self.players.generator
-        with torch.no_grad():
-            for mean, weight in zip(self.average.parameters(), generator.parameters(), strict=True):
-                mean.lerp_(weight, 1 - self.recipe.ema)
-            for target, buffer in zip(self.average.buffers(), generator.buffers(), strict=True):
-                target.copy_(buffer)
+    def update_average(self, step: int) -> None:
+        """w̄ ← β_t w̄ + (1 − β_t) w, β_t of the step, if the recipe has an average."""
+        if self.average is not None:
+            update_average(
+                self.average, self.players.generator, decay=self.recipe.ema_decay_at(step),
+                average_buffers=self.recipe.ema_buffers == "average",
+            )  # fmt: skip
 
     def synchronize_buffers(self) -> None:
         """Sets batch norm's averages, which each process computes from its part, to those of rank 0."""
@@ -105,7 +107,7 @@ def make_players(
     return Players(
         generator=generator, discriminator=discriminator,
         generator_optimizer=make_optimizer(generator, recipe),
-        discriminator_optimizer=make_optimizer(discriminator, recipe, lazy=recipe.penalty_every),
+        discriminator_optimizer=make_optimizer(discriminator, recipe, player="discriminator"),
         route=route_of(discriminator),
     )  # fmt: skip
 
@@ -139,6 +141,8 @@ def restore(run: Run, saved: Checkpoint, path: Path) -> int:
         players.discriminator.load_state_dict(saved.discriminator_state)
         players.generator_optimizer.load_state_dict(saved.training["generator_optimizer"])
         players.discriminator_optimizer.load_state_dict(saved.training["discriminator_optimizer"])
+        if run.ada is not None:
+            run.ada.load_state_dict(saved.training["ada"])
     except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: refused: cannot be resumed: {error}") from None
     return saved.step
@@ -189,6 +193,7 @@ def snapshot(run: Run, step: int) -> Checkpoint:
     """The checkpoint of the current state; its generator has the averaged weights if there are any."""
     recipe, players = run.recipe, run.players
     raw = {} if run.average is None else {"generator": players.generator.state_dict()}
+    ada = {} if run.ada is None else {"ada": run.ada.state_dict()}
     objective = OBJECTIVES[recipe.objective]
     return Checkpoint(
         recipe=recipe.to_dict(), method=recipe.method, step=step,
@@ -199,9 +204,9 @@ def snapshot(run: Run, step: int) -> Checkpoint:
         sample_shape=run.data.shape, latent_dim=recipe.latent_dim, latent=recipe.latent,
         data_range=DATA_RANGE, score_kind=objective.score_kind, orientation="real_high",
         threshold=SCORE_KINDS[objective.score_kind].threshold,
-        batch_size=recipe.batch_size // run.processes.size,  # the batch that batch norm normalised
+        batch_size=recipe.batch_size // (run.processes.size * recipe.accumulate),  # what batch norm saw
         training={
-            **raw,
+            **raw, **ada,
             "generator_optimizer": players.generator_optimizer.state_dict(),
             "discriminator_optimizer": players.discriminator_optimizer.state_dict(),
         },

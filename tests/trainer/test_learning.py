@@ -10,10 +10,11 @@ from torch import nn
 from gancross.divergences import DIVERGENCES
 from gancross.trainer.noise import distinct_samples
 from gancross.trainer.objective.objectives import OBJECTIVES
+from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Players, Step, discriminator_step, generator_step, make_optimizer
+from gancross.trainer.step import Players, Step, discriminator_step, generator_step
 
 BASE = recipe("mixture")
 

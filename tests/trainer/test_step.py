@@ -18,6 +18,7 @@ from gancross.trainer.noise import distinct_samples
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import f_divergence, gradient_penalty, jensen_shannon
 from gancross.trainer.objective.weightings import WEIGHTINGS
+from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
@@ -28,7 +29,6 @@ from gancross.trainer.step import (
     StepMetrics,
     discriminator_step,
     generator_step,
-    make_optimizer,
     simultaneous_step,
 )
 

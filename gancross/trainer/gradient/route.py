@@ -20,6 +20,7 @@ from gancross.trainer.noise import uniforms
 from gancross.trainer.objective.objectives import OBJECTIVES, DiscriminatorLoss
 from gancross.trainer.objective.regularizers import gradient_penalty, penalty_weights, scores_and_penalty
 from gancross.trainer.objective.weightings import UNREGULARIZED, PenaltyWeights
+from gancross.trainer.precision import autocast
 from gancross.trainer.recipes.recipe import Recipe
 
 
@@ -52,7 +53,7 @@ def route_of(discriminator: nn.Module) -> Route:
 def with_compiler(route: Route, discriminator: nn.Module, recipe: Recipe) -> tuple[Route, str]:
     """The route with its closed form compiled, or unchanged; and a message that says which."""
     weights = penalty_weights(recipe.regularizer, recipe.objective)
-    whole = recipe.penalty_fraction == 1 and recipe.penalty_every == 1
+    whole = recipe.penalty_fraction == 1 and recipe.penalty_every == 1 and recipe.accumulate == 1
     if weights.real is None or weights.fake is None or not route.closed_form or not whole:
         return route, "not compiled: only Ω_JS of whole batches in closed form can be compiled"
     error = compiler_error(next(discriminator.parameters()).device)
@@ -90,7 +91,8 @@ def add_gradients(
 
     With γ = 0 no input gradient is computed. Where no layer couples samples, real and generated ones share
     one pass; elsewhere each batch has its own, normalised by its own statistics, as in the authors' program.
-    WGAN-GP's interpolates take a third, which does not update batch norm's averages.
+    WGAN-GP's interpolates take a third, which does not update batch norm's averages. Passes of a penalty are
+    float32 in any precision.
 
     Args:
         real, fake: the discriminator's inputs, noise included, (N, …).
@@ -101,7 +103,9 @@ def add_gradients(
     weights = penalty_weights(recipe.regularizer, recipe.objective) if gamma > 0.0 else UNREGULARIZED
     if weights is not UNREGULARIZED and recipe.penalty_every == 1:
         return _regularized_pass(discriminator, route, recipe, real, fake, loss, weights, gamma)
-    scores_real, scores_fake = closed_form.batch_scores(discriminator, [real, fake], coupled=route.coupled)
+    with autocast(recipe, real.device):
+        scores = closed_form.batch_scores(discriminator, [real, fake], coupled=route.coupled)
+    scores_real, scores_fake = (part.to(real.dtype) for part in scores)
     value = total = loss(real=scores_real, fake=scores_fake)
     penalty = None
     if recipe.regularizer == "gradient-penalty":

@@ -40,7 +40,9 @@ class ObjectiveSettings(NetworkSettings):
         regularizer: `jensen-shannon` (Ω_JS of Eq. 20, for js-logit), `f-divergence` (Ω_f of Eq. 19, for
             the f-GANs), `gradient-penalty` (wgan-gp only) or `none`.
         gamma: γ, variance of the virtual noise; γ₀ under annealing.
-        anneal: γ_t = γ₀·α^(t/T) (Algorithm 1) instead of a constant γ.
+        anneal: γ_t moves from γ₀ to γ₀·α instead of a constant γ.
+        anneal_shape: `exponential`: γ₀·α^(t/T) (Algorithm 1); `cosine`: γ₀·(α + (1 − α)·(1 + cos πt/T)/2)
+            (R3GAN: Huang et al. 2024).
         gamma_decay: α of the annealing.
         gradient_penalty: λ of wgan-gp.
         clip: bound on every weight of wgan's critic.
@@ -59,6 +61,7 @@ class ObjectiveSettings(NetworkSettings):
     regularizer: str = one_of(REGULARIZERS)
     gamma: float = within("[0, inf)")
     anneal: bool
+    anneal_shape: Literal["exponential", "cosine"]
     gamma_decay: float = within("(0, 1]")
     gradient_penalty: float = within("(0, inf)")
     clip: float = within("(0, inf)")
@@ -107,6 +110,7 @@ class ObjectiveSettings(NetworkSettings):
             )
         if not self.anneal or not self.has_weighting:
             yield "gamma_decay", GAMMA_DECAY, "set anneal=true"
+            yield "anneal_shape", "exponential", "set anneal=true"
         if self.objective != "wgan":
             yield "clip", CLIP, "only objective=wgan clips weights"
         if self.objective != "wgan-gp":

@@ -182,10 +182,10 @@ def read_recipe(root: Path) -> Recipe:
 
 
 def _check_same(old: Recipe, new: Recipe, root: Path) -> None:
-    """Refuses to resume another recipe; `steps` may differ unless γ is annealed, where γ_t depends on it."""
+    """Refuses to resume another recipe; `steps` may differ unless γ or the rates depend on it."""
     before, after = old.to_dict(), new.to_dict()
     changed = [key for key in before if before[key] != after[key]]
-    if changed == ["steps"] and not new.anneal:
+    if changed == ["steps"] and not new.depends_on_steps:
         return
     if changed:
         listed = ", ".join(f"{key} ({before[key]} → {after[key]})" for key in changed)
