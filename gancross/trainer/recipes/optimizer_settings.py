@@ -73,7 +73,7 @@ class OptimizerSettings(AugmentationSettings):
             yield from (("discriminator_beta1", None, why), ("discriminator_beta2", None, why))
         for name in ("learning_rate", "beta1", "beta2"):
             if getattr(self, f"discriminator_{name}") == getattr(self, name):
-                yield f"discriminator_{name}", None, f"it is {name} already"
+                yield f"discriminator_{name}", None, f"{name} has the same value"
         if self.schedule == "constant":
             why = "set schedule=linear or schedule=cosine"
             yield from (("schedule_end", 0.0, why), ("schedule_from", 0, why), ("beta2_end", None, why))
