@@ -1,7 +1,8 @@
 """bfloat16 autocast of the networks' passes, with float32 weights, losses and penalties.
 
 Matrix products and convolutions multiply in bfloat16 (8 bits of precision) and the layers between them as
-torch's autocast decides. bfloat16 has float32's range, so no loss is scaled.
+torch's autocast decides; in training the generator's samples are rounded to 8 bits, too. bfloat16 has
+float32's range, so no loss is scaled. Pictures, checkpoints and cross-tests compute in float32.
 
 Source: Micikevicius et al. 2018, Kalamkar et al. 2019.
 """

@@ -111,8 +111,10 @@ def test_colours_have_their_distribution() -> None:
 @pytest.mark.parametrize("group", ADA["bgc"])
 def test_every_transform_happens_with_probability_p(group: str) -> None:
     """Where it happens it may still be the identity: half of the flips, a quarter of the turns, …"""
-    unmoved: dict[object, float] = {plane.flip: 1 / 2, plane.quarter_turn: 1 / 4, plane.integer_translation: 1 / 32,
-               colour.luma_flip: 1 / 2}  # fmt: skip
+    unmoved: dict[object, float] = {
+        plane.flip: 1 / 2, plane.quarter_turn: 1 / 4, plane.integer_translation: 1 / 32,
+        colour.luma_flip: 1 / 2,
+    }  # fmt: skip
     for _, function in TRANSFORMS[group]:
         if function is plane.rotation:
             continue  # above
