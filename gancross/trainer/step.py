@@ -63,7 +63,8 @@ class Step:
 
     Attributes:
         gamma: γ_t ≥ 0; the generator's update uses it with `regularize_generator` only.
-        update: index of the player's update, from 0; noise, interpolation and lazy penalties depend on it.
+        update: index of the player's update, from 0; augmentation, noise, interpolation and lazy penalties
+            depend on it.
         measure: also return `gradient_discriminator` or `gradient_generator`, the L2 norm of the whole
             parameter gradient.
         processes: among which the batch is divided: real samples and latents are this process's part,
@@ -156,8 +157,8 @@ class Step:
         """One optimizer step; returns the gradient's norm if it is measured.
 
         Every loss is a mean over the batch, so the mean gradient over equal parts, of `accumulate` and of
-        processes, is the whole batch's.
-        DistributedDataParallel cannot average it, because it does not support gradients of gradients.
+        processes, is the whole batch's. DistributedDataParallel cannot average it, because it does not
+        support gradients of gradients.
         """
         gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
         if self.recipe.accumulate > 1:
@@ -184,11 +185,8 @@ def discriminator_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor)
     for part, (real_part, latents_part) in step.parts(real, latents):
         with torch.no_grad(), frozen_averages(step.players.generator):
             fake = part.generated(latents_part)
-        inputs = (
-            part.inputs(samples, "discriminator", kind)
-            for samples, kind in ((real_part, "real"), (fake, "fake"))
-        )
-        passes.append(part.add_gradients(*inputs))
+        real_inputs = part.inputs(real_part, "discriminator", "real")
+        passes.append(part.add_gradients(real_inputs, part.inputs(fake, "discriminator", "fake")))
     return step.update_discriminator(passes)
 
 
@@ -237,9 +235,9 @@ def simultaneous_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor) 
     players.discriminator_optimizer.zero_grad(set_to_none=True)
     passes, losses = [], []
     for part, (real_part, latents_part) in step.parts(real, latents):
-        inputs = part.inputs(real_part, "discriminator", "real")
+        real_inputs = part.inputs(real_part, "discriminator", "real")
         fake = part.inputs(part.generated(latents_part), "discriminator", "fake")
-        passes.append(part.add_gradients(inputs, fake.detach()))
+        passes.append(part.add_gradients(real_inputs, fake.detach()))
         losses.append(_add_response(part, passes[-1].result, fake))
     metrics = step.update_discriminator(passes) | {"loss_generator": _mean(losses)}
     return metrics | step.apply_gradients(players.generator, players.generator_optimizer, "generator")

@@ -11,7 +11,11 @@ from gancross.trainer.recipes.fields import NeutralField, within
 from gancross.trainer.recipes.habits import ADA_SPEED, ADA_TARGET
 from gancross.trainer.recipes.noise_settings import NoiseSettings
 
-DIFFAUGMENT = ("color", "translation", "cutout")
+DIFFAUGMENT = {
+    "color": "brightness, saturation and contrast",
+    "translation": "by up to an eighth of the side",
+    "cutout": "a rectangle of half the sides",
+}
 ADA = {"b": ("blit",), "bg": ("blit", "geometry"), "bgc": ("blit", "geometry", "colour")}
 
 
@@ -44,11 +48,12 @@ class AugmentationSettings(NoiseSettings):
         super().check_together()
         if self.augment == "diffaugment":
             words = self.augment_policy.split(",")
-            if not set(words) <= set(DIFFAUGMENT) or len(set(words)) < len(words):
+            if not set(words) <= DIFFAUGMENT.keys() or len(set(words)) < len(words):
+                listed = [f"{word} ({meaning})" for word, meaning in DIFFAUGMENT.items()]
                 raise UsageError(
-                    "augment=diffaugment needs an augment_policy of color, translation and cutout, each at"
-                    f" most once, joined by commas; got '{self.augment_policy}': write"
-                    f" augment_policy={','.join(DIFFAUGMENT)}"
+                    f"augment=diffaugment needs an augment_policy of {', '.join(listed)}, each at most once,"
+                    f" joined by commas; got '{self.augment_policy}': write, for example,"
+                    " augment_policy=color,translation,cutout"
                 )
         if self.augment == "ada" and self.augment_policy not in ADA:
             raise UsageError(

@@ -39,7 +39,7 @@ def share(condition: torch.Tensor) -> float:
 
 def test_the_table_has_the_words_of_the_recipes() -> None:
     groups = {group for names in ADA.values() for group in names}
-    assert set(TRANSFORMS) == set(DIFFAUGMENT) | groups
+    assert TRANSFORMS.keys() == DIFFAUGMENT.keys() | groups
     spaces = {name: {transform.space for transform in TRANSFORMS[name]} for name in TRANSFORMS}
     assert all(spaces[name] == {"pixels"} for name in DIFFAUGMENT)
     assert [spaces[name] for name in ADA["bgc"]] == [{"plane"}, {"plane"}, {"colour"}]

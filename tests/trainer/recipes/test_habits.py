@@ -119,7 +119,7 @@ REFUSED: dict[str, tuple[dict[str, Setting], str]] = {
     "start-of-no-average": ({"ema_from": 5}, "set ema or ema_half_life"),
     "buffers-of-no-average": ({"ema_buffers": "average"}, "set ema or ema_half_life"),
     "policy-of-nothing": ({"augment_policy": "bgc"}, "there is no augmentation"),
-    "no-policy": ({"augment": "diffaugment"}, "write augment_policy=color,translation,cutout"),
+    "no-policy": ({"augment": "diffaugment"}, "for example, augment_policy=color,translation,cutout"),
     "unknown-policy": ({"augment": "diffaugment", "augment_policy": "bgc"}, "got 'bgc'"),
     "policy-twice": ({"augment": "diffaugment", "augment_policy": "color,color"}, "at most once"),
     "no-policy-of-ada": ({"augment": "ada"}, "augment=ada needs augment_policy=b, bg or bgc"),
