@@ -55,9 +55,12 @@ class _FastTanh(torch.autograd.Function):
 
 
 def cpu_path_applies(tensor: torch.Tensor) -> bool:
-    """Whether a layer may take its faster path: the tensor is on a CPU, and nothing traces the layer."""
+    """Whether a layer may take its faster path: the tensor is on a CPU, and nothing traces the layer.
+
+    Under autocast torch's own kernels run, which choose and convert their inputs' types.
+    """
     traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return tensor.device.type == "cpu" and not traced
+    return tensor.device.type == "cpu" and not traced and not torch.is_autocast_enabled("cpu")
 
 
 def _batch_norm(channels: int) -> list[nn.Module]:

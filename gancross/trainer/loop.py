@@ -24,10 +24,14 @@ from gancross.data.sets import to_network
 from gancross.errors import Interrupted, UsageError
 from gancross.machine.devices import full_precision, only_deterministic, resolve_device
 from gancross.machine.distributed import Processes, current, joined
+from gancross.trainer.augmentation.adaptive import AdaptiveProbability
+from gancross.trainer.augmentation.augment import check_augmentable
 from gancross.trainer.gradient.route import route_description, with_compiler
 from gancross.trainer.monitors import spread
 from gancross.trainer.noise import check_divisible, distinct_samples
+from gancross.trainer.optimizers import follow_schedule
 from gancross.trainer.own_networks import checked, recipe_of_networks
+from gancross.trainer.precision import check_precision
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.folder import Observer, RunFolder
 from gancross.trainer.run.interruption import stop_requests
@@ -120,10 +124,12 @@ def train(
     folder = RunFolder(Path(out), observers)
     target = processes.device(resolve_device(device))
     check_divisible(recipe, processes.size)
+    check_precision(recipe, target)
     with processes.rank_zero_first(download):
         data = catalogue.load(
             recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
         )
+    check_augmentable(recipe, data.shape)
     own = None if networks is None else checked(networks, recipe, data.shape, target, processes)
     named = (None, None) if own else architectures(recipe, data.shape)
     with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
@@ -137,8 +143,8 @@ def train(
             notify(message)
         run = Run(
             recipe=recipe, device=target, data=data, architectures=named, players=players,
-            average=deepcopy(players.generator).requires_grad_(False) if recipe.ema > 0 else None,
-            processes=processes,
+            average=deepcopy(players.generator).requires_grad_(False) if recipe.has_average else None,
+            processes=processes, ada=AdaptiveProbability.at_start(recipe, target),
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed, folder.last)
         with only_deterministic(deterministic):
@@ -216,8 +222,10 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
     recipe, processes = run.recipe, run.processes
     this = Step(
         run.players, recipe, gamma=recipe.gamma_at(step), update=step - 1, measure=measure,
-        processes=processes,
+        processes=processes, ada=run.ada,
     )  # fmt: skip
+    follow_schedule(run.players.generator_optimizer, recipe, step=step, player="generator")
+    follow_schedule(run.players.discriminator_optimizer, recipe, step=step, player="discriminator")
     metrics: StepMetrics = {}
 
     def latents(player: str, update: int) -> torch.Tensor:
@@ -238,7 +246,7 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
             replace(this, gamma=recipe.generator_gamma_at(step)),
             latents=latents("generator", this.update), real=real,
         )  # fmt: skip
-    run.update_average()
+    run.update_average(step)
     return metrics | {"spread_real": spread(real)} if measure else metrics
 
 

@@ -31,15 +31,17 @@ def check_divisible(recipe: Recipe, processes: int) -> None:
     """Checks that every process gets an equal part of each batch, noise groups undivided.
 
     Raises:
-        UsageError: the number of distinct samples of a batch is not a multiple of `processes`.
+        UsageError: the number of distinct samples of a batch is not a multiple of `processes` times
+            `accumulate`.
     """
     for player in ("discriminator", "generator"):
-        n = distinct_samples(recipe, player)
-        if n % processes:
+        n, parts = distinct_samples(recipe, player), processes * recipe.accumulate
+        if n % parts:
             distinct = f" / nsr {recipe.nsr} = {n} distinct samples" if n != recipe.batch_size else ""
+            each = f" of {recipe.accumulate} parts each" if recipe.accumulate > 1 else ""
             raise UsageError(
-                f"batch_size {recipe.batch_size}{distinct} cannot be divided among {processes} processes:"
-                f" use --set batch_size={-(-n // processes) * processes * (recipe.batch_size // n)}, or"
+                f"batch_size {recipe.batch_size}{distinct} cannot be divided among {processes} processes"
+                f"{each}: use --set batch_size={-(-n // parts) * parts * (recipe.batch_size // n)}, or"
                 " another number of processes"
             )
 

@@ -80,8 +80,11 @@ def checked(
     samples = uniforms.reshape(TRIED, *sample_shape)
     _make_lazy_weights(discriminator, samples, seed)
     _check_discriminator(discriminator, samples, recipe, seed)
-    if recipe.ema > 0:
-        _tried("the generator cannot be copied, which ema needs", lambda: copy.deepcopy(generator))
+    if recipe.has_average:
+        _tried(
+            "the generator cannot be copied, which an average of its weights needs",
+            lambda: copy.deepcopy(generator),
+        )
     tensors = chain.from_iterable(chain(each.parameters(), each.buffers()) for each in pair)
     processes.copy_from_rank0([tensor.detach() for tensor in tensors])
     return pair

@@ -19,15 +19,17 @@ from gancross.errors import CheckpointError, DivergenceError
 from gancross.machine.distributed import ALONE, Processes
 from gancross.models.buffers import unchanged
 from gancross.models.module_state import modules_kept
-from gancross.models.spectral_norm import own_singular_vectors
 from gancross.random_streams import Stream, latents
 from gancross.score_kinds import SCORE_KINDS
+from gancross.trainer.augmentation.adaptive import AdaptiveProbability
+from gancross.trainer.averages import update_average
 from gancross.trainer.gradient.route import route_of
 from gancross.trainer.objective.objectives import OBJECTIVES
+from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.own_networks import randomness
 from gancross.trainer.recipes.network_settings import OWN
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Players, make_optimizer
+from gancross.trainer.step import Players
 
 DATA_RANGE = (-1.0, 1.0)
 RAW, EMA = "raw", "ema"
@@ -41,7 +43,8 @@ class Run:
 
     Attributes:
         architectures: of generator and discriminator; None of networks of the user's own.
-        average: the generator with the exponential average of its weights, if the recipe has `ema`.
+        average: the generator with the exponential average of its weights, if the recipe has one.
+        ada: the probability that `augment=ada` adapts.
     """
 
     recipe: Recipe
@@ -51,6 +54,7 @@ class Run:
     players: Players
     average: nn.Module | None
     processes: Processes = ALONE
+    ada: AdaptiveProbability | None = None
 
     def latents(self, purpose: str, number: int, n: int, *, share: slice = WHOLE) -> torch.Tensor:
         """Batch `number` of n latents for one purpose, or a share of it."""
@@ -63,26 +67,20 @@ class Run:
 
     @property
     def evaluated_generator(self) -> nn.Module:
-        """The average of the generator's weights if the recipe has `ema`, else the generator."""
+        """The average of the generator's weights if the recipe has one, else the generator."""
         return self.players.generator if self.average is None else self.average
 
     def randomness(self, purpose: str, position: int) -> AbstractContextManager[None]:
         """As `own_networks.randomness`, of this run."""
         return randomness(self.recipe, purpose, position, device=self.device, processes=self.processes)
 
-    def update_average(self) -> None:
-        """w̄ ← β w̄ + (1−β) w for every weight; batch norm's averages are copied.
-
-        Spectral norm's vectors of w̄ are its own: they make one power iteration.
-        """
-        if self.average is None:
-            return
-        generator = self.players.generator
-        with own_singular_vectors(self.average), torch.no_grad():
-            for mean, weight in zip(self.average.parameters(), generator.parameters(), strict=True):
-                mean.lerp_(weight, 1 - self.recipe.ema)
-            for target, buffer in zip(self.average.buffers(), generator.buffers(), strict=True):
-                target.copy_(buffer)
+    def update_average(self, step: int) -> None:
+        """w̄ ← β_t w̄ + (1 − β_t) w, β_t of the step, if the recipe has an average."""
+        if self.average is not None:
+            update_average(
+                self.average, self.players.generator, decay=self.recipe.ema_decay_at(step),
+                average_buffers=self.recipe.ema_buffers == "average",
+            )  # fmt: skip
 
     def synchronize_buffers(self) -> None:
         """Sets buffers, as batch norm's averages, which each process computes from its part, to rank 0's."""
@@ -122,7 +120,7 @@ def make_players(recipe: Recipe, networks: Architectures | NetworkPair, device: 
     return Players(
         generator=generator, discriminator=discriminator,
         generator_optimizer=make_optimizer(generator, recipe),
-        discriminator_optimizer=make_optimizer(discriminator, recipe, lazy=recipe.penalty_every),
+        discriminator_optimizer=make_optimizer(discriminator, recipe, player="discriminator"),
         route=route_of(discriminator),
         score_averages=torch.zeros(2, device=device) if recipe.lecam > 0 else None,
     )  # fmt: skip
@@ -167,6 +165,8 @@ def restore(run: Run, saved: Checkpoint, path: Path) -> int:
         if players.score_averages is not None:
             means = saved.training["score_averages"]
             players.score_averages.copy_(torch.cat([means["real"], means["fake"]]).reshape(2))
+        if run.ada is not None:
+            run.ada.load_state_dict(saved.training["ada"])
     except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: refused: cannot be resumed: {error}") from None
     return saved.step
@@ -221,6 +221,7 @@ def snapshot(run: Run, step: int) -> Checkpoint:
     means = players.score_averages
     parts = {} if means is None else {"real": means[:1].clone(), "fake": means[1:].clone()}
     averages = {} if means is None else {"score_averages": parts}
+    ada = {} if run.ada is None else {"ada": run.ada.state_dict()}
     objective = OBJECTIVES[recipe.objective]
     return Checkpoint(
         recipe=recipe.to_dict(), method=recipe.method, step=step,
@@ -231,10 +232,9 @@ def snapshot(run: Run, step: int) -> Checkpoint:
         sample_shape=run.data.shape, latent_dim=recipe.latent_dim, latent=recipe.latent,
         data_range=DATA_RANGE, score_kind=objective.score_kind, orientation="real_high",
         threshold=SCORE_KINDS[objective.score_kind].threshold,
-        batch_size=recipe.batch_size // run.processes.size,  # the batch that batch norm normalised
+        batch_size=recipe.batch_size // (run.processes.size * recipe.accumulate),  # what batch norm saw
         training={
-            **raw,
-            **averages,
+            **raw, **averages, **ada,
             "generator_optimizer": players.generator_optimizer.state_dict(),
             "discriminator_optimizer": players.discriminator_optimizer.state_dict(),
         },

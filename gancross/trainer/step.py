@@ -8,28 +8,32 @@ L_D and L_G belong to the recipe's objective (`objective.objectives`), Ω to its
 (`objective.regularizers`): Ω_JS, Ω_f, R1 or R2; λ times a slope penalty in place of γ/2·Ω for WGAN-GP and its
 like; weight clipping after the D step for WGAN. LeCam's term is a part of L_D. A paired L_G sees D(x), too.
 `gradient.route` computes the gradient of the D step.
+D sees samples augmented by `augmentation` and with explicit noise (`noise`). With `accumulate` = k every step
+takes its batch in k parts and averages their gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from gancross.machine.distributed import ALONE, Processes
 from gancross.models.batch_norm import frozen_averages
+from gancross.trainer.augmentation.adaptive import AdaptiveProbability
+from gancross.trainer.augmentation.augment import augmented
 from gancross.trainer.gradient.closed_form import DiscriminatorPass, per_sample
 from gancross.trainer.gradient.route import Route, add_gradients, add_penalty_gradients
 from gancross.trainer.noise import noisy
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import clip_weights, penalty_weights, scores_and_penalty
 from gancross.trainer.objective.weightings import UNREGULARIZED
+from gancross.trainer.precision import autocast, forward
 from gancross.trainer.recipes.recipe import Recipe
-
-RMSPROP_DECAY = 0.9  # of the mean square, as in the authors' program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +55,27 @@ class Players:
 StepMetrics = dict[str, torch.Tensor]
 
 
+class PartPass(NamedTuple):
+    """D's pass over one part of a batch, and its inputs."""
+
+    result: DiscriminatorPass
+    real: torch.Tensor
+    fake: torch.Tensor
+
+
 @dataclass(frozen=True)
 class Step:
     """One update: of which networks, by which recipe, at which γ.
 
     Attributes:
         gamma: γ_t ≥ 0; the generator's update uses it with `regularize_generator` only.
-        update: index of the player's update, from 0; noise, interpolation and lazy penalties depend on it.
+        update: index of the player's update, from 0; augmentation, noise, interpolation and lazy penalties
+            depend on it.
         measure: also return `gradient_discriminator` or `gradient_generator`, the L2 norm of the whole
             parameter gradient.
         processes: among which the batch is divided: real samples and latents are this process's part,
             gradients are averaged.
+        ada: the adapted probability of `augment=ada`; the discriminator's updates change it.
     """
 
     players: Players
@@ -71,21 +85,40 @@ class Step:
     update: int
     measure: bool = False
     processes: Processes = ALONE
+    ada: AdaptiveProbability | None = None
 
-    def noisy(self, samples: torch.Tensor, player: str, kind: str) -> torch.Tensor:
-        """The `real` or `fake` samples with the explicit noise of this player's update."""
+    def parts(self, *batches: torch.Tensor) -> Iterator[tuple[Step, tuple[torch.Tensor, ...]]]:
+        """The step and the batches in `accumulate` equal parts, each as the share of one more process.
+
+        So random numbers, which are drawn for the whole batch, are those of the undivided step.
+        """
+        k, processes = self.recipe.accumulate, self.processes
+        for number, parts in enumerate(zip(*(batch.chunk(k) for batch in batches), strict=True)):
+            share = replace(processes, rank=processes.rank * k + number, size=processes.size * k)
+            yield replace(self, processes=share), parts
+
+    def inputs(self, samples: torch.Tensor, player: str, kind: str) -> torch.Tensor:
+        """The `real` or `fake` samples with augmentation and explicit noise of this player's update."""
+        probability = None if self.ada is None else self.ada.p
+        transformed = augmented(
+            samples, self.recipe, player=player, update=self.update, p=probability, processes=self.processes
+        )
         return noisy(
-            samples, self.recipe, player=player, kind=kind, update=self.update, processes=self.processes
+            transformed, self.recipe, player=player, kind=kind, update=self.update, processes=self.processes
         )
 
-    def add_gradients(self, real: torch.Tensor, fake: torch.Tensor) -> DiscriminatorPass:
-        """Sets the discriminator's gradient; real and generated samples have their noise."""
-        discriminator, route = self.players.discriminator, self.players.route
-        self.players.discriminator_optimizer.zero_grad(set_to_none=True)
-        return add_gradients(
-            discriminator, route, self.recipe, real=real, fake=fake, gamma=self.gamma, update=self.update,
-            processes=self.processes, averages=self.players.score_averages,
+    def generated(self, latents: torch.Tensor) -> torch.Tensor:
+        """G(z) in the recipe's precision."""
+        return forward(self.players.generator, latents, self.recipe)
+
+    def add_gradients(self, real: torch.Tensor, fake: torch.Tensor) -> PartPass:
+        """Adds to the discriminator's gradient; real and generated samples are its inputs."""
+        result = add_gradients(
+            self.players.discriminator, self.players.route, self.recipe, real=real, fake=fake,
+            gamma=self.gamma, update=self.update, processes=self.processes,
+            averages=self.players.score_averages,
         )  # fmt: skip
+        return PartPass(result, real, fake)
 
     def generator_loss(self, *, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         """L_G from the scores of both batches; of the reals' where the objective's generator sees them."""
@@ -93,39 +126,46 @@ class Step:
             real=real, fake=fake
         )
 
-    def scores_of_reals(self, real: torch.Tensor | None) -> torch.Tensor:
+    def scores_of_reals(self, reals: Sequence[torch.Tensor]) -> torch.Tensor:
         """D(x) for L_G, (N,), without a gradient; empty where the objective's generator sees no reals."""
-        if not OBJECTIVES[self.recipe.objective].generator_sees_real:
+        if not reals:
             return torch.empty(0)
-        assert real is not None, f"objective={self.recipe.objective} pairs generated with real samples"
         with torch.no_grad():
-            scores: torch.Tensor = self.players.discriminator(self.noisy(real, "generator", "real"))
-        return scores.flatten()
+            inputs = self.inputs(reals[0], "generator", "real")
+            return forward(self.players.discriminator, inputs, self.recipe).flatten()
 
-    def update_discriminator(
-        self, result: DiscriminatorPass, real: torch.Tensor, fake: torch.Tensor
-    ) -> StepMetrics:
-        """The optimizer step, then the lazy penalty step or WGAN's weight clipping, if due."""
+    def update_discriminator(self, passes: Sequence[PartPass]) -> StepMetrics:
+        """The optimizer step, then the lazy penalty step, WGAN's weight clipping and ADA's p, if due."""
         recipe, discriminator = self.recipe, self.players.discriminator
+        results = [part.result for part in passes]
         metrics = {
-            "loss_discriminator": result.loss,
-            "logit_real": result.scores_real.mean(),
-            "logit_fake": result.scores_fake.mean(),
+            "loss_discriminator": _mean([result.loss for result in results]),
+            "logit_real": _mean([result.scores_real.mean() for result in results]),
+            "logit_fake": _mean([result.scores_fake.mean() for result in results]),
         }
-        if result.penalty is not None:
-            metrics["penalty"] = result.penalty
+        penalties = [result.penalty for result in results if result.penalty is not None]
+        if penalties:
+            metrics["penalty"] = _mean(penalties)
         elif recipe.penalty_every == 1:
-            metrics["penalty"] = torch.zeros_like(result.loss)
+            metrics["penalty"] = torch.zeros_like(metrics["loss_discriminator"])
         optimizer = self.players.discriminator_optimizer
         metrics |= self.apply_gradients(discriminator, optimizer, "discriminator")
         if self.gamma > 0.0 and recipe.penalty_every > 1 and (self.update + 1) % recipe.penalty_every == 0:
             optimizer.zero_grad(set_to_none=True)
-            metrics["penalty"] = add_penalty_gradients(
-                discriminator, self.players.route, recipe, real=real, fake=fake, gamma=self.gamma
-            )
+            penalties = [
+                add_penalty_gradients(
+                    discriminator, self.players.route, recipe, real=real, fake=fake, gamma=self.gamma
+                )
+                for _, real, fake in passes
+            ]
+            metrics["penalty"] = _mean(penalties)
             self.apply_gradients(discriminator, optimizer, "discriminator")
         if recipe.objective == "wgan":
             clip_weights(discriminator, recipe.clip)
+        if self.ada is not None:
+            scores_real = torch.cat([result.scores_real for result in results])
+            self.ada.observe(scores_real, recipe, update=self.update, processes=self.processes)
+            metrics["augment_probability"] = self.ada.p.clone()
         return metrics
 
     def apply_gradients(
@@ -133,10 +173,13 @@ class Step:
     ) -> StepMetrics:
         """One optimizer step; returns the gradient's norm if it is measured.
 
-        Every loss is a mean over the batch, so the mean gradient over equal parts is the whole batch's.
-        DistributedDataParallel cannot average it, because it does not support gradients of gradients.
+        Every loss is a mean over the batch, so the mean gradient over equal parts, of `accumulate` and of
+        processes, is the whole batch's. DistributedDataParallel cannot average it, because it does not
+        support gradients of gradients.
         """
         gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+        if self.recipe.accumulate > 1:
+            torch._foreach_mul_(gradients, 1 / self.recipe.accumulate)
         self.processes.average(gradients)
         norms = {f"gradient_{player}": nn.utils.get_total_norm(gradients)} if self.measure else {}
         optimizer.step()
@@ -154,10 +197,14 @@ def discriminator_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor)
         Detached scalars on the samples' device: loss (LeCam's term included), mean scores, and the penalty
         (Ω before γ/2, or that of slopes before λ) where this update computed one.
     """
-    with torch.no_grad(), frozen_averages(step.players.generator):
-        fake = step.players.generator(latents)
-    real, fake = step.noisy(real, "discriminator", "real"), step.noisy(fake, "discriminator", "fake")
-    return step.update_discriminator(step.add_gradients(real, fake), real, fake)
+    step.players.discriminator_optimizer.zero_grad(set_to_none=True)
+    passes = []
+    for part, (real_part, latents_part) in step.parts(real, latents):
+        with torch.no_grad(), frozen_averages(step.players.generator):
+            fake = part.generated(latents_part)
+        real_inputs = part.inputs(real_part, "discriminator", "real")
+        passes.append(part.add_gradients(real_inputs, part.inputs(fake, "discriminator", "fake")))
+    return step.update_discriminator(passes)
 
 
 def generator_step(step: Step, *, latents: torch.Tensor, real: torch.Tensor | None = None) -> StepMetrics:
@@ -180,14 +227,21 @@ def generator_step(step: Step, *, latents: torch.Tensor, real: torch.Tensor | No
     players, recipe = step.players, step.recipe
     regularized = recipe.regularize_generator and step.gamma > 0.0
     weights = penalty_weights(recipe.regularizer, recipe.objective) if regularized else UNREGULARIZED
-    with frozen_parameters(players.discriminator), frozen_averages(players.discriminator):
-        fake = step.noisy(players.generator(latents), "generator", "fake")
-        scores, penalty = scores_and_penalty(players.discriminator, fake, weights.fake)
-        loss = step.generator_loss(real=step.scores_of_reals(real), fake=scores)
-        players.generator_optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss - step.gamma / 2 * penalty if regularized else loss)
+    paired = OBJECTIVES[recipe.objective].generator_sees_real
+    assert real is not None or not paired, f"objective={recipe.objective} pairs generated with real samples"
+    batches = (latents, real) if real is not None and paired else (latents,)
+    players.generator_optimizer.zero_grad(set_to_none=True)
+    losses = []
+    for part, (latents_part, *reals) in step.parts(*batches):
+        with frozen_parameters(players.discriminator), frozen_averages(players.discriminator):
+            fake = part.inputs(part.generated(latents_part), "generator", "fake")
+            with nullcontext() if regularized else autocast(recipe, fake.device):
+                scores, penalty = scores_and_penalty(players.discriminator, fake, weights.fake)
+            loss = part.generator_loss(real=part.scores_of_reals(reals), fake=scores.to(fake.dtype))
+            torch.autograd.backward(loss - step.gamma / 2 * penalty if regularized else loss)
+        losses.append(loss.detach())
     norms = step.apply_gradients(players.generator, players.generator_optimizer, "generator")
-    return {"loss_generator": loss.detach()} | norms
+    return {"loss_generator": _mean(losses)} | norms
 
 
 def simultaneous_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor) -> StepMetrics:
@@ -199,13 +253,24 @@ def simultaneous_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor) 
     result are those of the two steps.
     """
     players = step.players
-    real = step.noisy(real, "discriminator", "real")
-    fake = step.noisy(players.generator(latents), "discriminator", "fake")
     players.generator_optimizer.zero_grad(set_to_none=True)
-    result = step.add_gradients(real, fake.detach())
+    players.discriminator_optimizer.zero_grad(set_to_none=True)
+    passes, losses = [], []
+    for part, (real_part, latents_part) in step.parts(real, latents):
+        real_inputs = part.inputs(real_part, "discriminator", "real")
+        fake = part.inputs(part.generated(latents_part), "discriminator", "fake")
+        passes.append(part.add_gradients(real_inputs, fake.detach()))
+        losses.append(_add_response(part, passes[-1].result, fake))
+    metrics = step.update_discriminator(passes) | {"loss_generator": _mean(losses)}
+    return metrics | step.apply_gradients(players.generator, players.generator_optimizer, "generator")
+
+
+def _add_response(step: Step, result: DiscriminatorPass, fake: torch.Tensor) -> torch.Tensor:
+    """Adds the generator's gradient at the weights of D's pass; returns the loss."""
+    discriminator = step.players.discriminator
     if result.input_gradient_fake is None:
-        with frozen_parameters(players.discriminator), frozen_averages(players.discriminator):
-            scores = players.discriminator(fake).flatten()
+        with frozen_parameters(discriminator), frozen_averages(discriminator):
+            scores = forward(discriminator, fake, step.recipe).flatten()
             loss = step.generator_loss(real=result.scores_real, fake=scores)
             torch.autograd.backward(loss)
     else:
@@ -213,25 +278,12 @@ def simultaneous_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor) 
         loss = step.generator_loss(real=result.scores_real, fake=scores_N)
         (slope_N,) = torch.autograd.grad(loss, scores_N)
         torch.autograd.backward(fake, per_sample(slope_N, fake) * result.input_gradient_fake)
-    metrics = step.update_discriminator(result, real, fake.detach()) | {"loss_generator": loss.detach()}
-    return metrics | step.apply_gradients(players.generator, players.generator_optimizer, "generator")
+    return loss.detach()
 
 
-def make_optimizer(network: nn.Module, recipe: Recipe, *, lazy: int = 1) -> torch.optim.Optimizer:
-    """The recipe's optimizer: Adam (ε 1e-8, fused), or RMSprop (decay 0.9, ε 1e-8, no momentum).
-
-    Args:
-        lazy: k > 1: the penalty has its own optimizer step after every k-th update. Adam then takes k + 1
-            steps instead of k, so its rate and the logarithms of its β are multiplied by k/(k+1).
-
-    Source: Karras et al. 2020, appendix B.
-    """
-    parameters = network.parameters()
-    if recipe.optimizer == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=recipe.learning_rate, alpha=RMSPROP_DECAY, foreach=True)
-    ratio = lazy / (lazy + 1) if lazy > 1 else 1.0
-    betas = (recipe.beta1**ratio, recipe.beta2**ratio)
-    return torch.optim.Adam(parameters, lr=recipe.learning_rate * ratio, betas=betas, fused=True)
+def _mean(values: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The mean of scalars; of one, that one itself."""
+    return values[0] if len(values) == 1 else torch.stack(list(values)).mean()
 
 
 @contextmanager

@@ -40,6 +40,7 @@ from gancross.evaluator.tournament.methods import MethodClaim
 from gancross.report.browser.html import html_report
 from gancross.report.text.markdown import markdown_report
 from gancross.trainer.loop import train
+from gancross.trainer.recipes.habits import HABITS_OFF
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.workflow.plan import is_finished
 from gancross.workflow.spec import PlannedRun
@@ -58,7 +59,7 @@ FIRST_RESULT = (
 LATER_FIELDS = (
     "activation", "gradient_penalty", "clip", "regularize_generator", "noise", "noise_variance", "nsr",
     "noise_players", "optimizer", "ema", "regularize_generator_from", "update", "penalty_every",
-    "penalty_fraction", "lecam", "lecam_decay", "lecam_from",
+    "penalty_fraction", "lecam", "lecam_decay", "lecam_from", *HABITS_OFF,
 )  # fmt: skip
 
 

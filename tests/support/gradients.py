@@ -13,17 +13,11 @@ from gancross.trainer.gradient.route import Route, route_of
 from gancross.trainer.noise import distinct_samples
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.weightings import WEIGHTINGS
+from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import (
-    Players,
-    Step,
-    StepMetrics,
-    discriminator_step,
-    generator_step,
-    make_optimizer,
-)
+from gancross.trainer.step import Players, Step, StepMetrics, discriminator_step, generator_step
 
 BASE = recipe("mixture").with_changes({"batch_size": 16, "gamma": 0.5})
 NOISE: dict[str, Setting] = {"regularizer": "none", "noise_variance": 0.25}

@@ -12,17 +12,11 @@ from torch import nn
 from gancross.divergences import DIVERGENCES
 from gancross.trainer.noise import distinct_samples
 from gancross.trainer.objective.objectives import OBJECTIVES
+from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import (
-    Players,
-    Step,
-    discriminator_step,
-    generator_step,
-    make_optimizer,
-    simultaneous_step,
-)
+from gancross.trainer.step import Players, Step, discriminator_step, generator_step, simultaneous_step
 
 BASE = recipe("mixture")
 
@@ -59,7 +53,7 @@ def players(chosen: Recipe, discriminator: nn.Module, generator: nn.Module) -> P
     return Players(
         generator=generator, discriminator=discriminator,
         generator_optimizer=make_optimizer(generator, chosen),
-        discriminator_optimizer=make_optimizer(discriminator, chosen, lazy=chosen.penalty_every),
+        discriminator_optimizer=make_optimizer(discriminator, chosen, player="discriminator"),
         score_averages=torch.zeros(2, dtype=torch.float64) if chosen.lecam > 0 else None,
     )  # fmt: skip
 

@@ -126,8 +126,8 @@ def test_an_average_is_divided_by_its_own_largest_singular_value() -> None:
     with torch.no_grad():
         for weight in players.generator.parameters():
             weight.normal_(generator=random)  # far from the vectors that it has
-    for _ in range(60):
-        run.update_average()
+    for step in range(1, 61):
+        run.update_average(step)
     for layer in average.eval().modules():
         if isinstance(layer, Weighted):
             transposed = isinstance(layer, nn.ConvTranspose2d)
@@ -149,7 +149,7 @@ def test_the_gradient_is_that_of_the_normalised_weights() -> None:
     step = Step(players, chosen, gamma=0.5, update=0)
 
     def loss() -> float:
-        result = step.add_gradients(real, fake)
+        result = step.add_gradients(real, fake).result
         assert result.penalty is not None
         return float(result.loss + 0.25 * result.penalty)
 

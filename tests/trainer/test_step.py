@@ -19,6 +19,7 @@ from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import f_divergence, jensen_shannon, slope_penalty
 from gancross.trainer.objective.slope_penalties import SLOPE_PENALTIES
 from gancross.trainer.objective.weightings import WEIGHTINGS
+from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
@@ -29,7 +30,6 @@ from gancross.trainer.step import (
     StepMetrics,
     discriminator_step,
     generator_step,
-    make_optimizer,
     simultaneous_step,
 )
 

@@ -22,6 +22,7 @@ from gancross.trainer.objective.objectives import OBJECTIVES, DiscriminatorLoss
 from gancross.trainer.objective.regularizers import penalty_weights, scores_and_penalty, slope_penalty
 from gancross.trainer.objective.slope_penalties import SLOPE_PENALTIES, Surroundings
 from gancross.trainer.objective.weightings import UNREGULARIZED, PenaltyWeights
+from gancross.trainer.precision import autocast
 from gancross.trainer.recipes.recipe import Recipe
 
 
@@ -59,7 +60,7 @@ def route_of(discriminator: nn.Module) -> Route:
 def with_compiler(route: Route, discriminator: nn.Module, recipe: Recipe) -> tuple[Route, str]:
     """The route with its closed form compiled, or unchanged; and a message that says which."""
     weights = penalty_weights(recipe.regularizer, recipe.objective)
-    whole = recipe.penalty_fraction == 1 and recipe.penalty_every == 1
+    whole = recipe.penalty_fraction == 1 and recipe.penalty_every == 1 and recipe.accumulate == 1
     if recipe.lecam > 0:
         return route, "not compiled: only losses without LeCam's averages can be compiled"
     if weights.real is None or weights.fake is None or not route.closed_form or not whole:
@@ -100,7 +101,8 @@ def add_gradients(
 
     With γ = 0 no input gradient is computed. Where no layer couples samples, real and generated ones share
     one pass; elsewhere each batch has its own, normalised by its own statistics, as in the authors' program.
-    The points of a slope penalty take a third, which does not update batch norm's averages.
+    The points of a slope penalty take a third, which does not update batch norm's averages. Passes of a
+    penalty are float32 in any precision.
 
     Args:
         real, fake: the discriminator's inputs, noise included, (N, …).
@@ -117,7 +119,9 @@ def add_gradients(
     weights = penalty_weights(recipe.regularizer, recipe.objective) if gamma > 0.0 else UNREGULARIZED
     if weights is not UNREGULARIZED and recipe.penalty_every == 1:
         return _regularized_pass(discriminator, route, recipe, real, fake, loss, weights, gamma)
-    scores_real, scores_fake = closed_form.batch_scores(discriminator, [real, fake], coupled=route.coupled)
+    with autocast(recipe, real.device):
+        scores = closed_form.batch_scores(discriminator, [real, fake], coupled=route.coupled)
+    scores_real, scores_fake = (part.to(real.dtype) for part in scores)
     value = total = loss(real=scores_real, fake=scores_fake)
     penalty = None
     if recipe.regularizer in SLOPE_PENALTIES:

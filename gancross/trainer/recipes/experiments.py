@@ -16,6 +16,7 @@ from gancross.trainer.recipes.experiment import (
     Experiment,
 )
 from gancross.trainer.recipes.fields import Setting
+from gancross.trainer.recipes.habits import HABITS_OFF
 from gancross.trainer.recipes.variants import VARIANTS
 
 ROOT = "mixture"
@@ -29,6 +30,7 @@ _ROOT: dict[str, Setting] = {
     "generator_loss": "non-saturating", "regularize_generator": False, "regularize_generator_from": 1,
     "noise": "none", "noise_variance": 0.0, "nsr": 1, "noise_players": "both", "optimizer": "adam",
     "learning_rate": 1e-3, "beta1": BETAS[0], "beta2": BETAS[1], "ema": 0.0, "steps": 50_000, "seed": 0,
+    **HABITS_OFF,
 }  # fmt: skip
 
 _WGAN: dict[str, Setting] = {"objective": "wgan", "optimizer": "rmsprop", "learning_rate": 5e-5, "n_phi": 5}

@@ -46,7 +46,9 @@ class ObjectiveSettings(NetworkSettings):
             `gradient-penalty` (wgan-gp only), `lipschitz-penalty` (wgan-lp only); or `none`.
         gamma: γ, variance of the virtual noise; γ₀ under annealing. Of R1 and R2 the γ of γ/2·E‖∇ₓv‖²
             (Mescheder et al. 2018), twice the reg_param of GAN_stability.
-        anneal: γ_t = γ₀·α^(t/T) (Algorithm 1) instead of a constant γ.
+        anneal: γ_t moves from γ₀ to γ₀·α instead of a constant γ.
+        anneal_shape: `exponential`: γ₀·α^(t/T) (Algorithm 1); `cosine`: γ₀·(α + (1 − α)·(1 + cos πt/T)/2)
+            (R3GAN: Huang et al. 2024).
         gamma_decay: α of the annealing.
         gradient_penalty: λ of wgan-gp, wgan-lp and dragan.
         clip: bound on every weight of wgan's critic.
@@ -68,6 +70,7 @@ class ObjectiveSettings(NetworkSettings):
     regularizer: str = one_of(REGULARIZERS)
     gamma: float = within("[0, inf)")
     anneal: bool
+    anneal_shape: Literal["exponential", "cosine"]
     gamma_decay: float = within("(0, 1]")
     gradient_penalty: float = within("(0, inf)")
     clip: float = within("(0, inf)")
@@ -122,6 +125,7 @@ class ObjectiveSettings(NetworkSettings):
             )
         if not self.anneal or not self.has_weighting:
             yield "gamma_decay", GAMMA_DECAY, "set anneal=true"
+            yield "anneal_shape", "exponential", "set anneal=true"
         if self.objective != "wgan":
             yield "clip", CLIP, "only objective=wgan clips weights"
         if self.regularizer not in SLOPE_PENALTIES:

@@ -18,6 +18,7 @@ from gancross.trainer.recipes import fields
 from gancross.trainer.recipes.experiments import EXPERIMENTS, ROOT
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.objective_settings import OBJECTIVES, REGULARIZER_FIELDS, matching_regularizers
+from gancross.trainer.recipes.schedules import schedule_factor
 from gancross.trainer.recipes.training_settings import TrainingSettings
 
 
@@ -26,7 +27,7 @@ class Recipe(TrainingSettings):
     """Everything that decides a training run: the same recipe on the same machine gives the same weights.
 
     Its fields stand in groups, each with what they mean: `network_settings`, `objective_settings`,
-    `noise_settings` and `training_settings`.
+    `noise_settings`, `augmentation_settings`, `optimizer_settings` and `training_settings`.
 
     A field that has no effect is set to its neutral value, so that equal runs have equal recipes: γ = 0 and
     `regularizer=none` give the same one.
@@ -96,8 +97,11 @@ class Recipe(TrainingSettings):
         return " ".join([self.name, *(f"{key}={value}" for key, value in changed.items())])
 
     def gamma_at(self, step: int) -> float:
-        """γ_t of Algorithm 1 for step t = 1..T: γ₀·α^(t/T) under annealing, else γ."""
-        return self.gamma * self.gamma_decay ** (step / self.steps) if self.anneal else self.gamma
+        """γ_t for step t = 1..T: γ under no annealing, else γ₀·α^(t/T) (Algorithm 1) or its cosine."""
+        if not self.anneal:
+            return self.gamma
+        progress = step / self.steps
+        return self.gamma * schedule_factor(self.anneal_shape, end=self.gamma_decay, progress=progress)
 
     def generator_gamma_at(self, step: int) -> float:
         """γ_t of the generator's regularized objective; 0 where the generator's loss is not regularized."""

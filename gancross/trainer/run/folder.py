@@ -183,7 +183,7 @@ def read_recipe(root: Path) -> Recipe:
 
 
 def _check_same(old: Recipe, new: Recipe, root: Path) -> None:
-    """Refuses to resume another recipe; `steps` may differ unless γ is annealed, where γ_t depends on it."""
+    """Refuses to resume another recipe; `steps` may differ unless γ or the rates depend on it."""
     if old.network == OWN != new.network:
         raise UsageError(
             f"{root}: has a run with networks of your own, whose code no file names: give it again,"
@@ -191,7 +191,7 @@ def _check_same(old: Recipe, new: Recipe, root: Path) -> None:
         )
     before, after = old.to_dict(), new.to_dict()
     changed = [key for key in before if before[key] != after[key]]
-    if changed == ["steps"] and not new.anneal:
+    if changed == ["steps"] and not new.depends_on_steps:
         return
     if changed:
         listed = ", ".join(f"{key} ({before[key]} → {after[key]})" for key in changed)

@@ -49,6 +49,8 @@ def write_log(
         figures |= mixture_figures(samples)
     figures["collapsed"] = float(collapsed(figures))
     record: dict[str, Any] = {"step": step, "gamma": run.recipe.gamma_at(step), **figures}
+    if run.recipe.schedule != "constant":
+        record |= {"learning_rate": run.recipe.learning_rate_at(step, "generator")}
     rate = None if samples_per_second is None else round(samples_per_second, 1)
     folder.append_log(record | {"samples_per_second": rate})
     return figures

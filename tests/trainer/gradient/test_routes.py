@@ -30,17 +30,11 @@ from gancross.models.mlp import MLP
 from gancross.trainer.gradient.route import Route, add_gradients, add_penalty_gradients, route_of
 from gancross.trainer.loop import train
 from gancross.trainer.objective.regularizers import f_divergence, jensen_shannon
+from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import (
-    Players,
-    Step,
-    discriminator_step,
-    generator_step,
-    make_optimizer,
-    simultaneous_step,
-)
+from gancross.trainer.step import Players, Step, discriminator_step, generator_step, simultaneous_step
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -115,7 +109,9 @@ def squared_slopes(network: nn.Module, samples: torch.Tensor) -> torch.Tensor:
 
 def test_adam_is_adjusted_to_lazy_penalties() -> None:
     plain = make_optimizer(nn.Linear(1, 1), BASE)
-    lazy = make_optimizer(nn.Linear(1, 1), BASE, lazy=4)
+    lazily = BASE.with_changes({"penalty_every": 4})
+    lazy = make_optimizer(nn.Linear(1, 1), lazily, player="discriminator")
+    assert make_optimizer(nn.Linear(1, 1), lazily).defaults == plain.defaults
     assert lazy.defaults["lr"] == pytest.approx(0.8 * plain.defaults["lr"])
     assert lazy.defaults["betas"] == pytest.approx([beta**0.8 for beta in plain.defaults["betas"]])
 
@@ -152,7 +148,7 @@ def players(normalization: Normalization | None, chosen: Recipe) -> Players:
     return Players(
         generator=generator, discriminator=discriminator, route=route_of(discriminator),
         generator_optimizer=make_optimizer(generator, chosen),
-        discriminator_optimizer=make_optimizer(discriminator, chosen, lazy=chosen.penalty_every),
+        discriminator_optimizer=make_optimizer(discriminator, chosen, player="discriminator"),
     )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Augmentation of the discriminator's inputs: DiffAugment, and ADA with its adapted probability."""
