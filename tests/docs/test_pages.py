@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pages
 import pytest
@@ -65,8 +66,8 @@ def test_the_picture_is_that_of_the_demonstration_s_record() -> None:
 
 def test_the_demonstration_s_record_is_of_today_s_demonstration() -> None:
     """`gancross demo` and then `python benchmarks/pages.py --demo gancross-demo` renew it."""
-    contestants = gancross.load_result(pages.DEMO).contestants
-    recipes = {entry.name: Recipe.from_dict(entry.recipe or {}) for entry in contestants}
+    contestants: list[Any] = list(gancross.load_result(pages.DEMO).contestants)
+    recipes = {entry.name: Recipe.from_dict(entry.recipe) for entry in contestants}
     assert recipes == {run.name: run.recipe for run in demo_spec().runs}
 
 
