@@ -29,8 +29,8 @@ class Checkpoint:
         generator_state, discriminator_state: their `state_dict()`; that of no discriminator is empty.
         sample_shape: (C, H, W) of an image or (d,) of a vector.
         weights: what `generator_state` holds: `raw` weights of the last step, or their average, `ema`.
-        training: optimizer states for resuming, `{}` if stripped. No random state is saved: every
-            random number of a run is a function of seed and step.
+        training: optimizer states, and LeCam's averages, for resuming, `{}` if stripped. No random state is
+            saved: every random number of a run is a function of seed and step.
     """
 
     recipe: dict[str, Any]

@@ -16,7 +16,7 @@ from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Players, Step, discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.step import Players, Step, discriminator_step, generator_step
 
 BASE = recipe("mixture")
 
@@ -101,17 +101,11 @@ CASES: dict[str, dict[str, Setting]] = {
     "wgan": {"objective": "wgan", "optimizer": "rmsprop", "n_phi": 2, "clip": 0.1},
     "wgan-gp": {"objective": "wgan-gp", "beta1": 0.0, "beta2": 0.9, "n_phi": 2, "gradient_penalty": 0.1},
     "wgan-lp": {"objective": "wgan-lp", "beta1": 0.0, "beta2": 0.9, "n_phi": 2, "gradient_penalty": 0.1},
-    "hinge": {"objective": "hinge", "beta1": 0.0, "beta2": 0.9, "n_phi": 2},
+    "hinge": {"objective": "hinge", "beta1": 0.0, "beta2": 0.9},
     "hinge, lecam": {"objective": "hinge", "beta1": 0.0, "beta2": 0.9, "lecam": 0.3, "lecam_from": 10},
-    "relativistic": {"objective": "relativistic", "gamma": 0.3},
-    "relativistic, noise": {
-        "objective": "relativistic", "gamma": 0.3, "noise": "gaussian", "noise_variance": 0.3, "nsr": 4,
-    },
-    "relativistic, simultaneous": {"objective": "relativistic", "gamma": 0.3, "update": "simultaneous"},
+    "relativistic, r1+r2": {"objective": "relativistic", "gamma": 0.3},
     "r1": {"regularizer": "r1", "gamma": 0.3},
-    "r1, lazy": {"regularizer": "r1", "gamma": 0.3, "penalty_every": 16},
     "r2": {"regularizer": "r2", "gamma": 0.3},
-    "r1+r2": {"regularizer": "r1+r2", "gamma": 0.3},
     "dragan": {"regularizer": "dragan", "gradient_penalty": 0.1},
     "gaussian noise": {"regularizer": "none", "noise": "gaussian", "noise_variance": 0.3, "nsr": 4},
     "laplacian noise": {"regularizer": "none", "noise": "laplacian", "noise_variance": 0.3, "nsr": 2},
@@ -134,12 +128,9 @@ def test_generator_moves_to_the_data(case: str) -> None:
     real = for_discriminator + TARGET
     for step in range(250):
         this = Step(pair, chosen, gamma=chosen.gamma, update=step)
-        if chosen.update == "simultaneous":
-            simultaneous_step(this, real=real, latents=for_discriminator)
-        else:
-            for update in range(step * chosen.n_phi, (step + 1) * chosen.n_phi):
-                discriminator_step(replace(this, update=update), real=real, latents=for_discriminator)
-            generator_step(this, latents=for_generator, real=real)
+        for update in range(step * chosen.n_phi, (step + 1) * chosen.n_phi):
+            discriminator_step(replace(this, update=update), real=real, latents=for_discriminator)
+        generator_step(this, latents=for_generator, real=real)
         path.append(generator.shift.item())
     assert sum(path[-50:]) / 50 == pytest.approx(TARGET, abs=0.1)
     assert max(abs(shift - TARGET) for shift in path[-50:]) < 0.3

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from discriminators import BASE, assert_close_gradients, gradients, network_and_samples
 
+from gancross.machine.distributed import ALONE
+from gancross.trainer.gradient.route import Route, add_gradients, route_of
 from gancross.trainer.objective.lecam import lecam, with_lecam
 from gancross.trainer.objective.objectives import OBJECTIVES
 
@@ -44,3 +47,30 @@ def test_the_averages_have_no_gradient() -> None:
     loss = with_lecam(OBJECTIVES["hinge"].discriminator_loss, averages, weight=0.3, decay=0.5, active=True)
     torch.autograd.backward(loss(real=real, fake=fake))
     assert not averages.requires_grad and real.grad is not None and bool(real.grad.isfinite().all())
+
+
+@pytest.mark.parametrize("regularizer", ["none", "r1", "r1+r2", "dragan"])
+@pytest.mark.parametrize("name", ["dcgan", "batch norm of vectors"])
+def test_lecam_stands_beside_every_regularizer(name: str, regularizer: str) -> None:
+    """The closed form with it against double backward, in the second step, when the averages lag behind."""
+    chosen = BASE.with_changes(
+        {"objective": "hinge", "regularizer": regularizer, "lecam": 0.3, "lecam_from": 2}
+    )
+    network, real, fake = network_and_samples(name)
+    found: list[list[torch.Tensor]] = []
+    for route in (Route(), route_of(network)):
+        averages = torch.zeros(2, dtype=torch.float64)
+        for update in range(2):
+            network.zero_grad()
+            add_gradients(
+                network, route, chosen, real=real + update, fake=fake, gamma=chosen.gamma, update=update,
+                processes=ALONE, averages=averages,
+            )  # fmt: skip
+        found.append(gradients(network))
+    assert_close_gradients(found[1], found[0])
+    network.zero_grad()
+    plain = chosen.with_changes({"lecam": 0.0})
+    add_gradients(
+        network, Route(), plain, real=real + 1, fake=fake, gamma=plain.gamma, update=1, processes=ALONE
+    )
+    assert not torch.allclose(gradients(network)[0], found[0][0], rtol=1e-3)
