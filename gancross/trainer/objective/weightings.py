@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gancross.divergences import DIVERGENCES, Function
+
+if TYPE_CHECKING:
+    import torch
+
+SCORED = ("js-logit", *DIVERGENCES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +38,11 @@ class Weighting:
     weights: Callable[[str], PenaltyWeights]
 
 
+def one(v: torch.Tensor) -> torch.Tensor:
+    """The weight 1, whatever the score."""
+    return v.new_ones(v.shape)
+
+
 UNREGULARIZED = PenaltyWeights(real=None, fake=None)
 JENSEN_SHANNON = PenaltyWeights(real=lambda v: (-v).sigmoid().square(), fake=lambda v: v.sigmoid().square())
 
@@ -43,4 +54,8 @@ WEIGHTINGS: dict[str, Weighting] = {
         objectives=tuple(DIVERGENCES),
         weights=lambda objective: PenaltyWeights(real=None, fake=DIVERGENCES[objective].weight),
     ),
+    # Mescheder et al. 2018, §4: γ/2·E‖∇ₓv‖² on real samples (R1) or on generated ones (R2). The authors' program GAN_stability has reg_param·E‖∇ₓv‖² without ½: γ = 2·reg_param.
+    "r1": Weighting(objectives=SCORED, weights=lambda objective: PenaltyWeights(real=one, fake=None)),
+    "r2": Weighting(objectives=SCORED, weights=lambda objective: PenaltyWeights(real=None, fake=one)),
+    "r1+r2": Weighting(objectives=SCORED, weights=lambda objective: PenaltyWeights(real=one, fake=one)),
 }
