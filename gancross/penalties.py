@@ -3,13 +3,13 @@
     result = gancross.penalties.backward(discriminator, real=real, fake=fake, gamma=0.1)
 
 stands in place of `loss_d.backward()` and adds the gradient of loss + γ/2·penalty to `.grad` of the
-discriminator's parameters. Where the network's structure is known, the gradient of the penalty takes no double
+discriminator's parameters. Where the network's structure is known, the penalty's gradient takes no double
 backward (`gancross.trainer.gradient.closed_form`); elsewhere it does, with the same result. The functions
 `omega_js`, `omega_f`, `r1`, `r2` and `gradient_penalty` are differentiable and go into any loss.
 
-v is the discriminator's score of a sample (the logit φ where the objective has logits), ∇ₓv its gradient with
-respect to the sample, ‖·‖² the sum over all dimensions of one sample. Penalties are means over a batch, before
-the factor γ/2 (`gradient_penalty`: before λ).
+v is the discriminator's score of a sample (the logit φ where the objective has logits), ∇ₓv its gradient
+with respect to the sample, ‖·‖² the sum over all dimensions of one sample. Penalties are means over a batch,
+before the factor γ/2 (`gradient_penalty`: before λ).
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ from torch import nn
 from gancross.errors import UsageError, unknown_name
 from gancross.trainer.gradient.closed_form import DiscriminatorPass, add_regularized_gradients, batch_scores
 from gancross.trainer.gradient.double_backward import add_gradients_by_double_backward
-from gancross.trainer.gradient.inputs import checked_samples, plain_module, refuse_probabilities
+from gancross.trainer.gradient.inputs import (
+    checked_samples,
+    outside_reason,
+    plain_module,
+    refuse_probabilities,
+)
 from gancross.trainer.gradient.scorer import Labels, Scorer
 from gancross.trainer.gradient.structure import known_passes, network_passes
 from gancross.trainer.gradient.verification import refusal
@@ -89,8 +94,8 @@ def backward(
 ) -> Gradients:
     """Adds the exact gradient of loss + γ/2·penalty to `.grad` of the discriminator's parameters.
 
-    The same numbers as `(loss + gamma / 2 * penalty).backward()`, by the cheapest route. Buffers (batch norm's
-    averages, spectral norm's vectors) change as by D(real) and then D(fake). Samples get no gradient.
+    The same numbers as `(loss + gamma / 2 * penalty).backward()`, by the cheapest route. Buffers (averages of
+    batch norm, vectors of spectral norm) change as by D(real) and then D(fake). Samples get no gradient.
 
     Args:
         discriminator: any module in its present mode, which returns one score per sample: (N,), (N, 1) or
@@ -219,7 +224,9 @@ def _loss_and_weights(objective: str, penalty: str) -> tuple[Any, Any]:
 def _route(scorer: Scorer, real: torch.Tensor, fake: torch.Tensor, labels: tuple[Labels, Labels]) -> Route:
     refuse_probabilities(scorer, real, labels[0])
     known = None if labels[0] else known_passes(scorer)
-    reason = "" if known is not None else refusal(scorer, real=real, fake=fake, labels=labels)
+    reason = outside_reason(scorer.module, real.device)
+    if not reason and known is None:
+        reason = refusal(scorer, real=real, fake=fake, labels=labels)
     if reason:
         return Route(closed_form=False, description=f"double backward ({reason})")
     smooth = (known or network_passes(scorer, labels[0])).smooth

@@ -203,7 +203,7 @@ class Identity(ParameterFree):
     """`nn.Identity`, and dropout in evaluation mode."""
 
     def __init__(self, layer: nn.Module) -> None:
-        if layer.training and getattr(layer, "p", 0.0):
+        if layer.training and getattr(layer, "p", None):
             raise UsageError(f"closed form: unsupported {type(layer).__name__} in training mode")
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
@@ -214,7 +214,7 @@ class Identity(ParameterFree):
 
 
 class FrozenBatchNorm(AffineLayer):
-    """Batch norm in evaluation mode: y = w·r(h − μ) + b per channel, r = (σ² + ε)^(−½), by running averages."""
+    """Batch norm in evaluation mode: y = w·r(h − μ) + b per channel, r = (σ² + ε)^(−½), of averages."""
 
     def __init__(self, layer: _BatchNorm) -> None:
         if not layer.affine or layer.running_mean is None or layer.running_var is None:

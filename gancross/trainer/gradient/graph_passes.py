@@ -10,23 +10,12 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from gancross.errors import UsageError
 from gancross.trainer.gradient.passes import LAYER_PASSES, AffineLayerPasses, LayerPasses
+from gancross.trainer.gradient.reparametrized import EffectiveLayer, base_of_reparametrized, computed_tensors
 from gancross.trainer.gradient.scorer import Labels
-from gancross.trainer.gradient.tracing import Plan, Step, Value, base_of_reparametrized, reparametrizing_hooks
-
-
-class EffectiveLayer:
-    """A layer with other tensors in place of some of its attributes."""
-
-    def __init__(self, layer: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-        self._layer = layer
-        self.__dict__.update(tensors)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._layer, name)
+from gancross.trainer.gradient.tracing import Plan, Step, Value
 
 
 class GraphPasses:
@@ -77,7 +66,7 @@ class GraphPasses:
         return cast(torch.Tensor, values[self._plan.output])
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
-        return self._back(g, lambda passes, gradient, first: passes.backward(gradient))
+        return self._back(g, lambda passes, gradient, first: passes.backward(gradient), first=False)
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
         return self._onward(t, lambda passes, value: passes.tangent(value))
@@ -90,9 +79,7 @@ class GraphPasses:
         return out
 
     def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
-        gradient = self._back(
-            q, lambda passes, value, at_samples: passes.adjoint(value, first=at_samples and first)
-        )
+        gradient = self._back(q, lambda passes, value, first: passes.adjoint(value, first=first), first=first)
         self._send_on()
         return gradient
 
@@ -106,7 +93,8 @@ class GraphPasses:
             )
         return cast(torch.Tensor, values[self._plan.output])
 
-    def _back(self, gradient: torch.Tensor, apply: Any) -> torch.Tensor:
+    def _back(self, gradient: torch.Tensor, apply: Any, *, first: bool) -> torch.Tensor:
+        """From the scores to the samples, where nothing is summed if they are `first`."""
         gradients: list[torch.Tensor | None] = [None] * self._plan.size
         gradients[self._plan.output] = gradient
         for step in reversed(self._steps):
@@ -117,27 +105,21 @@ class GraphPasses:
             if step.kind == "sum":
                 parts = g, g if step.factor == 1.0 else step.factor * g
             else:
-                parts = (apply(self._passes[step.index], g, step.inputs[0] == 0),)
+                parts = (apply(self._passes[step.index], g, first and step.inputs[0] == 0),)
             for index, part in zip(step.inputs, parts, strict=True):
+                if first and index == 0:
+                    continue
                 before = gradients[index]
                 gradients[index] = part if before is None else before + part
         result = gradients[0]
-        assert result is not None
-        return result
+        assert first or result is not None
+        return gradient if result is None else result
 
     def _layer_passes(self, layer: nn.Module) -> LayerPasses:
         base = base_of_reparametrized(layer)
         if base is None:
             return LAYER_PASSES[type(layer)](layer)
-        with torch.enable_grad():
-            if parametrize.is_parametrized(layer):
-                names: list[str] = list(cast(Any, layer).parametrizations)
-            else:
-                names = []
-                for hook in reparametrizing_hooks(layer):
-                    hook(layer, ())
-                    names.append(hook.name)
-            tensors = {name: self._leaf(getattr(layer, name)) for name in names}
+        tensors = {name: self._leaf(tensor) for name, tensor in computed_tensors(layer).items()}
         return LAYER_PASSES[base](EffectiveLayer(layer, tensors))
 
     def _leaf(self, value: Any) -> Any:

@@ -9,13 +9,26 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from gancross.errors import UsageError
+from gancross.errors import UsageError, first_line
 from gancross.trainer.gradient.scorer import Labels, Scorer
+from gancross.trainer.gradient.structure import function_key
 from gancross.trainer.gradient.tracing import takes
 from gancross.trainer.gradient.verification import restored
+from gancross.trainer.objective.regularizers import scores_of
 
 # Operations that a score may pass after its sigmoid: they change shapes or average.
-HARMLESS = ("View", "Squeeze", "Unsqueeze", "Reshape", "Mean", "UnsafeView", "Clone", "Select", "Alias")
+HARMLESS = (
+    "View",
+    "Squeeze",
+    "Unsqueeze",
+    "Reshape",
+    "Mean",
+    "Clamp",
+    "UnsafeView",
+    "Clone",
+    "Select",
+    "Alias",
+)
 _tried: weakref.WeakKeyDictionary[nn.Module, set[Any]] = weakref.WeakKeyDictionary()
 
 
@@ -29,8 +42,8 @@ def plain_module(discriminator: nn.Module) -> nn.Module:
         raise UsageError(f"expected a torch.nn.Module as discriminator, got {type(discriminator).__name__}")
     if isinstance(discriminator, DistributedDataParallel):
         raise UsageError(
-            "DistributedDataParallel does not support gradients of gradients: pass its .module, and average the"
-            " gradients over the processes before the optimizer's step"
+            "DistributedDataParallel does not support gradients of gradients: pass its .module, and average"
+            " the gradients over the processes before the optimizer's step"
         )
     if isinstance(discriminator, nn.DataParallel) and len(discriminator.device_ids) < 2:
         return plain_module(cast(nn.Module, discriminator.module))
@@ -100,25 +113,46 @@ def _checked_labels(
     return (real_labels,), (fake_labels,)
 
 
+def outside_reason(module: nn.Module, device: torch.device) -> str:
+    """What around the network forbids the closed form, which does not go through autograd; or empty."""
+    if torch.is_autocast_enabled(device.type):
+        return "closed form: unsupported autocast"
+    for parameter in module.parameters():
+        if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:
+            return "closed form: unsupported hooks on parameters"
+    return ""
+
+
 def refuse_probabilities(scorer: Scorer, samples: torch.Tensor, labels: Labels) -> None:
-    """Tries a network's first batch: every objective takes scores before any sigmoid.
+    """Tries the first batch of every shape: every objective takes scores before any sigmoid.
 
     Raises:
-        UsageError: the scores are the result of a sigmoid.
+        UsageError: the scores are the result of a sigmoid, or the network does not take the samples.
     """
     tried = _tried.setdefault(scorer.module, set())
-    if scorer.module.training in tried:
+    key = (scorer.module.training, samples.shape[1:], samples.dtype, bool(labels), function_key(scorer.score))
+    if key in tried:
         return
-    with restored(scorer.module):
-        scores = scorer(samples, *labels)
-    inside = any(isinstance(module, nn.Sigmoid) for module in scorer.module.modules())
-    if isinstance(scores, torch.Tensor) and (
-        _ends_in_sigmoid(scores) or (inside and bool(((scores >= 0) & (scores <= 1)).all()))
-    ):
+    try:
+        with restored(scorer.module):
+            output = scorer(samples, *labels)
+    except RuntimeError as error:
+        raise UsageError(
+            f"the discriminator does not take samples {tuple(samples.shape)} of {samples.dtype}:"
+            f" {first_line(error)}"
+        ) from error
+    scores = scores_of(output, samples)
+    if _ends_in_sigmoid(scores):
         raise UsageError(
             "the discriminator returns probabilities, the result of a sigmoid: return the logits"
         )
-    tried.add(scorer.module.training)
+    inside = any(isinstance(module, nn.Sigmoid) for module in scorer.module.modules())
+    if scorer.score is None and inside and bool(((scores >= 0) & (scores <= 1)).all()):
+        raise UsageError(
+            "the discriminator has a sigmoid, and its scores lie in [0, 1]: return the logits; if it does so,"
+            " say so by score=lambda out: out"
+        )
+    tried.add(key)
 
 
 def _ends_in_sigmoid(scores: torch.Tensor) -> bool:

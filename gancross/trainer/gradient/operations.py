@@ -150,9 +150,13 @@ def convolved(
     dilation: Any = 1, groups: int = 1,
 ) -> LayerPasses:  # fmt: skip
     """`torch.nn.functional.conv2d`."""
-    if isinstance(padding, str):
-        raise UsageError(f"closed form: unsupported padding {padding!r}")
-    geometry = {"stride": stride, "padding": padding, "dilation": dilation}
+    if padding == "same":
+        steps = (dilation, dilation) if isinstance(dilation, int) else dilation
+        totals = [step * (size - 1) for step, size in zip(steps, weight.shape[2:], strict=True)]
+        if any(total % 2 for total in totals):
+            raise UsageError("closed form: unsupported padding of one side more than of the other")
+        padding = tuple(total // 2 for total in totals)
+    geometry = {"stride": stride, "padding": 0 if padding == "valid" else padding, "dilation": dilation}
     pairs = {key: (value, value) if isinstance(value, int) else value for key, value in geometry.items()}
     layer = SimpleNamespace(weight=weight, bias=bias, padding_mode="zeros", groups=groups, **pairs)
     return affine_layers.Convolution(cast(Any, layer))

@@ -15,8 +15,9 @@ from torch import nn
 from gancross.errors import UsageError
 from gancross.trainer.gradient.graph_passes import GraphPasses
 from gancross.trainer.gradient.passes import LAYER_PASSES, LayerPasses, layer_passes
+from gancross.trainer.gradient.reparametrized import has_hooks
 from gancross.trainer.gradient.scorer import Labels, Scorer, as_scorer
-from gancross.trainer.gradient.tracing import Plan, has_hooks, traced
+from gancross.trainer.gradient.tracing import Plan, traced
 
 SIMPLE = (int, float, bool, str, tuple, type(None))
 MOST_MODES = 16  # of one network; the oldest is forgotten
@@ -29,13 +30,13 @@ class Structure:
     Attributes:
         plan: None where the closed form does not know the network.
         refusal: why there is none; empty where there is one.
-        agreement: by shapes of a batch, why the closed form must not be used there; empty: it agreed with
-            double backward. See `verification`.
+        agreement: by shape of samples, then by lengths of both batches, why the closed form must not be used
+            there; empty: it agreed with double backward. See `verification`.
     """
 
     plan: Plan | None = None
     refusal: str = ""
-    agreement: dict[Hashable, str] = field(default_factory=dict)
+    agreement: dict[Hashable, dict[tuple[int, int], str]] = field(default_factory=dict)
 
 
 _STRUCTURES: weakref.WeakKeyDictionary[nn.Module, dict[Hashable, Structure]] = weakref.WeakKeyDictionary()
@@ -73,7 +74,7 @@ def known_passes(scorer: Scorer) -> LayerPasses | None:
 def structure_of(scorer: Scorer, *, labels: bool) -> Structure:
     """The traced structure in the present mode, from memory if the network has not changed."""
     structures = _STRUCTURES.setdefault(scorer.module, {})
-    key = (labels, _function_key(scorer.score), mode(scorer.module))
+    key = (labels, function_key(scorer.score), mode(scorer.module))
     if key not in structures:
         try:
             structures[key] = Structure(plan=traced(scorer, labels=labels))
@@ -111,7 +112,7 @@ def _frozen(value: Any) -> Hashable:
     return repr(value) if type(value) is tuple else (type(value), value)
 
 
-def _function_key(function: Callable[..., Any] | None) -> Hashable:
+def function_key(function: Callable[..., Any] | None) -> Hashable:
     """A function, or its code where nothing else belongs to it: a lambda in a loop is the same each time."""
     code = getattr(function, "__code__", None)
     if code is None or function is None:

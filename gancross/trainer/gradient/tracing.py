@@ -1,9 +1,9 @@
 """The structure of any network as a list of steps, found by symbolic tracing (torch.fx).
 
 A *step* takes one tensor that depends on the samples, or is the sum of two; *constants* depend on parameters,
-buffers and labels alone. Tracing records what `forward` does with symbols in place of tensors. Where it cannot
-follow, as where `forward` decides by the values of tensors, it fails. It does not see whether gradients are
-switched off or redefined: `verification` compares the first batch with automatic differentiation.
+buffers and labels alone. Tracing records what `forward` does with symbols in place of tensors. Where it
+cannot follow, as where `forward` decides by the values of tensors, it fails. It does not see whether
+gradients are switched off or redefined: `verification` compares the first batch with double backward.
 """
 
 from __future__ import annotations
@@ -17,17 +17,13 @@ from typing import Any
 import torch
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils import parametrize
-from torch.nn.utils.spectral_norm import SpectralNorm
-from torch.nn.utils.weight_norm import WeightNorm
 
 from gancross.errors import UsageError, first_line
-from gancross.models.image_convolutions import ImageConv2d
 from gancross.trainer.gradient import operations
 from gancross.trainer.gradient.passes import layer_passes
+from gancross.trainer.gradient.reparametrized import base_of_reparametrized, changes_when_called, has_hooks
 from gancross.trainer.gradient.scorer import Scorer
 
-REPARAMETRIZED = (nn.Conv2d, ImageConv2d, nn.Linear)
 SHAPES = ("size", "dim", "ndimension", "shape", "ndim", "dtype", "device", "numel")
 
 
@@ -43,8 +39,8 @@ class Step:
     """One node of the traced network.
 
     Attributes:
-        kind: `constant`: computed by autograd from parameters, labels and shapes; `layer`, `operation`: passes
-            with one input that depends on the samples; `sum` of two such inputs.
+        kind: `constant`: computed by autograd from parameters, labels and shapes; `layer`, `operation`:
+            passes with one input that depends on the samples; `sum` of two such inputs.
         index: of its value.
         inputs: indices of the values that depend on the samples.
         target: the function of a constant; a layer (weak reference); an entry of `OPERATIONS`.
@@ -66,8 +62,8 @@ class Plan:
     """A traced network: its steps in order, and the indices of the scores and of all values.
 
     Attributes:
-        smooth, coupled: as of `passes.LayerPasses`; also coupled are networks that take labels, or whose every
-            forward pass changes the weights, as spectral norm's power iteration does.
+        smooth, coupled: as of `passes.LayerPasses`; also coupled are networks that take labels, or whose
+            every forward pass changes the weights, as spectral norm's power iteration does.
     """
 
     steps: tuple[Step, ...]
@@ -110,28 +106,6 @@ def is_layer(module: nn.Module) -> bool:
     except UsageError:
         return isinstance(module, _BatchNorm)  # whose own checks cannot be traced
     return True
-
-
-def base_of_reparametrized(module: nn.Module) -> type[nn.Module] | None:
-    """The class of a layer whose weight is a function of parameters, as under spectral and weight norm."""
-    if parametrize.is_parametrized(module):
-        base = type(module).__mro__[1]
-        return base if base in REPARAMETRIZED and not has_hooks(module) else None
-    hooks = reparametrizing_hooks(module)
-    others = len(module._forward_pre_hooks) - len(hooks)
-    return type(module) if hooks and not others and type(module) in REPARAMETRIZED else None
-
-
-def reparametrizing_hooks(module: nn.Module) -> list[Any]:
-    """The hooks of torch's older spectral and weight norm, which compute the weight before a forward pass."""
-    hooks = module._forward_pre_hooks.values()
-    return [hook for hook in hooks if isinstance(hook, SpectralNorm | WeightNorm)]
-
-
-def has_hooks(module: nn.Module) -> bool:
-    """Whether hooks, those of spectral and weight norm aside, run around a module."""
-    pre_hooks = len(module._forward_pre_hooks) - len(reparametrizing_hooks(module))
-    return bool(pre_hooks or module._forward_hooks or module._backward_hooks or module._backward_pre_hooks)
 
 
 def traced(scorer: Scorer, *, labels: bool) -> Plan:
@@ -213,13 +187,21 @@ class _Builder:
             first, others = others[0], [first]
         elif not isinstance(first, fx.Node):  # F.relu(input=h)
             first = node.kwargs.get("input")
-        if inputs != [first] or node.target not in operations.OPERATIONS:
+        constants: list[fx.Node] = []
+        fx.map_arg((others, node.kwargs), constants.append)
+        dependent = [
+            argument
+            for argument in constants
+            if argument in self._active and argument is not node.kwargs.get("input")
+        ]
+        if inputs != [first] or dependent or node.target not in operations.OPERATIONS:
             raise UsageError(f"closed form: unsupported operation {_name(node)}")
         self._smooth |= node.target in operations.SMOOTH
         kwargs = {key: value for key, value in node.kwargs.items() if key != "input"}
-        return self._made(
-            node, "operation", inputs, operations.OPERATIONS[node.target], tuple(others), kwargs
-        )
+        operation = operations.OPERATIONS[node.target]
+        if set(constants) <= {first}:
+            operation(*others, **kwargs)  # which may refuse them, here rather than at the first batch
+        return self._made(node, "operation", inputs, operation, tuple(others), kwargs)
 
     def _sum(self, node: fx.Node, first: Any, second: Any, active: set[fx.Node]) -> Step:
         alpha = node.kwargs.get("alpha", 1)
@@ -244,9 +226,7 @@ class _Builder:
         if list(node.args) != inputs or node.kwargs:
             raise UsageError(f"closed form: unsupported arguments of {type(layer).__name__}")
         if base_of_reparametrized(layer) is not None:
-            self._coupled |= layer.training and any(
-                name for name, _ in layer.named_buffers() if not name.startswith("bias")
-            )
+            self._coupled |= changes_when_called(layer)
         else:
             passes = layer_passes(layer)
             self._smooth |= passes.smooth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,7 +18,9 @@ from gancross.trainer.gradient.structure import structure_of
 from gancross.trainer.objective.objectives import DiscriminatorLoss, logistic
 from gancross.trainer.objective.weightings import JENSEN_SHANNON, PenaltyWeights, one
 
+ENOUGH = 4  # lengths of batches that were tried: the network takes any
 TOLERANCES = {torch.float32: (1e-2, 1e-5), torch.float64: (1e-7, 1e-13)}  # of one gradient, of all of them
+_logger = logging.getLogger("gancross.trainer")
 # The loss alone, and a penalty alone: its gradient may be far smaller than the loss's.
 TRIALS: tuple[tuple[DiscriminatorLoss | None, PenaltyWeights, float], ...] = (
     (logistic, JENSEN_SHANNON, 0.0),
@@ -28,19 +31,31 @@ TRIALS: tuple[tuple[DiscriminatorLoss | None, PenaltyWeights, float], ...] = (
 def refusal(scorer: Scorer, *, real: torch.Tensor, fake: torch.Tensor, labels: tuple[Labels, Labels]) -> str:
     """Why a traced network does not take the closed form; empty where it does.
 
-    The first batch of every shape is tried: scores, gradients of the loss and of a penalty, and what both leave
-    in the buffers must agree with double backward. Gradients, buffers and random numbers are restored.
+    The first batch of every shape is tried: scores, gradients of the loss and of a penalty, and what both
+    leave in the buffers must agree with double backward. Gradients, buffers and random numbers are restored.
     """
     structure = structure_of(scorer, labels=bool(labels[0]))
     if structure.plan is None:
         return structure.refusal
-    key = (real.shape, fake.shape, real.dtype, real.device)
-    if key not in structure.agreement:
-        structure.agreement[key] = _agree(scorer, real, fake, labels)
-    return structure.agreement[key]
+    key = (real.shape[1:], real.dtype, real.device)
+    lengths = len(real), len(fake)
+    agreement = structure.agreement.setdefault(key, {})
+    if lengths not in agreement:
+        if len(agreement) >= ENOUGH and not any(agreement.values()):
+            return ""
+        reason = _disagreement(scorer, real, fake, labels)
+        if reason is None:
+            return "closed form: scores or gradients of the first batch are not finite"
+        agreement[lengths] = reason
+        if reason:
+            _logger.info("%s: double backward (%s)", type(scorer.module).__name__, reason)
+    return agreement[lengths]
 
 
-def _agree(scorer: Scorer, real: torch.Tensor, fake: torch.Tensor, labels: tuple[Labels, Labels]) -> str:
+def _disagreement(
+    scorer: Scorer, real: torch.Tensor, fake: torch.Tensor, labels: tuple[Labels, Labels]
+) -> str | None:
+    """How the closed form differs from double backward; empty: it agrees; None: neither can be said."""
     kinds = {parameter.dtype for parameter in scorer.module.parameters()} | {real.dtype, fake.dtype}
     if len(kinds) > 1 or real.dtype not in TOLERANCES:
         return f"closed form: unsupported precision {', '.join(sorted(map(str, kinds)))}"
@@ -61,6 +76,8 @@ def _agree(scorer: Scorer, real: torch.Tensor, fake: torch.Tensor, labels: tuple
             actual = compute(closed_form.add_regularized_gradients)
         except (RuntimeError, TypeError, ValueError, AttributeError) as error:
             return str(error) if isinstance(error, UsageError) else f"closed form: {type(error).__name__}"
+        if not all(bool(tensor.isfinite().all()) for tensor in expected):
+            return None
         if not _close(actual, expected, *TOLERANCES[real.dtype]):
             return "closed form: the first batch disagrees with automatic differentiation"
     return ""

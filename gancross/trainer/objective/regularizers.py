@@ -91,13 +91,13 @@ def scores_of(output: Any, samples: torch.Tensor) -> torch.Tensor:
     """
     if not isinstance(output, torch.Tensor):
         raise UsageError(
-            f"the discriminator returns a {type(output).__name__}, not one tensor of scores: choose the scores, in"
-            " gancross.penalties for example by score=lambda output: output[0]"
+            f"the discriminator returns a {type(output).__name__}, not one tensor of scores: choose the"
+            " scores, in gancross.penalties for example by score=lambda out: out[0]"
         )
     if output.ndim == 0 or len(output) != len(samples) or output.numel() != len(samples):
         raise UsageError(
             f"the discriminator returns {tuple(output.shape)} for {len(samples)} samples, not one score each:"
-            " reduce it, in gancross.penalties for example by score=lambda output: output.flatten(1).mean(1)"
+            " reduce it, in gancross.penalties for example by score=lambda out: out.flatten(1).mean(1)"
         )
     return output.flatten()
 

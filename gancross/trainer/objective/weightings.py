@@ -54,7 +54,8 @@ WEIGHTINGS: dict[str, Weighting] = {
         objectives=tuple(DIVERGENCES),
         weights=lambda objective: PenaltyWeights(real=None, fake=DIVERGENCES[objective].weight),
     ),
-    # Mescheder et al. 2018, §4: γ/2·E‖∇ₓv‖² on real samples (R1) or on generated ones (R2). The authors' program GAN_stability has reg_param·E‖∇ₓv‖² without ½: γ = 2·reg_param.
+    # Mescheder et al. 2018, §4: γ/2·E‖∇ₓv‖² on real samples (R1) or on generated ones (R2).
+    # The authors' program GAN_stability has reg_param·E‖∇ₓv‖² without ½: γ = 2·reg_param.
     "r1": Weighting(objectives=SCORED, weights=lambda objective: PenaltyWeights(real=one, fake=None)),
     "r2": Weighting(objectives=SCORED, weights=lambda objective: PenaltyWeights(real=None, fake=one)),
     "r1+r2": Weighting(objectives=SCORED, weights=lambda objective: PenaltyWeights(real=one, fake=one)),

@@ -96,11 +96,7 @@ def test_gradients_are_added_and_frozen_parameters_left_alone() -> None:
         nn.Sequential(nn.Linear(3, 3), nn.GELU(), nn.Linear(3, 1)),
         nn.Sequential(nn.BatchNorm1d(3, affine=False)),
         nn.Sequential(nn.BatchNorm1d(3, momentum=None)),
-        nn.Sequential(nn.BatchNorm1d(3)).eval(),
         dcgan(8, 1, "layer"),
-        nn.Sequential(nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect")),
-        nn.Sequential(nn.Conv2d(3, 3, 3, padding="same")),
-        nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(3, 1))),
         nn.Sequential(nn.Dropout()),
     ],
 )
@@ -117,14 +113,10 @@ def test_unsupported_layers_are_refused(network: nn.Module) -> None:
         )
 
 
-def test_layers_with_hooks_and_subclasses_are_not_supported() -> None:
+def test_layers_with_hooks_are_not_supported() -> None:
     hooked = nn.Sequential(nn.Linear(3, 1))
     hooked[0].register_forward_hook(lambda *_: None)
-
-    class Subclass(nn.Linear):
-        pass
-
-    assert not route_of(hooked).closed_form and not route_of(nn.Sequential(Subclass(3, 1))).closed_form
+    assert not route_of(hooked).closed_form
 
 
 @pytest.mark.parametrize("changes", [{"normalization": "none"}, {}, {"activation": "tanh"}])
