@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import operator
 from collections.abc import Callable
 
 import pytest
@@ -24,8 +25,9 @@ GAMMA = 0.7
 
 def losses(real: torch.Tensor, fake: torch.Tensor) -> dict[str, torch.Tensor]:
     """Of some objectives, written out."""
+    zero = torch.zeros(()).double()
     return {
-        "js-logit": -real.sigmoid().log().mean() - (1 - fake.sigmoid()).log().mean(),
+        "js-logit": torch.logaddexp(zero, -real).mean() + torch.logaddexp(zero, fake).mean(),
         "kl": (fake - 1).exp().mean() - real.mean(),
         "lsgan": ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2,
         "wgan": fake.mean() - real.mean(),
@@ -36,8 +38,9 @@ def one(v: torch.Tensor) -> torch.Tensor:
     return torch.ones_like(v)
 
 
-# (objective, penalty, weight of real samples, weight of generated ones), of the squared norm
-PENALTIES: dict[str, tuple[str, str, Callable[..., torch.Tensor] | None, Callable[..., torch.Tensor] | None]] = {
+Weight = Callable[[torch.Tensor], torch.Tensor] | None
+# objective, penalty, weights of the squared norm of real and of generated samples
+PENALTIES: dict[str, tuple[str, str, Weight, Weight]] = {
     "Omega_JS": ("js-logit", "jensen-shannon", lambda v: (1 - v.sigmoid()) ** 2, lambda v: v.sigmoid() ** 2),
     "Omega_f": ("kl", "f-divergence", None, lambda v: (v - 1).exp()),
     "R1": ("js-logit", "r1", one, None),
@@ -48,12 +51,11 @@ PENALTIES: dict[str, tuple[str, str, Callable[..., torch.Tensor] | None, Callabl
 
 
 def plain_loop(network: nn.Module, batch: Batch, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Loss and penalty by D(real), D(fake) and double backward, with nothing of gancross; adds the gradients."""
+    """Loss and penalty by D(real), D(fake) and double backward, without gancross; adds the gradients."""
     objective, _, *weights = PENALTIES[name]
     scores, penalty = [], torch.zeros(()).double()
-    for samples, labels, weight in zip(
-        (batch.real, batch.fake), batch.labels.values() or (None, None), weights, strict=True
-    ):
+    labels_of = tuple(batch.labels.values()) or (None, None)
+    for samples, labels, weight in zip((batch.real, batch.fake), labels_of, weights, strict=True):
         x = samples.clone().requires_grad_(True)
         v = network(x, *([] if labels is None else [labels])).flatten()
         scores.append(v)
@@ -72,7 +74,7 @@ def gradients(network: nn.Module) -> list[torch.Tensor]:
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("name", CASES)
 def test_gradients_and_buffers_are_those_of_the_plain_loop(name: str, penalty: str) -> None:
-    """Twice, so that the second step starts from buffers that the first has changed and adds to its gradients."""
+    """Two steps: the second starts from buffers that the first has changed, and adds to its gradients."""
     network, reference, batch = network_and_batch(CASES[name])
     objective, chosen, *_ = PENALTIES[penalty]
     for _ in range(2):
@@ -81,7 +83,7 @@ def test_gradients_and_buffers_are_those_of_the_plain_loop(name: str, penalty: s
             network, real=batch.real, fake=batch.fake, objective=objective, penalty=chosen, gamma=GAMMA,
             **batch.labels,
         )  # fmt: skip
-        torch.testing.assert_close(result.loss, expected.detach(), rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(result.loss, expected.detach(), rtol=1e-10, atol=1e-14)
         torch.testing.assert_close(result.penalty, expected_penalty.detach(), rtol=1e-10, atol=1e-14)
     assert_close_gradients(gradients(network), gradients(reference))
     for (key, buffer), value in zip(network.named_buffers(), reference.buffers(), strict=True):
@@ -200,28 +202,33 @@ def test_forgotten_networks_are_freed() -> None:
     assert reference() is None
 
 
-def test_patches_and_tuples_need_a_score() -> None:
-    network, reference, batch = network_and_batch(
-        Case(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 1, 3)))
-    )
+def test_patches_need_a_score() -> None:
+    patches = Case(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 1, 3)))
+    network, reference, batch = network_and_batch(patches)
     with pytest.raises(UsageError, match=r"\(5, 1, 4, 4\) for 5 samples.*score=lambda"):
         penalties.backward(network, real=batch.real, fake=batch.fake, gamma=GAMMA)
-    arguments = {"real": batch.real, "fake": batch.fake, "gamma": GAMMA}
-    penalties.backward(network, score=lambda out: out.flatten(1).mean(1), **arguments)  # type: ignore[arg-type]
-    plain_loop(nn.Sequential(reference, nn.Flatten(), nn.AvgPool1d(16)), batch, "Omega_JS")
+    for _ in range(2):
+        penalties.backward(
+            network, real=batch.real, fake=batch.fake, gamma=GAMMA, score=lambda out: out.flatten(1).mean(1)
+        )
+        plain_loop(nn.Sequential(reference, nn.Flatten(), nn.AvgPool1d(16)), batch, "Omega_JS")
     assert_close_gradients(gradients(network), gradients(reference))
     assert penalties.route(network, batch.real, score=lambda out: out.flatten(1).mean(1)).closed_form
 
+
+def test_tuples_need_a_score() -> None:
     class Tuple(Wrapper):
         def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, int]:
             return self.net(x), 1
 
     network, reference, batch = network_and_batch(CASES["plain"])
     with pytest.raises(UsageError, match=r"returns a tuple.*score=lambda out: out\[0\]"):
-        penalties.backward(Tuple(network), **arguments)  # type: ignore[arg-type]
-    penalties.backward(Tuple(network), score=lambda out: out[0], **arguments)  # type: ignore[arg-type]
+        penalties.backward(Tuple(network), real=batch.real, fake=batch.fake, gamma=GAMMA)
+    score = operator.itemgetter(0)
+    penalties.backward(Tuple(network), real=batch.real, fake=batch.fake, gamma=GAMMA, score=score)
     plain_loop(reference, batch, "Omega_JS")
     assert_close_gradients(gradients(network), gradients(reference))
+    assert penalties.route(Tuple(network), batch.real, score=score).closed_form
 
 
 class Gated(nn.Module):
@@ -271,7 +278,7 @@ def test_errors_say_what_to_do() -> None:
     refused("gamma must be a finite number ≥ 0, got -1", gamma=-1)
     refused("gamma must be", gamma=math.nan)
     refused("unknown objective 'js': ", objective="js")
-    refused("unknown penalty 'r3': did you mean", penalty="r3")
+    refused("unknown penalty 'r3': choose from", penalty="r3")
     refused("'jensen-shannon' is defined for js-logit, not for 'kl'", objective="kl")
     refused("real_labels and fake_labels, or neither", real_labels=torch.zeros(4))
     refused("real_labels: expected 4 on cpu, got 3", real_labels=torch.zeros(3), fake_labels=torch.zeros(4))
@@ -315,20 +322,18 @@ def test_functions_are_the_formulas() -> None:
         network.weight.copy_(a)
     real, fake = torch.randn(3, 2).double(), torch.randn(4, 2).double()
     v_real, v_fake = (real @ a.t()).flatten(), (fake @ a.t()).flatten()
-    assert float(penalties.r1(network, real)) == pytest.approx(25)
-    assert float(penalties.r2(network, fake)) == pytest.approx(25)
-    assert float(penalties.gradient_penalty(network, real, real)) == pytest.approx(16)
+    assert penalties.r1(network, real).item() == pytest.approx(25)
+    assert penalties.r2(network, fake).item() == pytest.approx(25)
+    assert penalties.gradient_penalty(network, real, real).item() == pytest.approx(16)
     expected = 25 * ((1 - v_real.sigmoid()).square().mean() + v_fake.sigmoid().square().mean())
-    assert float(penalties.omega_js(network, real, fake)) == pytest.approx(float(expected))
-    assert float(penalties.omega_f(network, fake, "kl")) == pytest.approx(
-        float(25 * (v_fake - 1).exp().mean())
-    )
+    assert penalties.omega_js(network, real, fake).item() == pytest.approx(expected.item())
+    expected = 25 * (v_fake - 1).exp().mean()
+    assert penalties.omega_f(network, fake, "kl").item() == pytest.approx(expected.item())
     torch.autograd.backward(penalties.r1(network, real))
     assert network.weight.grad is not None and torch.allclose(network.weight.grad, 2 * a)
     with pytest.raises(UsageError, match="need pairs of samples"):
         penalties.gradient_penalty(network, real, fake)
 
 
-def test_penalties_are_imported_when_they_are_first_used() -> None:
+def test_penalties_are_not_imported_before_they_are_used() -> None:
     assert not heavy_imports("import gancross")[0]
-    assert "torch" in heavy_imports("import gancross; gancross.penalties")[0]
