@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import torch
 from torch import nn
@@ -61,6 +61,8 @@ class Residual(nn.Module):
 
 class Functional(nn.Module):
     """Weights scaled as in StyleGAN, constants, methods: what no table of layers lists."""
+
+    mean: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -206,13 +208,20 @@ CASES: dict[str, Case] = {
 }  # fmt: skip
 
 
+class Labels(TypedDict, total=False):
+    """Keywords of `penalties.backward`."""
+
+    real_labels: torch.Tensor
+    fake_labels: torch.Tensor
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Real and generated samples, and the labels as keywords of `penalties.backward`."""
+    """Real and generated samples, and their labels."""
 
     real: torch.Tensor
     fake: torch.Tensor
-    labels: dict[str, torch.Tensor]
+    labels: Labels
 
 
 def network_and_batch(case: Case) -> tuple[nn.Module, nn.Module, Batch]:
@@ -223,6 +232,9 @@ def network_and_batch(case: Case) -> tuple[nn.Module, nn.Module, Batch]:
         for parameter in networks[0].parameters():
             parameter.normal_(std=0.3)
     networks[1].load_state_dict(networks[0].state_dict())
-    labels = {"real_labels": torch.randint(CLASSES, (5,)), "fake_labels": torch.randint(CLASSES, (4,))}
+    labels: Labels = {
+        "real_labels": torch.randint(CLASSES, (5,)),
+        "fake_labels": torch.randint(CLASSES, (4,)),
+    }
     real, fake = torch.randn(5, *SHAPE).double(), torch.randn(4, *SHAPE).double()
     return networks[0], networks[1], Batch(real, fake, labels if case.labels else {})

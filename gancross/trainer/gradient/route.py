@@ -158,7 +158,7 @@ def _regularized_pass(
     if usable:
         return closed_form.add_regularized_gradients(
             discriminator, real=real, fake=fake, loss=loss, weights=weights, gamma=gamma,
-            num_penalized=(n_real, n_fake), in_order=False,
+            num_penalized=(n_real, n_fake), in_order=route.traced,
         )  # fmt: skip
     return add_gradients_by_double_backward(
         discriminator, real=real, fake=fake, loss=loss, weights=weights, gamma=gamma,

@@ -118,7 +118,7 @@ def test_inherited_settings_without_influence_become_neutral() -> None:
 
 REFUSED: list[tuple[dict[str, Setting], str]] = [
     ({"objective": "kl", "regularizer": "jensen-shannon"}, "regularizer=f-divergence"),
-    ({"regularizer": "f-divergence"}, "regularizer=jensen-shannon or none"),
+    ({"regularizer": "f-divergence"}, "regularizer=jensen-shannon"),
     ({"regularizer": "gradient-penalty"}, "does not fit objective=js-logit"),
     ({"objective": "wgan", "regularizer": "gradient-penalty"}, "does not fit objective=wgan"),
     ({"objective": "wgan-gp", "regularizer": "none"}, "use regularizer=gradient-penalty"),
@@ -207,8 +207,8 @@ def test_settings_parse_in_the_type_of_their_field() -> None:
 @pytest.mark.parametrize(
     ("objective", "fitting"),
     [
-        ("js-logit", ("jensen-shannon", "none")),
-        ("kl", ("f-divergence", "none")),
+        ("js-logit", ("jensen-shannon", "r1", "r2", "r1+r2", "none")),
+        ("kl", ("f-divergence", "r1", "r2", "r1+r2", "none")),
         ("lsgan", ("none",)),
         ("wgan", ("none",)),
         ("wgan-gp", ("gradient-penalty",)),
