@@ -33,7 +33,7 @@ from gancross.trainer.gradient.inputs import (
     refuse_probabilities,
 )
 from gancross.trainer.gradient.scorer import Labels, Scorer
-from gancross.trainer.gradient.structure import known_passes, network_passes
+from gancross.trainer.gradient.structure import known_passes, network_passes, with_structure
 from gancross.trainer.gradient.verification import refusal
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import f_divergence as omega_f
@@ -123,7 +123,7 @@ def backward(
         raise UsageError(f"gamma must be a finite number ≥ 0, got {gamma}")
     scorer = Scorer(plain_module(discriminator), score)
     real, fake, labels = checked_samples(scorer.module, real, fake, real_labels, fake_labels)
-    chosen = _route(scorer, real, fake, labels)
+    scorer, chosen = _route(scorer, real, fake, labels)
     if discriminator not in _logged:
         _logged.add(discriminator)
         _logger.info("%s: %s", type(discriminator).__name__, chosen.description)
@@ -164,7 +164,7 @@ def route(
     """
     scorer = Scorer(plain_module(discriminator), score)
     real, fake, given = checked_samples(scorer.module, samples, samples, labels, labels)
-    return _route(scorer, real, fake, given)
+    return _route(scorer, real, fake, given)[1]
 
 
 def r1(discriminator: nn.Module, real: torch.Tensor) -> torch.Tensor:
@@ -221,14 +221,17 @@ def _loss_and_weights(objective: str, penalty: str) -> tuple[Any, Any]:
     return OBJECTIVES[objective].discriminator_loss, penalty_weights(penalty, objective)
 
 
-def _route(scorer: Scorer, real: torch.Tensor, fake: torch.Tensor, labels: tuple[Labels, Labels]) -> Route:
+def _route(
+    scorer: Scorer, real: torch.Tensor, fake: torch.Tensor, labels: tuple[Labels, Labels]
+) -> tuple[Scorer, Route]:
     refuse_probabilities(scorer, real, labels[0])
     known = None if labels[0] else known_passes(scorer)
     reason = outside_reason(scorer.module, real.device)
     if not reason and known is None:
+        scorer = with_structure(scorer, labels=bool(labels[0]))
         reason = refusal(scorer, real=real, fake=fake, labels=labels)
     if reason:
-        return Route(closed_form=False, description=f"double backward ({reason})")
+        return scorer, Route(closed_form=False, description=f"double backward ({reason})")
     smooth = (known or network_passes(scorer, labels[0])).smooth
     cost = "six passes, for smooth layers" if smooth else "four passes, for a piecewise-linear network"
-    return Route(closed_form=True, description=f"closed form: {cost}")
+    return scorer, Route(closed_form=True, description=f"closed form: {cost}")

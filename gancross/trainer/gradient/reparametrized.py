@@ -38,14 +38,17 @@ def base_of_reparametrized(module: nn.Module) -> type[nn.Module] | None:
 
 def reparametrizing_hooks(module: nn.Module) -> list[Any]:
     """The hooks of torch's older spectral and weight norm, which compute the weight before a forward pass."""
-    hooks = module._forward_pre_hooks.values()
-    return [hook for hook in hooks if isinstance(hook, SpectralNorm | WeightNorm)]
+    hooks = module._forward_pre_hooks
+    if not hooks:
+        return []
+    return [hook for hook in hooks.values() if isinstance(hook, SpectralNorm | WeightNorm)]
 
 
 def has_hooks(module: nn.Module) -> bool:
     """Whether hooks, those of spectral and weight norm aside, run around a module."""
-    pre_hooks = len(module._forward_pre_hooks) - len(reparametrizing_hooks(module))
-    return bool(pre_hooks or module._forward_hooks or module._backward_hooks or module._backward_pre_hooks)
+    if module._forward_hooks or module._backward_hooks or module._backward_pre_hooks:
+        return True
+    return len(module._forward_pre_hooks) > len(reparametrizing_hooks(module))
 
 
 def computed_tensors(layer: nn.Module) -> dict[str, torch.Tensor]:

@@ -18,7 +18,7 @@ from gancross.trainer.gradient.compilation import CompiledGradients, compiled_gr
 from gancross.trainer.gradient.double_backward import add_gradients_by_double_backward
 from gancross.trainer.gradient.graph_passes import GraphPasses
 from gancross.trainer.gradient.scorer import Scorer
-from gancross.trainer.gradient.structure import network_passes
+from gancross.trainer.gradient.structure import network_passes, with_structure
 from gancross.trainer.gradient.verification import refusal
 from gancross.trainer.noise import uniforms
 from gancross.trainer.objective.objectives import OBJECTIVES, DiscriminatorLoss
@@ -152,12 +152,13 @@ def _regularized_pass(
     if route.compiled is not None:
         return route.compiled(real, fake, real.new_full((), gamma))
     n_real, n_fake = (math.ceil(round(recipe.penalty_fraction * len(batch), 6)) for batch in (real, fake))
-    usable = route.closed_form
-    if usable and route.traced:
-        usable = not refusal(Scorer(discriminator), real=real, fake=fake, labels=((), ()))
+    usable, network = route.closed_form, Scorer(discriminator)
+    if route.traced:
+        network = with_structure(network, labels=False)
+        usable = not refusal(network, real=real, fake=fake, labels=((), ()))
     if usable:
         return closed_form.add_regularized_gradients(
-            discriminator, real=real, fake=fake, loss=loss, weights=weights, gamma=gamma,
+            network, real=real, fake=fake, loss=loss, weights=weights, gamma=gamma,
             num_penalized=(n_real, n_fake), in_order=route.traced,
         )  # fmt: skip
     return add_gradients_by_double_backward(

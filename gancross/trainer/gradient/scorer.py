@@ -19,10 +19,12 @@ class Scorer:
     Attributes:
         module: the discriminator.
         score: of its output; None where the output is the scores.
+        structure: what tracing has found (`structure.Structure`), so that it is looked up once in a step.
     """
 
     module: nn.Module
     score: Callable[[Any], torch.Tensor] | None = None
+    structure: Any = None
 
     def __call__(self, samples: torch.Tensor, *labels: torch.Tensor) -> torch.Tensor:
         """Scores, of the output's shape."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
@@ -73,6 +73,9 @@ def known_passes(scorer: Scorer) -> LayerPasses | None:
 
 def structure_of(scorer: Scorer, *, labels: bool) -> Structure:
     """The traced structure in the present mode, from memory if the network has not changed."""
+    if scorer.structure is not None:
+        structure: Structure = scorer.structure
+        return structure
     structures = _STRUCTURES.setdefault(scorer.module, {})
     key = (labels, function_key(scorer.score), mode(scorer.module))
     if key not in structures:
@@ -83,6 +86,11 @@ def structure_of(scorer: Scorer, *, labels: bool) -> Structure:
         if len(structures) > MOST_MODES:
             del structures[next(iter(structures))]
     return structures[key]
+
+
+def with_structure(scorer: Scorer, *, labels: bool) -> Scorer:
+    """The scorer with its structure in the present mode, for one step."""
+    return replace(scorer, structure=structure_of(scorer, labels=labels))
 
 
 def mode(network: nn.Module) -> Hashable:
