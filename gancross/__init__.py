@@ -9,6 +9,7 @@ from gancross.evaluator.result.display import register_displays
 from gancross.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from gancross import penalties as penalties
     from gancross.checkpoint.contestant import Contestant as Contestant
     from gancross.checkpoint.file import load_contestant as load_contestant
     from gancross.evaluator.contestants.saving import save_checkpoint as save_checkpoint
@@ -32,7 +33,8 @@ _HOMES = {
     "save_checkpoint": "gancross.evaluator.contestants.saving",
     "train": "gancross.trainer.loop",
 }
-__all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604  # names are resolved on first use
+_MODULES = ("penalties",)
+__all__ = [*sorted((*_HOMES, *_MODULES)), "__version__"]  # noqa: PLE0604  # names are resolved on first use
 
 register_displays({
     "rich": "gancross.report.text.console:render",
@@ -46,6 +48,8 @@ register_displays({
 
 def __getattr__(name: str) -> object:
     """Imports a public name when it is first used, so that `import gancross` costs nothing."""
+    if name in _MODULES:
+        return importlib.import_module(f"gancross.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'gancross' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOMES[name]), name)

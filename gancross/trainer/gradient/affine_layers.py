@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from gancross.errors import UsageError
 from gancross.models.image_convolutions import conv_transpose, fast_path_applies
@@ -203,6 +204,65 @@ class Scaling(LinearMap):
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         return self.tangent(g)
+
+
+class Identity(ParameterFree):
+    """`nn.Identity`, and dropout in evaluation mode."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        if layer.training and getattr(layer, "p", None):
+            raise UsageError(f"closed form: unsupported {type(layer).__name__} in training mode")
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        return h
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        return g
+
+
+class FrozenBatchNorm(AffineLayer):
+    """Batch norm in evaluation mode: y = w·r(h − μ) + b per channel, r = (σ² + ε)^(−½), of averages."""
+
+    def __init__(self, layer: _BatchNorm) -> None:
+        if not layer.affine or layer.running_mean is None or layer.running_var is None:
+            raise UsageError("closed form: unsupported batch norm: no scale or no running averages")
+        self._layer = layer
+        self._mean, self._r = layer.running_mean, (layer.running_var + layer.eps).rsqrt()
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        layer = self._layer
+        self._h = h
+        return nn.functional.batch_norm(
+            h, layer.running_mean, layer.running_var, layer.weight, layer.bias, False, 0.0, layer.eps
+        )
+
+    def backward(self, g: torch.Tensor) -> torch.Tensor:
+        self._g = g
+        return self.tangent(g)
+
+    def masked_forward(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
+        layer = self._layer
+        c = c_N.reshape(-1, *[1] * (z.ndim - 1))
+        shifted = torch.addcmul(z, c, self._per_channel(self._mean), value=-1)
+        accumulate(layer.weight, self._r * self._sum(self._g * shifted))
+        accumulate(layer.bias, self._sum(c * self._g))
+        return self.tangent(shifted) + c * self._per_channel(layer.bias)
+
+    def tangent(self, t: torch.Tensor) -> torch.Tensor:
+        self._t = t
+        return t * self._per_channel(self._layer.weight * self._r)
+
+    def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
+        product = (q * (self._h - self._per_channel(self._mean))).addcmul_(self._g, self._t)
+        accumulate(self._layer.weight, self._r * self._sum(product))
+        accumulate(self._layer.bias, self._sum(q))
+        return q * self._per_channel(self._layer.weight * self._r)
+
+    def _per_channel(self, values_C: torch.Tensor) -> torch.Tensor:
+        return values_C.reshape(-1, *[1] * (self._h.ndim - 2))
+
+    def _sum(self, values: torch.Tensor) -> torch.Tensor:
+        return values.sum([dim for dim in range(values.ndim) if dim != 1])
 
 
 class MaxPool(ParameterFree):

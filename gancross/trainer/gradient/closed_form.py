@@ -25,7 +25,8 @@ adjoint pass), each layer adding the term of its own second derivative:
 
 That is the work of double backward, six passes, without its graph.
 
-Where no layer couples samples, real and generated ones share one batch; batch norm gets them separately.
+Where no layer couples samples, real and generated ones share one batch; batch norm gets them separately,
+and so does spectral norm in training, whose every forward pass changes the weights.
 
 Shape suffix: N samples, real ones first.
 Source: Roth et al. 2017, Eqs. 19 and 20 for L; the second form is the product of Pearlmutter 1994.
@@ -40,8 +41,11 @@ from typing import cast
 import torch
 from torch import nn
 
-from gancross.trainer.gradient.passes import AffineLayerPasses, LayerPasses, layer_passes
+from gancross.trainer.gradient.passes import AffineLayerPasses, LayerPasses
+from gancross.trainer.gradient.scorer import Labels, Scorer
+from gancross.trainer.gradient.structure import network_passes
 from gancross.trainer.objective.objectives import DiscriminatorLoss
+from gancross.trainer.objective.regularizers import scores_of
 from gancross.trainer.objective.weightings import PenaltyWeights
 
 
@@ -65,7 +69,7 @@ class DiscriminatorPass:
 
 
 def add_regularized_gradients(
-    discriminator: nn.Module,
+    discriminator: nn.Module | Scorer,
     *,
     real: torch.Tensor,
     fake: torch.Tensor,
@@ -73,6 +77,8 @@ def add_regularized_gradients(
     weights: PenaltyWeights,
     gamma: float,
     num_penalized: tuple[int, int] | None = None,
+    labels: tuple[Labels, Labels] = ((), ()),
+    in_order: bool = True,
 ) -> DiscriminatorPass:
     """Adds ∂(loss + γ/2·Ω)/∂θ to the `grad` of the discriminator's parameters.
 
@@ -86,25 +92,36 @@ def add_regularized_gradients(
         weights: of ‖∇ₓφ‖² as functions of the score.
         gamma: γ ≥ 0.
         num_penalized: Ω is the mean over the first so many real and generated samples; default all.
+        labels: of real and of generated samples, held fixed: () or (labels,).
+        in_order: the real samples' pass is the first also where they have no term in Ω; batch norm's averages
+            and spectral norm's vectors depend on the order.
 
     Raises:
         UsageError: a layer is not supported.
     """
-    coupled = layer_passes(discriminator).coupled
+    coupled = network_passes(discriminator, labels[0]).coupled
     numbers = num_penalized or (len(real), len(fake))
     counts = [0 if w is None else n for w, n in zip((weights.real, weights.fake), numbers, strict=True)]
     ends = [len(x) if coupled and n else n for x, n in zip((real, fake), counts, strict=True)]
     heads = [x[:end] for x, end in zip((real, fake), ends, strict=True)]
-    batches = [x for x in heads if len(x)] if coupled else [torch.cat(heads)]
+    batches, given = [torch.cat(heads)], [labels[0]]
+    if coupled:
+        batches = [x for x in heads if len(x)]
+        given = [y for x, y in zip(heads, labels, strict=True) if len(x)]
+
+    def scored_tails() -> Sequence[torch.Tensor]:
+        tails = [real[ends[0] :], fake[ends[1] :]]
+        return batch_scores(discriminator, tails, coupled=coupled, labels=labels)
+
+    first = scored_tails() if coupled and in_order and loss is not None and not ends[0] else None
     with torch.no_grad():
-        state = forward_and_input_gradient(discriminator, batches)
+        state = forward_and_input_gradient(discriminator, batches, given)
     # c and w depend on the scores alone, so autograd may compute them: N numbers, whatever the objective.
     leaves = [part.requires_grad_(True) for part in torch.split(state.scores_N, ends)]
     penalty, w_N = weighted_penalty(weights, leaves, torch.split(state.squared_norms_N, ends), counts)
     scores, value = leaves, penalty.new_zeros(())
     if loss is not None:
-        tails = batch_scores(discriminator, [real[ends[0] :], fake[ends[1] :]], coupled=coupled)
-        pairs = zip(leaves, tails, strict=True)
+        pairs = zip(leaves, scored_tails() if first is None else first, strict=True)
         scores = [torch.cat([head, tail]) if len(tail) else head for head, tail in pairs]
         value = loss(real=scores[0], fake=scores[1])
     total = torch.add(value, penalty, alpha=gamma / 2)
@@ -121,13 +138,18 @@ def add_regularized_gradients(
 
 
 def batch_scores(
-    discriminator: nn.Module, samples: list[torch.Tensor], *, coupled: bool
-) -> Sequence[torch.Tensor]:
+    discriminator: nn.Module | Scorer, samples: list[torch.Tensor], *, coupled: bool,
+    labels: tuple[Labels, Labels] = ((), ()),
+) -> Sequence[torch.Tensor]:  # fmt: skip
     """Scores (N,) of real and of generated samples, in one pass where no layer couples them."""
     lengths = [len(part) for part in samples]
     if coupled or not any(lengths):
-        return [discriminator(x).flatten() if len(x) else x.new_zeros(0) for x in samples]
-    return torch.split(discriminator(torch.cat(samples)).flatten(), lengths)
+        return [
+            scores_of(discriminator(x, *y), x) if len(x) else x.new_zeros(0)
+            for x, y in zip(samples, labels, strict=True)
+        ]
+    together = torch.cat(samples)
+    return torch.split(scores_of(discriminator(together), together), lengths)
 
 
 def weighted_penalty(
@@ -173,14 +195,16 @@ class ForwardState:
     gradients: list[torch.Tensor]
 
 
-def forward_and_input_gradient(discriminator: nn.Module, batches: list[torch.Tensor]) -> ForwardState:
+def forward_and_input_gradient(
+    discriminator: nn.Module | Scorer, batches: list[torch.Tensor], labels: Sequence[Labels] = ((), ())
+) -> ForwardState:
     """The forward pass of every batch and its backward pass to the input."""
-    passes = [layer_passes(discriminator) for _ in batches]
+    passes = [network_passes(discriminator, y) for _, y in zip(batches, labels, strict=False)]
     scores = [layers.forward(batch) for layers, batch in zip(passes, batches, strict=True)]
     gradients = [layers.backward(torch.ones_like(y)) for layers, y in zip(passes, scores, strict=True)]
     return ForwardState(
         passes=passes, batches=batches, gradients=gradients,
-        scores_N=torch.cat([part.flatten() for part in scores]),
+        scores_N=torch.cat([scores_of(part, x) for part, x in zip(scores, batches, strict=True)]),
         squared_norms_N=torch.cat([part.flatten(1).square().sum(1) for part in gradients]),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from gancross.errors import UsageError
 from gancross.models.dcgan import DCGANDiscriminator
@@ -133,6 +134,12 @@ class Residual:
         return gradient if self._factor == 1.0 else self._factor * gradient
 
 
+def batch_norm(layer: _BatchNorm) -> LayerPasses:
+    """Batch norm by batch statistics, or in evaluation mode by running averages, where it is affine."""
+    frozen = not layer.training and layer.running_mean is not None
+    return affine_layers.FrozenBatchNorm(layer) if frozen else smooth_layers.BatchNorm(layer)
+
+
 LAYER_PASSES: dict[type[nn.Module], Callable[[Any], LayerPasses]] = {
     nn.Conv2d: affine_layers.Convolution,
     ImageConv2d: affine_layers.ImageConvolution,
@@ -146,8 +153,11 @@ LAYER_PASSES: dict[type[nn.Module], Callable[[Any], LayerPasses]] = {
     Scale: affine_layers.Scaling,
     nn.Tanh: smooth_layers.HyperbolicTangent,
     Tanh: smooth_layers.HyperbolicTangent,
-    nn.BatchNorm1d: smooth_layers.BatchNorm,
-    nn.BatchNorm2d: smooth_layers.BatchNorm,
+    nn.BatchNorm1d: batch_norm,
+    nn.BatchNorm2d: batch_norm,
+    nn.Identity: affine_layers.Identity,
+    nn.Dropout: affine_layers.Identity,
+    nn.Dropout2d: affine_layers.Identity,
     SpatialSum: affine_layers.SpatialSum,
     ResidualSum: Residual,
     ResidualBlock: Residual,

@@ -15,11 +15,15 @@ from gancross.random_streams import Stream
 from gancross.trainer.gradient import closed_form
 from gancross.trainer.gradient.closed_form import DiscriminatorPass
 from gancross.trainer.gradient.compilation import CompiledGradients, compiled_gradients, compiler_error
-from gancross.trainer.gradient.passes import layer_passes
+from gancross.trainer.gradient.double_backward import add_gradients_by_double_backward
+from gancross.trainer.gradient.graph_passes import GraphPasses
+from gancross.trainer.gradient.scorer import Scorer
+from gancross.trainer.gradient.structure import network_passes, with_structure
+from gancross.trainer.gradient.verification import refusal
 from gancross.trainer.noise import uniforms
 from gancross.trainer.objective.lecam import with_lecam
 from gancross.trainer.objective.objectives import OBJECTIVES, DiscriminatorLoss
-from gancross.trainer.objective.regularizers import penalty_weights, scores_and_penalty, slope_penalty
+from gancross.trainer.objective.regularizers import penalty_weights, slope_penalty
 from gancross.trainer.objective.slope_penalties import SLOPE_PENALTIES, Surroundings
 from gancross.trainer.objective.weightings import UNREGULARIZED, PenaltyWeights
 from gancross.trainer.precision import autocast
@@ -33,13 +37,15 @@ class Route:
     Attributes:
         closed_form: `gancross.trainer.gradient.closed_form` supports every layer; else double backward.
         smooth: one of the layers is smooth: six passes instead of four.
-        coupled: a layer couples the samples of a batch, as batch norm does, or might.
+        coupled: a layer couples the samples of a batch, as batch norm does, or might: a traced one always.
+        traced: the layers were found by tracing; the first batch is compared with double backward.
         compiled: the closed form of this discriminator and recipe as a compiled function.
     """
 
     closed_form: bool = False
     smooth: bool = True
     coupled: bool = True
+    traced: bool = False
     compiled: CompiledGradients | None = None
 
 
@@ -51,10 +57,11 @@ def route_of(discriminator: nn.Module) -> Route:
     if not all(parameter.requires_grad for parameter in discriminator.parameters()):
         return Route()
     try:
-        passes = layer_passes(discriminator)
+        passes = network_passes(discriminator)
     except UsageError:
         return Route()
-    return Route(closed_form=True, smooth=passes.smooth, coupled=passes.coupled)
+    traced = isinstance(passes, GraphPasses)
+    return Route(closed_form=True, smooth=passes.smooth, coupled=passes.coupled or traced, traced=traced)
 
 
 def with_compiler(route: Route, discriminator: nn.Module, recipe: Recipe) -> tuple[Route, str]:
@@ -65,6 +72,8 @@ def with_compiler(route: Route, discriminator: nn.Module, recipe: Recipe) -> tup
         return route, "not compiled: only losses without LeCam's averages can be compiled"
     if weights.real is None or weights.fake is None or not route.closed_form or not whole:
         return route, "not compiled: only a penalty of both whole batches in closed form can be compiled"
+    if route.traced:
+        return route, "not compiled: only gancross's own networks can be compiled"
     error = compiler_error(next(discriminator.parameters()).device)
     if error:
         return route, f"not compiled: no working compiler here: {error}"
@@ -178,17 +187,16 @@ def _regularized_pass(
     if route.compiled is not None:
         return route.compiled(real, fake, real.new_full((), gamma))
     n_real, n_fake = (math.ceil(round(recipe.penalty_fraction * len(batch), 6)) for batch in (real, fake))
-    if route.closed_form:
+    usable, network = route.closed_form, Scorer(discriminator)
+    if route.traced:
+        network = with_structure(network, labels=False)
+        usable = not refusal(network, real=real, fake=fake, labels=((), ()))
+    if usable:
         return closed_form.add_regularized_gradients(
-            discriminator, real=real, fake=fake, loss=loss, weights=weights, gamma=gamma,
-            num_penalized=(n_real, n_fake),
+            network, real=real, fake=fake, loss=loss, weights=weights, gamma=gamma,
+            num_penalized=(n_real, n_fake), in_order=route.traced,
         )  # fmt: skip
-    scores_real, penalty_real = scores_and_penalty(discriminator, real, weights.real, num_penalized=n_real)
-    scores_fake, penalty_fake = scores_and_penalty(discriminator, fake, weights.fake, num_penalized=n_fake)
-    penalty = penalty_real + penalty_fake
-    value = penalty.new_zeros(()) if loss is None else loss(real=scores_real, fake=scores_fake)
-    torch.autograd.backward(value + gamma / 2 * penalty)
-    return DiscriminatorPass(
-        loss=value.detach(), penalty=penalty.detach(),
-        scores_real=scores_real.detach(), scores_fake=scores_fake.detach(),
+    return add_gradients_by_double_backward(
+        discriminator, real=real, fake=fake, loss=loss, weights=weights, gamma=gamma,
+        num_penalized=(n_real, n_fake),
     )  # fmt: skip

@@ -7,11 +7,15 @@ includes the cross terms, as in the authors' program. Shape suffix: N samples.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import nn
 
 from gancross import divergences
 from gancross.divergences import Function
+from gancross.errors import UsageError
 from gancross.trainer.objective.slope_penalties import interpolates, two_sided
 from gancross.trainer.objective.weightings import JENSEN_SHANNON, UNREGULARIZED, WEIGHTINGS, PenaltyWeights
 
@@ -89,8 +93,27 @@ def slope_penalty(discriminator: nn.Module, points: torch.Tensor, penalty: Funct
     return penalty(slopes_N).mean()
 
 
+def scores_of(output: Any, samples: torch.Tensor) -> torch.Tensor:
+    """One score per sample, (N,), from what a discriminator returns: (N,), (N, 1) or (N, 1, 1, …).
+
+    Raises:
+        UsageError: the output is not one number per sample; nothing is averaged or chosen silently.
+    """
+    if not isinstance(output, torch.Tensor):
+        raise UsageError(
+            f"the discriminator returns a {type(output).__name__}, not one tensor of scores: choose the"
+            " scores, in gancross.penalties for example by score=lambda out: out[0]"
+        )
+    if output.ndim == 0 or len(output) != len(samples) or output.numel() != len(samples):
+        raise UsageError(
+            f"the discriminator returns {tuple(output.shape)} for {len(samples)} samples, not one score each:"
+            " reduce it, in gancross.penalties for example by score=lambda out: out.flatten(1).mean(1)"
+        )
+    return output.flatten()
+
+
 def scores_and_penalty(
-    discriminator: nn.Module, samples: torch.Tensor, weight: Function | None, *,
+    discriminator: Callable[[torch.Tensor], torch.Tensor], samples: torch.Tensor, weight: Function | None, *,
     num_penalized: int | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Scores of a batch and mean weight(v)‖∇ₓv‖² from one forward pass: (scores_N, scalar).
@@ -100,10 +123,10 @@ def scores_and_penalty(
     `num_penalized` samples, by default all.
     """
     if weight is None:
-        scores_N = discriminator(samples).flatten()
+        scores_N = scores_of(discriminator(samples), samples)
         return scores_N, scores_N.new_zeros(())
     inputs = samples if samples.requires_grad else samples.detach().requires_grad_(True)
-    scores_N = discriminator(inputs).flatten()
+    scores_N = scores_of(discriminator(inputs), inputs)
     squared_norms_N = input_gradient(scores_N, inputs).flatten(1).square().sum(1)
     return scores_N, (weight(scores_N) * squared_norms_N)[:num_penalized].mean()
 

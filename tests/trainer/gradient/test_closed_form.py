@@ -12,7 +12,6 @@ from torch import nn
 
 from gancross.checkpoint.file import load
 from gancross.errors import UsageError
-from gancross.models.mlp import MLP
 from gancross.trainer import state
 from gancross.trainer.gradient.closed_form import DiscriminatorPass, add_regularized_gradients
 from gancross.trainer.gradient.route import Route, route_of
@@ -104,13 +103,7 @@ def test_gradients_are_added_and_frozen_parameters_left_alone() -> None:
         nn.Sequential(nn.Linear(3, 3), nn.GELU(), nn.Linear(3, 1)),
         nn.Sequential(nn.BatchNorm1d(3, affine=False)),
         nn.Sequential(nn.BatchNorm1d(3, momentum=None)),
-        nn.Sequential(nn.BatchNorm1d(3)).eval(),
         dcgan(8, 1, "layer"),
-        nn.Sequential(nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect")),
-        nn.Sequential(nn.Conv2d(3, 3, 3, padding="same")),
-        nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(3, 1))),
-        dcgan(8, 1, "spectral"),
-        MLP((3, 4, 1), normalization="spectral"),
         nn.Sequential(nn.Dropout()),
     ],
 )
@@ -127,14 +120,10 @@ def test_unsupported_layers_are_refused(network: nn.Module) -> None:
         )
 
 
-def test_layers_with_hooks_and_subclasses_are_not_supported() -> None:
+def test_layers_with_hooks_are_not_supported() -> None:
     hooked = nn.Sequential(nn.Linear(3, 1))
     hooked[0].register_forward_hook(lambda *_: None)
-
-    class Subclass(nn.Linear):
-        pass
-
-    assert not route_of(hooked).closed_form and not route_of(nn.Sequential(Subclass(3, 1))).closed_form
+    assert not route_of(hooked).closed_form
 
 
 @pytest.mark.parametrize("changes", [{"normalization": "none"}, {}, {"activation": "tanh"}])
