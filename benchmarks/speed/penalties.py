@@ -15,8 +15,8 @@ from gancross.trainer.gradient.double_backward import add_gradients_by_double_ba
 from gancross.trainer.gradient.route import route_of
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import penalty_weights
+from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import make_optimizer
 from speed.steps import Steps, dcgan, players
 from speed.timing import Row, interleaved, record
 

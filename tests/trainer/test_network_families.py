@@ -140,7 +140,7 @@ def test_the_gradient_is_that_of_the_normalised_weights() -> None:
     chosen = recipe("digits").with_changes({"regularizer": "jensen-shannon", "gamma": 0.5})
     players = players_of(chosen)
     discriminator = players.discriminator.double()
-    assert not players.route.closed_form
+    assert players.route.traced
     for module in discriminator.modules():
         if isinstance(module, ParametrizationList):
             module.eval()
