@@ -39,16 +39,20 @@ SUFFIXES = (".png", ".npz")
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
 @device
+@click.option(
+    "--class", "label", type=int, metavar="NUMBER",
+    help="Of a conditional model, samples of this class, 0…K−1.  [default: all classes, uniformly]",
+)  # fmt: skip
 @click.option("--columns", type=int, help="Images in a row of the grid.  [default: a square grid]")
 @common
 def sample(
     model: str, num_samples: int | None, out: Path | None, seed: int, device: str, columns: int | None,
-    model_options: ModelOptions,
+    label: int | None, model_options: ModelOptions,
 ) -> None:  # fmt: skip
     """Draw samples of a model as a picture, or as an array for other tools.
 
     They are made as in a cross-test: in chunks of 500, in evaluation mode, images rounded to 8 bits; the
-    latents depend only on --seed and the model's name.
+    latents depend only on --seed and the model's name, and so do the labels of a conditional model.
     """
     import numpy as np
 
@@ -72,6 +76,7 @@ def sample(
     (contestant,) = load_models(
         [parsed], model_options, num_samples=num_samples or IMAGES, seed=seed, purpose="sample"
     )
+    contestant, classes = _of_class(contestant, label)
     notes = notes_console()
     if parsed.is_folder and contestant.origin is not None:
         for note in contestant.origin.notes:
@@ -91,7 +96,22 @@ def sample(
         write_atomically(target, buffer.getvalue())
     else:
         write_atomically(target, _picture(samples, contestant, columns))
-    notes.print(f"{len(samples):,} samples of {contestant.name}: {target}")
+    notes.print(f"{len(samples):,} samples of {contestant.name}{classes}: {target}")
+
+
+def _of_class(contestant: Contestant, label: int | None) -> tuple[Contestant, str]:
+    """The model, of which only samples of one class are drawn if there is a label; and that in words."""
+    classes = contestant.num_classes
+    if label is None:
+        return contestant, "" if classes is None else f", labels uniform over {classes} classes"
+    if classes is None or contestant.generator is None:
+        raise UsageError(f"--class {label}: '{contestant.name}' takes no labels: leave it out")
+    if not 0 <= label < classes:
+        raise UsageError(f"--class {label}: '{contestant.name}' has the classes 0…{classes - 1}")
+    from gancross.models.conditional import OneClass
+
+    generator = OneClass(contestant.generator, label)
+    return replace(contestant, generator=generator, num_classes=None), f", class {label}"
 
 
 def _picture(samples: torch.Tensor, contestant: Contestant, columns: int | None) -> bytes:

@@ -106,6 +106,7 @@ class PairSettings:
         normalization: `batch` or `none`, where the family normalizes at all; `layer`: layer norm in the
             discriminator, batch norm in the generator (WGAN-GP).
         activation: `relu`: ReLU in the generator, leaky ReLU 0.2 in the discriminator; `tanh`: in both.
+        num_classes: of the labels that a conditional pair takes; None: there are none.
     """
 
     sample_shape: tuple[int, ...]
@@ -113,6 +114,7 @@ class PairSettings:
     width: int
     normalization: str
     activation: str
+    num_classes: int | None = None
 
 
 def pair(network: str, settings: PairSettings) -> ArchitecturePair:
@@ -124,6 +126,9 @@ def pair(network: str, settings: PairSettings) -> ArchitecturePair:
     family = choice("network", network, FAMILIES)
     choice("normalization", settings.normalization, NORMALIZATIONS)
     choice("activation", settings.activation, dict.fromkeys(RECIPE_ACTIVATIONS))
+    if (family.conditional == "none") != (settings.num_classes is None):
+        takes = "takes no labels" if settings.num_classes else "takes labels"
+        raise UsageError(f"network '{network}' {takes}: set conditional={family.conditional}")
     fixed = {**family.arguments, **family.generator_arguments}
     generator = _architecture(family.generator, fixed, "generator", settings)
     fixed = {**family.arguments, **family.discriminator_arguments}
@@ -174,6 +179,8 @@ def arguments_by_name(
         "latent_dim": latent_dim,
         "normalization": "batch" if batch else settings.normalization,
     }
+    if settings.num_classes is not None:
+        arguments["num_classes"] = settings.num_classes
     return {**arguments, **fixed}
 
 

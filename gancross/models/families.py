@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+from gancross.models.conditional_dcgan import (
+    ACGANDiscriminator,
+    ClassNormGenerator,
+    EmbeddingGenerator,
+    ProjectionDiscriminator,
+)
+from gancross.models.conditional_mlp import ConditionalMLP, ProjectionMLP
+from gancross.models.conditional_mnist import ConditionalMNISTDiscriminator, ConditionalMNISTGenerator
 from gancross.models.dcgan import DCGANDiscriminator, DCGANGenerator, GatedDiscriminator, GatedGenerator
 from gancross.models.mlp import MLP, MLPGenerator
 from gancross.models.network import Argument, Family, Network
@@ -16,6 +24,11 @@ from gancross.models.resnet import (
 )
 
 _dcgan = partial(Family, generator=DCGANGenerator, discriminator=DCGANDiscriminator)
+_projection = partial(Family, generator=ClassNormGenerator, discriminator=ProjectionDiscriminator)
+_acgan = partial(Family, generator=EmbeddingGenerator, discriminator=ACGANDiscriminator)
+_conditional = partial(
+    Family, generator=ConditionalMNISTGenerator, discriminator=ConditionalMNISTDiscriminator
+)
 _DCGAN64: dict[str, Argument] = {"image_size": 64, "bottom": 4, "initialization": "uniform"}
 
 FAMILIES: dict[str, Family] = {
@@ -43,6 +56,18 @@ FAMILIES: dict[str, Family] = {
     ),
     # Residual networks of 101 layers; `width` is a multiple of 4.
     "resnet101-64": Family(generator=ResNet101Generator, discriminator=ResNet101Discriminator),
+    # Conditional: batch norm by class in the generator, a projection in the discriminator, whose
+    # normalization the recipe chooses.
+    "projection8": _projection(arguments={"image_size": 8, "bottom": 2}),
+    "projection32": _projection(arguments={"image_size": 32, "bottom": 2}),
+    "projection64": _projection(arguments={"image_size": 64, "bottom": 4}),
+    "projection-mlp": Family(generator=ConditionalMLP, discriminator=ProjectionMLP),
+    # Conditional: an embedding beside the latent; a discriminator that also classifies.
+    "acgan8": _acgan(arguments={"image_size": 8, "bottom": 2}),
+    "acgan32": _acgan(arguments={"image_size": 32, "bottom": 2}),
+    # The authors' conditional DCGAN for MNIST, and the same at 8×8.
+    "conditional-dcgan28": _conditional(arguments={"image_size": 28}),
+    "conditional-dcgan8": _conditional(arguments={"image_size": 8}),
 }  # fmt: skip
 
 

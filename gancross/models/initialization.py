@@ -24,7 +24,7 @@ def reset_layers(network: nn.Module, draw: Callable[[str, Weighted], object]) ->
     normalization layers to their initial state.
     """
     for path, module in network.named_modules():
-        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.GroupNorm):
             module.reset_parameters()
         elif isinstance(module, Weighted):
             draw(path, module)

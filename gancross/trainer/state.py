@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from gancross import models
 from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.data.sets import WHOLE, DataSet, to_canonical
-from gancross.errors import CheckpointError, DivergenceError
+from gancross.errors import CheckpointError, DivergenceError, UsageError
 from gancross.machine.distributed import ALONE, Processes
 from gancross.models.module_state import modules_kept
 from gancross.random_streams import Stream, latents
 from gancross.score_kinds import SCORE_KINDS
 from gancross.trainer.gradient.route import route_of
+from gancross.trainer.labels import BatchLabels, drawn_labels, generated
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.step import Players, make_optimizer
@@ -33,6 +36,7 @@ class Run:
 
     Attributes:
         average: the generator with the exponential average of its weights, if the recipe has `ema`.
+        class_probabilities: of the labels of generated samples, (K,); None where nothing is conditional.
     """
 
     recipe: Recipe
@@ -42,6 +46,16 @@ class Run:
     players: Players
     average: nn.Module | None
     processes: Processes = ALONE
+    class_probabilities: NDArray[np.float64] | None = None
+
+    def labels(self, purpose: str, number: int, n: int, *, share: slice = WHOLE) -> torch.Tensor | None:
+        """The labels of `latents` of the same arguments, int64; None where nothing is conditional."""
+        if self.class_probabilities is None:
+            return None
+        stream = Stream(self.recipe.seed, "labels", purpose)
+        start, end, _ = share.indices(n)
+        drawn = drawn_labels(self.class_probabilities, stream, number * n + start, end - start)
+        return drawn.to(self.device, non_blocking=True)
 
     def latents(self, purpose: str, number: int, n: int, *, share: slice = WHOLE) -> torch.Tensor:
         """Batch `number` of n latents for one purpose, or a share of it."""
@@ -76,18 +90,30 @@ class Run:
 
 
 def architectures(
-    recipe: Recipe, sample_shape: tuple[int, ...]
+    recipe: Recipe, sample_shape: tuple[int, ...], num_classes: int | None = None
 ) -> tuple[models.Architecture, models.Architecture]:
     """Generator and discriminator of a recipe for samples of this shape.
 
+    Args:
+        num_classes: of the data; used by conditional recipes only.
+
     Raises:
-        UsageError: the network family does not fit the shape.
+        UsageError: the network family does not fit the shape, or the recipe's `conditional`.
     """
+    if recipe.conditional == "none":
+        num_classes = None
+    elif recipe.network in models.FAMILIES:
+        needed = models.FAMILIES[recipe.network].conditional
+        if needed != recipe.conditional:
+            raise UsageError(
+                f"conditional={recipe.conditional} does not fit network '{recipe.network}': set"
+                f" conditional={needed} or choose another network"
+            )
     return models.pair(
         recipe.network,
         models.PairSettings(
             sample_shape=sample_shape, latent_dim=recipe.latent_dim, width=recipe.width,
-            normalization=recipe.normalization, activation=recipe.activation,
+            normalization=recipe.normalization, activation=recipe.activation, num_classes=num_classes,
         ),
     )  # fmt: skip
 
@@ -144,11 +170,16 @@ def restore(run: Run, saved: Checkpoint, path: Path) -> int:
     return saved.step
 
 
-def generated_samples(run: Run, purpose: str, n: int) -> torch.Tensor:
-    """n samples of the generator in evaluation mode, in canonical form; the latents depend on `purpose`."""
-    generator = run.evaluated_generator
+def generated_samples(run: Run, purpose: str, n: int, *, labels: torch.Tensor | None = None) -> torch.Tensor:
+    """n samples of the generator in evaluation mode, in canonical form; the latents depend on `purpose`.
+
+    Args:
+        labels: of a conditional generator; None: drawn as in training.
+    """
+    generator, drawn = run.evaluated_generator, run.labels(purpose, 0, n) if labels is None else labels
+    given = None if drawn is None else BatchLabels(fake=drawn.to(run.device))
     with modules_kept([generator]), torch.no_grad():
-        samples = to_canonical(generator.eval()(run.latents(purpose, 0, n)), DATA_RANGE)
+        samples = to_canonical(generated(generator.eval(), run.latents(purpose, 0, n), given), DATA_RANGE)
     return samples.cpu()
 
 
@@ -200,6 +231,7 @@ def snapshot(run: Run, step: int) -> Checkpoint:
         data_range=DATA_RANGE, score_kind=objective.score_kind, orientation="real_high",
         threshold=SCORE_KINDS[objective.score_kind].threshold,
         batch_size=recipe.batch_size // run.processes.size,  # the batch that batch norm normalised
+        num_classes=None if run.class_probabilities is None else len(run.class_probabilities),
         training={
             **raw,
             "generator_optimizer": players.generator_optimizer.state_dict(),

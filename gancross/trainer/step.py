@@ -6,7 +6,8 @@
 
 L_D and L_G belong to the recipe's objective (`objective.objectives`), Ω to its regularizer
 (`objective.regularizers`): Ω_JS or Ω_f, λ times the gradient penalty for WGAN-GP in place of γ/2·Ω, and
-weight clipping after the D step for WGAN. `gradient.route` computes the gradient of the D step.
+weight clipping after the D step for WGAN. Conditional players have labels (`labels`); AC-GAN adds λ times its
+classification loss to both losses. `gradient.route` computes the gradient of the D step.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from gancross.machine.distributed import ALONE, Processes
 from gancross.models.batch_norm import frozen_averages
 from gancross.trainer.gradient.closed_form import DiscriminatorPass, per_sample
 from gancross.trainer.gradient.route import Route, add_gradients, add_penalty_gradients
+from gancross.trainer.labels import BatchLabels, classification_loss, generated, on_fake
 from gancross.trainer.noise import noisy
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import clip_weights, penalty_weights, scores_and_penalty
@@ -56,6 +58,7 @@ class Step:
             parameter gradient.
         processes: among which the batch is divided: real samples and latents are this process's part,
             gradients are averaged.
+        labels: of this update's samples, where the players are conditional.
     """
 
     players: Players
@@ -65,6 +68,16 @@ class Step:
     update: int
     measure: bool = False
     processes: Processes = ALONE
+    labels: BatchLabels | None = None
+
+    @property
+    def discriminator_of_fakes(self) -> nn.Module:
+        """The discriminator as a function of generated samples, their labels held fixed."""
+        return on_fake(self.players.discriminator, self.labels)
+
+    def generated(self, latents: torch.Tensor) -> torch.Tensor:
+        """The generator's samples, of the classes asked for."""
+        return generated(self.players.generator, latents, self.labels)
 
     def noisy(self, samples: torch.Tensor, player: str, kind: str) -> torch.Tensor:
         """The `real` or `fake` samples with the explicit noise of this player's update."""
@@ -78,8 +91,27 @@ class Step:
         self.players.discriminator_optimizer.zero_grad(set_to_none=True)
         return add_gradients(
             discriminator, route, self.recipe, real=real, fake=fake, gamma=self.gamma, update=self.update,
-            processes=self.processes,
+            processes=self.processes, labels=self.labels,
         )  # fmt: skip
+
+    def add_classification_gradients(self, real: torch.Tensor, fake: torch.Tensor) -> StepMetrics:
+        """Adds AC-GAN's λ·(L_C of reals + L_C of fakes) to D's gradient; batch norm's averages stay."""
+        if self.recipe.conditional != "acgan" or self.labels is None:
+            return {}
+        assert self.labels.real is not None
+        discriminator = self.players.discriminator
+        with frozen_averages(discriminator):
+            loss_real = classification_loss(discriminator, real, self.labels.real)
+            loss_fake = classification_loss(discriminator, fake, self.labels.fake)
+        torch.autograd.backward(self.recipe.auxiliary_weight * (loss_real + loss_fake))
+        return {"class_loss_real": loss_real.detach(), "class_loss_fake": loss_fake.detach()}
+
+    def generator_class_loss(self, fake: torch.Tensor) -> torch.Tensor | None:
+        """AC-GAN's λ·L_C of generated samples; None elsewhere."""
+        if self.recipe.conditional != "acgan" or self.labels is None:
+            return None
+        discriminator = self.players.discriminator
+        return self.recipe.auxiliary_weight * classification_loss(discriminator, fake, self.labels.fake)
 
     def generator_loss(self, scores: torch.Tensor) -> torch.Tensor:
         """L_G from the scores of generated samples."""
@@ -104,8 +136,9 @@ class Step:
         if self.gamma > 0.0 and recipe.penalty_every > 1 and (self.update + 1) % recipe.penalty_every == 0:
             optimizer.zero_grad(set_to_none=True)
             metrics["penalty"] = add_penalty_gradients(
-                discriminator, self.players.route, recipe, real=real, fake=fake, gamma=self.gamma
-            )
+                discriminator, self.players.route, recipe, real=real, fake=fake, gamma=self.gamma,
+                labels=self.labels,
+            )  # fmt: skip
             self.apply_gradients(discriminator, optimizer, "discriminator")
         if recipe.objective == "wgan":
             clip_weights(discriminator, recipe.clip)
@@ -138,9 +171,11 @@ def discriminator_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor)
         WGAN-GP's before λ) where this update computed one.
     """
     with torch.no_grad(), frozen_averages(step.players.generator):
-        fake = step.players.generator(latents)
+        fake = step.generated(latents)
     real, fake = step.noisy(real, "discriminator", "real"), step.noisy(fake, "discriminator", "fake")
-    return step.update_discriminator(step.add_gradients(real, fake), real, fake)
+    result = step.add_gradients(real, fake)
+    class_losses = step.add_classification_gradients(real, fake)
+    return step.update_discriminator(result, real, fake) | class_losses
 
 
 def generator_step(step: Step, *, latents: torch.Tensor) -> StepMetrics:
@@ -156,17 +191,19 @@ def generator_step(step: Step, *, latents: torch.Tensor) -> StepMetrics:
         latents: (N, d), N = `distinct_samples(recipe, "generator")`.
 
     Returns:
-        Detached scalars: the loss, without the regularizer's term.
+        Detached scalars: the loss, without the terms of the regularizer and of AC-GAN.
     """
     players, recipe = step.players, step.recipe
     regularized = recipe.regularize_generator and step.gamma > 0.0
     weights = penalty_weights(recipe.regularizer, recipe.objective) if regularized else UNREGULARIZED
     with frozen_parameters(players.discriminator), frozen_averages(players.discriminator):
-        fake = step.noisy(players.generator(latents), "generator", "fake")
-        scores, penalty = scores_and_penalty(players.discriminator, fake, weights.fake)
+        fake = step.noisy(step.generated(latents), "generator", "fake")
+        scores, penalty = scores_and_penalty(step.discriminator_of_fakes, fake, weights.fake)
         loss = step.generator_loss(scores)
+        class_loss = step.generator_class_loss(fake)
+        total = loss if class_loss is None else loss + class_loss
         players.generator_optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss - step.gamma / 2 * penalty if regularized else loss)
+        torch.autograd.backward(total - step.gamma / 2 * penalty if regularized else total)
     norms = step.apply_gradients(players.generator, players.generator_optimizer, "generator")
     return {"loss_generator": loss.detach()} | norms
 
@@ -181,19 +218,27 @@ def simultaneous_step(step: Step, *, real: torch.Tensor, latents: torch.Tensor) 
     """
     players = step.players
     real = step.noisy(real, "discriminator", "real")
-    fake = step.noisy(players.generator(latents), "discriminator", "fake")
+    fake = step.noisy(step.generated(latents), "discriminator", "fake")
     players.generator_optimizer.zero_grad(set_to_none=True)
     result = step.add_gradients(real, fake.detach())
     if result.input_gradient_fake is None:
         with frozen_parameters(players.discriminator), frozen_averages(players.discriminator):
-            loss = step.generator_loss(players.discriminator(fake).flatten())
-            torch.autograd.backward(loss)
+            loss = step.generator_loss(step.discriminator_of_fakes(fake).flatten())
+            class_loss = step.generator_class_loss(fake)
+            torch.autograd.backward(loss if class_loss is None else loss + class_loss)
     else:
         scores_N = result.scores_fake.clone().requires_grad_(True)
         loss = step.generator_loss(scores_N)
         (slope_N,) = torch.autograd.grad(loss, scores_N)
-        torch.autograd.backward(fake, per_sample(slope_N, fake) * result.input_gradient_fake)
-    metrics = step.update_discriminator(result, real, fake.detach()) | {"loss_generator": loss.detach()}
+        gradient = per_sample(slope_N, fake) * result.input_gradient_fake
+        with frozen_parameters(players.discriminator), frozen_averages(players.discriminator):
+            class_loss = step.generator_class_loss(fake)
+        if class_loss is not None:
+            gradient = gradient + torch.autograd.grad(class_loss, fake)[0]
+        torch.autograd.backward(fake, gradient)
+    class_losses = step.add_classification_gradients(real, fake.detach())
+    metrics = step.update_discriminator(result, real, fake.detach()) | class_losses
+    metrics |= {"loss_generator": loss.detach()}
     return metrics | step.apply_gradients(players.generator, players.generator_optimizer, "generator")
 
 

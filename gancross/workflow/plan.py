@@ -45,7 +45,7 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedVariant:
-    """All runs of one variant; `work` is None where the size of its images is unknown."""
+    """All runs of one variant; `work` is None where size or classes of its images are unknown."""
 
     name: str
     method: str
@@ -75,10 +75,13 @@ def _planned(runs: list[PlannedRun], out: Path) -> PlannedVariant:
         for run, folder in zip(runs, folders, strict=True)
     ]
     shape = catalogue.known_shape(recipe.data, image_size=recipe.image_size)
+    classes = None if recipe.conditional == "none" else catalogue.known_classes(recipe.data)
+    known = recipe.conditional == "none" or classes is not None
+    work = estimated_work(recipe, shape=shape, num_classes=classes) if shape and known else None
     states = Counter("done" if steps == 0 else "new" if steps == recipe.steps else "begun" for steps in left)
     return PlannedVariant(
         name=runs[0].variant, method=recipe.method, runs=len(runs), steps=recipe.steps,
-        steps_left=sum(left), work=None if shape is None else estimated_work(recipe, shape=shape),
+        steps_left=sum(left), work=work,
         state=", ".join(f"{count} {state}" for state, count in states.items()),
     )  # fmt: skip
 
@@ -118,16 +121,17 @@ def finished_runs(spec: Spec, out: Path) -> list[str]:
     return [run.name for run in spec.runs if is_finished(run, run_folder(out, run))]
 
 
-def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
+def estimated_work(recipe: Recipe, *, shape: tuple[int, ...], num_classes: int | None = None) -> Work:
     """Counts the work of a recipe on networks without memory; reads no data.
 
     Args:
         shape: of one sample, (C, H, W) or (d,).
+        num_classes: of the data, where the recipe is conditional.
 
     Raises:
         UsageError: network and data do not fit together.
     """
-    generator, discriminator = map(models.skeleton, architectures(recipe, shape))
+    generator, discriminator = map(models.skeleton, architectures(recipe, shape, num_classes))
     n = recipe.batch_size
     g = _forward_flop(generator, (n, recipe.latent_dim))
     d = _forward_flop(discriminator, (n, *shape))
@@ -142,6 +146,8 @@ def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
     weights_g, weights_d = (
         sum(parameter.numel() for parameter in network.parameters()) for network in (generator, discriminator)
     )
+    if recipe.conditional == "acgan":  # the classification: reals and fakes in D's update, fakes in G's
+        step += recipe.n_phi * 6 * d + 3 * d
     return Work(
         parameters_generator=weights_g, parameters_discriminator=weights_d, step_flop=step,
         total_flop=step * recipe.steps,
@@ -164,8 +170,9 @@ def _update(recipe: Recipe, route: Route) -> float:
     return 2 * PLAIN + terms * share * (each - PLAIN)
 
 
-def _forward_flop(network: torch.nn.Module, shape: tuple[int, ...]) -> float:
+def _forward_flop(network: models.Network, shape: tuple[int, ...]) -> float:
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        network(torch.empty(shape, device="meta"))
+        labels = torch.zeros(shape[0], dtype=torch.int64, device="meta")
+        network(torch.empty(shape, device="meta"), *([] if network.num_classes is None else [labels]))
     return float(counter.get_total_flops())

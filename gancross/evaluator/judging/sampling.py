@@ -116,12 +116,14 @@ def chunks(
     assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
     stream = Stream(seed, "latents", contestant.name, purpose)
     noise = Stream(seed, "network-noise", contestant.name, purpose)
+    classes = Stream(seed, "labels", contestant.name, purpose)
     finite = torch.ones((), dtype=torch.bool, device=device)
     for part in groups:
         parts = [_latents(contestant, stream, number * CHUNK, CHUNK) for number in part]
         latents_ND = torch.cat(parts).to(device, non_blocking=True)
         for number, chunk in zip(part, torch.split(latents_ND, CHUNK), strict=True):
-            samples = generated(contestant, chunk, seed=noise.integer(number))
+            labels = _labels(contestant, classes, number * CHUNK, CHUNK, device)
+            samples = generated(contestant, chunk, seed=noise.integer(number), labels=labels)
             check_shape(contestant.name, tuple(samples.shape[1:]), shape)
             for end in (samples.amin(), samples.amax()):  # NaN if any sample is
                 finite &= end.isfinite()
@@ -143,7 +145,8 @@ def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], devi
 
 def probe_samples(contestant: Contestant, device: torch.device) -> torch.Tensor:
     """Two samples of a generator, to look at and throw away."""
-    return generated(contestant, probe_latents(contestant, 2).to(device), seed=0)
+    labels = _labels(contestant, Stream(0, "probe", "labels"), 0, 2, device)
+    return generated(contestant, probe_latents(contestant, 2).to(device), seed=0, labels=labels)
 
 
 def probe_latents(contestant: Contestant, n: int) -> torch.Tensor:
@@ -151,11 +154,14 @@ def probe_latents(contestant: Contestant, n: int) -> torch.Tensor:
     return _latents(contestant, Stream(0, "probe"), 0, n)
 
 
-def generated(contestant: Contestant, latents_ND: torch.Tensor, *, seed: int) -> torch.Tensor:
+def generated(
+    contestant: Contestant, latents_ND: torch.Tensor, *, seed: int, labels: torch.Tensor | None = None
+) -> torch.Tensor:
     """The samples that a contestant's generator makes of latents.
 
     Args:
         seed: of the noise that the generator may draw beside its latents.
+        labels: of the samples, int64 (N,), where it is conditional.
 
     Raises:
         UsageError: it fails on such latents, or does not return a tensor with one sample for each, or these
@@ -164,9 +170,11 @@ def generated(contestant: Contestant, latents_ND: torch.Tensor, *, seed: int) ->
     assert contestant.generator is not None
     who = f"contestant '{contestant.name}': its generator"
     try:
-        samples = applied(contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed)
+        samples = applied(
+            contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed, labels=labels
+        )
     except UsageError as error:
-        if contestant.latent_shape is not None or contestant.latent_dim is None:
+        if contestant.latent_shape is not None or contestant.latent_dim is None or labels is not None:
             raise
         raise UsageError(_latent_shape_hint(contestant, latents_ND, str(error), seed)) from error
     if not isinstance(samples, torch.Tensor):
@@ -196,6 +204,16 @@ def _latents(contestant: Contestant, stream: Stream, start: int, n: int) -> torc
     return latents(
         stream, start, n, dim=contestant.latent_dim, prior=contestant.latent, shape=contestant.latent_shape
     )
+
+
+def _labels(
+    contestant: Contestant, stream: Stream, start: int, n: int, device: torch.device
+) -> torch.Tensor | None:
+    """Labels start…start+n−1, uniform over the classes; None of a generator that takes none."""
+    if contestant.num_classes is None:
+        return None
+    uniforms = stream.uniforms(start, n, 1)[:, 0]
+    return torch.from_numpy((uniforms * contestant.num_classes).astype(np.int64)).to(device)
 
 
 def _rows(array: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:

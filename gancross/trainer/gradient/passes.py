@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from gancross.errors import UsageError
+from gancross.models.conditional_dcgan import ACGANDiscriminator
 from gancross.models.dcgan import DCGANDiscriminator
 from gancross.models.image_convolutions import ImageConv2d
 from gancross.models.layers import Scale, Tanh
@@ -150,6 +151,9 @@ LAYER_PASSES: dict[type[nn.Module], Callable[[Any], LayerPasses]] = {
     BottleneckBlock: Residual,
     nn.Sequential: Sequential,
     DCGANDiscriminator: Sequential,
+    ACGANDiscriminator: lambda network: Sequential(
+        nn.Sequential(network.features, nn.Flatten(), network.score)
+    ),
     ResNetDiscriminator: Sequential,
     ResNet101Discriminator: Sequential,
     MLP: Sequential,

@@ -16,6 +16,7 @@ from gancross.trainer.gradient import closed_form
 from gancross.trainer.gradient.closed_form import DiscriminatorPass
 from gancross.trainer.gradient.compilation import CompiledGradients, compiled_gradients, compiler_error
 from gancross.trainer.gradient.passes import layer_passes
+from gancross.trainer.labels import BatchLabels, on_fake, on_real, takes_labels
 from gancross.trainer.noise import uniforms
 from gancross.trainer.objective.objectives import OBJECTIVES, DiscriminatorLoss
 from gancross.trainer.objective.regularizers import gradient_penalty, penalty_weights, scores_and_penalty
@@ -85,6 +86,7 @@ def add_gradients(
     gamma: float,
     update: int,
     processes: Processes,
+    labels: BatchLabels | None = None,
 ) -> DiscriminatorPass:
     """Adds the gradient of L_D + γ/2·Ω, or of L_D + λ·gradient penalty, to the parameters' `grad`.
 
@@ -96,19 +98,29 @@ def add_gradients(
         real, fake: the discriminator's inputs, noise included, (N, …).
         gamma: γ_t ≥ 0.
         update: index of this update, from 0; the interpolation depends on it.
+        labels: of both batches, held fixed, where the players are conditional. An interpolate has that of its
+            real sample.
     """
     loss = OBJECTIVES[recipe.objective].discriminator_loss
     weights = penalty_weights(recipe.regularizer, recipe.objective) if gamma > 0.0 else UNREGULARIZED
     if weights is not UNREGULARIZED and recipe.penalty_every == 1:
-        return _regularized_pass(discriminator, route, recipe, real, fake, loss, weights, gamma)
-    scores_real, scores_fake = closed_form.batch_scores(discriminator, [real, fake], coupled=route.coupled)
+        return _regularized_pass(discriminator, route, recipe, real, fake, loss, weights, gamma, labels)
+    if not takes_labels(labels):
+        scores_real, scores_fake = closed_form.batch_scores(
+            discriminator, [real, fake], coupled=route.coupled
+        )
+    else:
+        scores_real = on_real(discriminator, labels)(real).flatten()
+        scores_fake = on_fake(discriminator, labels)(fake).flatten()
     value = total = loss(real=scores_real, fake=scores_fake)
     penalty = None
     if recipe.regularizer == "gradient-penalty":
         n = len(real) * processes.size
         epsilon = uniforms(real, n, Stream(recipe.seed, "interpolates", f"update-{update}"))
         with frozen_averages(discriminator):
-            penalty = gradient_penalty(discriminator, real, fake, epsilon[processes.share(n)])
+            penalty = gradient_penalty(
+                on_real(discriminator, labels), real, fake, epsilon[processes.share(n)]
+            )
         total = value + recipe.gradient_penalty * penalty
     torch.autograd.backward(total)
     return DiscriminatorPass(
@@ -119,7 +131,7 @@ def add_gradients(
 
 def add_penalty_gradients(
     discriminator: nn.Module, route: Route, recipe: Recipe, *,
-    real: torch.Tensor, fake: torch.Tensor, gamma: float,
+    real: torch.Tensor, fake: torch.Tensor, gamma: float, labels: BatchLabels | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Adds the gradient of k·γ/2·Ω alone, k = `penalty_every`; returns Ω.
 
@@ -130,7 +142,7 @@ def add_penalty_gradients(
     weights = penalty_weights(recipe.regularizer, recipe.objective)
     with frozen_averages(discriminator):
         result = _regularized_pass(
-            discriminator, route, recipe, real, fake, None, weights, recipe.penalty_every * gamma
+            discriminator, route, recipe, real, fake, None, weights, recipe.penalty_every * gamma, labels
         )
     assert result.penalty is not None
     return result.penalty
@@ -138,18 +150,22 @@ def add_penalty_gradients(
 
 def _regularized_pass(
     discriminator: nn.Module, route: Route, recipe: Recipe, real: torch.Tensor, fake: torch.Tensor,
-    loss: DiscriminatorLoss | None, weights: PenaltyWeights, gamma: float,
+    loss: DiscriminatorLoss | None, weights: PenaltyWeights, gamma: float, labels: BatchLabels | None,
 ) -> DiscriminatorPass:  # fmt: skip
     if route.compiled is not None:
         return route.compiled(real, fake, real.new_full((), gamma))
     n_real, n_fake = (math.ceil(round(recipe.penalty_fraction * len(batch), 6)) for batch in (real, fake))
-    if route.closed_form:
+    if route.closed_form and not takes_labels(labels):
         return closed_form.add_regularized_gradients(
             discriminator, real=real, fake=fake, loss=loss, weights=weights, gamma=gamma,
             num_penalized=(n_real, n_fake),
         )  # fmt: skip
-    scores_real, penalty_real = scores_and_penalty(discriminator, real, weights.real, num_penalized=n_real)
-    scores_fake, penalty_fake = scores_and_penalty(discriminator, fake, weights.fake, num_penalized=n_fake)
+    scores_real, penalty_real = scores_and_penalty(
+        on_real(discriminator, labels), real, weights.real, num_penalized=n_real
+    )
+    scores_fake, penalty_fake = scores_and_penalty(
+        on_fake(discriminator, labels), fake, weights.fake, num_penalized=n_fake
+    )
     penalty = penalty_real + penalty_fake
     value = penalty.new_zeros(()) if loss is None else loss(real=scores_real, fake=scores_fake)
     torch.autograd.backward(value + gamma / 2 * penalty)
