@@ -34,7 +34,8 @@ SUFFIXES = (".png", ".npz")
 @click.option(
     "--out", type=FILE,
     help="FILE.png: a grid of images, or a scatter of 3-d vectors coloured by their density. FILE.npz: the"
-    " samples themselves, key 'samples', uint8 images (N, C, H, W) or float32 vectors (N, d)."
+    " samples themselves, key 'samples', uint8 images (N, C, H, W) or float32 vectors (N, d);"
+    " of a conditional model also 'labels'."
     "  [default: CKPT with '-samples.png' in place of '.pt']",
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
@@ -56,6 +57,7 @@ def sample(
     """
     import numpy as np
 
+    from gancross.evaluator.judging.sampling import sample_labels
     from gancross.evaluator.judging.scoring import canonical_samples
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import check_new_target, check_outputs, write_atomically
@@ -92,7 +94,9 @@ def sample(
             samples = draw(num_samples=POINTS)
     if target.suffix.lower() == ".npz":
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, samples=samples.numpy())
+        drawn = sample_labels(contestant, 0, len(samples), seed=seed, purpose="sample")
+        arrays = {"samples": samples} if drawn is None else {"samples": samples, "labels": drawn}
+        np.savez_compressed(buffer, **{name: array.numpy() for name, array in arrays.items()})
         write_atomically(target, buffer.getvalue())
     else:
         write_atomically(target, _picture(samples, contestant, columns))

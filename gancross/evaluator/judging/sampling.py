@@ -116,13 +116,12 @@ def chunks(
     assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
     stream = Stream(seed, "latents", contestant.name, purpose)
     noise = Stream(seed, "network-noise", contestant.name, purpose)
-    classes = Stream(seed, "labels", contestant.name, purpose)
     finite = torch.ones((), dtype=torch.bool, device=device)
     for part in groups:
         parts = [_latents(contestant, stream, number * CHUNK, CHUNK) for number in part]
         latents_ND = torch.cat(parts).to(device, non_blocking=True)
         for number, chunk in zip(part, torch.split(latents_ND, CHUNK), strict=True):
-            labels = _labels(contestant, classes, number * CHUNK, CHUNK, device)
+            labels = sample_labels(contestant, number * CHUNK, CHUNK, seed=seed, purpose=purpose)
             samples = generated(contestant, chunk, seed=noise.integer(number), labels=labels)
             check_shape(contestant.name, tuple(samples.shape[1:]), shape)
             for end in (samples.amin(), samples.amax()):  # NaN if any sample is
@@ -145,7 +144,7 @@ def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], devi
 
 def probe_samples(contestant: Contestant, device: torch.device) -> torch.Tensor:
     """Two samples of a generator, to look at and throw away."""
-    labels = _labels(contestant, Stream(0, "probe", "labels"), 0, 2, device)
+    labels = sample_labels(contestant, 0, 2, seed=0, purpose="probe")
     return generated(contestant, probe_latents(contestant, 2).to(device), seed=0, labels=labels)
 
 
@@ -171,8 +170,9 @@ def generated(
     who = f"contestant '{contestant.name}': its generator"
     try:
         samples = applied(
-            contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed, labels=labels
-        )
+            contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed,
+            labels=None if labels is None else labels.to(latents_ND.device),
+        )  # fmt: skip
     except UsageError as error:
         if contestant.latent_shape is not None or contestant.latent_dim is None or labels is not None:
             raise
@@ -206,14 +206,17 @@ def _latents(contestant: Contestant, stream: Stream, start: int, n: int) -> torc
     )
 
 
-def _labels(
-    contestant: Contestant, stream: Stream, start: int, n: int, device: torch.device
+def sample_labels(
+    contestant: Contestant, start: int, n: int, *, seed: int, purpose: str
 ) -> torch.Tensor | None:
-    """Labels start…start+n−1, uniform over the classes; None of a generator that takes none."""
+    """The labels of a contestant's samples start…start+n−1, int64 (n,), uniform over its classes.
+
+    None of a generator that takes none.
+    """
     if contestant.num_classes is None:
         return None
-    uniforms = stream.uniforms(start, n, 1)[:, 0]
-    return torch.from_numpy((uniforms * contestant.num_classes).astype(np.int64)).to(device)
+    uniforms = Stream(seed, "labels", contestant.name, purpose).uniforms(start, n, 1)[:, 0]
+    return torch.from_numpy((uniforms * contestant.num_classes).astype(np.int64))
 
 
 def _rows(array: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
