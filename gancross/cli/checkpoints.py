@@ -6,7 +6,7 @@ import io
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -95,8 +95,9 @@ def sample(
     if target.suffix.lower() == ".npz":
         buffer = io.BytesIO()
         drawn = sample_labels(contestant, 0, len(samples), seed=seed, purpose="sample")
-        arrays = {"samples": samples} if drawn is None else {"samples": samples, "labels": drawn}
-        np.savez_compressed(buffer, **{name: array.numpy() for name, array in arrays.items()})
+        arrays: dict[str, Any] = {"samples": samples.numpy()}
+        arrays |= {} if drawn is None else {"labels": drawn.numpy()}
+        np.savez_compressed(buffer, **arrays)
         write_atomically(target, buffer.getvalue())
     else:
         write_atomically(target, _picture(samples, contestant, columns))

@@ -41,7 +41,8 @@ SMALL: dict[str, dict[str, Setting]] = {
 
 def trained(name: str, folder: Path, changes: dict[str, Setting] | None = None, **options: Any) -> Path:
     chosen = recipe(name).with_changes(SMALL[name] | (changes or {}))
-    return train(chosen, folder, **{"device": "cpu", "log_every": 1, "checkpoint_every": 6} | options)
+    usual: dict[str, Any] = {"device": "cpu", "log_every": 1, "checkpoint_every": 6}
+    return train(chosen, folder, **(usual | options))
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +51,18 @@ def conditional(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: trained(name, root / name) for name in SMALL}
 
 
-@pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize(
-    "changes",
-    [{"n_phi": 2, "label_prior": "data", "ema": 0.5}, {"update": "simultaneous", "regularizer": "none"}],
-    ids=["twice", "simultaneous"],
-)
-def test_a_stopped_run_ends_bit_identical(tmp_path: Path, name: str, changes: dict[str, Setting]) -> None:
+CHANGES: dict[str, tuple[str, dict[str, Setting]]] = {
+    "mixture": ("mixture-conditional", {"label_prior": "data", "ema": 0.5}),
+    "projection": ("digits-projection", {"n_phi": 2, "label_prior": "data", "ema": 0.5}),
+    "acgan": ("digits-acgan", {"update": "simultaneous"}),
+    "concatenation": ("digits-conditional", {"regularizer": "none", "noise": "gaussian",
+                                             "noise_variance": 0.1, "nsr": 4}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_stopped_run_ends_bit_identical(tmp_path: Path, case: str) -> None:
+    name, changes = CHANGES[case]
     straight = trained(name, tmp_path / "straight", changes)
 
     def interrupt(step: int, steps: int, figures: dict[str, float] | None) -> None:

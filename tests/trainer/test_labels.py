@@ -272,7 +272,7 @@ def test_processes_divide_the_labels_of_a_batch() -> None:
         for processes in (Processes(), *(Processes(rank=rank, size=3) for rank in range(3)))
     ]
     for whole, *shares in zip(*parts, strict=True):
-        assert torch.equal(torch.cat([share for share in shares if share is not None]), whole)  # type: ignore[arg-type]
+        assert torch.equal(torch.cat([share for share in shares if share is not None]), whole)
     assert next(label_batches(recipe("digits"), data, start=0, processes=Processes())) is None
 
 
