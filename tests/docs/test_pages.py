@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pages
 import pytest
@@ -22,6 +23,7 @@ from gancross.cli.main import cli
 from gancross.errors import GancrossError
 from gancross.evaluator.gate.figures import METRICS
 from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES
+from gancross.trainer.recipes.recipe import Recipe
 from gancross.workflow.benchmark import demo_spec
 
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]*))?\)")
@@ -65,8 +67,9 @@ def test_the_picture_is_that_of_the_demonstration_s_record() -> None:
 def test_the_demonstration_s_record_is_of_today_s_demonstration() -> None:
     """`gancross demo` and then `python benchmarks/pages.py --demo gancross-demo` renew it."""
     contestants = gancross.load_result(pages.DEMO).contestants
-    assert {entry.name: entry.recipe for entry in contestants} == {
-        run.name: run.recipe.to_dict() for run in demo_spec().runs
+    recipes: Any = {entry.name: entry.recipe for entry in contestants}
+    assert {name: Recipe.from_dict(values) for name, values in recipes.items()} == {
+        run.name: run.recipe for run in demo_spec().runs
     }
 
 
