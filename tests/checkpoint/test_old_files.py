@@ -58,7 +58,7 @@ FIRST_RESULT = (
 LATER_FIELDS = (
     "activation", "gradient_penalty", "clip", "regularize_generator", "noise", "noise_variance", "nsr",
     "noise_players", "optimizer", "ema", "regularize_generator_from", "update", "penalty_every",
-    "penalty_fraction",
+    "penalty_fraction", "conditional", "label_prior", "auxiliary_weight",
 )  # fmt: skip
 
 
