@@ -5,7 +5,7 @@ Convolutions, widths and their initial weights are the DCGAN's (`gancross.models
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import nn
@@ -114,17 +114,18 @@ class ProjectionDiscriminator(Network):
         normalization: Normalization = "none", bottom: int = 2, activation: Activation = "leaky-relu",
     ) -> None:  # fmt: skip
         super().__init__()
-        self.features, _ = _features(
+        self.features = DCGANDiscriminator(
             image_size=image_size, channels=channels, width=width, normalization=normalization,
             bottom=bottom, activation=activation,
         )  # fmt: skip
+        del self.features[-1], self.features[-1]  # its linear layer and the flattening before it
         self.projection = Projection(stage_widths(image_size, width, bottom)[-1], num_classes)
         self.input_shape, self.output_shape = (channels, image_size, image_size), (1,)
         self.num_classes = num_classes
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
-        _reset_features(self.features, generator)
+        self.features.reset(generator)
         self.projection.reset(generator)
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -147,34 +148,28 @@ class ACGANDiscriminator(Network):
         normalization: Normalization = "batch", bottom: int = 2, activation: Activation = "leaky-relu",
     ) -> None:  # fmt: skip
         super().__init__()
-        self.features, self.score = _features(
+        self.judge = DCGANDiscriminator(
             image_size=image_size, channels=channels, width=width, normalization=normalization,
             bottom=bottom, activation=activation,
         )  # fmt: skip
-        self.classifier = nn.Linear(self.score.in_features, num_classes)
+        features = stage_widths(image_size, width, bottom)[-1] * bottom * bottom
+        self.classifier = nn.Linear(features, num_classes)
         self.input_shape, self.output_shape = (channels, image_size, image_size), (1,)
         self.num_classified = num_classes
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone."""
-        for part in (self.features, self.score, self.classifier):
-            _reset_features(part, generator)
+        self.judge.reset(generator)
+        nn.init.normal_(self.classifier.weight, std=WEIGHT_STD, generator=generator)
+        nn.init.zeros_(self.classifier.bias)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The adversarial scores."""
-        return cast(torch.Tensor, self.score(self.features(images).flatten(1)))
+        return cast(torch.Tensor, self.judge(images))
 
     def class_logits(self, images: torch.Tensor) -> torch.Tensor:
         """Logits of the classes, (N, K)."""
-        return cast(torch.Tensor, self.classifier(self.features(images).flatten(1)))
-
-
-def _features(**arguments: Any) -> tuple[nn.Sequential, nn.Linear]:
-    """The layers of the DCGAN's discriminator up to its last feature map, and its linear layer."""
-    *features, _, linear = DCGANDiscriminator(**arguments)
-    assert isinstance(linear, nn.Linear)
-    return nn.Sequential(*features), linear
-
-
-def _reset_features(layers: nn.Module, generator: torch.Generator) -> None:
-    reset_layers(layers, lambda _, layer: nn.init.normal_(layer.weight, std=WEIGHT_STD, generator=generator))
+        h = images
+        for layer in list(self.judge)[:-1]:
+            h = layer(h)
+        return cast(torch.Tensor, self.classifier(h))

@@ -123,4 +123,6 @@ def drawn_labels(probabilities: NDArray[np.float64], stream: Stream, start: int,
     """Labels start…start+n−1 of a stream, int64 (n,), independent and of these probabilities (K,)."""
     ends = np.cumsum(probabilities)
     uniforms = stream.uniforms(start, n, 1)[:, 0] * ends[-1]
-    return torch.from_numpy(np.searchsorted(ends, uniforms, side="right").astype(np.int64))
+    # A uniform that rounds to 1 belongs to the last class.
+    labels = np.searchsorted(ends, uniforms, side="right").clip(max=len(ends) - 1)
+    return torch.from_numpy(labels.astype(np.int64))

@@ -159,10 +159,8 @@ def _loop(
     run: Run, folder: RunFolder, start: int, *, every: int, log_every: int, progress: StepProgress | None
 ) -> None:
     recipe = run.recipe
-    reals, labels = (
-        _real_batches(run, start),
-        label_batches(recipe, run.data, start=start, processes=run.processes),
-    )
+    reals = _real_batches(run, start)
+    labels = label_batches(recipe, run.data, start=start, processes=run.processes)
     saved_at = logged_at = time.monotonic()
     logged_step = start
     with stop_requests() as request:

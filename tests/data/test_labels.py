@@ -43,6 +43,7 @@ def check(data: DataSet, classes: Key, *, batch_size: int = 4, batches: int = 3)
     assert data.labels is not None
     assert data.labels.held_out(50).tolist() == classes(data.held_out(50))
     assert data.num_classes == len(data.class_names) == len(data.labels.frequencies)
+    assert catalogue.known_classes(data.name) == data.num_classes
 
 
 def by_content(images: torch.Tensor, labels: list[int]) -> Key:

@@ -159,10 +159,12 @@ def test_acgan_scores_and_classifies_the_same_features() -> None:
     _, discriminator = pair("acgan8")
     discriminator.eval()
     images = drawn(3, 2, 8, 8)
-    features = discriminator.features(images).flatten(1)  # type: ignore[operator]
-    torch.testing.assert_close(discriminator(images), discriminator.score(features))  # type: ignore[operator]
+    judge, classifier = discriminator.judge, discriminator.classifier
+    assert isinstance(judge, nn.Sequential) and isinstance(classifier, nn.Linear)
+    features = nn.Sequential(*list(judge)[:-1])(images)
+    torch.testing.assert_close(discriminator(images), judge[-1](features))
     logits = discriminator.class_logits(images)  # type: ignore[operator]
-    torch.testing.assert_close(logits, discriminator.classifier(features))  # type: ignore[operator]
+    torch.testing.assert_close(logits, classifier(features))
     assert logits.shape == (3, CLASSES)
 
 

@@ -20,7 +20,7 @@ from gancross.trainer.recipes.named_recipes import recipe
 
 CLASSES, OF_EACH = 10, 100
 FAST: dict[str, Setting] = {
-    "width": 8, "steps": 200, "batch_size": 32, "learning_rate": 4e-3, "normalization": "batch",
+    "width": 8, "steps": 150, "batch_size": 32, "learning_rate": 5e-3, "normalization": "batch",
 }  # fmt: skip
 load = catalogue.load
 
@@ -61,7 +61,7 @@ def class_accuracy(path: Path, classifier: LogisticRegression) -> float:
 def test_samples_have_the_class_asked_for_unless_labels_were_shuffled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classifier: LogisticRegression
 ) -> None:
-    """Three seeds gave 0.85–0.99 with true labels and 0.09–0.12 with shuffled ones."""
+    """Five seeds gave 0.75–0.96 with true labels and 0.10–0.12 with shuffled ones."""
     chosen = recipe("digits-projection").with_changes(FAST)
     options: dict[str, Any] = {"device": "cpu", "log_every": 200, "checkpoint_every": 200}
     true = train(chosen, tmp_path / "true", **options)

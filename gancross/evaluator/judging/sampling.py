@@ -216,7 +216,9 @@ def sample_labels(
     if contestant.num_classes is None:
         return None
     uniforms = Stream(seed, "labels", contestant.name, purpose).uniforms(start, n, 1)[:, 0]
-    return torch.from_numpy((uniforms * contestant.num_classes).astype(np.int64))
+    # A uniform may round to 1.
+    labels = (uniforms * contestant.num_classes).astype(np.int64).clip(max=contestant.num_classes - 1)
+    return torch.from_numpy(labels)
 
 
 def _rows(array: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:

@@ -151,9 +151,7 @@ LAYER_PASSES: dict[type[nn.Module], Callable[[Any], LayerPasses]] = {
     BottleneckBlock: Residual,
     nn.Sequential: Sequential,
     DCGANDiscriminator: Sequential,
-    ACGANDiscriminator: lambda network: Sequential(
-        nn.Sequential(network.features, nn.Flatten(), network.score)
-    ),
+    ACGANDiscriminator: lambda network: Sequential(network.judge),
     ResNetDiscriminator: Sequential,
     ResNet101Discriminator: Sequential,
     MLP: Sequential,

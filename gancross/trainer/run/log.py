@@ -60,8 +60,9 @@ def save_sample_picture(run: Run, folder: RunFolder, step: int) -> None:
 
     Images of a conditional generator have one class in each column, up to 16 of them.
     """
-    count, columns, labels = PICTURE_POINTS if len(run.data.shape) == 1 else PICTURE_IMAGES, None, None
-    if run.class_probabilities is not None and count == PICTURE_IMAGES:
+    vectors, columns, labels = len(run.data.shape) == 1, None, None
+    count = PICTURE_POINTS if vectors else PICTURE_IMAGES
+    if run.class_probabilities is not None and not vectors:
         columns = min(len(run.class_probabilities), MOST_COLUMNS)
         count = PICTURE_IMAGES // columns * columns
         labels = torch.arange(count) % columns
