@@ -153,8 +153,12 @@ def scatter(
     return buffer.getvalue()
 
 
-def picture(samples: torch.Tensor, *, title: str = "") -> bytes | None:
-    """A grid of images or a scatter of 3-d vectors as PNG; None for other vectors."""
+def picture(samples: torch.Tensor, *, title: str = "", columns: int | None = None) -> bytes | None:
+    """A grid of images or a scatter of 3-d vectors as PNG; None for other vectors.
+
+    Args:
+        columns: as of `grid_pixels`.
+    """
     if samples.dtype == torch.uint8:
-        return image_grid(samples)
+        return image_grid(samples, columns=columns)
     return scatter(samples, title=title) if samples.shape[1] == 3 else None

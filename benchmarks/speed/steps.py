@@ -14,7 +14,8 @@ from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.state import architectures, make_players
-from gancross.trainer.step import Players, Step, discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.step import discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.update import Players, Step
 
 SHAPES = {"cifar10": (3, 32, 32), "mixture": (3,)}
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from gancross.models import ARCHITECTURES, Architecture, check_interface, skeleton
+from gancross.models import ARCHITECTURES, Architecture, Network, check_interface, skeleton
 from gancross.untrusted.values import RefusedArchive, short_repr
 
 LARGEST_BATCH = 1 << 20
+FEWEST_CLASSES, MOST_CLASSES = 2, 1 << 16
 NETWORKS = ("generator", "discriminator")
 
 State = dict[str, torch.Tensor]
@@ -31,6 +32,8 @@ class Checkpoint:
         weights: what `generator_state` holds: `raw` weights of the last step, or their average, `ema`.
         training: optimizer states, and LeCam's averages, for resuming, `{}` if stripped. No random state is
             saved: every random number of a run is a function of seed and step.
+        num_classes: of the labels that its generator takes; None: it takes none. A file lacks this key then,
+            so that earlier versions read it.
     """
 
     recipe: dict[str, Any]
@@ -51,6 +54,7 @@ class Checkpoint:
     training: dict[str, Any]
     weights: str = "raw"
     latent_shape: tuple[int, ...] | None = None
+    num_classes: int | None = None
 
     @property
     def is_foreign(self) -> bool:
@@ -130,7 +134,7 @@ def check_fields(checkpoint: Checkpoint) -> None:
         "recipe": (dict,), "method": (str, type(None)), "step": (int,), "sample_shape": (tuple,),
         "latent_dim": (int,), "latent": (str,), "data_range": (tuple,), "score_kind": (str,),
         "orientation": (str,), "threshold": (float, type(None)), "batch_size": (int,), "training": (dict,),
-        "weights": (str,), "latent_shape": (tuple, type(None)),
+        "weights": (str,), "latent_shape": (tuple, type(None)), "num_classes": (int, type(None)),
     }  # fmt: skip
     for key, kind in kinds.items():
         actual = type(getattr(checkpoint, key))
@@ -147,6 +151,11 @@ def check_fields(checkpoint: Checkpoint) -> None:
             f"expected 'step' ≥ 0 and 'batch_size' from 1 to {LARGEST_BATCH:,},"
             f" got {checkpoint.step} and {checkpoint.batch_size}"
         )
+    classes = checkpoint.num_classes
+    if classes is not None and not FEWEST_CLASSES <= classes <= MOST_CLASSES:
+        raise RefusedArchive(
+            f"expected 'num_classes' from {FEWEST_CLASSES} to {MOST_CLASSES:,}, got {short_repr(classes)}"
+        )
     for key, value in checkpoint.recipe.items():
         if type(key) is not str or type(value) not in (bool, int, float, str, type(None)):
             raise RefusedArchive("the recipe may hold only strings, numbers, booleans and None")
@@ -162,7 +171,21 @@ def _check_shapes(checkpoint: Checkpoint) -> None:
         ("discriminator", checkpoint.discriminator, sample, (1,)),
     ):
         if architecture is not None:
-            check_interface(role, skeleton(architecture), inputs, outputs)
+            network = skeleton(architecture)
+            check_interface(role, network, inputs, outputs)
+            _check_classes(role, network, checkpoint.num_classes)
     size = checkpoint.recipe.get("image_size")
     if size is not None and size not in sample[-1:]:
         raise RefusedArchive(f"its recipe's image_size {short_repr(size)} is not that of its networks")
+
+
+def _check_classes(role: str, network: Network, num_classes: int | None) -> None:
+    """Checks the labels that a network takes or gives; a discriminator may be without any."""
+    declared = network.num_classes, network.num_classified
+    fitting = (
+        [(num_classes, None)] if role == "generator"
+        else [(None, None), (num_classes, None), (None, num_classes)]
+    )  # fmt: skip
+    if declared not in fitting:
+        got = next((number for number in declared if number is not None), "no")
+        raise RefusedArchive(f"its {role} has labels of {got} classes, 'num_classes' is {num_classes}")

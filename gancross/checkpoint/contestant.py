@@ -32,7 +32,7 @@ NETWORK_FAILURES = (
 # Fields of the same name and meaning in `Checkpoint`.
 SHARED_FIELDS = (
     "method", "latent_dim", "latent_shape", "latent", "data_range", "score_kind", "orientation", "threshold",
-    "batch_size",
+    "batch_size", "num_classes",
 )  # fmt: skip
 
 
@@ -83,6 +83,8 @@ class Contestant:
         method: what this model is a run of; None if unknown.
         samples: uint8 images (N, C, H, W) or float32 vectors (N, d) in place of a generator, no axis of
             length 0.
+        num_classes: K where the generator takes labels, int64 (N,) in 0…K−1, beside its latents; None: it
+            takes none. Only samples are drawn of such a model, nothing judges them.
 
     Raises:
         UsageError: fields that do not fit together, or samples of another dtype or shape.
@@ -100,6 +102,7 @@ class Contestant:
     threshold: Threshold = AUTO
     batch_size: int = 64
     method: str | None = None
+    num_classes: int | None = None
     samples: torch.Tensor | None = field(default=None, repr=False)
     origin: Origin | None = field(default=None, repr=False)
 
@@ -155,10 +158,14 @@ class Contestant:
                 tensor.is_meta for tensor in chain(network.parameters(), network.buffers())
             ):
                 raise UsageError(f"{prefix}: its {what} has weights without values, on the device 'meta'")
-        for what in ("latent_dim", "batch_size"):
+        for what in ("latent_dim", "batch_size", "num_classes"):
             value = getattr(self, what)
             if value is not None or what == "batch_size":
                 object.__setattr__(self, what, integer(value, f"{prefix}: {what}"))
+        if self.num_classes is not None and (self.num_classes < 1 or self.generator is None):
+            raise UsageError(
+                f"{prefix}: num_classes needs a generator and at least 1, got {self.num_classes}"
+            )
         what, expected = "latent_shape", "integers"
         try:
             if self.latent_shape is not None:
@@ -187,7 +194,7 @@ def listed(contestants: Iterable[Contestant]) -> list[Contestant]:
     """The contestants of a Python call, in a list or any other order of them.
 
     Raises:
-        UsageError: something else.
+        UsageError: something else, or a model that takes labels.
     """
     if not isinstance(contestants, Iterable):
         kind = type(contestants).__name__
@@ -199,11 +206,29 @@ def listed(contestants: Iterable[Contestant]) -> list[Contestant]:
                 f"contestants: expected gancross.Contestant, got {type(each).__name__};"
                 " gancross.load_contestant(path) reads one of a file"
             )
+    refuse_conditional(found)
     return found
 
 
-def applied(network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int) -> object:
-    """`network(inputs)`, of whatever type it is; its buffers stay as they were.
+def refuse_conditional(contestants: Iterable[Contestant]) -> None:
+    """Refuses models that take labels, which no judging knows yet.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for contestant in contestants:
+        if contestant.num_classes is not None:
+            raise UsageError(
+                f"contestant '{printable(contestant.name)}': its generator takes labels"
+                f" ({contestant.num_classes} classes): conditional models cannot be judged yet;"
+                " 'gancross sample' draws their samples, which can be judged as an array or a folder"
+            )
+
+
+def applied(
+    network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int, labels: torch.Tensor | None = None
+) -> object:
+    """`network(inputs)`, or `network(inputs, labels)`, of whatever type; its buffers stay as they were.
 
     Args:
         seed: of torch's global generators during the call, from which a network may draw noise of its own.
@@ -213,7 +238,7 @@ def applied(network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int
     """
     try:
         with unchanged(network), seeded(seed, inputs.device):
-            return network(inputs)
+            return network(inputs) if labels is None else network(inputs, labels)
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's
             raise

@@ -196,6 +196,8 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
 def _plain_values(checkpoint: Checkpoint) -> dict[str, Any]:
     """The fields as plain values for the file."""
     plain = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
+    if checkpoint.num_classes is None:
+        del plain["num_classes"]
     for network in NETWORKS:
         architecture: Architecture | None = plain[network]
         if architecture is not None:

@@ -6,7 +6,7 @@ import io
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,24 +34,30 @@ SUFFIXES = (".png", ".npz")
 @click.option(
     "--out", type=FILE,
     help="FILE.png: a grid of images, or a scatter of 3-d vectors coloured by their density. FILE.npz: the"
-    " samples themselves, key 'samples', uint8 images (N, C, H, W) or float32 vectors (N, d)."
+    " samples themselves, key 'samples', uint8 images (N, C, H, W) or float32 vectors (N, d);"
+    " of a conditional model also 'labels'."
     "  [default: CKPT with '-samples.png' in place of '.pt']",
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
 @device
+@click.option(
+    "--class", "label", type=int, metavar="NUMBER",
+    help="Of a conditional model, samples of this class, 0…K−1.  [default: all classes, uniformly]",
+)  # fmt: skip
 @click.option("--columns", type=int, help="Images in a row of the grid.  [default: a square grid]")
 @common
 def sample(
     model: str, num_samples: int | None, out: Path | None, seed: int, device: str, columns: int | None,
-    model_options: ModelOptions,
+    label: int | None, model_options: ModelOptions,
 ) -> None:  # fmt: skip
     """Draw samples of a model as a picture, or as an array for other tools.
 
     They are made as in a cross-test: in chunks of 500, in evaluation mode, images rounded to 8 bits; the
-    latents depend only on --seed and the model's name.
+    latents depend only on --seed and the model's name, and so do the labels of a conditional model.
     """
     import numpy as np
 
+    from gancross.evaluator.judging.sampling import sample_labels
     from gancross.evaluator.judging.scoring import canonical_samples
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import check_new_target, check_outputs, write_atomically
@@ -72,6 +78,7 @@ def sample(
     (contestant,) = load_models(
         [parsed], model_options, num_samples=num_samples or IMAGES, seed=seed, purpose="sample"
     )
+    contestant, classes = _of_class(contestant, label)
     notes = notes_console()
     if parsed.is_folder and contestant.origin is not None:
         for note in contestant.origin.notes:
@@ -87,11 +94,29 @@ def sample(
             samples = draw(num_samples=POINTS)
     if target.suffix.lower() == ".npz":
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, samples=samples.numpy())
+        drawn = sample_labels(contestant, 0, len(samples), seed=seed, purpose="sample")
+        arrays: dict[str, Any] = {"samples": samples.numpy()}
+        arrays |= {} if drawn is None else {"labels": drawn.numpy()}
+        np.savez_compressed(buffer, **arrays)
         write_atomically(target, buffer.getvalue())
     else:
         write_atomically(target, _picture(samples, contestant, columns))
-    notes.print(f"{len(samples):,} samples of {contestant.name}: {target}")
+    notes.print(f"{len(samples):,} samples of {contestant.name}{classes}: {target}")
+
+
+def _of_class(contestant: Contestant, label: int | None) -> tuple[Contestant, str]:
+    """The model, of which only samples of one class are drawn if there is a label; and that in words."""
+    classes = contestant.num_classes
+    if label is None:
+        return contestant, "" if classes is None else f", labels uniform over {classes} classes"
+    if classes is None or contestant.generator is None:
+        raise UsageError(f"--class {label}: '{contestant.name}' takes no labels: leave it out")
+    if not 0 <= label < classes:
+        raise UsageError(f"--class {label}: '{contestant.name}' has the classes 0…{classes - 1}")
+    from gancross.models.conditional import OneClass
+
+    generator = OneClass(contestant.generator, label)
+    return replace(contestant, generator=generator, num_classes=None), f", class {label}"
 
 
 def _picture(samples: torch.Tensor, contestant: Contestant, columns: int | None) -> bytes:

@@ -63,11 +63,12 @@ def datasets() -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    columns = (Column("data", no_wrap=True), "train + test", "where from")
+    columns = (Column("data", no_wrap=True), "train + test", Column("classes", justify="right"), "where from")
     table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for name, entry in DATASETS.items():
-        table.add_row(name, escape(entry.samples), escape(entry.origin))
-    table.add_row("folder:PATH", "your images", "train/ and test/ beneath it, or a fixed split")
+        classes = "–" if entry.num_classes is None else str(entry.num_classes)
+        table.add_row(name, escape(entry.samples), classes, escape(entry.origin))
+    table.add_row("folder:PATH", "your images", "folders", "train/ and test/ beneath it, or a fixed split")
     tables_console().print(table)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 from torchvision import datasets
 
+from gancross.data.labels import labels_of_arrays
 from gancross.data.request import DataRequest
 from gancross.data.sets import DataSet, finite
 from gancross.errors import DataError, ResourceError, first_line
@@ -31,19 +32,24 @@ def load(request: DataRequest) -> DataSet:
 
     Raises:
         ResourceError: the files are not under `request.root`, or the checksums of CIFAR-10 differ.
-        DataError: a file cannot be read.
+        DataError: a file cannot be read, or a label is no class of the set.
     """
-    halves = [half.data for half in _halves(request, *KINDS[request.name])]
+    both = _halves(request, *KINDS[request.name])
+    halves = [half.data for half in both]
+    targets = (torch.as_tensor(half.targets, dtype=torch.int64) for half in both)
+    labels = labels_of_arrays(request.name, *targets, class_names=both[0].classes)
     if request.name == "cifar10":
         halves = [torch.from_numpy(np.ascontiguousarray(half.transpose(0, 3, 1, 2))) for half in halves]
-        return finite(request.name, train=halves[0], test=halves[1], split="official")
+        return finite(request.name, train=halves[0], test=halves[1], split="official", labels=labels)
     train, test = (half[:, None] for half in halves)
     if request.image_size != PADDED:
-        return finite(request.name, train=train, test=test, split="official")
+        return finite(request.name, train=train, test=test, split="official", labels=labels)
     margin = (PADDED - train.shape[-1]) // 2
     train, test = (functional.pad(half, (margin, margin, margin, margin)) for half in (train, test))
     split = f"official; zero-padded by {margin} pixels to {PADDED}×{PADDED}"
-    return finite(request.name, train=train, test=test, split=split, image_size=PADDED)
+    return finite(
+        request.name, train=train, test=test, split=split, image_size=PADDED, labels=labels
+    )  # fmt: skip
 
 
 def _halves(request: DataRequest, kind: Any, folder: str) -> list[Any]:

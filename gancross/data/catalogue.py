@@ -33,6 +33,7 @@ class Entry:
         shape: of one sample, (C, H, W) or (d,); the default one if `resizable`.
         padded: another side to which its images can be zero-padded.
         resizable: whether it comes in any size.
+        num_classes: of its labels; None: it has none.
     """
 
     module: str
@@ -41,6 +42,7 @@ class Entry:
     shape: tuple[int, ...]
     padded: int | None = None
     resizable: bool = False
+    num_classes: int | None = None
 
     @property
     def image_size(self) -> int | None:
@@ -53,18 +55,22 @@ _TORCHVISION = "official archive; --download fetches it"
 _CELEBA = "official img_align_celeba.zip, unzipped, in celeba/"
 _MNIST = Entry(
     module="archives", samples="60,000 + 10,000, 1×28×28, or zero-padded with image_size=32",
-    origin=_TORCHVISION, shape=(1, 28, 28), padded=32,
+    origin=_TORCHVISION, shape=(1, 28, 28), padded=32, num_classes=10,
 )  # fmt: skip
 
 DATASETS: dict[str, Entry] = {
-    "mixture": Entry(module="mixture", samples="endless, 3-d vectors", origin="generated", shape=(3,)),
+    "mixture": Entry(
+        module="mixture", samples="endless, 3-d vectors", origin="generated", shape=(3,), num_classes=7
+    ),
     "digits": Entry(
-        module="digits", samples="1,201 + 596, 1×8×8", origin="embedded in scikit-learn", shape=(1, 8, 8)
+        module="digits", samples="1,201 + 596, 1×8×8", origin="embedded in scikit-learn", shape=(1, 8, 8),
+        num_classes=10,
     ),
     "mnist": _MNIST,
     "fashion-mnist": _MNIST,
     "cifar10": Entry(
-        module="archives", samples="50,000 + 10,000, 3×32×32", origin=_TORCHVISION, shape=(3, 32, 32)
+        module="archives", samples="50,000 + 10,000, 3×32×32", origin=_TORCHVISION, shape=(3, 32, 32),
+        num_classes=10,
     ),
     "celeba": Entry(
         module="celeba", samples="162,770 + 19,962, 3×64×64 or image_size, from the centre 178×178",
@@ -134,6 +140,22 @@ def known_shape(name: str, *, image_size: int | None) -> tuple[int, ...] | None:
 
         return folder.first_shape(folder_path(name), image_size=image_size)
     return entry.shape if image_size is None else (entry.shape[0], image_size, image_size)
+
+
+def known_classes(name: str) -> int | None:
+    """Number of classes of a named set, without opening it, or of the class folders of a folder.
+
+    None where it has no labels, or, of a folder, no images yet.
+
+    Raises:
+        UsageError: no such name.
+    """
+    entry = _entry(name, None)
+    if entry is None:
+        from gancross.data import folder
+
+        return folder.known_classes(folder_path(name))
+    return entry.num_classes
 
 
 def folder_path(name: str) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gancross.data.labels import labels_of_arrays
 from gancross.data.request import DataRequest
 from gancross.data.sets import DataSet, finite
 
@@ -17,7 +18,10 @@ EVERY = 3  # every third image of each class is held out
 def load(request: DataRequest) -> DataSet:
     """The digits as a data set."""
     train, test = images()
-    return finite(request.name, train=train, test=test, split="every third image of each class held out")
+    return finite(
+        request.name, train=train, test=test, split="every third image of each class held out",
+        labels=labels_of_arrays(request.name, *labels(), class_names=[str(digit) for digit in range(10)]),
+    )  # fmt: skip
 
 
 def images() -> tuple[torch.Tensor, torch.Tensor]:

@@ -16,8 +16,9 @@ import torch
 from gancross.data.formats import FileFormat
 from gancross.data.image_files import BESIDE, ImageFiles, image_files
 from gancross.data.images import FileReader, Header, channels_first, image_header, read_image
+from gancross.data.labels import labels_of_paths
 from gancross.data.lazy import Part, lazy
-from gancross.data.sets import DataSet, finite
+from gancross.data.sets import DataSet, Labels, finite
 from gancross.errors import UsageError
 from gancross.random_streams import Stream
 
@@ -37,7 +38,8 @@ def load(root: Path, *, image_size: int | None, workers: int = 0, judged: bool =
     `train/` and `test/` directly beneath it are the two halves where both exist. Otherwise, for training, a
     fixed random tenth of all images, in the order of their paths, is held out; where they are only judged,
     `test/` is held out, or without it all images, and there are no training images. More than 200,000
-    images, or 2 GiB of them, are read on demand and not kept in memory.
+    images, or 2 GiB of them, are read on demand and not kept in memory. Folders of a half that hold all its
+    images are classes: see `gancross.data.labels`.
 
     Args:
         image_size: images are cropped to their centre square and resized to this side; with None they
@@ -59,6 +61,7 @@ def load(root: Path, *, image_size: int | None, workers: int = 0, judged: bool =
         return finite(
             name, train=images[:n] if n else None, test=images[n:], split=halves.split,
             image_size=image_size, test_files=formats[n:], notes=halves.files.notes,
+            labels=halves.labels(name),
         )  # fmt: skip
     shape = common_shape(paths, image_size=image_size)
     # Workers may start in another folder.
@@ -69,7 +72,7 @@ def load(root: Path, *, image_size: int | None, workers: int = 0, judged: bool =
     )
     return lazy(
         name, train=train if halves.train else None, test=[test], split=halves.split, image_size=image_size,
-        workers=workers, notes=halves.files.notes,
+        workers=workers, notes=halves.files.notes, labels=halves.labels(name),
     )  # fmt: skip
 
 
@@ -88,6 +91,17 @@ def first_shape(root: Path, *, image_size: int | None) -> tuple[int, int, int] |
     header = image_header(paths[0])
     height, width = (header.height, header.width) if image_size is None else (image_size, image_size)
     return 1 if header.grey else 3, height, width
+
+
+def known_classes(root: Path) -> int | None:
+    """Number of classes of a folder for training; None without labels or without enough images."""
+    if not root.is_dir():
+        return None
+    try:
+        labels = _halves(root, judged=False).labels(f"folder:{root}")
+    except UsageError:  # no images yet, or one half of them
+        return None
+    return None if labels is None else len(labels.class_names)
 
 
 def read_images(
@@ -137,12 +151,21 @@ def common_shape(paths: list[Path], *, image_size: int | None) -> tuple[int, int
 
 @dataclass(frozen=True, kw_only=True)
 class _Halves:
-    """Training paths, held-out paths, how they were separated, in words, and what was left out."""
+    """Training paths, held-out paths, how they were separated, in words, and what was left out.
+
+    Attributes:
+        folders: that hold the class folders of each half, if there are any.
+    """
 
     train: list[Path]
     test: list[Path]
     split: str
     files: ImageFiles
+    folders: tuple[Path, Path]
+
+    def labels(self, name: str) -> Labels | None:
+        """The classes by class folders."""
+        return labels_of_paths(name, (self.train, self.test), self.folders)
 
 
 def _halves(root: Path, *, judged: bool) -> _Halves:
@@ -156,14 +179,16 @@ def _halves(root: Path, *, judged: bool) -> _Halves:
         beside = len(files.paths) - len(train) - len(test)
         files = replace(files, left_out={**files.left_out, BESIDE: beside})
         split = "train/ and test/" if has_train else "test/"
-        return _Halves(train=train, test=test, split=split, files=files)
+        return _Halves(
+            train=train, test=test, split=split, files=files, folders=(root / "train", root / "test")
+        )
     if judged and has_train:
         raise UsageError(
             f"data folder:{root}: has train/ and no test/, so which images are held out? give a folder of"
             " them, or name it test/"
         )
     if judged:
-        return _Halves(train=[], test=files.paths, split="all held out", files=files)
+        return _Halves(train=[], test=files.paths, split="all held out", files=files, folders=(root, root))
     if len(files.paths) == 1:
         raise UsageError(f"data folder:{root}: one image cannot be split into training and test; add images")
     order = Stream(0, "split", "folder").permutation(len(files.paths))
@@ -171,7 +196,7 @@ def _halves(root: Path, *, judged: bool) -> _Halves:
     test = [path for index, path in enumerate(files.paths) if index in held_out]
     train = [path for index, path in enumerate(files.paths) if index not in held_out]
     split = f"fixed random {HELD_OUT_FRACTION:.0%} held out"
-    return _Halves(train=train, test=test, split=split, files=files)
+    return _Halves(train=train, test=test, split=split, files=files, folders=(root, root))
 
 
 def _map_in_threads(function: Callable[[Path], T], paths: list[Path]) -> list[T]:

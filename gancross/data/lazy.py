@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gancross.data.formats import FileFormat, FormatShare, format_shares
 from gancross.data.images import ImageBatch, Reader
-from gancross.data.sets import WHOLE, DataSet, index_batches
+from gancross.data.sets import WHOLE, DataSet, Labels, index_batches
 from gancross.data.workers import decoded_batches
 from gancross.errors import UsageError
 
@@ -65,7 +65,7 @@ class LazyReals:
 
 def lazy(
     name: str, *, train: Part | None, test: Sequence[Part], split: str, image_size: int | None, workers: int,
-    notes: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (), labels: Labels | None = None,
 ) -> DataSet:  # fmt: skip
     """A data set that reads its training images on demand, and its held-out ones once, at their first use.
 
@@ -90,6 +90,7 @@ def lazy(
         name=name, shape=test[0].reader.shape, split=split, image_size=image_size,
         train=None if train is None else LazyReals(name=name, part=train, workers=workers),
         held_out=lambda n: held_out()[0], file_formats=lambda: held_out()[1], notes=notes,
+        labels=labels,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from gancross.data.request import DataRequest
-from gancross.data.sets import DataSet, EndlessReals
+from gancross.data.sets import DataSet, EndlessReals, Labels
 from gancross.random_streams import Stream
 
 COMPONENTS = 7
@@ -28,6 +28,11 @@ def load(request: DataRequest) -> DataSet:
     return DataSet(
         name=request.name, shape=(3,), split="separate streams", train=EndlessReals(draw=samples),
         held_out=lambda n: samples(held_out, 0, n),
+        labels=Labels(
+            class_names=tuple(f"mode {mode}" for mode in range(COMPONENTS)),
+            train=EndlessReals(draw=modes), held_out=lambda n: modes(held_out, 0, n),
+            frequencies=np.full(COMPONENTS, 1 / COMPONENTS),
+        ),
     )  # fmt: skip
 
 
@@ -65,9 +70,18 @@ def samples(stream: Stream, start: int, n: int, *, std: float = STD) -> torch.Te
         std: standard deviation of the components, in the plane; 0.01 in the paper.
     """
     uniforms = stream.uniforms(start, n, 3)
-    component = (uniforms[:, 0] * COMPONENTS).astype(np.int64)
+    component = _components(uniforms)
     # Box–Muller on the remaining two uniforms gives the two coordinates in the plane.
     radius = std * np.sqrt(-2.0 * np.log(uniforms[:, 1]))
     angle = 2 * math.pi * uniforms[:, 2]
     noise = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
     return torch.from_numpy(_embed(_circle()[component] + noise).astype(np.float32))
+
+
+def modes(stream: Stream, start: int, n: int) -> torch.Tensor:
+    """The components 0…6 that `samples` of the same arguments come from, int64 of shape (n,)."""
+    return torch.from_numpy(_components(stream.uniforms(start, n, 3)))
+
+
+def _components(uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
+    return (uniforms[:, 0] * COMPONENTS).astype(np.int64)

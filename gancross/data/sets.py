@@ -98,6 +98,23 @@ class EndlessReals:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Labels:
+    """The classes 0…K−1 of a data set's samples.
+
+    Attributes:
+        class_names: of the K classes, in their order.
+        train: labels of the training samples, scalars: batch i holds those of batch i of the samples.
+        held_out: n → labels of the held-out samples, int64 (N,), in their order.
+        frequencies: probability of each class among the training samples, float64 (K,), sum 1.
+    """
+
+    class_names: tuple[str, ...]
+    train: Reals | None
+    held_out: Callable[[int], torch.Tensor]
+    frequencies: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataSet:
     """A data set by name.
 
@@ -111,6 +128,7 @@ class DataSet:
         file_formats: () → formats of the files of the held-out images; none where they come from no image
             files.
         notes: remarks that a reader of the figures needs.
+        labels: classes of the samples; None: they have none.
 
     Raises:
         UsageError: a shape with an axis of length 0.
@@ -124,12 +142,23 @@ class DataSet:
     image_size: int | None = None
     file_formats: Callable[[], tuple[FormatShare, ...]] = tuple
     notes: tuple[str, ...] = ()
+    labels: Labels | None = None
 
     def __post_init__(self) -> None:
         if 0 in self.shape:
             raise UsageError(
                 f"data '{self.name}': samples of shape {self.shape}: each axis must be at least 1 long"
             )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes 0…K−1; none where the samples have no labels."""
+        return () if self.labels is None else self.labels.class_names
+
+    @property
+    def num_classes(self) -> int | None:
+        """K; None where the samples have no labels."""
+        return None if self.labels is None else len(self.labels.class_names)
 
 
 def native_array(values: object, who: str) -> torch.Tensor:
@@ -168,7 +197,7 @@ def check_canonical(samples: torch.Tensor, name: str) -> None:
 
 def finite(
     name: str, *, train: torch.Tensor | None, test: torch.Tensor, split: str, image_size: int | None = None,
-    test_files: Sequence[FileFormat] = (), notes: tuple[str, ...] = (),
+    test_files: Sequence[FileFormat] = (), notes: tuple[str, ...] = (), labels: Labels | None = None,
 ) -> DataSet:  # fmt: skip
     """A data set of two arrays in canonical form.
 
@@ -189,7 +218,7 @@ def finite(
     return DataSet(
         name=name, shape=tuple(test.shape[1:]), split=split, image_size=image_size,
         train=None if train is None else FiniteReals(array=train), held_out=lambda n: test,
-        file_formats=lambda: formats, notes=notes,
+        file_formats=lambda: formats, notes=notes, labels=labels,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from gancross.arguments import integer
-from gancross.checkpoint.contestant import Contestant, listed
+from gancross.checkpoint.contestant import Contestant, listed, refuse_conditional
 from gancross.data import catalogue
 from gancross.data.order import content_order
 from gancross.data.sets import DataSet, Reals
@@ -172,6 +172,7 @@ def run_crosstest(
     Args:
         judged: whether discriminators judge; otherwise the result awaits referees, and nothing is sampled.
     """
+    refuse_conditional(contestants)
     started, clock = datetime.now(UTC), time.perf_counter()
     batch_size = None if batch_size is None else integer(batch_size, "the batch size")
     if batch_size is not None and not 1 <= batch_size <= LARGEST_VALUE:

@@ -115,6 +115,7 @@ class PairSettings:
             `layer` or `spectral` norm in the discriminator, batch norm in the generator (WGAN-GP, SNGAN);
             `spectral-both`: the same with spectral norm beside batch norm in the generator (SAGAN).
         activation: `relu`: ReLU in the generator, leaky ReLU 0.2 in the discriminator; `tanh`: in both.
+        num_classes: of the labels that a conditional pair takes; None: there are none.
     """
 
     sample_shape: tuple[int, ...]
@@ -122,6 +123,7 @@ class PairSettings:
     width: int
     normalization: str
     activation: str
+    num_classes: int | None = None
 
 
 def pair(network: str, settings: PairSettings) -> ArchitecturePair:
@@ -133,6 +135,9 @@ def pair(network: str, settings: PairSettings) -> ArchitecturePair:
     family = choice("network", network, FAMILIES)
     choice("normalization", settings.normalization, RECIPE_NORMALIZATIONS)
     choice("activation", settings.activation, dict.fromkeys(RECIPE_ACTIVATIONS))
+    if (family.conditional == "none") != (settings.num_classes is None):
+        takes = "takes no labels" if settings.num_classes else "takes labels"
+        raise UsageError(f"network '{network}' {takes}: set conditional={family.conditional}")
     offered = offered_normalizations(family)
     wanted = settings.normalization
     if wanted not in offered:  # shapes are checked first
@@ -210,6 +215,8 @@ def arguments_by_name(
         "latent_dim": latent_dim,
         "normalization": RECIPE_NORMALIZATIONS[settings.normalization][role == "discriminator"],
     }
+    if settings.num_classes is not None:
+        arguments["num_classes"] = settings.num_classes
     return {**arguments, **fixed}
 
 

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+from gancross.models.conditional_dcgan import (
+    ACGANDiscriminator,
+    ClassNormGenerator,
+    EmbeddingGenerator,
+    ProjectionDiscriminator,
+)
+from gancross.models.conditional_mlp import ConditionalMLP, ProjectionMLP
+from gancross.models.conditional_mnist import ConditionalMNISTDiscriminator, ConditionalMNISTGenerator
 from gancross.models.dcgan import DCGANDiscriminator, DCGANGenerator, GatedDiscriminator, GatedGenerator
 from gancross.models.mlp import MLP, MLPGenerator
 from gancross.models.network import Argument, Family, Network
@@ -19,6 +27,11 @@ from gancross.models.sngan import ResNet32Discriminator, ResNet32Generator, SNGA
 
 _dcgan = partial(Family, generator=DCGANGenerator, discriminator=DCGANDiscriminator)
 _r3gan = partial(Family, generator=R3GANGenerator, discriminator=R3GANDiscriminator)
+_projection = partial(Family, generator=ClassNormGenerator, discriminator=ProjectionDiscriminator)
+_acgan = partial(Family, generator=EmbeddingGenerator, discriminator=ACGANDiscriminator)
+_conditional = partial(
+    Family, generator=ConditionalMNISTGenerator, discriminator=ConditionalMNISTDiscriminator
+)
 _DCGAN64: dict[str, Argument] = {"image_size": 64, "bottom": 4, "initialization": "uniform"}
 
 FAMILIES: dict[str, Family] = {
@@ -54,6 +67,18 @@ FAMILIES: dict[str, Family] = {
     # R3GAN's; `width` is a multiple of 8, at 64×64 of 16, and 768 in Huang et al. 2024.
     "r3gan32": _r3gan(arguments={"image_size": 32}),
     "r3gan64": _r3gan(arguments={"image_size": 64}),
+    # Conditional: batch norm by class in the generator, a projection in the discriminator, whose
+    # normalization the recipe chooses.
+    "projection8": _projection(arguments={"image_size": 8, "bottom": 2}),
+    "projection32": _projection(arguments={"image_size": 32, "bottom": 2}),
+    "projection64": _projection(arguments={"image_size": 64, "bottom": 4}),
+    "projection-mlp": Family(generator=ConditionalMLP, discriminator=ProjectionMLP),
+    # Conditional: an embedding beside the latent; a discriminator that also classifies.
+    "acgan8": _acgan(arguments={"image_size": 8, "bottom": 2}),
+    "acgan32": _acgan(arguments={"image_size": 32, "bottom": 2}),
+    # The authors' conditional DCGAN for MNIST, and the same at 8×8.
+    "conditional-dcgan28": _conditional(arguments={"image_size": 28}),
+    "conditional-dcgan8": _conditional(arguments={"image_size": 8}),
 }  # fmt: skip
 
 

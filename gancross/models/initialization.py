@@ -30,7 +30,7 @@ def reset_layers(network: nn.Module, generator: torch.Generator, draw: Draw) -> 
         generator: for the singular vectors of spectral-normalised layers, each after its weight.
     """
     for path, module in network.named_modules():
-        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.GroupNorm):
             module.reset_parameters()
         elif isinstance(module, Weighted):
             draw(path, module, free_weight(module))

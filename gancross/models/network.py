@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import ClassVar
 
 import torch
@@ -34,12 +35,18 @@ class Network(nn.Module):
         input_shape, output_shape: of one sample, without the batch axis; set by the constructor. A
             generator maps (latent_dim,) to the shape of a sample, a discriminator that shape to (1,).
         architecture: what `skeleton` built the network from; None if it was built otherwise.
+        num_classes: K of the labels, int64 (N,) in 0…K−1, that `forward` takes after its input; None: it
+            takes none.
+        num_classified: K of a discriminator that also classifies samples, by a method
+            `class_logits(samples)` → (N, K) (AC-GAN); None for all others.
     """
 
     architecture_name: ClassVar[str]
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     architecture: Architecture | None = None
+    num_classes: int | None = None
+    num_classified: int | None = None
 
     def reset(self, generator: torch.Generator) -> None:
         """Draws the initial weights from `generator`, a function of its state alone.
@@ -71,3 +78,10 @@ class Family:
     arguments: Mapping[str, Argument] = field(default_factory=dict)
     generator_arguments: Mapping[str, Argument] = field(default_factory=dict)
     discriminator_arguments: Mapping[str, Argument] = field(default_factory=dict)
+
+    @property
+    def conditional(self) -> str:
+        """The value of a recipe's `conditional` that fits: `none`, `labels` or `acgan`."""
+        if hasattr(self.discriminator, "class_logits"):
+            return "acgan"
+        return "labels" if "num_classes" in signature(self.generator).parameters else "none"

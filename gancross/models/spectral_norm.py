@@ -23,6 +23,7 @@ from torch.nn.utils.parametrize import ParametrizationList, is_parametrized, reg
 
 from gancross.models.layers import Weighted
 
+Normalized = Weighted | nn.Embedding
 SPECTRAL = ("spectral", "spectral-batch")
 FIRST_ITERATIONS = 15  # as torch makes when it adds the parametrization
 
@@ -42,12 +43,12 @@ class _MetaSpectralNorm(_SpectralNorm):
 
 
 def normalize_weights(network: nn.Module, normalization: str) -> None:
-    """Adds torch's parametrization to every linear layer and convolution, if the normalization is spectral.
+    """Adds torch's parametrization to all linear layers, convolutions and embeddings, if it is spectral.
 
     Args:
         normalization: of the network: `spectral`, `spectral-batch`, or another, which adds nothing.
     """
-    layers = [module for module in network.modules() if isinstance(module, Weighted)]
+    layers = [module for module in network.modules() if isinstance(module, Normalized)]
     for layer in layers if normalization in SPECTRAL else []:
         if not layer.weight.is_meta:
             parametrizations.spectral_norm(layer)
@@ -58,14 +59,14 @@ def normalize_weights(network: nn.Module, normalization: str) -> None:
         parametrization.__class__ = _SpectralNorm  # from here on it is torch's own
 
 
-def free_weight(layer: Weighted) -> torch.Tensor:
+def free_weight(layer: Normalized) -> torch.Tensor:
     """The parameter W itself, before any division by σ(W)."""
     parametrization = _of_weight(layer)
     return layer.weight if parametrization is None else parametrization.original
 
 
 @torch.no_grad()
-def reset_singular_vectors(layer: Weighted, generator: torch.Generator) -> None:
+def reset_singular_vectors(layer: Normalized, generator: torch.Generator) -> None:
     """u and v of a spectral-normalised layer: random unit vectors from `generator`, then 15 iterations."""
     for vector in _vectors(layer):
         vector.normal_(generator=generator)
@@ -80,7 +81,7 @@ def own_singular_vectors(average: nn.Module) -> Iterator[None]:
     Those of a network that it averages belong to other weights: uᵀW̄v can be less than half of σ(W̄). They stay
     as they were and make one iteration.
     """
-    layers = [module for module in average.modules() if isinstance(module, Weighted)]
+    layers = [module for module in average.modules() if isinstance(module, Normalized)]
     vectors = [vector for layer in layers for vector in _vectors(layer)]
     before = [vector.clone() for vector in vectors]
     yield
@@ -91,12 +92,12 @@ def own_singular_vectors(average: nn.Module) -> Iterator[None]:
             _iterate(layer, 1)
 
 
-def _vectors(layer: Weighted) -> list[torch.Tensor]:
+def _vectors(layer: Normalized) -> list[torch.Tensor]:
     parametrization = _of_weight(layer)
     return [] if parametrization is None else list(parametrization.buffers())
 
 
-def _iterate(layer: Weighted, times: int) -> None:
+def _iterate(layer: Normalized, times: int) -> None:
     parametrization = _of_weight(layer)
     if parametrization is None:
         return
@@ -107,7 +108,7 @@ def _iterate(layer: Weighted, times: int) -> None:
     parametrization.train(was_training)
 
 
-def _of_weight(layer: Weighted) -> ParametrizationList | None:
+def _of_weight(layer: Normalized) -> ParametrizationList | None:
     if not is_parametrized(layer, "weight"):
         return None
     assert isinstance(layer.parametrizations, nn.ModuleDict)

@@ -27,6 +27,7 @@ from gancross.machine.distributed import Processes, current, joined
 from gancross.trainer.augmentation.adaptive import AdaptiveProbability
 from gancross.trainer.augmentation.augment import check_augmentable
 from gancross.trainer.gradient.route import route_description, with_compiler
+from gancross.trainer.labels import NO_LABELS, BatchLabels, batch_labels, class_probabilities, label_batches
 from gancross.trainer.monitors import spread
 from gancross.trainer.noise import check_divisible, distinct_samples
 from gancross.trainer.optimizers import follow_schedule
@@ -46,7 +47,8 @@ from gancross.trainer.state import (
     restore,
     snapshot,
 )
-from gancross.trainer.step import Step, StepMetrics, discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.step import discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.update import Step, StepMetrics
 
 MILESTONES = 20  # numbered checkpoints of a run by default
 LOG_EVERY = 100
@@ -130,8 +132,9 @@ def train(
             recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
         )
     check_augmentable(recipe, data.shape)
+    probabilities = class_probabilities(recipe, data)
     own = None if networks is None else checked(networks, recipe, data.shape, target, processes)
-    named = (None, None) if own else architectures(recipe, data.shape)
+    named = (None, None) if own else architectures(recipe, data.shape, data.num_classes)
     with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
         players = make_players(recipe, own or named, target)
         notify = note if note is not None and processes.is_rank_zero else lambda message: None
@@ -145,6 +148,7 @@ def train(
             recipe=recipe, device=target, data=data, architectures=named, players=players,
             average=deepcopy(players.generator).requires_grad_(False) if recipe.has_average else None,
             processes=processes, ada=AdaptiveProbability.at_start(recipe, target),
+            class_probabilities=probabilities,
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed, folder.last)
         with only_deterministic(deterministic):
@@ -175,13 +179,14 @@ def _loop(
 ) -> None:
     recipe = run.recipe
     reals = _real_batches(run, start)
+    labels = label_batches(recipe, run.data, start=start, processes=run.processes)
     saved_at = logged_at = time.monotonic()
     logged_step = start
     with stop_requests() as request:
         for step in range(start + 1, recipe.steps + 1):
             logging = step % log_every == 0 or step == recipe.steps
             with run.randomness("step", step):
-                metrics = algorithm_1(run, step, reals, measure=logging)
+                metrics = algorithm_1(run, step, reals, labels, measure=logging)
             figures = None
             if logging:
                 now = time.monotonic()
@@ -212,10 +217,14 @@ def _loop(
                 )
 
 
-def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: bool = False) -> StepMetrics:
+def algorithm_1(
+    run: Run, step: int, reals: Iterator[torch.Tensor], labels: Iterator[torch.Tensor | None] = NO_LABELS, *,
+    measure: bool = False,
+) -> StepMetrics:  # fmt: skip
     """Step t of Algorithm 1: n_φ discriminator updates and one generator update, or one simultaneous update.
 
     Args:
+        reals, labels: real batches in the networks' range, and their labels where the recipe is conditional.
         measure: also return the gradient norms of the last discriminator update and the generator update, and
             the spread of the last real batch.
     """
@@ -232,18 +241,32 @@ def algorithm_1(run: Run, step: int, reals: Iterator[torch.Tensor], *, measure: 
         batch_size = distinct_samples(recipe, player)
         return run.latents(player, update, batch_size, share=processes.share(batch_size))
 
+    def given(player: str, update: int, real: torch.Tensor | None = None) -> BatchLabels | None:
+        batch_size = distinct_samples(recipe, player)
+        fake = run.labels(player, update, batch_size, share=processes.share(batch_size))
+        return batch_labels(recipe, fake=fake, real=None if real is None else real.to(run.device))
+
     if recipe.update == "simultaneous":
-        real = next(reals)
-        metrics = simultaneous_step(this, real=real, latents=latents("discriminator", this.update))
+        real, real_labels = next(reals), next(labels)
+        metrics = simultaneous_step(
+            replace(this, labels=given("discriminator", this.update, real_labels)),
+            real=real, latents=latents("discriminator", this.update),
+        )  # fmt: skip
     else:
         for update in range((step - 1) * recipe.n_phi, step * recipe.n_phi):
-            real = next(reals)
+            real, real_labels = next(reals), next(labels)
             metrics = discriminator_step(
-                replace(this, update=update, measure=measure and update == step * recipe.n_phi - 1),
+                replace(
+                    this, update=update, measure=measure and update == step * recipe.n_phi - 1,
+                    labels=given("discriminator", update, real_labels),
+                ),
                 real=real, latents=latents("discriminator", update),
             )  # fmt: skip
         metrics |= generator_step(
-            replace(this, gamma=recipe.generator_gamma_at(step)),
+            replace(
+                this, gamma=recipe.generator_gamma_at(step),
+                labels=given("generator", this.update, real_labels),
+            ),
             latents=latents("generator", this.update), real=real,
         )  # fmt: skip
     run.update_average(step)

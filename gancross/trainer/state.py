@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from gancross import models
 from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.checkpoint.own_networks import NetworkPair, weights_difference
 from gancross.data.sets import WHOLE, DataSet, to_canonical
-from gancross.errors import CheckpointError, DivergenceError
+from gancross.errors import CheckpointError, DivergenceError, UsageError
 from gancross.machine.distributed import ALONE, Processes
 from gancross.models.buffers import unchanged
 from gancross.models.module_state import modules_kept
@@ -24,12 +26,13 @@ from gancross.score_kinds import SCORE_KINDS
 from gancross.trainer.augmentation.adaptive import AdaptiveProbability
 from gancross.trainer.averages import update_average
 from gancross.trainer.gradient.route import route_of
+from gancross.trainer.labels import BatchLabels, drawn_labels, generated
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.own_networks import randomness
 from gancross.trainer.recipes.network_settings import OWN
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Players
+from gancross.trainer.update import Players
 
 DATA_RANGE = (-1.0, 1.0)
 RAW, EMA = "raw", "ema"
@@ -45,6 +48,7 @@ class Run:
         architectures: of generator and discriminator; None of networks of the user's own.
         average: the generator with the exponential average of its weights, if the recipe has one.
         ada: the probability that `augment=ada` adapts.
+        class_probabilities: of the labels of generated samples, (K,); None where nothing is conditional.
     """
 
     recipe: Recipe
@@ -55,6 +59,16 @@ class Run:
     average: nn.Module | None
     processes: Processes = ALONE
     ada: AdaptiveProbability | None = None
+    class_probabilities: NDArray[np.float64] | None = None
+
+    def labels(self, purpose: str, number: int, n: int, *, share: slice = WHOLE) -> torch.Tensor | None:
+        """The labels of `latents` of the same arguments, int64; None where nothing is conditional."""
+        if self.class_probabilities is None:
+            return None
+        stream = Stream(self.recipe.seed, "labels", purpose)
+        start, end, _ = share.indices(n)
+        drawn = drawn_labels(self.class_probabilities, stream, number * n + start, end - start)
+        return drawn.to(self.device, non_blocking=True)
 
     def latents(self, purpose: str, number: int, n: int, *, share: slice = WHOLE) -> torch.Tensor:
         """Batch `number` of n latents for one purpose, or a share of it."""
@@ -90,18 +104,30 @@ class Run:
 
 
 def architectures(
-    recipe: Recipe, sample_shape: tuple[int, ...]
+    recipe: Recipe, sample_shape: tuple[int, ...], num_classes: int | None = None
 ) -> tuple[models.Architecture, models.Architecture]:
     """Generator and discriminator of a recipe for samples of this shape.
 
+    Args:
+        num_classes: of the data; used by conditional recipes only.
+
     Raises:
-        UsageError: the network family does not fit the shape.
+        UsageError: the network family does not fit the shape, or the recipe's `conditional`.
     """
+    if recipe.conditional == "none":
+        num_classes = None
+    elif recipe.network in models.FAMILIES:
+        needed = models.FAMILIES[recipe.network].conditional
+        if needed != recipe.conditional:
+            raise UsageError(
+                f"conditional={recipe.conditional} does not fit network '{recipe.network}': set"
+                f" conditional={needed} or choose another network"
+            )
     return models.pair(
         recipe.network,
         models.PairSettings(
             sample_shape=sample_shape, latent_dim=recipe.latent_dim, width=recipe.width,
-            normalization=recipe.normalization, activation=recipe.activation,
+            normalization=recipe.normalization, activation=recipe.activation, num_classes=num_classes,
         ),
     )  # fmt: skip
 
@@ -121,7 +147,7 @@ def make_players(recipe: Recipe, networks: Architectures | NetworkPair, device: 
         generator=generator, discriminator=discriminator,
         generator_optimizer=make_optimizer(generator, recipe),
         discriminator_optimizer=make_optimizer(discriminator, recipe, player="discriminator"),
-        route=route_of(discriminator),
+        route=route_of(discriminator, labels=recipe.conditional == "labels"),
         score_averages=torch.zeros(2, device=device) if recipe.lecam > 0 else None,
     )  # fmt: skip
 
@@ -172,11 +198,16 @@ def restore(run: Run, saved: Checkpoint, path: Path) -> int:
     return saved.step
 
 
-def generated_samples(run: Run, purpose: str, n: int) -> torch.Tensor:
-    """n samples of the generator in evaluation mode, in canonical form; the latents depend on `purpose`."""
-    generator = run.evaluated_generator
+def generated_samples(run: Run, purpose: str, n: int, *, labels: torch.Tensor | None = None) -> torch.Tensor:
+    """n samples of the generator in evaluation mode, in canonical form; the latents depend on `purpose`.
+
+    Args:
+        labels: of a conditional generator; None: drawn as in training.
+    """
+    generator, drawn = run.evaluated_generator, run.labels(purpose, 0, n) if labels is None else labels
+    given = None if drawn is None else BatchLabels(fake=drawn.to(run.device))
     with modules_kept([generator]), unchanged(generator), run.randomness(purpose, 0), torch.no_grad():
-        samples = to_canonical(generator.eval()(run.latents(purpose, 0, n)), DATA_RANGE)
+        samples = to_canonical(generated(generator.eval(), run.latents(purpose, 0, n), given), DATA_RANGE)
     return samples.cpu()
 
 
@@ -233,6 +264,7 @@ def snapshot(run: Run, step: int) -> Checkpoint:
         data_range=DATA_RANGE, score_kind=objective.score_kind, orientation="real_high",
         threshold=SCORE_KINDS[objective.score_kind].threshold,
         batch_size=recipe.batch_size // (run.processes.size * recipe.accumulate),  # what batch norm saw
+        num_classes=None if run.class_probabilities is None else len(run.class_probabilities),
         training={
             **raw, **averages, **ada,
             "generator_optimizer": players.generator_optimizer.state_dict(),

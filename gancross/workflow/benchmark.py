@@ -81,6 +81,12 @@ def run_benchmark(
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is a file, expected the folder of a benchmark")
+    for run in spec.runs:
+        if run.recipe.conditional != "none":
+            raise UsageError(
+                f"run '{run.name}': conditional={run.recipe.conditional}: conditional models can be trained"
+                " and sampled, but not judged yet"
+            )
     execution = execution or Execution()
     check_trust(spec, trust_code=execution.trust_code)
     # Before anything is trained: it may be missing, and runs side by side must not each fetch it.

@@ -17,7 +17,6 @@ from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import penalty_weights
 from gancross.trainer.objective.slope_penalties import SLOPE_PENALTIES
 from gancross.trainer.objective.weightings import UNREGULARIZED
-from gancross.trainer.recipes.network_settings import OWN
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.folder import RunFolder, read_recipe
 from gancross.trainer.run.status import DONE, read_status
@@ -49,7 +48,7 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedVariant:
-    """All runs of one variant; `work` is None where nobody can say: images or networks are unknown."""
+    """All runs of one variant; `work` is None where images, classes or networks are unknown."""
 
     name: str
     method: str
@@ -79,11 +78,13 @@ def _planned(runs: list[PlannedRun], out: Path) -> PlannedVariant:
         for run, folder in zip(runs, folders, strict=True)
     ]
     shape = catalogue.known_shape(recipe.data, image_size=recipe.image_size)
+    classes = None if recipe.conditional == "none" else catalogue.known_classes(recipe.data)
+    known = recipe.conditional == "none" or classes is not None
+    work = estimated_work(recipe, shape=shape, num_classes=classes) if shape and known else None
     states = Counter("done" if steps == 0 else "new" if steps == recipe.steps else "begun" for steps in left)
     return PlannedVariant(
         name=runs[0].variant, method=recipe.method, runs=len(runs), steps=recipe.steps,
-        steps_left=sum(left),
-        work=None if shape is None or recipe.network == OWN else estimated_work(recipe, shape=shape),
+        steps_left=sum(left), work=work,
         state=", ".join(f"{count} {state}" for state, count in states.items()),
     )  # fmt: skip
 
@@ -123,20 +124,21 @@ def finished_runs(spec: Spec, out: Path) -> list[str]:
     return [run.name for run in spec.runs if is_finished(run, run_folder(out, run))]
 
 
-def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
+def estimated_work(recipe: Recipe, *, shape: tuple[int, ...], num_classes: int | None = None) -> Work:
     """Counts the work of a recipe on networks without memory; reads no data.
 
     Args:
         shape: of one sample, (C, H, W) or (d,).
+        num_classes: of the data, where the recipe is conditional.
 
     Raises:
         UsageError: network and data do not fit together.
     """
-    generator, discriminator = map(models.skeleton, architectures(recipe, shape))
+    generator, discriminator = map(models.skeleton, architectures(recipe, shape, num_classes))
     n = recipe.batch_size
     g = _forward_flop(generator, (n, recipe.latent_dim))
     d = _forward_flop(discriminator, (n, *shape))
-    route = route_of(discriminator)
+    route = route_of(discriminator, labels=recipe.conditional == "labels")
     step = recipe.n_phi * (g + _update(recipe, route) * d)
     if recipe.update == "alternating":
         step += 3 * g + (3 if OBJECTIVES[recipe.objective].generator_sees_real else 2) * d
@@ -148,6 +150,8 @@ def estimated_work(recipe: Recipe, *, shape: tuple[int, ...]) -> Work:
     weights_g, weights_d = (
         sum(parameter.numel() for parameter in network.parameters()) for network in (generator, discriminator)
     )
+    if recipe.conditional == "acgan":  # the classification: reals and fakes in D's update, fakes in G's
+        step += recipe.n_phi * 6 * d + 3 * d
     return Work(
         parameters_generator=weights_g, parameters_discriminator=weights_d, step_flop=step,
         total_flop=step * recipe.steps,
@@ -170,8 +174,9 @@ def _update(recipe: Recipe, route: Route) -> float:
     return 2 * PLAIN + terms * share * (each - PLAIN)
 
 
-def _forward_flop(network: torch.nn.Module, shape: tuple[int, ...]) -> float:
+def _forward_flop(network: models.Network, shape: tuple[int, ...]) -> float:
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        network(torch.empty(shape, device="meta"))
+        labels = torch.zeros(shape[0], dtype=torch.int64, device="meta")
+        network(torch.empty(shape, device="meta"), *([] if network.num_classes is None else [labels]))
     return float(counter.get_total_flops())

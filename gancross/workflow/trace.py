@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 import torch
 
-from gancross.checkpoint.contestant import Contestant
+from gancross.checkpoint.contestant import Contestant, refuse_conditional
 from gancross.data.sets import DataSet, to_network
 from gancross.errors import UsageError
 from gancross.evaluator.codec.encoding import encode
@@ -151,6 +151,7 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
         image_size=run.recipe.image_size, seed=request.seed, trained_on={run.folder.name: run.recipe.data},
     )  # fmt: skip
     models = {step: run.contestant(step, name=f"step-{step}") for step in steps}
+    refuse_conditional(models.values())
     groups = [steps] if request.cross else [[step] for step in steps]
     snapshots: list[Snapshot] = []
     num_real, cross = 0, None

@@ -59,7 +59,8 @@ FIRST_RESULT = (
 LATER_FIELDS = (
     "activation", "gradient_penalty", "clip", "regularize_generator", "noise", "noise_variance", "nsr",
     "noise_players", "optimizer", "ema", "regularize_generator_from", "update", "penalty_every",
-    "penalty_fraction", "lecam", "lecam_decay", "lecam_from", *HABITS_OFF,
+    "penalty_fraction", "lecam", "lecam_decay", "lecam_from", "conditional", "label_prior",
+    "auxiliary_weight", *HABITS_OFF,
 )  # fmt: skip
 
 

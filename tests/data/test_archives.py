@@ -5,42 +5,19 @@ from __future__ import annotations
 import gzip
 import hashlib
 import pickle
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from data_sets import training_array
-from numpy.typing import NDArray
-from official_formats import write_cifar10
+from official_formats import IDX, idx, write_cifar10, write_idx
 from torchvision import datasets
 
 from gancross.data import catalogue
 from gancross.errors import DataError, ResourceError, UsageError
 
-RNG = np.random.default_rng(0)
-IDX = {
-    "train-images-idx3-ubyte": RNG.integers(0, 256, (12, 28, 28), dtype=np.uint8),
-    "train-labels-idx1-ubyte": np.arange(12, dtype=np.uint8) % 10,
-    "t10k-images-idx3-ubyte": RNG.integers(0, 256, (5, 28, 28), dtype=np.uint8),
-    "t10k-labels-idx1-ubyte": np.arange(5, dtype=np.uint8),
-}
 SETS = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}
-
-
-def idx(array: NDArray[np.uint8]) -> bytes:
-    """LeCun's format: two zeros, type 8 (unsigned byte), number of axes, their sizes, the bytes."""
-    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    return header + array.tobytes()
-
-
-def write_idx(root: Path, kind: type[datasets.MNIST]) -> Path:
-    raw = root / kind.__name__ / "raw"
-    raw.mkdir(parents=True)
-    for name, array in IDX.items():
-        (raw / name).write_bytes(idx(array))
-    return raw
 
 
 @pytest.fixture
@@ -70,7 +47,7 @@ def test_a_changed_cifar10_batch_fails_its_checksum_before_it_is_unpickled(cifar
 
 @pytest.mark.parametrize("name", SETS)
 def test_idx_files_come_as_they_are(tmp_path: Path, name: str) -> None:
-    write_idx(tmp_path, SETS[name])
+    write_idx(tmp_path, name)
     data = catalogue.load(name, root=tmp_path)
     assert (data.shape, data.image_size, data.split) == ((1, 28, 28), None, "official")
     np.testing.assert_array_equal(training_array(data)[:, 0], IDX["train-images-idx3-ubyte"])
@@ -79,7 +56,7 @@ def test_idx_files_come_as_they_are(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_32_is_28_with_two_black_pixels_on_each_side(tmp_path: Path, name: str) -> None:
-    write_idx(tmp_path, SETS[name])
+    write_idx(tmp_path, name)
     data = catalogue.load(name, root=tmp_path, image_size=32)
     assert (data.shape, data.image_size) == ((1, 32, 32), 32)
     assert "zero-padded by 2 pixels" in data.split
@@ -122,7 +99,8 @@ def test_missing_files_name_the_folder_and_the_next_step(tmp_path: Path, name: s
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "noise", "labels"])
 def test_damaged_idx_files_are_refused(tmp_path: Path, damage: str) -> None:
-    raw = write_idx(tmp_path, datasets.MNIST)
+    write_idx(tmp_path, "mnist")
+    raw = tmp_path / "MNIST" / "raw"
     target = raw / "t10k-images-idx3-ubyte"
     content = {"cut": target.read_bytes()[:-100], "empty": b"", "noise": bytes(range(256)), "labels": None}[
         damage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -95,16 +96,17 @@ def test_wrong_arguments_are_named(name: str, arguments: dict[str, Any], named: 
 BEYOND_64_BITS = {
     "mlp-generator", "dcgan-generator", "dcgan-discriminator", "gated-generator", "gated-discriminator",
     "sngan-generator",
+    "class-norm-generator", "embedding-generator", "projection-discriminator", "acgan-discriminator",
+    "conditional-mnist-generator", "conditional-mnist-discriminator",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [name for name in models.ARCHITECTURES if name != "mlp"])
 def test_the_largest_arguments_cost_no_memory(name: str) -> None:
     arguments: dict[str, models.Argument] = {"channels": LARGEST_ARGUMENT, "width": LARGEST_ARGUMENT}
-    if name.endswith("generator"):
-        arguments |= {"latent_dim": LARGEST_ARGUMENT}
-    if not name.startswith("resnet"):
-        arguments |= {"image_size": LARGEST_ARGUMENT}
+    parameters = signature(models.ARCHITECTURES[name]).parameters
+    others = [key for key in ("latent_dim", "image_size", "num_classes") if key in parameters]
+    arguments |= dict.fromkeys(others, LARGEST_ARGUMENT)
     architecture = models.Architecture(name=name, arguments=arguments)
     if name in BEYOND_64_BITS:
         with pytest.raises(ValueError, match="too large"):

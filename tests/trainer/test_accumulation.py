@@ -16,7 +16,8 @@ from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Players, Step, discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.step import discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.update import Players, Step
 
 BASE = recipe("mixture").with_changes({"batch_size": 16, "gamma": 0.5})
 VARIANTS: dict[str, dict[str, Setting]] = {

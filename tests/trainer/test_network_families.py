@@ -25,7 +25,8 @@ from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.state import Run, architectures, make_players
-from gancross.trainer.step import Players, Step, discriminator_step, generator_step
+from gancross.trainer.step import discriminator_step, generator_step
+from gancross.trainer.update import Players, Step
 from gancross.workflow.plan import estimated_work
 
 AT_32: dict[str, Setting] = {"image_size": 32, "batch_size": 4, "normalization": "spectral"}

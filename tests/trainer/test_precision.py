@@ -19,7 +19,8 @@ from gancross.trainer.loop import train
 from gancross.trainer.precision import check_precision
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.state import architectures, make_players
-from gancross.trainer.step import Step, generator_step
+from gancross.trainer.step import generator_step
+from gancross.trainer.update import Step
 
 FLOAT, HALF = torch.float32, torch.bfloat16
 

@@ -24,14 +24,8 @@ from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.state import architectures, make_players
-from gancross.trainer.step import (
-    Players,
-    Step,
-    StepMetrics,
-    discriminator_step,
-    generator_step,
-    simultaneous_step,
-)
+from gancross.trainer.step import discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.update import Players, Step, StepMetrics
 
 BASE = recipe("mixture").with_changes({"batch_size": 16, "gamma": 0.5, "learning_rate": 1e-3})
 EVERY = pytest.mark.parametrize("objective", OBJECTIVES)

@@ -55,7 +55,9 @@ def test_work_is_what_the_networks_do() -> None:
 def test_every_recipe_can_be_estimated(name: str) -> None:
     changed = recipe(name).with_changes({"width": 4, "batch_size": 8})
     shape = catalogue.known_shape(changed.data, image_size=changed.image_size)
-    assert shape is not None and estimated_work(changed, shape=shape).step_flop > 0
+    classes = catalogue.known_classes(changed.data)
+    assert shape is not None
+    assert estimated_work(changed, shape=shape, num_classes=classes).step_flop > 0
 
 
 def test_a_run_killed_between_its_last_two_files_is_not_finished(tmp_path: Path) -> None:

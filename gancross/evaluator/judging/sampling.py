@@ -121,7 +121,8 @@ def chunks(
         parts = [_latents(contestant, stream, number * CHUNK, CHUNK) for number in part]
         latents_ND = torch.cat(parts).to(device, non_blocking=True)
         for number, chunk in zip(part, torch.split(latents_ND, CHUNK), strict=True):
-            samples = generated(contestant, chunk, seed=noise.integer(number))
+            labels = sample_labels(contestant, number * CHUNK, CHUNK, seed=seed, purpose=purpose)
+            samples = generated(contestant, chunk, seed=noise.integer(number), labels=labels)
             check_shape(contestant.name, tuple(samples.shape[1:]), shape)
             for end in (samples.amin(), samples.amax()):  # NaN if any sample is
                 finite &= end.isfinite()
@@ -143,7 +144,8 @@ def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], devi
 
 def probe_samples(contestant: Contestant, device: torch.device) -> torch.Tensor:
     """Two samples of a generator, to look at and throw away."""
-    return generated(contestant, probe_latents(contestant, 2).to(device), seed=0)
+    labels = sample_labels(contestant, 0, 2, seed=0, purpose="probe")
+    return generated(contestant, probe_latents(contestant, 2).to(device), seed=0, labels=labels)
 
 
 def probe_latents(contestant: Contestant, n: int) -> torch.Tensor:
@@ -151,11 +153,14 @@ def probe_latents(contestant: Contestant, n: int) -> torch.Tensor:
     return _latents(contestant, Stream(0, "probe"), 0, n)
 
 
-def generated(contestant: Contestant, latents_ND: torch.Tensor, *, seed: int) -> torch.Tensor:
+def generated(
+    contestant: Contestant, latents_ND: torch.Tensor, *, seed: int, labels: torch.Tensor | None = None
+) -> torch.Tensor:
     """The samples that a contestant's generator makes of latents.
 
     Args:
         seed: of the noise that the generator may draw beside its latents.
+        labels: of the samples, int64 (N,), where it is conditional.
 
     Raises:
         UsageError: it fails on such latents, or does not return a tensor with one sample for each, or these
@@ -164,9 +169,12 @@ def generated(contestant: Contestant, latents_ND: torch.Tensor, *, seed: int) ->
     assert contestant.generator is not None
     who = f"contestant '{contestant.name}': its generator"
     try:
-        samples = applied(contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed)
+        samples = applied(
+            contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed,
+            labels=None if labels is None else labels.to(latents_ND.device),
+        )  # fmt: skip
     except UsageError as error:
-        if contestant.latent_shape is not None or contestant.latent_dim is None:
+        if contestant.latent_shape is not None or contestant.latent_dim is None or labels is not None:
             raise
         raise UsageError(_latent_shape_hint(contestant, latents_ND, str(error), seed)) from error
     if not isinstance(samples, torch.Tensor):
@@ -196,6 +204,21 @@ def _latents(contestant: Contestant, stream: Stream, start: int, n: int) -> torc
     return latents(
         stream, start, n, dim=contestant.latent_dim, prior=contestant.latent, shape=contestant.latent_shape
     )
+
+
+def sample_labels(
+    contestant: Contestant, start: int, n: int, *, seed: int, purpose: str
+) -> torch.Tensor | None:
+    """The labels of a contestant's samples start…start+n−1, int64 (n,), uniform over its classes.
+
+    None of a generator that takes none.
+    """
+    if contestant.num_classes is None:
+        return None
+    uniforms = Stream(seed, "labels", contestant.name, purpose).uniforms(start, n, 1)[:, 0]
+    # A uniform may round to 1.
+    labels = (uniforms * contestant.num_classes).astype(np.int64).clip(max=contestant.num_classes - 1)
+    return torch.from_numpy(labels)
 
 
 def _rows(array: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gancross.errors import UsageError
+from gancross.models.conditional_dcgan import ACGANDiscriminator
 from gancross.models.dcgan import DCGANDiscriminator
 from gancross.models.image_convolutions import ImageConv2d
 from gancross.models.layers import ResidualSum, Scale, SpatialSum, Tanh
@@ -164,6 +165,7 @@ LAYER_PASSES: dict[type[nn.Module], Callable[[Any], LayerPasses]] = {
     BottleneckBlock: Residual,
     nn.Sequential: Sequential,
     DCGANDiscriminator: Sequential,
+    ACGANDiscriminator: lambda network: Sequential(network.judge),
     ResNetDiscriminator: Sequential,
     ResNet101Discriminator: Sequential,
     SNGANDiscriminator: Sequential,

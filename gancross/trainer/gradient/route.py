@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,6 +21,7 @@ from gancross.trainer.gradient.graph_passes import GraphPasses
 from gancross.trainer.gradient.scorer import Scorer
 from gancross.trainer.gradient.structure import network_passes, with_structure
 from gancross.trainer.gradient.verification import refusal
+from gancross.trainer.labels import BatchLabels, on_fake, on_real, pair_of_labels, takes_labels
 from gancross.trainer.noise import uniforms
 from gancross.trainer.objective.lecam import with_lecam
 from gancross.trainer.objective.objectives import OBJECTIVES, DiscriminatorLoss
@@ -28,6 +30,8 @@ from gancross.trainer.objective.slope_penalties import SLOPE_PENALTIES, Surround
 from gancross.trainer.objective.weightings import UNREGULARIZED, PenaltyWeights
 from gancross.trainer.precision import autocast
 from gancross.trainer.recipes.recipe import Recipe
+
+ANY_LABELS = (torch.empty(0, dtype=torch.int64),)  # what tracing needs to know of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +53,18 @@ class Route:
     compiled: CompiledGradients | None = None
 
 
-def route_of(discriminator: nn.Module) -> Route:
+def route_of(discriminator: nn.Module, *, labels: bool = False) -> Route:
     """The route of a network in training mode: the closed form if it supports all layers.
 
     The closed form adds gradients to every parameter, so one that is not to be trained needs autograd.
+
+    Args:
+        labels: whether the network takes labels beside the samples.
     """
     if not all(parameter.requires_grad for parameter in discriminator.parameters()):
         return Route()
     try:
-        passes = network_passes(discriminator)
+        passes = network_passes(discriminator, ANY_LABELS if labels else ())
     except UsageError:
         return Route()
     traced = isinstance(passes, GraphPasses)
@@ -104,6 +111,7 @@ def add_gradients(
     gamma: float,
     update: int,
     processes: Processes,
+    labels: BatchLabels | None = None,
     averages: torch.Tensor | None = None,
 ) -> DiscriminatorPass:
     """Adds the gradient of L_D + γ/2·Ω, or of L_D + λ·penalty of slopes, to the parameters' `grad`.
@@ -117,6 +125,8 @@ def add_gradients(
         real, fake: the discriminator's inputs, noise included, (N, …).
         gamma: γ_t ≥ 0.
         update: index of this update, from 0; the interpolation depends on it.
+        labels: of both batches, held fixed, where the players are conditional. An interpolate has that of its
+            real sample.
         averages: LeCam's, (2,), updated in place; for recipes with `lecam`, whose term is a part of L_D.
     """
     loss = OBJECTIVES[recipe.objective].discriminator_loss
@@ -127,17 +137,22 @@ def add_gradients(
         )
     weights = penalty_weights(recipe.regularizer, recipe.objective) if gamma > 0.0 else UNREGULARIZED
     if weights is not UNREGULARIZED and recipe.penalty_every == 1:
-        return _regularized_pass(discriminator, route, recipe, real, fake, loss, weights, gamma)
+        return _regularized_pass(discriminator, route, recipe, real, fake, loss, weights, gamma, labels)
     with autocast(recipe, real.device):
-        scores = closed_form.batch_scores(discriminator, [real, fake], coupled=route.coupled)
-    scores_real, scores_fake = (part.to(real.dtype) for part in scores)
+        if takes_labels(labels):
+            scores: Sequence[torch.Tensor] = (
+                on_real(discriminator, labels)(real), on_fake(discriminator, labels)(fake),
+            )  # fmt: skip
+        else:
+            scores = closed_form.batch_scores(discriminator, [real, fake], coupled=route.coupled)
+    scores_real, scores_fake = (part.flatten().to(real.dtype) for part in scores)
     value = total = loss(real=scores_real, fake=scores_fake)
     penalty = None
     if recipe.regularizer in SLOPE_PENALTIES:
         entry = SLOPE_PENALTIES[recipe.regularizer]
         points = entry.points(_surroundings(recipe, real, fake, update, processes))
         with frozen_averages(discriminator):
-            penalty = slope_penalty(discriminator, points, entry.penalty)
+            penalty = slope_penalty(on_real(discriminator, labels), points, entry.penalty)
         total = value + recipe.gradient_penalty * penalty
     torch.autograd.backward(total)
     return DiscriminatorPass(
@@ -163,7 +178,7 @@ def _surroundings(
 
 def add_penalty_gradients(
     discriminator: nn.Module, route: Route, recipe: Recipe, *,
-    real: torch.Tensor, fake: torch.Tensor, gamma: float,
+    real: torch.Tensor, fake: torch.Tensor, gamma: float, labels: BatchLabels | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Adds the gradient of k·γ/2·Ω alone, k = `penalty_every`; returns Ω.
 
@@ -174,7 +189,7 @@ def add_penalty_gradients(
     weights = penalty_weights(recipe.regularizer, recipe.objective)
     with frozen_averages(discriminator):
         result = _regularized_pass(
-            discriminator, route, recipe, real, fake, None, weights, recipe.penalty_every * gamma
+            discriminator, route, recipe, real, fake, None, weights, recipe.penalty_every * gamma, labels
         )
     assert result.penalty is not None
     return result.penalty
@@ -182,21 +197,21 @@ def add_penalty_gradients(
 
 def _regularized_pass(
     discriminator: nn.Module, route: Route, recipe: Recipe, real: torch.Tensor, fake: torch.Tensor,
-    loss: DiscriminatorLoss | None, weights: PenaltyWeights, gamma: float,
+    loss: DiscriminatorLoss | None, weights: PenaltyWeights, gamma: float, labels: BatchLabels | None,
 ) -> DiscriminatorPass:  # fmt: skip
     if route.compiled is not None:
         return route.compiled(real, fake, real.new_full((), gamma))
     n_real, n_fake = (math.ceil(round(recipe.penalty_fraction * len(batch), 6)) for batch in (real, fake))
-    usable, network = route.closed_form, Scorer(discriminator)
+    usable, network, given = route.closed_form, Scorer(discriminator), pair_of_labels(labels, real, fake)
     if route.traced:
-        network = with_structure(network, labels=False)
-        usable = not refusal(network, real=real, fake=fake, labels=((), ()))
+        network = with_structure(network, labels=bool(given[0]))
+        usable = not refusal(network, real=real, fake=fake, labels=given)
     if usable:
         return closed_form.add_regularized_gradients(
             network, real=real, fake=fake, loss=loss, weights=weights, gamma=gamma,
-            num_penalized=(n_real, n_fake), in_order=route.traced,
+            num_penalized=(n_real, n_fake), in_order=route.traced, labels=given,
         )  # fmt: skip
     return add_gradients_by_double_backward(
         discriminator, real=real, fake=fake, loss=loss, weights=weights, gamma=gamma,
-        num_penalized=(n_real, n_fake),
+        num_penalized=(n_real, n_fake), labels=given,
     )  # fmt: skip

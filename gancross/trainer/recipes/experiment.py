@@ -10,6 +10,7 @@ CLIP = 0.01  # Arjovsky et al. 2017
 GRADIENT_PENALTY = 10.0  # Gulrajani et al. 2017
 GAMMA_DECAY = 0.01  # Algorithm 1's α
 LECAM_DECAY = 0.9  # Tseng et al. 2021, authors' program; StudioGAN has 0.99
+AUXILIARY_WEIGHT = 1.0  # λ of AC-GAN, Odena et al. 2017
 BETAS = (0.5, 0.999)  # of Adam, Radford et al. 2016
 
 

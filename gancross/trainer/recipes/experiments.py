@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gancross.trainer.recipes.conditional import CONDITIONAL
 from gancross.trainer.recipes.experiment import (
+    AUXILIARY_WEIGHT,
     BETAS,
     CLIP,
     GAMMA_DECAY,
@@ -31,6 +33,7 @@ _ROOT: dict[str, Setting] = {
     "noise": "none", "noise_variance": 0.0, "nsr": 1, "noise_players": "both", "optimizer": "adam",
     "learning_rate": 1e-3, "beta1": BETAS[0], "beta2": BETAS[1], "ema": 0.0, "steps": 50_000, "seed": 0,
     **HABITS_OFF,
+    "conditional": "none", "label_prior": "uniform", "auxiliary_weight": AUXILIARY_WEIGHT,
 }  # fmt: skip
 
 _WGAN: dict[str, Setting] = {"objective": "wgan", "optimizer": "rmsprop", "learning_rate": 5e-5, "n_phi": 5}
@@ -124,6 +127,7 @@ _EXPERIMENTS: tuple[Experiment, ...] = (
         "regularizer": "none", "noise": "gaussian", "noise_variance": 0.1, "nsr": 4},
         "ours: §5.4 on the digits, explicit noise 0.1, NSR 4"),
     *_comparators("digits", "ours: on the digits"),
+    *CONDITIONAL,
 )  # fmt: skip
 
 EXPERIMENTS: dict[str, Experiment] = {entry.name: entry for entry in (*_EXPERIMENTS, *VARIANTS)}

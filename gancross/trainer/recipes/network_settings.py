@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gancross.errors import UsageError, has_unprintable, printable
+from gancross.trainer.recipes.experiment import AUXILIARY_WEIGHT
 from gancross.trainer.recipes.fields import NeutralField, within
 
 OWN = "own"  # the network of a recipe whose modules the user gives
@@ -30,6 +31,10 @@ class NetworkSettings:
         activation: `relu` (ReLU in G, leaky ReLU 0.2 in D) or `tanh`, where the family has the choice.
         latent_dim: dimension of the latent z.
         latent: prior of z: `normal`, `uniform` on [−1, 1], `uniform01` on [0, 1].
+        conditional: `none`; `labels`: both networks take the class beside their input; `acgan`: the generator
+            takes it, the discriminator classifies samples (Odena et al. 2017). The network must fit.
+        label_prior: classes of generated samples: `uniform`, or the frequencies of the `data`.
+        auxiliary_weight: λ of AC-GAN's classification loss, for both players.
     """
 
     name: str
@@ -42,6 +47,9 @@ class NetworkSettings:
     activation: Literal["relu", "tanh"]
     latent_dim: int = within("[1, 65536]")
     latent: Literal["normal", "uniform", "uniform01"]
+    conditional: Literal["none", "labels", "acgan"]
+    label_prior: Literal["uniform", "data"]
+    auxiliary_weight: float = within("(0, inf)")
 
     def check_together(self) -> None:
         """Checks values that must fit each other; every group of fields adds its own.
@@ -60,3 +68,11 @@ class NetworkSettings:
         if self.network == OWN:
             why = "network=own: your own code builds the networks"
             yield from (("width", 1, why), ("normalization", "none", why), ("activation", "relu", why))
+        if self.conditional == "none":
+            yield (
+                "label_prior",
+                "uniform",
+                "nothing is conditional; set conditional=labels or conditional=acgan",
+            )
+        if self.conditional != "acgan":
+            yield "auxiliary_weight", AUXILIARY_WEIGHT, "only conditional=acgan has a classification loss"

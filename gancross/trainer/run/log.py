@@ -13,11 +13,12 @@ from gancross.pictures import picture
 from gancross.trainer.monitors import MIXTURE, collapsed, mixture_figures, spread
 from gancross.trainer.run.folder import RunFolder
 from gancross.trainer.state import DATA_RANGE, Run, generated_samples
-from gancross.trainer.step import StepMetrics
+from gancross.trainer.update import StepMetrics
 
 MONITORED = 500  # generated samples per line of the log
 TINY = 1e-12
 PICTURE_IMAGES = 64
+MOST_COLUMNS = 16
 PICTURE_POINTS = 5120  # ten batches of 512, as in the paper's pictures of the mixture
 
 
@@ -57,8 +58,17 @@ def write_log(
 
 
 def save_sample_picture(run: Run, folder: RunFolder, step: int) -> None:
-    """Saves a picture of samples at fixed latents; none for data that cannot be drawn."""
-    count = PICTURE_POINTS if len(run.data.shape) == 1 else PICTURE_IMAGES
-    png = picture(generated_samples(run, "pictures", count), title=f"step {step:,}")
+    """Saves a picture of samples at fixed latents; none for data that cannot be drawn.
+
+    Images of a conditional generator have one class in each column, up to 16 of them.
+    """
+    vectors, columns, labels = len(run.data.shape) == 1, None, None
+    count = PICTURE_POINTS if vectors else PICTURE_IMAGES
+    if run.class_probabilities is not None and not vectors:
+        columns = min(len(run.class_probabilities), MOST_COLUMNS)
+        count = PICTURE_IMAGES // columns * columns
+        labels = torch.arange(count) % columns
+    samples = generated_samples(run, "pictures", count, labels=labels)
+    png = picture(samples, title=f"step {step:,}", columns=columns)
     if png is not None:
         folder.save_picture(step, png)

@@ -17,7 +17,7 @@ from gancross.random_streams import Stream
 from gancross.trainer.augmentation.augment import augmented, check_augmentable
 from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Players, Step
+from gancross.trainer.update import Players, Step
 
 N, C, H, W = 6, 3, 16, 8
 POLICIES = ("color", "translation", "cutout", "translation,cutout,color")

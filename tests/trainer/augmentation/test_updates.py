@@ -15,7 +15,8 @@ from gancross.trainer.augmentation.adaptive import AdaptiveProbability
 from gancross.trainer.augmentation.augment import augmented
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.state import architectures, make_players
-from gancross.trainer.step import Step, discriminator_step, generator_step
+from gancross.trainer.step import discriminator_step, generator_step
+from gancross.trainer.update import Step
 
 POLICIES: dict[str, dict[str, Setting]] = {
     "diffaugment": {"augment": "diffaugment", "augment_policy": "color,translation,cutout"},

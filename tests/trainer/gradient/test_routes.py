@@ -34,7 +34,8 @@ from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
-from gancross.trainer.step import Players, Step, discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.step import discriminator_step, generator_step, simultaneous_step
+from gancross.trainer.update import Players, Step
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from official_formats import write_celeba, write_cifar10, write_lsun
+from official_formats import write_celeba, write_cifar10, write_idx, write_lsun
 from processes import gancross
 
 from gancross import load_contestant
@@ -27,6 +27,7 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("official")
     write_celeba(root, parts=[0] * 12 + [2] * 2)
     write_lsun(root, train=20, val=2)
+    write_idx(root, "mnist")
     return root
 
 

@@ -24,7 +24,8 @@ from gancross.cli.main import explanation
 from gancross.errors import DivergenceError, ResourceError
 from gancross.trainer import loop
 from gancross.trainer.loop import train
-from gancross.trainer.step import Players, Step, StepMetrics, generator_step
+from gancross.trainer.step import generator_step
+from gancross.trainer.update import Players, Step, StepMetrics
 
 
 def poison_discriminator(players: Players) -> None:
