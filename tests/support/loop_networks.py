@@ -139,6 +139,18 @@ class InPlace(nn.Module):
         return cast(torch.Tensor, self.out(self.second(F.relu_(h)) + h))
 
 
+class Noisy(nn.Module):
+    """Adds noise that a trace would take for a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.out = nn.Linear(192, 4), nn.Linear(4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        noise = torch.randn(4, dtype=torch.float64)
+        return cast(torch.Tensor, self.out(F.relu(self.first(x.flatten(1)) + noise)))
+
+
 class Squares(nn.Module):
     """Multiplies two values that both depend on the samples."""
 
@@ -204,6 +216,8 @@ CASES: dict[str, Case] = {
     "without gradient": Case(WithoutGradient, "disagrees"),
     "minibatch mean": Case(MinibatchMean, "sum of tensors of different shapes"),
     "in place": Case(InPlace, "changes in place"),
+    "noise": Case(Noisy, "fixed tensor"),
+    "dropout": Case(lambda: plain(lambda layer: layer, nn.Dropout(0.5)), "dropout in training mode"),
     "squares": Case(Squares, "unsupported operation mul"),
 }  # fmt: skip
 

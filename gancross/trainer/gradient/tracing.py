@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gancross.errors import UsageError, first_line
 from gancross.trainer.gradient import operations
 from gancross.trainer.gradient.passes import layer_passes
+from gancross.trainer.gradient.random_numbers import unchanged_random_numbers
 from gancross.trainer.gradient.reparametrized import base_of_reparametrized, changes_when_called, has_hooks
 from gancross.trainer.gradient.scorer import Scorer
 
@@ -119,7 +120,8 @@ def traced(scorer: Scorer, *, labels: bool) -> Plan:
             raise UsageError(f"closed form: unsupported hooks on {name or type(module).__name__}")
     root = _Conditional(scorer) if labels else _Root(scorer)
     try:
-        graph = _Tracer().trace(root)
+        with unchanged_random_numbers(scorer.module):
+            graph = _Tracer().trace(root)
     except UsageError:
         raise
     except Exception as error:  # whatever a forward of the user's does with symbols in place of tensors

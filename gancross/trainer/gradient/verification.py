@@ -13,6 +13,7 @@ from gancross.errors import UsageError
 from gancross.trainer.gradient import closed_form
 from gancross.trainer.gradient.closed_form import DiscriminatorPass
 from gancross.trainer.gradient.double_backward import add_gradients_by_double_backward
+from gancross.trainer.gradient.random_numbers import unchanged_random_numbers
 from gancross.trainer.gradient.scorer import Labels, Scorer
 from gancross.trainer.gradient.structure import structure_of
 from gancross.trainer.objective.objectives import DiscriminatorLoss, logistic
@@ -107,11 +108,10 @@ def restored(network: nn.Module) -> Iterator[None]:
     """Inside, no parameter has a gradient; afterwards gradients, buffers and random numbers are as before."""
     parameters, buffers = list(network.parameters()), list(network.buffers())
     gradients, values = [p.grad for p in parameters], [buffer.clone() for buffer in buffers]
-    devices = sorted({p.device.index or 0 for p in parameters if p.device.type == "cuda"})
     for parameter in parameters:
         parameter.grad = None
     try:
-        with torch.random.fork_rng(devices):
+        with unchanged_random_numbers(network):
             yield
     finally:
         for parameter, gradient in zip(parameters, gradients, strict=True):
