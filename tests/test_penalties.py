@@ -177,19 +177,19 @@ def test_a_number_that_changes_between_steps_is_read_anew() -> None:
     class Fading(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.linear, self.alpha = nn.Linear(192, 1), 0.0
+            self.linear, self.alpha, self.settings = nn.Linear(192, 1), 0.5, {"beta": 1.0}
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            result: torch.Tensor = self.alpha * self.linear(x.flatten(1))
+            result: torch.Tensor = self.alpha * self.settings["beta"] * self.linear(x.flatten(1))
             return result
 
     network = Fading().double()
     x = torch.randn(4, *SHAPE).double()
     norms = []
-    for alpha in (0.5, 1.0):
-        network.alpha = alpha
+    for alpha, beta in ((0.5, 1.0), (1.0, 1.0), (1.0, 2.0)):
+        network.alpha, network.settings["beta"] = alpha, beta
         norms.append(float(penalties.backward(network, real=x, fake=x, penalty="r1", gamma=1.0).penalty))
-    assert norms[1] == pytest.approx(4 * norms[0])
+    assert norms[1:] == pytest.approx([4 * norms[0], 16 * norms[0]])
 
 
 def test_forgotten_networks_are_freed() -> None:

@@ -73,7 +73,7 @@ class Functional(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         h = F.conv2d((x - self.mean) * 2 / 1.5, self.weight * self.gain, stride=2, padding=1) + self.bias
-        h = F.leaky_relu(h, 0.2) * self.scale
+        h = 1 - (F.leaky_relu(h, 0.2) * self.scale - self.bias)
         h = F.max_pool2d(h, 2) - 0.3 * F.avg_pool2d(F.pad(h, (1, 1, 1, 1)), 3, 2)[:, :, :2, :2]
         h = h.relu() + h
         return cast(torch.Tensor, self.out(h.view(h.size(0), -1))[:, 0])
