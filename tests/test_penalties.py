@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from imports import heavy_imports
 from loop_networks import CASES, SHAPE, Batch, Case, Residual, Wrapper, network_and_batch, plain
 from torch import nn
+from torch.nn.utils import parametrize
 
 from gancross import penalties
 from gancross.errors import UsageError
@@ -312,6 +313,34 @@ def test_frozen_parameters_stay_without_gradient() -> None:
         plain_loop(reference, batch, "Omega_JS")
         assert next(network.parameters()).grad is None
         assert_close_gradients(gradients(network), gradients(reference))
+
+
+def test_compiled_networks_take_the_route_of_the_original() -> None:
+    """torch has no gradients of gradients of a compiled function; nothing is compiled here."""
+    network, reference, batch = network_and_batch(CASES["residual"])
+    penalties.backward(torch.compile(network), real=batch.real, fake=batch.fake, gamma=GAMMA)  # type: ignore[arg-type]
+    plain_loop(reference, batch, "Omega_JS")
+    assert_close_gradients(gradients(network), gradients(reference))
+
+
+def test_distributed_networks_are_refused() -> None:
+    class Distributed(nn.parallel.DistributedDataParallel):
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+
+    with pytest.raises(UsageError, match=r"pass its \.module, and average"):
+        penalties.route(Distributed(), torch.zeros(2, *SHAPE))
+
+
+def test_cached_parametrizations() -> None:
+    network, reference, batch = network_and_batch(CASES["spectral norm"])
+    for _ in range(2):
+        with parametrize.cached():
+            penalties.backward(network, real=batch.real, fake=batch.fake, gamma=GAMMA)
+        with parametrize.cached():
+            plain_loop(reference, batch, "Omega_JS")
+    assert all(map(torch.equal, network.buffers(), reference.buffers()))
+    assert_close_gradients(gradients(network), gradients(reference))
 
 
 def test_hooks_of_parameters_and_autocast_are_respected() -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from gancross.errors import UsageError
 from gancross.trainer.gradient import closed_form
@@ -110,10 +111,14 @@ def restored(network: nn.Module) -> Iterator[None]:
     gradients, values = [p.grad for p in parameters], [buffer.clone() for buffer in buffers]
     for parameter in parameters:
         parameter.grad = None
+    # Weights that the caller caches must not be computed here: these passes free what lies behind them.
+    cache = parametrize._cache_enabled, parametrize._cache
+    parametrize._cache_enabled, parametrize._cache = 0, {}
     try:
         with unchanged_random_numbers(network):
             yield
     finally:
+        parametrize._cache_enabled, parametrize._cache = cache
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         with torch.no_grad():
