@@ -96,7 +96,7 @@ def run(folder: Path, plan: Plan) -> tuple[int, Progress]:
     return os.waitpid(child, 0)[1], progress
 
 
-def raw_points(samples: torch.Tensor, *, title: str) -> bytes:
+def raw_points(samples: torch.Tensor, *, title: str, columns: int | None) -> bytes:
     """In place of a picture."""
     return bytes(samples.numpy().tobytes())
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from imports import heavy_imports
 from loop_networks import CASES, SHAPE, Batch, Case, Residual, Wrapper, network_and_batch, plain
 from torch import nn
+from torch.nn.utils import parametrize
 
 from gancross import penalties
 from gancross.errors import UsageError
@@ -77,8 +78,10 @@ def test_gradients_and_buffers_are_those_of_the_plain_loop(name: str, penalty: s
     """Two steps: the second starts from buffers that the first has changed, and adds to its gradients."""
     network, reference, batch = network_and_batch(CASES[name])
     objective, chosen, *_ = PENALTIES[penalty]
-    for _ in range(2):
+    for step in range(2):
+        torch.manual_seed(step)  # of dropout and noise
         expected, expected_penalty = plain_loop(reference, batch, penalty)
+        torch.manual_seed(step)
         result = penalties.backward(
             network, real=batch.real, fake=batch.fake, objective=objective, penalty=chosen, gamma=GAMMA,
             **batch.labels,
@@ -175,19 +178,19 @@ def test_a_number_that_changes_between_steps_is_read_anew() -> None:
     class Fading(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.linear, self.alpha = nn.Linear(192, 1), 0.0
+            self.linear, self.alpha, self.settings = nn.Linear(192, 1), 0.5, {"beta": 1.0}
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            result: torch.Tensor = self.alpha * self.linear(x.flatten(1))
+            result: torch.Tensor = self.alpha * self.settings["beta"] * self.linear(x.flatten(1))
             return result
 
     network = Fading().double()
     x = torch.randn(4, *SHAPE).double()
     norms = []
-    for alpha in (0.5, 1.0):
-        network.alpha = alpha
+    for alpha, beta in ((0.5, 1.0), (1.0, 1.0), (1.0, 2.0)):
+        network.alpha, network.settings["beta"] = alpha, beta
         norms.append(float(penalties.backward(network, real=x, fake=x, penalty="r1", gamma=1.0).penalty))
-    assert norms[1] == pytest.approx(4 * norms[0])
+    assert norms[1:] == pytest.approx([4 * norms[0], 16 * norms[0]])
 
 
 def test_forgotten_networks_are_freed() -> None:
@@ -310,6 +313,34 @@ def test_frozen_parameters_stay_without_gradient() -> None:
         plain_loop(reference, batch, "Omega_JS")
         assert next(network.parameters()).grad is None
         assert_close_gradients(gradients(network), gradients(reference))
+
+
+def test_compiled_networks_take_the_route_of_the_original() -> None:
+    """torch has no gradients of gradients of a compiled function; nothing is compiled here."""
+    network, reference, batch = network_and_batch(CASES["residual"])
+    penalties.backward(torch.compile(network), real=batch.real, fake=batch.fake, gamma=GAMMA)  # type: ignore[arg-type]
+    plain_loop(reference, batch, "Omega_JS")
+    assert_close_gradients(gradients(network), gradients(reference))
+
+
+def test_distributed_networks_are_refused() -> None:
+    class Distributed(nn.parallel.DistributedDataParallel):
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+
+    with pytest.raises(UsageError, match=r"pass its \.module, and average"):
+        penalties.route(Distributed(), torch.zeros(2, *SHAPE))
+
+
+def test_cached_parametrizations() -> None:
+    network, reference, batch = network_and_batch(CASES["spectral norm"])
+    for _ in range(2):
+        with parametrize.cached():
+            penalties.backward(network, real=batch.real, fake=batch.fake, gamma=GAMMA)
+        with parametrize.cached():
+            plain_loop(reference, batch, "Omega_JS")
+    assert all(map(torch.equal, network.buffers(), reference.buffers()))
+    assert_close_gradients(gradients(network), gradients(reference))
 
 
 def test_hooks_of_parameters_and_autocast_are_respected() -> None:

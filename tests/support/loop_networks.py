@@ -73,7 +73,7 @@ class Functional(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         h = F.conv2d((x - self.mean) * 2 / 1.5, self.weight * self.gain, stride=2, padding=1) + self.bias
-        h = F.leaky_relu(h, 0.2) * self.scale
+        h = 1 - (F.leaky_relu(h, 0.2) * self.scale - self.bias)
         h = F.max_pool2d(h, 2) - 0.3 * F.avg_pool2d(F.pad(h, (1, 1, 1, 1)), 3, 2)[:, :, :2, :2]
         h = h.relu() + h
         return cast(torch.Tensor, self.out(h.view(h.size(0), -1))[:, 0])
@@ -137,6 +137,18 @@ class InPlace(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         h = self.first(x.flatten(1))
         return cast(torch.Tensor, self.out(self.second(F.relu_(h)) + h))
+
+
+class Noisy(nn.Module):
+    """Adds noise that a trace would take for a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.out = nn.Linear(192, 4), nn.Linear(4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        noise = torch.randn(4, dtype=torch.float64)
+        return cast(torch.Tensor, self.out(F.relu(self.first(x.flatten(1)) + noise)))
 
 
 class Squares(nn.Module):
@@ -204,6 +216,8 @@ CASES: dict[str, Case] = {
     "without gradient": Case(WithoutGradient, "disagrees"),
     "minibatch mean": Case(MinibatchMean, "sum of tensors of different shapes"),
     "in place": Case(InPlace, "changes in place"),
+    "noise": Case(Noisy, "fixed tensor"),
+    "dropout": Case(lambda: plain(lambda layer: layer, nn.Dropout(0.5)), "dropout in training mode"),
     "squares": Case(Squares, "unsupported operation mul"),
 }  # fmt: skip
 

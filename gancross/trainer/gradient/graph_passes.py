@@ -134,7 +134,8 @@ class GraphPasses:
         reached = [(value, leaf.grad) for value, leaf in self._effective if leaf.grad is not None]
         if reached:
             values, gradients = zip(*reached, strict=True)
-            torch.autograd.backward(values, gradients)
+            # under parametrize.cached() the passes of both batches share what lies behind the weights
+            torch.autograd.backward(values, gradients, retain_graph=True)
 
 
 def filled(arguments: Any, value_of: Any) -> Any:

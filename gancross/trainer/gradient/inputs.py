@@ -47,10 +47,9 @@ def plain_module(discriminator: nn.Module) -> nn.Module:
         )
     if isinstance(discriminator, nn.DataParallel) and len(discriminator.device_ids) < 2:
         return plain_module(cast(nn.Module, discriminator.module))
-    original = discriminator._modules.get(
-        "_orig_mod"
-    )  # of torch.compile, which has no gradients of gradients
-    return discriminator if original is None else plain_module(original)
+    if type(discriminator).__name__ == "OptimizedModule":  # torch.compile has no gradients of gradients
+        return plain_module(cast(nn.Module, discriminator._orig_mod))
+    return discriminator
 
 
 def checked_samples(

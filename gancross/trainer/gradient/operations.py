@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -21,7 +20,8 @@ from torch.nn import functional
 
 from gancross.errors import UsageError
 from gancross.trainer.gradient import affine_layers
-from gancross.trainer.gradient.affine_layers import AffineLayer, LinearMap, Reshape, Scaling, accumulate
+from gancross.trainer.gradient.affine_layers import AffineLayer, accumulate
+from gancross.trainer.gradient.parameter_free_layers import LinearMap, Reshape, Scaling
 from gancross.trainer.gradient.passes import LayerPasses, layer_passes
 
 Operation = Callable[..., LayerPasses]
@@ -72,34 +72,33 @@ class Multiplication(AffineLayer):
 
 
 class Addition(AffineLayer):
-    """y = h + T, T as in `Multiplication`, or a number."""
+    """y = sign·h + factor·T, sign ±1, T as in `Multiplication` or a number."""
 
-    def __init__(self, summand: torch.Tensor | float) -> None:
-        self._summand = summand
+    def __init__(self, summand: torch.Tensor | float, *, factor: float = 1, sign: int = 1) -> None:
+        self._summand, self._factor, self._sign = summand, factor, sign
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
-        return same_shape(h + self._summand, h)
+        return same_shape(self.tangent(h) + self._factor * self._summand, h)
 
     def backward(self, g: torch.Tensor) -> torch.Tensor:
         self._g = g
-        return g
+        return self.tangent(g)
 
     def masked_forward(self, z: torch.Tensor, c_N: torch.Tensor) -> torch.Tensor:
         c = c_N.reshape(-1, *[1] * (z.ndim - 1))
         self._accumulate(c * self._g)
-        return z + c * self._summand
+        return self.tangent(z) + c * (self._factor * self._summand)
 
     def tangent(self, t: torch.Tensor) -> torch.Tensor:
-        return t
+        return t if self._sign > 0 else -t
 
     def adjoint(self, q: torch.Tensor, *, first: bool) -> torch.Tensor:
         self._accumulate(q)
-        return q
+        return self.tangent(q)
 
     def _accumulate(self, gradient: torch.Tensor) -> None:
         if isinstance(self._summand, torch.Tensor) and self._summand.requires_grad:
-            total = gradient.sum_to_size(self._summand.shape)
-            accumulate(self._summand, total.clone() if total is gradient else total)
+            accumulate(self._summand, self._factor * gradient.sum_to_size(self._summand.shape))
 
 
 def same_shape(result: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
@@ -216,7 +215,6 @@ OPERATIONS: dict[object, Operation] = {
     **dict.fromkeys((torch.relu, torch.relu_, functional.relu, "relu", "relu_"), rectified),
     **dict.fromkeys((functional.leaky_relu, functional.leaky_relu_), leaky),
     **dict.fromkeys(SMOOTH, as_layer(nn.Tanh)),
-    **dict.fromkeys((operator.add, operator.iadd, torch.add, "add", "add_"), Addition),
     **dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul", "mul_"), multiplied),
     **dict.fromkeys((operator.truediv, operator.itruediv, torch.div, "div", "div_"), divided),
     functional.max_pool2d: as_layer(nn.MaxPool2d),
@@ -229,5 +227,4 @@ OPERATIONS: dict[object, Operation] = {
 }
 ADDITIONS: tuple[object, ...] = (operator.add, operator.iadd, torch.add, "add", "add_")
 SUBTRACTIONS: tuple[object, ...] = (operator.sub, operator.isub, torch.sub, "sub", "sub_")
-COMMUTATIVE = (*ADDITIONS, operator.mul, operator.imul, torch.mul, "mul", "mul_")
-negated = partial(scaled, -1)
+MULTIPLICATIONS: tuple[object, ...] = (operator.mul, operator.imul, torch.mul, "mul", "mul_")

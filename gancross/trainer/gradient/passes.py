@@ -28,7 +28,7 @@ from gancross.models.resnet import (
     ResNetDiscriminator,
 )
 from gancross.models.sngan import ResNet32Discriminator, SNGANDiscriminator
-from gancross.trainer.gradient import affine_layers, smooth_layers
+from gancross.trainer.gradient import affine_layers, parameter_free_layers, smooth_layers
 
 
 class LayerPasses(Protocol):
@@ -145,21 +145,21 @@ LAYER_PASSES: dict[type[nn.Module], Callable[[Any], LayerPasses]] = {
     nn.Conv2d: affine_layers.Convolution,
     ImageConv2d: affine_layers.ImageConvolution,
     nn.Linear: affine_layers.Linear,
-    nn.ReLU: affine_layers.Rectifier,
-    nn.LeakyReLU: affine_layers.Rectifier,
-    nn.AvgPool2d: affine_layers.AveragePool,
-    nn.MaxPool2d: affine_layers.MaxPool,
-    nn.Flatten: affine_layers.Reshape,
-    nn.Unflatten: affine_layers.Reshape,
-    Scale: affine_layers.Scaling,
+    nn.ReLU: parameter_free_layers.Rectifier,
+    nn.LeakyReLU: parameter_free_layers.Rectifier,
+    nn.AvgPool2d: parameter_free_layers.AveragePool,
+    nn.MaxPool2d: parameter_free_layers.MaxPool,
+    nn.Flatten: parameter_free_layers.Reshape,
+    nn.Unflatten: parameter_free_layers.Reshape,
+    Scale: parameter_free_layers.Scaling,
     nn.Tanh: smooth_layers.HyperbolicTangent,
     Tanh: smooth_layers.HyperbolicTangent,
     nn.BatchNorm1d: batch_norm,
     nn.BatchNorm2d: batch_norm,
-    nn.Identity: affine_layers.Identity,
-    nn.Dropout: affine_layers.Identity,
-    nn.Dropout2d: affine_layers.Identity,
-    SpatialSum: affine_layers.SpatialSum,
+    nn.Identity: parameter_free_layers.Identity,
+    nn.Dropout: parameter_free_layers.Identity,
+    nn.Dropout2d: parameter_free_layers.Identity,
+    SpatialSum: parameter_free_layers.SpatialSum,
     ResidualSum: Residual,
     ResidualBlock: Residual,
     BottleneckBlock: Residual,

@@ -19,7 +19,7 @@ from gancross.trainer.gradient.reparametrized import has_hooks
 from gancross.trainer.gradient.scorer import Labels, Scorer, as_scorer
 from gancross.trainer.gradient.tracing import Plan, traced
 
-SIMPLE = (int, float, bool, str, tuple, type(None))
+SIMPLE = (int, float, bool, str, type(None))
 MOST_MODES = 16  # of one network; the oldest is forgotten
 
 
@@ -95,12 +95,12 @@ def with_structure(scorer: Scorer, *, labels: bool) -> Scorer:
 
 def mode(network: nn.Module) -> Hashable:
     """What tracing takes for fixed: modules, their modes, hooks, and the numbers and strings that `forward`
-    may read: attributes of the modules and global variables.
+    may read: attributes of the modules and global variables, lists and dictionaries of them included.
     """
     return tuple(
         (
             id(module), has_hooks(module), _globals_of(module.forward),
-            *[_frozen(value) for value in vars(module).values() if type(value) in SIMPLE],
+            *[_frozen(value) for value in vars(module).values() if _is_simple(value)],
         )
         for module in network.modules()
     )  # fmt: skip
@@ -113,11 +113,18 @@ def _globals_of(function: Callable[..., Any]) -> tuple[Hashable, ...]:
     if code is None or names.get("__name__", "").startswith("torch."):
         return ()
     values = (names[name] for name in code.co_names if name in names)
-    return tuple(_frozen(value) for value in values if type(value) in SIMPLE)
+    return tuple(_frozen(value) for value in values if _is_simple(value))
+
+
+def _is_simple(value: Any) -> bool:
+    kind = type(value)
+    if kind in (list, tuple, dict):
+        return all(type(part) in SIMPLE for part in (value.values() if kind is dict else value))
+    return kind in SIMPLE
 
 
 def _frozen(value: Any) -> Hashable:
-    return repr(value) if type(value) is tuple else (type(value), value)
+    return repr(value) if type(value) in (list, tuple, dict) else (type(value), value)
 
 
 def function_key(function: Callable[..., Any] | None) -> Hashable:

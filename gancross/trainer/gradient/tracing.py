@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gancross.errors import UsageError, first_line
 from gancross.trainer.gradient import operations
 from gancross.trainer.gradient.passes import layer_passes
+from gancross.trainer.gradient.random_numbers import unchanged_random_numbers
 from gancross.trainer.gradient.reparametrized import base_of_reparametrized, changes_when_called, has_hooks
 from gancross.trainer.gradient.scorer import Scorer
 
@@ -119,12 +120,13 @@ def traced(scorer: Scorer, *, labels: bool) -> Plan:
             raise UsageError(f"closed form: unsupported hooks on {name or type(module).__name__}")
     root = _Conditional(scorer) if labels else _Root(scorer)
     try:
-        graph = _Tracer().trace(root)
+        with unchanged_random_numbers(scorer.module):
+            graph = _Tracer().trace(root)
+        return _Builder(root, graph, labels=labels).plan()
     except UsageError:
         raise
     except Exception as error:  # whatever a forward of the user's does with symbols in place of tensors
         raise UsageError(f"closed form: the network cannot be traced: {first_line(error)}") from None
-    return _Builder(root, graph, labels=labels).plan()
 
 
 class _Builder:
@@ -183,7 +185,7 @@ class _Builder:
         first, *others = node.args or (None,)
         if node.target in (*operations.ADDITIONS, *operations.SUBTRACTIONS) and len(others) == 1:
             return self._sum(node, first, others[0], set(inputs))
-        if node.target in operations.COMMUTATIVE and first not in inputs:
+        if node.target in operations.MULTIPLICATIONS and first not in inputs:
             first, others = others[0], [first]
         elif not isinstance(first, fx.Node):  # F.relu(input=h)
             first = node.kwargs.get("input")
@@ -210,14 +212,14 @@ class _Builder:
         factor = -alpha if node.target in operations.SUBTRACTIONS else alpha
         if first in active and second in active:
             return self._made(node, "sum", [first, second], factor=float(factor))
-        if factor == 1:
-            constant, h = (second, first) if first in active else (first, second)
-            return self._made(node, "operation", [h], operations.Addition, (constant,))
-        if first in active:  # h − T
-            return self._made(
-                node, "operation", [first], lambda T: operations.Addition(factor * T), (second,)
-            )
-        raise UsageError(f"closed form: unsupported operation {_name(node)}")
+        signs: dict[str, float]
+        if first in active:  # h ± alpha·T
+            constant, h, signs = second, first, {"factor": factor}
+        elif alpha == 1:  # T ± h
+            constant, h, signs = first, second, {"sign": int(factor)}
+        else:
+            raise UsageError(f"closed form: unsupported operation {_name(node)}")
+        return self._made(node, "operation", [h], operations.Addition, (constant,), signs)
 
     def _layer(self, node: fx.Node, inputs: list[fx.Node]) -> Step:
         layer = self._root.get_submodule(str(node.target))

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from gancross.errors import UsageError
 from gancross.trainer.gradient import closed_form
 from gancross.trainer.gradient.closed_form import DiscriminatorPass
 from gancross.trainer.gradient.double_backward import add_gradients_by_double_backward
+from gancross.trainer.gradient.random_numbers import unchanged_random_numbers
 from gancross.trainer.gradient.scorer import Labels, Scorer
 from gancross.trainer.gradient.structure import structure_of
 from gancross.trainer.objective.objectives import DiscriminatorLoss, logistic
@@ -107,13 +109,16 @@ def restored(network: nn.Module) -> Iterator[None]:
     """Inside, no parameter has a gradient; afterwards gradients, buffers and random numbers are as before."""
     parameters, buffers = list(network.parameters()), list(network.buffers())
     gradients, values = [p.grad for p in parameters], [buffer.clone() for buffer in buffers]
-    devices = sorted({p.device.index or 0 for p in parameters if p.device.type == "cuda"})
     for parameter in parameters:
         parameter.grad = None
+    # Weights that the caller caches must not be computed here: these passes free what lies behind them.
+    cache = parametrize._cache_enabled, parametrize._cache
+    parametrize._cache_enabled, parametrize._cache = 0, {}
     try:
-        with torch.random.fork_rng(devices):
+        with unchanged_random_numbers(network):
             yield
     finally:
+        parametrize._cache_enabled, parametrize._cache = cache
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         with torch.no_grad():

@@ -14,6 +14,7 @@ from gancross import load_contestant
 from gancross.checkpoint import file as checkpoint
 from gancross.divergences import DIVERGENCES
 from gancross.trainer.loop import train
+from gancross.trainer.recipes.conditional import CONDITIONAL
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES, recipe
 from gancross.trainer.recipes.variants import VARIANTS
@@ -59,9 +60,10 @@ def test_three_steps(name: str, data_root: Path, tmp_path: Path, monkeypatch: py
 
 
 def test_every_recipe_has_its_figure_or_section_or_another_source() -> None:
-    newer = {entry.name for entry in VARIANTS}
+    newer = {entry.name for entry in (*VARIANTS, *CONDITIONAL)}
+    paper = r"\w+ (and \w+|et al\.) 20\d\d|ours|authors' program"
     for name, text in SOURCES.items():
-        assert re.search(r"\w+ (and \w+|et al\.) 20\d\d" if name in newer else "§|Fig|ours", text), name
+        assert re.search(paper if name in newer else "§|Fig|ours|authors' program", text), name
 
 
 def test_lsun_resnet_trains_from_the_command_line(data_root: Path, tmp_path: Path) -> None:

@@ -55,8 +55,8 @@ def test_values_that_are_not_finite_are_not_saved(
 ) -> None:
     """They appear in step 4, of which the log has no line."""
 
-    def poisoned(step: Step, *, latents: torch.Tensor) -> StepMetrics:
-        metrics = generator_step(step, latents=latents)
+    def poisoned(step: Step, *, latents: torch.Tensor, real: torch.Tensor) -> StepMetrics:
+        metrics = generator_step(step, latents=latents, real=real)
         if step.update == 3:
             with torch.no_grad():
                 poison(step.players)
