@@ -20,6 +20,7 @@ from gancross.trainer.recipes.named_recipes import RECIPES, SOURCES, recipe
 from gancross.trainer.recipes.variants import VARIANTS
 
 WIDTH = 4  # resnet101-64 needs a multiple of 4
+GROUP = 8  # R3GAN's networks need a multiple of 8
 BATCH = 8
 
 
@@ -38,7 +39,8 @@ def test_three_steps(name: str, data_root: Path, tmp_path: Path, monkeypatch: py
     if RECIPES[name].data == "cifar10":
         write_cifar10(tmp_path, monkeypatch)
         root = tmp_path
-    small: dict[str, Setting] = {"width": WIDTH, "batch_size": BATCH, "steps": 3}
+    width = GROUP if RECIPES[name].network.startswith("r3gan") else WIDTH
+    small: dict[str, Setting] = {"width": width, "batch_size": BATCH, "steps": 3}
     logged: list[dict[str, float]] = []
     last = train(
         recipe(name).with_changes(small), tmp_path / "run", device="cpu", data_root=root, workers=0,
