@@ -17,6 +17,7 @@ from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.objective.regularizers import penalty_weights
 from gancross.trainer.objective.slope_penalties import SLOPE_PENALTIES
 from gancross.trainer.objective.weightings import UNREGULARIZED
+from gancross.trainer.recipes.network_settings import OWN
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.folder import RunFolder, read_recipe
 from gancross.trainer.run.status import DONE, read_status
@@ -79,7 +80,7 @@ def _planned(runs: list[PlannedRun], out: Path) -> PlannedVariant:
     ]
     shape = catalogue.known_shape(recipe.data, image_size=recipe.image_size)
     classes = None if recipe.conditional == "none" else catalogue.known_classes(recipe.data)
-    known = recipe.conditional == "none" or classes is not None
+    known = recipe.network != OWN and (recipe.conditional == "none" or classes is not None)
     work = estimated_work(recipe, shape=shape, num_classes=classes) if shape and known else None
     states = Counter("done" if steps == 0 else "new" if steps == recipe.steps else "begun" for steps in left)
     return PlannedVariant(

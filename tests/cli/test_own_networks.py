@@ -43,10 +43,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert call(*TRAIN, *TRUSTED, "--out", "whole") == 0
         algorithm_1 = loop.algorithm_1
 
-        def stopped(run: Any, step: int, reals: Any, **options: Any) -> Any:
+        def stopped(run: Any, step: int, *batches: Any, **options: Any) -> Any:
             if step == 3:
                 signal.raise_signal(signal.SIGINT)
-            return algorithm_1(run, step, reals, **options)
+            return algorithm_1(run, step, *batches, **options)
 
         patch.setattr(loop, "algorithm_1", stopped)
         assert call(*TRAIN, *TRUSTED, "--out", "stopped") == 130

@@ -53,7 +53,7 @@ def test_work_is_what_the_networks_do() -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_can_be_estimated(name: str) -> None:
-    changed = recipe(name).with_changes({"width": 4, "batch_size": 8})
+    changed = recipe(name).with_changes({"width": 8, "batch_size": 8})
     shape = catalogue.known_shape(changed.data, image_size=changed.image_size)
     classes = catalogue.known_classes(changed.data)
     assert shape is not None

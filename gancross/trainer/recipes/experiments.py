@@ -127,7 +127,6 @@ _EXPERIMENTS: tuple[Experiment, ...] = (
         "regularizer": "none", "noise": "gaussian", "noise_variance": 0.1, "nsr": 4},
         "ours: §5.4 on the digits, explicit noise 0.1, NSR 4"),
     *_comparators("digits", "ours: on the digits"),
-    *CONDITIONAL,
 )  # fmt: skip
 
-EXPERIMENTS: dict[str, Experiment] = {entry.name: entry for entry in (*_EXPERIMENTS, *VARIANTS)}
+EXPERIMENTS: dict[str, Experiment] = {entry.name: entry for entry in (*_EXPERIMENTS, *VARIANTS, *CONDITIONAL)}

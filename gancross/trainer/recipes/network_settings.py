@@ -62,6 +62,11 @@ class NetworkSettings:
                 f"data '{printable(self.data)}': rename the folder; a name with control characters, or"
                 " that is not UTF-8, cannot be stored in a checkpoint"
             )
+        if self.network == OWN and self.conditional != "none":
+            raise UsageError(
+                f"network=own with conditional={self.conditional}: networks of your own are trained without"
+                " labels: set conditional=none, or add a family (docs/how-to/extending.md)"
+            )
 
     def neutral_fields(self) -> Iterator[NeutralField]:
         """The fields that have no effect in this recipe; every group of fields adds its own."""

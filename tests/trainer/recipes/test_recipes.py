@@ -67,8 +67,14 @@ EXPECTED: dict[str, dict[str, Setting]] = {
     },
     "cifar10-r3gan": {
         "objective": "relativistic", "regularizer": "r1+r2", "gamma": 0.05, "anneal": True,
-        "gamma_decay": 0.1, "beta1": 0.0, "beta2": 0.99, "learning_rate": 2e-4, "batch_size": 512,
-        "steps": 39_063,
+        "gamma_decay": 0.1, "anneal_shape": "cosine", "beta1": 0.0, "beta2": 0.9, "beta2_end": 0.99,
+        "learning_rate": 2e-4, "schedule": "cosine", "schedule_end": 0.25, "batch_size": 512, "steps": 39_063,
+        "network": "r3gan32", "width": 768, "normalization": "none",
+    },
+    "cifar10-sngan": {
+        "objective": "hinge", "network": "sngan32", "width": 64, "normalization": "spectral", "n_phi": 5,
+        "learning_rate": 2e-4, "beta1": 0.0, "beta2": 0.9, "schedule": "linear", "schedule_end": 0.0,
+        "batch_size": 64, "steps": 50_000,
     },
     "cifar10-lecam": {
         "objective": "hinge", "regularizer": "none", "lecam": 0.3, "lecam_decay": 0.9, "lecam_from": 1_001,
@@ -146,6 +152,9 @@ REFUSED: list[tuple[dict[str, Setting], str]] = [
     ({"regularizer": "dragan", "penalty_every": 4}, "penalty_every=4 would do nothing"),
     ({"objective": "hinge", "generator_loss": "saturating"}, "only one generator loss"),
     ({"regularizer": "r1", "regularize_generator": True}, "r1 has no term over generated samples"),
+    ({"network": "own", "conditional": "labels"}, "networks of your own are trained without labels"),
+    ({"lecam": 0.3, "accumulate": 2}, "lecam needs accumulate=1"),
+    ({"regularizer": "dragan", "accumulate": 2}, "regularizer=dragan needs accumulate=1"),
     ({"lecam_decay": 0.99}, "lecam_decay=0.99 would do nothing: set lecam"),
     ({"lecam_from": 9}, "lecam_from=9 would do nothing: set lecam"),
     ({"lecam": -1.0}, "lecam must be a number"),
