@@ -63,7 +63,7 @@ def players(chosen: Recipe, *, closed_form: bool = True) -> Players:
         generator=generator, discriminator=discriminator,
         generator_optimizer=make_optimizer(generator, chosen),
         discriminator_optimizer=make_optimizer(discriminator, chosen),
-        route=route_of(discriminator) if closed_form else Route(),
+        route=route_of(discriminator, labels=chosen.conditional == "labels") if closed_form else Route(),
     )  # fmt: skip
 
 
@@ -104,10 +104,12 @@ def objective_by_hand(pair: Players, chosen: Recipe, fake: torch.Tensor) -> torc
     return loss
 
 
+@pytest.mark.parametrize("closed_form", [True, False], ids=["closed form", "double backward"])
 @pytest.mark.parametrize("objective", ["js-logit", "kl", "lsgan"])
-def test_discriminator_s_gradient_with_labels_held_fixed(objective: str) -> None:
+def test_discriminator_s_gradient_with_labels_held_fixed(objective: str, *, closed_form: bool) -> None:
     chosen = variant("digits-projection", objective=objective)
-    pair, reference = players(chosen), players(chosen)
+    pair, reference = players(chosen, closed_form=closed_form), players(chosen)
+    assert pair.route.traced == closed_form
     with torch.no_grad():
         fake = reference.generator(LATENTS, FAKE_LABELS)
     torch.autograd.backward(objective_by_hand(reference, chosen, fake))
