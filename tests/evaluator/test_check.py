@@ -16,6 +16,7 @@ from torch import nn
 
 import gancross
 from gancross import Contestant
+from gancross.checkpoint.contestant import Origin
 from gancross.data import catalogue
 from gancross.data.sets import DataSet
 from gancross.errors import DivergenceError, UsageError
@@ -297,7 +298,44 @@ def test_what_no_cross_test_takes_is_refused(
 
 @pytest.mark.parametrize("width", [60, 80])
 def test_the_text_fits(width: int) -> None:
-    for name in ("orientation flipped", "range unsaid", "minibatch deviation"):
-        lines = check_text(checked(WRONG[name].model()), width=width).splitlines()
-        assert max(map(len, lines)) <= width
-        assert lines[-1].startswith("Say it in the model's gancross.Contestant") or len(lines[-1]) < width
+    for wrong in WRONG.values():
+        assert max(map(len, check_text(checked(wrong.model()), width=width).splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    ("origin", "where"),
+    [
+        ({"path": "a.pth", "arch": "code.py:factory"}, "gancross.Contestant that code.py:factory returns."),
+        ({"path": "g.onnx,d.onnx"}, "Give it by --describe a=key=value."),
+        ({"path": "a.pt"}, "from which gancross.save_checkpoint makes a file."),
+    ],
+    ids=["factory", "ONNX", "checkpoint"],
+)
+def test_the_text_says_where_to_give_what_is_asked_for(origin: dict[str, Any], where: str) -> None:
+    found = checked(pair(orientation="fake_high", origin=Origin(sha256="", notes=("odd file",), **origin)))
+    assert " ".join(str(found).split()).endswith(where)
+    assert "note: odd file" in str(found) and found.path == origin["path"]
+    assert "Give it" not in str(checked(then(dropped)))  # nothing to give
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_data_and_few_samples_are_enough(n: int) -> None:
+    data = digits().held_out(0)[:n]
+    found = gancross.check(pair(), data=data, device="cpu")
+    assert found.num_real == n and isinstance(found.discriminator, DiscriminatorCheck)
+    alone = gancross.check(Contestant(name="a", samples=data), data=data, device="cpu")
+    assert isinstance(alone.samples.spread, Missing) == (n == 1)
+    assert alone.passed and found.to_json() and str(alone)
+
+
+def test_vectors_have_no_range() -> None:
+    torch.manual_seed(0)
+    model = Contestant(name="a", generator=nn.Linear(2, 2), discriminator=nn.Linear(2, 1), latent_dim=2)
+    found = gancross.check(model, data=torch.randn(300, 2), device="cpu")
+    assert isinstance(found.generator, GeneratorCheck)
+    assert isinstance(found.generator.probe.outside, Missing) and "of -1…1" not in str(found)
+
+
+def test_a_conditional_model_is_refused() -> None:
+    with pytest.raises(UsageError, match="its generator takes labels"):
+        checked(pair(num_classes=10))

@@ -11,6 +11,7 @@ from gancross.report.text.text_layout import one_line, wrapped
 
 WIDTH = 80
 INDENT = 17  # of what stands beside the names of the parts
+GIVE = "give "  # a field of Contestant
 UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
@@ -29,9 +30,11 @@ def check_text(check: ModelCheck, *, width: int = WIDTH) -> str:
     lines += [row for note in check.notes for row in _paragraph("note: ", note, width)]
     for finding in check.findings:
         lines += [*_paragraph("! ", finding.flag, width), *_paragraph("  → ", finding.remedy, width)]
-    if check.findings:
-        return "\n".join([*lines, *wrapped(_where(check), width)])
-    return "\n".join([*lines, "Nothing is flagged."])
+    if check.passed:
+        lines.append("Nothing is flagged.")
+    elif any(finding.remedy.startswith(GIVE) for finding in check.findings):
+        lines += wrapped(_where(check), width)
+    return "\n".join(lines)
 
 
 def _paragraph(head: str, text: str, width: int) -> list[str]:
@@ -97,9 +100,9 @@ def _noise(probe: NetworkProbe) -> str:
 
 
 def _where(check: ModelCheck) -> str:
-    """Where the user says what the findings ask for."""
+    """Where the user gives the fields that the findings ask for."""
     if check.arch is not None:
-        return f"Say it in the gancross.Contestant that {check.arch} returns."
+        return f"Give it in the gancross.Contestant that {check.arch} returns."
     if check.path is not None and check.path.lower().endswith(".onnx"):
-        return f"Say it by --describe {check.name}=key=value."
-    return "Say it in the model's gancross.Contestant, from which gancross.save_checkpoint makes a file."
+        return f"Give it by --describe {check.name}=key=value."
+    return "Give it in the model's gancross.Contestant, from which gancross.save_checkpoint makes a file."
