@@ -135,7 +135,7 @@ WRONG = {
     ),
     "minibatch deviation": Wrong(
         model=lambda: pair(discriminator=Deviation()), flag="depends on the other samples",
-        remedy="give batch_size",
+        remedy="give batch_size, the samples that it saw at a time in training, if that is not 64",
     ),
     "noise of its own": Wrong(
         model=lambda: then(dropped), flag="draws noise of its own", remedy="should not drop out"

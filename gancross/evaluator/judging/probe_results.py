@@ -51,7 +51,8 @@ class NetworkProbe:
     coupled: Annotated[bool, Warn(
         "the {network}'s output for a sample depends on the other samples of the batch, as with minibatch"
         " statistics or batch norm without running averages",
-        "give batch_size, the number of samples that it saw at a time in training",
+        "give batch_size, the samples that it saw at a time in training, if that is not {batch_size};"
+        " generators make whole chunks at a time",
     )]  # fmt: skip
     changes_buffers: Annotated[bool, Warn(
         "the {network}'s forward pass changes its buffers in evaluation mode; they were put back each time",
@@ -139,6 +140,7 @@ def probe_findings(contestant: Contestant, probes: Probes) -> Iterator[Finding]:
             continue
         facts = vars(probe) | {
             "network": network, "range": f"{low:g}…{high:g}", "score_kind": contestant.score_kind,
+            "batch_size": contestant.batch_size,
         }  # fmt: skip
         for field, warn in declared(type(probe), Warn).items():
             if getattr(probe, field) and not (field == "noise" and probe.unseeded):
