@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gancross import penalties as penalties
     from gancross.checkpoint.contestant import Contestant as Contestant
     from gancross.checkpoint.file import load_contestant as load_contestant
+    from gancross.evaluator.check import check as check
     from gancross.evaluator.contestants.saving import save_checkpoint as save_checkpoint
     from gancross.evaluator.crosstest import crosstest as crosstest
     from gancross.evaluator.referee import referee as referee
@@ -25,6 +26,7 @@ _HOMES = {
     "Contestant": "gancross.checkpoint.contestant",
     "Recipe": "gancross.trainer.recipes.recipe",
     "Result": "gancross.evaluator.result.types",
+    "check": "gancross.evaluator.check",
     "crosstest": "gancross.evaluator.crosstest",
     "load_contestant": "gancross.checkpoint.file",
     "load_result": "gancross.evaluator.result.reading",
@@ -43,6 +45,7 @@ register_displays({
     "matrix": "gancross.report.charts.plots:plot_matrix",
     "histograms": "gancross.report.charts.plots:plot_histograms",
     "roc": "gancross.report.charts.plots:plot_roc",
+    "check": "gancross.report.text.check:check_text",
 })  # fmt: skip
 
 

@@ -8,6 +8,7 @@
     ├── ResourceError     5    disk, lock, memory, missing data or weights
     │   └── RefereesNotSaved   the same, after all figures were found
     ├── GateFailed        6    a result that is worse than its baseline
+    ├── ModelFlagged      6    `gancross check` flagged a model
     ├── Interrupted     130    stopped by SIGINT, after a last checkpoint; 143 by another signal
     └── OtherProcessFailed     another process of this run failed first; the exit code of that process
 
@@ -70,6 +71,12 @@ class RefereesNotSaved(ResourceError):
 
 class GateFailed(GancrossError):
     """A result is worse than its baseline, beyond chance and beyond what was allowed."""
+
+    exit_code = 6
+
+
+class ModelFlagged(GancrossError):
+    """A check found that something may have been said wrongly about a model."""
 
     exit_code = 6
 

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from gancross.cli.benchmark import benchmark, demo
+from gancross.cli.check import check
 from gancross.cli.checkpoints import export, sample
 from gancross.cli.completion import completion
 from gancross.cli.crosstest import crosstest
@@ -81,6 +82,7 @@ PURPOSES = (
         commands={
             "crosstest": "Let every model's discriminator judge every model's samples.",
             "referee": "Ask equal, fresh judges whose samples are nearer to the data.",
+            "check": "Try a model out: say what gancross takes it for, and what is odd.",
             "demo": "Train a small GAN briefly and longer, and compare the two.",
         },
     ),
@@ -149,7 +151,7 @@ def cli() -> None:
 
 
 for command in (
-    train, crosstest, referee, benchmark, report, gate, sample, export, figure, trace, demo, recipes,
+    train, crosstest, referee, check, benchmark, report, gate, sample, export, figure, trace, demo, recipes,
     datasets, cache, completion,
 ):  # fmt: skip
     cli.add_command(command)

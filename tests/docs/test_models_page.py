@@ -37,8 +37,10 @@ def test_everything_on_the_page_runs(
                 (script,) = arguments
                 runpy.run_path(script, run_name="__main__")
                 continue
-            assert call(*arguments, "--device", "cpu") == 0, capsys.readouterr().err
-    assert commands.count("crosstest") == 7 and commands.count("sample") == 2
+            # The models of this page have hardly been trained, which a check says.
+            code = 6 if program == "gancross" and arguments[0] == "check" else 0
+            assert call(*arguments, "--device", "cpu") == code, capsys.readouterr().err
+    assert commands.count("crosstest") == 7 and commands.count("sample") == 2 == commands.count("check")
     assert (tmp_path / "grid.png").stat().st_size > 0
 
 

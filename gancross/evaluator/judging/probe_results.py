@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from gancross.evaluator.codec.fields import UnitFloat, declared
 from gancross.evaluator.estimates import Missing
+from gancross.evaluator.judging.findings import Finding
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
@@ -17,9 +18,13 @@ OUTSIDE = 0.01  # share of values beyond the range from which on it is flagged
 
 @dataclass(frozen=True)
 class Warn:
-    """The flag of a probe that finds something; {network} is the generator or the discriminator."""
+    """The flag of a probe that finds something, and what to do about it.
+
+    In both, {network} is the generator or the discriminator.
+    """
 
     text: str
+    remedy: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,21 +41,27 @@ class NetworkProbe:
 
     noise: Annotated[bool, Warn(
         "the {network} draws noise of its own; each of its calls had a seed, so that the same cross-test"
-        " gives the same figures"
+        " gives the same figures",
+        "nothing, if it is meant to; a network in evaluation mode should not drop out",
     )]  # fmt: skip
     unseeded: Annotated[bool, Warn(
-        "the {network} draws noise that torch's seed does not reach: the same cross-test gives other figures"
+        "the {network} draws noise that torch's seed does not reach: the same cross-test gives other figures",
+        "draw its noise by torch's functions, or from its input",
     )]  # fmt: skip
     coupled: Annotated[bool, Warn(
         "the {network}'s output for a sample depends on the other samples of the batch, as with minibatch"
-        " statistics or batch norm without running averages"
+        " statistics or batch norm without running averages",
+        "give batch_size, the samples that it saw at a time in training, if that is not {batch_size};"
+        " generators make whole chunks at a time",
     )]  # fmt: skip
     changes_buffers: Annotated[bool, Warn(
-        "the {network}'s forward pass changes its buffers in evaluation mode; they were put back each time"
+        "the {network}'s forward pass changes its buffers in evaluation mode; they were put back each time",
+        "change buffers only `if self.training`",
     )]  # fmt: skip
     untrained_norm: Annotated[bool, Warn(
         "a batch norm of the {network} has seen no batch (running mean 0, variance 1): were its buffers left"
-        " out when weights were averaged or saved?"
+        " out when weights were averaged or saved?",
+        "save the whole state_dict(), buffers included; beside averaged weights copy the buffers too",
     )]  # fmt: skip
 
 
@@ -69,7 +80,8 @@ class GeneratorProbe(NetworkProbe):
     outside: UnitFloat | Missing
     one_half: Annotated[bool, Warn(
         "the generator's values, {low:g} to {high:g}, fill one half of data_range {range} at most: expected"
-        " another data_range? (0,1 and 0,255 are common)"
+        " another data_range? (0,1 and 0,255 are common)",
+        "give data_range, the values of black and white in its images",
     )]  # fmt: skip
 
 
@@ -86,11 +98,13 @@ class DiscriminatorProbe(NetworkProbe):
 
     unreachable_norm: Annotated[bool, Warn(
         "the discriminator normalises by running averages in layers that cannot be switched to batch"
-        " statistics (traced, or of its own making?): it was judged with running averages alone"
+        " statistics (traced, or of its own making?): it was judged with running averages alone",
+        "give the module instead of its trace; name averages of its own running_mean and running_var",
     )]  # fmt: skip
     like_probabilities: Annotated[bool, Warn(
         "all probed scores lie in 0…1 under score_kind '{score_kind}': a probability? then give"
-        " score_kind=probability"
+        " score_kind=probability",
+        "give score_kind=probability if it ends in a sigmoid",
     )]  # fmt: skip
 
 
@@ -118,22 +132,27 @@ def coupled(probes: Mapping[str, Probes]) -> frozenset[str]:
     )  # fmt: skip
 
 
-def probe_flags(contestant: Contestant, probes: Probes) -> Iterator[str]:
-    """A line for everything that the probes of a contestant found."""
+def probe_findings(contestant: Contestant, probes: Probes) -> Iterator[Finding]:
+    """Everything that the probes of a contestant found."""
     low, high = contestant.data_range
     for network, probe in (("generator", probes.generator), ("discriminator", probes.discriminator)):
         if isinstance(probe, Missing):
             continue
         facts = vars(probe) | {
             "network": network, "range": f"{low:g}…{high:g}", "score_kind": contestant.score_kind,
+            "batch_size": contestant.batch_size,
         }  # fmt: skip
         for field, warn in declared(type(probe), Warn).items():
             if getattr(probe, field) and not (field == "noise" and probe.unseeded):
-                yield f"'{contestant.name}': {warn.text.format(**facts)}"
+                yield Finding(
+                    flag=f"'{contestant.name}': {warn.text.format(**facts)}",
+                    remedy=warn.remedy.format(**facts),
+                )
     probe = probes.generator
     if not isinstance(probe, Missing) and not isinstance(probe.outside, Missing) and probe.outside > OUTSIDE:
-        yield (
-            f"'{contestant.name}': {probe.outside:.0%} of the generator's values lie outside data_range"
+        yield Finding(
+            flag=f"'{contestant.name}': {probe.outside:.0%} of the generator's values lie outside data_range"
             f" {low:g}…{high:g}, from {probe.low:g} to {probe.high:g}, and were clipped: expected another"
-            " data_range?"
+            " data_range?",
+            remedy="give data_range, the values of black and white in its images",
         )

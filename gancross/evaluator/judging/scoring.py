@@ -190,7 +190,7 @@ def _checked(
     for judge in judges:
         for mode in _modes(raw, judge):
             arrays = {label: values.numpy() for label, values in raw[mode][judge.name].items()}
-            clipped[judge.name] = max(clipped.get(judge.name, 0), _checked_scores(judge, arrays))
+            clipped[judge.name] = max(clipped.get(judge.name, 0), checked_scores(judge, arrays))
             by_norm[mode][judge.name] = ScoresBySource(
                 arrays={label: real_high(values, judge) for label, values in arrays.items()},
                 group_size=group_size(
@@ -205,7 +205,7 @@ def _modes(raw: RawScores, judge: Contestant) -> list[Norm]:
     return [mode for mode, by_judge in raw.items() if judge.name in by_judge]
 
 
-def _checked_scores(judge: Contestant, arrays: Mapping[Label, Array]) -> int:
+def checked_scores(judge: Contestant, arrays: Mapping[Label, Array]) -> int:
     """How many probabilities will be clipped; an error where a score is not finite, or not a probability."""
     for label, values in arrays.items():
         bad = int((~np.isfinite(values)).sum())

@@ -13,7 +13,7 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.figures import MeasuredFidelity
 from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.judging import figures
-from gancross.evaluator.judging.probe_results import Probes, probe_flags
+from gancross.evaluator.judging.probe_results import Probes, probe_findings
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scores import Scores
 from gancross.evaluator.protocol import Protocol
@@ -93,7 +93,7 @@ def assembled(
         roc={judge: {name: figures.roc_curve(s, name) for name in names} for judge, s in of_judges.items()},
         # Sorted, so that the order of the contestants changes nothing.
         flags=tuple(sorted([
-            *(flag for c in contestants for flag in probe_flags(c, probes[c.name])),
+            *(finding.flag for c in contestants for finding in probe_findings(c, probes[c.name])),
             *flags(contestants, scores, cells, moves, blind, residual, claims, len(order.index), protocol),
             *(() if fidelity is None else fidelity.flags), *reals.notes,
         ])),

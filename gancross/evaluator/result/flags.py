@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.figures import BatchNormMoves
+from gancross.evaluator.judging.findings import own_findings
 from gancross.evaluator.judging.scores import Scores
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.statistics.matched_fp import FEW_REALS, has_few_reals
@@ -14,7 +15,6 @@ from gancross.evaluator.tournament.methods import MethodClaim
 from gancross.evaluator.verdict.cells import Cells
 from gancross.models.batch_norm import averaging_layers
 
-TURNED = 0.3  # AUC
 MISFIT = 3.0  # times the sampling error
 
 
@@ -25,7 +25,7 @@ def flags(
 ) -> Iterator[str]:  # fmt: skip
     """All flags but those of probes and of fidelity."""
     yield from _contestant_flags(contestants, protocol)
-    yield from _cell_flags(cells)
+    yield from _cell_flags(cells, {contestant.name: contestant.score_kind for contestant in contestants})
     for name, count in scores.clipped.items():
         if count:
             limits = "[2^-24, 1-2^-24]"
@@ -61,13 +61,14 @@ def _contestant_flags(contestants: Sequence[Contestant], protocol: Protocol) -> 
             yield f"'{name}': {note}"
 
 
-def _cell_flags(cells: Cells) -> Iterator[str]:
+def _cell_flags(cells: Cells, kinds: Mapping[str, str]) -> Iterator[str]:
     for cell in cells.values():
-        if cell.is_own and not isinstance(cell.auc, Missing) and cell.auc.value < TURNED:
-            yield (
-                f"'{cell.judge}': AUC {cell.auc.value:.4f} on its own generator, whose samples score above"
-                " the test data: is the orientation, or data_range, another one?"
-            )
+        if cell.is_own and not isinstance(cell.auc, Missing):
+            separation = None if isinstance(cell.j, Missing) else cell.j.value
+            for finding in own_findings(
+                cell.judge, score_kind=kinds[cell.judge], auc=cell.auc.value, separation=separation
+            ):
+                yield finding.flag
         if not isinstance(cell.fp_at_fn5, Missing) and cell.fp_at_fn5.is_unmatched:
             where = f"'{cell.judge}' on '{cell.generator}'"
             yield f"{where}: no score has FN ≤ 5 %, so FP at matched FN is 1 by definition"

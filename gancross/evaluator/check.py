@@ -1,0 +1,193 @@
+"""What gancross takes a model for, tried out on 256 samples before any cross-test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gancross.checkpoint.contestant import Contestant, listed
+from gancross.data import catalogue
+from gancross.data.order import content_order, sample_digests
+from gancross.data.sets import DataSet, to_canonical
+from gancross.errors import DivergenceError
+from gancross.evaluator.estimates import Missing, Proportion
+from gancross.evaluator.judged_data import Data, load_reals, trained_data, with_equal_channels
+from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, scoring_pass
+from gancross.evaluator.judging.controls import NOISE, uniform_noise
+from gancross.evaluator.judging.findings import TURNED, Finding, own_findings
+from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, probe_findings
+from gancross.evaluator.judging.probes import PROBED, probed
+from gancross.evaluator.judging.sampling import Label, fake_source, generated, probe_latents, title
+from gancross.evaluator.judging.scores import NO_DISCRIMINATOR, NO_THRESHOLD, ScoresBySource, confusion
+from gancross.evaluator.judging.scoring import checked_scores, evaluating, real_high
+from gancross.evaluator.model_check import DiscriminatorCheck, GeneratorCheck, Medians, ModelCheck, Variety
+from gancross.evaluator.statistics.auc import auc_interval
+from gancross.machine.devices import resolve_device
+from gancross.machine.distributed import current, joined
+from gancross.machine.process_state import own_turn
+from gancross.models.batch_norm import averaging_layers
+from gancross.random_streams import Stream
+
+NO_SPREAD = Missing("the test data do not vary")
+
+
+@joined()
+@own_turn()
+def check(
+    contestant: Contestant, *, data: Data | DataSet, device: str = "auto",
+    data_root: Path = catalogue.DEFAULT_ROOT, image_size: int | None = None,
+) -> ModelCheck:  # fmt: skip
+    """Tries a model out on 256 samples, and says what gancross takes it for.
+
+    It runs the probes of a cross-test, and scores 256 test reals, generated samples and images of noise with
+    running averages. Whatever a cross-test would flag of the description of a model is a finding, and so are
+    samples that hardly vary, and a discriminator that ranks generated samples and noise above the data.
+
+    Args:
+        contestant: the model.
+        data, device, data_root, image_size: as of `gancross.crosstest`.
+
+    Returns:
+        The `ModelCheck`; print it, or look at its `findings`.
+
+    Raises:
+        UsageError: networks and data that do not fit together, as in a cross-test.
+        DivergenceError: samples or scores that are NaN or infinite.
+        ResourceError, DataError: the data cannot be read.
+    """
+    (contestant,) = listed([contestant])
+    reals = load_reals(
+        data, trained_on=trained_data([contestant]), data_root=data_root, image_size=image_size, seed=0
+    )
+    (contestant,), reals = with_equal_channels([contestant], reals, device=device)
+    target = current().device(resolve_device(device))
+    test = reals.held_out(PROBED)
+    test = test[torch.from_numpy(content_order(test, stream=Stream(0, "order", "test")).index)]
+    with evaluating(contestant.networks, target):
+        probes = probed([contestant], test=test, shape=reals.shape, device=target)[contestant.name]
+        test, fakes = test[:PROBED], _fakes(contestant, target)
+        samples = _variety(fakes, test)
+        discriminator: DiscriminatorCheck | Missing = Missing(NO_DISCRIMINATOR)
+        if not isinstance(probes.discriminator, Missing):
+            discriminator = _discriminator_check(contestant, test, fakes, probes.discriminator, target)
+    generator: GeneratorCheck | Missing = Missing("given samples: no generator")
+    if not isinstance(probes.generator, Missing):
+        generator = _generator_check(contestant, probes.generator)
+    origin = contestant.origin
+    return ModelCheck(
+        name=contestant.name, path=None if origin is None else origin.path,
+        arch=None if origin is None else origin.arch, data=reals.name, shape=reals.shape, num_real=len(test),
+        generator=generator, samples=samples, discriminator=discriminator,
+        findings=(
+            *probe_findings(contestant, probes),
+            *_sample_findings(contestant.name, samples),
+            *_score_findings(contestant.name, discriminator),
+        ),
+        notes=(*(() if origin is None else origin.notes), *reals.notes),
+    )  # fmt: skip
+
+
+def _fakes(contestant: Contestant, device: torch.device) -> torch.Tensor:
+    """256 canonical samples on the CPU: those that the probes saw, or a choice of the given ones."""
+    if contestant.samples is not None:
+        array = fake_source(contestant, num_samples=PROBED, purpose="check").array
+        assert array is not None
+        return array
+    samples = generated(contestant, probe_latents(contestant, PROBED).to(device), seed=0)
+    if not bool(samples.isfinite().all()):
+        raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
+    return to_canonical(samples, contestant.data_range).cpu().contiguous()
+
+
+def _variety(fakes: torch.Tensor, test: torch.Tensor) -> Variety:
+    different = len(np.unique(sample_digests(fakes)))
+    whole, part = (
+        float(samples.double().flatten(1).var(0, correction=0).mean().sqrt()) for samples in (test, fakes)
+    )
+    return Variety(
+        different=Proportion(count=different, n=len(fakes)),
+        spread=part / whole if whole > 0 and len(fakes) > 1 else NO_SPREAD,
+    )
+
+
+def _generator_check(contestant: Contestant, probe: GeneratorProbe) -> GeneratorCheck:
+    assert contestant.generator is not None and contestant.latent_dim is not None
+    latent = contestant.latent
+    return GeneratorCheck(
+        latent="callable" if callable(latent) else latent,
+        latent_shape=contestant.latent_shape or (contestant.latent_dim,),
+        data_range=contestant.data_range, batch_norms=len(averaging_layers(contestant.generator)),
+        probe=probe,
+    )  # fmt: skip
+
+
+def _discriminator_check(
+    judge: Contestant, test: torch.Tensor, fakes: torch.Tensor, probe: DiscriminatorProbe,
+    device: torch.device,
+) -> DiscriminatorCheck:  # fmt: skip
+    assert judge.discriminator is not None
+    noise = uniform_noise(test, len(test), seed=0)
+    sources: dict[Label, torch.Tensor] = {None: test, judge.name: fakes, NOISE: noise}
+    two_modes = has_batch_norm(judge) and not probe.unreachable_norm
+    raw: dict[Label, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {}
+    for label, samples in sources.items():
+        one_pass = scoring_pass(
+            judge, len(samples), scored=range(1), chunk=len(samples), norm="eval", coupled=probe.coupled,
+            switchable=two_modes, noise=Stream(0, "network-noise", judge.name, "check", title(label)),
+        )  # fmt: skip
+        one_pass.add(0, samples.to(device))
+        raw[label] = one_pass.finish().double().cpu().numpy()
+    checked_scores(judge, raw)
+    size = group_size(judge, "eval", coupled=probe.coupled, switchable=two_modes)
+    scores = ScoresBySource(
+        arrays={label: real_high(values, judge) for label, values in raw.items()}, group_size=size
+    )
+    table = confusion(judge, scores, judge.name)
+    return DiscriminatorCheck(
+        score_kind=judge.score_kind, orientation=judge.orientation, threshold=judge.decision_threshold,
+        batch_norms=len(averaging_layers(judge.discriminator)), two_modes=two_modes, group_size=size,
+        medians=Medians(
+            data=float(np.median(raw[None])), generated=float(np.median(raw[judge.name])),
+            noise=float(np.median(raw[NOISE])),
+        ),
+        auc_generated=auc_interval(real=scores[None], fake=scores[judge.name], group_size=size),
+        auc_noise=auc_interval(real=scores[None], fake=scores[NOISE], group_size=size),
+        separation=Missing(NO_THRESHOLD) if table is None else 1 - table.fn.rate - table.fp.rate,
+        probe=probe,
+    )  # fmt: skip
+
+
+def _sample_findings(name: str, samples: Variety) -> Iterator[Finding]:
+    if samples.collapsed:
+        different, spread = samples.different, samples.spread
+        vary = "" if isinstance(spread, Missing) else f", and vary {spread:.2f} times as much as the data"
+        yield Finding(
+            flag=f"'{name}': {different.count} of {different.n} samples differ{vary}: collapsed, or were its"
+            " weights not loaded?",
+            remedy="look at them with gancross sample; name the file of its trained weights",
+        )
+
+
+def _score_findings(name: str, found: DiscriminatorCheck | Missing) -> Iterator[Finding]:
+    """Of the scores; noise is evidence of a turned orientation only beside generated samples.
+
+    A good judge that never saw noise may rank it anywhere.
+    """
+    if isinstance(found, Missing):
+        return
+    separation = None if isinstance(found.separation, Missing) else found.separation
+    yield from own_findings(
+        name, score_kind=found.score_kind, auc=found.auc_generated.value, separation=separation
+    )
+    generated_auc, noise_auc = found.auc_generated, found.auc_noise
+    if generated_auc.value >= TURNED and generated_auc.ci95[1] < 0.5 and noise_auc.value < TURNED:
+        yield Finding(
+            flag=f"'{name}': its own generator's samples (AUC {generated_auc.value:.4f}) and uniform noise"
+            f" (AUC {noise_auc.value:.4f}) score above the test data: is the orientation, or data_range,"
+            " another one?",
+            remedy="give orientation=fake_high if it learned low scores for real images, or the data_range"
+            " that it was trained on",
+        )
