@@ -226,7 +226,7 @@ def _route(
 ) -> tuple[Scorer, Route]:
     refuse_probabilities(scorer, real, labels[0])
     known = None if labels[0] else known_passes(scorer)
-    reason = outside_reason(scorer.module, real.device)
+    reason = outside_reason(scorer.module, real)
     if not reason and known is None:
         scorer = with_structure(scorer, labels=bool(labels[0]))
         reason = refusal(scorer, real=real, fake=fake, labels=labels)

@@ -24,8 +24,10 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 def unchanged(network: nn.Module) -> Iterator[None]:
     """Inside, a forward pass may change buffers, in place or by assignment; afterwards they are as before.
 
-    Evaluation mode keeps torch's own layers from it, not layers that other projects derive from them.
+    Evaluation mode keeps torch's own layers from it, not layers that other projects derive from them. Numbers
+    that a module counts in its attributes are as before, too.
     """
+    counts = [(module, type(module), _numbers(module)) for module in network.modules()]
     modules = [(module, dict(module._buffers)) for module in network.modules()]
     before = [
         {name: buffer.clone() for name, buffer in buffers.items() if buffer is not None}
@@ -34,6 +36,9 @@ def unchanged(network: nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
+        for module, kind, numbers in counts:
+            if type(module) is kind:  # a lazy layer may have become another
+                vars(module).update(numbers)
         with torch.no_grad():
             for (module, buffers), values in zip(modules, before, strict=True):
                 for name, value in values.items():
@@ -47,3 +52,7 @@ def unchanged(network: nn.Module) -> Iterator[None]:
                         setattr(module, name, None)
                     else:
                         del module._buffers[name]
+
+
+def _numbers(module: nn.Module) -> dict[str, int | float]:
+    return {name: value for name, value in vars(module).items() if type(value) in (int, float)}

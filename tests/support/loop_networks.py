@@ -216,7 +216,7 @@ CASES: dict[str, Case] = {
     "without gradient": Case(WithoutGradient, "disagrees"),
     "minibatch mean": Case(MinibatchMean, "sum of tensors of different shapes"),
     "in place": Case(InPlace, "changes in place"),
-    "noise": Case(Noisy, "fixed tensor"),
+    "noise": Case(Noisy, "random numbers"),
     "dropout": Case(lambda: plain(lambda layer: layer, nn.Dropout(0.5)), "dropout in training mode"),
     "squares": Case(Squares, "unsupported operation mul"),
 }  # fmt: skip

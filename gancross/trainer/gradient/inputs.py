@@ -13,7 +13,7 @@ from gancross.errors import UsageError, first_line
 from gancross.trainer.gradient.scorer import Labels, Scorer
 from gancross.trainer.gradient.structure import function_key
 from gancross.trainer.gradient.tracing import takes
-from gancross.trainer.gradient.verification import restored
+from gancross.trainer.gradient.verification import TOLERANCES, restored
 from gancross.trainer.objective.regularizers import scores_of
 
 # Operations that a score may pass after its sigmoid: they change shapes or average.
@@ -112,10 +112,12 @@ def _checked_labels(
     return (real_labels,), (fake_labels,)
 
 
-def outside_reason(module: nn.Module, device: torch.device) -> str:
+def outside_reason(module: nn.Module, samples: torch.Tensor) -> str:
     """What around the network forbids the closed form, which does not go through autograd; or empty."""
-    if torch.is_autocast_enabled(device.type):
+    if torch.is_autocast_enabled(samples.device.type):
         return "closed form: unsupported autocast"
+    if samples.dtype not in TOLERANCES:
+        return f"closed form: unsupported precision {samples.dtype}"
     for parameter in module.parameters():
         if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:
             return "closed form: unsupported hooks on parameters"

@@ -179,10 +179,11 @@ def layer_passes(layer: nn.Module) -> LayerPasses:
     """The passes of a layer.
 
     Raises:
-        UsageError: the layer is not in `LAYER_PASSES`, or has hooks.
+        UsageError: the layer is not in `LAYER_PASSES`, or has hooks or a `forward` of its own.
     """
     if type(layer) not in LAYER_PASSES:
         raise UsageError(f"closed form: unsupported layer {type(layer).__name__}")
-    if layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks:
+    hooks = layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks
+    if hooks or "forward" in vars(layer):
         raise UsageError(f"closed form: unsupported hooks on {type(layer).__name__}")
     return LAYER_PASSES[type(layer)](layer)

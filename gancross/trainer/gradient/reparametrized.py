@@ -45,7 +45,9 @@ def reparametrizing_hooks(module: nn.Module) -> list[Any]:
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Whether hooks, those of spectral and weight norm aside, run around a module."""
+    """Whether hooks, those of spectral and weight norm aside, run around a module or replace `forward`."""
+    if "forward" in vars(module):  # as libraries replace it that wrap a network
+        return True
     if module._forward_hooks or module._backward_hooks or module._backward_pre_hooks:
         return True
     return len(module._forward_pre_hooks) > len(reparametrizing_hooks(module))

@@ -15,11 +15,11 @@ from torch import nn
 from gancross.errors import UsageError
 from gancross.trainer.gradient.graph_passes import GraphPasses
 from gancross.trainer.gradient.passes import LAYER_PASSES, LayerPasses, layer_passes
+from gancross.trainer.gradient.read_values import values_of_function, values_of_network
 from gancross.trainer.gradient.reparametrized import has_hooks
 from gancross.trainer.gradient.scorer import Labels, Scorer, as_scorer
 from gancross.trainer.gradient.tracing import Plan, traced
 
-SIMPLE = (int, float, bool, str, type(None))
 MOST_MODES = 16  # of one network; the oldest is forgotten
 
 
@@ -94,37 +94,9 @@ def with_structure(scorer: Scorer, *, labels: bool) -> Scorer:
 
 
 def mode(network: nn.Module) -> Hashable:
-    """What tracing takes for fixed: modules, their modes, hooks, and the numbers and strings that `forward`
-    may read: attributes of the modules and global variables, lists and dictionaries of them included.
-    """
-    return tuple(
-        (
-            id(module), has_hooks(module), _globals_of(module.forward),
-            *[_frozen(value) for value in vars(module).values() if _is_simple(value)],
-        )
-        for module in network.modules()
-    )  # fmt: skip
-
-
-def _globals_of(function: Callable[..., Any]) -> tuple[Hashable, ...]:
-    """The global numbers and strings that a function names; torch's own functions read none that change."""
-    function = getattr(function, "__func__", function)
-    code, names = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-    if code is None or names.get("__name__", "").startswith("torch."):
-        return ()
-    values = (names[name] for name in code.co_names if name in names)
-    return tuple(_frozen(value) for value in values if _is_simple(value))
-
-
-def _is_simple(value: Any) -> bool:
-    kind = type(value)
-    if kind in (list, tuple, dict):
-        return all(type(part) in SIMPLE for part in (value.values() if kind is dict else value))
-    return kind in SIMPLE
-
-
-def _frozen(value: Any) -> Hashable:
-    return repr(value) if type(value) in (list, tuple, dict) else (type(value), value)
+    """What tracing takes for fixed: modules, their modes and hooks, the values that `forward` may read."""
+    modules = tuple((id(module), has_hooks(module)) for module in network.modules())
+    return modules, values_of_network(network)
 
 
 def function_key(function: Callable[..., Any] | None) -> Hashable:
@@ -133,4 +105,4 @@ def function_key(function: Callable[..., Any] | None) -> Hashable:
     if code is None or function is None:
         return function
     bound = getattr(function, "__closure__", None) or getattr(function, "__defaults__", None)
-    return function if bound or hasattr(function, "__self__") else (code, _globals_of(function))
+    return function if bound or hasattr(function, "__self__") else (code, values_of_function(function))

@@ -19,6 +19,7 @@ from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gancross.errors import UsageError, first_line
+from gancross.models.buffers import unchanged
 from gancross.trainer.gradient import operations
 from gancross.trainer.gradient.passes import layer_passes
 from gancross.trainer.gradient.random_numbers import unchanged_random_numbers
@@ -94,6 +95,8 @@ class _Conditional(_Root):
 
 
 class _Tracer(fx.Tracer):
+    proxy_buffer_attributes = True  # what is computed from buffers is computed anew in every step
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return is_layer(m) or isinstance(m, nn.Embedding)
 
@@ -120,8 +123,10 @@ def traced(scorer: Scorer, *, labels: bool) -> Plan:
             raise UsageError(f"closed form: unsupported hooks on {name or type(module).__name__}")
     root = _Conditional(scorer) if labels else _Root(scorer)
     try:
-        with unchanged_random_numbers(scorer.module):
+        with unchanged(scorer.module), unchanged_random_numbers(scorer.module) as drawn:
             graph = _Tracer().trace(root)
+            if drawn():  # a number that was drawn here would stand for those of all steps
+                raise UsageError("closed form: the network draws random numbers")
         return _Builder(root, graph, labels=labels).plan()
     except UsageError:
         raise
@@ -151,12 +156,9 @@ class _Builder:
         ]
         output = self._output(next(reversed(self._graph.nodes)))
         return Plan(
-            steps=tuple(steps),
-            output=output,
-            size=len(self._index),
-            smooth=self._smooth,
+            steps=tuple(steps), output=output, size=len(self._index), smooth=self._smooth,
             coupled=self._coupled,
-        )
+        )  # fmt: skip
 
     def _leading_to_scores(self) -> list[fx.Node]:
         needed: set[fx.Node] = set()
@@ -168,9 +170,7 @@ class _Builder:
     def _output(self, node: fx.Node) -> int:
         result = node.args[0]
         if not isinstance(result, fx.Node) or result not in self._active or result.op == "placeholder":
-            raise UsageError(
-                "closed form: the network does not return one tensor that depends on the samples"
-            )
+            raise UsageError("closed form: the network does not return one tensor made of the samples")
         return self._index[result]
 
     def _step(self, node: fx.Node) -> Step:

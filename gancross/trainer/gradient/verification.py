@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from gancross.errors import UsageError
+from gancross.models.buffers import unchanged
 from gancross.trainer.gradient import closed_form
 from gancross.trainer.gradient.closed_form import DiscriminatorPass
 from gancross.trainer.gradient.double_backward import add_gradients_by_double_backward
@@ -107,20 +108,17 @@ def _close(
 @contextmanager
 def restored(network: nn.Module) -> Iterator[None]:
     """Inside, no parameter has a gradient; afterwards gradients, buffers and random numbers are as before."""
-    parameters, buffers = list(network.parameters()), list(network.buffers())
-    gradients, values = [p.grad for p in parameters], [buffer.clone() for buffer in buffers]
+    parameters = list(network.parameters())
+    gradients = [parameter.grad for parameter in parameters]
     for parameter in parameters:
         parameter.grad = None
     # Weights that the caller caches must not be computed here: these passes free what lies behind them.
     cache = parametrize._cache_enabled, parametrize._cache
     parametrize._cache_enabled, parametrize._cache = 0, {}
     try:
-        with unchanged_random_numbers(network):
+        with unchanged_random_numbers(network), unchanged(network):
             yield
     finally:
         parametrize._cache_enabled, parametrize._cache = cache
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
-        with torch.no_grad():
-            for buffer, value in zip(buffers, values, strict=True):
-                buffer.copy_(value)
