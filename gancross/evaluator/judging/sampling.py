@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from gancross.checkpoint.contestant import Contestant, applied
+from gancross.checkpoint.outputs import sample_tensor
 from gancross.data.order import content_order
-from gancross.data.sets import num_clipped, to_canonical
+from gancross.data.sets import num_clipped, to_canonical, to_network
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
 from gancross.random_streams import Stream, latents
@@ -156,7 +157,7 @@ def probe_latents(contestant: Contestant, n: int) -> torch.Tensor:
 def generated(
     contestant: Contestant, latents_ND: torch.Tensor, *, seed: int, labels: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """The samples that a contestant's generator makes of latents.
+    """The samples that a contestant's generator makes of latents; images in its `data_range`.
 
     Args:
         seed: of the noise that the generator may draw beside its latents.
@@ -169,7 +170,7 @@ def generated(
     assert contestant.generator is not None
     who = f"contestant '{contestant.name}': its generator"
     try:
-        samples = applied(
+        output = applied(
             contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed,
             labels=None if labels is None else labels.to(latents_ND.device),
         )  # fmt: skip
@@ -177,14 +178,15 @@ def generated(
         if contestant.latent_shape is not None or contestant.latent_dim is None or labels is not None:
             raise
         raise UsageError(_latent_shape_hint(contestant, latents_ND, str(error), seed)) from error
-    if not isinstance(samples, torch.Tensor):
-        raise UsageError(f"{who} must return a tensor, got {type(samples).__name__}")
+    samples = sample_tensor(output, contestant.generate, who=who)
     n = len(samples) if samples.ndim else 1
     if n != len(latents_ND):
         raise UsageError(f"{who} made {n} samples from {len(latents_ND)} latents")
     if samples.numel() == 0:
         shape = tuple(samples.shape[1:])
         raise UsageError(f"{who} makes samples of shape {shape}: each axis must be at least 1 long")
+    if samples.dtype == torch.uint8 and samples.ndim == 4:  # levels, whatever the discriminator takes
+        return to_network(samples, contestant.data_range)
     return samples
 
 
@@ -234,7 +236,11 @@ def check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | 
     """A `UsageError` where samples have another shape than the data."""
     if expected is not None and got != expected:
         who = f"contestant '{label}'" if isinstance(label, str) else f"the {title(label)}"
-        raise UsageError(
-            f"{who}: samples of shape {got}, but the data have shape {expected};"
-            " contestants and data must agree: --image-size resizes a folder of data, nothing else is resized"
+        remedy = (
+            "contestants and data must agree: --image-size resizes a folder of data, nothing else is resized"
         )
+        if len(got) == 3 and (got[2], *got[:2]) == expected:
+            remedy = (
+                "channels come last: say generate='nhwc', on the command line --describe NAME=generate=nhwc"
+            )
+        raise UsageError(f"{who}: samples of shape {got}, but the data have shape {expected}; {remedy}")

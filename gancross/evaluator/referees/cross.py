@@ -20,6 +20,7 @@ from scipy.stats import t
 from torch import nn
 
 from gancross.checkpoint.contestant import Contestant, applied
+from gancross.checkpoint.outputs import score_tensor
 from gancross.errors import UsageError
 from gancross.evaluator.judging.scoring import real_high
 from gancross.evaluator.referees.arena import Arena
@@ -108,10 +109,8 @@ class NoisyDiscriminator(nn.Module):
             UsageError: the discriminator fails on such samples, or does not return a score for each.
         """
         who = f"contestant '{self._contestant.name}': its discriminator"
-        scores = applied(self.discriminator, inputs, refusal=f"{who} cannot take samples", seed=0)
-        if not isinstance(scores, torch.Tensor) or scores.numel() != len(inputs):
-            raise UsageError(f"{who} must return one score for each sample")
-        return scores.flatten().double()
+        output = applied(self.discriminator, inputs, refusal=f"{who} cannot take samples", seed=0)
+        return score_tensor(output, self._contestant.score, n=len(inputs), who=who).double()
 
     def real_high(self, scores_N: Scores) -> Scores:
         """Raw scores as logits, high for reals; one that is no number, far from the data, tells nothing."""

@@ -17,10 +17,10 @@ from gancross.evaluator.judging.probe_results import Probes, probe_flags
 from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scores import Scores
 from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.result.contestant_record import contestant_record
 from gancross.evaluator.result.flags import flags
 from gancross.evaluator.result.types import (
     REFERENCE_JUDGES,
-    ContestantRecord,
     Controls,
     DataRecord,
     ProtocolRecord,
@@ -78,7 +78,7 @@ def assembled(
             fidelity=None if fidelity is None else fidelity.protocol,
         ),
         contestants=tuple(
-            _contestant_record(contestant, scores.clipped_values.get(contestant.name))
+            contestant_record(contestant, scores.clipped_values.get(contestant.name))
             for contestant in contestants
         ),
         probes=probes, confusion=matrices, cross=tuple(cells.values()), pairs=pairs,
@@ -99,23 +99,4 @@ def assembled(
         ])),
         fidelity=NO_METRICS if fidelity is None else fidelity.figures, referees=NOT_REFEREED,
         provenance=provenance,
-    )  # fmt: skip
-
-
-def _contestant_record(contestant: Contestant, clipped_values: int | None) -> ContestantRecord:
-    origin = contestant.origin
-    path, sha256, step, recipe = (
-        (None,) * 4 if origin is None else (origin.path, origin.sha256, origin.step, origin.recipe or None)
-    )
-    low, high = contestant.data_range
-    dim = None if contestant.generator is None else contestant.latent_dim
-    latent = "callable" if callable(contestant.latent) else contestant.latent
-    return ContestantRecord(
-        name=contestant.name, path=path, sha256=sha256, method=contestant.method,
-        score_kind=contestant.score_kind, orientation=contestant.orientation,
-        threshold=contestant.decision_threshold, data_range=(float(low), float(high)),
-        latent_dim=dim, latent_shape=None if dim is None else contestant.latent_shape or (dim,),
-        latent=None if dim is None else latent,
-        batch_size=contestant.batch_size, arch=None if origin is None else origin.arch,
-        step=step, recipe=recipe, clipped_values=clipped_values,
     )  # fmt: skip
