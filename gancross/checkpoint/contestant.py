@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from gancross.arguments import integer
+from gancross.checkpoint.functions import FunctionNetwork
 from gancross.checkpoint.outputs import check_reduction
 from gancross.checkpoint.reductions import Reduction
 from gancross.data.formats import FormatShare
@@ -67,9 +68,10 @@ class Contestant:
 
     Attributes:
         name: keys the random streams and the record; its characters are composed (NFC).
-        generator: module from latents (N, *latent_shape) to samples; images (N, C, H, W) in `data_range`
-            or vectors (N, d). Exactly one of `generator` and `samples` is given.
-        discriminator: module from such samples to one raw score each, (N,), (N, 1) or
+        generator: module or function from latents (N, *latent_shape) to samples; images (N, C, H, W) in
+            `data_range` or vectors (N, d). Exactly one of `generator` and `samples` is given. A function
+            becomes a module that holds the modules it uses, see `gancross.checkpoint.functions`.
+        discriminator: module or function from such samples to one raw score each, (N,), (N, 1) or
             (N, 1, 1, 1), or to what `score` reduces to that; None: it is only judged.
         latent_dim: dimension of the latents; needed with a generator.
         latent_shape: shape of one latent where it is not (latent_dim,).
@@ -160,12 +162,17 @@ class Contestant:
         """From Python anything may come: what counts as an integer or as numbers becomes that."""
         for what in ("generator", "discriminator"):
             network = getattr(self, what)
+            if isinstance(network, type):
+                name = network.__name__
+                raise UsageError(f"{prefix}: expected a network as {what}, got the class {name}: call it")
             if network is not None and not isinstance(network, nn.Module):
-                kind = type(network).__name__
-                raise UsageError(
-                    f"{prefix}: expected a torch.nn.Module as {what}, got {kind}; a function becomes one by:"
-                    " class Network(torch.nn.Module): forward = staticmethod(function)"
-                )
+                if not callable(network):
+                    kind = type(network).__name__
+                    raise UsageError(
+                        f"{prefix}: expected a torch.nn.Module or a function as {what}, got {kind}"
+                    )
+                network = FunctionNetwork(network)
+                object.__setattr__(self, what, network)
             if network is not None and any(
                 tensor.is_meta for tensor in chain(network.parameters(), network.buffers())
             ):
