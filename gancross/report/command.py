@@ -59,6 +59,10 @@ def _judging(result: Result) -> list[str]:
         "--no-controls": isinstance(result.controls, Missing),
     }
     words += [flag for flag, given in flags.items() if given]
+    if options.num_real is not None:
+        words += ["--num-real", str(options.num_real)]
+    if options.chunk is not None:
+        words += ["--chunk", str(options.chunk)]
     if options.metrics:
         words += ["--metrics", ",".join(options.metrics)]
         if "kid" in options.metrics:

@@ -38,7 +38,7 @@ def test_everything_on_the_page_runs(
                 runpy.run_path(script, run_name="__main__")
                 continue
             assert call(*arguments, "--device", "cpu") == 0, capsys.readouterr().err
-    assert commands.count("crosstest") == 7 and commands.count("sample") == 2
+    assert commands.count("crosstest") == 8 and commands.count("sample") == 2
     assert (tmp_path / "grid.png").stat().st_size > 0
 
 

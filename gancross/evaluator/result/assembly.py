@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -14,9 +15,8 @@ from gancross.evaluator.fidelity.figures import MeasuredFidelity
 from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.judging import figures
 from gancross.evaluator.judging.probe_results import Probes, probe_flags
-from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scores import Scores
-from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.protocol import Protocol, chunk_length
 from gancross.evaluator.result.contestant_record import contestant_record
 from gancross.evaluator.result.flags import flags
 from gancross.evaluator.result.types import (
@@ -67,6 +67,7 @@ def assembled(
     }
     controls = Controls(judges=rates, references=REFERENCE_JUDGES)
     nobody = Verdict(winner=None, reason=f"{len(contestants)} contestants: see the verdicts of the pairs")
+    usual, chunk = chunk_length(reals.shape), chunk_length(reals.shape, protocol.chunk)
     alone = pairs[0].verdict if len(pairs) == 1 else None
     return Result(
         protocol=ProtocolRecord(
@@ -74,7 +75,8 @@ def assembled(
                 name=reals.name, split=reals.split, image_size=reals.image_size, shape=reals.shape,
                 sha256=order.sha256, num_real=len(order.index),
             ),
-            options=protocol, chunk=CHUNK, threads=torch.get_num_threads(),
+            options=replace(protocol, chunk=None if chunk == usual else chunk),
+            chunk=chunk, threads=torch.get_num_threads(),
             fidelity=None if fidelity is None else fidelity.protocol,
         ),
         contestants=tuple(
