@@ -13,7 +13,7 @@ from gancross.evaluator.fidelity.extractor import INCEPTION, Extractor, extracto
 from gancross.evaluator.fidelity.measurement import Fidelity
 from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.fidelity.plan import Plan
-from gancross.evaluator.judging.sampling import CHUNK
+from gancross.evaluator.protocol import CHUNK
 
 THUMBNAIL = 8  # pixels a side
 KID_SUBSET_SIZE = 500

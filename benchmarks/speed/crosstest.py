@@ -13,8 +13,8 @@ from torch import nn
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.crosstest import crosstest
-from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scoring import evaluating
+from gancross.evaluator.protocol import CHUNK
 from gancross.models.architectures import PairSettings, initialised, pair
 from gancross.random_streams import Stream
 from speed.timing import Row, interleaved, record

@@ -16,6 +16,9 @@ import torch
 from torch import nn
 
 from gancross.arguments import integer
+from gancross.checkpoint.functions import FunctionNetwork
+from gancross.checkpoint.outputs import check_reduction
+from gancross.checkpoint.reductions import Reduction
 from gancross.data.formats import FormatShare
 from gancross.data.sets import check_canonical, native_array
 from gancross.errors import UsageError, first_line, is_text, printable, unknown_name
@@ -65,10 +68,11 @@ class Contestant:
 
     Attributes:
         name: keys the random streams and the record; its characters are composed (NFC).
-        generator: module from latents (N, *latent_shape) to samples; images (N, C, H, W) in `data_range`
-            or vectors (N, d). Exactly one of `generator` and `samples` is given.
-        discriminator: module from such samples to one raw score each, (N,), (N, 1) or
-            (N, 1, 1, 1); None: it is only judged.
+        generator: module or function from latents (N, *latent_shape) to samples; images (N, C, H, W) in
+            `data_range` or vectors (N, d). Exactly one of `generator` and `samples` is given. A function
+            becomes a module that holds the modules it uses, see `gancross.checkpoint.functions`.
+        discriminator: module or function from such samples to one raw score each, (N,), (N, 1) or
+            (N, 1, 1, 1), or to what `score` reduces to that; None: it is only judged.
         latent_dim: dimension of the latents; needed with a generator.
         latent_shape: shape of one latent where it is not (latent_dim,).
         latent: prior, see `gancross.random_streams.latents`.
@@ -83,6 +87,12 @@ class Contestant:
         method: what this model is a run of; None if unknown.
         samples: uint8 images (N, C, H, W) or float32 vectors (N, d) in place of a generator, no axis of
             length 0.
+        score: how to reduce what the discriminator returns where that is not one score per sample: names of
+            `gancross.checkpoint.outputs.STEPS`, `first`, `last`, `index:N`, `key:NAME` or `mean` (over
+            the positions of a map (N, 1, h, w)), several with commas between them, or a function.
+        generate: the same for the generator: `first`, `last`, `index:N`, `key:NAME`, `nhwc` (images (N, H, W,
+            C)), or a function. Images of dtype uint8 are levels 0…255, whatever `data_range`, which the
+            discriminator takes.
         num_classes: K where the generator takes labels, int64 (N,) in 0…K−1, beside its latents; None: it
             takes none. Only samples are drawn of such a model, nothing judges them.
 
@@ -104,6 +114,8 @@ class Contestant:
     method: str | None = None
     num_classes: int | None = None
     samples: torch.Tensor | None = field(default=None, repr=False)
+    score: Reduction | None = None
+    generate: Reduction | None = None
     origin: Origin | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -119,6 +131,8 @@ class Contestant:
         if (self.generator is None) == (self.samples is None):
             raise UsageError(f"{prefix}: expected exactly one of generator and samples")
         self._check_types(prefix)
+        check_reduction(self.score, option="score", prefix=prefix)
+        check_reduction(self.generate, option="generate", prefix=prefix)
         if self.samples is not None:
             check_canonical(self.samples, prefix)
         if self.generator is not None and (self.latent_dim is None or self.latent_dim < 1):
@@ -148,12 +162,17 @@ class Contestant:
         """From Python anything may come: what counts as an integer or as numbers becomes that."""
         for what in ("generator", "discriminator"):
             network = getattr(self, what)
+            if isinstance(network, type):
+                name = network.__name__
+                raise UsageError(f"{prefix}: expected a network as {what}, got the class {name}: call it")
             if network is not None and not isinstance(network, nn.Module):
-                kind = type(network).__name__
-                raise UsageError(
-                    f"{prefix}: expected a torch.nn.Module as {what}, got {kind}; a function becomes one by:"
-                    " class Network(torch.nn.Module): forward = staticmethod(function)"
-                )
+                if not callable(network):
+                    kind = type(network).__name__
+                    raise UsageError(
+                        f"{prefix}: expected a torch.nn.Module or a function as {what}, got {kind}"
+                    )
+                network = FunctionNetwork(network)
+                object.__setattr__(self, what, network)
             if network is not None and any(
                 tensor.is_meta for tensor in chain(network.parameters(), network.buffers())
             ):

@@ -153,12 +153,14 @@ def contestant_of(
     if not checkpoint.is_foreign and build is not None:
         raise UsageError(f"{path}: its networks are gancross architectures; leave out --arch")
     states = {"generator": checkpoint.generator_state, "discriminator": checkpoint.discriminator_state}
+    outputs: dict[str, Any] = {}  # of which a file holds nothing
     if build is None:
         generator, discriminator = (_network(getattr(checkpoint, what), states[what]) for what in NETWORKS)
     else:
         built = build(states) if takes_argument(build) else build()
         if isinstance(built, Contestant):
             generator, discriminator = built.generator, built.discriminator
+            outputs = {"score": built.score, "generate": built.generate}
         else:
             generator, discriminator = pair = network_pair(built, f"{path}: build")
             load_weights(pair, states, str(path))
@@ -169,6 +171,7 @@ def contestant_of(
             generator=generator and generator.to(device),
             discriminator=discriminator and discriminator.to(device),
             **{field: getattr(checkpoint, field) for field in SHARED_FIELDS},
+            **outputs,
             origin=Origin(path=str(path), sha256=sha256, step=step, recipe=checkpoint.recipe),
         )
     except UsageError as error:

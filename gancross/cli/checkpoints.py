@@ -52,7 +52,7 @@ def sample(
 ) -> None:  # fmt: skip
     """Draw samples of a model as a picture, or as an array for other tools.
 
-    They are made as in a cross-test: in chunks of 500, in evaluation mode, images rounded to 8 bits; the
+    They are made as in a cross-test: in the same chunks, in evaluation mode, images rounded to 8 bits; the
     latents depend only on --seed and the model's name, and so do the labels of a conditional model.
     """
     import numpy as np

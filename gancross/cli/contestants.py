@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from gancross.evaluator.contestants.onnx_models import Description
 
 Command = Callable[..., Any]
-DESCRIPTION_KEYS = ("score_kind", "orientation", "threshold", "data_range", "latent")
+OUTPUT_KEYS = ("score", "generate")  # what code does not contain either
+DESCRIPTION_KEYS = ("score_kind", "orientation", "threshold", "data_range", "latent", *OUTPUT_KEYS)
 THRESHOLDS = "auto|none|NUMBER"
 ARRAYS = (".npy", ".npz")
 TRUST = "runs Python code on this machine with all your rights: add --trust-code if you trust it"
@@ -66,7 +67,8 @@ def model_options(command: Command) -> Command:
     @click.option(
         "--describe", metavar="NAME=key=value", multiple=True,
         help=(
-            f"What an ONNX file does not contain: {', '.join(DESCRIPTION_KEYS)}; repeat it."
+            f"What an ONNX file does not contain: {', '.join(DESCRIPTION_KEYS)}; repeat it. With --arch:"
+            f" {' and '.join(OUTPUT_KEYS)}."
             f"  [score_kind: {', '.join(SCORE_KINDS)}; threshold: {THRESHOLDS}]"
         ),
     )  # fmt: skip
@@ -107,7 +109,7 @@ def load_models(
         CheckpointError, DataError: a file is refused.
     """
     codes = _codes(models, options)
-    descriptions = _descriptions(models, options.describe)
+    descriptions = _descriptions(models, options.describe, codes)
     contestants = []
     for model in models:
         if model.is_array:
@@ -143,9 +145,11 @@ def _contestant(model: Model, code: str | None, description: Description | None)
 
     place = f"--arch {model.name}={code}"
     factory = load_factory(code, place=place)
-    return foreign_contestant(
+    contestant = foreign_contestant(
         model.files, factory, name=model.name, place=place, arch=code, as_recipe=Recipe.from_dict
     )
+    outputs = {key: getattr(description, key, None) for key in OUTPUT_KEYS}
+    return replace(contestant, **{key: how for key, how in outputs.items() if how is not None})
 
 
 def _place(path: str) -> tuple[tuple[Path, ...], bool]:
@@ -190,8 +194,10 @@ def _codes(models: Sequence[Model], options: ModelOptions) -> dict[str, str]:
     return codes
 
 
-def _descriptions(models: Sequence[Model], arguments: Sequence[str]) -> dict[str, Description]:
-    """The values of `--describe NAME=key=value` by name."""
+def _descriptions(
+    models: Sequence[Model], arguments: Sequence[str], codes: Mapping[str, str]
+) -> dict[str, Description]:
+    """The values of `--describe NAME=key=value` by name; of a model of other code, of its outputs alone."""
     if not arguments:
         return {}
     from gancross.evaluator.contestants.onnx_models import Description
@@ -204,8 +210,13 @@ def _descriptions(models: Sequence[Model], arguments: Sequence[str]) -> dict[str
             raise UsageError(f"--describe {text}: write NAME=key=value")
         if key not in DESCRIPTION_KEYS:
             raise unknown_name("key of --describe", key, DESCRIPTION_KEYS)
-        if not next(model for model in models if model.name == name).is_onnx:
+        is_onnx = next(model for model in models if model.name == name).is_onnx
+        if not is_onnx and name not in codes:
             raise UsageError(f"--describe {text}: '{name}' is not an ONNX file; its own description is used")
+        if not is_onnx and key not in OUTPUT_KEYS:
+            raise UsageError(
+                f"--describe {text}: its code says so; of '{name}' give {' or '.join(OUTPUT_KEYS)} alone"
+            )
         values.setdefault(name, {})[key] = _value(key, value, text)
     return {name: Description(**setting) for name, setting in values.items()}
 

@@ -46,6 +46,11 @@ if TYPE_CHECKING:
 @click.option(
     "-n", "--num-samples", type=int, default=10_000, show_default=True, help="Samples of each model."
 )
+@click.option(
+    "--num-real",
+    type=int,
+    help="Test samples, a part that follows from --seed.  [default: all of a finite set]",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents and of endless data.")
 @click.option(
     "--norm", type=click.Choice(["eval", "batch"]), default="eval", show_default=True,
@@ -79,6 +84,10 @@ if TYPE_CHECKING:
 @device
 @click.option("--batch-size", type=int, help="Samples on the device at a time; changes no figure.")
 @click.option(
+    "--chunk", type=int,
+    help="Samples that networks see at a time: less memory.  [default: 500, fewer beyond 64×64 pixels]",
+)  # fmt: skip
+@click.option(
     "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
 )  # fmt: skip
@@ -88,10 +97,11 @@ if TYPE_CHECKING:
 @common_with_tables
 def crosstest(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None,
-    num_samples: int, seed: int, norm: Literal["eval", "batch"], no_norm_check: bool, no_quantize: bool,
-    no_controls: bool, referees: RefereeBudget, referee_arguments: RefereeArguments, metrics: str,
-    feature_weights: Path | None, fid_statistics: Path | None, save_fid_statistics: Path | None,
-    kid_subset_size: int, methods: tuple[str, ...], device: str, batch_size: int | None,
+    num_samples: int, num_real: int | None, seed: int, norm: Literal["eval", "batch"],
+    no_norm_check: bool, no_quantize: bool, no_controls: bool, referees: RefereeBudget,
+    referee_arguments: RefereeArguments, metrics: str, feature_weights: Path | None,
+    fid_statistics: Path | None, save_fid_statistics: Path | None, kid_subset_size: int,
+    methods: tuple[str, ...], device: str, batch_size: int | None, chunk: int | None,
     json_out: str | None, reports: Reports, deterministic: bool, model_options: ModelOptions,
 ) -> None:  # fmt: skip
     """Let every model's discriminator judge every model's samples and the held-out test data.
@@ -111,13 +121,20 @@ def crosstest(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=not no_norm_check,
         quantize=not no_quantize, controls=not no_controls,
         metrics=tuple(metric for metric in metrics.split(",") if metric), kid_subset_size=kid_subset_size,
+        chunk=chunk, num_real=num_real,
     )  # fmt: skip
     contestants = load_models(parsed, model_options, num_samples=num_samples, seed=seed)
     contestants = with_methods(contestants, methods)
     # Seconds of imports, which a file that cannot be read should not have to wait for.
     from gancross.evaluator.crosstest import run_crosstest
     from gancross.evaluator.fidelity.preparation import FidelityFiles
-    from gancross.evaluator.judged_data import known_training, load_reals, trained_data, with_equal_channels
+    from gancross.evaluator.judged_data import (
+        known_training,
+        load_reals,
+        trained_data,
+        with_equal_channels,
+        with_num_real,
+    )
     from gancross.evaluator.refereeing import with_referees
 
     size = image_size if image_size is not None else common_image_size(contestants)
@@ -125,6 +142,7 @@ def crosstest(
         data or common_data(contestants), trained_on=trained_data(contestants), data_root=data_root,
         image_size=size, seed=seed,
     )  # fmt: skip
+    reals = with_num_real(reals, protocol)
     contestants, reals = with_equal_channels(contestants, reals, device=device)
     options = (
         None if referees == "none"

@@ -50,9 +50,10 @@ OUT_OF_MEMORY = (
 )  # fmt: skip
 MEMORY_HINTS = {
     "train": "lower batch_size or width: --set batch_size=N, --set width=N",
-    **dict.fromkeys(("crosstest", "referee", "sample", "figure", "trace"), "lower -n"),
+    **dict.fromkeys(("referee", "sample", "figure", "trace"), "lower -n"),
+    "crosstest": "lower -n or --chunk",
 }
-# Samples go through a network in chunks of 500 whatever -n is.
+# Samples go through a network in chunks of one length whatever -n is.
 DEVICE_MEMORY_HINT = "add --device cpu, or take a device with more memory"
 # Errors of the machine, not of the program.
 RESOURCE_ERRORS = {
@@ -209,7 +210,12 @@ def explanation(error: Exception, command: str = "") -> tuple[int, str]:
         return error.exit_code, f"{error.format_message()}{hint}"
     if lacks_memory(error):
         of_a_device = type(error).__name__ == "OutOfMemoryError" and command != "train"
-        hint = DEVICE_MEMORY_HINT if of_a_device else MEMORY_HINTS.get(command, "close other programs")
+        lower = "lower --chunk, " if command == "crosstest" else ""
+        hint = (
+            f"{lower}{DEVICE_MEMORY_HINT}"
+            if of_a_device
+            else MEMORY_HINTS.get(command, "close other programs")
+        )
         return RESOURCES, f"out of memory: {first_line(error):.200}; {hint}"
     if isinstance(error, OSError) and error.errno in RESOURCE_ERRORS | IMPOSSIBLE_NAMES:
         where = f"{error.filename!s:.200}: " if error.filename is not None else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gancross.cli.options import print_screen
 from gancross.cli.report import STDOUT, Reports
@@ -75,11 +75,14 @@ def written(
         notes.print(f"record: {record}", soft_wrap=True)
 
     def draw() -> None:
-        n, seed, target = protocol.num_samples, protocol.seed, resolve_device(device)
-        drawn = sample_pictures(contestants, reals, num_samples=n, seed=seed, device=target)
+        how: Any = {
+            "num_samples": protocol.num_samples, "seed": protocol.seed, "chunk": protocol.chunk,
+            "device": resolve_device(device),
+        }  # fmt: skip
+        drawn = sample_pictures(contestants, reals, **how)
         if not isinstance(result.referees, Missing):
             sigmas = result.referees.protocol.sigmas
-            drawn += noise_pictures(contestants, reals, sigmas, num_samples=n, seed=seed, device=target)
+            drawn += noise_pictures(contestants, reals, sigmas, **how)
         samples.extend(drawn)
         if record is not None and not streamed:
             write_samples(record, drawn)

@@ -30,13 +30,14 @@ from gancross.evaluator.judged_data import (
     trained_data,
     training_reals,
     with_equal_channels,
+    with_num_real,
 )
 from gancross.evaluator.judging.controls import CONTROLS, TRAINING
 from gancross.evaluator.judging.probe_results import coupled, unswitchable
 from gancross.evaluator.judging.probes import probed
-from gancross.evaluator.judging.sampling import CHUNK, Source, fake_source
+from gancross.evaluator.judging.sampling import Source, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
-from gancross.evaluator.protocol import Norm, Protocol
+from gancross.evaluator.protocol import Norm, Protocol, chunk_length
 from gancross.evaluator.refereeing import with_referees
 from gancross.evaluator.referees.options import RefereeBudget, RefereeOptions
 from gancross.evaluator.referees.saved import SavedReferees, referee_folder
@@ -60,6 +61,7 @@ def crosstest(
     data: Data | DataSet,
     train_data: Data | None = None,
     num_samples: int = 10_000,
+    num_real: int | None = None,
     seed: int = 0,
     norm: Norm = "eval",
     quantize: bool = True,
@@ -74,6 +76,7 @@ def crosstest(
     save_referees: str | Path | None = None,
     device: str = "auto",
     batch_size: int | None = None,
+    chunk: int | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
     image_size: int | None = None,
     deterministic: bool = False,
@@ -87,17 +90,18 @@ def crosstest(
     Args:
         contestants: distinct names; at least one has a discriminator.
         data: a data set or its name, uint8 images (N, C, H, W) or float32 vectors (N, d). The whole
-            held-out set is used; endless data give `num_samples` reals. What is held out of a folder:
-            see `gancross.evaluator.judged_data.load_reals`.
+            held-out set is used, or `num_real` of it; endless data give `num_samples` reals. What is held out
+            of a folder: see `gancross.evaluator.judged_data.load_reals`.
         train_data: what the models were trained on, for the generalisation gap; by default the training
             part of a data set given by name, none for arrays.
-        num_samples, seed, norm, quantize, controls, norm_check, metrics, kid_subset_size: see `Protocol`.
+        num_samples, num_real, seed, norm, quantize, controls, norm_check, metrics, kid_subset_size,
+            chunk: see `Protocol`.
         feature_weights, fid_statistics, save_fid_statistics: see `FidelityFiles`.
         referees: the budget of referees, on whom the verdicts `generator` and `strict` rest; "none": these
             verdicts name nobody. See `gancross.referee`.
         save_referees: as of `gancross.referee`.
         device: see `gancross.machine.devices.resolve_device`.
-        batch_size: samples moved to the device at a time, in whole chunks of 500; changes no figure.
+        batch_size: samples moved to the device at a time, in whole chunks; changes no figure.
         data_root, image_size: where named data lie; side to which a folder's images are resized.
         deterministic: only operations that give the same bits again, on a GPU too; some are slower.
         progress: called with (what is judged, samples done, samples in all), then with ("metrics",
@@ -120,13 +124,14 @@ def crosstest(
     protocol = Protocol(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=norm_check, quantize=quantize,
         controls=controls, metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
-        kid_subset_size=kid_subset_size,
+        kid_subset_size=kid_subset_size, chunk=chunk, num_real=num_real,
     )  # fmt: skip
     if referees == "none" and save_referees is not None:
         raise UsageError("save_referees: none are trained with referees='none'")
     contestants = listed(contestants)
     trained_on = trained_data(contestants)
     reals = load_reals(data, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=seed)
+    reals = with_num_real(reals, protocol)
     contestants, reals = with_equal_channels(contestants, reals, device=device)
     train = reals.train
     if train_data is not None:
@@ -184,15 +189,16 @@ def run_crosstest(
     order = content_order(test, stream=Stream(protocol.seed, "order", "test"))
     test = test[torch.from_numpy(order.index)]
     training = training_reals(train, protocol) if judged else Missing("nobody judges them")
+    chunk = chunk_length(reals.shape, protocol.chunk)
     sources = all_sources(contestants, test, training, protocol) if judged else []
     modules = [module for contestant in contestants for module in contestant.networks]
     fidelity = prepared(protocol, files or FidelityFiles(), sources=sources, test=test, device=target)
     with only_deterministic(deterministic), fidelity or nullcontext(), evaluating(modules, target):
-        probes = probed(contestants, test=test, shape=reals.shape, device=target)
+        probes = probed(contestants, test=test, shape=reals.shape, device=target, chunk=chunk)
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=target, coupled=coupled(probes),
             unswitchable=unswitchable(probes),
-            batch_size=batch_size or CHUNK,
+            batch_size=batch_size,
             observer=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
         measured = None if fidelity is None else fidelity.finish(progress)
@@ -200,7 +206,7 @@ def run_crosstest(
     if processes.is_rank_zero:
         provenance = Provenance(
             gancross=__version__, torch=torch.__version__, python=platform.python_version(),
-            device=str(target), batch_size=batch_size or CHUNK, processes=processes.size,
+            device=str(target), batch_size=batch_size or chunk, processes=processes.size,
             deterministic=deterministic, started=started.isoformat(timespec="seconds"),
             seconds=round(time.perf_counter() - clock, 3), others={},
         )  # fmt: skip
@@ -222,14 +228,15 @@ def all_sources(
 ) -> list[Source]:  # fmt: skip
     """The test data, every contestant's samples, training data, controls."""
     n, seed = protocol.num_samples, protocol.seed
-    sources = [Source(label=None, n=len(test), array=test)]
-    sources += [fake_source(contestant, num_samples=n, seed=seed) for contestant in contestants]
+    chunk = chunk_length(tuple(test.shape[1:]), protocol.chunk)
+    sources = [Source(label=None, n=len(test), array=test, chunk=chunk)]
+    sources += [fake_source(contestant, num_samples=n, seed=seed, chunk=chunk) for contestant in contestants]
     if not isinstance(training, Missing):
-        sources.append(Source(label=TRAINING, n=len(training), array=training))
+        sources.append(Source(label=TRAINING, n=len(training), array=training, chunk=chunk))
     for control in CONTROLS.values() if protocol.controls else ():
         array = None if control.draw is None else control.draw(test, n, seed)
         if array is not None:
-            sources.append(Source(label=control, n=len(array), array=array))
+            sources.append(Source(label=control, n=len(array), array=array, chunk=chunk))
     return sources
 
 

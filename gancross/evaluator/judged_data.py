@@ -89,6 +89,28 @@ def load_reals(
     return replace(reals, notes=tuple(notes))
 
 
+def with_num_real(reals: DataSet, protocol: Protocol) -> DataSet:
+    """The same data with `num_real` test samples, whichever of their files come first; all where it is None.
+
+    A note says so where there are fewer.
+    """
+    n = protocol.num_real
+    if n is None:
+        return reals
+    whole, labels = reals.held_out(n), reals.labels
+    index = np.arange(len(whole))
+    if len(whole) > n:
+        order = content_order(whole, stream=Stream(protocol.seed, "order", "test-part"))
+        index = np.sort(order.index[:n])
+    part, rows = whole[torch.from_numpy(index)], torch.from_numpy(index)
+    few = (f"only {len(whole):,} test samples, {n:,} asked for",) if len(whole) < n else ()
+    taken = f"; {n:,} of {len(whole):,} test samples, by the seed" if len(whole) > n else ""
+    return replace(
+        reals, held_out=lambda _: part, split=reals.split + taken, notes=(*reals.notes, *few),
+        labels=None if labels is None else replace(labels, held_out=lambda _: labels.held_out(n)[rows]),
+    )  # fmt: skip
+
+
 def training_reals(train: Reals | None, protocol: Protocol) -> torch.Tensor | Missing:
     """At most as many training reals as samples, a seeded choice; or why there are none."""
     if train is None:

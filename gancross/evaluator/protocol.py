@@ -12,6 +12,22 @@ from gancross.random_streams import check_seed
 
 Norm = Literal["eval", "batch"]
 NORMS: tuple[Norm, ...] = ("eval", "batch")
+CHUNK = 500  # samples that networks see at a time: vectors, and images of at most `PIXELS` pixels
+PIXELS = 64 * 64
+LARGE_CHUNK = 256  # of larger images, times their pixels over these
+LARGEST_CHUNK = 65_536
+
+
+def chunk_length(shape: tuple[int, ...], given: int | None = None) -> int:
+    """How many samples networks see at a time: `given`, or a function of the shape of one sample.
+
+    500 vectors, or images (C, H, W) of up to 64×64 pixels; of larger ones ⌊256·4096/(H·W)⌋, at least 1, so
+    that what a convolutional network holds of a chunk grows no further: 64 at 128×128, 16 at 256×256.
+    """
+    if given is not None:
+        return given
+    pixels = shape[1] * shape[2] if len(shape) == 3 else 0
+    return CHUNK if pixels <= PIXELS else max(1, LARGE_CHUNK * PIXELS // pixels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +44,10 @@ class Protocol:
         controls: judge uniform noise and blurred reals too.
         metrics: of `fid`, `is`, `kid`, `pr`: fidelity beside the cross-test.
         kid_subset_size: samples in each of KID's 100 subsets; at most the size of the smallest set.
+        chunk: samples that networks see at a time; None: see `chunk_length`. Smaller ones take less memory.
+            Outputs depend on it in their last bits, and where a network draws noise of its own.
+        num_real: test samples to judge on, a part of the test set that follows from the seed and the samples
+            alone; of endless data how many are drawn. None: all, and of endless data `num_samples`.
 
     Raises:
         UsageError: a value of another type or out of its range, or there is no such norm.
@@ -43,10 +63,21 @@ class Protocol:
     controls: Annotated[bool, Recorded(skipped=True)] = True
     metrics: Annotated[tuple[str, ...], Recorded(skipped=True)] = ()
     kid_subset_size: Annotated[int, Recorded(skipped=True)] = 1000
+    chunk: Annotated[int | None, Recorded(skipped=True)] = None
+    num_real: Annotated[
+        Size | None, Recorded(absent=True, description="test samples asked for; all where absent")
+    ] = None
 
     def __post_init__(self) -> None:
         for what, words in (("num_samples", "the number of samples"), ("kid_subset_size", "kid_subset_size")):
             object.__setattr__(self, what, integer(getattr(self, what), words))
+        for what, words in (("chunk", "the chunk"), ("num_real", "the number of test samples")):
+            if getattr(self, what) is not None:
+                object.__setattr__(self, what, integer(getattr(self, what), words))
+        if self.chunk is not None and not 1 <= self.chunk <= LARGEST_CHUNK:
+            raise UsageError(f"the chunk must be 1 to {LARGEST_CHUNK} samples, is {self.chunk}")
+        if self.num_real is not None and self.num_real < 1:
+            raise UsageError(f"the number of test samples must be at least 1, is {self.num_real}")
         for what in ("norm_check", "quantize", "controls"):
             object.__setattr__(self, what, truth(getattr(self, what), what))
         if self.num_samples < 1:

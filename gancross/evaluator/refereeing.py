@@ -19,7 +19,7 @@ from gancross.evaluator.codec.finite import with_finite_figures
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.sampling import check_shape
 from gancross.evaluator.judging.scoring import canonical_samples
-from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.protocol import Protocol, chunk_length
 from gancross.evaluator.referees.arena import Arena, default_workers, equal_number
 from gancross.evaluator.referees.budget import BudgetCheck, budget_check
 from gancross.evaluator.referees.calibration import calibrated
@@ -162,7 +162,7 @@ def _sample_sets(
         name, clipped = contestant.name, dict[int, torch.Tensor]()
         samples = canonical_samples(
             contestant, num_samples=protocol.num_samples, seed=protocol.seed, purpose="crosstest",
-            device=device, clipped=clipped,
+            device=device, clipped=clipped, chunk=chunk_length(shape, protocol.chunk),
         )  # fmt: skip
         if clipped:
             clipped_values[name] = sum(map(int, clipped.values()))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
+from gancross.checkpoint.reductions import CALLABLE
 from gancross.data.catalogue import FOLDER
 from gancross.errors import GancrossError
 from gancross.evaluator.codec.fields import JsonValue
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.referees.protocol import BUDGETS, HELD_OUT_REALS
-from gancross.evaluator.result.types import ContestantRecord, Result
+from gancross.evaluator.result.contestant_record import ContestantRecord
+from gancross.evaluator.result.types import Result
 from gancross.report.formatting import listed
 from gancross.trainer.recipes.recipe import Recipe
 
@@ -57,6 +59,10 @@ def _judging(result: Result) -> list[str]:
         "--no-controls": isinstance(result.controls, Missing),
     }
     words += [flag for flag, given in flags.items() if given]
+    if options.num_real is not None:
+        words += ["--num-real", str(options.num_real)]
+    if options.chunk is not None:
+        words += ["--chunk", str(options.chunk)]
     if options.metrics:
         words += ["--metrics", ",".join(options.metrics)]
         if "kid" in options.metrics:
@@ -103,7 +109,11 @@ def obstacles(result: Result) -> list[str]:
 def _model_options(contestant: ContestantRecord) -> list[str]:
     """What its files do not tell: the code of its networks, or the description of ONNX files."""
     if _has_code(contestant):
-        return ["--arch", f"{contestant.name}={contestant.arch}"]
+        return [
+            "--arch",
+            f"{contestant.name}={contestant.arch}",
+            *_described(contestant, _outputs(contestant)),
+        ]
     path = contestant.path or ""
     is_onnx = path.lower().endswith(".onnx") and not path.startswith(FOLDER)
     if not is_onnx or contestant.data_range is None:
@@ -113,8 +123,18 @@ def _model_options(contestant: ContestantRecord) -> list[str]:
         "score_kind": contestant.score_kind, "orientation": contestant.orientation, "threshold": threshold,
         "data_range": ",".join(map(repr, contestant.data_range)), "latent": contestant.latent,
     }  # fmt: skip
+    return _described(contestant, values | _outputs(contestant))
+
+
+def _described(contestant: ContestantRecord, values: Mapping[str, str | None]) -> list[str]:
     settings = [f"{contestant.name}={key}={value}" for key, value in values.items()]
     return [word for setting in settings for word in ("--describe", setting)]
+
+
+def _outputs(contestant: ContestantRecord) -> dict[str, str | None]:
+    """How its networks' outputs are reduced, by names; a function is the factory's own."""
+    given = {"score": contestant.score, "generate": contestant.generate}
+    return {key: how for key, how in given.items() if how is not None and not how.startswith(CALLABLE)}
 
 
 def _has_code(contestant: ContestantRecord) -> bool:

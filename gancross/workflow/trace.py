@@ -25,10 +25,10 @@ from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judged_data import load_reals, training_reals
 from gancross.evaluator.judging.controls import TRAINING
 from gancross.evaluator.judging.figures import judge_generalisation_gap
-from gancross.evaluator.judging.sampling import CHUNK, Label, check_fit
+from gancross.evaluator.judging.sampling import Label, check_fit
 from gancross.evaluator.judging.scores import NO_THRESHOLD, ScoresBySource, called_real, real_high_threshold
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
-from gancross.evaluator.protocol import Norm, Protocol
+from gancross.evaluator.protocol import Norm, Protocol, chunk_length
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.confusion import false_negatives
 from gancross.report.paper_figures.saved_runs import SavedRun
@@ -103,7 +103,7 @@ class TraceProtocol:
     num_fake: int
     seed: int
     norm: Norm = "eval"
-    chunk: int = CHUNK
+    chunk: int
     threads: int
 
 
@@ -166,7 +166,7 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
         cross=cross, flags=reals.notes,
         protocol=TraceProtocol(
             data=reals.name, num_real=num_real, num_fake=request.num_samples, seed=request.seed,
-            threads=torch.get_num_threads(),
+            chunk=chunk_length(reals.shape), threads=torch.get_num_threads(),
         ),
     ))  # fmt: skip
 

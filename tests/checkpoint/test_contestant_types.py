@@ -62,7 +62,11 @@ def test_data_may_be_a_path_and_big_endian(tmp_path: Path) -> None:
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "a function": ({"discriminator": lambda images: images.sum()}, "forward = staticmethod"),
+    "a class": ({"discriminator": nn.Flatten}, "got the class Flatten: call it"),
+    "no function": (
+        {"discriminator": "D"},
+        "expected a torch.nn.Module or a function as discriminator, got str",
+    ),
     "a number as a name": ({"name": 3}, "a text that is not empty, got 3"),
     "a fraction": ({"latent_dim": 3.0}, "latent_dim must be an integer, got 3.0"),
     "a number as a shape": ({"latent_shape": 3}, "latent_shape must be integers"),

@@ -27,6 +27,7 @@ from gancross.errors import CheckpointError, DataError
 from gancross.evaluator.codec.encoding import decode
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.scores import logits, score_threshold
+from gancross.evaluator.result.contestant_record import DESCRIPTION_FIELDS
 from gancross.evaluator.result.migrations import (
     BOOTSTRAPPED,
     MIGRATIONS,
@@ -35,7 +36,7 @@ from gancross.evaluator.result.migrations import (
     NO_INTERVAL,
 )
 from gancross.evaluator.result.reading import result_from_dict
-from gancross.evaluator.result.types import DESCRIPTION_FIELDS, FORMAT
+from gancross.evaluator.result.types import FORMAT
 from gancross.evaluator.tournament.methods import MethodClaim
 from gancross.report.browser.html import html_report
 from gancross.report.text.markdown import markdown_report

@@ -33,8 +33,7 @@ NO_THRESHOLD = "none"
 class Description:
     """What an ONNX file does not contain; None: not given.
 
-    Score fields, `data_range` and `latent` are those of `Contestant`; the threshold "none" is its None, and a
-    threshold that is not given is "auto".
+    The fields are those of `Contestant`; the threshold "none" is its None, one that is not given is "auto".
     """
 
     score_kind: str | None = None
@@ -42,6 +41,8 @@ class Description:
     threshold: float | str | None = None
     data_range: tuple[float, float] | None = None
     latent: str | None = None
+    score: str | None = None
+    generate: str | None = None
 
 
 class OnnxNetwork(nn.Module):

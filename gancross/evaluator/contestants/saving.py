@@ -10,6 +10,7 @@ from torch import nn
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.checkpoint import Checkpoint, State
 from gancross.checkpoint.contestant import SHARED_FIELDS, Contestant
+from gancross.checkpoint.reductions import recorded_reduction
 from gancross.data.sets import to_canonical
 from gancross.errors import CheckpointError, UsageError
 from gancross.evaluator.judging.sampling import probe_samples
@@ -27,8 +28,8 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
     name is not saved.
 
     Raises:
-        UsageError: samples in place of a generator, a callable prior, weights that cannot be saved, or
-            networks that fail.
+        UsageError: samples in place of a generator, a callable prior, outputs that `score` or `generate`
+            reduces, weights that cannot be saved, or networks that fail.
         ResourceError: the file cannot be written; an old file is untouched.
     """
     prefix = f"contestant '{contestant.name}'"
@@ -41,6 +42,12 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
             f"{prefix}: its latent prior is a function, expected the name of a prior; make the function the"
             " generator's first layer"
         )
+    for option in ("score", "generate"):
+        how = recorded_reduction(getattr(contestant, option))
+        if how is not None:
+            raise UsageError(
+                f"{prefix}: a checkpoint does not hold {option}={how!r}: make that its network's last step"
+            )
     fields = {field: getattr(contestant, field) for field in SHARED_FIELDS}
     fields["data_range"] = tuple(map(float, contestant.data_range))
     fields["threshold"] = contestant.decision_threshold

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,7 @@ def matching_weights(
 ) -> tuple[State, Sequence[str]]:
     """The weights in a file that have the names and shapes of a network's, by the network's names.
 
+    Parts of names that wrap a whole network, in the file or in the network, make no difference.
     Counts of batches may be missing, as in files of torch before 0.4.1. Tensors of one number that the
     network does not have, as counters of operations leave them, are named beside the weights.
 
@@ -189,15 +191,17 @@ def matching_weights(
     expected = _weights(network)
     if not expected:
         return {}, ()
-    own_names = {unwrapped: name for name, unwrapped in _unwrapped(expected).items()}
-    expected = {unwrapped: expected[name] for unwrapped, name in own_names.items()}
     groups = _states(content)
-    fit = {place: state for place, state in groups.items() if not _difference(expected, state)}
-    if fit:
+    namings = list(_namings(expected))
+    for own_names in namings:
+        tensors = {short: expected[name] for short, name in own_names.items()}
+        fit = {place: state for place, state in groups.items() if not _difference(tensors, state)}
+        if not fit:
+            continue
         first, *alternatives = fit.values()
         if all(_same(first, other) for other in alternatives):
-            weights = {name: first[unwrapped] for unwrapped, name in own_names.items() if unwrapped in first}
-            return weights, [name for name in first if name not in expected]
+            weights = {name: first[short] for short, name in own_names.items() if short in first}
+            return weights, [name for name in first if name not in tensors]
         places = " and ".join(f"'{place}'" for place in fit)
         raise UsageError(
             f"{where}: the weights at {places} all fit the {what}: give the factory a parameter for the"
@@ -206,16 +210,33 @@ def matching_weights(
     if not groups:
         keys = f"; its keys: {short_repr(list(content))}" if isinstance(content, Mapping) else ""
         raise UsageError(f"{where}: holds no tensors, expected the weights of the {what}{keys}; {SAVE_AGAIN}")
-    place, nearest = max(groups.items(), key=lambda group: len(expected.keys() & group[1].keys()))
+    own_names, place = max(
+        ((each, place) for each in namings for place in groups),
+        key=lambda pair: len(pair[0].keys() & groups[pair[1]].keys()),
+    )
+    tensors, nearest = {short: expected[name] for short, name in own_names.items()}, groups[place]
     hint = "" if "," in where else "; two files are written GENERATOR,DISCRIMINATOR"
     raise UsageError(
         f"{where}: no weights fit the {what}; nearest are those at '{place or 'the top'}':"
-        f" {_difference(expected, nearest)}{hint}"
+        f" {_difference(tensors, nearest)}{hint}"
     )
 
 
 def _weights(network: nn.Module) -> State:
     return {key: value for key, value in network.state_dict().items() if isinstance(value, torch.Tensor)}
+
+
+def _namings(names: Iterable[str]) -> Iterator[dict[str, str]]:
+    """A network's names by the shorter ones that a file may have, the longest first.
+
+    Without the parts that wrappers add; then without one, two, … of the parts that all names begin with, as
+    where the file's network is an attribute of another module.
+    """
+    parts = {name: unwrapped.split(".") for name, unwrapped in _unwrapped(names).items()}
+    levels = zip(*(each[:-1] for each in parts.values()), strict=False)
+    common = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, levels))
+    for depth in range(common + 1):
+        yield {".".join(each[depth:]): name for name, each in parts.items()}
 
 
 def _unwrapped(names: Iterable[str]) -> dict[str, str]:

@@ -46,7 +46,8 @@ from gancross.evaluator.fidelity.metrics import (
 )
 from gancross.evaluator.fidelity.plan import Plan
 from gancross.evaluator.fidelity.real_features import CacheKey
-from gancross.evaluator.judging.sampling import CHUNK, Label
+from gancross.evaluator.judging.sampling import Label
+from gancross.evaluator.protocol import CHUNK
 from gancross.machine.distributed import current
 
 SEED = 2020  # torch-fidelity's rng_seed: of the subsets of KID and the splits of IS
@@ -66,6 +67,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
         data_sha256: of the canonical array of the data.
         statistics: of the real data, in place of computed ones.
         save_to: where `finish` writes the statistics of the real data.
+        chunk: samples that are taken in at a time.
 
     Attributes:
         needs_data: whether chunks of the data have to be added; False where all that is needed of them is
@@ -78,7 +80,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
 
     def __init__(
         self, plan: Plan, extractor: Extractor, *, counts: Mapping[str | None, int], data_sha256: str,
-        statistics: Statistics | None = None, save_to: Path | None = None,
+        statistics: Statistics | None = None, save_to: Path | None = None, chunk: int = CHUNK,
     ) -> None:  # fmt: skip
         if statistics is not None and len(statistics.mean) != extractor.dimension:
             raise UsageError(
@@ -86,7 +88,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
                 f" '{extractor.name}' {extractor.dimension}"
             )
         self._plan, self._extractor, self._counts, self._save_to = plan, extractor, dict(counts), save_to
-        self._given = statistics
+        self._given, self._chunk = statistics, chunk
         self._key = CacheKey(
             data_sha256=data_sha256, extractor=extractor.name, weights_sha256=extractor.weights_sha256,
             resize=extractor.resize, dtype=extractor.dtype, versions=extractor.versions,
@@ -163,7 +165,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
         self._rows.clear()
         for part in current().rows_of_other_ranks(rows):
             if current().is_rank_zero:
-                for chunk in torch.split(part, CHUNK):
+                for chunk in torch.split(part, self._chunk):
                     self._take(label, chunk)
 
     def _take_latest(self) -> None:

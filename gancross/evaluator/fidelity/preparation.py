@@ -66,5 +66,5 @@ def prepared(
     extractor = load_extractor(plan.extractor, shape=shape, weights=plan.weights, device=device)
     return Fidelity(
         plan, extractor, counts=counts, data_sha256=content_sha256(test, ordered=True), statistics=statistics,
-        save_to=files.save_statistics,
+        save_to=files.save_statistics, chunk=sources[0].chunk,
     )  # fmt: skip

@@ -12,8 +12,8 @@ from contextlib import nullcontext
 import torch
 
 from gancross.checkpoint.contestant import Contestant, applied
+from gancross.checkpoint.outputs import score_tensor
 from gancross.data.sets import to_network
-from gancross.errors import UsageError
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.models.batch_norm import averaging_layers, batch_statistics
 from gancross.random_streams import Stream
@@ -152,14 +152,8 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor, *, seed: int) -> torch.Te
     who = f"contestant '{judge.name}': its discriminator"
     # A copy of vectors, too: a judge that works in place would change what the next one sees.
     samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
-    scores = applied(judge.discriminator, samples, refusal=f"{who} cannot judge samples", seed=seed)
-    n = len(chunk)
-    if not isinstance(scores, torch.Tensor) or scores.shape not in ((n,), (n, 1), (n, 1, 1, 1)):
-        got = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
-        raise UsageError(f"{who} must return one score per sample, ({n},) or ({n}, 1), got {got}")
-    if scores.is_complex():
-        raise UsageError(f"{who} must return real numbers, got {scores.dtype}")
-    return scores.flatten()
+    output = applied(judge.discriminator, samples, refusal=f"{who} cannot judge samples", seed=seed)
+    return score_tensor(output, judge.score, n=len(chunk), who=who)
 
 
 def _concatenated(scores: list[torch.Tensor]) -> torch.Tensor:

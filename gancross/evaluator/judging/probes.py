@@ -19,11 +19,13 @@ from gancross.evaluator.judging.batch_norm_passes import raw_scores
 from gancross.evaluator.judging.controls import uniform_noise
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
 from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
+from gancross.evaluator.protocol import CHUNK
 from gancross.models.batch_norm import averaging_layers, batch_norms, batch_statistics
 from gancross.models.buffers import seeded, unchanged
 from gancross.models.module_state import modules_kept
 
 PROBED = 256  # samples, or the nearest number of whole training batches
+LEAST = 8  # samples of chunks that are smaller
 MOST = 1024  # samples of one training batch
 SINGLES = 2  # of them one by one
 ALIKE, ALIKE_ALONE = 1e-3, 2e-2  # of the spread; a batch of one may take another kernel
@@ -36,36 +38,43 @@ Call = Callable[[torch.Tensor, int], torch.Tensor]  # (inputs, seed of the netwo
 
 
 def probed(
-    contestants: Sequence[Contestant], *, test: torch.Tensor, shape: tuple[int, ...], device: torch.device
+    contestants: Sequence[Contestant],
+    *,
+    test: torch.Tensor,
+    shape: tuple[int, ...],
+    device: torch.device,
+    chunk: int = CHUNK,
 ) -> dict[str, Probes]:
-    """Every contestant's networks, tried out on 256 samples.
+    """Every contestant's networks, tried out on 256 samples, or on a chunk where that is smaller.
 
     Args:
         test: the test data, in a random order.
+        chunk: samples that networks see at a time; at least 8 are tried out.
 
     Raises:
         UsageError: samples of another shape than the data, or a network that fails on them.
     """
-    return {contestant.name: _probes(contestant, test, shape, device) for contestant in contestants}
+    n = min(PROBED, max(LEAST, chunk))
+    return {contestant.name: _probes(contestant, test, shape, device, n) for contestant in contestants}
 
 
 def _probes(
-    contestant: Contestant, test: torch.Tensor, shape: tuple[int, ...], device: torch.device
+    contestant: Contestant, test: torch.Tensor, shape: tuple[int, ...], device: torch.device, probed: int
 ) -> Probes:
     """Samples come first, since a discriminator is tried out on them."""
     generator: GeneratorProbe | Missing = NO_GENERATOR
     if contestant.samples is not None:
         check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
-        fakes = contestant.samples[:PROBED].to(device)
+        fakes = contestant.samples[:probed].to(device)
     else:
-        latents = probe_latents(contestant, PROBED + PROBED // 2).to(device)
-        samples = generated(contestant, latents[:PROBED], seed=0)
+        latents = probe_latents(contestant, probed + probed // 2).to(device)
+        samples = generated(contestant, latents[:probed], seed=0)
         check_shape(contestant.name, tuple(samples.shape[1:]), shape)
         generator = _generator_probe(contestant, latents, samples, test)
         fakes = to_canonical(samples, contestant.data_range)
     if contestant.discriminator is None:
         return Probes(generator=generator, discriminator=NO_DISCRIMINATOR)
-    n = _batch(contestant)
+    n = _batch(contestant, probed)
     half = n // 2
     reals = _repeated(test, half).to(device)
     strangers = uniform_noise(test, n - half, seed=0).to(device)
@@ -73,10 +82,14 @@ def _probes(
     return Probes(generator=generator, discriminator=_discriminator_probe(contestant, inputs, strangers))
 
 
-def _batch(judge: Contestant) -> int:
-    """About 256 samples, whole batches of its training size: some networks take no others."""
+def _batch(judge: Contestant, probed: int) -> int:
+    """About 256 samples, whole batches of its training size: some networks take no others.
+
+    Of smaller chunks no more than a chunk, but one batch.
+    """
     size = judge.batch_size
-    return size * max(1, round(PROBED / size)) if size <= MOST else PROBED
+    batches = round(PROBED / size) if probed == PROBED else probed // size
+    return size * max(1, batches) if size <= MOST else probed
 
 
 def _generator_probe(
@@ -85,7 +98,8 @@ def _generator_probe(
     """Of the samples that the first latents gave; the rest are strangers."""
     generator = contestant.generator
     assert generator is not None
-    inputs, strangers = latents[:PROBED], latents[PROBED:]
+    n = len(samples)
+    inputs, strangers = latents[:n], latents[n:]
 
     def call(batch: torch.Tensor, seed: int) -> torch.Tensor:
         return generated(contestant, batch, seed=seed).float().flatten(1)

@@ -1,7 +1,7 @@
 """Samples of every contestant and of the data, in the fixed chunks of the protocol.
 
-Networks see exactly `CHUNK` samples at a time, the last chunk padded, because their outputs change in the
-last bits with the length of a batch. How many chunks are moved to the device at a time changes no figure.
+Networks see exactly `Source.chunk` samples at a time, the last chunk padded, because their outputs change in
+the last bits with the length of a batch. How many chunks are moved to the device at a time changes no figure.
 """
 
 from __future__ import annotations
@@ -15,31 +15,35 @@ import torch
 from numpy.typing import NDArray
 
 from gancross.checkpoint.contestant import Contestant, applied
+from gancross.checkpoint.outputs import sample_tensor
 from gancross.data.order import content_order
-from gancross.data.sets import num_clipped, to_canonical
+from gancross.data.sets import num_clipped, to_canonical, to_network
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
+from gancross.evaluator.protocol import CHUNK
 from gancross.random_streams import Stream, latents
-
-CHUNK = 500
-
 
 Label = str | Reference | None  # a contestant's samples, samples that no contestant made, the test data
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where samples come from: n canonical samples on the CPU, or a contestant that makes them."""
+    """Where samples come from: n canonical samples on the CPU, or a contestant that makes them.
+
+    Attributes:
+        chunk: samples that networks see at a time.
+    """
 
     label: Label
     n: int
     array: torch.Tensor | None = None
     contestant: Contestant | None = None
+    chunk: int = CHUNK
 
     @property
     def chunks(self) -> range:
         """The numbers of its chunks."""
-        return range(-(-self.n // CHUNK))
+        return range(-(-self.n // self.chunk))
 
 
 def title(label: Label) -> str:
@@ -50,21 +54,21 @@ def title(label: Label) -> str:
 
 
 def fake_source(
-    contestant: Contestant, *, num_samples: int, seed: int = 0, purpose: str = "crosstest"
+    contestant: Contestant, *, num_samples: int, seed: int = 0, purpose: str = "crosstest", chunk: int = CHUNK
 ) -> Source:
     """n samples of a generator; of given samples a seeded choice of n, or all where there are no more.
 
     Given samples come in a seeded order of their content, since they may be sorted.
     """
     if contestant.samples is None:
-        return Source(label=contestant.name, n=num_samples, contestant=contestant)
+        return Source(label=contestant.name, n=num_samples, contestant=contestant, chunk=chunk)
     array = contestant.samples
     if len(array) > num_samples:
         index = sample_choice(len(array), num_samples, name=contestant.name, seed=seed, purpose=purpose)
         array = array[index]
     order = content_order(array, stream=Stream(seed, "order", contestant.name, purpose))
     array = array[torch.from_numpy(order.index)]
-    return Source(label=contestant.name, n=len(array), array=array)
+    return Source(label=contestant.name, n=len(array), array=array, chunk=chunk)
 
 
 def sample_choice(total: int, n: int, *, name: str, seed: int, purpose: str) -> NDArray[np.int64]:
@@ -89,7 +93,7 @@ def chunks(
     numbers: Sequence[int] | None = None,
     clipped: MutableMapping[int, torch.Tensor] | None = None,
 ) -> Iterator[torch.Tensor]:
-    """The source's samples in canonical form on `device`, `CHUNK` at a time, padded at the end.
+    """The source's samples in canonical form on `device`, `source.chunk` at a time, padded at the end.
 
     Args:
         shape: of one sample of the data, which every source must match; None: there are no data.
@@ -104,13 +108,14 @@ def chunks(
         UsageError: the samples have another shape than the data.
         DivergenceError: a generator made NaN or infinite values.
     """
+    length = source.chunk
     chosen = list(source.chunks if numbers is None else numbers)
     groups = [chosen[first : first + group] for first in range(0, len(chosen), group)]
     if source.array is not None:
         check_shape(source.label, tuple(source.array.shape[1:]), shape)
         for part in groups:
-            rows = _rows(source.array, part)
-            yield from torch.split(rows.to(device, non_blocking=True), CHUNK)
+            rows = _rows(source.array, part, length)
+            yield from torch.split(rows.to(device, non_blocking=True), length)
         return
     contestant = source.contestant
     assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
@@ -118,16 +123,16 @@ def chunks(
     noise = Stream(seed, "network-noise", contestant.name, purpose)
     finite = torch.ones((), dtype=torch.bool, device=device)
     for part in groups:
-        parts = [_latents(contestant, stream, number * CHUNK, CHUNK) for number in part]
+        parts = [_latents(contestant, stream, number * length, length) for number in part]
         latents_ND = torch.cat(parts).to(device, non_blocking=True)
-        for number, chunk in zip(part, torch.split(latents_ND, CHUNK), strict=True):
-            labels = sample_labels(contestant, number * CHUNK, CHUNK, seed=seed, purpose=purpose)
+        for number, chunk in zip(part, torch.split(latents_ND, length), strict=True):
+            labels = sample_labels(contestant, number * length, length, seed=seed, purpose=purpose)
             samples = generated(contestant, chunk, seed=noise.integer(number), labels=labels)
             check_shape(contestant.name, tuple(samples.shape[1:]), shape)
             for end in (samples.amin(), samples.amax()):  # NaN if any sample is
                 finite &= end.isfinite()
             if clipped is not None and quantize and samples.ndim == 4:
-                clipped[number] = num_clipped(samples[: source.n - number * CHUNK], contestant.data_range)
+                clipped[number] = num_clipped(samples[: source.n - number * length], contestant.data_range)
             yield to_canonical(samples, contestant.data_range, quantize=quantize)
     if not bool(finite):  # one look at the device per source, not one per chunk
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
@@ -156,7 +161,7 @@ def probe_latents(contestant: Contestant, n: int) -> torch.Tensor:
 def generated(
     contestant: Contestant, latents_ND: torch.Tensor, *, seed: int, labels: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """The samples that a contestant's generator makes of latents.
+    """The samples that a contestant's generator makes of latents; images in its `data_range`.
 
     Args:
         seed: of the noise that the generator may draw beside its latents.
@@ -169,7 +174,7 @@ def generated(
     assert contestant.generator is not None
     who = f"contestant '{contestant.name}': its generator"
     try:
-        samples = applied(
+        output = applied(
             contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed,
             labels=None if labels is None else labels.to(latents_ND.device),
         )  # fmt: skip
@@ -177,14 +182,15 @@ def generated(
         if contestant.latent_shape is not None or contestant.latent_dim is None or labels is not None:
             raise
         raise UsageError(_latent_shape_hint(contestant, latents_ND, str(error), seed)) from error
-    if not isinstance(samples, torch.Tensor):
-        raise UsageError(f"{who} must return a tensor, got {type(samples).__name__}")
+    samples = sample_tensor(output, contestant.generate, who=who)
     n = len(samples) if samples.ndim else 1
     if n != len(latents_ND):
         raise UsageError(f"{who} made {n} samples from {len(latents_ND)} latents")
     if samples.numel() == 0:
         shape = tuple(samples.shape[1:])
         raise UsageError(f"{who} makes samples of shape {shape}: each axis must be at least 1 long")
+    if samples.dtype == torch.uint8 and samples.ndim == 4:  # levels, whatever the discriminator takes
+        return to_network(samples, contestant.data_range)
     return samples
 
 
@@ -221,12 +227,12 @@ def sample_labels(
     return torch.from_numpy(labels)
 
 
-def _rows(array: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
+def _rows(array: torch.Tensor, numbers: Sequence[int], length: int) -> torch.Tensor:
     """These chunks, a view where they are adjacent; beyond its end the array begins again."""
-    start, stop = numbers[0] * CHUNK, (numbers[-1] + 1) * CHUNK
-    if stop <= len(array) and stop - start == len(numbers) * CHUNK:
+    start, stop = numbers[0] * length, (numbers[-1] + 1) * length
+    if stop <= len(array) and stop - start == len(numbers) * length:
         return array[start:stop]
-    index = torch.cat([torch.arange(CHUNK) + number * CHUNK for number in numbers]) % len(array)
+    index = torch.cat([torch.arange(length) + number * length for number in numbers]) % len(array)
     return array[index]
 
 
@@ -234,7 +240,11 @@ def check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | 
     """A `UsageError` where samples have another shape than the data."""
     if expected is not None and got != expected:
         who = f"contestant '{label}'" if isinstance(label, str) else f"the {title(label)}"
-        raise UsageError(
-            f"{who}: samples of shape {got}, but the data have shape {expected};"
-            " contestants and data must agree: --image-size resizes a folder of data, nothing else is resized"
+        remedy = (
+            "contestants and data must agree: --image-size resizes a folder of data, nothing else is resized"
         )
+        if len(got) == 3 and (got[2], *got[:2]) == expected:
+            remedy = (
+                "channels come last: say generate='nhwc', on the command line --describe NAME=generate=nhwc"
+            )
+        raise UsageError(f"{who}: samples of shape {got}, but the data have shape {expected}; {remedy}")

@@ -14,9 +14,9 @@ from torch import nn
 from gancross.checkpoint.contestant import Contestant
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, norms, scoring_pass
-from gancross.evaluator.judging.sampling import CHUNK, Label, Source, chunks, fake_source, title
+from gancross.evaluator.judging.sampling import Label, Source, chunks, fake_source, probe_samples, title
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource, logits
-from gancross.evaluator.protocol import NORMS, Norm, Protocol
+from gancross.evaluator.protocol import NORMS, Norm, Protocol, chunk_length
 from gancross.machine.distributed import current
 from gancross.machine.process_state import own_turn
 from gancross.models.module_state import evaluation_mode, modules_kept
@@ -52,7 +52,7 @@ def score_all(
     device: torch.device,
     coupled: Collection[str] = (),
     unswitchable: Collection[str] = (),
-    batch_size: int = CHUNK,
+    batch_size: int | None = None,
     observer: ChunkObserver | None = None,
     progress: Progress | None = None,
 ) -> Scores:
@@ -63,14 +63,13 @@ def score_all(
     Args:
         coupled: judges whose scores depend on the samples beside them.
         unswitchable: judges whose batch norm cannot be switched to batch statistics.
-        batch_size: samples moved to the device at a time, in whole chunks.
+        batch_size: samples moved to the device at a time, in whole chunks; by default one chunk.
         observer: sees each chunk too, and is told when its source is done.
 
     Raises:
         UsageError: shapes that do not fit, or a discriminator that fails on the data.
         DivergenceError: a sample or a score is NaN or infinite; the contestant is named.
     """
-    group = -(-batch_size // CHUNK)
     switchable = frozenset(
         judge.name for judge in judges if has_batch_norm(judge) and judge.name not in unswitchable
     )
@@ -81,13 +80,15 @@ def score_all(
     processes = current()
     clipped_values: dict[str, int] = {}
     for source in sources:
+        length = source.chunk
+        group = -(-(batch_size or length) // length)
         own_chunks = source.chunks[processes.share(len(source.chunks))]
         passes = [
             scoring_pass(
                 judge,
                 source.n,
                 scored=own_chunks,
-                chunk=CHUNK,
+                chunk=length,
                 norm=mode,
                 coupled=judge.name in coupled,
                 switchable=judge.name in switchable,
@@ -106,7 +107,7 @@ def score_all(
             for judge_pass in passes:
                 judge_pass.add(number, samples)
             if observer is not None and number in own_chunks and observer.wants(source.label):
-                observer.add(source.label, samples, min(CHUNK, source.n - number * CHUNK))
+                observer.add(source.label, samples, min(length, source.n - number * length))
             if progress is not None:
                 progress(title(source.label), source.n * count // len(numbers), source.n)
         for (judge, mode), judge_pass in zip(modes, passes, strict=True):
@@ -150,6 +151,7 @@ def canonical_samples(
     device: torch.device,
     progress: Callable[[int, int], None] | None = None,
     clipped: MutableMapping[int, torch.Tensor] | None = None,
+    chunk: int | None = None,
 ) -> torch.Tensor:
     """The first samples of a contestant as a cross-test would see them: fixed chunks, evaluation mode, 8 bit.
 
@@ -158,6 +160,7 @@ def canonical_samples(
         seed, purpose: with the contestant's name, of the latents; "crosstest" gives a cross-test's samples.
         progress: called after every chunk with (samples done, samples in all).
         clipped: as of `chunks`.
+        chunk: samples that the generator makes at a time; None: see `chunk_length`.
 
     Returns:
         On the CPU: uint8 images (N, C, H, W), or float32 vectors (N, d).
@@ -168,17 +171,21 @@ def canonical_samples(
     """
     if num_samples < 1:
         raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
-    source = fake_source(contestant, num_samples=num_samples, seed=seed, purpose=purpose)
     modules = [] if contestant.generator is None else [contestant.generator]
     parts: list[torch.Tensor] = []
     with evaluating(modules, device):
+        if chunk is None:
+            samples = contestant.samples
+            samples = probe_samples(contestant, device) if samples is None else samples
+            chunk = chunk_length(tuple(samples.shape[1:]))
+        source = fake_source(contestant, num_samples=num_samples, seed=seed, purpose=purpose, chunk=chunk)
         stream = chunks(
             source, seed=seed, shape=None, device=device, group=1, purpose=purpose, clipped=clipped
         )  # fmt: skip
-        for chunk in stream:
-            parts.append(chunk.cpu().contiguous())
+        for samples in stream:
+            parts.append(samples.cpu().contiguous())
             if progress is not None:
-                progress(min(len(parts) * CHUNK, source.n), source.n)
+                progress(min(len(parts) * chunk, source.n), source.n)
     return torch.cat(parts)[: source.n]
 
 

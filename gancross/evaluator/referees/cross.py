@@ -20,8 +20,10 @@ from scipy.stats import t
 from torch import nn
 
 from gancross.checkpoint.contestant import Contestant, applied
+from gancross.checkpoint.outputs import score_tensor
 from gancross.errors import UsageError
 from gancross.evaluator.judging.scoring import real_high
+from gancross.evaluator.protocol import chunk_length
 from gancross.evaluator.referees.arena import Arena
 from gancross.evaluator.referees.check_records import Dominance
 from gancross.evaluator.referees.entries import Entry
@@ -108,10 +110,11 @@ class NoisyDiscriminator(nn.Module):
             UsageError: the discriminator fails on such samples, or does not return a score for each.
         """
         who = f"contestant '{self._contestant.name}': its discriminator"
-        scores = applied(self.discriminator, inputs, refusal=f"{who} cannot take samples", seed=0)
-        if not isinstance(scores, torch.Tensor) or scores.numel() != len(inputs):
-            raise UsageError(f"{who} must return one score for each sample")
-        return scores.flatten().double()
+        parts = []
+        for part in torch.split(inputs, chunk_length(tuple(inputs.shape[1:]))):
+            output = applied(self.discriminator, part, refusal=f"{who} cannot take samples", seed=0)
+            parts.append(score_tensor(output, self._contestant.score, n=len(part), who=who).double())
+        return torch.cat(parts)
 
     def real_high(self, scores_N: Scores) -> Scores:
         """Raw scores as logits, high for reals; one that is no number, far from the data, tells nothing."""

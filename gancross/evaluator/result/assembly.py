@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -14,13 +15,12 @@ from gancross.evaluator.fidelity.figures import MeasuredFidelity
 from gancross.evaluator.fidelity.metrics import METRICS
 from gancross.evaluator.judging import figures
 from gancross.evaluator.judging.probe_results import Probes, probe_findings
-from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scores import Scores
-from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.protocol import Protocol, chunk_length
+from gancross.evaluator.result.contestant_record import contestant_record
 from gancross.evaluator.result.flags import flags
 from gancross.evaluator.result.types import (
     REFERENCE_JUDGES,
-    ContestantRecord,
     Controls,
     DataRecord,
     ProtocolRecord,
@@ -67,6 +67,7 @@ def assembled(
     }
     controls = Controls(judges=rates, references=REFERENCE_JUDGES)
     nobody = Verdict(winner=None, reason=f"{len(contestants)} contestants: see the verdicts of the pairs")
+    usual, chunk = chunk_length(reals.shape), chunk_length(reals.shape, protocol.chunk)
     alone = pairs[0].verdict if len(pairs) == 1 else None
     return Result(
         protocol=ProtocolRecord(
@@ -74,11 +75,12 @@ def assembled(
                 name=reals.name, split=reals.split, image_size=reals.image_size, shape=reals.shape,
                 sha256=order.sha256, num_real=len(order.index),
             ),
-            options=protocol, chunk=CHUNK, threads=torch.get_num_threads(),
+            options=replace(protocol, chunk=None if chunk == usual else chunk),
+            chunk=chunk, threads=torch.get_num_threads(),
             fidelity=None if fidelity is None else fidelity.protocol,
         ),
         contestants=tuple(
-            _contestant_record(contestant, scores.clipped_values.get(contestant.name))
+            contestant_record(contestant, scores.clipped_values.get(contestant.name))
             for contestant in contestants
         ),
         probes=probes, confusion=matrices, cross=tuple(cells.values()), pairs=pairs,
@@ -99,23 +101,4 @@ def assembled(
         ])),
         fidelity=NO_METRICS if fidelity is None else fidelity.figures, referees=NOT_REFEREED,
         provenance=provenance,
-    )  # fmt: skip
-
-
-def _contestant_record(contestant: Contestant, clipped_values: int | None) -> ContestantRecord:
-    origin = contestant.origin
-    path, sha256, step, recipe = (
-        (None,) * 4 if origin is None else (origin.path, origin.sha256, origin.step, origin.recipe or None)
-    )
-    low, high = contestant.data_range
-    dim = None if contestant.generator is None else contestant.latent_dim
-    latent = "callable" if callable(contestant.latent) else contestant.latent
-    return ContestantRecord(
-        name=contestant.name, path=path, sha256=sha256, method=contestant.method,
-        score_kind=contestant.score_kind, orientation=contestant.orientation,
-        threshold=contestant.decision_threshold, data_range=(float(low), float(high)),
-        latent_dim=dim, latent_shape=None if dim is None else contestant.latent_shape or (dim,),
-        latent=None if dim is None else latent,
-        batch_size=contestant.batch_size, arch=None if origin is None else origin.arch,
-        step=step, recipe=recipe, clipped_values=clipped_values,
     )  # fmt: skip

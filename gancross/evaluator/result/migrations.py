@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable
 
 from gancross.evaluator.codec.fields import JsonObject, JsonValue
-from gancross.evaluator.result.types import DESCRIPTION_FIELDS, FORMAT
+from gancross.evaluator.result.contestant_record import DESCRIPTION_FIELDS
+from gancross.evaluator.result.types import FORMAT
 from gancross.score_kinds import probability_threshold
 
 NO_FIDELITY = "recorded before results had fidelity"

@@ -15,6 +15,7 @@ from gancross.evaluator.codec.encoding import decode
 from gancross.evaluator.codec.fields import JsonObject
 from gancross.evaluator.codec.schema import schema
 from gancross.evaluator.estimates import Missing
+from gancross.evaluator.protocol import chunk_length
 from gancross.evaluator.result.migrations import MIGRATIONS
 from gancross.evaluator.result.types import FORMAT, Result
 from gancross.evaluator.result.validation import bad_value, contradiction
@@ -88,6 +89,8 @@ def _with_options(result: Result) -> Result:
     """What the record tells of the options outside `protocol`."""
     protocol, fidelity = result.protocol, result.protocol.fidelity
     options = replace(protocol.options, controls=not isinstance(result.controls, Missing))
+    if protocol.chunk != chunk_length(protocol.data.shape):
+        options = replace(options, chunk=protocol.chunk)
     if fidelity is not None:
         options = replace(options, metrics=fidelity.metrics, kid_subset_size=fidelity.kid_subset_size)
     return replace(result, protocol=replace(protocol, options=options))

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from gancross.evaluator.codec.encoding import encode
-from gancross.evaluator.codec.fields import Count, Items, JsonObject, JsonValue, Recorded, Sha256, Size, Text
+from gancross.evaluator.codec.fields import Count, Items, JsonObject, JsonValue, Recorded, Sha256, Size
 from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.fidelity.figures import FidelityFigures, FidelityProtocol
 from gancross.evaluator.judging.controls import ControlRates
 from gancross.evaluator.judging.figures import BatchNormMoves, ConfusionMatrix, Histogram, RocCurve
 from gancross.evaluator.judging.probe_results import Probes
-from gancross.evaluator.judging.scores import score_threshold
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.referees.records import Referees
+from gancross.evaluator.result.contestant_record import ContestantRecord
 from gancross.evaluator.result.display import display
 from gancross.evaluator.tournament.duality import DualityGap
 from gancross.evaluator.tournament.tournament import Groups, Ranking
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 FORMAT: Literal["gancross.result/2"] = "gancross.result/2"
-# Of a contestant; format 1 did not have them.
-DESCRIPTION_FIELDS = ("data_range", "latent_dim", "latent_shape", "latent", "batch_size", "arch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,50 +69,6 @@ class ProtocolRecord:
     chunk: Size
     threads: Size
     fidelity: FidelityProtocol | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ContestantRecord:
-    """What is known of a contestant: whatever a call needs to make it again.
-
-    Attributes:
-        threshold: τ on the raw score, of probabilities a probability, as oriented; None: no decisions.
-        data_range: values of black and white in its networks' images; ignored for vectors.
-        latent_dim, latent_shape: of one latent of its generator.
-        latent: the name of its prior; "callable" where that is a function.
-        batch_size: samples its discriminator saw at a time in training.
-        arch: `module:factory`, the code of its networks that `--arch` named; None where it named none.
-        clipped_values: of its generator's images, beyond `data_range`; None: no such images, none rounded.
-
-    What describes a generator is None without one, and all of it in records of format 1.
-    """
-
-    name: Text
-    path: str | None
-    sha256: Sha256 | None
-    method: Annotated[str | None, Recorded(description="what this is a run of")]
-    score_kind: str
-    orientation: Literal["real_high", "fake_high"]
-    threshold: float | None
-    data_range: tuple[float, float] | None
-    latent_dim: Size | None
-    latent_shape: tuple[Size, ...] | None
-    latent: Text | None
-    batch_size: Size | None
-    arch: Text | None
-    step: int | None
-    recipe: Mapping[str, JsonValue] | None
-    clipped_values: Annotated[Count | None, Recorded(absent=True)] = None
-
-    @property
-    def real_high_threshold(self) -> float | None:
-        """τ on the axis of the scores, where probabilities are logits and high means real."""
-        return score_threshold(self.threshold, score_kind=self.score_kind, orientation=self.orientation)
-
-    @property
-    def is_described(self) -> bool:
-        """Whether the record tells what its files do not; those of format 1 do not."""
-        return self.data_range is not None
 
 
 @dataclass(frozen=True, kw_only=True)

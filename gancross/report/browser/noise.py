@@ -15,6 +15,7 @@ import torch
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import DataSet
 from gancross.evaluator.judging.scoring import canonical_samples
+from gancross.evaluator.protocol import chunk_length
 from gancross.pictures import GAP, SMALLEST_SIDE, draw_points, image_grid
 from gancross.random_streams import Stream
 from gancross.report.browser.samples import POINTS, WIDEST, Sample, evenly_spaced, sample
@@ -45,7 +46,7 @@ def shown_sigmas(sigmas: Sequence[float], shape: tuple[int, ...]) -> list[float]
 
 def noise_pictures(
     contestants: Sequence[Contestant], reals: DataSet, sigmas: Sequence[float], *, num_samples: int,
-    seed: int, device: torch.device,
+    seed: int, device: torch.device, chunk: int | None = None,
 ) -> list[Sample]:  # fmt: skip
     """Samples under the noise of `shown_sigmas`, a column each: of the test data, then of every contestant.
 
@@ -55,7 +56,7 @@ def noise_pictures(
     Args:
         sigmas: of the ladder, rising; images are x + σε with x in [−1, 1], clipped; vectors x + σε with x
             standardised by the test data.
-        num_samples, seed: of the cross-test.
+        num_samples, seed, chunk: of the cross-test.
     """
     levels = shown_sigmas(sigmas, reals.shape)
     if not levels:
@@ -68,7 +69,12 @@ def noise_pictures(
     pictures = [_strip(REAL, evenly_spaced(test, count), levels, seed=seed)]
     for contestant in contestants:
         samples = canonical_samples(
-            contestant, num_samples=count, seed=seed, purpose="crosstest", device=device
+            contestant,
+            num_samples=count,
+            seed=seed,
+            purpose="crosstest",
+            device=device,
+            chunk=chunk_length(reals.shape, chunk),
         )
         pictures.append(_strip(contestant.name, samples, levels, seed=seed))
     return pictures

@@ -23,6 +23,7 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import DataSet
 from gancross.errors import GancrossError
 from gancross.evaluator.judging.scoring import canonical_samples
+from gancross.evaluator.protocol import chunk_length
 from gancross.evaluator.result.reading import LARGEST_FILE as LARGEST_RECORD
 from gancross.machine.files import read_bytes, slug, write_atomically
 from gancross.pictures import MIXTURE_CUBE, image_grid, scatter
@@ -57,13 +58,19 @@ class Sample:
 
 
 def sample_pictures(
-    contestants: Sequence[Contestant], reals: DataSet, *, num_samples: int, seed: int, device: torch.device
+    contestants: Sequence[Contestant],
+    reals: DataSet,
+    *,
+    num_samples: int,
+    seed: int,
+    device: torch.device,
+    chunk: int | None = None,
 ) -> list[Sample]:
     """The test data's picture, then every contestant's; none of vectors that are not 3-dimensional.
 
     Args:
         reals: the data of the cross-test.
-        num_samples, seed: of the cross-test; at most its first 64 images or 500 points are shown.
+        num_samples, seed, chunk: of the cross-test; at most its first 64 images or 500 points are shown.
     """
     if len(reals.shape) == 1 and reals.shape[0] != 3:
         return []
@@ -76,7 +83,12 @@ def sample_pictures(
     pictures = [_grid(REAL, test, limits)]
     for contestant in contestants:
         samples = canonical_samples(
-            contestant, num_samples=count, seed=seed, purpose="crosstest", device=device
+            contestant,
+            num_samples=count,
+            seed=seed,
+            purpose="crosstest",
+            device=device,
+            chunk=chunk_length(reals.shape, chunk),
         )
         pictures.append(_grid(contestant.name, samples, limits))
     return pictures

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -283,3 +285,62 @@ def test_the_archive_of_weights_is_checked_as_ever(example: ModuleType, tmp_path
     with pytest.raises(CheckpointError):
         load(tmp_path / "gan.pth", example.contestant)
     assert not (tmp_path / "executed").exists()
+
+
+class Wrapped(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.d = network
+
+    def forward(self, inputs: torch.Tensor) -> object:
+        return self.d(inputs)
+
+
+def compiled(network: nn.Module) -> nn.Module:
+    """Named as by torch.compile, which needs a compiler."""
+    wrapper = nn.Module()
+    wrapper.add_module("_orig_mod", network)
+    return wrapper
+
+
+WRAPPED: dict[str, Callable[[nn.Module], Any]] = {
+    "an attribute": Wrapped,
+    "two attributes": lambda network: Wrapped(Wrapped(network)),
+    "DataParallel": nn.DataParallel,
+    "compiled": compiled,
+    "compiled in an attribute": lambda network: Wrapped(compiled(network)),
+    "a function": lambda network: lambda inputs: network(inputs).clone(),
+}
+
+
+@pytest.mark.parametrize("file", ["plain", "wrapped", "parallel"])
+@pytest.mark.parametrize("kind", WRAPPED)
+def test_a_wrapped_network_gets_the_weights_of_the_one_inside(
+    kind: str, file: str, tmp_path: Path, example: ModuleType, trained: Contestant
+) -> None:
+    """The file's names may be wrapped too, in its own way; weights come out where they belong."""
+    g, d = states(trained)
+    around = {"plain": "", "wrapped": "net.core.", "parallel": "module."}[file]
+    content = {"netG": {around + name: value for name, value in g.items()}, "netD": d}
+    inside: list[nn.Module] = []
+
+    def factory() -> Contestant:
+        fresh: Contestant = example.contestant()
+        inside[:] = fresh.networks
+        return replace(
+            fresh, generator=WRAPPED[kind](fresh.networks[0]), discriminator=WRAPPED[kind](fresh.networks[1])
+        )
+
+    load(saved(tmp_path / "w.pth", content), factory)
+    for network, expected in zip(inside, (g, d), strict=True):
+        state = network.state_dict()
+        assert state.keys() == expected.keys()
+        assert all(torch.equal(state[key], value) for key, value in expected.items())
+
+
+def test_other_names_do_not_fit_a_wrapped_network() -> None:
+    """The difference named is that of the network inside."""
+    content = {"netD": nn.Sequential(nn.Linear(2, 1)).state_dict()}
+    network = Wrapped(nn.Sequential(nn.Linear(2, 1), nn.Linear(1, 1)))
+    with pytest.raises(UsageError, match=r"nearest are those at 'netD': '1\.weight' is missing, 2 in all"):
+        matching_weights(network, content, what="discriminator", where="w.pth")

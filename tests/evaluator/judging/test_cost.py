@@ -20,8 +20,8 @@ from gancross import Contestant, Result, crosstest
 from gancross.evaluator.fidelity.digits_cnn import DigitsCNN
 from gancross.evaluator.judging.batch_norm_passes import raw_scores
 from gancross.evaluator.judging.figures import Histogram
-from gancross.evaluator.judging.sampling import CHUNK
 from gancross.evaluator.judging.scoring import evaluating
+from gancross.evaluator.protocol import CHUNK
 from gancross.models.architectures import PairSettings, initialised, pair
 from gancross.models.families import FAMILIES
 from gancross.random_streams import Stream

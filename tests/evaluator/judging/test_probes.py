@@ -243,10 +243,6 @@ ODD = {
     "0…255 under −1…1": odd_generator(
         lambda: Call(generator(), lambda x: (x + 1) * 127.5), "one_half", flag="lie outside data_range"
     ),
-    "uint8": odd_generator(
-        lambda: Call(generator(), lambda x: ((x + 1) * 127.5).to(torch.uint8)), "one_half",
-        flag="lie outside data_range",
-    ),
 }  # fmt: skip
 
 
@@ -275,6 +271,9 @@ SOUND: dict[str, Callable[[], Contestant]] = {
     "batch norm": lambda: contestant(normalized_judge()),
     "0…1 as declared": lambda: contestant(
         made_by=Call(generator(), lambda x: (x + 1) / 2), data_range=(0.0, 1.0)
+    ),
+    "uint8 under −1…1": lambda: contestant(
+        made_by=Call(generator(), lambda x: ((x + 1) * 127.5).to(torch.uint8))
     ),
     "uint8 as declared": lambda: contestant(
         made_by=Call(generator(), lambda x: ((x + 1) * 127.5).to(torch.uint8)), data_range=(0.0, 255.0)

@@ -135,7 +135,7 @@ def test_what_helps_where_a_device_lacks_memory_is_another_device() -> None:
     messages = {command: explanation(torch.OutOfMemoryError("CUDA out of memory"), command)[1]
             for command in ("crosstest", "train")}  # fmt: skip
     assert "--device cpu" in messages["crosstest"] and "width" in messages["train"]
-    assert explanation(MemoryError(), "crosstest")[1].endswith("lower -n")
+    assert explanation(MemoryError(), "crosstest")[1].endswith("lower -n or --chunk")
 
 
 def test_runs_that_are_killed_end_as_if_nothing_had_happened(tmp_path: Path) -> None:
