@@ -18,7 +18,7 @@ import logging
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsFloat
 
 import torch
 from torch import nn
@@ -119,7 +119,7 @@ def backward(
     Source: Roth et al. 2017, Eqs. 19 and 20; Mescheder et al. 2018, §4, for R1 and R2.
     """
     loss, weights = _loss_and_weights(objective, penalty)
-    if not gamma >= 0 or gamma == float("inf"):
+    if not isinstance(gamma, SupportsFloat) or not 0 <= float(gamma) < float("inf"):
         raise UsageError(f"gamma must be a finite number ≥ 0, got {gamma}")
     scorer = Scorer(plain_module(discriminator), score)
     real, fake, labels = checked_samples(scorer.module, real, fake, real_labels, fake_labels)

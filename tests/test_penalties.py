@@ -6,6 +6,7 @@ import logging
 import math
 import operator
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -302,6 +303,18 @@ def test_errors_say_what_to_do() -> None:
         refused(r"outside of torch\.no_grad")
     with pytest.raises(UsageError, match=r"expected a torch\.nn\.Module"):
         penalties.backward(lambda x: x, real=x, fake=x, gamma=0.1)  # type: ignore[arg-type]
+
+
+def test_values_of_other_types_are_refused() -> None:
+    network, _, batch = network_and_batch(CASES["residual"])
+    for gamma in (None, "1", [1]):
+        with pytest.raises(UsageError, match="gamma must be a finite number"):
+            penalties.backward(network, real=batch.real, fake=batch.fake, gamma=gamma)  # type: ignore[arg-type]
+    labels: Any = [0] * len(batch.real)
+    with pytest.raises(UsageError, match="real_labels: expected a tensor, got list"):
+        penalties.backward(
+            network, real=batch.real, fake=batch.fake, gamma=1.0, real_labels=labels, fake_labels=labels
+        )
 
 
 def test_frozen_parameters_stay_without_gradient() -> None:

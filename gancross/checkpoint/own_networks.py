@@ -8,6 +8,7 @@ from itertools import chain
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from gancross.checkpoint.checkpoint import NETWORKS, State
 from gancross.errors import UsageError, first_line
@@ -49,7 +50,10 @@ def network_pair(value: object, place: str) -> NetworkPair:
 
 
 def weights_difference(network: nn.Module, state: State) -> str:
-    """The first difference between a file's weights and those of a network; empty if they fit."""
+    """The first difference between a file's weights and those of a network; empty if they fit.
+
+    A lazy layer that has seen no batch takes the file's shapes.
+    """
     expected = network.state_dict()
     for key in expected:
         if key not in state:
@@ -57,8 +61,11 @@ def weights_difference(network: nn.Module, state: State) -> str:
     for key, tensor in state.items():
         if key not in expected:
             return f"the network has no '{key}'"
-        if not isinstance(expected[key], torch.Tensor) or expected[key].shape != tensor.shape:
-            shape = tuple(getattr(expected[key], "shape", ()))
+        value = expected[key]
+        if is_lazy(value):
+            continue
+        if not isinstance(value, torch.Tensor) or value.shape != tensor.shape:
+            shape = tuple(getattr(value, "shape", ()))
             return f"'{key}' has shape {tuple(tensor.shape)} in the file, {shape} in the network"
     return ""
 

@@ -132,6 +132,7 @@ def train(
             recipe.data, root=data_root, image_size=recipe.image_size, download=download, workers=workers
         )
     check_augmentable(recipe, data.shape)
+    ada = AdaptiveProbability.at_start(recipe, target)
     probabilities = class_probabilities(recipe, data)
     own = None if networks is None else checked(networks, recipe, data.shape, target, processes)
     named = (None, None) if own else architectures(recipe, data.shape, data.num_classes)
@@ -147,7 +148,7 @@ def train(
         run = Run(
             recipe=recipe, device=target, data=data, architectures=named, players=players,
             average=deepcopy(players.generator).requires_grad_(False) if recipe.has_average else None,
-            processes=processes, ada=AdaptiveProbability.at_start(recipe, target),
+            processes=processes, ada=ada,
             class_probabilities=probabilities,
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed, folder.last)

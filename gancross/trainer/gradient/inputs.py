@@ -102,6 +102,8 @@ def _checked_labels(
     if real_labels is None or fake_labels is None:
         return (), ()
     for name, samples, labels in (("real", real, real_labels), ("fake", fake, fake_labels)):
+        if not isinstance(labels, torch.Tensor):
+            raise UsageError(f"{name}_labels: expected a tensor, got {type(labels).__name__}")
         if len(labels) != len(samples) or labels.device != samples.device:
             raise UsageError(
                 f"{name}_labels: expected {len(samples)} on {samples.device}, got {len(labels)}"
