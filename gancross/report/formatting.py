@@ -85,6 +85,11 @@ def output(value: float) -> str:
     return f"{value:g}"
 
 
+def seen(value: float) -> str:
+    """`-0.983`: a value among samples or scores, to say where these lie."""
+    return f"{value:.3g}"
+
+
 def figure(value: Figure) -> str:
     """`0.0312` of a proportion, as the paper prints it; `0.4169` of an estimate."""
     if isinstance(value, Proportion):

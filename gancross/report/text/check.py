@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.judging.probe_results import NetworkProbe
 from gancross.evaluator.model_check import DiscriminatorCheck, GeneratorCheck, ModelCheck, Variety
+from gancross.report.formatting import figure, interval, number, seen
 from gancross.report.text.text_layout import one_line, wrapped
 
 WIDTH = 80
@@ -23,8 +24,8 @@ def check_text(check: ModelCheck, *, width: int = WIDTH) -> str:
         "generator": _generator(check), "discriminator": _discriminator(check.discriminator),
     }  # fmt: skip
     for name, facts in parts.items():
-        for number, fact in enumerate(facts):
-            head = f"  {name if number == 0 else '':<{INDENT - 2}}"
+        for index, fact in enumerate(facts):
+            head = f"  {name if index == 0 else '':<{INDENT - 2}}"
             rows = wrapped(fact, width - INDENT)
             lines += [head + rows[0], *(" " * INDENT + row for row in rows[1:])]
     lines += [row for note in check.notes for row in _paragraph("note: ", note, width)]
@@ -48,7 +49,7 @@ def _generator(check: ModelCheck) -> Iterator[str]:
         probe, (low, high) = found.probe, found.data_range
         yield f"latents {'×'.join(map(str, found.latent_shape))}, {found.latent}"
         images = f" of {low:g}…{high:g}" if len(check.shape) == 3 else ""
-        yield f"values {probe.low:.3g}…{probe.high:.3g}{images}"
+        yield f"values {seen(probe.low)}…{seen(probe.high)}{images}"
         yield f"{_batch_norm(found.batch_norms, probe, two_modes=False)}; {_noise(probe)}"
     else:
         yield found.reason
@@ -57,7 +58,7 @@ def _generator(check: ModelCheck) -> Iterator[str]:
 
 def _variety(samples: Variety) -> str:
     different, spread = samples.different, samples.spread
-    varied = spread.reason if isinstance(spread, Missing) else f"spread {spread:.2f} of the data's"
+    varied = spread.reason if isinstance(spread, Missing) else f"spread {number(spread, 2)} of the data's"
     text = f"{different.count} of {different.n} samples differ, {varied}"
     return f"{text}: collapsed?" if samples.collapsed else text
 
@@ -67,11 +68,14 @@ def _discriminator(found: DiscriminatorCheck | Missing) -> Iterator[str]:
         yield found.reason
         return
     above = "below" if found.orientation == "fake_high" else "above"
-    decides = "no threshold: ranks only" if found.threshold is None else f"real {above} {found.threshold:.3g}"
+    decides = (
+        "no threshold: ranks only" if found.threshold is None else f"real {above} {seen(found.threshold)}"
+    )
     yield f"score_kind {found.score_kind}, orientation {found.orientation}, {decides}"
     medians = found.medians
     yield (
-        f"median score: data {medians.data:.3g}, generated {medians.generated:.3g}, noise {medians.noise:.3g}"
+        f"median score: data {seen(medians.data)}, generated {seen(medians.generated)},"
+        f" noise {seen(medians.noise)}"
     )
     yield f"AUC of data: {_auc(found.auc_generated)} over generated, {_auc(found.auc_noise)} over noise"
     size = found.group_size
@@ -81,8 +85,7 @@ def _discriminator(found: DiscriminatorCheck | Missing) -> Iterator[str]:
 
 
 def _auc(value: Estimate) -> str:
-    low, high = value.ci95
-    return f"{value.value:.2f} [{low:.2f}, {high:.2f}]".replace(" ", UNBROKEN)
+    return f"{figure(value)} {interval(value)}".replace(" ", UNBROKEN)
 
 
 def _batch_norm(layers: int, probe: NetworkProbe, *, two_modes: bool) -> str:
