@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from typing import Any, cast
 
@@ -12,7 +13,6 @@ from torch.nn.parallel import DistributedDataParallel
 from gancross.errors import UsageError, first_line
 from gancross.trainer.gradient.scorer import Labels, Scorer
 from gancross.trainer.gradient.structure import function_key
-from gancross.trainer.gradient.tracing import takes
 from gancross.trainer.gradient.verification import TOLERANCES, restored
 from gancross.trainer.objective.regularizers import scores_of
 
@@ -168,3 +168,12 @@ def _ends_in_sigmoid(scores: torch.Tensor) -> bool:
             return False
         node = node.next_functions[0][0]
     return False
+
+
+def takes(module: nn.Module, count: int) -> bool:
+    """Whether `forward` takes that many positional arguments."""
+    try:
+        inspect.signature(module.forward).bind(*[None] * count)
+    except (TypeError, ValueError):
+        return False
+    return True

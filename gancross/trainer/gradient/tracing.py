@@ -8,7 +8,6 @@ gradients are switched off or redefined: `verification` compares the first batch
 
 from __future__ import annotations
 
-import inspect
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from gancross.models.buffers import unchanged
 from gancross.trainer.gradient import operations
 from gancross.trainer.gradient.passes import layer_passes
 from gancross.trainer.gradient.random_numbers import unchanged_random_numbers
+from gancross.trainer.gradient.read_values import values_of_network
 from gancross.trainer.gradient.reparametrized import base_of_reparametrized, changes_when_called, has_hooks
 from gancross.trainer.gradient.scorer import Scorer
 
@@ -124,9 +124,10 @@ def traced(scorer: Scorer, *, labels: bool) -> Plan:
     root = _Conditional(scorer) if labels else _Root(scorer)
     try:
         with unchanged(scorer.module), unchanged_random_numbers(scorer.module) as drawn:
+            before = values_of_network(scorer.module)
             graph = _Tracer().trace(root)
-            if drawn():  # a number that was drawn here would stand for those of all steps
-                raise UsageError("closed form: the network draws random numbers")
+            if drawn() or values_of_network(scorer.module) != before:  # steps of a plan do neither
+                raise UsageError("closed form: the network draws random numbers or changes its attributes")
         return _Builder(root, graph, labels=labels).plan()
     except UsageError:
         raise
@@ -289,12 +290,3 @@ def _called(module: weakref.ref[nn.Module]) -> Callable[..., Any]:
 
 def _method(name: str) -> Callable[..., Any]:
     return lambda tensor, *args, **kwargs: getattr(tensor, name)(*args, **kwargs)
-
-
-def takes(module: nn.Module, count: int) -> bool:
-    """Whether `forward` takes that many positional arguments."""
-    try:
-        inspect.signature(module.forward).bind(*[None] * count)
-    except (TypeError, ValueError):
-        return False
-    return True

@@ -63,6 +63,12 @@ class AttributeCounts(Base):
         return self.scores(x) * self.calls
 
 
+class CallsDecideLater(Base):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return self.scores(x) if self.calls < 6 else 3 * self.scores(x)
+
+
 class ClassAttribute(Base):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.scores(x) * self.factor
@@ -91,8 +97,8 @@ class Chance(Base):
 
 NETWORKS: dict[str, Callable[[], Base]] = {
     **{kind.__name__: kind for kind in (
-        BufferAsNumber, BufferDecides, BufferAssigned, BufferCounts, AttributeCounts, ClassAttribute,
-        GlobalInFunction,
+        BufferAsNumber, BufferDecides, BufferAssigned, BufferCounts, AttributeCounts, CallsDecideLater,
+        ClassAttribute, GlobalInFunction,
     )},
     "chance of Python": lambda: Chance(lambda: random.uniform(0, 1)),
     "chance of numpy": lambda: Chance(lambda: np.random.uniform(0, 1)),
