@@ -24,11 +24,13 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 # The quick benchmark against its committed baseline; exit code 6 if something became worse. Trained from the
-# start, for checkpoints of an earlier state of the code would pass as finished.
+# start, for checkpoints of an earlier state of the code would pass as finished. Rounding differs between processors
+# and training is chaotic, so each kind of machine draws other runs: auc may fall by 0.03, less than by a γ × 100.
+ALLOWED := fn=0 auc=0.03 cross-fp=0 cross-auc=0 fooled=0 detected-auc=0 fid=0
 quick: $(STAMP)
 	rm -rf build/quick
 	$(BIN)/gancross benchmark benchmarks/quick.toml --out build/quick --device cpu
-	$(BIN)/gancross gate build/quick/result.json --baseline benchmarks/results/quick-baseline.json
+	$(BIN)/gancross gate build/quick/result.json --baseline benchmarks/results/quick-baseline.json $(ALLOWED:%=--max-regression %)
 
 # How long things take, variant against variant, about half an hour; renews the table of benchmarks/README.md.
 bench: $(STAMP)
