@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from gancross.models.layers import EPSILON
+from gancross.models.network import Network
 from gancross.models.spectral_norm import free_weight, reset_singular_vectors
 
 
@@ -66,6 +67,31 @@ class Projection(nn.Module):
         """(N, C) and int64 (N,) → (N, 1)."""
         projected = (self.embedding(labels_N) * features_NC).sum(1, keepdim=True)
         return cast(torch.Tensor, self.linear(features_NC) + projected)
+
+
+class EmbeddedLabels(Network):
+    """A generator of the latent and an embedding of the label, which has the latent's dimension.
+
+    Attributes:
+        embedding: of the labels; starts as N(0, 1).
+        layers: the generator of both, side by side: (N, 2·latent_dim) → samples.
+    """
+
+    def __init__(self, layers: Network, *, latent_dim: int, num_classes: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(num_classes, latent_dim)
+        self.layers = layers
+        self.input_shape, self.output_shape = (latent_dim,), layers.output_shape
+        self.num_classes = num_classes
+
+    def reset(self, generator: torch.Generator) -> None:
+        """Draws the initial weights from `generator`, a function of its state alone."""
+        self.layers.reset(generator)
+        nn.init.normal_(self.embedding.weight, generator=generator)
+
+    def forward(self, latents: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Samples of these classes."""
+        return cast(torch.Tensor, self.layers(torch.cat([latents, self.embedding(labels)], dim=1)))
 
 
 def with_classes(features: torch.Tensor, labels_N: torch.Tensor, num_classes: int) -> torch.Tensor:

@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from gancross.models.conditional import ConditionalBatchNorm2d, Projection
+from gancross.models.conditional import ConditionalBatchNorm2d, EmbeddedLabels, Projection
 from gancross.models.dcgan import WEIGHT_STD, DCGANDiscriminator, DCGANGenerator, stage_widths
 from gancross.models.image_convolutions import ImageConvTranspose2d
 from gancross.models.initialization import reset_layers
@@ -67,10 +67,8 @@ class ClassNormGenerator(Network):
         return h
 
 
-class EmbeddingGenerator(Network):
+class EmbeddingGenerator(EmbeddedLabels):
     """As `ClassNormGenerator`, but the DCGAN's generator of the latent and an embedding of the label.
-
-    The embedding has the latent's dimension and starts as N(0, 1).
 
     Source: Odena et al. 2017 (AC-GAN), whose generator takes the class beside the noise.
     """
@@ -81,23 +79,11 @@ class EmbeddingGenerator(Network):
         self, *, image_size: int, channels: int, width: int, latent_dim: int, num_classes: int,
         normalization: Normalization = "batch", bottom: int = 2, activation: Activation = "relu",
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.embedding = nn.Embedding(num_classes, latent_dim)
-        self.layers = DCGANGenerator(
+        layers = DCGANGenerator(
             image_size=image_size, channels=channels, width=width, latent_dim=2 * latent_dim,
             normalization=normalization, bottom=bottom, activation=activation,
         )  # fmt: skip
-        self.input_shape, self.output_shape = (latent_dim,), self.layers.output_shape
-        self.num_classes = num_classes
-
-    def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        self.layers.reset(generator)
-        nn.init.normal_(self.embedding.weight, generator=generator)
-
-    def forward(self, latents: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Images of these classes."""
-        return cast(torch.Tensor, self.layers(torch.cat([latents, self.embedding(labels)], dim=1)))
+        super().__init__(layers, latent_dim=latent_dim, num_classes=num_classes)
 
 
 class ProjectionDiscriminator(Network):

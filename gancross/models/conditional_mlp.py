@@ -8,19 +8,15 @@ from __future__ import annotations
 from typing import cast
 
 import torch
-from torch import nn
 
-from gancross.models.conditional import Projection
+from gancross.models.conditional import EmbeddedLabels, Projection
 from gancross.models.layers import Activation, activate
 from gancross.models.mlp import MLP
 from gancross.models.network import Network
 
 
-class ConditionalMLP(Network):
-    """Latents (N, latent_dim) and labels (N,) → vectors (N, channels).
-
-    The embedding of the label has the latent's dimension and starts as N(0, 1).
-    """
+class ConditionalMLP(EmbeddedLabels):
+    """Latents (N, latent_dim) and labels (N,) → vectors (N, channels)."""
 
     architecture_name = "conditional-mlp"
 
@@ -28,20 +24,8 @@ class ConditionalMLP(Network):
         self, *, channels: int, width: int, latent_dim: int, num_classes: int,
         activation: Activation = "tanh",
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.embedding = nn.Embedding(num_classes, latent_dim)
-        self.layers = MLP((2 * latent_dim, width, width, channels), activation)
-        self.input_shape, self.output_shape = (latent_dim,), (channels,)
-        self.num_classes = num_classes
-
-    def reset(self, generator: torch.Generator) -> None:
-        """Draws the initial weights from `generator`, a function of its state alone."""
-        self.layers.reset(generator)
-        nn.init.normal_(self.embedding.weight, generator=generator)
-
-    def forward(self, latents: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Vectors of these classes."""
-        return cast(torch.Tensor, self.layers(torch.cat([latents, self.embedding(labels)], dim=1)))
+        layers = MLP((2 * latent_dim, width, width, channels), activation)
+        super().__init__(layers, latent_dim=latent_dim, num_classes=num_classes)
 
 
 class ProjectionMLP(Network):

@@ -24,13 +24,13 @@ from gancross.errors import GancrossError, UsageError, first_line
 from gancross.machine.distributed import Processes
 from gancross.models.buffers import seeded, unchanged
 from gancross.random_streams import Stream, latents
+from gancross.trainer.gradient.inputs import ends_in_sigmoid
 from gancross.trainer.recipes.network_settings import OWN
 from gancross.trainer.recipes.recipe import Recipe
 
 PLACE = "networks"
 TRIED = 4  # samples of the batch that is tried
 GIVE = "--networks module:pair --trust-code, in Python train(…, networks=(generator, discriminator))"
-RESHAPES = ("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Flatten", "Select", "Alias")
 
 
 def recipe_of_networks(recipe: Recipe, networks: object | None) -> Recipe:
@@ -165,7 +165,7 @@ def _check_discriminator(discriminator: nn.Module, samples: torch.Tensor, recipe
                 f" {tuple(scores.shape)}, expected one score for each, ({TRIED},) or ({TRIED}, 1); of a map"
                 " of scores take the mean: scores.flatten(1).mean(1)"
             )
-        if _ends_in_sigmoid(scores):
+        if ends_in_sigmoid(scores):
             raise UsageError(
                 f"{PLACE}: the discriminator ends in a sigmoid; objectives take raw scores: leave it out"
             )
@@ -201,14 +201,6 @@ def _checked_tensor(output: object, who: str, what: str) -> torch.Tensor:
     if not bool(output.isfinite().all()):
         raise UsageError(f"{PLACE}: {who}'s {what} are not finite before the first step")
     return output
-
-
-def _ends_in_sigmoid(scores: torch.Tensor) -> bool:
-    """Whether scores are the output of a sigmoid, reshaped or not, by the graph of their gradient."""
-    node = scores.grad_fn
-    while node is not None and node.name().startswith(RESHAPES):
-        node = node.next_functions[0][0]
-    return node is not None and node.name().startswith("SigmoidBackward")
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def add_gradients_by_double_backward(
     loss: DiscriminatorLoss | None,
     weights: PenaltyWeights,
     gamma: float,
-    num_penalized: tuple[int, int] = (-1, -1),
+    num_penalized: tuple[int, int] | None = None,
     labels: tuple[Labels, Labels] = ((), ()),
 ) -> DiscriminatorPass:
     """What `closed_form.add_regularized_gradients` computes, for any network.
@@ -29,18 +29,18 @@ def add_gradients_by_double_backward(
     Loss and penalty share a forward pass; real samples have the first, generated ones the second.
 
     Args:
-        num_penalized: Ω is the mean over the first so many real and generated samples; −1: over all.
-        The others are those of the closed form.
+        All are those of the closed form.
     """
 
     def part(
-        samples: torch.Tensor, y: Labels, weight: Function | None, n: int
+        samples: torch.Tensor, y: Labels, weight: Function | None, n: int | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         network = WithLabels(discriminator, y) if y else discriminator
-        return scores_and_penalty(network, samples, weight, num_penalized=None if n < 0 else n)
+        return scores_and_penalty(network, samples, weight, num_penalized=n)
 
-    scores_real, penalty_real = part(real, labels[0], weights.real, num_penalized[0])
-    scores_fake, penalty_fake = part(fake, labels[1], weights.fake, num_penalized[1])
+    first_real, first_fake = num_penalized or (None, None)
+    scores_real, penalty_real = part(real, labels[0], weights.real, first_real)
+    scores_fake, penalty_fake = part(fake, labels[1], weights.fake, first_fake)
     penalty = penalty_real + penalty_fake
     value = penalty.new_zeros(()) if loss is None else loss(real=scores_real, fake=scores_fake)
     torch.autograd.backward(value + gamma / 2 * penalty)

@@ -22,6 +22,8 @@ HARMLESS = (
     "Squeeze",
     "Unsqueeze",
     "Reshape",
+    "ReshapeAlias",
+    "Flatten",
     "Mean",
     "Clamp",
     "UnsafeView",
@@ -145,7 +147,7 @@ def refuse_probabilities(scorer: Scorer, samples: torch.Tensor, labels: Labels) 
             f" {first_line(error)}"
         ) from error
     scores = scores_of(output, samples)
-    if _ends_in_sigmoid(scores):
+    if ends_in_sigmoid(scores):
         raise UsageError(
             "the discriminator returns probabilities, the result of a sigmoid: return the logits"
         )
@@ -158,7 +160,8 @@ def refuse_probabilities(scorer: Scorer, samples: torch.Tensor, labels: Labels) 
     tried.add(key)
 
 
-def _ends_in_sigmoid(scores: torch.Tensor) -> bool:
+def ends_in_sigmoid(scores: torch.Tensor) -> bool:
+    """Whether scores are the output of a sigmoid, reshaped or averaged or not, by their gradient's graph."""
     node = scores.grad_fn
     while node is not None:
         name = node.name().rstrip("0123456789").removesuffix("Backward")
