@@ -33,7 +33,8 @@ class Board:
         self._store: Any = None
         self._answers = False
         self._questions: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def mark(self, state: str, number: int = 1) -> None:
         """Says that this process has reached a state, or number `number` of it; does not wait."""
@@ -65,8 +66,12 @@ class Board:
         return self._ask(lambda: [int(self._store.add(_beat(rank), 0)) for rank in range(self._size)], None)
 
     def close(self) -> None:
-        """Ends the thread."""
+        """Ends the thread, unless the store does not answer.
+
+        Python ends a thread that comes back from the store while Python itself ends, and torch aborts then.
+        """
         self._questions.put(None)
+        self._thread.join(ANSWER)
 
     def _ask(self, question: Callable[[], T], default: T) -> T:
         if not self._answers:

@@ -52,6 +52,8 @@ class Group:
         self._name = name
         self._owner = not dist.is_initialized()  # else the calling program has joined them
         self._joined = self._lost = False
+        self._connecting = threading.Thread(target=self._connect, daemon=True)
+        self._failures: list[Exception] = []
         self._gpus: Any = None
         self._waits = 0
         self._board = Board(self._board_store, rank=self.rank, size=self.size, watched=ERROR)
@@ -62,16 +64,8 @@ class Group:
         Raises:
             ResourceError: others did not come in time; the message names them.
         """
-        failures: list[Exception] = []
-
-        def connect() -> None:
-            try:
-                self._connect()
-            except Exception as error:
-                failures.append(error)
-
         self._board.mark("here")
-        thread = threading.Thread(target=connect, daemon=True)
+        thread = self._connecting
         thread.start()
         deadline = time.monotonic() + self._timeout
         thread.join(POLL.total_seconds())
@@ -85,12 +79,18 @@ class Group:
                     f" all processes, slow ones with a longer --timeout or {TIMEOUT} (seconds)"
                 )
             thread.join(POLL.total_seconds())
-        for failure in failures:
+        for failure in self._failures:
             what = f"the processes of this run cannot join at {os.environ['MASTER_ADDR']}"
             raise ResourceError(f"{what}:{os.environ['MASTER_PORT']}: {first_line(failure)}") from failure
         self._joined = True
 
     def _connect(self) -> None:
+        try:
+            self._connect_all()
+        except Exception as error:
+            self._failures.append(error)
+
+    def _connect_all(self) -> None:
         limit = timedelta(seconds=self._timeout + 2 * LEAVE_TIMEOUT)  # the thread that joins is quicker
         store = dist.PrefixStore(self._name, _rendezvous(limit))  # type: ignore[attr-defined]
         if self._owner:
@@ -188,6 +188,8 @@ class Group:
     def close(self) -> None:
         """Leaves the group; after the loss of a process the operating system closes the connections."""
         self._board.close()
+        if self._connecting.is_alive():
+            self._connecting.join(POLL.total_seconds())
         if self._owner and self._joined and not self._lost:
             dist.destroy_process_group()
 

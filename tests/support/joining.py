@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import torch
 
 from gancross.errors import GancrossError, UsageError
@@ -63,3 +65,5 @@ if __name__ == "__main__":
         print(rank, str(error).splitlines(), is_reported_elsewhere(error))
     print("all", is_reported_elsewhere(caught(fails_everywhere)))
     talk()  # what went before was left in order
+    # A thread that asks the store while Python ends would abort the process.
+    assert threading.enumerate() == [threading.main_thread()]
