@@ -52,12 +52,15 @@ class Scores:
         clipped: by judge, how many probabilities were clipped.
         clipped_values: by contestant, how many values of its generator's images were clipped to 0…255.
         batch_normalised: judges that have batch norm, scored in one mode or in both.
+        classes: by source, the classes 0…K−1 of its samples in the order of the scores, int64 (N,); a source
+            without labels is absent.
     """
 
     by_norm: dict[Norm, dict[str, ScoresBySource]]
     clipped: dict[str, int]
     batch_normalised: frozenset[str]
     clipped_values: Mapping[str, int] = field(default_factory=dict)
+    classes: Mapping[Label, NDArray[np.int64]] = field(default_factory=dict)
 
     def of(self, judge: str, norm: Norm) -> ScoresBySource:
         """A judge's scores in a mode; without batch norm both modes are the same."""
