@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,7 @@ Loss = Callable[..., torch.Tensor]
 LOSSES: dict[str, Loss] = {
     "logit": OBJECTIVES["js-logit"].discriminator_loss, "lsgan": OBJECTIVES["lsgan"].discriminator_loss,
     "hinge": OBJECTIVES["hinge"].discriminator_loss,
+    "lsgan-symmetric": lambda *, real, fake: ((real - 1).square() + (fake + 1).square()).mean() / 2,
     **{f"f-gan:{name}": OBJECTIVES[name].discriminator_loss for name in DIVERGENCES},
 }  # fmt: skip
 GRID = torch.linspace(-1.9, 3, 491, dtype=torch.float64)
@@ -110,6 +112,67 @@ def test_the_documentation_s_table_is_the_package_s() -> None:
     f_gan = f"| `f-gan:NAME` | g_f⁻¹(f'(1)) | yes | {SCORE_KINDS['f-gan:kl'].meaning} |"
     (table,) = re.findall(r"^\| `score_kind` \| τ .*\n\|---.*\n((?:\|.*\n)+)", page, flags=re.M)
     assert sorted(table.splitlines()) == sorted([*rows, f_gan])
+
+
+def test_the_documentation_says_what_every_loss_says_about_its_score() -> None:
+    page = (ROOT / "docs" / "reference" / "scores.md").read_text(encoding="utf-8")
+    rows = {
+        f"| `{re.sub('(?<=f-gan:).*', 'NAME', name)}` | {kind.loss} | {kind.best} | {kind.source} |"
+        for name, kind in SCORE_KINDS.items()
+    }
+    (table,) = re.findall(
+        r"^\| `score_kind` \| the discriminator .*\n\|---.*\n((?:\|.*\n)+)", page, flags=re.M
+    )
+    assert sorted(table.splitlines()) == sorted(rows)
+
+
+# The losses of the table in numpy, of the score on data and on generated samples, and their best scores.
+Curve = Callable[[np.ndarray], np.ndarray]
+POINTWISE: dict[str, tuple[Curve, Curve, Callable[[float, float], float]]] = {
+    "logit": (lambda v: np.log1p(np.exp(-v)), lambda v: np.log1p(np.exp(v)), lambda p, q: math.log(p / q)),
+    "probability": (lambda v: -np.log(v), lambda v: -np.log(1 - v), lambda p, q: p / (p + q)),
+    "hinge": (
+        lambda v: np.maximum(1 - v, 0), lambda v: np.maximum(1 + v, 0), lambda p, q: math.copysign(1, p - q)
+    ),
+    "lsgan": (lambda v: (v - 1) ** 2 / 2, lambda v: v**2 / 2, lambda p, q: p / (p + q)),
+    "lsgan-symmetric": (
+        lambda v: (v - 1) ** 2 / 2, lambda v: (v + 1) ** 2 / 2, lambda p, q: (p - q) / (p + q)
+    ),
+    "energy": (lambda v: v, lambda v: np.maximum(3 - v, 0), lambda p, q: 0 if p > q else 3),  # m = 3
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", POINTWISE)
+def test_the_best_score_is_that_of_the_formula(kind: str) -> None:
+    of_data, of_fakes, best = POINTWISE[kind]
+    grid = {"probability": np.linspace(0.001, 0.999, 999), "energy": np.linspace(0, 5, 5001)}.get(
+        kind, np.linspace(-4, 4, 8001)
+    )
+    threshold = 1.5 if kind == "energy" else SCORE_KINDS[kind].threshold
+    assert threshold is not None
+    for p in (0.05, 0.2, 0.4, 0.7, 0.9):
+        found = grid[(p * of_data(grid) + (1 - p) * of_fakes(grid)).argmin()]
+        assert found == pytest.approx(best(p, 1 - p), abs=1e-3)
+        assert (found > threshold) == (p > 0.5) ^ (kind == "energy")
+
+
+def test_a_relativistic_loss_knows_scores_up_to_a_constant() -> None:
+    """On two points: the best difference is that of ln p/q, and v + c costs as much, by averages too."""
+    p, q = np.array([0.7, 0.3]), np.array([0.2, 0.8])
+
+    def of_pairs(v: np.ndarray) -> float:
+        return float((np.outer(p, q) * np.log1p(np.exp(-np.subtract.outer(v, v)))).sum())
+
+    def of_averages(v: np.ndarray) -> float:
+        of_data, of_fakes = np.log1p(np.exp(-(v - q @ v))), np.log1p(np.exp(v - p @ v))
+        return float(p @ of_data + q @ of_fakes)
+
+    differences = np.linspace(-5, 5, 10001)
+    best = differences[np.argmin([of_pairs(np.array([d, 0.0])) for d in differences])]
+    assert best == pytest.approx(np.log(0.7 / 0.2) - np.log(0.3 / 0.8), abs=1e-3)
+    for loss in (of_pairs, of_averages):
+        assert loss(np.array([1.3, -0.4])) == pytest.approx(loss(np.array([1.3, -0.4]) + 50), abs=1e-12)
+    assert SCORE_KINDS["relativistic"].threshold is None
 
 
 def test_the_command_line_s_help_names_every_kind() -> None:

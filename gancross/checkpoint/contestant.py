@@ -88,8 +88,9 @@ class Contestant:
         samples: uint8 images (N, C, H, W) or float32 vectors (N, d) in place of a generator, no axis of
             length 0.
         score: how to reduce what the discriminator returns where that is not one score per sample: names of
-            `gancross.checkpoint.outputs.STEPS`, `first`, `last`, `index:N`, `key:NAME` or `mean` (over
-            the positions of a map (N, 1, h, w)), several with commas between them, or a function.
+            `gancross.checkpoint.outputs.STEPS`, `first`, `last`, `index:N`, `key:NAME`, `mean` (over
+            the positions of a map (N, 1, h, w)), `logsumexp` or `fake-class:N` (of logits of classes),
+            several with commas between them, or a function.
         generate: the same for the generator: `first`, `last`, `index:N`, `key:NAME`, `nhwc` (images (N, H, W,
             C)), or a function. Images of dtype uint8 are levels 0…255, whatever `data_range`, which the
             discriminator takes.

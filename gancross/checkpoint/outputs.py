@@ -59,6 +59,36 @@ def _mean(output: Any, _: str) -> torch.Tensor:
     return output.flatten(1).to(torch.promote_types(output.dtype, torch.float32)).mean(1)
 
 
+def _class_logits(output: Any) -> torch.Tensor:
+    """Logits of classes, (N, K), at least in single precision."""
+    if not isinstance(output, torch.Tensor) or output.ndim != 2:
+        raise TypeError(f"expected logits of classes (N, K), got {_kind(output)}")
+    return output.to(torch.promote_types(output.dtype, torch.float32))
+
+
+def _log_sum_exp(output: Any, _: str) -> torch.Tensor:
+    """ln Z, Z = Σ exp l_k: the logit of D = Z/(Z+1), where the logit of the generated class is fixed to 0.
+
+    Source: Salimans et al. 2016, §5.
+    """
+    return _class_logits(output).logsumexp(1)
+
+
+def _against_class(output: Any, text: str) -> torch.Tensor:
+    """ln Σ_{k≠f} exp l_k − l_f: the logit of 1 − softmax(l)_f, where class f is that of generated samples.
+
+    Of two classes it is the difference of their logits. Logarithms of probabilities give the same.
+
+    Source: Salimans et al. 2016, §5.
+    """
+    logits_NK, fake = _class_logits(output), int(text)
+    count = logits_NK.shape[1]
+    if count < 2 or not -count <= fake < count:
+        raise IndexError(f"there is no class {fake} beside others in {_kind(output)}")
+    others = torch.arange(count, device=logits_NK.device) != fake % count
+    return logits_NK[:, others].logsumexp(1) - logits_NK[:, fake]
+
+
 def _channels_first(output: Any, _: str) -> torch.Tensor:
     if not isinstance(output, torch.Tensor) or output.ndim != 4:
         raise TypeError(f"expected images (N, H, W, C), got {_kind(output)}")
@@ -71,6 +101,8 @@ STEPS: Mapping[str, Step] = {
     "index": Step(apply=lambda output, text: _item(output, int(text)), argument="N"),
     "key": Step(apply=_entry, argument="NAME"),
     "mean": Step(apply=_mean, options=("score",)),
+    "logsumexp": Step(apply=_log_sum_exp, options=("score",)),
+    "fake-class": Step(apply=_against_class, argument="N", options=("score",)),
     "nhwc": Step(apply=_channels_first, options=("generate",)),
 }
 
@@ -98,7 +130,7 @@ def check_reduction(how: object, *, option: Option, prefix: str) -> None:
             form = f"{name}:{step.argument}" if step.argument else name
             raise UsageError(f"{prefix}: {option} '{how}': write {form}")
         if step.argument == "N" and not argument.removeprefix("-").isdecimal():
-            raise UsageError(f"{prefix}: {option} '{how}': expected a whole number after 'index:'")
+            raise UsageError(f"{prefix}: {option} '{how}': expected a whole number after '{name}:'")
 
 
 def _reduced(output: object, how: Reduction | None, *, option: Option, who: str) -> object:
@@ -179,8 +211,12 @@ def _advice(output: object, option: Option) -> str:
     if option == "score" and isinstance(output, torch.Tensor) and output.ndim >= 2:
         example = "mean"
         what = "takes the mean over positions"
+        classes = ""
+        if output.ndim == 2:
+            classes = " of logits of K classes score='logsumexp', with one more for generated samples"
+            classes += " score='fake-class:-1' takes the logit of being real,"
         return (
-            f": of a map of scores score='{example}' {what} ({_on_command_line(option, example)}),"
+            f": of a map of scores score='{example}' {what} ({_on_command_line(option, example)}),{classes}"
             " a function does anything else"
         )
     return f": {option} may be a function that makes a tensor of it"

@@ -176,11 +176,13 @@ def test_what_are_no_samples_is_refused_with_the_option(kind: str) -> None:
     ("option", "how", "message"),
     [
         ("score", "maen", "unknown score 'maen': did you mean 'mean'"),
-        ("score", "nhwc", "unknown score 'nhwc': choose from first, index:N, key:NAME, last, mean"),
+        ("score", "nhwc", "unknown score 'nhwc': choose from fake-class:N, first, index:N"),
         ("generate", "mean", "unknown generate 'mean'"),
         ("score", "first,key", "write key:NAME"),
         ("score", "first:2", "write first"),
         ("generate", "index:two", "expected a whole number after 'index:'"),
+        ("score", "fake-class:last", "expected a whole number after 'fake-class:'"),
+        ("generate", "logsumexp", "unknown generate 'logsumexp'"),
         ("score", 1, "score must be a name or a function, got 1"),
         ("score", "", "unknown score ''"),
     ],
@@ -197,6 +199,48 @@ def test_a_mean_of_half_precision_is_taken_in_single() -> None:
     mean = STEPS["mean"].apply(scores, "")
     assert isinstance(mean, torch.Tensor)
     assert mean.dtype == torch.float32 and np.abs(mean.double().numpy() - expected).max() < 1e-7
+
+
+def test_k_plus_1_classes_have_the_logit_of_being_real() -> None:
+    """Against D = Z/(Z+1) and 1 − softmax(l)_f in numpy, on logits and on logarithms of probabilities."""
+    logits_NK = np.random.default_rng(0).normal(0, 3, (50, 4))
+    exponentials, given = np.exp(logits_NK), torch.from_numpy(logits_NK)
+
+    def scores(name: str, argument: str = "", output: torch.Tensor = given) -> np.ndarray:
+        made = STEPS[name].apply(output, argument)
+        assert isinstance(made, torch.Tensor) and made.shape == (50,)
+        return made.numpy()
+
+    z = exponentials.sum(1)
+    real = z / (z + 1)
+    assert np.allclose(scores("logsumexp"), np.log(real / (1 - real)))
+    for number in (-1, 0, 2):
+        fake = exponentials[:, number] / z
+        assert np.allclose(scores("fake-class", str(number)), np.log((1 - fake) / fake))
+        assert np.allclose(scores("fake-class", str(number), given.log_softmax(1)), np.log((1 - fake) / fake))
+    # One class beside that of generated samples: the difference of two logits, the usual discriminator.
+    assert np.allclose(
+        scores("fake-class", "1", given[:, :2].contiguous()), logits_NK[:, 0] - logits_NK[:, 1]
+    )
+    large = torch.tensor([[2000.0, 0.0]] * 50).half()
+    assert (scores("logsumexp", output=large) == 2000).all()
+
+
+@pytest.mark.parametrize(
+    ("how", "then", "message"),
+    [
+        ("logsumexp", lambda v: v, r"expected logits of classes \(N, K\), got \(\d+, 1, 3, 3\)"),
+        ("fake-class:9", lambda v: v.flatten(1), r"there is no class 9 beside others in \(\d+, 9\)"),
+        ("fake-class:0", lambda v: v.mean((2, 3)), r"no class 0 beside others in \(\d+, 1\)"),
+        (None, lambda v: v.flatten(1), "logits of K classes score='logsumexp', .* score='fake-class:-1'"),
+    ],
+    ids=["a map", "too far", "one class", "unsaid"],
+)
+def test_logits_of_classes_are_asked_for(
+    how: str | None, then: Callable[[torch.Tensor], object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        judged(model(Then(patches(), then), score=how))
 
 
 CODE = """
