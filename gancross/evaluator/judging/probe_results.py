@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from gancross.evaluator.codec.fields import UnitFloat, declared
+from gancross.evaluator.codec.fields import Recorded, UnitFloat, declared
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.findings import Finding
 
@@ -73,6 +73,8 @@ class GeneratorProbe(NetworkProbe):
         low, high: the extreme values.
         outside: share of the values beyond `data_range`, which are clipped.
         one_half: whether all values lie in one half of `data_range`, and the test data's do not.
+        stale_norm: whether running averages are those of other weights: by the statistics of their own batch
+            samples are others. None: recorded before it was tried.
     """
 
     low: float
@@ -83,6 +85,12 @@ class GeneratorProbe(NetworkProbe):
         " another data_range? (0,1 and 0,255 are common)",
         "give data_range, the values of black and white in its images",
     )]  # fmt: skip
+    stale_norm: Annotated[bool | None, Recorded(absent=True), Warn(
+        "the running averages of the {network}'s batch norm are not those of its weights (by the statistics"
+        " of their own batch its samples are others): were buffers left out when weights were averaged or"
+        " saved?",
+        "save the whole state_dict(), buffers included; beside averaged weights copy the buffers too",
+    )] = None  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +102,8 @@ class DiscriminatorProbe(NetworkProbe):
             as in a traced module, or see a sample's company in training mode alone.
         like_probabilities: whether all scores lie in 0…1, of images of any contrast too, and the threshold
             of their kind does not.
+        other_range: the common range of images in which it tells its own generator's samples from the data,
+            where it hardly does in `data_range`. None: there is none, or it was recorded before it was tried.
     """
 
     unreachable_norm: Annotated[bool, Warn(
@@ -106,6 +116,11 @@ class DiscriminatorProbe(NetworkProbe):
         " score_kind=probability",
         "give score_kind=probability if it ends in a sigmoid",
     )]  # fmt: skip
+    other_range: Annotated[str | None, Recorded(absent=True), Warn(
+        "given images in {other_range} the {network} tells its own generator's samples from the data, given"
+        " data_range {range} it does so less or not at all: expected another data_range?",
+        "give data_range, the values of black and white that it was trained on: {other_range}?",
+    )] = None  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,35 +6,33 @@ network is called in evaluation mode on the same few samples, alone and in other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import nn
 
-from gancross.checkpoint.contestant import NETWORK_FAILURES, Contestant
+from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import to_canonical, to_network
-from gancross.errors import UsageError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.batch_norm_passes import raw_scores
+from gancross.evaluator.judging.behaviour import behaviour
 from gancross.evaluator.judging.controls import uniform_noise
+from gancross.evaluator.judging.norm_probes import (
+    sees_company_in_training,
+    stale_norm,
+    unreachable_norm,
+    untrained_norm,
+)
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
+from gancross.evaluator.judging.range_probes import in_one_half, like_probabilities, other_range, outside
 from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
 from gancross.evaluator.protocol import CHUNK
-from gancross.models.batch_norm import averaging_layers, batch_norms, batch_statistics
-from gancross.models.buffers import seeded, unchanged
-from gancross.models.module_state import modules_kept
 
 PROBED = 256  # samples, or the nearest number of whole training batches
 LEAST = 8  # samples of chunks that are smaller
 MOST = 1024  # samples of one training batch
-SINGLES = 2  # of them one by one
-ALIKE, ALIKE_ALONE = 1e-3, 2e-2  # of the spread; a batch of one may take another kernel
-ROUNDING = 1e-5  # of the largest output
 NO_RANGE = Missing("vectors have no range")
 NO_GENERATOR = Missing("given samples: no generator")
 NO_DISCRIMINATOR = Missing("no discriminator")
-
-Call = Callable[[torch.Tensor, int], torch.Tensor]  # (inputs, seed of the network's own noise)
 
 
 def probed(
@@ -104,12 +102,16 @@ def _generator_probe(
     def call(batch: torch.Tensor, seed: int) -> torch.Tensor:
         return generated(contestant, batch, seed=seed).float().flatten(1)
 
+    base = samples.float().flatten(1)
+    data = to_network(test[:PROBED], contestant.data_range).float().flatten(1).to(base.device)
     low, high = float(samples.amin()), float(samples.amax())
     is_image = samples.ndim == 4
     return GeneratorProbe(
-        **_behaviour(generator, call, inputs, strangers, base=samples.float().flatten(1), data_range=None),
-        low=low, high=high, outside=_outside(samples, contestant.data_range) if is_image else NO_RANGE,
-        one_half=is_image and _in_one_half(low, high, contestant.data_range, test),
+        **behaviour(generator, call, inputs, strangers, base=base, data_range=None),
+        untrained_norm=untrained_norm(generator),
+        stale_norm=stale_norm(generator, call, inputs, base=base, data=data),
+        low=low, high=high, outside=outside(samples, contestant.data_range) if is_image else NO_RANGE,
+        one_half=is_image and in_one_half(low, high, contestant.data_range, test),
     )  # fmt: skip
 
 
@@ -123,176 +125,17 @@ def _discriminator_probe(
         return raw_scores(contestant, batch, seed=seed).double()[:, None]
 
     scores = call(inputs, 0)
-    behaviour = _behaviour(judge, call, inputs, strangers, base=scores, data_range=contestant.data_range)
+    found = behaviour(judge, call, inputs, strangers, base=scores, data_range=contestant.data_range)
     return DiscriminatorProbe(
-        **behaviour,
-        unreachable_norm=_unreachable_norm(judge, call, inputs, scores)
-        or (not behaviour["coupled"] and _sees_company_in_training(judge, call, inputs, strangers)),
-        like_probabilities=_like_probabilities(contestant, inputs, scores),
+        **found,
+        untrained_norm=untrained_norm(judge),
+        unreachable_norm=unreachable_norm(judge, call, inputs, scores)
+        or (not found["coupled"] and sees_company_in_training(judge, call, inputs, strangers)),
+        like_probabilities=like_probabilities(contestant, inputs, scores),
+        other_range=other_range(contestant, inputs, scores, reals=len(inputs) - len(strangers)),
     )
-
-
-def _unreachable_norm(judge: nn.Module, call: Call, inputs: torch.Tensor, scores: torch.Tensor) -> bool:
-    """Whether a layer's running averages are used in training mode too, as in a traced module.
-
-    torch's own layers are known to have two modes; others are switched one by one.
-    """
-    known = {id(layer) for layer in batch_norms(judge)}
-    for layer in averaging_layers(judge):
-        if id(layer) in known:
-            continue
-        try:
-            with batch_statistics(layer):
-                if bool((call(inputs, 0) == scores).all()):
-                    return True
-        except (UsageError, *NETWORK_FAILURES):
-            return True
-    return False
-
-
-def _sees_company_in_training(
-    judge: nn.Module, call: Call, inputs: torch.Tensor, strangers: torch.Tensor
-) -> bool:
-    """Whether scores depend on other samples in training mode, whatever layers that are known do.
-
-    So does batch norm that keeps its averages under names of its own. Noise of one seed falls on one place;
-    with noise that no seed reaches nothing can be said.
-    """
-    half = len(inputs) - len(strangers)
-    with modules_kept([judge]):
-        try:
-            judge.train()
-            for layer in averaging_layers(judge):
-                layer.eval()
-            first, second = call(inputs, 0)[:half], call(torch.cat([inputs[:half], strangers]), 0)[:half]
-            return not _alike(first, second) and _alike(first, call(inputs, 0)[:half])
-        except (UsageError, *NETWORK_FAILURES):
-            return False
-
-
-def _like_probabilities(contestant: Contestant, inputs: torch.Tensor, scores: torch.Tensor) -> bool:
-    """Whether scores lie in 0…1, whatever is judged, where a threshold beyond decides the same of all.
-
-    A network whose scores happen to lie there leaves it on images of a thousandfold contrast.
-    """
-    threshold = contestant.decision_threshold
-    if contestant.score_kind == "probability" or threshold is None or 0 < threshold < 1:
-        return False
-    if not _in_unit_interval(scores) or not bool(scores.amax() > scores.amin()):
-        return False
-    strong = (inputs.float() - inputs.float().mean()) * 1000
-    try:
-        return _in_unit_interval(raw_scores(contestant, strong, seed=0))
-    except (UsageError, *NETWORK_FAILURES):
-        return True
-
-
-def _in_unit_interval(scores: torch.Tensor) -> bool:
-    return bool(((scores >= 0) & (scores <= 1)).all())
-
-
-def _behaviour(
-    network: nn.Module,
-    call: Call,
-    inputs: torch.Tensor,
-    strangers: torch.Tensor,
-    *,
-    base: torch.Tensor,
-    data_range: tuple[float, float] | None,
-) -> dict[str, bool]:
-    """The fields of a `NetworkProbe`.
-
-    Most networks need one call more: half of the inputs in another place and in other company, with another
-    seed. Only where that shows a difference further calls tell noise from coupling.
-
-    Args:
-        base: output for the inputs with seed 0.
-        data_range: of the values that a discriminator takes; None for a generator.
-    """
-    half = len(inputs) - len(strangers)
-    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0)).to(inputs.device)
-    mixed = torch.cat([inputs[:half], strangers])
-    moved = torch.empty_like(base)
-    moved[order] = call(mixed[order], 1)
-    noise = unseeded = coupled = False
-    if not _alike(base[:half], moved[:half]):
-        noise = not _alike(base, call(inputs, 1))
-        unseeded = noise and not _alike(base, call(inputs, 0))
-        # Noise of the same seed falls on the same places.
-        coupled = not unseeded and not _alike(base[:half], call(mixed, 0)[:half])
-        if not noise and not coupled:  # its place alone makes a difference
-            coupled = True
-    elif not _alike_alone(call, inputs, base):
-        coupled = True
-    return {
-        "noise": noise, "unseeded": unseeded, "coupled": coupled,
-        "changes_buffers": _changes_buffers(
-            network, inputs if data_range is None else to_network(inputs, data_range)
-        ),
-        "untrained_norm": _untrained_norm(network),
-    }  # fmt: skip
-
-
-def _alike(first: torch.Tensor, second: torch.Tensor) -> bool:
-    """Whether two outputs for the same samples differ by less than a share of their spread; NaN never."""
-    return bool(((first - second).abs() <= _tolerance(first, ALIKE)).all())
-
-
-def _alike_alone(call: Call, inputs: torch.Tensor, base: torch.Tensor) -> bool:
-    """Whether a sample by itself has the same output; a network that takes no batch of one is believed."""
-    for i in range(SINGLES):
-        try:
-            alone = call(inputs[i : i + 1], 0)
-        except (UsageError, *NETWORK_FAILURES):
-            return True
-        if bool(((alone[0] - base[i]).abs() > _tolerance(base, ALIKE_ALONE)).any()):
-            return False
-    return True
-
-
-def _tolerance(output: torch.Tensor, share: float) -> float:
-    """A share of an output's standard deviation, or its rounding where it hardly varies."""
-    return max(share * float(output.double().std()), ROUNDING * float(output.abs().amax()))
-
-
-def _changes_buffers(network: nn.Module, inputs: torch.Tensor) -> bool:
-    before = {name: buffer.clone() for name, buffer in network.named_buffers()}
-    if not before:
-        return False
-    with unchanged(network), seeded(0, inputs.device):
-        network(inputs)
-        after = dict(network.named_buffers())
-        return before.keys() != after.keys() or any(
-            not torch.equal(buffer.nan_to_num(), after[name].nan_to_num()) for name, buffer in before.items()
-        )
 
 
 def _repeated(samples: torch.Tensor, n: int) -> torch.Tensor:
     """The first n samples, from the beginning again where there are fewer."""
     return samples[torch.arange(n) % len(samples)]
-
-
-def _outside(samples: torch.Tensor, data_range: tuple[float, float]) -> float:
-    low, high = data_range
-    slack = (high - low) / 255
-    return float(((samples < low - slack) | (samples > high + slack)).double().mean())
-
-
-def _in_one_half(low: float, high: float, data_range: tuple[float, float], test: torch.Tensor) -> bool:
-    """Whether values lie in the upper or in the lower half, where the test data do not."""
-    middle, slack = sum(data_range) / 2, (data_range[1] - data_range[0]) / 100
-    upper, lower = low >= middle - slack, high <= middle + slack
-    if upper and lower:  # all values lie in the middle, as before any training
-        return False
-    return (upper and int(test.amin()) < 127) or (lower and int(test.amax()) > 128)
-
-
-def _untrained_norm(network: nn.Module) -> bool:
-    buffers = dict(network.named_buffers())
-    for name, mean in buffers.items():
-        variance = buffers.get(name.removesuffix("running_mean") + "running_var")
-        if variance is None or not name.endswith("running_mean"):
-            continue
-        if not mean.any() and bool((variance == 1).all()):
-            return True
-    return False

@@ -1,0 +1,99 @@
+"""Batch norm that is not what it was in training: no averages, averages of another network, out of reach."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from gancross.checkpoint.contestant import NETWORK_FAILURES
+from gancross.errors import UsageError
+from gancross.evaluator.judging.behaviour import Call, alike
+from gancross.models.batch_norm import averaging_layers, batch_norms, batch_statistics
+from gancross.models.module_state import modules_kept
+
+FEWEST = 32  # samples whose own statistics stand for those of training
+STALE = 0.5  # of the samples' spread, in either mode
+STALE_OF_DATA = 0.3  # of the data's spread
+
+
+def untrained_norm(network: nn.Module) -> bool:
+    """Whether a layer's running averages are those of no batch, mean 0 and variance 1."""
+    buffers = dict(network.named_buffers())
+    for name, mean in buffers.items():
+        variance = buffers.get(name.removesuffix("running_mean") + "running_var")
+        if variance is None or not name.endswith("running_mean"):
+            continue
+        if not mean.any() and bool((variance == 1).all()):
+            return True
+    return False
+
+
+def stale_norm(
+    generator: nn.Module, call: Call, latents: torch.Tensor, *, base: torch.Tensor, data: torch.Tensor
+) -> bool:
+    """Whether running averages are those of other weights, as beside averaged ones that came without buffers.
+
+    Normalised by the statistics of the batch itself, samples move by
+
+        √(mean (x_batch − x_averages)²) > ½ max(s_batch, s_averages) and > 0.3 s_data
+
+    where s is the spread, √(mean variance of a value over samples). Of trained generators with batch norm on
+    the digits, averaged weights beside the buffers of the last step among them, they moved by at most a third
+    of the spread, and 0.17 of the data's; beside the averages of an untrained network by 0.7 and more.
+
+    Args:
+        base: the samples (N, d) of the latents with running averages.
+        data: (N, d), in the range of the samples.
+    """
+    if len(latents) < FEWEST or not averaging_layers(generator) or untrained_norm(generator):
+        return False
+    try:
+        with batch_statistics(generator):
+            by_batch = call(latents, 0)
+    except (UsageError, *NETWORK_FAILURES):
+        return False
+    move = float((by_batch - base).double().square().mean().sqrt())
+    largest = max(_spread(base), _spread(by_batch))
+    return move > STALE * largest and move > STALE_OF_DATA * _spread(data)
+
+
+def _spread(samples: torch.Tensor) -> float:
+    return float(samples.double().var(0, correction=0).mean().sqrt())
+
+
+def unreachable_norm(judge: nn.Module, call: Call, inputs: torch.Tensor, scores: torch.Tensor) -> bool:
+    """Whether a layer's running averages are used in training mode too, as in a traced module.
+
+    torch's own layers are known to have two modes; others are switched one by one.
+    """
+    known = {id(layer) for layer in batch_norms(judge)}
+    for layer in averaging_layers(judge):
+        if id(layer) in known:
+            continue
+        try:
+            with batch_statistics(layer):
+                if bool((call(inputs, 0) == scores).all()):
+                    return True
+        except (UsageError, *NETWORK_FAILURES):
+            return True
+    return False
+
+
+def sees_company_in_training(
+    judge: nn.Module, call: Call, inputs: torch.Tensor, strangers: torch.Tensor
+) -> bool:
+    """Whether scores depend on other samples in training mode, whatever layers that are known do.
+
+    So does batch norm that keeps its averages under names of its own. Noise of one seed falls on one place;
+    with noise that no seed reaches nothing can be said.
+    """
+    half = len(inputs) - len(strangers)
+    with modules_kept([judge]):
+        try:
+            judge.train()
+            for layer in averaging_layers(judge):
+                layer.eval()
+            first, second = call(inputs, 0)[:half], call(torch.cat([inputs[:half], strangers]), 0)[:half]
+            return not alike(first, second) and alike(first, call(inputs, 0)[:half])
+        except (UsageError, *NETWORK_FAILURES):
+            return False
