@@ -12,7 +12,7 @@ from gancross.models.batch_norm import averaging_layers, batch_norms, batch_stat
 from gancross.models.module_state import modules_kept
 
 FEWEST = 32  # samples whose own statistics stand for those of training
-STALE = 0.5  # of the samples' spread, in either mode
+STALE = 0.8  # of the samples' spread, in the mode where they vary less
 STALE_OF_DATA = 0.3  # of the data's spread
 
 
@@ -35,11 +35,11 @@ def stale_norm(
 
     Normalised by the statistics of the batch itself, samples move by
 
-        √(mean (x_batch − x_averages)²) > ½ max(s_batch, s_averages) and > 0.3 s_data
+        √(mean (x_batch − x_averages)²) > 0.8 min(s_batch, s_averages) and > 0.3 s_data
 
-    where s is the spread, √(mean variance of a value over samples). Of trained generators with batch norm on
-    the digits, averaged weights beside the buffers of the last step among them, they moved by at most a third
-    of the spread, and 0.17 of the data's; beside the averages of an untrained network by 0.7 and more.
+    where s is the spread, √(mean variance of a value over samples). Of generators trained on the digits, also
+    of averaged weights beside the buffers of the last step, they moved by at most 0.62 of that spread and 0.2
+    of the data's; of averaged weights beside the averages of an untrained network by 1 and 0.38, or more.
 
     Args:
         base: the samples (N, d) of the latents with running averages.
@@ -53,8 +53,8 @@ def stale_norm(
     except (UsageError, *NETWORK_FAILURES):
         return False
     move = float((by_batch - base).double().square().mean().sqrt())
-    largest = max(_spread(base), _spread(by_batch))
-    return move > STALE * largest and move > STALE_OF_DATA * _spread(data)
+    smaller = min(_spread(base), _spread(by_batch))
+    return move > STALE * smaller and move > STALE_OF_DATA * _spread(data)
 
 
 def _spread(samples: torch.Tensor) -> float:
