@@ -98,7 +98,7 @@ patches = _Then(logits, lambda v: _patches(v + 0.5))
 two_scales = _Then(
     logits, lambda v: [[v, _patches(v + 1)], [v, _patches(v)]]
 )  # pix2pixHD: features, then maps
-labelled_high = _Then(logits, torch.neg)
+low_for_data = _Then(logits, torch.neg)
 
 # By what they return.
 flat = _Then(logits, lambda v: v[:, 0])
