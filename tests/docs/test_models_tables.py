@@ -1,4 +1,4 @@
-"""The two tables of docs/how-to/models.md: every row is a call of three lines, and says the truth.
+"""docs/how-to/models.md, models by loss, output and project: every row is a call of three lines, and true.
 
 The networks of the examples, in support/theirs.py, all say the same of an image and make the same images; so
 every example has the figures of the first, wherever it has a threshold.
@@ -20,7 +20,7 @@ from gancross.evaluator.model_check import DiscriminatorCheck
 
 PAGE = DOCS / "how-to" / "models.md"
 MOST = 3  # lines of a call
-LISTS = ("losses", "outputs")
+LISTS = ("losses", "outputs", "projects")
 
 
 def example(name: str) -> str:
@@ -41,12 +41,12 @@ def models(name: str) -> list[Contestant]:
 @pytest.mark.parametrize("name", LISTS)
 def test_every_row_has_a_call_of_three_lines(name: str) -> None:
     text = PAGE.read_text(encoding="utf-8")
-    heading = {"losses": "Losses and what to say of them", "outputs": "Outputs as they are"}[name]
-    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    assert example(name) in section
-    assert re.findall(r"^\| `([\w-]+)` \|", section, flags=re.MULTILINE) == [
-        model.name for model in models(name)
-    ]
+    tables = re.findall(r"^\| example \|.*\n\|---.*\n((?:\|.*\n)+)", text, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `([\w-]+)` \|", "".join(tables), flags=re.MULTILINE)
+    assert len(rows) == "".join(tables).count("\n") == sum(len(models(each)) for each in LISTS)
+    names = [model.name for model in models(name)]
+    at = rows.index(names[0])
+    assert rows[at : at + len(names)] == names
     calls = [node for node in ast.walk(ast.parse(example(name))) if isinstance(node, ast.Call)]
     sizes = [
         1 + (call.end_lineno or 0) - call.lineno

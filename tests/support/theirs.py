@@ -116,3 +116,76 @@ named = _Then(generator, lambda x: {"images": x, "mask": x > 0})
 channels_last = _Then(generator, lambda x: x.permute(0, 2, 3, 1))
 stylegan2 = _ListOfLatents(generator)
 infogan = _NoiseAndCode(generator)
+
+
+# By projects: the calls that they are made for.
+class _SquareLatents(nn.Module):
+    """PyTorch's DCGAN tutorial: latents (N, nz, 1, 1)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.main = network
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        assert latents.ndim == 4
+        images: torch.Tensor = self.main(latents.flatten(1))
+        return images
+
+
+class _StyleGAN2(nn.Module):
+    """rosinality's stylegan2-pytorch: a list of latents, (images, None) or (images, latents)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, styles: list[torch.Tensor], return_latents: bool = False, truncation: float = 1,
+        randomize_noise: bool = True,
+    ) -> tuple[torch.Tensor, list[torch.Tensor] | None]:  # fmt: skip
+        images: torch.Tensor = self.network(truncation * styles[0])
+        if randomize_noise:
+            images = (images + 0.1 * torch.randn_like(images)).clamp(-1, 1)
+        return images, styles if return_latents else None
+
+
+class _WithCondition(nn.Module):
+    """NVIDIA's stylegan2-ada-pytorch and stylegan3: a condition beside the input, or None."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, inputs: torch.Tensor, c: torch.Tensor | None, truncation_psi: float = 1
+    ) -> torch.Tensor:
+        outputs: torch.Tensor = self.network(inputs)
+        return outputs
+
+
+class _Mimicry(nn.Module):
+    """mimicry: labels that may be left out; self-supervised ones return two outputs."""
+
+    def __init__(self, network: nn.Module, *, two: bool) -> None:
+        super().__init__()
+        self.network, self.two = network, two
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor | None = None) -> Any:
+        output = self.network(x)
+        return (output, output.repeat(1, 4)) if self.two else output
+
+
+class _LightweightGAN(nn.Module):
+    """lucidrains: averaged weights in GE; images in 0…1; three outputs, low for data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.GE = unit_generator
+        self.D = _Then(unit_logits, lambda v: (_patches(-v).flatten(1), -v, None))
+
+
+tutorial_generator = _SquareLatents(generator)
+g_ema = _StyleGAN2(generator)
+nvidia_generator, nvidia_discriminator = _WithCondition(generator), _WithCondition(logits)
+mimicry_generator, ssgan_discriminator = _Mimicry(generator, two=False), _Mimicry(logits, two=True)
+lightweight_gan = _LightweightGAN()
