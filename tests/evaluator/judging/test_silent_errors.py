@@ -6,8 +6,11 @@ said: that scores depend on company, that a network draws noise.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +21,10 @@ from trained_pairs import LATENTS, TrainedPair, digits, trained_pair
 import gancross
 from gancross import Contestant
 from gancross.errors import UsageError
+from gancross.evaluator.estimates import Missing
+from gancross.evaluator.judging.probe_results import GeneratorProbe
 from gancross.evaluator.result.types import Result
+from gancross.report.browser.html import html_report
 
 
 def signed() -> TrainedPair:
@@ -174,12 +180,17 @@ def crosstested(models: list[Contestant]) -> Result:
 
 
 @pytest.fixture(scope="session")
-def flags_of() -> Callable[[str, bool], list[str]]:
-    """The flags that name a model, in a cross-test of all that are wrong, or of all that are right."""
-    results = {
+def results() -> dict[bool, Result]:
+    """Of all models that are wrong, and of all that are right."""
+    return {
         right: crosstested([model(name, right=right) for name in ERRORS if right or not ERRORS[name].refused])
         for right in (False, True)
     }
+
+
+@pytest.fixture(scope="session")
+def flags_of(results: dict[bool, Result]) -> Callable[[str, bool], list[str]]:
+    """The flags that name a model, in the cross-test of the wrong or of the right ones."""
     return lambda name, right: [flag for flag in results[right].flags if f"'{name}'" in flag]
 
 
@@ -208,3 +219,25 @@ def test_the_same_model_as_it_is_stays_silent(name: str, flags_of: Callable[[str
         remaining = [flag for flag in flags if "no score has FN" not in flag]
         assert len(remaining) == (ERRORS[name].remains is not None), remaining
         assert all(str(ERRORS[name].remains) in flag for flag in remaining)
+
+
+def test_what_was_found_is_recorded_and_shown(results: dict[bool, Result], tmp_path: Path) -> None:
+    """A record from before these probes lacks their fields."""
+    result = results[False]
+    result.save(tmp_path / "result.json")
+    assert gancross.load_result(tmp_path / "result.json") == result
+    assert not isinstance(result.probes, Missing)
+    table = html_report(result).partition('<th scope="col">Probe</th>')[2].partition("</table>")[0]
+    (row,) = re.findall(r">[^<]*other range</th>(.*?)</tr>", table, flags=re.DOTALL)
+    cells = dict(zip(result.probes, re.findall(r"<td>(.*?)</td>", row), strict=True))
+    assert cells.pop("a discriminator in 0…1 said to be in −1…1") == "0…1" and set(cells.values()) == {"–"}
+    document = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    for probes in document["probes"].values():
+        probes["generator"].pop("stale_norm")
+        probes["discriminator"].pop("other_range", None)
+    (tmp_path / "older.json").write_text(json.dumps(document), encoding="utf-8")
+    older = gancross.load_result(tmp_path / "older.json")
+    assert not isinstance(older.probes, Missing) and older.flags == result.flags
+    probe = older.probes["averaged weights beside early buffers"].generator
+    assert isinstance(probe, GeneratorProbe) and probe.stale_norm is None
+    assert html_report(older)
