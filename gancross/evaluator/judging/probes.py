@@ -124,6 +124,9 @@ def _discriminator_probe(
     def call(batch: torch.Tensor, seed: int) -> torch.Tensor:
         return raw_scores(contestant, batch, seed=seed).double()[:, None]
 
+    def score(described: Contestant, batch: torch.Tensor) -> torch.Tensor:
+        return raw_scores(described, batch, seed=0).double()
+
     scores = call(inputs, 0)
     found = behaviour(judge, call, inputs, strangers, base=scores, data_range=contestant.data_range)
     return DiscriminatorProbe(
@@ -131,8 +134,8 @@ def _discriminator_probe(
         untrained_norm=untrained_norm(judge),
         unreachable_norm=unreachable_norm(judge, call, inputs, scores)
         or (not found["coupled"] and sees_company_in_training(judge, call, inputs, strangers)),
-        like_probabilities=like_probabilities(contestant, inputs, scores),
-        other_range=other_range(contestant, inputs, scores, reals=len(inputs) - len(strangers)),
+        like_probabilities=like_probabilities(contestant, inputs, scores, score),
+        other_range=other_range(contestant, inputs, scores, score, reals=len(inputs) - len(strangers)),
     )
 
 

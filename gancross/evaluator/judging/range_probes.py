@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 
 from gancross.checkpoint.contestant import NETWORK_FAILURES, Contestant
 from gancross.errors import UsageError
-from gancross.evaluator.judging.batch_norm_passes import raw_scores
 from gancross.evaluator.judging.scores import real_high_threshold
 from gancross.evaluator.judging.scoring import real_high
 from gancross.evaluator.statistics.auc import components
 
+Score = Callable[[Contestant, torch.Tensor], torch.Tensor]
 RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))  # that projects scale images to
 # What a discriminator reaches and gains in another range: in AUC alone, or in AUC and 1 − FN − FP.
 AUC_ALONE, GAIN_ALONE = 0.8, 0.15
@@ -36,7 +37,9 @@ def in_one_half(low: float, high: float, data_range: tuple[float, float], test: 
     return (upper and int(test.amin()) < 127) or (lower and int(test.amax()) > 128)
 
 
-def like_probabilities(contestant: Contestant, inputs: torch.Tensor, scores: torch.Tensor) -> bool:
+def like_probabilities(
+    contestant: Contestant, inputs: torch.Tensor, scores: torch.Tensor, score: Score
+) -> bool:
     """Whether scores lie in 0…1, whatever is judged, where a threshold beyond decides the same of all.
 
     A network whose scores happen to lie there leaves it on images of a thousandfold contrast.
@@ -48,7 +51,7 @@ def like_probabilities(contestant: Contestant, inputs: torch.Tensor, scores: tor
         return False
     strong = (inputs.float() - inputs.float().mean()) * 1000
     try:
-        return _in_unit_interval(raw_scores(contestant, strong, seed=0))
+        return _in_unit_interval(score(contestant, strong))
     except (UsageError, *NETWORK_FAILURES):
         return True
 
@@ -57,7 +60,9 @@ def _in_unit_interval(scores: torch.Tensor) -> bool:
     return bool(((scores >= 0) & (scores <= 1)).all())
 
 
-def other_range(judge: Contestant, inputs: torch.Tensor, scores: torch.Tensor, *, reals: int) -> str | None:
+def other_range(
+    judge: Contestant, inputs: torch.Tensor, scores: torch.Tensor, score: Score, *, reals: int
+) -> str | None:
     """The common range in which a discriminator tells data from its own generator's samples as in no other.
 
     Given values that it never saw a discriminator calls all samples real, or all generated, and ranks them
@@ -69,6 +74,7 @@ def other_range(judge: Contestant, inputs: torch.Tensor, scores: torch.Tensor, *
     Args:
         inputs: canonical images, the first `reals` of them data, the others its generator's.
         scores: raw, of the inputs in the declared range.
+        score: raw scores of inputs by a contestant that may be described otherwise.
     """
     if inputs.ndim != 4:
         return None
@@ -77,7 +83,7 @@ def other_range(judge: Contestant, inputs: torch.Tensor, scores: torch.Tensor, *
         if (low, high) == judge.data_range:
             continue
         try:
-            others = raw_scores(replace(judge, data_range=(low, high)), inputs, seed=0).double()
+            others = score(replace(judge, data_range=(low, high)), inputs)
         except (UsageError, *NETWORK_FAILURES):
             continue
         if not bool(others.isfinite().all()):
