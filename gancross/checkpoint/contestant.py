@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import nn
 
 from gancross.arguments import integer
 from gancross.checkpoint.functions import FunctionNetwork
+from gancross.checkpoint.inputs import Input, check_latent, checked_inputs, split_inputs
 from gancross.checkpoint.outputs import check_reduction
 from gancross.checkpoint.reductions import Reduction
 from gancross.data.formats import FormatShare
@@ -24,7 +25,7 @@ from gancross.data.sets import check_canonical, native_array
 from gancross.errors import UsageError, first_line, is_text, printable, unknown_name
 from gancross.machine.files import composed
 from gancross.models.buffers import seeded, unchanged
-from gancross.random_streams import PRIORS, Prior
+from gancross.random_streams import Prior
 from gancross.score_kinds import AUTO, Threshold, decision_threshold
 
 Orientation = Literal["real_high", "fake_high"]
@@ -73,9 +74,12 @@ class Contestant:
             becomes a module that holds the modules it uses, see `gancross.checkpoint.functions`.
         discriminator: module or function from such samples to one raw score each, (N,), (N, 1) or
             (N, 1, 1, 1), or to what `score` reduces to that; None: it is only judged.
-        latent_dim: dimension of the latents; needed with a generator.
+        latent_dim: dimension of the latents; a generator needs it, or `latents`.
         latent_shape: shape of one latent where it is not (latent_dim,).
         latent: prior, see `gancross.random_streams.latents`.
+        latents: in place of these three, the inputs of a generator that takes several, or truncated ones: a
+            list of `gancross.Input`, or a text as `noise:128,codes:10:one-hot`. The generator gets them by
+            position, in the order of the list.
         data_range: values of black and white in the networks' images; ignored for vectors.
         score_kind: what a score means, a key of `gancross.score_kinds.SCORE_KINDS`.
         orientation: whether a high score means real or fake. No kind implies it: energies that are low for
@@ -106,6 +110,7 @@ class Contestant:
     latent_dim: int | None = None
     latent_shape: tuple[int, ...] | None = None
     latent: Prior = "normal"
+    latents: Sequence[Input] | str | None = None
     data_range: tuple[float, float] = (-1.0, 1.0)
     score_kind: str = "logit"
     orientation: Orientation = "real_high"
@@ -135,15 +140,7 @@ class Contestant:
         check_reduction(self.generate, option="generate", prefix=prefix)
         if self.samples is not None:
             check_canonical(self.samples, prefix)
-        if self.generator is not None and (self.latent_dim is None or self.latent_dim < 1):
-            raise UsageError(f"{prefix}: a generator needs latent_dim ≥ 1")
-        if self.latent_shape is not None and math.prod(self.latent_shape) != self.latent_dim:
-            raise UsageError(
-                f"{prefix}: latent_shape {self.latent_shape} must hold latent_dim = {self.latent_dim} numbers"
-            )
-        if not callable(self.latent) and self.latent not in PRIORS:
-            known = unknown_name("latent prior", str(self.latent), PRIORS)
-            raise UsageError(f"{known}; in Python also a function that maps uniforms to latents")
+        self._check_latents(prefix)
         try:
             decision_threshold(self.score_kind, self.threshold)
         except UsageError as error:
@@ -198,6 +195,26 @@ class Contestant:
         if self.samples is not None:
             object.__setattr__(self, "samples", native_array(self.samples, f"{prefix}: samples"))
 
+    def _check_latents(self, prefix: str) -> None:
+        if self.latents is None:
+            if self.generator is not None and (self.latent_dim is None or self.latent_dim < 1):
+                raise UsageError(f"{prefix}: a generator needs latent_dim ≥ 1, or latents")
+            check_latent(self.latent_dim, self.latent_shape, self.latent, prefix=prefix)
+            return
+        if self.generator is None:
+            raise UsageError(f"{prefix}: latents are inputs of a generator, it has samples: leave them out")
+        if self.latent_dim is not None or self.latent_shape is not None or self.latent != "normal":
+            raise UsageError(
+                f"{prefix}: latents say shape and prior of every input: leave out latent_dim, latent_shape"
+                " and latent"
+            )
+        object.__setattr__(self, "latents", checked_inputs(self.latents, prefix))
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """Its `latents`; empty where it takes one input, described by `latent_dim` and the like."""
+        return cast(tuple[Input, ...], self.latents or ())
+
     @property
     def decision_threshold(self) -> float | None:
         """τ on v, a probability for `probability`; None: its scores rank samples and decide nothing."""
@@ -245,20 +262,24 @@ def refuse_conditional(contestants: Iterable[Contestant]) -> None:
 
 
 def applied(
-    network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int, labels: torch.Tensor | None = None
-) -> object:
+    network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int, labels: torch.Tensor | None = None,
+    split: Sequence[Input] = (),
+) -> object:  # fmt: skip
     """`network(inputs)`, or `network(inputs, labels)`, of whatever type; its buffers stay as they were.
 
     Args:
+        split: the inputs that stand side by side in the rows of `inputs`; the network takes each by itself.
         seed: of torch's global generators during the call, from which a network may draw noise of its own.
 
     Raises:
         UsageError: the network does not accept them; the message is `refusal`, their shape and the reason.
     """
+    parts = split_inputs(inputs, split) if split else (inputs,)
     try:
         with unchanged(network), seeded(seed, inputs.device):
-            return network(inputs) if labels is None else network(inputs, labels)
+            return network(*parts) if labels is None else network(*parts, labels)
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's
             raise
-        raise UsageError(f"{refusal} of shape {tuple(inputs.shape[1:])}: {first_line(error)}") from error
+        shapes = ", ".join(str(tuple(part.shape[1:])) for part in parts)
+        raise UsageError(f"{refusal} of shape {shapes}: {first_line(error)}") from error

@@ -47,7 +47,9 @@ def _generator(check: ModelCheck) -> Iterator[str]:
     found = check.generator
     if isinstance(found, GeneratorCheck):
         probe, (low, high) = found.probe, found.data_range
-        yield f"latents {'×'.join(map(str, found.latent_shape))}, {found.latent}"
+        shape = "×".join(map(str, found.latent_shape or ()))
+        latents = (found.latents or "").replace(",", ", ") or f"{shape}, {found.latent}"
+        yield f"latents {one_line(latents)}"
         images = f" of {low:g}…{high:g}" if len(check.shape) == 3 else ""
         yield f"values {seen(probe.low)}…{seen(probe.high)}{images}"
         yield f"{_batch_norm(found.batch_norms, probe, two_modes=False)}; {_noise(probe)}"
