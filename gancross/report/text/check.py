@@ -106,8 +106,9 @@ def _noise(probe: NetworkProbe) -> str:
 
 def _where(check: ModelCheck) -> str:
     """Where the user gives the fields that the findings ask for."""
-    if check.arch is not None:
+    is_code = check.arch is not None and check.arch == check.path
+    if check.arch is not None and not is_code:
         return f"Give it in the gancross.Contestant that {check.arch} returns."
-    if check.path is not None and check.path.lower().endswith(".onnx"):
+    if is_code or (check.path is not None and check.path.lower().endswith(".onnx")):
         return f"Give it by --describe {check.name}=key=value."
     return "Give it in the model's gancross.Contestant, from which gancross.save_checkpoint makes a file."
