@@ -179,6 +179,10 @@ def generated(
             labels=None if labels is None else labels.to(latents_ND.device), split=contestant.inputs,
         )  # fmt: skip
     except UsageError as error:
+        if contestant.inputs:
+            raise UsageError(
+                f"{error}; another shape is written as in {contestant.inputs[0].name}:128x1x1"
+            ) from error
         if contestant.latent_shape is not None or contestant.latent_dim is None or labels is not None:
             raise
         raise UsageError(_latent_shape_hint(contestant, latents_ND, str(error), seed)) from error

@@ -13,6 +13,7 @@ from torch import nn
 from gancross import Contestant, Input, check, crosstest, load_result, save_checkpoint
 from gancross.errors import UsageError
 from gancross.evaluator.judging.scoring import canonical_samples
+from gancross.models.conditional import OneClass
 from gancross.random_streams import Stream
 
 CPU = torch.device("cpu")
@@ -63,6 +64,21 @@ def test_a_list_of_vectors_needs_a_function_of_one_line() -> None:
     assert canonical_samples(model, num_samples=5, seed=0, device=CPU).shape == (5, 2)
 
 
+class Labelled(nn.Module):
+    def forward(self, noise: torch.Tensor, codes: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return torch.cat([noise, codes, labels[:, None].float()], dim=1)
+
+
+def test_labels_come_behind_all_inputs() -> None:
+    model = Contestant(name="a", generator=Labelled(), latents=[NOISE, CODES], num_classes=3)
+    one_class = replace(model, generator=OneClass(Labelled(), 2), num_classes=None)
+    drawn, second = (
+        canonical_samples(each, num_samples=60, seed=0, device=CPU) for each in (model, one_class)
+    )
+    assert set(drawn[:, -1].tolist()) == {0, 1, 2} and set(second[:, -1].tolist()) == {2}
+    assert torch.equal(drawn[:, :-1], second[:, :-1])
+
+
 def test_a_cross_test_records_the_inputs(tmp_path: Path) -> None:
     result = crosstest([pair()], data=DATA, num_samples=100, device="cpu", norm_check=False)
     result.save(tmp_path / "result.json")
@@ -84,7 +100,9 @@ def test_a_check_says_the_inputs() -> None:
 
 
 def test_a_generator_of_other_inputs_is_refused_with_their_shapes() -> None:
-    with pytest.raises(UsageError, match=r"cannot take latents of shape \(4,\), \(12,\), \(2,\): .*forward"):
+    with pytest.raises(
+        UsageError, match=r"latents of shape \(4,\), \(12,\), \(2,\): .*forward.* as in noise:128x1x1"
+    ):
         crosstest([replace(pair(), latents=[NOISE, CODES, Input("more", 2)])], data=DATA, device="cpu")
 
 
