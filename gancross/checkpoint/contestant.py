@@ -9,14 +9,13 @@ import math
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import nn
 
 from gancross.arguments import integer
-from gancross.checkpoint.functions import FunctionNetwork
+from gancross.checkpoint.functions import as_network
 from gancross.checkpoint.inputs import Input, check_latent, checked_inputs, split_inputs
 from gancross.checkpoint.outputs import check_reduction
 from gancross.checkpoint.reductions import Reduction
@@ -159,21 +158,8 @@ class Contestant:
         """From Python anything may come: what counts as an integer or as numbers becomes that."""
         for what in ("generator", "discriminator"):
             network = getattr(self, what)
-            if isinstance(network, type):
-                name = network.__name__
-                raise UsageError(f"{prefix}: expected a network as {what}, got the class {name}: call it")
-            if network is not None and not isinstance(network, nn.Module):
-                if not callable(network):
-                    kind = type(network).__name__
-                    raise UsageError(
-                        f"{prefix}: expected a torch.nn.Module or a function as {what}, got {kind}"
-                    )
-                network = FunctionNetwork(network)
-                object.__setattr__(self, what, network)
-            if network is not None and any(
-                tensor.is_meta for tensor in chain(network.parameters(), network.buffers())
-            ):
-                raise UsageError(f"{prefix}: its {what} has weights without values, on the device 'meta'")
+            if network is not None:
+                object.__setattr__(self, what, as_network(network, what=what, prefix=prefix))
         for what in ("latent_dim", "batch_size", "num_classes"):
             value = getattr(self, what)
             if value is not None or what == "batch_size":
