@@ -184,6 +184,8 @@ def _place(path: str) -> tuple[tuple[Path, ...], bool]:
     path = ",".join(map(os.path.expanduser, path.split(",")))
     if os.path.isdir(path):
         raise UsageError(f"{path}: is a folder, expected a file; a folder of images is folder:{path}")
+    if path.endswith(".py"):
+        raise UsageError(f"{path}: is code: write {path}:FUNCTION for the function that returns the model")
     parts = [path] if os.path.lexists(path) else path.split(",")
     if len(parts) > 2 or not all(parts):
         raise UsageError(f"{path}: write one file, or the generator's and the discriminator's: G,D")

@@ -115,6 +115,7 @@ REFUSED = {
     "untrusted": ("check A=theirs.py:pair", "A=theirs.py:pair runs Python code on this machine"),
     "no file": ("check A=not.py:pair --trust-code", "A=not.py:pair: no such file: not.py"),
     "no module": ("check A=not_there:pair --trust-code", "A=not_there:pair: No module named 'not_there'"),
+    "a file without a function": ("check A=theirs.py", "theirs.py: is code: write theirs.py:FUNCTION"),
     "no function": ("check A=theirs.py:none --trust-code", "'theirs.py' has no function 'none'"),
     "a factory that fails": (
         "check A=theirs.py:fails --trust-code", "the factory raised ValueError at theirs.py:30: no weights"

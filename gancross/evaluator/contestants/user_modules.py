@@ -54,6 +54,7 @@ class Project:
     def __init__(self, name: str, path: Path | None) -> None:
         self._name, self._path = name, path
         folder = Path.cwd() if path is None else path.parent
+        self._presumed = folder / f"{name.replace('.', '/')}.py"  # of a module, where it is no library
         self.modules: dict[str, ModuleType] = {}
         self.package, self.root = ("", None) if path is None else _package(folder)
         self.folders = [str(folder)] if self.root is None else [str(folder), str(self.root)]
@@ -73,7 +74,7 @@ class Project:
                 run = partial(self._run_file, name, self._path)
             if name not in sys.modules:
                 try:
-                    with guarded_import(str(self._path or self._name)):
+                    with guarded_import(str(self._path or self._presumed)):
                         run()
                 except BaseException:
                     for modules in (self.modules, sys.modules):
