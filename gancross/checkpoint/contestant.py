@@ -16,7 +16,7 @@ from torch import nn
 
 from gancross.arguments import integer
 from gancross.checkpoint.functions import as_network
-from gancross.checkpoint.inputs import Input, check_latent, checked_inputs, split_inputs
+from gancross.checkpoint.inputs import Input, described_inputs, split_inputs
 from gancross.checkpoint.outputs import check_reduction
 from gancross.checkpoint.reductions import Reduction
 from gancross.data.formats import FormatShare
@@ -44,8 +44,9 @@ class Origin:
     """The origin of a contestant; recorded, without influence on the figures.
 
     Attributes:
-        path: of its file; both paths, separated by a comma; or `folder:` and the path of its images.
-        sha256: of the concatenated content of the files; of the array of the images.
+        path: of its file; both paths, separated by a comma; `folder:` and the path of its images; of code
+            alone the same as `arch`.
+        sha256: of the concatenated content of the files; of the array of the images; of the code.
         step: generator updates; None if unknown.
         recipe: as in its checkpoint; empty if unknown.
         arch: `module:factory` of its networks, as the caller named it; None where nobody had to.
@@ -139,7 +140,11 @@ class Contestant:
         check_reduction(self.generate, option="generate", prefix=prefix)
         if self.samples is not None:
             check_canonical(self.samples, prefix)
-        self._check_latents(prefix)
+        inputs = described_inputs(
+            self.latents, dim=self.latent_dim, shape=self.latent_shape, prior=self.latent,
+            has_generator=self.generator is not None, prefix=prefix,
+        )  # fmt: skip
+        object.__setattr__(self, "latents", inputs)
         try:
             decision_threshold(self.score_kind, self.threshold)
         except UsageError as error:
@@ -180,21 +185,6 @@ class Contestant:
             raise UsageError(f"{prefix}: {what} must be {expected}, got {getattr(self, what)!r}") from None
         if self.samples is not None:
             object.__setattr__(self, "samples", native_array(self.samples, f"{prefix}: samples"))
-
-    def _check_latents(self, prefix: str) -> None:
-        if self.latents is None:
-            if self.generator is not None and (self.latent_dim is None or self.latent_dim < 1):
-                raise UsageError(f"{prefix}: a generator needs latent_dim ≥ 1, or latents")
-            check_latent(self.latent_dim, self.latent_shape, self.latent, prefix=prefix)
-            return
-        if self.generator is None:
-            raise UsageError(f"{prefix}: latents are inputs of a generator, it has samples: leave them out")
-        if self.latent_dim is not None or self.latent_shape is not None or self.latent != "normal":
-            raise UsageError(
-                f"{prefix}: latents say shape and prior of every input: leave out latent_dim, latent_shape"
-                " and latent"
-            )
-        object.__setattr__(self, "latents", checked_inputs(self.latents, prefix))
 
     @property
     def inputs(self) -> tuple[Input, ...]:

@@ -112,17 +112,32 @@ class Input:
         return torch.from_numpy(rows.reshape(n, *self.dims))
 
 
-def check_latent(dim: int | None, shape: tuple[int, ...] | None, prior: Prior, *, prefix: str) -> None:
-    """Refuses a description of one kind of latents that does not fit together.
+def described_inputs(
+    value: object, *, dim: int | None, shape: tuple[int, ...] | None, prior: Prior, has_generator: bool,
+    prefix: str,
+) -> tuple[Input, ...] | None:  # fmt: skip
+    """The `latents` of a contestant; None where `latent_dim`, `latent_shape` and `latent` describe them.
 
     Raises:
-        UsageError: a shape that does not hold the latents' numbers, or an unknown prior.
+        UsageError: both, or neither for a generator; a description that does not fit together.
     """
-    if shape is not None and math.prod(shape) != dim:
-        raise UsageError(f"{prefix}: latent_shape {shape} must hold latent_dim = {dim} numbers")
-    if not callable(prior) and prior not in PRIORS:
-        known = unknown_name("latent prior", str(prior), PRIORS)
-        raise UsageError(f"{known}; in Python also a function that maps uniforms to latents")
+    if value is None:
+        if has_generator and (dim is None or dim < 1):
+            raise UsageError(f"{prefix}: a generator needs latent_dim ≥ 1, or latents")
+        if shape is not None and math.prod(shape) != dim:
+            raise UsageError(f"{prefix}: latent_shape {shape} must hold latent_dim = {dim} numbers")
+        if not callable(prior) and prior not in PRIORS:
+            known = unknown_name("latent prior", str(prior), PRIORS)
+            raise UsageError(f"{known}; in Python also a function that maps uniforms to latents")
+        return None
+    if not has_generator:
+        raise UsageError(f"{prefix}: latents are inputs of a generator, it has samples: leave them out")
+    if (dim, shape, prior) != (None, None, "normal"):
+        raise UsageError(
+            f"{prefix}: latents say shape and prior of every input: leave out latent_dim, latent_shape and"
+            " latent"
+        )
+    return checked_inputs(value, prefix)
 
 
 def checked_inputs(value: object, prefix: str) -> tuple[Input, ...]:
