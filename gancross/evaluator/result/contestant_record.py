@@ -30,8 +30,8 @@ class ContestantRecord:
         latents: its inputs, where it was described by these and not by the three above: NAME:SHAPE:PRIOR and
             numbers, with commas between inputs.
         batch_size: samples its discriminator saw at a time in training.
-        arch: `module:factory`, the code of its networks that `--arch` named; None where it named none. Of a model that
-            is code alone `path` is the same.
+        arch: `module:factory`, the code of its networks that `--arch` named; None where it named none. Of
+            a model that is code alone `path` is the same.
         score, generate: how its networks' outputs were reduced: names, or `callable:` and the qualified name
             of a function; None: they were taken as they are.
         clipped_values: of its generator's images, beyond `data_range`; None: no such images, none rounded.
