@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gancross import penalties as penalties
     from gancross.checkpoint.contestant import Contestant as Contestant
     from gancross.checkpoint.file import load_contestant as load_contestant
+    from gancross.checkpoint.inputs import Input as Input
     from gancross.evaluator.check import check as check
     from gancross.evaluator.contestants.saving import save_checkpoint as save_checkpoint
     from gancross.evaluator.crosstest import crosstest as crosstest
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Contestant": "gancross.checkpoint.contestant",
+    "Input": "gancross.checkpoint.inputs",
     "Recipe": "gancross.trainer.recipes.recipe",
     "Result": "gancross.evaluator.result.types",
     "check": "gancross.evaluator.check",

@@ -67,6 +67,14 @@ def averaged(content: dict) -> gancross.Contestant:
     return made
 
 
+def loaded() -> gancross.Contestant:
+    """The same, loading the weights oneself: no file is named on the command line."""
+    made, weights = contestant(), torch.load("gan.pth", weights_only=True)
+    made.generator.load_state_dict(weights["netG"])
+    made.discriminator.load_state_dict(weights["netD"])
+    return made
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     net_g, net_d = Generator(), Discriminator()

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import nn
 
 from gancross.arguments import integer
-from gancross.checkpoint.functions import FunctionNetwork
+from gancross.checkpoint.functions import as_network
+from gancross.checkpoint.inputs import Input, described_inputs, split_inputs
 from gancross.checkpoint.outputs import check_reduction
 from gancross.checkpoint.reductions import Reduction
 from gancross.data.formats import FormatShare
@@ -24,7 +24,7 @@ from gancross.data.sets import check_canonical, native_array
 from gancross.errors import UsageError, first_line, is_text, printable, unknown_name
 from gancross.machine.files import composed
 from gancross.models.buffers import seeded, unchanged
-from gancross.random_streams import PRIORS, Prior
+from gancross.random_streams import Prior
 from gancross.score_kinds import AUTO, Threshold, decision_threshold
 
 Orientation = Literal["real_high", "fake_high"]
@@ -44,8 +44,9 @@ class Origin:
     """The origin of a contestant; recorded, without influence on the figures.
 
     Attributes:
-        path: of its file; both paths, separated by a comma; or `folder:` and the path of its images.
-        sha256: of the concatenated content of the files; of the array of the images.
+        path: of its file; both paths, separated by a comma; `folder:` and the path of its images; of code
+            alone the same as `arch`.
+        sha256: of the concatenated content of the files; of the array of the images; of the code.
         step: generator updates; None if unknown.
         recipe: as in its checkpoint; empty if unknown.
         arch: `module:factory` of its networks, as the caller named it; None where nobody had to.
@@ -73,9 +74,12 @@ class Contestant:
             becomes a module that holds the modules it uses, see `gancross.checkpoint.functions`.
         discriminator: module or function from such samples to one raw score each, (N,), (N, 1) or
             (N, 1, 1, 1), or to what `score` reduces to that; None: it is only judged.
-        latent_dim: dimension of the latents; needed with a generator.
+        latent_dim: dimension of the latents; a generator needs it, or `latents`.
         latent_shape: shape of one latent where it is not (latent_dim,).
         latent: prior, see `gancross.random_streams.latents`.
+        latents: in place of these three, the inputs of a generator that takes several, or truncated ones: a
+            list of `gancross.Input`, or a text as `noise:128,codes:10:one-hot`. The generator gets them by
+            position, in the order of the list.
         data_range: values of black and white in the networks' images; ignored for vectors.
         score_kind: what a score means, a key of `gancross.score_kinds.SCORE_KINDS`.
         orientation: whether a high score means real or fake. No kind implies it: energies that are low for
@@ -107,6 +111,7 @@ class Contestant:
     latent_dim: int | None = None
     latent_shape: tuple[int, ...] | None = None
     latent: Prior = "normal"
+    latents: Sequence[Input] | str | None = None
     data_range: tuple[float, float] = (-1.0, 1.0)
     score_kind: str = "logit"
     orientation: Orientation = "real_high"
@@ -136,15 +141,11 @@ class Contestant:
         check_reduction(self.generate, option="generate", prefix=prefix)
         if self.samples is not None:
             check_canonical(self.samples, prefix)
-        if self.generator is not None and (self.latent_dim is None or self.latent_dim < 1):
-            raise UsageError(f"{prefix}: a generator needs latent_dim ≥ 1")
-        if self.latent_shape is not None and math.prod(self.latent_shape) != self.latent_dim:
-            raise UsageError(
-                f"{prefix}: latent_shape {self.latent_shape} must hold latent_dim = {self.latent_dim} numbers"
-            )
-        if not callable(self.latent) and self.latent not in PRIORS:
-            known = unknown_name("latent prior", str(self.latent), PRIORS)
-            raise UsageError(f"{known}; in Python also a function that maps uniforms to latents")
+        inputs = described_inputs(
+            self.latents, dim=self.latent_dim, shape=self.latent_shape, prior=self.latent,
+            has_generator=self.generator is not None, prefix=prefix,
+        )  # fmt: skip
+        object.__setattr__(self, "latents", inputs)
         try:
             decision_threshold(self.score_kind, self.threshold)
         except UsageError as error:
@@ -163,21 +164,8 @@ class Contestant:
         """From Python anything may come: what counts as an integer or as numbers becomes that."""
         for what in ("generator", "discriminator"):
             network = getattr(self, what)
-            if isinstance(network, type):
-                name = network.__name__
-                raise UsageError(f"{prefix}: expected a network as {what}, got the class {name}: call it")
-            if network is not None and not isinstance(network, nn.Module):
-                if not callable(network):
-                    kind = type(network).__name__
-                    raise UsageError(
-                        f"{prefix}: expected a torch.nn.Module or a function as {what}, got {kind}"
-                    )
-                network = FunctionNetwork(network)
-                object.__setattr__(self, what, network)
-            if network is not None and any(
-                tensor.is_meta for tensor in chain(network.parameters(), network.buffers())
-            ):
-                raise UsageError(f"{prefix}: its {what} has weights without values, on the device 'meta'")
+            if network is not None:
+                object.__setattr__(self, what, as_network(network, what=what, prefix=prefix))
         for what in ("latent_dim", "batch_size", "num_classes"):
             value = getattr(self, what)
             if value is not None or what == "batch_size":
@@ -198,6 +186,11 @@ class Contestant:
             raise UsageError(f"{prefix}: {what} must be {expected}, got {getattr(self, what)!r}") from None
         if self.samples is not None:
             object.__setattr__(self, "samples", native_array(self.samples, f"{prefix}: samples"))
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """Its `latents`; empty where it takes one input, described by `latent_dim` and the like."""
+        return cast(tuple[Input, ...], self.latents or ())
 
     @property
     def decision_threshold(self) -> float | None:
@@ -246,20 +239,24 @@ def refuse_conditional(contestants: Iterable[Contestant]) -> None:
 
 
 def applied(
-    network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int, labels: torch.Tensor | None = None
-) -> object:
+    network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int, labels: torch.Tensor | None = None,
+    split: Sequence[Input] = (),
+) -> object:  # fmt: skip
     """`network(inputs)`, or `network(inputs, labels)`, of whatever type; its buffers stay as they were.
 
     Args:
+        split: the inputs that stand side by side in the rows of `inputs`; the network takes each by itself.
         seed: of torch's global generators during the call, from which a network may draw noise of its own.
 
     Raises:
         UsageError: the network does not accept them; the message is `refusal`, their shape and the reason.
     """
+    parts = split_inputs(inputs, split) if split else (inputs,)
     try:
         with unchanged(network), seeded(seed, inputs.device):
-            return network(inputs) if labels is None else network(inputs, labels)
+            return network(*parts) if labels is None else network(*parts, labels)
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's
             raise
-        raise UsageError(f"{refusal} of shape {tuple(inputs.shape[1:])}: {first_line(error)}") from error
+        shapes = ", ".join(str(tuple(part.shape[1:])) for part in parts)
+        raise UsageError(f"{refusal} of shape {shapes}: {first_line(error)}") from error

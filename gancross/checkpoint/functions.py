@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+
+from gancross.errors import UsageError
 
 DEPTH = 5  # of names, attributes and containers between a function and a module
 MOST = 1000  # entries of one container
@@ -43,6 +45,25 @@ class FunctionNetwork(nn.Module):
     def extra_repr(self) -> str:
         """The function's name."""
         return str(getattr(self._function, "__qualname__", type(self._function).__qualname__))
+
+
+def as_network(network: object, *, what: str, prefix: str) -> nn.Module:
+    """A module as it is, a function as a `FunctionNetwork`.
+
+    Raises:
+        UsageError: neither, a class, or weights without values; the message begins with `prefix`.
+    """
+    if isinstance(network, type):
+        name = network.__name__
+        raise UsageError(f"{prefix}: expected a network as {what}, got the class {name}: call it")
+    if not isinstance(network, nn.Module):
+        if not callable(network):
+            kind = type(network).__name__
+            raise UsageError(f"{prefix}: expected a torch.nn.Module or a function as {what}, got {kind}")
+        network = FunctionNetwork(network)
+    if any(tensor.is_meta for tensor in chain(network.parameters(), network.buffers())):
+        raise UsageError(f"{prefix}: its {what} has weights without values, on the device 'meta'")
+    return network
 
 
 def reached_modules(function: Callable[..., Any]) -> list[nn.Module]:

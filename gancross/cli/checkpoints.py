@@ -64,7 +64,8 @@ def sample(
     from gancross.random_streams import check_seed
 
     (parsed,) = parsed_models([model])
-    path = parsed.files[0] if parsed.files[0].name else parsed.files[0].absolute()  # "." has no name
+    path = parsed.files[0] if parsed.files else Path(f"{parsed.name}.py")  # a module's is not known yet
+    path = path if path.name else path.absolute()  # "." has no name
     target = out or path.with_name(f"{path.stem}-samples.png")
     if target.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--out {target}: give a file that ends in {' or '.join(SUFFIXES)}")

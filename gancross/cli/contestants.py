@@ -1,4 +1,4 @@
-"""Models on the command line: a checkpoint, `G.onnx,D.onnx`, `folder:PATH`, `SAMPLES.npz`; and options."""
+"""Models on the command line: a checkpoint, `G.onnx,D.onnx`, `folder:PATH`, `SAMPLES.npz`, code; options."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 OUTPUT_KEYS = ("score", "generate")  # what code does not contain either
-DESCRIPTION_KEYS = ("score_kind", "orientation", "threshold", "data_range", "latent", *OUTPUT_KEYS)
+LATENTS = "latents"  # of code alone
+DESCRIPTION_KEYS = ("score_kind", "orientation", "threshold", "data_range", "latent", LATENTS, *OUTPUT_KEYS)
 THRESHOLDS = "auto|none|NUMBER"
 ARRAYS = (".npy", ".npz")
+ARCH_FORM = "NAME=module:factory"
 TRUST = "runs Python code on this machine with all your rights: add --trust-code if you trust it"
 
 
@@ -39,21 +41,30 @@ class ModelOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model of the command line: its name, and its files or its folder of images."""
+    """A model of the command line: its name, and its files or its folder of images.
+
+    Attributes:
+        code: `file.py:factory` or `module:factory` of a model that is code alone; files then holds the file.
+    """
 
     name: str
     files: tuple[Path, ...]
     is_folder: bool
+    code: str | None = None
 
     @property
     def is_array(self) -> bool:
         """Whether its file holds samples."""
-        return not self.is_folder and _is_array(self.files[0])
+        return not self.is_folder and self.code is None and _is_array(self.files[0])
 
     @property
     def is_onnx(self) -> bool:
         """Whether its networks are ONNX files."""
-        return not self.is_folder and all(file.suffix.lower() == ".onnx" for file in self.files)
+        return (
+            not self.is_folder
+            and self.code is None
+            and all(file.suffix.lower() == ".onnx" for file in self.files)
+        )
 
 
 def model_options(command: Command) -> Command:
@@ -67,8 +78,8 @@ def model_options(command: Command) -> Command:
     @click.option(
         "--describe", metavar="NAME=key=value", multiple=True,
         help=(
-            f"What an ONNX file does not contain: {', '.join(DESCRIPTION_KEYS)}; repeat it. With --arch:"
-            f" {' and '.join(OUTPUT_KEYS)}."
+            f"What an ONNX file or a factory does not say: {', '.join(DESCRIPTION_KEYS)}; repeat it. With"
+            f" --arch: {' and '.join(OUTPUT_KEYS)}."
             f"  [score_kind: {', '.join(SCORE_KINDS)}; threshold: {THRESHOLDS}]"
         ),
     )  # fmt: skip
@@ -86,15 +97,23 @@ def parsed_models(arguments: Sequence[str]) -> list[Model]:
     Raises:
         UsageError: a malformed argument.
     """
-    from gancross.evaluator.contestants.naming import contestant_names, split_argument
+    from gancross.evaluator.contestants.naming import contestant_names, named_code, split_argument
 
     split = [(None, text) if text.startswith(FOLDER) else split_argument(text) for text in arguments]
-    places = [_place(path) for _, path in split]
-    # With the generic stem `last` naming.py takes the folder's whole name, dots included.
-    paths = [str(files[0] / "last" if folder else files[0]) for files, folder in places]
+    models, paths = list[Model](), list[str]()
+    for _, path in split:
+        code = named_code(path)
+        if code is not None:
+            file, function = Path(os.path.expanduser(code[0])), code[1]
+            models.append(Model(name="", files=(file,) * (file.suffix == ".py"), is_folder=False, code=path))
+            paths.append(str(file.with_suffix("") / function))
+            continue
+        files, folder = _place(path)
+        models.append(Model(name="", files=files, is_folder=folder))
+        # With the generic stem `last` naming.py takes the folder's whole name, dots included.
+        paths.append(str(files[0] / "last" if folder else files[0]))
     names = contestant_names([(name, path) for (name, _), path in zip(split, paths, strict=True)])
-    pairs = zip(names, places, strict=True)
-    return [Model(name=name, files=files, is_folder=folder) for name, (files, folder) in pairs]
+    return [replace(model, name=name) for model, name in zip(models, names, strict=True)]
 
 
 def load_models(
@@ -131,6 +150,10 @@ def load_models(
 
 def _contestant(model: Model, code: str | None, description: Description | None) -> Contestant:
     """The contestant of one model whose networks lie in files."""
+    if model.code is not None:
+        from gancross.evaluator.contestants.code_models import code_contestant
+
+        return code_contestant(model.code, {} if description is None else description.fields, name=model.name)
     if model.is_onnx:
         from gancross.evaluator.contestants.onnx_models import Description, onnx_contestant
 
@@ -161,6 +184,8 @@ def _place(path: str) -> tuple[tuple[Path, ...], bool]:
     path = ",".join(map(os.path.expanduser, path.split(",")))
     if os.path.isdir(path):
         raise UsageError(f"{path}: is a folder, expected a file; a folder of images is folder:{path}")
+    if path.endswith(".py"):
+        raise UsageError(f"{path}: is code: write {path}:FUNCTION for the function that returns the model")
     parts = [path] if os.path.lexists(path) else path.split(",")
     if len(parts) > 2 or not all(parts):
         raise UsageError(f"{path}: write one file, or the generator's and the discriminator's: G,D")
@@ -178,8 +203,10 @@ def _is_array(file: Path) -> bool:
 
 def _codes(models: Sequence[Model], options: ModelOptions) -> dict[str, str]:
     """`module:factory` by the name of its model."""
-    codes = _by_name(models, options.arch, option="--arch", form="NAME=module:factory")
+    codes = _by_name(models, options.arch, option="--arch", form=ARCH_FORM)
     for model in models:
+        if model.name in codes and model.code is not None:
+            raise UsageError(f"--arch {model.name}: '{model.code}' names its code already; leave out --arch")
         if model.name in codes and (model.is_onnx or model.is_folder or model.is_array):
             raise UsageError(
                 f"--arch {model.name}: not a file of weights, so it needs no code; leave out --arch"
@@ -187,10 +214,12 @@ def _codes(models: Sequence[Model], options: ModelOptions) -> dict[str, str]:
         if len(model.files) > 1 and not model.is_onnx and model.name not in codes:
             needed = f"--arch {model.name}=module:factory --trust-code"
             raise UsageError(f"'{model.name}': two files of weights need {needed}")
-    if codes and not options.trust_code:
-        raise UsageError(f"--arch {options.arch[0]} {TRUST}")
-    if options.trust_code and not codes:
-        raise UsageError("--trust-code needs --arch NAME=module:factory")
+    named = [f"--arch {text}" for text in options.arch]
+    named += [f"{model.name}={model.code}" for model in models if model.code is not None]
+    if named and not options.trust_code:
+        raise UsageError(f"{named[0]} {TRUST}")
+    if options.trust_code and not named:
+        raise UsageError(f"--trust-code needs --arch {ARCH_FORM}, or a model NAME=module:factory")
     return codes
 
 
@@ -210,7 +239,13 @@ def _descriptions(
             raise UsageError(f"--describe {text}: write NAME=key=value")
         if key not in DESCRIPTION_KEYS:
             raise unknown_name("key of --describe", key, DESCRIPTION_KEYS)
-        is_onnx = next(model for model in models if model.name == name).is_onnx
+        model = next(model for model in models if model.name == name)
+        is_onnx = model.is_onnx
+        if model.code is not None:
+            values.setdefault(name, {})[key] = _value(key, value, text)
+            continue
+        if is_onnx and key == LATENTS:
+            raise UsageError(f"--describe {text}: its input has the shape that the file says; give latent")
         if not is_onnx and name not in codes:
             raise UsageError(f"--describe {text}: '{name}' is not an ONNX file; its own description is used")
         if not is_onnx and key not in OUTPUT_KEYS:
@@ -245,7 +280,8 @@ def _by_name(models: Sequence[Model], arguments: Sequence[str], *, option: str, 
         if not name or not setting:
             raise UsageError(f"{option} {text}: write {form}")
         if name not in names:
-            raise unknown_name("contestant", name, names)
+            hint = f"; a model that is code alone is written {text}" if form == ARCH_FORM else ""
+            raise UsageError(f"{unknown_name('contestant', name, names)}{hint}")
         if name in settings:
             raise UsageError(f"{option} names '{name}' twice")
         settings[name] = setting

@@ -107,7 +107,8 @@ def crosstest(
     """Let every model's discriminator judge every model's samples and the held-out test data.
 
     A model is a checkpoint; two ONNX files, generator.onnx,discriminator.onnx; folder:PATH or a file
-    .npz or .npy, generated samples that judge nobody; or weights of other code with --arch.
+    .npz or .npy, generated samples that judge nobody; weights of other code with --arch; or
+    code.py:factory, code that loads its own weights.
     """
     from gancross.evaluator.protocol import Protocol
 

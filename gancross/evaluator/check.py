@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from gancross.checkpoint.contestant import Contestant, listed
+from gancross.checkpoint.inputs import recorded_inputs
 from gancross.data import catalogue
 from gancross.data.order import content_order, sample_digests
 from gancross.data.sets import DataSet, to_canonical
@@ -114,11 +115,12 @@ def _variety(fakes: torch.Tensor, test: torch.Tensor) -> Variety:
 
 
 def _generator_check(contestant: Contestant, probe: GeneratorProbe) -> GeneratorCheck:
-    assert contestant.generator is not None and contestant.latent_dim is not None
-    latent = contestant.latent
+    assert contestant.generator is not None
+    latent, dim = contestant.latent, contestant.latent_dim
     return GeneratorCheck(
-        latent="callable" if callable(latent) else latent,
-        latent_shape=contestant.latent_shape or (contestant.latent_dim,),
+        latent=None if dim is None else "callable" if callable(latent) else latent,
+        latent_shape=None if dim is None else contestant.latent_shape or (dim,),
+        latents=recorded_inputs(contestant.inputs) or None,
         data_range=contestant.data_range, batch_norms=len(averaging_layers(contestant.generator)),
         probe=probe,
     )  # fmt: skip

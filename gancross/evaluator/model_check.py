@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Annotated
 
 from gancross.checkpoint.contestant import Orientation
 from gancross.evaluator.codec.encoding import encode
+from gancross.evaluator.codec.fields import Recorded
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judging.findings import Finding
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe
@@ -40,12 +42,14 @@ class GeneratorCheck:
     """What a generator takes and makes.
 
     Attributes:
-        latent, latent_shape: prior and shape of its latents.
+        latent, latent_shape: prior and shape of its latents; None: `latents` describe them.
+        latents: its inputs as the command line writes them, `NAME:SHAPE:PRIOR,…`.
         batch_norms: layers that keep running averages, by which it normalises.
     """
 
-    latent: str
-    latent_shape: tuple[int, ...]
+    latent: str | None
+    latent_shape: tuple[int, ...] | None
+    latents: Annotated[str | None, Recorded(absent=True)]
     data_range: tuple[float, float]
     batch_norms: int
     probe: GeneratorProbe

@@ -121,15 +121,15 @@ class GivenLabels(nn.Module):
 
 
 class OneClass(nn.Module):
-    """A conditional network as a function of its input alone, every label the same."""
+    """A conditional network as a function of its input, or inputs, alone, every label the same."""
 
     def __init__(self, network: nn.Module, label: int) -> None:
         super().__init__()
         self.network = network
         self.label = label
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """`network(inputs, labels)`."""
+    def forward(self, inputs: torch.Tensor, *more: torch.Tensor) -> torch.Tensor:
+        """`network(inputs, labels)`, labels behind all inputs."""
         labels_N = torch.full((len(inputs),), self.label, dtype=torch.int64, device=inputs.device)
-        output: torch.Tensor = self.network(inputs, labels_N)
+        output: torch.Tensor = self.network(inputs, *more, labels_N)
         return output

@@ -89,9 +89,11 @@ def obstacles(result: Result) -> list[str]:
         texts.append(
             f"{listed(foreign)}: without a recipe; if --arch or --describe said what it is, add them"
         )
-    with_code = [contestant.name for contestant in result.contestants if _has_code(contestant)]
-    if with_code:
-        texts.append(f"{listed(with_code)}: --arch runs Python code: add --trust-code if you trust it")
+    with_code = [contestant for contestant in result.contestants if _has_code(contestant)]
+    for what, is_alone in (("--arch", False), ("code.py:factory", True)):
+        names = [contestant.name for contestant in with_code if _is_code(contestant) == is_alone]
+        if names:
+            texts.append(f"{listed(names)}: {what} runs Python code: add --trust-code if you trust it")
     if result.protocol.data.name == IN_MEMORY:
         texts.append("the data were an array in memory")
     with_equals = [name for name in result.names if "=" in name]
@@ -108,7 +110,7 @@ def obstacles(result: Result) -> list[str]:
 
 def _model_options(contestant: ContestantRecord) -> list[str]:
     """What its files do not tell: the code of its networks, or the description of ONNX files."""
-    if _has_code(contestant):
+    if _has_code(contestant) and not _is_code(contestant):
         return [
             "--arch",
             f"{contestant.name}={contestant.arch}",
@@ -116,14 +118,19 @@ def _model_options(contestant: ContestantRecord) -> list[str]:
         ]
     path = contestant.path or ""
     is_onnx = path.lower().endswith(".onnx") and not path.startswith(FOLDER)
-    if not is_onnx or contestant.data_range is None:
+    if not (is_onnx or _is_code(contestant)) or contestant.data_range is None:
         return []
     threshold = "none" if contestant.threshold is None else repr(contestant.threshold)
     values = {
         "score_kind": contestant.score_kind, "orientation": contestant.orientation, "threshold": threshold,
         "data_range": ",".join(map(repr, contestant.data_range)), "latent": contestant.latent,
+        "latents": contestant.latents,
     }  # fmt: skip
-    return _described(contestant, values | _outputs(contestant))
+    given = {
+        key: value for key, value in values.items()
+        if value is not None and CALLABLE.rstrip(":") not in value.replace(",", ":").split(":")
+    }  # fmt: skip
+    return _described(contestant, given | _outputs(contestant))
 
 
 def _described(contestant: ContestantRecord, values: Mapping[str, str | None]) -> list[str]:
@@ -139,6 +146,11 @@ def _outputs(contestant: ContestantRecord) -> dict[str, str | None]:
 
 def _has_code(contestant: ContestantRecord) -> bool:
     return contestant.path is not None and contestant.arch is not None
+
+
+def _is_code(contestant: ContestantRecord) -> bool:
+    """Whether it is code alone, without a file of weights."""
+    return contestant.arch is not None and contestant.arch == contestant.path
 
 
 def _own_method(recipe: Mapping[str, JsonValue] | None) -> str | None:

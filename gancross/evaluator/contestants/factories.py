@@ -17,6 +17,7 @@ from typing import Any
 from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.own_networks import NetworkPair, network_pair
 from gancross.errors import UsageError, first_line
+from gancross.evaluator.contestants.import_guard import arguments_hidden, scripts_refused
 from gancross.evaluator.contestants.user_modules import project
 from gancross.machine.process_state import process_state_kept
 
@@ -31,14 +32,16 @@ def load_factory(code: str, *, place: str) -> Factory:
     (`user_modules`). Messages begin with `place`.
 
     Raises:
-        UsageError: no such module, file or function, or the module cannot be imported.
+        UsageError: no such module, file or function, or the module cannot be imported, as a script that
+            parses the command line or trains.
     """
     module_name, _, function_name = code.rpartition(":")
     if not module_name or not function_name:
         raise UsageError(f"{place}: write module:factory or path/to/file.py:factory after the name")
     try:
         user = project(module_name)
-        module = run_user_code(f"{place}: importing it", user.load)
+        with scripts_refused(place):
+            module = run_user_code(f"{place}: importing it", user.load)
     except FileNotFoundError as error:
         raise UsageError(f"{place}: {error}") from error
     except UsageError as error:
@@ -50,7 +53,7 @@ def load_factory(code: str, *, place: str) -> Factory:
         raise UsageError(f"{place}: '{module_name}' has no function '{function_name}'")
 
     def called(*arguments: object) -> object:
-        with user.active():
+        with user.active(), arguments_hidden(module_name):
             return factory(*arguments)
 
     called.__wrapped__ = factory  # type: ignore[attr-defined]  # whose parameters `takes_argument` looks at

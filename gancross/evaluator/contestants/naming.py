@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from itertools import chain, count, takewhile
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from gancross.data.catalogue import FOLDER
 from gancross.errors import UsageError
 from gancross.machine.files import composed
+
+CODE = re.compile(r"(?P<module>[^,]+\.py|[^\W\d][\w.]*):(?P<function>[^\W\d]\w*)")
 
 
 def split_argument(argument: str) -> tuple[str | None, str]:
@@ -29,7 +32,21 @@ def split_argument(argument: str) -> tuple[str | None, str]:
     return name, path
 
 
+def named_code(path: str) -> tuple[str, str] | None:
+    """File or module, and function, of `code.py:factory` or `package.module:factory`; None of other texts.
+
+    What exists as a path is a path.
+    """
+    match = CODE.fullmatch(path)
+    if match is None or path.startswith(FOLDER) or os.path.lexists(path):
+        return None
+    return match["module"], match["function"]
+
+
 def _exists(path: str) -> bool:
+    code = named_code(path)
+    if code is not None:
+        return os.path.lexists(code[0])
     paths = (path.removeprefix(FOLDER), *path.split(","))
     return os.path.lexists(paths[0]) or all(map(os.path.lexists, paths[1:]))
 

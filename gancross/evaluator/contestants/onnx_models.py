@@ -34,6 +34,7 @@ class Description:
     """What an ONNX file does not contain; None: not given.
 
     The fields are those of `Contestant`; the threshold "none" is its None, one that is not given is "auto".
+    `latents` are of code alone: a file says the shape of its input.
     """
 
     score_kind: str | None = None
@@ -41,8 +42,15 @@ class Description:
     threshold: float | str | None = None
     data_range: tuple[float, float] | None = None
     latent: str | None = None
+    latents: str | None = None
     score: str | None = None
     generate: str | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What is given, as fields of `Contestant`."""
+        given = {key: value for key, value in vars(self).items() if value is not None}
+        return given | ({"threshold": None} if self.threshold == NO_THRESHOLD else {})
 
 
 class OnnxNetwork(nn.Module):
@@ -126,10 +134,7 @@ def _described(contestant: Contestant, description: Description, *, last: Sequen
         raise UsageError(message.format("generator", "data_range=0,1, or other values of black and white"))
     if last[1:] == ["Sigmoid"] and description.score_kind is None:
         raise UsageError(message.format("discriminator", "score_kind=probability, or another kind of score"))
-    described_fields = {key: value for key, value in vars(description).items() if value is not None}
-    if described_fields.get("threshold") == NO_THRESHOLD:
-        described_fields["threshold"] = None
-    return replace(contestant, **described_fields)  # checks the values
+    return replace(contestant, **description.fields)  # checks the values
 
 
 def _network(content: bytes, path: Path) -> tuple[OnnxNetwork, dict[str, bytes]]:

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import random
-
-import numpy as np
-import torch
-
 from gancross.checkpoint.own_networks import NetworkPair, network_pair, takes_argument
+from gancross.evaluator.contestants.code_models import seeded_call
 from gancross.evaluator.contestants.factories import load_factory, run_user_code
-from gancross.models.buffers import seeded
 from gancross.random_streams import Stream
-
-CPU = torch.device("cpu")
 
 
 def load_pair(code: str, recipe: object, *, seed: int, place: str) -> NetworkPair:
@@ -27,12 +20,5 @@ def load_pair(code: str, recipe: object, *, seed: int, place: str) -> NetworkPai
     """
     function = load_factory(code, place=place)
     arguments = (recipe,) if takes_argument(function) else ()
-    start = Stream(seed, "weights", "own").integer(0)
-
-    def built() -> object:
-        random.seed(start)
-        np.random.seed(start % 2**32)  # what the user's code may draw from
-        with seeded(start, CPU):
-            return function(*arguments)
-
-    return network_pair(run_user_code(f"{place}: the function", built), place)
+    call = seeded_call(function, Stream(seed, "weights", "own").integer(0))
+    return network_pair(run_user_code(f"{place}: the function", lambda: call(*arguments)), place)

@@ -33,9 +33,14 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
         ResourceError: the file cannot be written; an old file is untouched.
     """
     prefix = f"contestant '{contestant.name}'"
-    if contestant.generator is None or contestant.latent_dim is None:
+    if contestant.generator is None:
         raise UsageError(
             f"{prefix}: has samples in place of a generator, expected a generator; save samples as images"
+        )
+    if contestant.latent_dim is None:
+        raise UsageError(
+            f"{prefix}: a checkpoint holds latents of one kind, not latents={contestant.latents!r}: give"
+            " latent_dim, and make what else the generator takes of these latents in its first layer"
         )
     if callable(contestant.latent):
         raise UsageError(

@@ -14,14 +14,17 @@ import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from gancross.evaluator.contestants.import_guard import guarded_import
 
 LIBRARIES = {"site-packages", "dist-packages"}
 _TURN = threading.RLock()  # sys.modules and sys.path are those of the process
@@ -51,6 +54,7 @@ class Project:
     def __init__(self, name: str, path: Path | None) -> None:
         self._name, self._path = name, path
         folder = Path.cwd() if path is None else path.parent
+        self._presumed = folder / f"{name.replace('.', '/')}.py"  # of a module, where it is no library
         self.modules: dict[str, ModuleType] = {}
         self.package, self.root = ("", None) if path is None else _package(folder)
         self.folders = [str(folder)] if self.root is None else [str(folder), str(self.root)]
@@ -60,21 +64,29 @@ class Project:
         self.builtins = vars(builtins) | {"__import__": self._import}
 
     def load(self) -> ModuleType:
-        """The module; its code has run, once."""
+        """The module; its code has run, once, as a module's and not as a script's (`import_guard`)."""
         with self.active():
+            run: Callable[[], object]
             if self._path is None:
-                return importlib.import_module(self._name)
-            name = f"{self.package}.{self._path.stem}" if self.package else str(self._path)
+                name, run = self._name, partial(importlib.import_module, self._name)
+            else:
+                name = f"{self.package}.{self._path.stem}" if self.package else str(self._path)
+                run = partial(self._run_file, name, self._path)
             if name not in sys.modules:
-                spec = spec_from_file_location(name, self._path, loader=_Loader(name, str(self._path), self))
-                assert spec is not None and spec.loader is not None
-                module = self.modules[name] = sys.modules[name] = module_from_spec(spec)
                 try:
-                    spec.loader.exec_module(module)
+                    with guarded_import(str(self._path or self._presumed)):
+                        run()
                 except BaseException:
-                    del self.modules[name], sys.modules[name]
+                    for modules in (self.modules, sys.modules):
+                        modules.pop(name, None)
                     raise
             return sys.modules[name]
+
+    def _run_file(self, name: str, path: Path) -> None:
+        spec = spec_from_file_location(name, path, loader=_Loader(name, str(path), self))
+        assert spec is not None and spec.loader is not None
+        module = self.modules[name] = sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(module)
 
     @contextmanager
     def active(self) -> Iterator[None]:

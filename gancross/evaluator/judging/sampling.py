@@ -118,12 +118,12 @@ def chunks(
             yield from torch.split(rows.to(device, non_blocking=True), length)
         return
     contestant = source.contestant
-    assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
-    stream = Stream(seed, "latents", contestant.name, purpose)
+    assert contestant is not None and contestant.generator is not None
+    words = ("latents", contestant.name, purpose)
     noise = Stream(seed, "network-noise", contestant.name, purpose)
     finite = torch.ones((), dtype=torch.bool, device=device)
     for part in groups:
-        parts = [_latents(contestant, stream, number * length, length) for number in part]
+        parts = [_latents(contestant, seed, words, number * length, length) for number in part]
         latents_ND = torch.cat(parts).to(device, non_blocking=True)
         for number, chunk in zip(part, torch.split(latents_ND, length), strict=True):
             labels = sample_labels(contestant, number * length, length, seed=seed, purpose=purpose)
@@ -154,8 +154,8 @@ def probe_samples(contestant: Contestant, device: torch.device) -> torch.Tensor:
 
 
 def probe_latents(contestant: Contestant, n: int) -> torch.Tensor:
-    """n latents that no cross-test uses."""
-    return _latents(contestant, Stream(0, "probe"), 0, n)
+    """n latents that no cross-test uses; of several inputs all numbers side by side, (n, D)."""
+    return _latents(contestant, 0, ("probe",), 0, n)
 
 
 def generated(
@@ -176,9 +176,13 @@ def generated(
     try:
         output = applied(
             contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed,
-            labels=None if labels is None else labels.to(latents_ND.device),
+            labels=None if labels is None else labels.to(latents_ND.device), split=contestant.inputs,
         )  # fmt: skip
     except UsageError as error:
+        if contestant.inputs:
+            raise UsageError(
+                f"{error}; another shape is written as in {contestant.inputs[0].name}:128x1x1"
+            ) from error
         if contestant.latent_shape is not None or contestant.latent_dim is None or labels is not None:
             raise
         raise UsageError(_latent_shape_hint(contestant, latents_ND, str(error), seed)) from error
@@ -205,11 +209,16 @@ def _latent_shape_hint(contestant: Contestant, latents_ND: torch.Tensor, refusal
     return f"{refusal}; if it takes latents of another shape, give that, as in latent_shape={shape}"
 
 
-def _latents(contestant: Contestant, stream: Stream, start: int, n: int) -> torch.Tensor:
+def _latents(contestant: Contestant, seed: int, words: tuple[str, ...], start: int, n: int) -> torch.Tensor:
+    """Latents of the stream of these words; of several inputs each of a stream of its own, side by side."""
+    if contestant.inputs:
+        inputs = [(each, Stream(seed, *words, each.name)) for each in contestant.inputs]
+        return torch.cat([each.drawn(stream, start, n).flatten(1) for each, stream in inputs], dim=1)
     assert contestant.latent_dim is not None
     return latents(
-        stream, start, n, dim=contestant.latent_dim, prior=contestant.latent, shape=contestant.latent_shape
-    )
+        Stream(seed, *words), start, n, dim=contestant.latent_dim, prior=contestant.latent,
+        shape=contestant.latent_shape,
+    )  # fmt: skip
 
 
 def sample_labels(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from gancross.checkpoint.inputs import recorded_inputs
 from gancross.checkpoint.reductions import recorded_reduction
 from gancross.evaluator.codec.fields import Count, JsonValue, Recorded, Sha256, Size, Text
 from gancross.evaluator.judging.scores import score_threshold
@@ -26,8 +27,11 @@ class ContestantRecord:
         data_range: values of black and white in its networks' images; ignored for vectors.
         latent_dim, latent_shape: of one latent of its generator.
         latent: the name of its prior; "callable" where that is a function.
+        latents: its inputs, where it was described by these and not by the three above: NAME:SHAPE:PRIOR and
+            numbers, with commas between inputs.
         batch_size: samples its discriminator saw at a time in training.
-        arch: `module:factory`, the code of its networks that `--arch` named; None where it named none.
+        arch: `module:factory`, the code of its networks that `--arch` named; None where it named none. Of
+            a model that is code alone `path` is the same.
         score, generate: how its networks' outputs were reduced: names, or `callable:` and the qualified name
             of a function; None: they were taken as they are.
         clipped_values: of its generator's images, beyond `data_range`; None: no such images, none rounded.
@@ -50,6 +54,7 @@ class ContestantRecord:
     arch: Text | None
     step: int | None
     recipe: Mapping[str, JsonValue] | None
+    latents: Annotated[Text | None, Recorded(absent=True)] = None
     score: Annotated[Text | None, Recorded(absent=True)] = None
     generate: Annotated[Text | None, Recorded(absent=True)] = None
     clipped_values: Annotated[Count | None, Recorded(absent=True)] = None
@@ -81,7 +86,8 @@ def contestant_record(contestant: Contestant, clipped_values: int | None) -> Con
         latent_dim=dim, latent_shape=None if dim is None else contestant.latent_shape or (dim,),
         latent=None if dim is None else latent,
         batch_size=contestant.batch_size, arch=None if origin is None else origin.arch,
+        latents=recorded_inputs(contestant.inputs) or None,
         step=step, recipe=recipe, clipped_values=clipped_values,
         score=None if contestant.discriminator is None else recorded_reduction(contestant.score),
-        generate=None if dim is None else recorded_reduction(contestant.generate),
+        generate=None if contestant.generator is None else recorded_reduction(contestant.generate),
     )  # fmt: skip

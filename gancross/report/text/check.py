@@ -47,7 +47,9 @@ def _generator(check: ModelCheck) -> Iterator[str]:
     found = check.generator
     if isinstance(found, GeneratorCheck):
         probe, (low, high) = found.probe, found.data_range
-        yield f"latents {'×'.join(map(str, found.latent_shape))}, {found.latent}"
+        shape = "×".join(map(str, found.latent_shape or ()))
+        latents = (found.latents or "").replace(",", ", ") or f"{shape}, {found.latent}"
+        yield f"latents {one_line(latents)}"
         images = f" of {low:g}…{high:g}" if len(check.shape) == 3 else ""
         yield f"values {seen(probe.low)}…{seen(probe.high)}{images}"
         yield f"{_batch_norm(found.batch_norms, probe, two_modes=False)}; {_noise(probe)}"
@@ -104,8 +106,9 @@ def _noise(probe: NetworkProbe) -> str:
 
 def _where(check: ModelCheck) -> str:
     """Where the user gives the fields that the findings ask for."""
-    if check.arch is not None:
+    is_code = check.arch is not None and check.arch == check.path
+    if check.arch is not None and not is_code:
         return f"Give it in the gancross.Contestant that {check.arch} returns."
-    if check.path is not None and check.path.lower().endswith(".onnx"):
+    if is_code or (check.path is not None and check.path.lower().endswith(".onnx")):
         return f"Give it by --describe {check.name}=key=value."
     return "Give it in the model's gancross.Contestant, from which gancross.save_checkpoint makes a file."

@@ -24,7 +24,8 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.cli.main import main
 from gancross.errors import CheckpointError, UsageError
 from gancross.evaluator.contestants.factories import load_factory
-from gancross.evaluator.contestants.weights import foreign_contestant, matching_weights
+from gancross.evaluator.contestants.weight_matching import matching_weights
+from gancross.evaluator.contestants.weights import foreign_contestant
 
 FACTORY = f"{foreign.EXAMPLES / 'dcgan.py'}:contestant"
 

@@ -1,0 +1,158 @@
+"""Models that are code alone: `code.py:factory` in place of a file, in every command that takes models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import call
+
+from gancross import load_result
+from gancross.report.command import command, obstacles
+
+CODE = """
+import sys
+import torch
+from torch import nn
+import gancross
+
+print("imported")
+
+class Generator(nn.Linear):
+    def forward(self, noise, codes):
+        return super().forward(torch.cat([noise, codes], 1)).tanh().unflatten(1, (1, 8, 8))
+
+def pair():
+    print("built")
+    return Generator(14, 64), nn.Sequential(nn.Flatten(), nn.Linear(64, 1))
+
+def whole():
+    generator, discriminator = pair()
+    return gancross.Contestant(
+        name="any", generator=lambda z: generator(z, z), discriminator=discriminator, latent_dim=7,
+        latent="uniform", score_kind="wgan",
+    )
+
+def samples(): return gancross.Contestant(name="any", samples=torch.zeros(300, 1, 8, 8, dtype=torch.uint8))
+def infinite():
+    generator, discriminator = pair()
+    generator.bias.data[3] = float("inf")
+    return generator, discriminator
+def loads(content): return content
+def fails(): raise ValueError("no weights beside it\\nsecond line")
+def number(): return 3
+def three(): return (*pair(), None)
+def parses():
+    import argparse
+    return argparse.ArgumentParser().parse_args() and pair()
+"""
+LATENTS = "noise:4:normal:0.5,codes:10:one-hot"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "theirs.py").write_text(CODE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(line: str) -> int:
+    return call(*shlex.split(line), *([] if "--help" in line else ["--device", "cpu"]))
+
+
+def described(name: str) -> str:
+    return f"--describe {name}=latents={LATENTS}"
+
+
+def test_a_cross_test_of_code_alone_records_it_and_its_command_gives_it_again(folder: Path) -> None:
+    options = "--trust-code --data digits -n 100 --referees none --no-norm-check --no-controls"
+    line = (
+        f"crosstest A=theirs.py:pair theirs.py:whole {options} {described('A')} --describe A=score_kind=hinge"
+    )
+    assert run(f"{line} --json first.json") == 0
+    result = load_result(folder / "first.json")
+    assert result.names == ["A", "whole"]
+    first, second = result.contestants
+    assert first.path == first.arch == "theirs.py:pair"
+    assert first.sha256 == hashlib.sha256(CODE.encode()).hexdigest()
+    assert (first.latents, first.latent_dim, first.score_kind) == (LATENTS, None, "hinge")
+    assert (second.latents, second.latent_dim, second.latent, second.score_kind) == (
+        None, 7, "uniform", "wgan"
+    )  # fmt: skip
+    assert sum("its factory loaded its weights, or left them as built" in flag for flag in result.flags) == 2
+    assert "code.py:factory runs Python code" in " ".join(obstacles(result))
+    again = shlex.split(command(result))[1:]
+    assert call("crosstest", "--trust-code", "--json", "second.json", *again[1:]) == 0
+    assert load_result(folder / "second.json").cells == result.cells
+
+
+def test_a_check_keeps_standard_output_for_its_record(capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(f"check A=theirs.py:pair --trust-code --data digits {described('A')} --json -")
+    printed = capsys.readouterr()
+    assert code in (0, 6)
+    assert json.loads(printed.out)["generator"]["latents"] == LATENTS
+    assert "built" in printed.err
+
+
+def test_samples_are_those_of_the_same_code_named_as_a_module(folder: Path) -> None:
+    assert run(f"sample A=theirs.py:pair --trust-code {described('A')} -n 20 --out a.npz") == 0
+    assert run(f"sample A=theirs:pair --trust-code {described('A')} -n 20 --out b.npz") == 0
+    assert run(f"sample theirs:pair --trust-code {described('pair')} -n 20") == 0
+    assert (folder / "pair-samples.png").exists()
+    first, second = (np.load(folder / f"{name}.npz")["samples"] for name in "ab")
+    assert first.shape == (20, 1, 8, 8) and first.std() > 0 and (first == second).all()
+
+
+def test_a_factory_may_return_samples() -> None:
+    assert run("sample theirs.py:samples --trust-code -n 9 --out c.npz") == 0
+
+
+REFUSED = {
+    "untrusted": ("check A=theirs.py:pair", "A=theirs.py:pair runs Python code on this machine"),
+    "no file": ("check A=not.py:pair --trust-code", "A=not.py:pair: no such file: not.py"),
+    "no module": ("check A=not_there:pair --trust-code", "A=not_there:pair: No module named 'not_there'"),
+    "a file without a function": ("check A=theirs.py", "theirs.py: is code: write theirs.py:FUNCTION"),
+    "no function": ("check A=theirs.py:none --trust-code", "'theirs.py' has no function 'none'"),
+    "a factory that fails": (
+        "check A=theirs.py:fails --trust-code", "the factory raised ValueError at theirs.py:30: no weights"
+    ),
+    "a number": ("check A=theirs.py:number --trust-code", "or (generator, discriminator), got int"),
+    "three networks": ("check A=theirs.py:three --trust-code", "two torch.nn.Module, got 3 values"),
+    "a factory of a file's content": (
+        "check A=theirs.py:loads --trust-code", "write A=FILE --arch A=theirs.py:loads"
+    ),
+    "networks alone": ("check A=theirs.py:pair --trust-code", "--describe A=latents=noise:128"),
+    "infinite weights": (
+        f"check A=theirs.py:infinite --trust-code --describe A=latents={LATENTS}",
+        "A=theirs.py:infinite: the factory's generator:",
+    ),
+    "latents of another form": (
+        "check A=theirs.py:pair --trust-code --describe A=latents=128", "latents: '128': write NAME:SHAPE"
+    ),
+    "code named twice": (
+        "check A=theirs.py:pair --arch A=theirs.py:pair --trust-code", "names its code already"
+    ),
+    "code of no model": (
+        "crosstest A=theirs.py:pair --arch B=theirs.py:pair --trust-code",
+        "a model that is code alone is written B=theirs.py:pair",
+    ),
+    "an output over the code": (
+        "check A=theirs.py:pair --trust-code --json theirs.py", "theirs.py: is read by this command"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_fit_is_refused_in_one_line(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line, message = REFUSED[case]
+    assert run(f"{line} {'' if line.startswith('sample') else '--data digits'}") == 2
+    error = [row for row in capsys.readouterr().err.splitlines() if row.startswith("Error: ")]
+    assert len(error) == 1 and message in error[0]
+
+
+def test_a_factory_that_parses_arguments_does_not_see_those_of_gancross() -> None:
+    assert run(f"sample A=theirs.py:parses --trust-code {described('A')} -n 4 --out d.npz") == 0
