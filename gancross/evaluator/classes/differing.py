@@ -57,7 +57,6 @@ class Headline:
         less_real: the direction of its surest class; `classes` are those of that direction, the surest first.
         p: of the first class, adjusted for the classes of its table and for the tables.
         tables: number of tables with comparisons.
-        other_tables: how many further tables have such classes.
     """
 
     table: ClassTable
@@ -65,7 +64,6 @@ class Headline:
     classes: tuple[DifferingClass, ...]
     p: float
     tables: int
-    other_tables: int
 
 
 def class_tables(figures: ClassFigures) -> list[ClassTable]:
@@ -90,8 +88,8 @@ def headline(figures: ClassFigures) -> Headline | None:
     """
     tested = [table for table in class_tables(figures) if table.tests]
     candidates: list[tuple[tuple[bool, float, float, str, str], Headline]] = []
-    surviving = [_surviving(table, len(tested)) for table in tested]
-    for table in surviving:
+    for whole in tested:
+        table = _surviving(whole, len(tested))
         if not table.differing:
             continue
         first = table.differing[0]
@@ -102,7 +100,7 @@ def headline(figures: ClassFigures) -> Headline | None:
         )  # fmt: skip
         candidates.append((rank, Headline(
             table=table, less_real=first.less_real, classes=named, p=first.against.holm_p * len(tested),
-            tables=len(tested), other_tables=sum(bool(other.differing) for other in surviving) - 1,
+            tables=len(tested),
         )))  # fmt: skip
     return min(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
 
