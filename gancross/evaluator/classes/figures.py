@@ -48,7 +48,7 @@ def class_figures(
     judges: Sequence[Contestant], scores: Mapping[str, ScoresBySource],
     classes: Mapping[Label, NDArray[np.int64]], generators: Sequence[str], class_names: Sequence[str],
 ) -> ClassFigures | None:  # fmt: skip
-    """The figures of every class; None where neither test data nor samples have classes.
+    """The figures of every class; None where nobody judges, or neither test data nor samples have classes.
 
     Args:
         scores: by judge.
@@ -57,7 +57,7 @@ def class_figures(
         class_names: of the data; a class without a name has its number for one.
     """
     labelled = {label: classes[label] for label in (None, *generators) if label in classes}
-    if not labelled:
+    if not judges or not labelled:
         return None
     most = max((int(array.max()) + 1 for array in labelled.values() if len(array)), default=1)
     num_classes = max(len(class_names), most)

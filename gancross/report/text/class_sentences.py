@@ -15,8 +15,8 @@ LONGEST = 32  # cells of a class's name in a sentence
 MOST_NAMED = 4  # classes of one direction in a sentence
 MOST_SENTENCES = 24
 READING = (
-    "FN is the share of the test data of a class that the judge calls fake, FP the share of a generator's"
-    " samples of the class that it calls real, AUC that of both; n are the samples of the class."
+    "FN: share of the test data of a class that the judge calls fake. FP: share of a generator's samples of"
+    " the class that it calls real. AUC: test data of the class against samples of it. n: how many there are."
 )
 
 
@@ -86,16 +86,17 @@ def notes(table: JudgeTable) -> list[str]:
 
 
 def _sentence(table: ClassTable) -> str:
-    parts = []
+    fake, parts = table.generator is None, []
     for less_real in (True, False):
         classes = [entry for entry in table.differing if entry.less_real == less_real]
         if classes:
-            fake = table.generator is None
             often = "more" if less_real == fake else "less"
-            parts.append(f"{'fake' if fake else 'real'} {often} often {_listed(classes)}")
-    of = "the test data" if table.generator is None else f"{table.generator}'s samples"
-    whole = f"{table.judge}'s discriminator on {of}, each class against the others by {_figure(table)}"
-    return f"{whole}: {'; '.join(parts)} (p adjusted for {table.tests} classes)."
+            parts.append(
+                f"called {'fake' if fake else 'real'} {often} often than the others: {_listed(classes)}"
+            )
+    whose = "Test data" if fake else f"{table.generator}'s samples"
+    how = f"{_figure(table)}, p adjusted for {table.tests} classes"
+    return f"{whose} under {table.judge}'s discriminator ({how}), {'; '.join(parts)}."
 
 
 def _listed(classes: Sequence[DifferingClass]) -> str:
