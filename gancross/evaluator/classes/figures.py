@@ -156,7 +156,7 @@ def _other_rate(
     if len(places) == len(decisions):
         return Missing(NO_OTHERS)
     if group_size > 1:
-        fewest = min(parts.groups(side, group_size) for side in (places, parts.others(number)))
+        fewest = parts.fewest_groups(number, group_size)
         if fewest < FEWEST_GROUPS:
             return Missing(
                 f"{fewest} groups of {group_size} samples hold this class or others: fewer than"
@@ -177,7 +177,7 @@ def _auc(
         return Missing(NO_CLASSES_OF_REALS)
     size, sides = scores.group_size, {"test data": reals, "samples": fakes}
     for what, parts in sides.items():
-        groups = parts.groups(parts.members[number], size)
+        groups = parts.groups(number, size)
         if groups < FEWEST:
             held = f"{parts.sizes[number]} {what} of this class"
             unit = "" if size == 1 else f" in {groups} group{'' if groups == 1 else 's'} of {size}"

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancross.evaluator.estimates import Proportion
-from gancross.evaluator.statistics.groups import groups_of_part, number_of_groups, proportion
+from gancross.evaluator.statistics.groups import (
+    effective_number_of_sums,
+    group_sums,
+    groups_of_part,
+    number_of_groups,
+    proportion,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +41,6 @@ class ClassParts:
         """Samples of each class."""
         return tuple(np.bincount(self.classes, minlength=self.num_classes).tolist())
 
-    def others(self, number: int) -> NDArray[np.intp]:
-        """The places of the samples of all classes but one."""
-        return np.flatnonzero(self.classes != number)
-
     def rate(self, decisions: NDArray[np.bool_], number: int, group_size: int) -> Proportion | None:
         """The share of True, of decisions (N,), in one class; None where it has no samples."""
         places = self.members[number]
@@ -46,12 +48,27 @@ class ClassParts:
 
     def other_rate(self, decisions: NDArray[np.bool_], number: int, group_size: int) -> Proportion:
         """The share of True in all classes but one, pooled; these have samples."""
+        called = decisions[self.members[number]]
+        count, n = int(decisions.sum()) - int(called.sum()), len(decisions) - len(called)
         if group_size == 1:
-            count = int(decisions.sum()) - int(decisions[self.members[number]].sum())
-            return Proportion(count=count, n=len(decisions) - self.sizes[number])
-        places = self.others(number)
-        return proportion(decisions[places], groups_of_part(places, group_size))
+            return Proportion(count=count, n=n)
+        # All of each group but what it has of the class: a search among all samples takes K times as long.
+        sizes, inside = self._sizes_without(number, group_size), self.members[number] // group_size
+        sums = group_sums(decisions, group_size) - np.bincount(inside, weights=called, minlength=len(sizes))
+        held = sizes > 0
+        return Proportion(count=count, n=n, effective_n=effective_number_of_sums(sums[held], sizes[held]))
 
-    def groups(self, places: NDArray[np.intp], group_size: int) -> int:
-        """How many groups hold some of these samples."""
+    def fewest_groups(self, number: int, group_size: int) -> int:
+        """How many groups hold samples of a class, or samples of others, whichever is less."""
+        others = int((self._sizes_without(number, group_size) > 0).sum())
+        return min(self.groups(number, group_size), others)
+
+    def groups(self, number: int, group_size: int) -> int:
+        """How many groups hold samples of a class."""
+        places = self.members[number]
         return number_of_groups(len(places), groups_of_part(places, group_size))
+
+    def _sizes_without(self, number: int, group_size: int) -> NDArray[np.float64]:
+        """Samples of other classes in each group, (G,)."""
+        whole = group_sums(np.ones(len(self.classes)), group_size)
+        return whole - np.bincount(self.members[number] // group_size, minlength=len(whole))

@@ -58,7 +58,14 @@ def proportion(decisions: NDArray[np.bool_], groups: Grouping) -> Proportion:
     return Proportion(count=count, n=n, effective_n=effective_number(decisions, groups))
 
 
-def effective_number(decisions: NDArray[np.bool_], grouping: Grouping) -> float:
+def effective_number(decisions: NDArray[np.bool_], groups: Grouping) -> float:
+    """The independent decisions that tell as much as these (N,) in groups: see `effective_number_of_sums`."""
+    return effective_number_of_sums(
+        group_sums(decisions, groups), group_sums(np.ones(len(decisions)), groups)
+    )
+
+
+def effective_number_of_sums(sums: Values, sizes: Values) -> float:
     """n* = p(1−p)/v · (t_{n−1}/t_{G−1})², from G to n: the independent decisions that tell as much.
 
     v = G/(G−1) (Σ_g r_g² + u²) / n², r_g = y_g − p m_g, is the variance of the rate over groups with y_g of
@@ -70,11 +77,13 @@ def effective_number(decisions: NDArray[np.bool_], grouping: Grouping) -> float:
     drawn: of rates of .01 with intra-group correlation .5 the interval covered 80–90 %, with u 95–100 %
     (`benchmarks/simulated/groups.py`).
 
+    Args:
+        sums, sizes: y_g and m_g, (G,); each m_g is at least 1.
+
     Source: Korn and Graubard 1998, but for u.
     """
-    n, groups = len(decisions), number_of_groups(len(decisions), grouping)
-    p = float(decisions.mean())
-    sums, sizes = group_sums(decisions, grouping), group_sums(np.ones(n), grouping)
+    n, groups = int(sizes.sum()), len(sizes)
+    p = float(sums.sum()) / n
     holding = int(min((sums > 0).sum(), (sums < sizes).sum()))
     if groups < 2 or holding == 0:
         return float(groups)

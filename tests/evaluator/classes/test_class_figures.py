@@ -173,6 +173,14 @@ def test_in_groups_the_group_is_the_observation_and_holds_what_it_has_of_the_cla
         assert isinstance(auc, Estimate) and auc.value == alone.value and auc.ci95 != alone.ci95
 
 
+def test_the_others_in_groups_are_a_part_like_any() -> None:
+    decisions, parts = FAKE > 0, ClassParts(classes=FAKE_CLASSES, num_classes=K)
+    for c in range(K):
+        others = np.flatnonzero(c != FAKE_CLASSES)
+        expected = proportion(decisions[others], groups_of_part(others, 16))
+        assert parts.other_rate(decisions, c, 16) == expected
+
+
 def test_a_part_that_is_the_whole_has_the_figures_of_the_whole() -> None:
     decisions, whole = FAKE > 0, np.arange(M)
     assert effective_number(decisions, groups_of_part(whole, 16)) == effective_number(decisions, 16)
