@@ -22,7 +22,7 @@ from gancross.report.charts.svg import (
     marked,
     scale,
 )
-from gancross.report.formatting import DASH, REAL, figure, interval
+from gancross.report.formatting import DASH, REAL, figure, interval, straight
 
 CHARACTER = 7.0  # width of one, in units of the view box
 WIDEST_GROUP = 0.7  # of a class's place: its dots beside each other
@@ -56,7 +56,7 @@ def class_chart(result: Result, table: JudgeTable) -> Chart | None:
         " intervals.",
         head=["Class", *(column.heading for column in columns)],
         rows=[
-            [f"{number}: {name}", *(_cell(column.entries[i]) for column in columns)]
+            [f"{number}: {straight(name)}", *(_cell(column.entries[i]) for column in columns)]
             for i, (number, name) in enumerate(zip(table.numbers, table.names, strict=True))
         ],
     )  # fmt: skip
@@ -88,7 +88,7 @@ def _shown(column: ClassColumn, entry: Figure) -> tuple[float, Interval]:
 
 def _ticks(table: JudgeTable, step: float) -> list[Tick]:
     """Names where all fit, otherwise the numbers of the classes, as many as fit."""
-    texts = list(table.names)
+    texts = [straight(name) for name in table.names]
     if max(map(len, texts)) * CHARACTER > step:
         texts = [str(number) for number in table.numbers]
     every = math.ceil(max(map(len, texts)) * CHARACTER / step)
