@@ -20,13 +20,11 @@ class DifferingClass:
     """One class whose rate differs from that of the other classes of its table.
 
     Attributes:
-        number: of the class.
-        name: its name.
+        name: of the class.
         rate: FN on test data, FP on a generator's samples.
         less_real: whether its samples are called real less often than those of the other classes.
     """
 
-    number: int
     name: str
     rate: Proportion
     against: AgainstOthers
@@ -116,7 +114,7 @@ def _table(
         if isinstance(against, AgainstOthers) and against.differs and isinstance(rate, Proportion):
             higher = rate.rate > against.others.rate
             differing.append(DifferingClass(
-                number=number, name=names[number], rate=rate, against=against,
+                name=names[number], rate=rate, against=against,
                 less_real=higher if generator is None else not higher,
             ))  # fmt: skip
     differing.sort(key=lambda entry: (entry.against.holm_p, -_difference(entry), entry.name))

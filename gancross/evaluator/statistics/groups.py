@@ -21,9 +21,8 @@ from gancross.evaluator.estimates import LEVEL, Estimate, Proportion, rule_of_th
 FEWEST_GROUPS = 30
 
 Values = NDArray[np.float64]
-Grouping = (
-    int | NDArray[np.int64]
-)  # the size of consecutive groups; or each sample's group, numbers that rise
+# The size of consecutive groups; or the group of each sample, numbers from 0 that never fall.
+Grouping = int | NDArray[np.int64]
 
 
 def are_independent(groups: Grouping) -> bool:
