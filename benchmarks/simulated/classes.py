@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from scipy.stats import norm
 
 from gancross.evaluator.classes.figures import against_others
@@ -22,6 +23,7 @@ SHIFT = 0.8  # standard deviation of what a group's scores share
 SHARES = np.arange(1, CLASSES + 1) / np.arange(1, CLASSES + 1).sum()
 
 Decisions = NDArray[np.bool_]
+Classes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,33 +31,53 @@ class Family:
     """Samples of ten classes of unequal sizes and one rate.
 
     Attributes:
-        draw: the decisions of all samples, which do not know the classes.
-        group_size: of the groups in which they were made.
+        draw: the decisions of samples of these classes (N,).
+        n: number of samples.
+        group_size: of the groups in which the decisions were made.
     """
 
     setting: str
-    draw: Callable[[np.random.Generator], Decisions]
+    draw: Callable[[np.random.Generator, Classes], Decisions]
+    n: int
     group_size: int
 
 
-def alike(random: np.random.Generator, p: float) -> Decisions:
-    """Groups whose rates vary, with an intra-group correlation of 0.2."""
-    return random.random(GROUPS * SIZE) < random.beta(4 * p, 4 * (1 - p), GROUPS).repeat(SIZE)
+def alike(random: np.random.Generator, classes: Classes) -> Decisions:
+    """Groups whose rates vary about 0.2, with an intra-group correlation of 0.2."""
+    return random.random(len(classes)) < random.beta(0.8, 3.2, GROUPS).repeat(SIZE)
 
 
-def balanced(random: np.random.Generator) -> Decisions:
+def balanced(random: np.random.Generator, classes: Classes) -> Decisions:
     """4 of 16 called real in every group, as where a batch norm centres the scores."""
     ranks = random.random((GROUPS, SIZE)).argsort(1).argsort(1)
     return (ranks < 4).ravel()
 
 
+def opposed(random: np.random.Generator, classes: Classes) -> Decisions:
+    """What a group adds to the logit for half of the classes it takes from it for the others; rate 0.5."""
+    shifts = random.normal(0, 1, GROUPS).repeat(SIZE)
+    return random.random(len(classes)) < expit(np.where(classes % 2 == 0, shifts, -shifts))
+
+
+def apart(rate: float) -> Family:
+    """Independent decisions."""
+    return Family(
+        setting=f"rate {rate}", draw=lambda random, classes: random.random(len(classes)) < rate, n=1_000,
+        group_size=1,
+    )  # fmt: skip
+
+
+def grouped(setting: str, draw: Callable[[np.random.Generator, Classes], Decisions]) -> Family:
+    """Decisions in groups."""
+    return Family(setting=f"{setting}, 60 groups of 16", draw=draw, n=GROUPS * SIZE, group_size=SIZE)
+
+
 FAMILIES: dict[str, Family] = {
-    "apart": Family(setting="rate 0.2", draw=lambda random: random.random(1_000) < 0.2, group_size=1),
-    "rare": Family(setting="rate 0.02", draw=lambda random: random.random(1_000) < 0.02, group_size=1),
-    "alike": Family(
-        setting="rate 0.2, alike in groups of 16", draw=lambda random: alike(random, 0.2), group_size=SIZE
-    ),
-    "balanced": Family(setting="4 of each group of 16", draw=balanced, group_size=SIZE),
+    "apart": apart(0.2),
+    "rare": apart(0.02),
+    "alike": grouped("rate 0.2, alike in groups", alike),
+    "balanced": grouped("a quarter of each group", balanced),
+    "opposed": grouped("rate 0.5, classes opposed in groups", opposed),
 }
 
 
@@ -64,11 +86,11 @@ def families(draws: int) -> Iterator[Finding]:
     for name, family in FAMILIES.items():
         random, named = random_of("classes", name), 0
         for _ in range(draws):
-            decisions = family.draw(random)
-            classes = random.choice(CLASSES, len(decisions), p=SHARES)
+            classes = random.choice(CLASSES, family.n, p=SHARES)
             contrasts = against_others(
-                decisions, ClassParts(classes=classes, num_classes=CLASSES), family.group_size
-            )
+                family.draw(random, classes), ClassParts(classes=classes, num_classes=CLASSES),
+                family.group_size,
+            )  # fmt: skip
             named += any(isinstance(entry, AgainstOthers) and entry.differs for entry in contrasts)
         yield size("any of ten classes of one rate differs", family.setting, named, draws)
 

@@ -175,13 +175,13 @@ def _auc(
     """AUC of the test data of one class against the generator's samples of it."""
     if reals is None:
         return Missing(NO_CLASSES_OF_REALS)
-    size, sides = scores.group_size, {"test data": reals, "samples": fakes}
+    size, sides = scores.group_size, {"test samples": reals, "generated samples": fakes}
     for what, parts in sides.items():
         groups = parts.groups(number, size)
         if groups < FEWEST:
-            held = f"{parts.sizes[number]} {what} of this class"
             unit = "" if size == 1 else f" in {groups} group{'' if groups == 1 else 's'} of {size}"
-            return Missing(f"{held}{unit}: fewer than {FEWEST}")
+            least = f"{FEWEST}{'' if size == 1 else ' groups'}"
+            return Missing(f"{what} of this class: {parts.sizes[number]}{unit}, fewer than {least}")
     real, fake = reals.members[number], fakes.members[number]
     return grouped_auc_interval(
         real=scores[None][real], fake=scores[generator][fake],
