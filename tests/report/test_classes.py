@@ -164,6 +164,23 @@ def test_no_headline_without_a_class_that_differs_among_all_tables(ps: list[list
     assert verdict_sentences(result) == verdict_sentences(documents()["two"])
 
 
+def test_neither_the_order_of_contestants_nor_that_of_classes_changes_the_headline() -> None:
+    figures = digits().classes
+    assert figures is not None
+    backwards = replace(
+        figures, cross=figures.cross[::-1], reals=dict(reversed(figures.reals.items())),
+        group_sizes=dict(reversed(figures.group_sizes.items())),
+    )  # fmt: skip
+    permuted = replace(
+        figures, names=figures.names[::-1],
+        reals={
+            judge: replace(table, classes=table.classes[::-1]) for judge, table in figures.reals.items()
+        },
+        cross=tuple(replace(table, classes=table.classes[::-1]) for table in figures.cross),
+    )  # fmt: skip
+    assert headline_sentence(digits()) == sentence(backwards) == sentence(permuted)
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_the_headline_stands_on_the_first_screen_which_keeps_its_size(width: int) -> None:
     lines = [line.plain for line in first_screen(digits(), width=width)]
