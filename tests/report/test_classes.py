@@ -168,8 +168,8 @@ def test_neither_the_order_of_contestants_nor_that_of_classes_changes_the_headli
     figures = digits().classes
     assert figures is not None
     backwards = replace(
-        figures, cross=figures.cross[::-1], reals=dict(reversed(figures.reals.items())),
-        group_sizes=dict(reversed(figures.group_sizes.items())),
+        figures, cross=figures.cross[::-1], reals=dict([*figures.reals.items()][::-1]),
+        group_sizes=dict([*figures.group_sizes.items()][::-1]),
     )  # fmt: skip
     permuted = replace(
         figures, names=figures.names[::-1],
