@@ -21,6 +21,7 @@ from environment import machine, versions
 from simulated import copying, gate, referees
 from simulated.auc import auc_difference_near_one, auc_near_one, delong, delong_paired
 from simulated.bounds import jsd_bound
+from simulated.classes import class_intervals, families
 from simulated.differences import j_difference, newcombe, sizes_of_tests
 from simulated.findings import Finding
 from simulated.groups import grouped_auc_difference, grouped_rates, grouped_scores
@@ -43,6 +44,8 @@ CLAIMS: dict[str, tuple[Callable[[int], Iterator[Finding]], int]] = {
     "grouped-rates": (grouped_rates, 4_000),
     "grouped-scores": (grouped_scores, 1_000),
     "grouped-auc-difference": (grouped_auc_difference, 1_000),
+    "classes": (families, 4_000),
+    "class-intervals": (class_intervals, 4_000),
     "delong": (delong, 10_000),
     "delong-paired": (delong_paired, 2_000),
     "auc-near-one": (auc_near_one, 4_000),

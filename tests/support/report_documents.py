@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from classed import with_classes
 from grey_models import Brightness
 from referee_records import refereed, without_judges
 from torch import nn
@@ -63,7 +64,7 @@ def vector_model(name: str, dim: int) -> Contestant:
 KINDS = [
     "two", "batch norm", "not compared", "one", "four", "methods", "critics", "constant", "samples",
     "flipped", "hostile", "vectors", "5-d", "fidelity", "five", "refereed",
-    "few vectors refereed", "nobody judges",
+    "few vectors refereed", "nobody judges", "classes",
 ]  # fmt: skip
 
 
@@ -114,4 +115,5 @@ def documents() -> dict[str, Result]:
         **whole, "refereed": refereed(whole["two"], cost=cost),
         "few vectors refereed": refereed(whole["vectors"], form="vectors", n=60, missing=True),
         "nobody judges": refereed(without_judges(whole["two"])),
+        "classes": with_classes(whole["hostile"], [*"012345", HOSTILE, ODD, LONG], n=600, worse=[3, 7]),
     }  # fmt: skip

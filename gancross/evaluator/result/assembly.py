@@ -10,6 +10,7 @@ import torch
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.order import ContentOrder
 from gancross.data.sets import DataSet
+from gancross.evaluator.classes.figures import class_figures
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.figures import MeasuredFidelity
 from gancross.evaluator.fidelity.metrics import METRICS
@@ -100,5 +101,6 @@ def assembled(
             *(() if fidelity is None else fidelity.flags), *reals.notes,
         ])),
         fidelity=NO_METRICS if fidelity is None else fidelity.figures, referees=NOT_REFEREED,
+        classes=class_figures(judges, of_judges, scores.classes, names, reals.class_names),
         provenance=provenance,
     )  # fmt: skip

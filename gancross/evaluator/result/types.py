@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
+from gancross.evaluator.classes.records import ClassFigures
 from gancross.evaluator.codec.encoding import encode
 from gancross.evaluator.codec.fields import Count, Items, JsonObject, JsonValue, Recorded, Sha256, Size
 from gancross.evaluator.estimates import Estimate, Missing
@@ -143,6 +144,7 @@ class Result:
         flags: what a reader must know before believing the figures.
         fidelity: by contestant.
         referees: equal, fresh judges, on whom the verdicts `generator` and `strict` rest.
+        classes: figures of every class; None where neither test data nor samples have classes.
     """
 
     format: Literal["gancross.result/2"] = FORMAT
@@ -183,6 +185,10 @@ class Result:
     flags: tuple[str, ...]
     fidelity: Mapping[str, FidelityFigures] | Missing
     referees: Annotated[Referees | Missing, Recorded(description="equal, fresh judges on a ladder of noise")]
+    classes: Annotated[
+        ClassFigures | None,
+        Recorded(absent=True, description="figures class by class; absent without classes"),
+    ] = None
     provenance: Provenance
 
     def to_dict(self) -> JsonObject:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from itertools import chain, pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise, product
 
 from gancross.errors import is_text
 from gancross.evaluator.codec.fields import JsonObject, JsonValue
@@ -37,7 +37,7 @@ def bad_value(document: JsonObject) -> str | None:
 def contradiction(result: Result) -> str | None:
     """Why a result that keeps to the schema is none of a cross-test; None: it is one."""
     # Each check may rely on those before it, since the first complaint ends them all.
-    checks = (_names, _tables, _figures, _pairs, _histograms)
+    checks = (_names, _tables, _figures, _pairs, _histograms, _classes)
     return next(chain.from_iterable(check(result) for check in checks), None)
 
 
@@ -125,3 +125,23 @@ def _histograms(result: Result) -> Iterator[str]:
         for counts in (histogram.real, *histogram.generators.values()):
             if len(counts) != len(edges) - 1:
                 yield "histograms: a count for every bin is needed"
+
+
+def _classes(result: Result) -> Iterator[str]:
+    """Figures by class: of all judges, of generators that took part, an entry for every class."""
+    figures = result.classes
+    if figures is None:
+        return
+    judges, generators = set(result.histograms), set(figures.num_generated)
+    with_reals = set() if isinstance(figures.num_real, Missing) else judges
+    if set(figures.group_sizes) != judges or set(figures.reals) != with_reals:
+        yield "classes: not of the judges"
+    pairs = [(entry.judge, entry.generator) for entry in figures.cross]
+    if not generators <= set(result.names) or sorted(pairs) != sorted(product(judges, generators)):
+        yield "classes: not every judge on every generator with classes, once"
+    lists: list[Sequence[object]] = [*figures.num_generated.values()]
+    lists += [] if isinstance(figures.num_real, Missing) else [figures.num_real]
+    lists += [entry.classes for entry in figures.reals.values()]
+    lists += [entry.classes for entry in figures.cross]
+    if any(len(entries) != len(figures.names) for entries in lists):
+        yield "classes: an entry for every class is needed"

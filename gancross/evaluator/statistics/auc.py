@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 from scipy.stats import rankdata, t
 
 from gancross.evaluator.estimates import LEVEL, Estimate, Interval, Z, difference_reaches, rule_of_three
-from gancross.evaluator.statistics.groups import number_of_groups, variance_of_mean
+from gancross.evaluator.statistics.groups import Grouping, are_independent, number_of_groups, variance_of_mean
 
 Scores = NDArray[np.float64]
 FEW_DISCORDANT = 20
@@ -41,6 +41,13 @@ def components(*, real: Scores, fake: Scores) -> tuple[float, Scores, Scores]:
 
 
 def auc_interval(*, real: Scores, fake: Scores, group_size: int = 1) -> Estimate:
+    """The AUC of samples in groups of one size, with its 95 % interval: see `grouped_auc_interval`."""
+    return grouped_auc_interval(real=real, fake=fake, real_groups=group_size, fake_groups=group_size)
+
+
+def grouped_auc_interval(
+    *, real: Scores, fake: Scores, real_groups: Grouping, fake_groups: Grouping
+) -> Estimate:
     """AUC with DeLong's 95 % interval on the logit scale.
 
     logit A ± z·s/(A(1−A)), s² = var V/N + var W/M, variances divided by N−1 and M−1. Where s is 0, at
@@ -52,23 +59,23 @@ def auc_interval(*, real: Scores, fake: Scores, group_size: int = 1) -> Estimate
     union 94–100 %.
 
     Args:
-        group_size: of the groups in which the samples were scored: groups take the place of samples, and
+        real_groups, fake_groups: in which the samples were scored: groups take the place of samples, and
             Student's quantile that of z.
 
     Source: DeLong et al. 1988; Pepe 2003, §5.2 for the logit scale; Obuchowski 1997 for
         groups; Newcombe 2006.
     """
     value, of_reals_N, of_fakes_M = components(real=real, fake=fake)
-    fewest = number_of_groups(min(len(real), len(fake)), group_size)
+    fewest = min(number_of_groups(len(real), real_groups), number_of_groups(len(fake), fake_groups))
     if fewest < 2:
         return Estimate(value=value, low=0.0, high=1.0)
-    error = math.sqrt(variance_of_mean(of_reals_N, group_size) + variance_of_mean(of_fakes_M, group_size))
+    error = math.sqrt(variance_of_mean(of_reals_N, real_groups) + variance_of_mean(of_fakes_M, fake_groups))
     if error <= _ROUNDING:
         slack = rule_of_three(fewest)
         return Estimate(value=value, low=max(0.0, value - slack), high=min(1.0, value + slack))
-    reach = _quantile(fewest, group_size) * error / (value * (1 - value))
+    reach = _quantile(fewest, real_groups) * error / (value * (1 - value))
     low, high = float(expit(logit(value) - reach)), float(expit(logit(value) + reach))
-    numbers = _effective(of_reals_N, group_size), _effective(of_fakes_M, group_size)
+    numbers = _effective(of_reals_N, real_groups), _effective(of_fakes_M, fake_groups)
     if _is_near_an_end(value, numbers):
         limits = newcombe_limits(value, *numbers)
         low, high = min(low, limits[0]), max(high, limits[1])
@@ -96,12 +103,14 @@ def newcombe_limits(value: float, n: float, m: float) -> Interval:
     return float(brentq(excess, 0.0, value)), float(brentq(excess, value, 1.0))
 
 
-def _effective(components_N: Scores, group_size: int) -> float:
+def _effective(components_N: Scores, groups: Grouping) -> float:
     """How many independent samples tell as much as N in groups: between the number of groups and N."""
     n = len(components_N)
-    grouped = variance_of_mean(components_N, group_size)
+    if are_independent(groups):
+        return n
+    grouped = variance_of_mean(components_N, groups)
     alike = n * variance_of_mean(components_N, 1) / grouped if grouped > 0 else 0.0
-    return n if group_size == 1 else float(np.clip(alike, number_of_groups(n, group_size), n))
+    return float(np.clip(alike, number_of_groups(n, groups), n))
 
 
 def auc_difference(
@@ -162,5 +171,5 @@ def _is_near_an_end(value: float, numbers: tuple[float, float]) -> bool:
     return min(numbers) * min(value, 1 - value) < FEW_DISCORDANT
 
 
-def _quantile(groups: int, group_size: int) -> float:
-    return Z if group_size == 1 else float(t.ppf((1 + LEVEL) / 2, groups - 1))
+def _quantile(groups: int, grouping: Grouping) -> float:
+    return Z if are_independent(grouping) else float(t.ppf((1 + LEVEL) / 2, groups - 1))

@@ -29,10 +29,12 @@ from gancross.report import formatting
 from gancross.report.browser.noise import shown_sigmas
 from gancross.report.browser.samples import Sample
 from gancross.report.charts.chart_data import COLOURS, REAL_COLOUR
+from gancross.report.charts.class_chart import class_chart
+from gancross.report.charts.class_data import judge_tables
 from gancross.report.charts.ladder_chart import ladder_chart
 from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, histogram_chart, roc_chart
 from gancross.report.command import command, obstacles
-from gancross.report.text import referee_texts
+from gancross.report.text import class_sentences, referee_texts
 from gancross.report.text.figure_table import figure_table
 from gancross.report.text.paper_matrices import matrices_title, paper_matrices
 from gancross.report.text.referee_checks import checks
@@ -95,11 +97,17 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
     sigmas = [] if referees is None else shown_sigmas(referees.protocol.sigmas, result.protocol.data.shape)
     flags, minor_flags = ordered_flags(result)
     no_grids = "" if grids else _no_pictures(result, NO_GRIDS)
+    class_tables = [] if result.classes is None else judge_tables(result.classes)
+    class_charts = [class_chart(result, table) for table in class_tables]
     text: str = _environment().get_template("report.html.j2").render(
         result=result, histograms=[histogram_chart(result, judge) for judge in result.judges],
         roc=[roc_chart(result, judge) for judge in result.judges],
         ladder=None if referees is None else ladder_chart(referees),
         sentences=[with_whole_p(formatting.straight(text)) for text in verdict_sentences(result)],
+        class_tables=class_tables, class_charts=[chart for chart in class_charts if chart is not None],
+        class_differences=[
+            with_whole_p(formatting.straight(text)) for text in class_sentences.difference_sentences(result)
+        ],
         figures=figure_table(result), matrices=paper_matrices(result), matrices_title=matrices_title(result),
         most_cards=MOST_CARDS,
         flags=[formatting.straight(flag) for flag in flags[:MOST]],
@@ -182,7 +190,8 @@ def _environment() -> Environment:
     environment.globals |= {
         "formatting": formatting, "texts": referee_texts, "checks": checks, "not_tried": Missing("not tried"),
         "real": formatting.REAL, "control_table": CONTROLS,
-        "pair_tests": PAIR_TESTS,
+        "pair_tests": PAIR_TESTS, "class_notes": class_sentences.notes,
+        "class_reading": class_sentences.READING,
     }  # fmt: skip
     return environment
 

@@ -115,9 +115,9 @@ def cross(result: Result) -> list[str]:
     rows = []
     for name in result.names:
         cells = [result.cells[judge, name] for judge in result.judges]
-        rows.append([escaped(name), *(_figure(cell.fp, "_" if cell.is_own else "**") for cell in cells)])
+        rows.append([escaped(name), *(figure_cell(cell.fp, "_" if cell.is_own else "**") for cell in cells)])
     for control, rates in formatting.controls(result):
-        rows.append([f"_{control.title}_", *(_figure(rate, "_") for rate in rates)])
+        rows.append([f"_{control.title}_", *(figure_cell(rate, "_") for rate in rates)])
     reading = "The share that a judge calls real, with its 95 % interval. Of generated samples it is FP."
     return [reading, "", *table(["samples \\ judge", *map(escaped, result.judges)], rows)]
 
@@ -126,7 +126,7 @@ def beside(result: Result) -> list[str]:
     """Every judge on every generator: what does not hang on its own threshold."""
     rows = [
         [escaped(judge), escaped(generator), *texts]
-        for judge, generator, *texts in formatting.figure_rows(result, _figure)
+        for judge, generator, *texts in formatting.figure_rows(result, figure_cell)
     ]
     head = ["judge", "samples of", *(entry.heading() for entry in formatting.columns().values())]
     return table(head, rows, left=2)
@@ -157,7 +157,8 @@ def protocol(result: Result) -> list[str]:
     return [*lines, "", *fenced(command(result)), *([""] if why else []), *why]
 
 
-def _figure(figure: Figure, emphasis: str = "") -> str:
+def figure_cell(figure: Figure, emphasis: str = "") -> str:
+    """`0.0312 [0.0280, 0.0348]`, escaped; a dash where there is none."""
     if isinstance(figure, Missing):
         return formatting.DASH
     return f"{emphasis}{formatting.figure(figure)}{emphasis} \\{formatting.interval(figure)[:-1]}\\]"

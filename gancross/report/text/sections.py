@@ -11,9 +11,11 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.result.types import Result
 from gancross.report.charts.chart_data import NOBODY_JUDGES
 from gancross.report.text import (
+    console_classes,
     console_referees,
     console_summary,
     console_tables,
+    markdown_classes,
     markdown_referees,
     markdown_tables,
 )
@@ -61,6 +63,11 @@ def controls(result: Result) -> object:
     return result.controls if result.judges else Missing(NOBODY_JUDGES)
 
 
+def classes(result: Result) -> object:
+    """Figures by class; missing where neither test data nor samples have classes."""
+    return result.classes or Missing("neither test data nor samples have classes")
+
+
 def absence(section: Section, result: Result) -> str:
     """Why a result has nothing that the section is about; empty where it has."""
     part = None if section.part is None else section.part(result)
@@ -90,6 +97,11 @@ SECTIONS: tuple[Section, ...] = (
         key="cross", title="Who fools whom", console=console_tables.fp_matrix,
         console_summary=console_summary.numbered_matrix, markdown=markdown_tables.cross, part=judges,
         unfolded_from=3,
+    ),
+    Section(
+        key="classes", title="Class by class", console=console_classes.by_class,
+        console_summary=console_classes.differences, markdown=markdown_classes.by_class, part=classes,
+        unfolded_from=1,
     ),
     Section(
         key="flags", title="Flags", console=console_tables.flag_lines,

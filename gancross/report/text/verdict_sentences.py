@@ -16,6 +16,7 @@ from gancross.evaluator.verdict.pairs import Pair
 from gancross.evaluator.verdict.paper import SCOPE
 from gancross.evaluator.verdict.verdicts import RULES
 from gancross.report import formatting
+from gancross.report.text.class_sentences import headline_sentence
 from gancross.report.text.referee_checks import FAILED, checks
 
 ALONE = "One contestant alone has no verdict."
@@ -23,7 +24,15 @@ UNTOLD = "own discriminators cannot tell whose samples are nearer to the data"
 
 
 def verdict_sentences(result: Result) -> list[str]:
-    """Whose samples are nearer to the data; whose discriminator is fooled less by the paper's rule."""
+    """Whose samples are nearer to the data; whose discriminator is fooled less by the paper's rule.
+
+    Where classes differ, the one that differs most surely.
+    """
+    about_classes = headline_sentence(result)
+    return [*_verdicts(result), *([] if about_classes is None else [about_classes])]
+
+
+def _verdicts(result: Result) -> list[str]:
     if not result.pairs:
         return [ALONE]
     if len(result.pairs) == 1:

@@ -40,6 +40,7 @@ SHOWN = [
     "nobody judges",
     "eight refereed",
     "thirty-two refereed",
+    "classes",
 ]
 # Of what is laid out: whether it can be seen, also where a fold is closed around it.
 SEEN = "one => one.checkVisibility({contentVisibilityAuto: true}) && one.getBoundingClientRect().height > 0"
