@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal, get_args
@@ -19,9 +20,11 @@ from gancross.arguments import integer
 from gancross.checkpoint.functions import FunctionNetwork
 from gancross.checkpoint.outputs import check_reduction
 from gancross.checkpoint.reductions import Reduction
+from gancross.checkpoint.replicas import as_it_is, replica
 from gancross.data.formats import FormatShare
 from gancross.data.sets import check_canonical, native_array
 from gancross.errors import UsageError, first_line, is_text, printable, unknown_name
+from gancross.machine.crew import own_store
 from gancross.machine.files import composed
 from gancross.models.buffers import seeded, unchanged
 from gancross.random_streams import PRIORS, Prior
@@ -245,19 +248,23 @@ def refuse_conditional(contestants: Iterable[Contestant]) -> None:
 
 
 def applied(
-    network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int, labels: torch.Tensor | None = None
-) -> object:
+    network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int, labels: torch.Tensor | None = None,
+    within: Callable[[nn.Module], AbstractContextManager[None]] = as_it_is,
+) -> object:  # fmt: skip
     """`network(inputs)`, or `network(inputs, labels)`, of whatever type; its buffers stay as they were.
 
     Args:
         seed: of torch's global generators during the call, from which a network may draw noise of its own.
+            In a thread of a crew they are left alone, since all threads share them: see `network_crew`.
+        within: around the call, of the network that is called, which in a thread of a crew is a copy.
 
     Raises:
         UsageError: the network does not accept them; the message is `refusal`, their shape and the reason.
     """
     try:
-        with unchanged(network), seeded(seed, inputs.device):
-            return network(inputs) if labels is None else network(inputs, labels)
+        generators = seeded(seed, inputs.device) if own_store() is None else nullcontext()
+        with replica(network) as own, unchanged(own), within(own), generators:
+            return own(inputs) if labels is None else own(inputs, labels)
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's
             raise

@@ -181,8 +181,11 @@ class _SampleFigures:
     def wants(self, label: Label) -> bool:
         return True
 
-    def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
-        self._chunks.append(chunk[:count].cpu())
+    def measured(self, chunk: torch.Tensor, count: int) -> torch.Tensor:
+        return chunk[:count].cpu()
+
+    def add(self, label: Label, measured: torch.Tensor) -> None:
+        self._chunks.append(measured)
 
     def finish_source(self, label: Label) -> None:
         samples, self._chunks = torch.cat(self._chunks), []
