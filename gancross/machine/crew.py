@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from gancross.machine.cores import available_cores
 
@@ -26,6 +27,9 @@ R = TypeVar("R")
 AHEAD = 3  # pieces begun for each thread before the first result is taken: one slow piece stops no other
 
 _local = threading.local()
+_before: list[
+    int
+] = []  # threads of the crews inside `one_core`, which one thread of the process enters at a time
 
 
 def own_store() -> dict[Any, Any] | None:
@@ -35,7 +39,24 @@ def own_store() -> dict[Any, Any] | None:
 
 def most_threads() -> int:
     """How many threads a crew should have: as many as torch would use, but not more than there are cores."""
-    return max(1, min(torch.get_num_threads(), available_cores()))
+    return _before[-1] if _before else max(1, min(torch.get_num_threads(), available_cores()))
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Inside, torch and the libraries of linear algebra compute on one core; crews have as many as before.
+
+    Last bits depend on how many threads divide an operation.
+    """
+    before = torch.get_num_threads()
+    _before.append(most_threads())
+    try:
+        torch.set_num_threads(1)
+        with threadpool_limits(1, "blas"):
+            yield
+    finally:
+        _before.pop()
+        torch.set_num_threads(before)
 
 
 class Piece(Generic[R]):

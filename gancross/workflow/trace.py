@@ -104,7 +104,6 @@ class TraceProtocol:
     seed: int
     norm: Norm = "eval"
     chunk: int
-    threads: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +165,7 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
         cross=cross, flags=reals.notes,
         protocol=TraceProtocol(
             data=reals.name, num_real=num_real, num_fake=request.num_samples, seed=request.seed,
-            chunk=chunk_length(reals.shape), threads=torch.get_num_threads(),
+            chunk=chunk_length(reals.shape),
         ),
     ))  # fmt: skip
 
