@@ -33,7 +33,7 @@ def fidelity_figures(samples: torch.Tensor, reals: torch.Tensor) -> Mapping[str,
     ) as measuring:
         for label, array in ((None, reals), ("samples", samples)):
             for chunk in torch.split(array, CHUNK):
-                measuring.add(label, chunk, len(chunk))
+                measuring.add(label, measuring.measured(chunk, len(chunk)))
             measuring.finish_source(label)
         measured = measuring.finish()
     assert measured is not None

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
@@ -19,9 +20,11 @@ from gancross.checkpoint.functions import as_network
 from gancross.checkpoint.inputs import Input, described_inputs, split_inputs
 from gancross.checkpoint.outputs import check_reduction
 from gancross.checkpoint.reductions import Reduction
+from gancross.checkpoint.replicas import as_it_is, replica
 from gancross.data.formats import FormatShare
 from gancross.data.sets import check_canonical, native_array
 from gancross.errors import UsageError, first_line, is_text, printable, unknown_name
+from gancross.machine.crew import own_store
 from gancross.machine.files import composed
 from gancross.models.buffers import seeded, unchanged
 from gancross.random_streams import Prior
@@ -241,20 +244,24 @@ def refuse_conditional(contestants: Iterable[Contestant]) -> None:
 def applied(
     network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int, labels: torch.Tensor | None = None,
     split: Sequence[Input] = (),
+    within: Callable[[nn.Module], AbstractContextManager[None]] = as_it_is,
 ) -> object:  # fmt: skip
     """`network(inputs)`, or `network(inputs, labels)`, of whatever type; its buffers stay as they were.
 
     Args:
         split: the inputs that stand side by side in the rows of `inputs`; the network takes each by itself.
         seed: of torch's global generators during the call, from which a network may draw noise of its own.
+            In a thread of a crew they are left alone, since all threads share them: see `network_crew`.
+        within: around the call, of the network that is called, which in a thread of a crew is a copy.
 
     Raises:
         UsageError: the network does not accept them; the message is `refusal`, their shape and the reason.
     """
     parts = split_inputs(inputs, split) if split else (inputs,)
     try:
-        with unchanged(network), seeded(seed, inputs.device):
-            return network(*parts) if labels is None else network(*parts, labels)
+        generators = seeded(seed, inputs.device) if own_store() is None else nullcontext()
+        with replica(network) as own, unchanged(own), within(own), generators:
+            return own(*parts) if labels is None else own(*parts, labels)
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's
             raise

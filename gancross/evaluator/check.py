@@ -10,6 +10,7 @@ import torch
 
 from gancross.checkpoint.contestant import Contestant, listed
 from gancross.checkpoint.inputs import recorded_inputs
+from gancross.checkpoint.replicas import network_crew
 from gancross.data import catalogue
 from gancross.data.order import content_order, sample_digests
 from gancross.data.sets import DataSet, to_canonical
@@ -135,13 +136,16 @@ def _discriminator_check(
     sources: dict[Label, torch.Tensor] = {None: test, judge.name: fakes, NOISE: noise}
     two_modes = has_batch_norm(judge) and not probe.unreachable_norm
     raw: dict[Label, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {}
-    for label, samples in sources.items():
-        one_pass = scoring_pass(
-            judge, len(samples), scored=range(1), chunk=len(samples), norm="eval", coupled=probe.coupled,
-            switchable=two_modes, noise=Stream(0, "network-noise", judge.name, "check", title(label)),
-        )  # fmt: skip
-        one_pass.add(0, samples.to(device))
-        raw[label] = one_pass.finish().double().cpu().numpy()
+    with network_crew(device, alone=True) as workers:
+        for label, samples in sources.items():
+            one_pass = scoring_pass(
+                judge, len(samples), scored=range(1), chunk=len(samples), norm="eval", coupled=probe.coupled,
+                switchable=two_modes, noise=Stream(0, "network-noise", judge.name, "check", title(label)),
+                workers=workers, at_once={},
+            )  # fmt: skip
+            chunk = samples.to(device)
+            one_pass.add(0, chunk, one_pass.scored(0, chunk))
+            raw[label] = one_pass.finish().double().cpu().numpy()
     checked_scores(judge, raw)
     size = group_size(judge, "eval", coupled=probe.coupled, switchable=two_modes)
     scores = ScoresBySource(

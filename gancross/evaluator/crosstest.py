@@ -33,7 +33,7 @@ from gancross.evaluator.judged_data import (
     with_num_real,
 )
 from gancross.evaluator.judging.controls import CONTROLS, TRAINING
-from gancross.evaluator.judging.probe_results import coupled, unswitchable
+from gancross.evaluator.judging.probe_results import coupled, noisy, unswitchable
 from gancross.evaluator.judging.probes import probed
 from gancross.evaluator.judging.sampling import Source, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
@@ -45,6 +45,7 @@ from gancross.evaluator.result.assembly import assembled
 from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.result.refereed import with_saved_referees
 from gancross.evaluator.result.types import Provenance, Result
+from gancross.machine.crew import most_threads
 from gancross.machine.devices import only_deterministic, resolve_device
 from gancross.machine.distributed import current, joined
 from gancross.machine.process_state import own_turn
@@ -85,7 +86,8 @@ def crosstest(
     """Cross-tests two or more models: every discriminator judges every generator and the test data.
 
     Under torchrun every process calls this alike: they divide the samples among them, and all return the
-    result that one process would, at the same thread count.
+    result that one process would. As many threads as torch has, but no more than there are cores, divide them
+    too; figures do not depend on their number.
 
     Args:
         contestants: distinct names; at least one has a discriminator.
@@ -197,8 +199,7 @@ def run_crosstest(
         probes = probed(contestants, test=test, shape=reals.shape, device=target, chunk=chunk)
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=target, coupled=coupled(probes),
-            unswitchable=unswitchable(probes),
-            batch_size=batch_size,
+            unswitchable=unswitchable(probes), noisy=noisy(probes), batch_size=batch_size,
             observer=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
         measured = None if fidelity is None else fidelity.finish(progress)
@@ -207,6 +208,7 @@ def run_crosstest(
         provenance = Provenance(
             gancross=__version__, torch=torch.__version__, python=platform.python_version(),
             device=str(target), batch_size=batch_size or chunk, processes=processes.size,
+            threads=most_threads(),
             deterministic=deterministic, started=started.isoformat(timespec="seconds"),
             seconds=round(time.perf_counter() - clock, 3), others={},
         )  # fmt: skip

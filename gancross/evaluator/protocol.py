@@ -14,15 +14,15 @@ Norm = Literal["eval", "batch"]
 NORMS: tuple[Norm, ...] = ("eval", "batch")
 CHUNK = 500  # samples that networks see at a time: vectors, and images of at most `PIXELS` pixels
 PIXELS = 64 * 64
-LARGE_CHUNK = 256  # of larger images, times their pixels over these
+LARGE_CHUNK = 128  # of larger images, times their pixels over these
 LARGEST_CHUNK = 65_536
 
 
 def chunk_length(shape: tuple[int, ...], given: int | None = None) -> int:
     """How many samples networks see at a time: `given`, or a function of the shape of one sample.
 
-    500 vectors, or images (C, H, W) of up to 64×64 pixels; of larger ones ⌊256·4096/(H·W)⌋, at least 1, so
-    that what a convolutional network holds of a chunk grows no further: 64 at 128×128, 16 at 256×256.
+    500 vectors, or images (C, H, W) of up to 64×64 pixels; of larger ones ⌊128·4096/(H·W)⌋, at least 1, so
+    that several threads at a time hold no more than at 64×64: 32 at 128×128, 8 at 256×256.
     """
     if given is not None:
         return given

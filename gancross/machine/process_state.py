@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from gancross.machine.crew import one_core
 from gancross.machine.devices import full_precision
 
 _TURN = threading.RLock()
@@ -21,12 +22,12 @@ _TURN = threading.RLock()
 
 @contextmanager
 def own_turn() -> Iterator[None]:
-    """Around every evaluation: threads take turns, in full precision, and leave the process as it was.
+    """Around every evaluation: threads take turns, in full precision on one core, and leave all as it was.
 
     Networks are put into a mode and back, torch's generators are seeded and put back: two threads at a time
     would see each other's. A context manager and a decorator.
     """
-    with _TURN, process_state_kept(), full_precision():
+    with _TURN, process_state_kept(), full_precision(), one_core():
         yield
 
 

@@ -104,7 +104,6 @@ class TraceProtocol:
     seed: int
     norm: Norm = "eval"
     chunk: int
-    threads: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +165,7 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
         cross=cross, flags=reals.notes,
         protocol=TraceProtocol(
             data=reals.name, num_real=num_real, num_fake=request.num_samples, seed=request.seed,
-            chunk=chunk_length(reals.shape), threads=torch.get_num_threads(),
+            chunk=chunk_length(reals.shape),
         ),
     ))  # fmt: skip
 
@@ -181,8 +180,11 @@ class _SampleFigures:
     def wants(self, label: Label) -> bool:
         return True
 
-    def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
-        self._chunks.append(chunk[:count].cpu())
+    def measured(self, chunk: torch.Tensor, count: int) -> torch.Tensor:
+        return chunk[:count].cpu()
+
+    def add(self, label: Label, measured: torch.Tensor) -> None:
+        self._chunks.append(measured)
 
     def finish_source(self, label: Label) -> None:
         samples, self._chunks = torch.cat(self._chunks), []

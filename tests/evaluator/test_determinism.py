@@ -25,6 +25,7 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.protocol import Norm
 from gancross.evaluator.verdict.pairs import Pair
 from gancross.evaluator.verdict.verdicts import RULES, Verdict, Verdicts
+from gancross.machine import crew
 from gancross.machine.devices import only_deterministic
 from gancross.trainer import loop
 
@@ -69,6 +70,24 @@ def test_any_number_of_processes_gives_the_same(
         for rank in range(processes):
             record = json.loads((tmp_path / f"record.{setting}.{rank}").read_text())
             assert bytes_of(record) == bytes_of(figures(expected)), (setting, rank)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("threads", [2, 3])
+def test_any_number_of_threads_gives_the_same(
+    paths: dict[str, str], alone: dict[str, Result], threads: int, setting: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The calling thread beside them computes on one core, as the libraries of linear algebra do."""
+    monkeypatch.setattr(crew, "available_cores", lambda: threads)
+    torch.set_num_threads(threads)
+    try:
+        result = crosstested(paths, setting)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(1)
+    assert result.provenance.threads == threads
+    assert bytes_of(figures(result)) == bytes_of(figures(alone[setting]))
 
 
 @pytest.mark.parametrize("setting", SETTINGS)

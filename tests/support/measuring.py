@@ -67,7 +67,7 @@ def measure(
     ) as fidelity:
         for label, samples in arrays.items():
             for part in torch.split(samples, chunk):
-                fidelity.add(label, part, len(part))
+                fidelity.add(label, fidelity.measured(part, len(part)))
         measured = fidelity.finish()
     assert measured is not None
     return measured

@@ -64,6 +64,10 @@ class OnnxNetwork(nn.Module):
         super().__init__()
         self._session, self.graph = session, graph
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> OnnxNetwork:
+        """Itself: a session serves several threads at a time, and nothing else changes."""
+        return self
+
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """One output for each sample of a batch.
 
@@ -142,7 +146,7 @@ def _network(content: bytes, path: Path) -> tuple[OnnxNetwork, dict[str, bytes]]
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = 1  # threads of the evaluator run whole chunks
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 4

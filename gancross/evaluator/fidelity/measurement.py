@@ -3,7 +3,7 @@
     plan = check(metrics, shape=..., counts=..., weights=...)            # before any work
     extractor = load_extractor(plan.extractor, shape=..., weights=plan.weights, device=...)
     with Fidelity(plan, extractor, counts=..., data_sha256=...) as fidelity:
-        for every source, for every chunk: fidelity.add(label, chunk, count)
+        for every source, for every chunk: fidelity.add(label, fidelity.measured(chunk, count))
         figures = fidelity.finish()
 
 Definitions, seeds and names are torch-fidelity's; `metrics` has the table.
@@ -132,13 +132,26 @@ class Fidelity(AbstractContextManager["Fidelity"]):
         """Contestants, and the data where the first process does not know their features yet."""
         return isinstance(label, str) or (label is None and self.needs_data)
 
-    def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
-        """Takes in the next samples of a source, in their order; images as 8 bit, as a file would hold them.
+    def measured(self, chunk: torch.Tensor, count: int) -> torch.Tensor:
+        """The features of samples, and their logits beside them; images as 8 bit, as a file would hold them.
 
         Args:
-            label: the contestant's name; None for the data, whose chunks are ignored unless `needs_data`.
             chunk: canonical samples on the extractor's device, (N, C, H, W) or float32 (N, d).
             count: how many of them count; the others pad the chunk.
+        """
+        if chunk.ndim == 4 and chunk.dtype != torch.uint8:
+            chunk = chunk.round().clamp(0, 255).to(torch.uint8)
+        with torch.no_grad():
+            features, logits = self._extractor.apply(chunk[: -(-count // BATCH) * BATCH])
+        columns = [features] if logits is None else [features, logits]
+        return torch.cat([column[:count].float() for column in columns], dim=1)
+
+    def add(self, label: Label, measured: torch.Tensor) -> None:
+        """Takes in the features of the next samples of a source, in their order.
+
+        Args:
+            label: the contestant's name; None for the data, whose features are ignored unless `needs_data`.
+            measured: as of `measured`.
 
         Raises:
             DivergenceError: features are NaN or infinite, of this chunk or of the one before.
@@ -146,14 +159,8 @@ class Fidelity(AbstractContextManager["Fidelity"]):
         """
         if not self.wants(label):
             return
-        if chunk.ndim == 4 and chunk.dtype != torch.uint8:
-            chunk = chunk.round().clamp(0, 255).to(torch.uint8)
-        with torch.no_grad():
-            features, logits = self._extractor.apply(chunk[: -(-count // BATCH) * BATCH])
-        columns = [features] if logits is None else [features, logits]
-        rows = torch.cat([column[:count].float() for column in columns], dim=1)
         self._take_latest()
-        self._latest = (label, rows)
+        self._latest = (label, measured)
 
     def finish_source(self, label: Label) -> None:
         """Rank 0 takes in the features of the other processes, in the order of the samples."""

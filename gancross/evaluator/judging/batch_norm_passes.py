@@ -7,16 +7,24 @@ count. A judge whose score of a sample depends on the samples beside it sees suc
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Callable, MutableMapping
+from contextlib import AbstractContextManager
+from functools import partial
 
 import torch
+from torch import nn
 
 from gancross.checkpoint.contestant import Contestant, applied
 from gancross.checkpoint.outputs import score_tensor
+from gancross.checkpoint.replicas import as_it_is
 from gancross.data.sets import to_network
+from gancross.errors import UsageError
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
-from gancross.models.batch_norm import averaging_layers, batch_statistics
+from gancross.machine.crew import Crew, Piece
+from gancross.models.batch_norm import averaging_layers, batch_statistics, divisible, group_statistics
 from gancross.random_streams import Stream
+
+AGREE = 1e-3  # of the largest score: rounding, far below what statistics of other samples move
 
 
 class ChunkPass:
@@ -31,10 +39,16 @@ class ChunkPass:
         """The numbers of the chunks that it must see."""
         return set(self._scored)
 
-    def add(self, number: int, chunk: torch.Tensor) -> None:
-        """Takes chunk `number`, in rising order; scores it if it is wanted."""
-        if number in self._scored:
-            self._scores.append(raw_scores(self._judge, chunk, seed=self._noise.integer(number)))
+    def scored(self, number: int, chunk: torch.Tensor) -> torch.Tensor | None:
+        """The scores of chunk `number`, in any thread; None if they are not wanted, or made otherwise."""
+        if number not in self._scored:
+            return None
+        return raw_scores(self._judge, chunk, seed=self._noise.integer(number))
+
+    def add(self, number: int, chunk: torch.Tensor, scores: torch.Tensor | None) -> None:
+        """Takes chunk `number`, in rising order, and what `scored` made of it."""
+        if scores is not None:
+            self._scores.append(scores)
 
     def finish(self) -> torch.Tensor:
         """The scores of the wanted chunks' samples, in their order, on the device."""
@@ -44,19 +58,26 @@ class ChunkPass:
 class GroupPass:
     """Scores of groups of the judge's training batch size, made of the chunks, in a mode of normalisation.
 
-    Groups straddle chunks. Those that begin in the wanted chunks are scored, so that the passes of several
-    processes make up one, and the chunks into which the last of them reaches are needed too.
+    Groups straddle chunks. As many of them as a chunk holds are scored at a time where batch norm alone joins
+    samples. Those that begin in the wanted chunks are scored, so that the passes of several processes make up
+    one, and the chunks into which the last of them reaches are needed too.
     """
 
     def __init__(
-        self, judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm
-    ) -> None:
-        self._judge, self._n, self._size, self._chunk = judge, n, judge.batch_size, chunk
-        self._noise, self._norm = noise, norm
-        first, last = (-(-min(bound * chunk, n) // self._size) for bound in (scored.start, scored.stop))
-        self._next, self._end = first * self._size, last * self._size  # positions; the end may be beyond n
-        self._fill = max(0, self._end - n) if last > first else 0  # samples that wrap around
-        self._scores: list[torch.Tensor] = []
+        self, judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm,
+        coupled: bool, workers: Crew, at_once: MutableMapping[str, bool],
+    ) -> None:  # fmt: skip
+        self._judge, self._n, self._chunk, self._norm = judge, n, chunk, norm
+        self._size, self._noise, self._workers = judge.batch_size, noise, workers
+        assert judge.discriminator is not None
+        divided = norm == "batch" and not coupled and divisible(judge.discriminator)
+        self._unit = self._size * (max(1, chunk // self._size) if divided else 1)
+        self._at_once = at_once
+        first, last = (-(-min(bound * chunk, n) // self._unit) for bound in (scored.start, scored.stop))
+        self._next = first * self._unit  # positions; the end may be beyond n
+        self._end = max(self._next, min(last * self._unit, -(-n // self._size) * self._size))
+        self._fill = max(0, self._end - n) if self._end > self._next else 0  # samples that wrap around
+        self._scores: list[Piece[torch.Tensor]] = []
         self._first: torch.Tensor | None = None
         self._waiting: torch.Tensor | None = None
 
@@ -67,8 +88,11 @@ class GroupPass:
         new = range(self._next // self._chunk, -(-min(self._end, self._n) // self._chunk))
         return {*new, *range(-(-min(self._fill, self._n) // self._chunk))}
 
-    def add(self, number: int, chunk: torch.Tensor) -> None:
-        """Takes chunk `number`, in rising order, without its padding; scores the groups that are complete."""
+    def scored(self, number: int, chunk: torch.Tensor) -> None:
+        """Nothing: groups straddle chunks."""
+
+    def add(self, number: int, chunk: torch.Tensor, scores: torch.Tensor | None) -> None:
+        """Takes chunk `number`, in rising order, without its padding; begins the groups that are complete."""
         if self._next == self._end:
             return
         begin = number * self._chunk
@@ -77,9 +101,10 @@ class GroupPass:
             self._first = _appended(self._first, new)[: self._fill].clone()
         waiting = 0 if self._waiting is None else len(self._waiting)
         self._waiting = _appended(self._waiting, new[max(0, self._next + waiting - begin) :])
-        while self._next < self._end and len(self._waiting) >= self._size:
-            self._score(self._waiting[: self._size], count=self._size)
-            self._waiting = self._waiting[self._size :]
+        while self._next < self._end and len(self._waiting) >= min(self._unit, self._end - self._next):
+            length = min(self._unit, self._end - self._next)
+            self._begin(self._waiting[:length].clone(), count=length)
+            self._waiting = self._waiting[length:]
         self._waiting = self._waiting.clone()  # a view would keep the whole chunk, once for every judge
 
     def finish(self) -> torch.Tensor:
@@ -88,16 +113,40 @@ class GroupPass:
             assert self._first is not None and self._waiting is not None
             index = torch.arange(self._fill, device=self._first.device)
             fill = self._first[index % len(self._first)]
-            self._score(torch.cat([self._waiting, fill]), count=len(self._waiting))
-        return _concatenated(self._scores)
+            self._begin(torch.cat([self._waiting, fill]), count=len(self._waiting))
+        return _concatenated([scores.result() for scores in self._scores])
 
-    def _score(self, group: torch.Tensor, *, count: int) -> None:
-        assert self._judge.discriminator is not None
-        mode = batch_statistics(self._judge.discriminator) if self._norm == "batch" else nullcontext()
-        seed = self._noise.integer(self._next // self._size)
-        with mode:
-            self._scores.append(raw_scores(self._judge, group, seed=seed)[:count])
-        self._next += self._size
+    def _begin(self, samples: torch.Tensor, *, count: int) -> None:
+        number = self._next // self._size
+        name = self._judge.name
+        if self._unit > self._size and name not in self._at_once:
+            self._at_once[name] = self._workers.submit(self._agree, samples, number).result()
+        at_once = self._unit > self._size and self._at_once[name]
+        self._scores.append(self._workers.submit(self._score, samples, number, count, at_once))
+        self._next += len(samples)
+
+    def _score(self, samples: torch.Tensor, number: int, count: int, at_once: bool) -> torch.Tensor:
+        """The first `count` scores of samples that make up groups `number`, `number` + 1, …"""
+        if at_once:
+            within = partial(group_statistics, groups=len(samples) // self._size)
+            seed = self._noise.integer(number)
+            return raw_scores(self._judge, samples, seed=seed, within=within)[:count]
+        mode = batch_statistics if self._norm == "batch" else as_it_is
+        groups = torch.split(samples, self._size)
+        parts = [
+            raw_scores(self._judge, group, seed=self._noise.integer(number + index), within=mode)
+            for index, group in enumerate(groups)
+        ]
+        return torch.cat(parts)[:count]
+
+    def _agree(self, samples: torch.Tensor, number: int) -> bool:
+        """Whether all groups at once have the scores that they have one by one; other axes may be first."""
+        one_by_one = self._score(samples, number, len(samples), False).double()
+        try:
+            at_once = self._score(samples, number, len(samples), True).double()
+        except UsageError:
+            return False
+        return float((at_once - one_by_one).abs().max()) <= AGREE * float(one_by_one.abs().max())
 
 
 def group_size(judge: Contestant, norm: Norm, *, coupled: bool, switchable: bool) -> int:
@@ -112,17 +161,30 @@ def group_size(judge: Contestant, norm: Norm, *, coupled: bool, switchable: bool
 
 def scoring_pass(
     judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm, coupled: bool,
-    switchable: bool,
+    switchable: bool, workers: Crew, at_once: MutableMapping[str, bool],
 ) -> ChunkPass | GroupPass:  # fmt: skip
     """The pass of a judge over n samples in a mode of normalisation.
 
     Args:
+        workers: score groups.
+        at_once: takes by judge whether several groups at once have the scores that they have one by one,
+            which is tried once.
         noise: gives the seed of each call of the judge, which may draw noise of its own.
         coupled, switchable: as of `group_size`.
     """
     if not coupled and not (norm == "batch" and switchable):
         return ChunkPass(judge, n, scored=scored, chunk=chunk, noise=noise)
-    return GroupPass(judge, n, scored=scored, chunk=chunk, noise=noise, norm=norm)
+    return GroupPass(
+        judge,
+        n,
+        scored=scored,
+        chunk=chunk,
+        noise=noise,
+        norm=norm,
+        coupled=coupled,
+        workers=workers,
+        at_once=at_once,
+    )
 
 
 def has_batch_norm(judge: Contestant) -> bool:
@@ -142,8 +204,14 @@ def norms(protocol: Protocol, *, switchable: bool) -> tuple[Norm, ...]:
     return NORMS if protocol.norm_check else (protocol.norm,)
 
 
-def raw_scores(judge: Contestant, chunk: torch.Tensor, *, seed: int) -> torch.Tensor:
+def raw_scores(
+    judge: Contestant, chunk: torch.Tensor, *, seed: int,
+    within: Callable[[nn.Module], AbstractContextManager[None]] = as_it_is,
+) -> torch.Tensor:  # fmt: skip
     """v of each sample of a canonical chunk, in the value range of the judge's own training data.
+
+    Args:
+        seed, within: as of `applied`.
 
     Raises:
         UsageError: the discriminator fails on such samples, or does not return one score for each.
@@ -152,7 +220,9 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor, *, seed: int) -> torch.Te
     who = f"contestant '{judge.name}': its discriminator"
     # A copy of vectors, too: a judge that works in place would change what the next one sees.
     samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
-    output = applied(judge.discriminator, samples, refusal=f"{who} cannot judge samples", seed=seed)
+    output = applied(
+        judge.discriminator, samples, refusal=f"{who} cannot judge samples", seed=seed, within=within
+    )
     return score_tensor(output, judge.score, n=len(chunk), who=who)
 
 

@@ -147,6 +147,12 @@ def coupled(probes: Mapping[str, Probes]) -> frozenset[str]:
     )  # fmt: skip
 
 
+def noisy(probes: Mapping[str, Probes]) -> bool:
+    """Whether a network draws noise beside its input."""
+    networks = [network for probe in probes.values() for network in (probe.generator, probe.discriminator)]
+    return any(not isinstance(network, Missing) and network.noise for network in networks)
+
+
 def probe_findings(contestant: Contestant, probes: Probes) -> Iterator[Finding]:
     """Everything that the probes of a contestant found."""
     low, high = contestant.data_range

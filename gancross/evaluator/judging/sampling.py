@@ -92,6 +92,7 @@ def chunks(
     purpose: str = "crosstest",
     numbers: Sequence[int] | None = None,
     clipped: MutableMapping[int, torch.Tensor] | None = None,
+    finite: list[torch.Tensor] | None = None,
 ) -> Iterator[torch.Tensor]:
     """The source's samples in canonical form on `device`, `source.chunk` at a time, padded at the end.
 
@@ -103,6 +104,8 @@ def chunks(
         numbers: which chunks; all by default. A chunk is the same whichever others are made.
         clipped: takes for each chunk of generated images how many of its values were clipped, padding left
             out; () int64 on `device`.
+        finite: takes whether all values were finite, () bool on `device`, for `check_finite`; None: they are
+            checked at the end.
 
     Raises:
         UsageError: the samples have another shape than the data.
@@ -121,7 +124,7 @@ def chunks(
     assert contestant is not None and contestant.generator is not None
     words = ("latents", contestant.name, purpose)
     noise = Stream(seed, "network-noise", contestant.name, purpose)
-    finite = torch.ones((), dtype=torch.bool, device=device)
+    looks = [] if finite is None else finite
     for part in groups:
         parts = [_latents(contestant, seed, words, number * length, length) for number in part]
         latents_ND = torch.cat(parts).to(device, non_blocking=True)
@@ -129,13 +132,19 @@ def chunks(
             labels = sample_labels(contestant, number * length, length, seed=seed, purpose=purpose)
             samples = generated(contestant, chunk, seed=noise.integer(number), labels=labels)
             check_shape(contestant.name, tuple(samples.shape[1:]), shape)
-            for end in (samples.amin(), samples.amax()):  # NaN if any sample is
-                finite &= end.isfinite()
+            looks += [end.isfinite() for end in (samples.amin(), samples.amax())]  # NaN if any sample is
             if clipped is not None and quantize and samples.ndim == 4:
                 clipped[number] = num_clipped(samples[: source.n - number * length], contestant.data_range)
             yield to_canonical(samples, contestant.data_range, quantize=quantize)
-    if not bool(finite):  # one look at the device per source, not one per chunk
-        raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
+    if finite is None:
+        check_finite(source, looks)
+
+
+def check_finite(source: Source, finite: Sequence[torch.Tensor]) -> None:
+    """A `DivergenceError` where a generator made other values; one look at the device for all chunks."""
+    if source.contestant is not None and finite and not bool(torch.stack(list(finite)).all()):
+        who = f"contestant '{source.contestant.name}'"
+        raise DivergenceError(f"{who}: its generator makes NaN or infinite values")
 
 
 def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], device: torch.device) -> None:

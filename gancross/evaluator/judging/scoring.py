@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,31 +11,27 @@ import torch
 from torch import nn
 
 from gancross.checkpoint.contestant import Contestant
+from gancross.checkpoint.replicas import network_crew
 from gancross.errors import DivergenceError, UsageError
-from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, norms, scoring_pass
-from gancross.evaluator.judging.sampling import Label, Source, chunks, fake_source, probe_samples, title
+from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, norms
+from gancross.evaluator.judging.pieces import ChunkObserver, SourcePart
+from gancross.evaluator.judging.sampling import (
+    Label,
+    Source,
+    check_finite,
+    chunks,
+    fake_source,
+    probe_samples,
+    title,
+)
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource, logits
 from gancross.evaluator.protocol import NORMS, Norm, Protocol, chunk_length
 from gancross.machine.distributed import current
 from gancross.machine.process_state import own_turn
 from gancross.models.module_state import evaluation_mode, modules_kept
-from gancross.random_streams import Stream
 
 ROUNDING = 1e-3  # of sums of probabilities in half precision
 CLIP = 2.0**-24  # probabilities are clipped to [2⁻²⁴, 1−2⁻²⁴] before they become logits
-
-
-class ChunkObserver(typing.Protocol):
-    """Sees the chunks that the judges see."""
-
-    def wants(self, label: Label) -> bool:
-        """Whether it has use for the chunks of this source."""
-
-    def add(self, label: Label, chunk: torch.Tensor, count: int) -> None:
-        """One chunk of a source, of which the first `count` samples are no padding."""
-
-    def finish_source(self, label: Label) -> None:
-        """All of this process's chunks of the source were added."""
 
 
 Progress = Callable[[str, int, int], None]  # what is judged, samples done, samples in all
@@ -52,17 +47,20 @@ def score_all(
     device: torch.device,
     coupled: Collection[str] = (),
     unswitchable: Collection[str] = (),
+    noisy: bool = False,
     batch_size: int | None = None,
     observer: ChunkObserver | None = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Each source is sampled once; every judge sees each chunk, then the chunk is dropped.
 
-    Several processes divide the chunks among them, and all of them return all scores.
+    Threads divide the chunks among them, each on one core; several processes divide them too, and all of
+    them return all scores. The scores depend on the number of neither.
 
     Args:
         coupled: judges whose scores depend on the samples beside them.
         unswitchable: judges whose batch norm cannot be switched to batch statistics.
+        noisy: whether a network is known to draw noise of its own; then one thread calls all of them.
         batch_size: samples moved to the device at a time, in whole chunks; by default one chunk.
         observer: sees each chunk too, and is told when its source is done.
 
@@ -78,48 +76,25 @@ def score_all(
     ]
     raw: RawScores = {mode: {} for mode in NORMS}
     processes = current()
-    clipped_values: dict[str, int] = {}
-    for source in sources:
-        length = source.chunk
-        group = -(-(batch_size or length) // length)
-        own_chunks = source.chunks[processes.share(len(source.chunks))]
-        passes = [
-            scoring_pass(
-                judge,
-                source.n,
-                scored=own_chunks,
-                chunk=length,
-                norm=mode,
-                coupled=judge.name in coupled,
-                switchable=judge.name in switchable,
-                noise=Stream(protocol.seed, "network-noise", judge.name, mode, title(source.label)),
-            )
-            for judge, mode in modes
-        ]
-        numbers = sorted(set(own_chunks).union(*(judge_pass.needed() for judge_pass in passes)))
-        clipped: dict[int, torch.Tensor] = {}
-        stream = chunks(
-            source, seed=protocol.seed, shape=shape, device=device, group=group, quantize=protocol.quantize,
-            numbers=numbers, clipped=clipped,
-        )  # fmt: skip
-        for count, (number, chunk) in enumerate(zip(numbers, stream, strict=True), start=1):
-            samples = chunk.contiguous()  # a judge may call `view`
-            for judge_pass in passes:
-                judge_pass.add(number, samples)
-            if observer is not None and number in own_chunks and observer.wants(source.label):
-                observer.add(source.label, samples, min(length, source.n - number * length))
-            if progress is not None:
-                progress(title(source.label), source.n * count // len(numbers), source.n)
-        for (judge, mode), judge_pass in zip(modes, passes, strict=True):
-            scores = processes.all_gather(judge_pass.finish().double().cpu())
-            raw[mode].setdefault(judge.name, {})[source.label] = scores
-        if source.contestant is not None and protocol.quantize and len(shape) == 3:
-            counts = [clipped[number] for number in own_chunks]  # on the device, which is looked at once
-            own = int(torch.stack(counts).sum()) if counts else 0
-            total = processes.all_gather(torch.tensor([own], dtype=torch.float64)).sum()
-            clipped_values[source.contestant.name] = int(total)
-        if observer is not None:
-            observer.finish_source(source.label)
+    clipped_values, at_once = dict[str, int](), dict[str, bool]()
+    with network_crew(device, alone=noisy) as workers:
+        for source in sources:
+            part = SourcePart(
+                source, modes, protocol, workers, shape=shape, device=device, coupled=coupled,
+                switchable=switchable, batch_size=batch_size, observer=observer,
+                at_once=at_once,
+            )  # fmt: skip
+            for done in part.work():
+                if progress is not None:
+                    progress(title(source.label), source.n * done // part.length, source.n)
+            for (judge, mode), judge_pass in zip(modes, part.passes, strict=True):
+                scores = processes.all_gather(judge_pass.finish().double().cpu())
+                raw[mode].setdefault(judge.name, {})[source.label] = scores
+            if source.contestant is not None and protocol.quantize and len(shape) == 3:
+                total = processes.all_gather(torch.tensor([part.clipped()], dtype=torch.float64)).sum()
+                clipped_values[source.contestant.name] = int(total)
+            if observer is not None:
+                observer.finish_source(source.label)
     return replace(_checked(raw, judges, coupled, switchable), clipped_values=clipped_values)
 
 
@@ -179,13 +154,21 @@ def canonical_samples(
             samples = probe_samples(contestant, device) if samples is None else samples
             chunk = chunk_length(tuple(samples.shape[1:]))
         source = fake_source(contestant, num_samples=num_samples, seed=seed, purpose=purpose, chunk=chunk)
-        stream = chunks(
-            source, seed=seed, shape=None, device=device, group=1, purpose=purpose, clipped=clipped
-        )  # fmt: skip
-        for samples in stream:
-            parts.append(samples.cpu().contiguous())
-            if progress is not None:
-                progress(min(len(parts) * chunk, source.n), source.n)
+        finite: list[torch.Tensor] = []
+
+        def piece(number: int) -> torch.Tensor:
+            (samples,) = chunks(
+                source, seed=seed, shape=None, device=device, group=1, purpose=purpose, clipped=clipped,
+                numbers=[number], finite=finite,
+            )  # fmt: skip
+            return samples.cpu().contiguous()
+
+        with network_crew(device) as workers:
+            for samples in workers.in_order(piece, source.chunks):
+                parts.append(samples)
+                if progress is not None:
+                    progress(min(len(parts) * chunk, source.n), source.n)
+        check_finite(source, finite)
     return torch.cat(parts)[: source.n]
 
 

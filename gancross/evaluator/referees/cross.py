@@ -9,7 +9,6 @@ Shape suffixes: N items, K rungs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -21,11 +20,13 @@ from torch import nn
 
 from gancross.checkpoint.contestant import Contestant, applied
 from gancross.checkpoint.outputs import score_tensor
+from gancross.checkpoint.replicas import network_crew
 from gancross.errors import UsageError
 from gancross.evaluator.judging.scoring import real_high
 from gancross.evaluator.protocol import chunk_length
 from gancross.evaluator.referees.arena import Arena
 from gancross.evaluator.referees.check_records import Dominance
+from gancross.evaluator.referees.contestant_records import Rung
 from gancross.evaluator.referees.entries import Entry
 from gancross.evaluator.referees.figures import SIGNED, contestant_figures
 from gancross.evaluator.referees.halves import SampleSet
@@ -43,7 +44,7 @@ MARGIN = 0.02
 LEVEL = 0.05
 
 Judges = Callable[[Identity, int], nn.Module]  # who judges in place of a referee, at a rung
-Advance = Callable[[], None]  # called at each rung of each identity before each judge
+Advance = Callable[[], None]  # called at each rung of each identity before each judge, in any thread
 # By identity which reals and which samples, (N,) each, its judge did not train on.
 Unseen = Mapping[Identity, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 
@@ -135,8 +136,7 @@ def judged(
         for rung, (kind, side, rows) in product(rungs, sides):
             network, stream = judges(identity, rung), identity.stream("bout", kind, f"rung-{rung}")
             own = network if isinstance(network, NoisyDiscriminator) else None
-            # A discriminator may be large, and its own figures depend on the number of threads anyway.
-            with one_thread() if own is None else nullcontext():
+            with one_thread():
                 (scores_N,) = rung_scores(
                     [network], side.array, rows, arena.ladder, rung=rung, stream=stream, device=arena.device
                 )
@@ -182,16 +182,23 @@ def referee_cross(
     """Every contestant's referees on every contestant's samples at one rung."""
     sigma = arena.ladder.sigmas[rung]
     bouts = {name: bout(samples, entries[name], arena) for name, samples in sets.items()}
-    cells, fn = [], {}
-    for judge in sets:
-        judges = referee_judges(entries[judge], arena)
-        for generator, fight in bouts.items():
-            scores = judged(judges, fight, arena, rungs=[rung], advance=advance)
-            figures = contestant_figures(scores, [sigma]).rungs[0]
-            cells.append(RefereeCell(judge=judge, generator=generator, fp=figures.fp, auc=figures.auc))
-            if judge == generator:
-                fn[judge] = figures.fn
-    return RefereeCross(sigma=sigma, fn=fn, cells=tuple(cells))
+    by_judge = {judge: referee_judges(entries[judge], arena) for judge in sets}
+
+    def row(judge: str) -> dict[str, Rung]:
+        """Of one judge, on all samples."""
+        scores = {
+            generator: judged(by_judge[judge], fight, arena, rungs=[rung], advance=advance)
+            for generator, fight in bouts.items()
+        }
+        return {name: contestant_figures(each, [sigma]).rungs[0] for name, each in scores.items()}
+
+    with network_crew(arena.device) as workers:
+        rows = dict(zip(sets, workers.in_order(row, sets), strict=True))
+    cells = tuple(
+        RefereeCell(judge=judge, generator=generator, fp=figures.fp, auc=figures.auc)
+        for judge, of_judge in rows.items() for generator, figures in of_judge.items()
+    )  # fmt: skip
+    return RefereeCross(sigma=sigma, fn={name: rows[name][name].fn for name in sets}, cells=cells)
 
 
 def dominance(
@@ -209,14 +216,19 @@ def dominance(
     """
     fight, rungs = bout(samples, entries, arena), range(len(arena.ladder.sigmas))
     own = judged(referee_judges(entries, arena), fight, arena, rungs=rungs, advance=advance)
-    differences = []
-    for judge, at in judges.items():
-        with suppress(UsageError):  # a discriminator that does not take such samples
-            sides = [judged(at, fight, arena, rungs=rungs, advance=advance), own]
-            if unseen is not None and judge in unseen:
-                sides = [restricted(side, fight, unseen[judge]) for side in sides]
-            placed, beside = map(placements, sides)
-            differences += [(judge, rung, _difference(placed, beside, rung)) for rung in rungs]
+
+    def of_judge(judge: str) -> list[tuple[str, int, MeanFigure]]:
+        try:
+            sides = [judged(judges[judge], fight, arena, rungs=rungs, advance=advance), own]
+        except UsageError:  # a discriminator that does not take such samples
+            return []
+        if unseen is not None and judge in unseen:
+            sides = [restricted(side, fight, unseen[judge]) for side in sides]
+        placed, beside = map(placements, sides)
+        return [(judge, rung, _difference(placed, beside, rung)) for rung in rungs]
+
+    with network_crew(arena.device) as workers:
+        differences = [each for found in workers.in_order(of_judge, judges) for each in found]
     if not differences:
         return None
     # A family of their own each: a folder that grows must not hide what judges of the call see.

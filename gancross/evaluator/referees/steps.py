@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 from gancross.evaluator.referees.work import Progress
 
 
 class CheckSteps:
     """Counts steps for a progress callback, which is called with ("checks", done, in all).
 
-    A step is one rung before one judge of one identity, or the search for one contestant's copies.
+    Any thread may advance. A step is one rung before one judge of one identity, or the search for one
+    contestant's copies.
     """
 
     def __init__(self, progress: Progress | None, *, total: int) -> None:
         self._progress, self._done, self._total = progress, 0, total
+        self._lock = Lock()
         self._report()
 
     def advance(self) -> None:
         """One step is done."""
-        self._done += 1
-        self._report()
+        with self._lock:
+            self._done += 1
+            self._report()
 
     def finish(self) -> None:
         """All are done; judges that could not judge took no steps."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import torch
-
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.order import ContentOrder
 from gancross.data.sets import DataSet
@@ -77,7 +75,7 @@ def assembled(
                 sha256=order.sha256, num_real=len(order.index),
             ),
             options=replace(protocol, chunk=None if chunk == usual else chunk),
-            chunk=chunk, threads=torch.get_num_threads(),
+            chunk=chunk,
             fidelity=None if fidelity is None else fidelity.protocol,
         ),
         contestants=tuple(

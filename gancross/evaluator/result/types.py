@@ -63,12 +63,13 @@ class ProtocolRecord:
         options: what the caller asked for.
         chunk: samples that networks see at a time.
         fidelity: how fidelity was measured; None where it was not.
+        threads: of records of earlier versions, whose last bits depended on it.
     """
 
     data: DataRecord
     options: Annotated[Protocol, Recorded(inline=True)]
     chunk: Size
-    threads: Size
+    threads: Annotated[Size | None, Recorded(absent=True)] = None
     fidelity: FidelityProtocol | None = None
 
 
@@ -117,6 +118,7 @@ class Provenance:
     device: Annotated[str | None, Recorded(absent=True)] = None
     batch_size: Annotated[int | None, Recorded(absent=True)] = None
     processes: Annotated[int | None, Recorded(absent=True)] = None
+    threads: Annotated[int | None, Recorded(absent=True)] = None
     deterministic: Annotated[bool | None, Recorded(absent=True)] = None
     started: Annotated[str | None, Recorded(absent=True)] = None
     seconds: Annotated[float | None, Recorded(absent=True)] = None

@@ -85,7 +85,7 @@ def test_padding_does_not_count() -> None:
     extractor = load_extractor(plan.extractor, shape=(1, 8, 8), weights=None, device=CPU)
     with Fidelity(plan, extractor, counts=counts, data_sha256="padded") as fidelity:
         for label, samples in {None: data, "a": fake}.items():
-            fidelity.add(label, samples[torch.arange(500) % 130], 130)
+            fidelity.add(label, fidelity.measured(samples[torch.arange(500) % 130], 130))
         padded = fidelity.finish()
     assert padded is not None
     assert numbers(padded, "a") == pytest.approx(numbers(whole, "a"), rel=1e-5)
@@ -138,15 +138,15 @@ def test_no_temporary_file_is_left(broken: bool, tmp_path: Path) -> None:
     plan = check(tuple(METRICS), shape=(5,), counts=counts, kid_subset_size=32)
     extractor = load_extractor("identity", shape=(5,), weights=None, device=CPU)
     with Fidelity(plan, extractor, counts=counts, data_sha256="x") as fidelity:
-        fidelity.add(None, vectors(0), 120)
+        fidelity.add(None, fidelity.measured(vectors(0), 120))
         fake = vectors(1)
         if broken:
             fake[3, 2] = float("nan")
-            fidelity.add("a", fake, 120)
+            fidelity.add("a", fidelity.measured(fake, 120))
             with pytest.raises(DivergenceError, match="contestant 'a': features"):
                 fidelity.finish_source("a")
         else:
-            fidelity.add("a", fake, 120)
+            fidelity.add("a", fidelity.measured(fake, 120))
             fidelity.finish()
         assert list((tmp_path / "temporary").iterdir())
     assert not list((tmp_path / "temporary").iterdir())
@@ -157,6 +157,6 @@ def test_forgotten_samples_are_a_bug_and_not_a_figure() -> None:
     plan = check(["fid"], shape=(5,), counts=counts)
     extractor = load_extractor("identity", shape=(5,), weights=None, device=CPU)
     with Fidelity(plan, extractor, counts=counts, data_sha256="x") as fidelity:
-        fidelity.add(None, vectors(0), 120)
+        fidelity.add(None, fidelity.measured(vectors(0), 120))
         with pytest.raises(ValueError, match="120 samples were announced, 0 were added"):
             fidelity.finish()

@@ -34,7 +34,7 @@ def test_the_cache_gives_the_same_figures_and_spares_the_data() -> None:
     plan = check(tuple(METRICS), shape=(5,), counts=counts, kid_subset_size=32)
     with Fidelity(plan, identity(), counts=counts, data_sha256=sha256(data)) as fidelity:
         assert not fidelity.needs_data
-        fidelity.add("a", fakes["a"], len(fakes["a"]))
+        fidelity.add("a", fidelity.measured(fakes["a"], len(fakes["a"])))
         assert fidelity.finish() == first
 
 

@@ -105,13 +105,16 @@ def test_features_of_the_reals_are_extracted_once_for_all_calls(extracted: list[
 
 
 def test_with_batch_statistics_every_sample_is_scored_once_more() -> None:
-    """Groups of 64, the last of a source filled up: 16 groups of 1,000 fakes, 11 of 700 reals."""
+    """Groups of 64, seven at once, the last of a source filled up: 16 groups of 1,000 fakes, 11 of 700 reals.
+
+    The first seven are tried one by one, too.
+    """
     (model,) = contestants(1)
     sizes: Counter[int] = Counter()
     assert model.discriminator is not None
     model.discriminator.register_forward_pre_hook(lambda _, inputs: sizes.update([len(inputs[0])]))
     result_of([model], 1000)
-    assert sizes == Counter(JUDGED) + Counter({CHUNK: 2 + 2, 64: 16 + 11})
+    assert sizes == Counter(JUDGED) + Counter({CHUNK: 2 + 2, 7 * 64: 1 + 2 + 1, 2 * 64: 1, 4 * 64: 1, 64: 7})
 
 
 # In inference mode the first two are not taken apart into the third.

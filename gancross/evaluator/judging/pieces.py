@@ -1,0 +1,104 @@
+"""A source in pieces of whole chunks, each of which any thread samples and scores."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Collection, Iterator, MutableMapping, Sequence
+from functools import partial
+
+import torch
+
+from gancross.checkpoint.contestant import Contestant
+from gancross.evaluator.judging.batch_norm_passes import scoring_pass
+from gancross.evaluator.judging.sampling import Label, Source, check_finite, chunks, title
+from gancross.evaluator.protocol import Norm, Protocol
+from gancross.machine.crew import Crew
+from gancross.machine.distributed import current
+from gancross.random_streams import Stream
+
+# Number of a chunk, its samples, what each pass and the observer made of it.
+_Scored = tuple[int, torch.Tensor, list[torch.Tensor | None], torch.Tensor | None]
+
+
+class ChunkObserver(typing.Protocol):
+    """Sees the chunks that the judges see."""
+
+    def wants(self, label: Label) -> bool:
+        """Whether it has use for the chunks of this source."""
+
+    def measured(self, chunk: torch.Tensor, count: int) -> torch.Tensor:
+        """What it makes of one chunk, of which the first `count` samples are no padding, in any thread."""
+
+    def add(self, label: Label, measured: torch.Tensor) -> None:
+        """What it made of the next chunk of a source."""
+
+    def finish_source(self, label: Label) -> None:
+        """All of this process's chunks of the source were added."""
+
+
+class SourcePart:
+    """This process's part of a source, in pieces of whole chunks that any thread samples and scores."""
+
+    def __init__(
+        self, source: Source, modes: Sequence[tuple[Contestant, Norm]], protocol: Protocol, workers: Crew, *,
+        shape: tuple[int, ...], device: torch.device, coupled: Collection[str], switchable: Collection[str],
+        batch_size: int | None, observer: ChunkObserver | None, at_once: MutableMapping[str, bool],
+    ) -> None:  # fmt: skip
+        processes = current()
+        self._source, self._workers = source, workers
+        self._own = source.chunks[processes.share(len(source.chunks))]
+        self.passes = [
+            scoring_pass(
+                judge, source.n, scored=self._own, chunk=source.chunk, norm=mode,
+                coupled=judge.name in coupled, switchable=judge.name in switchable, workers=workers,
+                at_once=at_once,
+                noise=Stream(protocol.seed, "network-noise", judge.name, mode, title(source.label)),
+            ) for judge, mode in modes
+        ]  # fmt: skip
+        self._numbers = sorted(set(self._own).union(*(each.needed() for each in self.passes)))
+        self._group = -(-(batch_size or source.chunk) // source.chunk)
+        self._chunks = partial(
+            chunks, source, seed=protocol.seed, shape=shape, device=device, group=self._group,
+            quantize=protocol.quantize,
+        )  # fmt: skip
+        self._observer = observer if observer is not None and observer.wants(source.label) else None
+        self._clipped: dict[int, torch.Tensor] = {}
+        self._finite: list[torch.Tensor] = []
+
+    @property
+    def length(self) -> int:
+        """How many chunks this process takes."""
+        return len(self._numbers)
+
+    def work(self) -> Iterator[int]:
+        """Does all of it; gives after each chunk how many are done."""
+        group, numbers = self._group, self._numbers
+        parts = [numbers[first : first + group] for first in range(0, len(numbers), group)]
+        done = 0
+        for piece in self._workers.in_order(self._piece, parts):
+            for number, samples, scores, measured in piece:
+                for judge_pass, own in zip(self.passes, scores, strict=True):
+                    judge_pass.add(number, samples, own)
+                if self._observer is not None and measured is not None:
+                    self._observer.add(self._source.label, measured)
+                done += 1
+                yield done
+        check_finite(self._source, self._finite)
+
+    def clipped(self) -> int:
+        """How many values of its own chunks were clipped."""
+        counts = [self._clipped[number] for number in self._own]  # on the device, which is looked at once
+        return int(torch.stack(counts).sum()) if counts else 0
+
+    def _piece(self, numbers: Sequence[int]) -> list[_Scored]:
+        stream = self._chunks(numbers=numbers, clipped=self._clipped, finite=self._finite)
+        piece = []
+        for number, chunk in zip(numbers, stream, strict=True):
+            samples = chunk.contiguous()  # a judge may call `view`
+            measured = None
+            scores = [judge_pass.scored(number, samples) for judge_pass in self.passes]
+            if self._observer is not None and number in self._own:
+                count = min(self._source.chunk, self._source.n - number * self._source.chunk)
+                measured = self._observer.measured(samples, count)
+            piece.append((number, samples, scores, measured))
+        return piece

@@ -1,0 +1,159 @@
+"""Whole pieces of work side by side in threads that each compute on one core, without a barrier but the end.
+
+    with crew(4) as workers:
+        for scores in workers.in_order(score, chunks):      # score(chunk) runs in one of four threads
+            ...
+
+Operations of torch are not divided among threads inside: those wait for each other at every operation, which
+beside other busy processes costs many times the work, and their last bits depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from gancross.machine.cores import available_cores
+
+T = TypeVar("T")
+R = TypeVar("R")
+AHEAD = 3  # pieces begun for each thread before the first result is taken: one slow piece stops no other
+
+_local = threading.local()
+_before: list[
+    int
+] = []  # threads of the crews inside `one_core`, which one thread of the process enters at a time
+
+
+def own_store() -> dict[Any, Any] | None:
+    """What the calling thread of a crew keeps for itself while the crew works; None in every other thread."""
+    return getattr(_local, "store", None)
+
+
+def most_threads() -> int:
+    """How many threads a crew should have: as many as torch would use, but not more than there are cores."""
+    return _before[-1] if _before else max(1, min(torch.get_num_threads(), available_cores()))
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Inside, torch and the libraries of linear algebra compute on one core; crews have as many as before.
+
+    Last bits depend on how many threads divide an operation.
+    """
+    before = torch.get_num_threads()
+    _before.append(most_threads())
+    try:
+        torch.set_num_threads(1)
+        with threadpool_limits(1, "blas"):
+            yield
+    finally:
+        _before.pop()
+        torch.set_num_threads(before)
+
+
+class Piece(Generic[R]):
+    """A piece of work that a crew has begun."""
+
+    def __init__(self, workers: Crew, work: Callable[..., R], arguments: tuple[Any, ...]) -> None:
+        self._workers, self._work, self._arguments = workers, work, arguments
+        self._done: tuple[R] | None = None
+        self._future: Future[tuple[R] | None] | None = None
+        if workers.executor is None or workers.disturbed:
+            workers.wait()
+            self._done = (work(*arguments),)
+        else:
+            self._future = workers.executor.submit(self._run)
+            workers.begun.add(self._future)
+
+    def _run(self) -> tuple[R] | None:
+        if self._workers.disturbed:
+            return None
+        done = (self._work(*self._arguments),)
+        if not self._workers.undisturbed():
+            self._workers.disturbed = True
+            return None
+        return done
+
+    def result(self) -> R:
+        """What the work returned, or the exception that it raised."""
+        if self._done is None:
+            assert self._future is not None
+            self._done = self._future.result()
+            self._workers.begun.discard(self._future)
+        if self._done is None:
+            self._workers.wait()
+            self._done = (self._work(*self._arguments),)
+        return self._done[0]
+
+
+class Crew:
+    """Threads at work; made by `crew`. A crew of one, or without threads, works in the calling thread."""
+
+    def __init__(
+        self, executor: ThreadPoolExecutor | None, size: int, undisturbed: Callable[[], bool]
+    ) -> None:
+        self.executor, self.size, self.undisturbed = executor, size, undisturbed
+        self.disturbed = False
+        self.begun: set[Future[Any]] = set()
+
+    def submit(self, work: Callable[..., R], *arguments: Any) -> Piece[R]:
+        """Begins `work(*arguments)`."""
+        return Piece(self, work, arguments)
+
+    def in_order(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """The results of `work(item)` in the order of the items, a few of which are worked on ahead.
+
+        Raises:
+            Exception: what `work` raised, for the first item for which it did.
+        """
+        begun: deque[Piece[R]] = deque()
+        for item in items:
+            begun.append(self.submit(work, item))
+            if len(begun) > (self.size * AHEAD if self.size > 1 else 0):
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+
+    def wait(self) -> None:
+        """Until no thread works: of pieces that were begun none is left."""
+        wait(self.begun)
+
+
+@contextmanager
+def crew(size: int, *, undisturbed: Callable[[], bool] = lambda: True) -> Iterator[Crew]:
+    """`size` threads that compute without gradients, each on one core; so does the calling thread meanwhile.
+
+    At the end, after an exception too, pieces that were begun are waited for and others are dropped.
+
+    Args:
+        undisturbed: asked after each piece; once it says no, that piece and all that are not done yet are
+            done again by the calling thread alone.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        if size <= 1:
+            yield Crew(None, 1, undisturbed)
+            return
+        executor = ThreadPoolExecutor(size, thread_name_prefix="gancross", initializer=_begin)
+        try:
+            yield Crew(executor, size, undisturbed)
+        finally:
+            executor.shutdown(cancel_futures=True)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _begin() -> None:
+    """In a new thread: what torch keeps for each thread."""
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
+    _local.store = {}

@@ -1,0 +1,103 @@
+"""Threads of a crew: results in order, each on one core, and nothing left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import torch
+
+from gancross.machine.crew import Crew, crew, most_threads, own_store
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_results_come_in_the_order_of_the_items(size: int) -> None:
+    def work(number: int) -> int:
+        time.sleep(0.002 * (number % 3))  # later pieces end first
+        return number**2
+
+    with crew(size) as workers:
+        assert list(workers.in_order(work, range(20))) == [number**2 for number in range(20)]
+        assert list(workers.in_order(work, [])) == []
+
+
+def test_a_slow_piece_stops_no_other() -> None:
+    others_done = threading.Event()
+    done: list[int] = []
+
+    def work(number: int) -> int:
+        if number == 0:
+            assert others_done.wait(30)
+        else:
+            done.append(number)
+            if len(done) == 5:
+                others_done.set()
+        return number
+
+    with crew(2) as workers:
+        assert list(workers.in_order(work, range(6))) == list(range(6))
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_first_error_by_order_ends_it(size: int) -> None:
+    def work(number: int) -> int:
+        if number in (2, 3):
+            time.sleep(0.05 * (3 - number))
+            raise ValueError(f"piece {number}")
+        return number
+
+    taken = []
+    with crew(size) as workers:
+        results = workers.in_order(work, range(1000))
+        taken += [next(results), next(results)]
+        with pytest.raises(ValueError, match="piece 2"):
+            next(results)
+    assert taken == [0, 1]
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("gancross")] == []
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_every_thread_computes_on_one_core_without_gradients(size: int) -> None:
+    torch.set_num_threads(2)
+    try:
+        assert most_threads() in (1, 2)
+        with torch.no_grad(), crew(size) as workers:
+            seen = [workers.submit(_state).result() for _ in range(4)]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert {(threads, grad) for threads, grad, _ in seen} == {(1, False)}
+    assert {store for *_, store in seen} == {size > 1}
+    assert own_store() is None
+
+
+def _state() -> tuple[int, bool, bool]:
+    return torch.get_num_threads(), torch.is_grad_enabled(), own_store() is not None
+
+
+def test_work_in_the_calling_thread_may_be_interrupted() -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with crew(1) as workers, pytest.raises(KeyboardInterrupt):
+        workers.submit(stop)
+    assert isinstance(workers, Crew)
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_what_disturbs_others_is_done_again_by_the_calling_thread_alone(size: int) -> None:
+    moved = threading.Event()
+
+    def work(number: int) -> tuple[int, bool]:
+        in_a_thread = own_store() is not None
+        if number == 7 and in_a_thread:
+            moved.set()
+        return number, in_a_thread
+
+    with crew(size, undisturbed=lambda: not moved.is_set()) as workers:
+        results = list(workers.in_order(work, range(40)))
+        assert workers.submit(work, 40).result() == (40, False)
+    numbers, in_threads = zip(*results, strict=True)
+    assert list(numbers) == list(range(40))
+    assert in_threads[0] == (size > 1) and not in_threads[7] and not in_threads[39]
