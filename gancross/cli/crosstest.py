@@ -13,6 +13,7 @@ from gancross.cli.contestants import ModelOptions, load_models, model_options, p
 from gancross.cli.options import (
     FILE,
     FILE_OR_STDOUT,
+    chunk,
     common_with_tables,
     device,
     notes_console,
@@ -83,10 +84,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @device
 @click.option("--batch-size", type=int, help="Samples on the device at a time; changes no figure.")
-@click.option(
-    "--chunk", type=int,
-    help="Samples that networks see at a time: less memory.  [default: 500, fewer beyond 64×64 pixels]",
-)  # fmt: skip
+@chunk
 @click.option(
     "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",

@@ -18,6 +18,7 @@ from gancross.cli.options import (
     FILE_OR_STDOUT,
     Command,
     ProgressLine,
+    chunk,
     common_with_tables,
     device,
     interruption,
@@ -234,6 +235,7 @@ def _read_reals(
     "--seed", type=int, default=0, show_default=True, help="Of latents, of referees and of endless data."
 )
 @device
+@chunk
 @click.option(
     "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
@@ -243,8 +245,8 @@ def _read_reals(
 @common_with_tables
 def referee(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None, budget: Budget,
-    referee_arguments: RefereeArguments, num_samples: int, seed: int, device: str, json_out: str | None,
-    reports: Reports, model_options: ModelOptions,
+    referee_arguments: RefereeArguments, num_samples: int, seed: int, device: str, chunk: int | None,
+    json_out: str | None, reports: Reports, model_options: ModelOptions,
 ) -> None:  # fmt: skip
     """Ask whose samples are nearer to the data, by judges trained afresh and alike for every model.
 
@@ -257,7 +259,7 @@ def referee(
     parsed = parsed_models(models)
     record = checked_record(json_out, reports, models=parsed)
     referee_arguments.check_outputs(record, reports)
-    protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
+    protocol = Protocol(num_samples=num_samples, seed=seed, controls=False, chunk=chunk)
     contestants = load_models(parsed, model_options, num_samples=num_samples, seed=seed)
     from gancross.evaluator.judged_data import load_reals, trained_data, with_equal_channels
     from gancross.evaluator.referee import run_referees

@@ -18,6 +18,20 @@ LARGE_CHUNK = 256  # of larger images, times their pixels over these
 LARGEST_CHUNK = 65_536
 
 
+def checked_chunk(chunk: int | None) -> int | None:
+    """The number of samples that networks are to see at a time, as it was given; None: not given.
+
+    Raises:
+        UsageError: no integer, or out of range.
+    """
+    if chunk is None:
+        return None
+    number = integer(chunk, "the chunk")
+    if not 1 <= number <= LARGEST_CHUNK:
+        raise UsageError(f"the chunk must be 1 to {LARGEST_CHUNK} samples, is {number}")
+    return number
+
+
 def chunk_length(shape: tuple[int, ...], given: int | None = None) -> int:
     """How many samples networks see at a time: `given`, or a function of the shape of one sample.
 
@@ -71,13 +85,11 @@ class Protocol:
     def __post_init__(self) -> None:
         for what, words in (("num_samples", "the number of samples"), ("kid_subset_size", "kid_subset_size")):
             object.__setattr__(self, what, integer(getattr(self, what), words))
-        for what, words in (("chunk", "the chunk"), ("num_real", "the number of test samples")):
-            if getattr(self, what) is not None:
-                object.__setattr__(self, what, integer(getattr(self, what), words))
-        if self.chunk is not None and not 1 <= self.chunk <= LARGEST_CHUNK:
-            raise UsageError(f"the chunk must be 1 to {LARGEST_CHUNK} samples, is {self.chunk}")
-        if self.num_real is not None and self.num_real < 1:
-            raise UsageError(f"the number of test samples must be at least 1, is {self.num_real}")
+        object.__setattr__(self, "chunk", checked_chunk(self.chunk))
+        if self.num_real is not None:
+            object.__setattr__(self, "num_real", integer(self.num_real, "the number of test samples"))
+            if self.num_real < 1:
+                raise UsageError(f"the number of test samples must be at least 1, is {self.num_real}")
         for what in ("norm_check", "quantize", "controls"):
             object.__setattr__(self, what, truth(getattr(self, what), what))
         if self.num_samples < 1:

@@ -49,6 +49,7 @@ def referee(
     save_referees: str | Path | None = None,
     workers: int | None = None,
     device: str = "auto",
+    chunk: int | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
     image_size: int | None = None,
     progress: Progress | None = None,
@@ -81,7 +82,7 @@ def referee(
             more surely than its referees, on what it did not train on, withholds its name. What a file says
             it trained on is believed: take files only from those whom you trust with withholding a name.
         workers: processes in which referees train; by default one for each CPU.
-        device, data_root, image_size: as of `gancross.crosstest`.
+        device, chunk, data_root, image_size: as of `gancross.crosstest`.
         progress: called with (what, done, in all), in the first process alone; of referees, done are steps
             of training, and a thread may call it.
 
@@ -96,7 +97,7 @@ def referee(
     Source: Roth et al. 2017, Eq. 3 for the noise; Lopez-Paz and Oquab 2017, and Im et al. 2018, for fresh
     judges.
     """
-    protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
+    protocol = Protocol(num_samples=num_samples, seed=seed, controls=False, chunk=chunk)
     contestants = listed(contestants)
     trained_on = trained_data(contestants)
     load = partial(

@@ -48,6 +48,7 @@ class TraceRequest:
         data_root: folder of named data sets.
         device: where the networks run.
         cross: whether every step's discriminator judges every step's generator.
+        chunk: as of `Protocol`.
     """
 
     steps: Sequence[int] | None = None
@@ -57,6 +58,7 @@ class TraceRequest:
     data_root: Path
     device: torch.device
     cross: bool = False
+    chunk: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +168,7 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
         cross=cross, flags=reals.notes,
         protocol=TraceProtocol(
             data=reals.name, num_real=num_real, num_fake=request.num_samples, seed=request.seed,
-            chunk=chunk_length(reals.shape), threads=torch.get_num_threads(),
+            chunk=chunk_length(reals.shape, request.chunk), threads=torch.get_num_threads(),
         ),
     ))  # fmt: skip
 
@@ -234,7 +236,8 @@ def _scored(
     """Every model's discriminator on the reals and on every model's samples."""
     judges = list(models.values())
     protocol = Protocol(
-        num_samples=request.num_samples, seed=request.seed, norm_check=False, controls=False
+        num_samples=request.num_samples, seed=request.seed, norm_check=False, controls=False,
+        chunk=request.chunk,
     )  # fmt: skip
     test = reals.held_out(request.num_samples)
     training = training_reals(reals.train, protocol)

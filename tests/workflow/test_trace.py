@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,16 @@ def test_the_command_prints_tables_or_nothing_but_json(
     assert [snapshot["step"] for snapshot in document["snapshots"]] == [2, 4, 6]
     assert "3 std ↑" in printed[end:] and "gap" not in printed[end:]
     assert call("trace", tmp_path) == 2
+
+
+def test_a_chunk_is_recorded_and_moves_no_figure_by_more_than_a_last_bit(runs: dict[str, Path]) -> None:
+    saved = saved_run(runs["digits"])
+    (usual,), traced = (
+        trace(saved, request(steps=[4])).snapshots,
+        trace(saved, replace(request(steps=[4]), chunk=90)),
+    )
+    (snapshot,) = traced.snapshots
+    assert traced.protocol.chunk == 90
+    assert snapshot.score_real == pytest.approx(usual.score_real, abs=1e-5)
+    assert snapshot.score_fake == pytest.approx(usual.score_fake, abs=1e-2)
+    assert call("trace", runs["digits"], "--chunk", "0") == 2

@@ -16,7 +16,7 @@ from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, norms, scoring_pass
 from gancross.evaluator.judging.sampling import Label, Source, chunks, fake_source, probe_samples, title
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource, logits
-from gancross.evaluator.protocol import NORMS, Norm, Protocol, chunk_length
+from gancross.evaluator.protocol import NORMS, Norm, Protocol, checked_chunk, chunk_length
 from gancross.machine.distributed import current
 from gancross.machine.process_state import own_turn
 from gancross.models.module_state import evaluation_mode, modules_kept
@@ -171,6 +171,7 @@ def canonical_samples(
     """
     if num_samples < 1:
         raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
+    chunk = checked_chunk(chunk)
     modules = [] if contestant.generator is None else [contestant.generator]
     parts: list[torch.Tensor] = []
     with evaluating(modules, device):
