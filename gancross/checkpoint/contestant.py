@@ -20,6 +20,7 @@ from gancross.checkpoint.functions import FunctionNetwork
 from gancross.checkpoint.outputs import check_reduction
 from gancross.checkpoint.reductions import Reduction
 from gancross.data.formats import FormatShare
+from gancross.data.resizing import Resizing
 from gancross.data.sets import check_canonical, native_array
 from gancross.errors import UsageError, first_line, is_text, printable, unknown_name
 from gancross.machine.files import composed
@@ -95,6 +96,7 @@ class Contestant:
             discriminator takes.
         num_classes: K where the generator takes labels, int64 (N,) in 0…K−1, beside its latents; None: it
             takes none. Only samples are drawn of such a model, nothing judges them.
+        resizing: set by calls with `resize`; None: its images have the size of all.
 
     Raises:
         UsageError: fields that do not fit together, or samples of another dtype or shape.
@@ -117,6 +119,7 @@ class Contestant:
     score: Reduction | None = None
     generate: Reduction | None = None
     origin: Origin | None = field(default=None, repr=False)
+    resizing: Resizing | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:

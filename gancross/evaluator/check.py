@@ -11,10 +11,11 @@ import torch
 from gancross.checkpoint.contestant import Contestant, listed
 from gancross.data import catalogue
 from gancross.data.order import content_order, sample_digests
+from gancross.data.resizing import parsed_resize, to_common
 from gancross.data.sets import DataSet, to_canonical
 from gancross.errors import DivergenceError
 from gancross.evaluator.estimates import Missing, Proportion
-from gancross.evaluator.judged_data import Data, load_reals, trained_data, with_equal_channels
+from gancross.evaluator.judged_data import Data, load_reals, trained_data, with_equal_shapes
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, scoring_pass
 from gancross.evaluator.judging.controls import NOISE, uniform_noise
 from gancross.evaluator.judging.findings import TURNED, Finding, own_findings
@@ -24,6 +25,7 @@ from gancross.evaluator.judging.sampling import Label, fake_source, generated, p
 from gancross.evaluator.judging.scores import NO_DISCRIMINATOR, NO_THRESHOLD, ScoresBySource, confusion
 from gancross.evaluator.judging.scoring import checked_scores, evaluating, real_high
 from gancross.evaluator.model_check import DiscriminatorCheck, GeneratorCheck, Medians, ModelCheck, Variety
+from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.machine.devices import resolve_device
 from gancross.machine.distributed import current, joined
@@ -38,7 +40,7 @@ NO_SPREAD = Missing("the test data do not vary")
 @own_turn()
 def check(
     contestant: Contestant, *, data: Data | DataSet, device: str = "auto",
-    data_root: Path = catalogue.DEFAULT_ROOT, image_size: int | None = None,
+    data_root: Path = catalogue.DEFAULT_ROOT, image_size: int | None = None, resize: int | str | None = None,
 ) -> ModelCheck:  # fmt: skip
     """Tries a model out on 256 samples, and says what gancross takes it for.
 
@@ -48,7 +50,7 @@ def check(
 
     Args:
         contestant: the model.
-        data, device, data_root, image_size: as of `gancross.crosstest`.
+        data, device, data_root, image_size, resize: as of `gancross.crosstest`.
 
     Returns:
         The `ModelCheck`; print it, or look at its `findings`.
@@ -62,7 +64,8 @@ def check(
     reals = load_reals(
         data, trained_on=trained_data([contestant]), data_root=data_root, image_size=image_size, seed=0
     )
-    (contestant,), reals = with_equal_channels([contestant], reals, device=device)
+    protocol = Protocol(num_samples=PROBED, resize=parsed_resize(resize))
+    (contestant,), reals, protocol = with_equal_shapes([contestant], reals, protocol, device=device)
     target = current().device(resolve_device(device))
     test = reals.held_out(PROBED)
     test = test[torch.from_numpy(content_order(test, stream=Stream(0, "order", "test")).index)]
@@ -99,7 +102,8 @@ def _fakes(contestant: Contestant, device: torch.device) -> torch.Tensor:
     samples = generated(contestant, probe_latents(contestant, PROBED).to(device), seed=0)
     if not bool(samples.isfinite().all()):
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
-    return to_canonical(samples, contestant.data_range).cpu().contiguous()
+    canonical = to_canonical(samples, contestant.data_range)
+    return to_common(canonical, contestant.resizing).cpu().contiguous()
 
 
 def _variety(fakes: torch.Tensor, test: torch.Tensor) -> Variety:

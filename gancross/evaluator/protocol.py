@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from gancross.arguments import integer, truth
+from gancross.data.resizing import Resize
 from gancross.errors import UsageError
 from gancross.evaluator.codec.fields import Recorded, Size
 from gancross.random_streams import check_seed
@@ -62,6 +63,7 @@ class Protocol:
             Outputs depend on it in their last bits, and where a network draws noise of its own.
         num_real: test samples to judge on, a part of the test set that follows from the seed and the samples
             alone; of endless data how many are drawn. None: all, and of endless data `num_samples`.
+        resize: brings all images that are judged to one side; None: sizes must agree.
 
     Raises:
         UsageError: a value of another type or out of its range, or there is no such norm.
@@ -80,6 +82,10 @@ class Protocol:
     chunk: Annotated[int | None, Recorded(skipped=True)] = None
     num_real: Annotated[
         Size | None, Recorded(absent=True, description="test samples asked for; all where absent")
+    ] = None
+    resize: Annotated[
+        Resize | None,
+        Recorded(absent=True, description="side to which all images were resized; not at all where absent"),
     ] = None
 
     def __post_init__(self) -> None:

@@ -95,7 +95,7 @@ def with_referees(
     if tuple(held_out.shape[1:]) != reals.shape:
         raise UsageError(
             f"{options.reals_name}: samples of shape {tuple(held_out.shape[1:])}, but the data have shape"
-            f" {reals.shape}; nothing is resized"
+            f" {reals.shape}; resize=N brings all images to one size"
         )
     if not isinstance(training, Missing) and tuple(training.shape[1:]) != reals.shape:
         raise UsageError(

@@ -31,6 +31,8 @@ def command(result: Result) -> str:
     words += ["--num-samples", str(options.num_samples), "--seed", str(options.seed)]
     if options.chunk is not None:
         words += ["--chunk", str(options.chunk)]
+    if options.resize is not None:
+        words += ["--resize", str(options.resize)]
     words += _judging(result) if result.judges else []
     if isinstance(result.referees, Missing):
         words += ["--referees", "none"] if result.judges else []

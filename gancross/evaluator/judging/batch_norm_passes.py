@@ -13,6 +13,7 @@ import torch
 
 from gancross.checkpoint.contestant import Contestant, applied
 from gancross.checkpoint.outputs import score_tensor
+from gancross.data.resizing import to_native
 from gancross.data.sets import to_network
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.models.batch_norm import averaging_layers, batch_statistics
@@ -151,9 +152,14 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor, *, seed: int) -> torch.Te
     assert judge.discriminator is not None
     who = f"contestant '{judge.name}': its discriminator"
     # A copy of vectors, too: a judge that works in place would change what the next one sees.
-    samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
+    samples = chunk.clone() if chunk.ndim == 2 else network_inputs(judge, chunk)
     output = applied(judge.discriminator, samples, refusal=f"{who} cannot judge samples", seed=seed)
     return score_tensor(output, judge.score, n=len(chunk), who=who)
+
+
+def network_inputs(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
+    """Canonical images as a judge takes them, in its own size and value range."""
+    return to_network(to_native(chunk, judge.resizing), judge.data_range)
 
 
 def _concatenated(scores: list[torch.Tensor]) -> torch.Tensor:

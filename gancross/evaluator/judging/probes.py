@@ -12,10 +12,11 @@ import torch
 from torch import nn
 
 from gancross.checkpoint.contestant import NETWORK_FAILURES, Contestant
-from gancross.data.sets import to_canonical, to_network
+from gancross.data.resizing import to_common
+from gancross.data.sets import to_canonical
 from gancross.errors import UsageError
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.judging.batch_norm_passes import raw_scores
+from gancross.evaluator.judging.batch_norm_passes import network_inputs, raw_scores
 from gancross.evaluator.judging.controls import uniform_noise
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
 from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
@@ -69,9 +70,9 @@ def _probes(
     else:
         latents = probe_latents(contestant, probed + probed // 2).to(device)
         samples = generated(contestant, latents[:probed], seed=0)
-        check_shape(contestant.name, tuple(samples.shape[1:]), shape)
+        fakes = to_common(to_canonical(samples, contestant.data_range), contestant.resizing)
+        check_shape(contestant.name, tuple(fakes.shape[1:]), shape)
         generator = _generator_probe(contestant, latents, samples, test)
-        fakes = to_canonical(samples, contestant.data_range)
     if contestant.discriminator is None:
         return Probes(generator=generator, discriminator=NO_DISCRIMINATOR)
     n = _batch(contestant, probed)
@@ -107,7 +108,7 @@ def _generator_probe(
     low, high = float(samples.amin()), float(samples.amax())
     is_image = samples.ndim == 4
     return GeneratorProbe(
-        **_behaviour(generator, call, inputs, strangers, base=samples.float().flatten(1), data_range=None),
+        **_behaviour(generator, call, inputs, strangers, base=samples.float().flatten(1), judge=None),
         low=low, high=high, outside=_outside(samples, contestant.data_range) if is_image else NO_RANGE,
         one_half=is_image and _in_one_half(low, high, contestant.data_range, test),
     )  # fmt: skip
@@ -123,7 +124,7 @@ def _discriminator_probe(
         return raw_scores(contestant, batch, seed=seed).double()[:, None]
 
     scores = call(inputs, 0)
-    behaviour = _behaviour(judge, call, inputs, strangers, base=scores, data_range=contestant.data_range)
+    behaviour = _behaviour(judge, call, inputs, strangers, base=scores, judge=contestant)
     return DiscriminatorProbe(
         **behaviour,
         unreachable_norm=_unreachable_norm(judge, call, inputs, scores)
@@ -198,7 +199,7 @@ def _behaviour(
     strangers: torch.Tensor,
     *,
     base: torch.Tensor,
-    data_range: tuple[float, float] | None,
+    judge: Contestant | None,
 ) -> dict[str, bool]:
     """The fields of a `NetworkProbe`.
 
@@ -207,7 +208,7 @@ def _behaviour(
 
     Args:
         base: output for the inputs with seed 0.
-        data_range: of the values that a discriminator takes; None for a generator.
+        judge: whose discriminator it is; None for a generator.
     """
     half = len(inputs) - len(strangers)
     order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0)).to(inputs.device)
@@ -227,7 +228,7 @@ def _behaviour(
     return {
         "noise": noise, "unseeded": unseeded, "coupled": coupled,
         "changes_buffers": _changes_buffers(
-            network, inputs if data_range is None else to_network(inputs, data_range)
+            network, inputs if judge is None else network_inputs(judge, inputs)
         ),
         "untrained_norm": _untrained_norm(network),
     }  # fmt: skip

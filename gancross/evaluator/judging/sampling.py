@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gancross.checkpoint.contestant import Contestant, applied
 from gancross.checkpoint.outputs import sample_tensor
 from gancross.data.order import content_order
+from gancross.data.resizing import to_common
 from gancross.data.sets import num_clipped, to_canonical, to_network
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
@@ -128,12 +129,14 @@ def chunks(
         for number, chunk in zip(part, torch.split(latents_ND, length), strict=True):
             labels = sample_labels(contestant, number * length, length, seed=seed, purpose=purpose)
             samples = generated(contestant, chunk, seed=noise.integer(number), labels=labels)
-            check_shape(contestant.name, tuple(samples.shape[1:]), shape)
             for end in (samples.amin(), samples.amax()):  # NaN if any sample is
                 finite &= end.isfinite()
             if clipped is not None and quantize and samples.ndim == 4:
                 clipped[number] = num_clipped(samples[: source.n - number * length], contestant.data_range)
-            yield to_canonical(samples, contestant.data_range, quantize=quantize)
+            canonical = to_canonical(samples, contestant.data_range, quantize=quantize)
+            canonical = to_common(canonical, contestant.resizing)
+            check_shape(contestant.name, tuple(canonical.shape[1:]), shape)
+            yield canonical
     if not bool(finite):  # one look at the device per source, not one per chunk
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
 
@@ -143,7 +146,7 @@ def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], devi
     for contestant in contestants:
         samples = contestant.samples
         if samples is None:
-            samples = probe_samples(contestant, device)
+            samples = to_common(probe_samples(contestant, device), contestant.resizing)
         check_shape(contestant.name, tuple(samples.shape[1:]), shape)
 
 
@@ -241,7 +244,8 @@ def check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | 
     if expected is not None and got != expected:
         who = f"contestant '{label}'" if isinstance(label, str) else f"the {title(label)}"
         remedy = (
-            "contestants and data must agree: --image-size resizes a folder of data, nothing else is resized"
+            "contestants and data must agree: --resize N, or resize=N, brings all images to one size;"
+            " --image-size a folder of data alone"
         )
         if len(got) == 3 and (got[2], *got[:2]) == expected:
             remedy = (

@@ -21,6 +21,7 @@ from torch import nn
 
 from gancross.checkpoint.contestant import Contestant, applied
 from gancross.checkpoint.outputs import score_tensor
+from gancross.data.resizing import to_native
 from gancross.errors import UsageError
 from gancross.evaluator.judging.scoring import real_high
 from gancross.evaluator.protocol import chunk_length
@@ -101,7 +102,8 @@ class NoisyDiscriminator(nn.Module):
 
     def inputs(self, noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         """As its discriminator takes samples; σ is not told."""
-        return self._ladder.network_inputs(noisy, self._contestant.data_range)
+        inputs = self._ladder.network_inputs(noisy, self._contestant.data_range)
+        return to_native(inputs, self._contestant.resizing)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Raw scores (N,), float64.
