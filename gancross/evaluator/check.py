@@ -21,11 +21,19 @@ from gancross.evaluator.judging.controls import NOISE, uniform_noise
 from gancross.evaluator.judging.findings import TURNED, Finding, own_findings
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, probe_findings
 from gancross.evaluator.judging.probes import PROBED, probed
-from gancross.evaluator.judging.sampling import Label, fake_source, generated, probe_latents, title
+from gancross.evaluator.judging.sampling import (
+    Label,
+    Source,
+    chunks,
+    fake_source,
+    generated,
+    probe_latents,
+    title,
+)
 from gancross.evaluator.judging.scores import NO_DISCRIMINATOR, NO_THRESHOLD, ScoresBySource, confusion
 from gancross.evaluator.judging.scoring import checked_scores, evaluating, real_high
 from gancross.evaluator.model_check import DiscriminatorCheck, GeneratorCheck, Medians, ModelCheck, Variety
-from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.protocol import Protocol, chunk_length
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.machine.devices import resolve_device
 from gancross.machine.distributed import current, joined
@@ -67,15 +75,18 @@ def check(
     protocol = Protocol(num_samples=PROBED, resize=parsed_resize(resize))
     (contestant,), reals, protocol = with_equal_shapes([contestant], reals, protocol, device=device)
     target = current().device(resolve_device(device))
+    chunk = chunk_length(reals.shape, protocol.chunk)
     test = reals.held_out(PROBED)
     test = test[torch.from_numpy(content_order(test, stream=Stream(0, "order", "test")).index)]
     with evaluating(contestant.networks, target):
-        probes = probed([contestant], test=test, shape=reals.shape, device=target)[contestant.name]
-        test, fakes = test[:PROBED], _fakes(contestant, target)
+        probes = probed([contestant], test=test, shape=reals.shape, device=target, chunk=chunk)[
+            contestant.name
+        ]
+        test, fakes = test[:PROBED], _fakes(contestant, target, chunk)
         samples = _variety(fakes, test)
         discriminator: DiscriminatorCheck | Missing = Missing(NO_DISCRIMINATOR)
         if not isinstance(probes.discriminator, Missing):
-            discriminator = _discriminator_check(contestant, test, fakes, probes.discriminator, target)
+            discriminator = _discriminator_check(contestant, test, fakes, probes.discriminator, target, chunk)
     generator: GeneratorCheck | Missing = Missing("given samples: no generator")
     if not isinstance(probes.generator, Missing):
         generator = _generator_check(contestant, probes.generator)
@@ -93,13 +104,14 @@ def check(
     )  # fmt: skip
 
 
-def _fakes(contestant: Contestant, device: torch.device) -> torch.Tensor:
+def _fakes(contestant: Contestant, device: torch.device, chunk: int) -> torch.Tensor:
     """256 canonical samples on the CPU: those that the probes saw, or a choice of the given ones."""
     if contestant.samples is not None:
         array = fake_source(contestant, num_samples=PROBED, purpose="check").array
         assert array is not None
         return array
-    samples = generated(contestant, probe_latents(contestant, PROBED).to(device), seed=0)
+    latents = torch.split(probe_latents(contestant, PROBED).to(device), chunk)
+    samples = torch.cat([generated(contestant, part, seed=0) for part in latents])
     if not bool(samples.isfinite().all()):
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
     canonical = to_canonical(samples, contestant.data_range)
@@ -130,7 +142,7 @@ def _generator_check(contestant: Contestant, probe: GeneratorProbe) -> Generator
 
 def _discriminator_check(
     judge: Contestant, test: torch.Tensor, fakes: torch.Tensor, probe: DiscriminatorProbe,
-    device: torch.device,
+    device: torch.device, chunk: int,
 ) -> DiscriminatorCheck:  # fmt: skip
     assert judge.discriminator is not None
     noise = uniform_noise(test, len(test), seed=0)
@@ -138,11 +150,13 @@ def _discriminator_check(
     two_modes = has_batch_norm(judge) and not probe.unreachable_norm
     raw: dict[Label, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {}
     for label, samples in sources.items():
+        source = Source(label=label, n=len(samples), array=samples, chunk=min(chunk, len(samples)))
         one_pass = scoring_pass(
-            judge, len(samples), scored=range(1), chunk=len(samples), norm="eval", coupled=probe.coupled,
+            judge, source.n, scored=source.chunks, chunk=source.chunk, norm="eval", grouped=probe.grouped,
             switchable=two_modes, noise=Stream(0, "network-noise", judge.name, "check", title(label)),
         )  # fmt: skip
-        one_pass.add(0, samples.to(device))
+        for number, part in enumerate(chunks(source, seed=0, shape=None, device=device, group=1)):
+            one_pass.add(number, part.contiguous())
         raw[label] = one_pass.finish().double().cpu().numpy()
     checked_scores(judge, raw)
     size = group_size(judge, "eval", coupled=probe.coupled, switchable=two_modes)

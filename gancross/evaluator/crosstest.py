@@ -34,7 +34,7 @@ from gancross.evaluator.judged_data import (
     with_num_real,
 )
 from gancross.evaluator.judging.controls import CONTROLS, TRAINING
-from gancross.evaluator.judging.probe_results import coupled, unswitchable
+from gancross.evaluator.judging.probe_results import coupled, grouped, unswitchable
 from gancross.evaluator.judging.probes import probed
 from gancross.evaluator.judging.sampling import Source, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
@@ -202,8 +202,7 @@ def run_crosstest(
         probes = probed(contestants, test=test, shape=reals.shape, device=target, chunk=chunk)
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=target, coupled=coupled(probes),
-            unswitchable=unswitchable(probes),
-            batch_size=batch_size,
+            grouped=grouped(probes), unswitchable=unswitchable(probes), batch_size=batch_size,
             observer=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
         measured = None if fidelity is None else fidelity.finish(progress)

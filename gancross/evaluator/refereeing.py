@@ -211,7 +211,7 @@ def _assembled(
     steps = CheckSteps(progress, total=_num_steps(call, named))
     checks, standing = dominances(
         named, contestants=call.contestants, sets=call.sets, entries=call.entries, standing=call.standing,
-        arena=arena, advance=steps.advance,
+        arena=arena, chunk=protocol.chunk, advance=steps.advance,
     )  # fmt: skip
     copies = {}
     for name, samples in call.sets.items():

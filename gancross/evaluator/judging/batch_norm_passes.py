@@ -2,7 +2,8 @@
 
 With `--norm batch` batch norm sees groups of the judge's own training batch size, pure real or pure fake, in
 the order of the samples, which is random; the last group is filled by wrap-around and only its new items
-count. A judge whose score of a sample depends on the samples beside it sees such groups in both modes.
+count. A judge whose score of a sample depends on the samples beside it sees such groups in both modes, and
+so does one that takes no other batches than whole ones of training. Groups need not divide the chunk.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from gancross.checkpoint.contestant import Contestant, applied
 from gancross.checkpoint.outputs import score_tensor
 from gancross.data.resizing import to_native
 from gancross.data.sets import to_network
+from gancross.errors import UsageError
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.models.batch_norm import averaging_layers, batch_statistics
 from gancross.random_streams import Stream
+
+LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # tried where another one was refused
 
 
 class ChunkPass:
@@ -35,7 +39,7 @@ class ChunkPass:
     def add(self, number: int, chunk: torch.Tensor) -> None:
         """Takes chunk `number`, in rising order; scores it if it is wanted."""
         if number in self._scored:
-            self._scores.append(raw_scores(self._judge, chunk, seed=self._noise.integer(number)))
+            self._scores.append(scores_or_remedy(self._judge, chunk, seed=self._noise.integer(number)))
 
     def finish(self) -> torch.Tensor:
         """The scores of the wanted chunks' samples, in their order, on the device."""
@@ -97,7 +101,7 @@ class GroupPass:
         mode = batch_statistics(self._judge.discriminator) if self._norm == "batch" else nullcontext()
         seed = self._noise.integer(self._next // self._size)
         with mode:
-            self._scores.append(raw_scores(self._judge, group, seed=seed)[:count])
+            self._scores.append(scores_or_remedy(self._judge, group, seed=seed)[:count])
         self._next += self._size
 
 
@@ -112,16 +116,18 @@ def group_size(judge: Contestant, norm: Norm, *, coupled: bool, switchable: bool
 
 
 def scoring_pass(
-    judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm, coupled: bool,
+    judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm, grouped: bool,
     switchable: bool,
 ) -> ChunkPass | GroupPass:  # fmt: skip
     """The pass of a judge over n samples in a mode of normalisation.
 
     Args:
         noise: gives the seed of each call of the judge, which may draw noise of its own.
-        coupled, switchable: as of `group_size`.
+        grouped: whether it sees whole training batches in evaluation mode too: its scores depend on the
+            samples beside them, or it takes no other batches.
+        switchable: as of `group_size`.
     """
-    if not coupled and not (norm == "batch" and switchable):
+    if not grouped and not (norm == "batch" and switchable):
         return ChunkPass(judge, n, scored=scored, chunk=chunk, noise=noise)
     return GroupPass(judge, n, scored=scored, chunk=chunk, noise=noise, norm=norm)
 
@@ -155,6 +161,50 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor, *, seed: int) -> torch.Te
     samples = chunk.clone() if chunk.ndim == 2 else network_inputs(judge, chunk)
     output = applied(judge.discriminator, samples, refusal=f"{who} cannot judge samples", seed=seed)
     return score_tensor(output, judge.score, n=len(chunk), who=who)
+
+
+def scores_or_remedy(judge: Contestant, samples: torch.Tensor, *, seed: int) -> torch.Tensor:
+    """As `raw_scores`; where the length of the batch is at fault, the error says what to give.
+
+    Raises:
+        UsageError: as of `raw_scores`.
+    """
+    try:
+        return raw_scores(judge, samples, seed=seed)
+    except UsageError as error:
+        length = next((n for n in LENGTHS if n != len(samples) and _takes(judge, samples, n)), None)
+        if length is None:
+            raise
+        raise UsageError(
+            f"{error}; it takes {length} at a time and not {len(samples)}: give batch_size, the samples that"
+            f" it saw at a time in training, if that is not {judge.batch_size}"
+        ) from error
+
+
+def wants_whole_batches(judge: Contestant, samples: torch.Tensor, *, chunk: int) -> bool:
+    """Whether a judge refuses one sample more than a training batch, as `x.view(4, -1, …)` does.
+
+    Chunks that are whole batches suit it anyway; those that are shorter are tried out as they are.
+
+    Args:
+        samples: canonical ones, of which it takes whole batches.
+        chunk: samples that networks see at a time.
+    """
+    size = judge.batch_size
+    return chunk % size != 0 and not _takes(judge, samples, min(chunk, size + 1))
+
+
+def first_samples(samples: torch.Tensor, n: int) -> torch.Tensor:
+    """The first n samples, from the beginning again where there are fewer."""
+    return samples[torch.arange(n, device=samples.device) % len(samples)]
+
+
+def _takes(judge: Contestant, samples: torch.Tensor, n: int) -> bool:
+    try:
+        raw_scores(judge, first_samples(samples, n), seed=0)
+    except UsageError:
+        return False
+    return True
 
 
 def network_inputs(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from gancross.evaluator.codec.fields import UnitFloat, declared
+from gancross.evaluator.codec.fields import Recorded, UnitFloat, declared
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.findings import Finding
 
@@ -94,6 +94,8 @@ class DiscriminatorProbe(NetworkProbe):
             as in a traced module, or see a sample's company in training mode alone.
         like_probabilities: whether all scores lie in 0…1, of images of any contrast too, and the threshold
             of their kind does not.
+        whole_batches: true of a judge that takes no other batches than whole ones of training, and sees
+            these, although a sample's score does not depend on its company.
     """
 
     unreachable_norm: Annotated[bool, Warn(
@@ -106,6 +108,12 @@ class DiscriminatorProbe(NetworkProbe):
         " score_kind=probability",
         "give score_kind=probability if it ends in a sigmoid",
     )]  # fmt: skip
+    whole_batches: Annotated[bool | None, Recorded(absent=True)] = None
+
+    @property
+    def grouped(self) -> bool:
+        """Whether it sees whole training batches at a time."""
+        return self.coupled or bool(self.whole_batches)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +137,14 @@ def coupled(probes: Mapping[str, Probes]) -> frozenset[str]:
     return frozenset(
         name for name, probe in probes.items()
         if not isinstance(probe.discriminator, Missing) and probe.discriminator.coupled
+    )  # fmt: skip
+
+
+def grouped(probes: Mapping[str, Probes]) -> frozenset[str]:
+    """The judges that see whole training batches: coupled ones, and those that take no others."""
+    return frozenset(
+        name for name, probe in probes.items()
+        if not isinstance(probe.discriminator, Missing) and probe.discriminator.grouped
     )  # fmt: skip
 
 

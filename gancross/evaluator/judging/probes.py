@@ -16,10 +16,17 @@ from gancross.data.resizing import to_common
 from gancross.data.sets import to_canonical
 from gancross.errors import UsageError
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.judging.batch_norm_passes import network_inputs, raw_scores
+from gancross.evaluator.judging.batch_norm_passes import (
+    first_samples,
+    network_inputs,
+    raw_scores,
+    scores_or_remedy,
+    wants_whole_batches,
+)
 from gancross.evaluator.judging.controls import uniform_noise
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
 from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
+from gancross.evaluator.judging.signs import in_one_half, outside, untrained_norm
 from gancross.evaluator.protocol import CHUNK
 from gancross.models.batch_norm import averaging_layers, batch_norms, batch_statistics
 from gancross.models.buffers import seeded, unchanged
@@ -55,18 +62,18 @@ def probed(
     Raises:
         UsageError: samples of another shape than the data, or a network that fails on them.
     """
-    n = min(PROBED, max(LEAST, chunk))
-    return {contestant.name: _probes(contestant, test, shape, device, n) for contestant in contestants}
+    return {contestant.name: _probes(contestant, test, shape, device, chunk) for contestant in contestants}
 
 
 def _probes(
-    contestant: Contestant, test: torch.Tensor, shape: tuple[int, ...], device: torch.device, probed: int
+    contestant: Contestant, test: torch.Tensor, shape: tuple[int, ...], device: torch.device, chunk: int
 ) -> Probes:
     """Samples come first, since a discriminator is tried out on them."""
+    probed = _probed(chunk)
     generator: GeneratorProbe | Missing = NO_GENERATOR
     if contestant.samples is not None:
         check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
-        fakes = contestant.samples[:probed].to(device)
+        fakes = contestant.samples[:probed]
     else:
         latents = probe_latents(contestant, probed + probed // 2).to(device)
         samples = generated(contestant, latents[:probed], seed=0)
@@ -75,12 +82,29 @@ def _probes(
         generator = _generator_probe(contestant, latents, samples, test)
     if contestant.discriminator is None:
         return Probes(generator=generator, discriminator=NO_DISCRIMINATOR)
-    n = _batch(contestant, probed)
+    return Probes(
+        generator=generator,
+        discriminator=judge_probe(contestant, reals=test, fakes=fakes, device=device, chunk=chunk),
+    )
+
+
+def judge_probe(
+    judge: Contestant, *, reals: torch.Tensor, fakes: torch.Tensor, device: torch.device, chunk: int
+) -> DiscriminatorProbe:
+    """A contestant's discriminator, tried out on half reals and half samples, in canonical form.
+
+    Raises:
+        UsageError: it fails on them.
+    """
+    n = _batch(judge, _probed(chunk))
     half = n // 2
-    reals = _repeated(test, half).to(device)
-    strangers = uniform_noise(test, n - half, seed=0).to(device)
-    inputs = torch.cat([reals, _repeated(fakes, n - half)])
-    return Probes(generator=generator, discriminator=_discriminator_probe(contestant, inputs, strangers))
+    inputs = torch.cat([first_samples(part, m).to(device) for part, m in ((reals, half), (fakes, n - half))])
+    strangers = uniform_noise(reals, n - half, seed=0).to(device)
+    return _discriminator_probe(judge, inputs, strangers, chunk)
+
+
+def _probed(chunk: int) -> int:
+    return min(PROBED, max(LEAST, chunk))
 
 
 def _batch(judge: Contestant, probed: int) -> int:
@@ -109,13 +133,13 @@ def _generator_probe(
     is_image = samples.ndim == 4
     return GeneratorProbe(
         **_behaviour(generator, call, inputs, strangers, base=samples.float().flatten(1), judge=None),
-        low=low, high=high, outside=_outside(samples, contestant.data_range) if is_image else NO_RANGE,
-        one_half=is_image and _in_one_half(low, high, contestant.data_range, test),
+        low=low, high=high, outside=outside(samples, contestant.data_range) if is_image else NO_RANGE,
+        one_half=is_image and in_one_half(low, high, contestant.data_range, test),
     )  # fmt: skip
 
 
 def _discriminator_probe(
-    contestant: Contestant, inputs: torch.Tensor, strangers: torch.Tensor
+    contestant: Contestant, inputs: torch.Tensor, strangers: torch.Tensor, chunk: int
 ) -> DiscriminatorProbe:
     judge = contestant.discriminator
     assert judge is not None
@@ -123,13 +147,16 @@ def _discriminator_probe(
     def call(batch: torch.Tensor, seed: int) -> torch.Tensor:
         return raw_scores(contestant, batch, seed=seed).double()[:, None]
 
-    scores = call(inputs, 0)
+    scores = scores_or_remedy(contestant, inputs, seed=0).double()[:, None]
     behaviour = _behaviour(judge, call, inputs, strangers, base=scores, judge=contestant)
     return DiscriminatorProbe(
         **behaviour,
         unreachable_norm=_unreachable_norm(judge, call, inputs, scores)
         or (not behaviour["coupled"] and _sees_company_in_training(judge, call, inputs, strangers)),
         like_probabilities=_like_probabilities(contestant, inputs, scores),
+        whole_batches=(
+            (not behaviour["coupled"] and wants_whole_batches(contestant, inputs, chunk=chunk)) or None
+        ),
     )
 
 
@@ -230,7 +257,7 @@ def _behaviour(
         "changes_buffers": _changes_buffers(
             network, inputs if judge is None else network_inputs(judge, inputs)
         ),
-        "untrained_norm": _untrained_norm(network),
+        "untrained_norm": untrained_norm(network),
     }  # fmt: skip
 
 
@@ -266,34 +293,3 @@ def _changes_buffers(network: nn.Module, inputs: torch.Tensor) -> bool:
         return before.keys() != after.keys() or any(
             not torch.equal(buffer.nan_to_num(), after[name].nan_to_num()) for name, buffer in before.items()
         )
-
-
-def _repeated(samples: torch.Tensor, n: int) -> torch.Tensor:
-    """The first n samples, from the beginning again where there are fewer."""
-    return samples[torch.arange(n) % len(samples)]
-
-
-def _outside(samples: torch.Tensor, data_range: tuple[float, float]) -> float:
-    low, high = data_range
-    slack = (high - low) / 255
-    return float(((samples < low - slack) | (samples > high + slack)).double().mean())
-
-
-def _in_one_half(low: float, high: float, data_range: tuple[float, float], test: torch.Tensor) -> bool:
-    """Whether values lie in the upper or in the lower half, where the test data do not."""
-    middle, slack = sum(data_range) / 2, (data_range[1] - data_range[0]) / 100
-    upper, lower = low >= middle - slack, high <= middle + slack
-    if upper and lower:  # all values lie in the middle, as before any training
-        return False
-    return (upper and int(test.amin()) < 127) or (lower and int(test.amax()) > 128)
-
-
-def _untrained_norm(network: nn.Module) -> bool:
-    buffers = dict(network.named_buffers())
-    for name, mean in buffers.items():
-        variance = buffers.get(name.removesuffix("running_mean") + "running_var")
-        if variance is None or not name.endswith("running_mean"):
-            continue
-        if not mean.any() and bool((variance == 1).all()):
-            return True
-    return False

@@ -141,15 +141,6 @@ def chunks(
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
 
 
-def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], device: torch.device) -> None:
-    """Before long work: every contestant's samples have the shape of the data, or a `UsageError` says so."""
-    for contestant in contestants:
-        samples = contestant.samples
-        if samples is None:
-            samples = to_common(probe_samples(contestant, device), contestant.resizing)
-        check_shape(contestant.name, tuple(samples.shape[1:]), shape)
-
-
 def probe_samples(contestant: Contestant, device: torch.device) -> torch.Tensor:
     """Two samples of a generator, to look at and throw away."""
     labels = sample_labels(contestant, 0, 2, seed=0, purpose="probe")

@@ -51,6 +51,7 @@ def score_all(
     shape: tuple[int, ...],
     device: torch.device,
     coupled: Collection[str] = (),
+    grouped: Collection[str] = (),
     unswitchable: Collection[str] = (),
     batch_size: int | None = None,
     observer: ChunkObserver | None = None,
@@ -62,6 +63,7 @@ def score_all(
 
     Args:
         coupled: judges whose scores depend on the samples beside them.
+        grouped: judges that see whole training batches, the coupled ones among them.
         unswitchable: judges whose batch norm cannot be switched to batch statistics.
         batch_size: samples moved to the device at a time, in whole chunks; by default one chunk.
         observer: sees each chunk too, and is told when its source is done.
@@ -90,7 +92,7 @@ def score_all(
                 scored=own_chunks,
                 chunk=length,
                 norm=mode,
-                coupled=judge.name in coupled,
+                grouped=judge.name in grouped or judge.name in coupled,
                 switchable=judge.name in switchable,
                 noise=Stream(protocol.seed, "network-noise", judge.name, mode, title(source.label)),
             )
