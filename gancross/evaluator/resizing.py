@@ -7,6 +7,7 @@ another sees all of these images, its own generator's too, resized to the side o
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -82,17 +83,32 @@ def resized_data(reals: DataSet, protocol: Protocol) -> DataSet:
     resize = protocol.resize
     if resize is None:
         return reals
-    _check_square(reals.shape, f"data '{reals.name}'")
-    if reals.shape[-1] == resize.side:
+    shape = common_shape(reals, protocol)
+    if reals.shape == shape:
         return reals
     train = reals.train
     if isinstance(train, FiniteReals):
         train = FiniteReals(array=resized(train.array, resize))
     elif train is not None:
         train = ResizedReals(reals=train, resize=resize)
-    held_out = resized(reals.held_out(protocol.num_samples), resize)
-    shape = (reals.shape[0], resize.side, resize.side)
-    return replace(reals, shape=shape, train=train, held_out=lambda _: held_out)
+
+    @functools.cache
+    def held_out() -> torch.Tensor:
+        return resized(reals.held_out(protocol.num_samples), resize)
+
+    return replace(reals, shape=shape, train=train, held_out=lambda _: held_out())
+
+
+def common_shape(reals: DataSet, protocol: Protocol) -> tuple[int, ...]:
+    """The shape of a sample as it will be judged.
+
+    Raises:
+        UsageError: as of `resized_data`.
+    """
+    if protocol.resize is None:
+        return reals.shape
+    _check_square(reals.shape, f"data '{reals.name}'")
+    return (reals.shape[0], protocol.resize.side, protocol.resize.side)
 
 
 def resized_images(

@@ -27,7 +27,7 @@ from gancross.evaluator.judging.scoring import Progress
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.refereeing import with_referees
 from gancross.evaluator.referees.options import RefereeOptions
-from gancross.evaluator.resizing import resized_data, with_resizing
+from gancross.evaluator.resizing import common_shape, with_resizing
 from gancross.evaluator.result.types import Result
 from gancross.machine.cores import available_cores
 from gancross.machine.devices import resolve_device, shared_devices
@@ -97,11 +97,11 @@ def run_benchmark(
         seed=spec.protocol.seed, download=execution.download,
         trained_on={run.name: run.recipe.data for run in spec.runs},
     )  # fmt: skip
-    # Vectors and images that are not square are refused here.
-    judged, protocol = resized_data(reals, spec.protocol), spec.protocol
+    protocol = spec.protocol
+    shape = common_shape(reals, protocol)
     if protocol.metrics:  # what they need is checked before days of training, not after
         counts: dict[str | None, int] = dict.fromkeys((run.name for run in spec.runs), protocol.num_samples)
-        check(protocol.metrics, shape=judged.shape, counts=counts, kid_subset_size=protocol.kid_subset_size)
+        check(protocol.metrics, shape=shape, counts=counts, kid_subset_size=protocol.kid_subset_size)
     with locked(out):
         train_all(spec.runs, out, execution=execution, progress=progress)
         contestants, reals, protocol = with_resizing(

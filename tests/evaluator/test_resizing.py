@@ -11,8 +11,10 @@ import torch
 from changed_results import matrix_of
 from command_line import call
 from PIL import Image
+from referee_calls import referee as call_referee
+from referee_calls import use_small
 from referee_records import referees_of
-from tiny_referees import arena_of, grains, use_tiny
+from tiny_referees import arena_of, grains, save_images, use_tiny
 from torch import nn
 
 from gancross import Contestant, Result, check, crosstest, load_result, referee
@@ -198,6 +200,29 @@ def test_referees_train_on_the_common_size(tmp_path: Path, monkeypatch: pytest.M
     assert (record.protocol.num_reals, record.protocol.num_training) == (110, 55)
     reals = resized(images(110, 9), Resize(side=8))
     assert record.protocol.reals_sha256 == sample_set(reals).sha256
+
+
+def test_folders_of_several_sizes_meet_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`--referee-reals` too; what is not square is one line."""
+    use_small(monkeypatch, tmp_path / "cache", steps=2)
+    for number, (name, side) in enumerate({"R": 8, "A": 6, "B": 9, "fresh": 7}.items()):
+        save_images(grains(40, seed=number, shape=(1, side, side)), tmp_path / name)
+    save_images(grains(20, shape=(1, 6, 8)), tmp_path / "wide")
+    record = tmp_path / "r.json"
+    fresh = ["--referee-reals", tmp_path / "fresh"]
+    assert call_referee(tmp_path, *fresh) == 2 and "--resize N" in capfd.readouterr().err
+    assert call_referee(tmp_path, *fresh, "--resize", "8:lanczos", "--json", record) == 0
+    result = load_result(record)
+    assert result.protocol.options.resize == Resize(side=8, filter="lanczos")
+    assert (
+        f"reals of {tmp_path / 'fresh'}: 7×7 images were resized to 8×8 (lanczos, antialiased)"
+        in result.flags
+    )
+    capfd.readouterr()
+    assert call_referee(tmp_path, "--resize", 8, models=("A", "wide")) == 2
+    assert "contestant 'wide': images of 6×8 are not square" in " ".join(capfd.readouterr().err.split())
 
 
 def test_a_discriminator_judges_dominance_in_its_own_size() -> None:
