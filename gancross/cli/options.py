@@ -87,7 +87,7 @@ chunk = click.option(
 resize = click.option(
     "--resize", metavar="N[:FILTER]",
     help="Bring all images that are judged to N×N: bicubic, bilinear or lanczos.  [default: sizes must agree;"
-    " bicubic]",
+    " filter: bicubic]",
 )  # fmt: skip
 data_root = click.option("--data-root", type=FILE, default=DEFAULT_ROOT, help="Folder of named data sets.")
 download = click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
