@@ -20,8 +20,9 @@ from gancross.checkpoint.functions import as_network
 from gancross.checkpoint.inputs import Input, described_inputs, split_inputs
 from gancross.checkpoint.outputs import check_reduction
 from gancross.checkpoint.reductions import Reduction
-from gancross.checkpoint.replicas import as_it_is, replica
+from gancross.checkpoint.replicas import Within, as_it_is, replica
 from gancross.data.formats import FormatShare
+from gancross.data.resizing import Resizing
 from gancross.data.sets import check_canonical, native_array
 from gancross.errors import UsageError, first_line, is_text, printable, unknown_name
 from gancross.machine.crew import own_store
@@ -103,6 +104,7 @@ class Contestant:
             discriminator takes.
         num_classes: K where the generator takes labels, int64 (N,) in 0…K−1, beside its latents; None: it
             takes none. Only samples are drawn of such a model, nothing judges them.
+        resizing: set by calls with `resize`; None: its images have the size of all.
 
     Raises:
         UsageError: fields that do not fit together, or samples of another dtype or shape.
@@ -126,6 +128,7 @@ class Contestant:
     score: Reduction | None = None
     generate: Reduction | None = None
     origin: Origin | None = field(default=None, repr=False)
+    resizing: Resizing | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -244,7 +247,7 @@ def refuse_conditional(contestants: Iterable[Contestant]) -> None:
 def applied(
     network: nn.Module, inputs: torch.Tensor, *, refusal: str, seed: int, labels: torch.Tensor | None = None,
     split: Sequence[Input] = (),
-    within: Callable[[nn.Module], AbstractContextManager[None]] = as_it_is,
+    within: Within = as_it_is,
 ) -> object:  # fmt: skip
     """`network(inputs)`, or `network(inputs, labels)`, of whatever type; its buffers stay as they were.
 

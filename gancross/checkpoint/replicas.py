@@ -7,7 +7,7 @@ reads, so the copies share them, and take no memory but that of buffers.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 
@@ -36,6 +36,9 @@ def network_crew(device: torch.device, *, alone: bool = False) -> Iterator[Crew]
     size = 1 if alone or device.type != "cpu" else most_threads()
     with crew(size, undisturbed=lambda: torch.equal(torch.get_rng_state(), state)) as workers:
         yield workers
+
+
+Within = Callable[[nn.Module], AbstractContextManager[None]]  # around a call of a network
 
 
 def as_it_is(_: nn.Module) -> AbstractContextManager[None]:

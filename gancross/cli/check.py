@@ -8,7 +8,7 @@ import click
 
 from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE_OR_STDOUT, common, device, notes_console, tables_console
+from gancross.cli.options import FILE_OR_STDOUT, common, device, notes_console, resize, tables_console
 from gancross.cli.report import STDOUT
 from gancross.cli.training_data import common_data, common_image_size, data_options
 from gancross.errors import ModelFlagged
@@ -21,6 +21,7 @@ from gancross.machine.streams import write_document
 @model_options
 @data_options
 @device
+@resize
 @click.option(
     "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
     help="Write what was found; '-' prints nothing but JSON.",
@@ -28,7 +29,7 @@ from gancross.machine.streams import write_document
 @common
 def check(
     model: str, data: str | None, data_root: Path, image_size: int | None, device: str,
-    json_out: str | None, model_options: ModelOptions,
+    resize: str | None, json_out: str | None, model_options: ModelOptions,
 ) -> None:  # fmt: skip
     """Try a model out on 256 samples: say what gancross takes it for, and what may be wrong.
 
@@ -49,7 +50,7 @@ def check(
 
     checked = check_model(
         contestants[0], data=data or common_data(contestants), device=device, data_root=data_root,
-        image_size=image_size if image_size is not None else common_image_size(contestants),
+        image_size=image_size if image_size is not None else common_image_size(contestants), resize=resize,
     )  # fmt: skip
     if is_rank_zero():
         if record is not None:

@@ -12,7 +12,7 @@ import click
 
 from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE, bars, common, device, notes_console
+from gancross.cli.options import FILE, bars, chunk, common, device, notes_console
 from gancross.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ SUFFIXES = (".png", ".npz")
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
 @device
+@chunk
 @click.option(
     "--class", "label", type=int, metavar="NUMBER",
     help="Of a conditional model, samples of this class, 0…K−1.  [default: all classes, uniformly]",
@@ -47,8 +48,8 @@ SUFFIXES = (".png", ".npz")
 @click.option("--columns", type=int, help="Images in a row of the grid.  [default: a square grid]")
 @common
 def sample(
-    model: str, num_samples: int | None, out: Path | None, seed: int, device: str, columns: int | None,
-    label: int | None, model_options: ModelOptions,
+    model: str, num_samples: int | None, out: Path | None, seed: int, device: str, chunk: int | None,
+    columns: int | None, label: int | None, model_options: ModelOptions,
 ) -> None:  # fmt: skip
     """Draw samples of a model as a picture, or as an array for other tools.
 
@@ -59,6 +60,7 @@ def sample(
 
     from gancross.evaluator.judging.sampling import sample_labels
     from gancross.evaluator.judging.scoring import canonical_samples
+    from gancross.evaluator.protocol import checked_chunk
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import check_new_target, check_outputs, write_atomically
     from gancross.random_streams import check_seed
@@ -70,6 +72,7 @@ def sample(
     if target.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--out {target}: give a file that ends in {' or '.join(SUFFIXES)}")
     check_seed(seed)
+    checked_chunk(chunk)
     if columns is not None and columns < 1:
         raise UsageError(f"--columns must be at least 1, got {columns}")
     if columns is not None and target.suffix.lower() != ".png":
@@ -87,7 +90,7 @@ def sample(
     with bars(notes) as progress:
         progress("sampling", 0, None)
         draw = partial(
-            canonical_samples, contestant, seed=seed, device=resolve_device(device),
+            canonical_samples, contestant, seed=seed, device=resolve_device(device), chunk=chunk,
             progress=partial(progress, "sampling"),
         )  # fmt: skip
         samples = draw(num_samples=IMAGES if num_samples is None else num_samples)

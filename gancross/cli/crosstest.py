@@ -13,10 +13,12 @@ from gancross.cli.contestants import ModelOptions, load_models, model_options, p
 from gancross.cli.options import (
     FILE,
     FILE_OR_STDOUT,
+    chunk,
     common_with_tables,
     device,
     notes_console,
     progress_line,
+    resize,
     silent_console,
     timeout,
 )
@@ -83,10 +85,8 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @device
 @click.option("--batch-size", type=int, help="Samples on the device at a time; changes no figure.")
-@click.option(
-    "--chunk", type=int,
-    help="Samples that networks see at a time: less memory.  [default: 500, fewer beyond 64×64 pixels]",
-)  # fmt: skip
+@chunk
+@resize
 @click.option(
     "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
@@ -102,7 +102,8 @@ def crosstest(
     referee_arguments: RefereeArguments, metrics: str, feature_weights: Path | None,
     fid_statistics: Path | None, save_fid_statistics: Path | None, kid_subset_size: int,
     methods: tuple[str, ...], device: str, batch_size: int | None, chunk: int | None,
-    json_out: str | None, reports: Reports, deterministic: bool, model_options: ModelOptions,
+    resize: str | None, json_out: str | None, reports: Reports, deterministic: bool,
+    model_options: ModelOptions,
 ) -> None:  # fmt: skip
     """Let every model's discriminator judge every model's samples and the held-out test data.
 
@@ -110,6 +111,7 @@ def crosstest(
     .npz or .npy, generated samples that judge nobody; weights of other code with --arch; or
     code.py:factory, code that loads its own weights.
     """
+    from gancross.data.resizing import parsed_resize
     from gancross.evaluator.protocol import Protocol
 
     if referees == "none" and referee_arguments.save is not None:
@@ -122,7 +124,7 @@ def crosstest(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=not no_norm_check,
         quantize=not no_quantize, controls=not no_controls,
         metrics=tuple(metric for metric in metrics.split(",") if metric), kid_subset_size=kid_subset_size,
-        chunk=chunk, num_real=num_real,
+        chunk=chunk, num_real=num_real, resize=parsed_resize(resize),
     )  # fmt: skip
     contestants = load_models(parsed, model_options, num_samples=num_samples, seed=seed)
     contestants = with_methods(contestants, methods)
@@ -133,7 +135,7 @@ def crosstest(
         known_training,
         load_reals,
         trained_data,
-        with_equal_channels,
+        with_equal_shapes,
         with_num_real,
     )
     from gancross.evaluator.refereeing import with_referees
@@ -144,10 +146,10 @@ def crosstest(
         image_size=size, seed=seed,
     )  # fmt: skip
     reals = with_num_real(reals, protocol)
-    contestants, reals = with_equal_channels(contestants, reals, device=device)
+    contestants, reals, protocol = with_equal_shapes(contestants, reals, protocol, device=device)
     options = (
         None if referees == "none"
-        else referee_arguments.options(referees, shape=reals.shape)
+        else referee_arguments.options(referees, shape=reals.shape, resize=protocol.resize)
     )  # fmt: skip
     notes, to_json = notes_console(), json_out == STDOUT
     with progress_line(notes) as progress:

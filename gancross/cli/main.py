@@ -50,8 +50,8 @@ OUT_OF_MEMORY = (
 )  # fmt: skip
 MEMORY_HINTS = {
     "train": "lower batch_size or width: --set batch_size=N, --set width=N",
-    **dict.fromkeys(("referee", "sample", "figure", "trace"), "lower -n"),
-    "crosstest": "lower -n or --chunk",
+    "figure": "lower -n",
+    **dict.fromkeys(("crosstest", "referee", "sample", "trace"), "lower -n or --chunk"),
 }
 # Samples go through a network in chunks of one length whatever -n is.
 DEVICE_MEMORY_HINT = "add --device cpu, or take a device with more memory"

@@ -80,6 +80,15 @@ FILE_OR_STDOUT = FileOrStdout(path_type=str, allow_dash=True, readable=False)
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps."
 )
+chunk = click.option(
+    "--chunk", type=int,
+    help="Samples that networks see at a time: less memory.  [default: 500, fewer beyond 64×64 pixels]",
+)  # fmt: skip
+resize = click.option(
+    "--resize", metavar="N[:FILTER]",
+    help="Bring all images that are judged to N×N: bicubic, bilinear or lanczos.  [default: sizes must agree;"
+    " filter: bicubic]",
+)  # fmt: skip
 data_root = click.option("--data-root", type=FILE, default=DEFAULT_ROOT, help="Folder of named data sets.")
 download = click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
 

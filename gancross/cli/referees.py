@@ -18,11 +18,13 @@ from gancross.cli.options import (
     FILE_OR_STDOUT,
     Command,
     ProgressLine,
+    chunk,
     common_with_tables,
     device,
     interruption,
     notes_console,
     progress_line,
+    resize,
     timeout,
 )
 from gancross.cli.outputs import checked_record, show, written
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gancross.data.formats import FormatShare
+    from gancross.data.resizing import Resize
     from gancross.evaluator.referees.cost import TrainingEstimate
     from gancross.evaluator.referees.options import RefereeOptions
     from gancross.evaluator.referees.protocol import Budget
@@ -56,8 +59,10 @@ class RefereeArguments:
     calibrate: bool
     save: Path | None = None
 
-    def options(self, budget: Budget, *, shape: tuple[int, ...]) -> RefereeOptions:
-        """For data of a shape; reads the folders of other reals and of saved referees.
+    def options(
+        self, budget: Budget, *, shape: tuple[int, ...], resize: Resize | None = None
+    ) -> RefereeOptions:
+        """For data of a shape; reads the folders of other reals, which are resized, and of saved referees.
 
         Raises:
             UsageError: a number or a folder that does not fit.
@@ -70,7 +75,7 @@ class RefereeArguments:
         folder = None if self.save is None else referee_folder(self.save)
         if self.reals is None:
             return RefereeOptions(budget=budget, seeds=self.seeds, calibrate=self.calibrate, folder=folder)
-        images, formats, notes = _read_reals(self.reals, shape)
+        images, formats, notes = _read_reals(self.reals, shape, resize)
         return RefereeOptions(
             budget=budget, seeds=self.seeds, calibrate=self.calibrate, reals=images,
             reals_name=f"reals of {self.reals}", reals_formats=formats, reals_notes=notes, folder=folder,
@@ -189,7 +194,7 @@ def _duration(seconds: float) -> str:
 
 
 def _read_reals(
-    folder: Path, shape: tuple[int, ...]
+    folder: Path, shape: tuple[int, ...], resize: Resize | None
 ) -> tuple[torch.Tensor, tuple[FormatShare, ...], tuple[str, ...]]:
     """All images beneath a folder, of the size of the data, the formats of their files, and notes.
 
@@ -199,6 +204,7 @@ def _read_reals(
     from gancross.data.formats import format_shares
     from gancross.data.image_files import image_files
     from gancross.evaluator.judged_data import as_channels
+    from gancross.evaluator.resizing import resized_images
 
     if len(shape) == 1:
         raise UsageError("--referee-reals: is for images, but the data are vectors")
@@ -208,12 +214,13 @@ def _read_reals(
         raise UsageError(f"--referee-reals {folder}: {len(paths):,} images do not fit in memory")
     images, formats = read_images(paths, image_size=None, remedy="reals must have the size of the data")
     images = as_channels(images, shape[0])
+    images, resized = resized_images(images, resize, f"reals of {folder}")
     if tuple(images.shape[1:]) != shape:
         raise UsageError(
             f"--referee-reals {folder}: images of shape {tuple(images.shape[1:])}, but the data have shape"
-            f" {shape}; nothing is resized"
+            f" {shape}; --resize N brings all images to one size"
         )
-    return images, format_shares(formats), files.notes
+    return images, format_shares(formats), files.notes + resized
 
 
 @click.command()
@@ -234,6 +241,8 @@ def _read_reals(
     "--seed", type=int, default=0, show_default=True, help="Of latents, of referees and of endless data."
 )
 @device
+@chunk
+@resize
 @click.option(
     "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
@@ -243,8 +252,8 @@ def _read_reals(
 @common_with_tables
 def referee(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None, budget: Budget,
-    referee_arguments: RefereeArguments, num_samples: int, seed: int, device: str, json_out: str | None,
-    reports: Reports, model_options: ModelOptions,
+    referee_arguments: RefereeArguments, num_samples: int, seed: int, device: str, chunk: int | None,
+    resize: str | None, json_out: str | None, reports: Reports, model_options: ModelOptions,
 ) -> None:  # fmt: skip
     """Ask whose samples are nearer to the data, by judges trained afresh and alike for every model.
 
@@ -252,14 +261,17 @@ def referee(
     folder:PATH or a file .npz or .npy. Trained referees are cached; a call that was interrupted goes on
     where it stopped.
     """
+    from gancross.data.resizing import parsed_resize
     from gancross.evaluator.protocol import Protocol
 
     parsed = parsed_models(models)
     record = checked_record(json_out, reports, models=parsed)
     referee_arguments.check_outputs(record, reports)
-    protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
+    protocol = Protocol(
+        num_samples=num_samples, seed=seed, controls=False, chunk=chunk, resize=parsed_resize(resize)
+    )
     contestants = load_models(parsed, model_options, num_samples=num_samples, seed=seed)
-    from gancross.evaluator.judged_data import load_reals, trained_data, with_equal_channels
+    from gancross.evaluator.judged_data import load_reals, trained_data, with_equal_shapes
     from gancross.evaluator.referee import run_referees
 
     size = image_size if image_size is not None else common_image_size(contestants)
@@ -267,8 +279,8 @@ def referee(
         data or common_data(contestants), trained_on=trained_data(contestants), data_root=data_root,
         image_size=size, seed=seed,
     )  # fmt: skip
-    contestants, reals = with_equal_channels(contestants, reals, device=device)
-    options = referee_arguments.options(budget, shape=reals.shape)
+    contestants, reals, protocol = with_equal_shapes(contestants, reals, protocol, device=device)
+    options = referee_arguments.options(budget, shape=reals.shape, resize=protocol.resize)
     notes = notes_console()
     trained: list[SavedReferees] = []
     with progress_line(notes) as progress, going_on():

@@ -15,6 +15,7 @@ from gancross.cli.options import (
     FILE,
     FILE_OR_STDOUT,
     bars,
+    chunk,
     common,
     data_root,
     device,
@@ -130,10 +131,12 @@ def parsed_steps(text: str) -> list[int]:
 @data_root
 @networks_options
 @device
+@chunk
 @common
 def trace(
     run: Path, steps: str | None, num_samples: int, seed: int, cross: bool, json_out: str | None,
     data: str | None, data_root: Path, networks: str | None, trust_code: bool, device: str,
+    chunk: int | None,
 ) -> None:  # fmt: skip
     """Follow a run along its numbered checkpoints: what each step's discriminator and generator are worth.
 
@@ -147,6 +150,7 @@ def trace(
     chosen = None if steps is None else parsed_steps(steps)
     code = trusted_code(networks, trust_code=trust_code)
     from gancross.data.catalogue import DATASETS
+    from gancross.evaluator.protocol import checked_chunk
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import check_target, write_text
     from gancross.random_streams import check_seed
@@ -163,7 +167,7 @@ def trace(
         raise UsageError(f"{run}: names the data '{saved.recipe.data}', not opened by itself: give --data")
     request = TraceRequest(
         steps=chosen, num_samples=num_samples, seed=seed, data=data, cross=cross,
-        data_root=data_root, device=resolve_device(device),
+        data_root=data_root, device=resolve_device(device), chunk=checked_chunk(chunk),
     )  # fmt: skip
     notes = notes_console()
     with bars(notes) as progress:

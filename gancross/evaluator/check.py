@@ -13,19 +13,29 @@ from gancross.checkpoint.inputs import recorded_inputs
 from gancross.checkpoint.replicas import network_crew
 from gancross.data import catalogue
 from gancross.data.order import content_order, sample_digests
+from gancross.data.resizing import parsed_resize, to_common
 from gancross.data.sets import DataSet, to_canonical
 from gancross.errors import DivergenceError
 from gancross.evaluator.estimates import Missing, Proportion
-from gancross.evaluator.judged_data import Data, load_reals, trained_data, with_equal_channels
+from gancross.evaluator.judged_data import Data, load_reals, trained_data, with_equal_shapes
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, scoring_pass
 from gancross.evaluator.judging.controls import NOISE, uniform_noise
 from gancross.evaluator.judging.findings import TURNED, Finding, own_findings
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, probe_findings
 from gancross.evaluator.judging.probes import PROBED, probed
-from gancross.evaluator.judging.sampling import Label, fake_source, generated, probe_latents, title
+from gancross.evaluator.judging.sampling import (
+    Label,
+    Source,
+    chunks,
+    fake_source,
+    generated,
+    probe_latents,
+    title,
+)
 from gancross.evaluator.judging.scores import NO_DISCRIMINATOR, NO_THRESHOLD, ScoresBySource, confusion
 from gancross.evaluator.judging.scoring import checked_scores, evaluating, real_high
 from gancross.evaluator.model_check import DiscriminatorCheck, GeneratorCheck, Medians, ModelCheck, Variety
+from gancross.evaluator.protocol import Protocol, chunk_length
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.machine.devices import resolve_device
 from gancross.machine.distributed import current, joined
@@ -40,7 +50,7 @@ NO_SPREAD = Missing("the test data do not vary")
 @own_turn()
 def check(
     contestant: Contestant, *, data: Data | DataSet, device: str = "auto",
-    data_root: Path = catalogue.DEFAULT_ROOT, image_size: int | None = None,
+    data_root: Path = catalogue.DEFAULT_ROOT, image_size: int | None = None, resize: int | str | None = None,
 ) -> ModelCheck:  # fmt: skip
     """Tries a model out on 256 samples, and says what gancross takes it for.
 
@@ -50,7 +60,7 @@ def check(
 
     Args:
         contestant: the model.
-        data, device, data_root, image_size: as of `gancross.crosstest`.
+        data, device, data_root, image_size, resize: as of `gancross.crosstest`.
 
     Returns:
         The `ModelCheck`; print it, or look at its `findings`.
@@ -64,17 +74,21 @@ def check(
     reals = load_reals(
         data, trained_on=trained_data([contestant]), data_root=data_root, image_size=image_size, seed=0
     )
-    (contestant,), reals = with_equal_channels([contestant], reals, device=device)
+    protocol = Protocol(num_samples=PROBED, resize=parsed_resize(resize))
+    (contestant,), reals, protocol = with_equal_shapes([contestant], reals, protocol, device=device)
     target = current().device(resolve_device(device))
+    chunk = chunk_length(reals.shape, protocol.chunk)
     test = reals.held_out(PROBED)
     test = test[torch.from_numpy(content_order(test, stream=Stream(0, "order", "test")).index)]
     with evaluating(contestant.networks, target):
-        probes = probed([contestant], test=test, shape=reals.shape, device=target)[contestant.name]
-        test, fakes = test[:PROBED], _fakes(contestant, target)
+        probes = probed([contestant], test=test, shape=reals.shape, device=target, chunk=chunk)[
+            contestant.name
+        ]
+        test, fakes = test[:PROBED], _fakes(contestant, target, chunk)
         samples = _variety(fakes, test)
         discriminator: DiscriminatorCheck | Missing = Missing(NO_DISCRIMINATOR)
         if not isinstance(probes.discriminator, Missing):
-            discriminator = _discriminator_check(contestant, test, fakes, probes.discriminator, target)
+            discriminator = _discriminator_check(contestant, test, fakes, probes.discriminator, target, chunk)
     generator: GeneratorCheck | Missing = Missing("given samples: no generator")
     if not isinstance(probes.generator, Missing):
         generator = _generator_check(contestant, probes.generator)
@@ -92,16 +106,18 @@ def check(
     )  # fmt: skip
 
 
-def _fakes(contestant: Contestant, device: torch.device) -> torch.Tensor:
+def _fakes(contestant: Contestant, device: torch.device, chunk: int) -> torch.Tensor:
     """256 canonical samples on the CPU: those that the probes saw, or a choice of the given ones."""
     if contestant.samples is not None:
         array = fake_source(contestant, num_samples=PROBED, purpose="check").array
         assert array is not None
         return array
-    samples = generated(contestant, probe_latents(contestant, PROBED).to(device), seed=0)
+    latents = torch.split(probe_latents(contestant, PROBED).to(device), chunk)
+    samples = torch.cat([generated(contestant, part, seed=0) for part in latents])
     if not bool(samples.isfinite().all()):
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
-    return to_canonical(samples, contestant.data_range).cpu().contiguous()
+    canonical = to_canonical(samples, contestant.data_range)
+    return to_common(canonical, contestant.resizing).cpu().contiguous()
 
 
 def _variety(fakes: torch.Tensor, test: torch.Tensor) -> Variety:
@@ -129,7 +145,7 @@ def _generator_check(contestant: Contestant, probe: GeneratorProbe) -> Generator
 
 def _discriminator_check(
     judge: Contestant, test: torch.Tensor, fakes: torch.Tensor, probe: DiscriminatorProbe,
-    device: torch.device,
+    device: torch.device, chunk: int,
 ) -> DiscriminatorCheck:  # fmt: skip
     assert judge.discriminator is not None
     noise = uniform_noise(test, len(test), seed=0)
@@ -138,13 +154,15 @@ def _discriminator_check(
     raw: dict[Label, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {}
     with network_crew(device, alone=True) as workers:
         for label, samples in sources.items():
+            source = Source(label=label, n=len(samples), array=samples, chunk=min(chunk, len(samples)))
             one_pass = scoring_pass(
-                judge, len(samples), scored=range(1), chunk=len(samples), norm="eval", coupled=probe.coupled,
+                judge, source.n, scored=source.chunks, chunk=source.chunk, norm="eval", grouped=probe.grouped,
                 switchable=two_modes, noise=Stream(0, "network-noise", judge.name, "check", title(label)),
                 workers=workers, at_once={},
             )  # fmt: skip
-            chunk = samples.to(device)
-            one_pass.add(0, chunk, one_pass.scored(0, chunk))
+            for number, part in enumerate(chunks(source, seed=0, shape=None, device=device, group=1)):
+                samples = part.contiguous()
+                one_pass.add(number, samples, one_pass.scored(number, samples))
             raw[label] = one_pass.finish().double().cpu().numpy()
     checked_scores(judge, raw)
     size = group_size(judge, "eval", coupled=probe.coupled, switchable=two_modes)

@@ -16,6 +16,7 @@ from gancross.arguments import integer
 from gancross.checkpoint.contestant import Contestant, listed, refuse_conditional
 from gancross.data import catalogue
 from gancross.data.order import content_order
+from gancross.data.resizing import parsed_resize
 from gancross.data.sets import DataSet, Reals
 from gancross.errors import UsageError
 from gancross.evaluator.codec.finite import with_finite_figures
@@ -29,11 +30,11 @@ from gancross.evaluator.judged_data import (
     load_reals,
     trained_data,
     training_reals,
-    with_equal_channels,
+    with_equal_shapes,
     with_num_real,
 )
 from gancross.evaluator.judging.controls import CONTROLS, TRAINING
-from gancross.evaluator.judging.probe_results import coupled, noisy, unswitchable
+from gancross.evaluator.judging.probe_results import coupled, grouped, noisy, unswitchable
 from gancross.evaluator.judging.probes import probed
 from gancross.evaluator.judging.sampling import Source, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
@@ -78,6 +79,7 @@ def crosstest(
     device: str = "auto",
     batch_size: int | None = None,
     chunk: int | None = None,
+    resize: int | str | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
     image_size: int | None = None,
     deterministic: bool = False,
@@ -98,6 +100,9 @@ def crosstest(
             part of a data set given by name, none for arrays.
         num_samples, num_real, seed, norm, quantize, controls, norm_check, metrics, kid_subset_size,
             chunk: see `Protocol`.
+        resize: brings all images that are judged to one side, so that models and data of several sizes meet:
+            `64`, or `"64:bilinear"` with the filter's name, see `gancross.data.resizing.Resize`. Flags say
+            what was resized, and that discriminators judged what they were not trained on.
         feature_weights, fid_statistics, save_fid_statistics: see `FidelityFiles`.
         referees: the budget of referees, on whom the verdicts `generator` and `strict` rest; "none": these
             verdicts name nobody. See `gancross.referee`.
@@ -126,7 +131,7 @@ def crosstest(
     protocol = Protocol(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=norm_check, quantize=quantize,
         controls=controls, metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
-        kid_subset_size=kid_subset_size, chunk=chunk, num_real=num_real,
+        kid_subset_size=kid_subset_size, chunk=chunk, num_real=num_real, resize=parsed_resize(resize),
     )  # fmt: skip
     if referees == "none" and save_referees is not None:
         raise UsageError("save_referees: none are trained with referees='none'")
@@ -134,7 +139,7 @@ def crosstest(
     trained_on = trained_data(contestants)
     reals = load_reals(data, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=seed)
     reals = with_num_real(reals, protocol)
-    contestants, reals = with_equal_channels(contestants, reals, device=device)
+    contestants, reals, protocol = with_equal_shapes(contestants, reals, protocol, device=device)
     train = reals.train
     if train_data is not None:
         train = given_training(
@@ -199,7 +204,8 @@ def run_crosstest(
         probes = probed(contestants, test=test, shape=reals.shape, device=target, chunk=chunk)
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=target, coupled=coupled(probes),
-            unswitchable=unswitchable(probes), noisy=noisy(probes), batch_size=batch_size,
+            grouped=grouped(probes), unswitchable=unswitchable(probes), noisy=noisy(probes),
+            batch_size=batch_size,
             observer=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
         measured = None if fidelity is None else fidelity.finish(progress)

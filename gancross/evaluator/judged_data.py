@@ -23,6 +23,7 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.sampling import probe_samples
 from gancross.evaluator.judging.scoring import evaluating
 from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.resizing import resized_data, with_resizing
 from gancross.machine.devices import resolve_device
 from gancross.machine.distributed import current
 from gancross.random_streams import Stream
@@ -137,6 +138,7 @@ def given_training(
     source = load_reals(
         source_data, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=protocol.seed
     )
+    source = resized_data(source, protocol)
     if source.train is not None:
         return source.train
     samples = source.held_out(protocol.num_samples)
@@ -145,6 +147,18 @@ def given_training(
     if tuple(samples.shape[1:]) != reals.shape:
         raise UsageError(f"training samples have shape {source.shape}, test samples {reals.shape}")
     return FiniteReals(array=samples)
+
+
+def with_equal_shapes(
+    contestants: Sequence[Contestant], reals: DataSet, protocol: Protocol, *, device: str
+) -> tuple[list[Contestant], DataSet, Protocol]:
+    """Contestants and data in one number of channels, and of one size where `protocol.resize` asks for it.
+
+    Raises:
+        UsageError, DataError: as of `with_equal_channels` and `with_resizing`.
+    """
+    contestants, reals = with_equal_channels(contestants, reals, device=device)
+    return with_resizing(contestants, reals, protocol, device=device)
 
 
 def with_equal_channels(

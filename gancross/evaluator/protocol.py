@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from gancross.arguments import integer, truth
+from gancross.data.resizing import Resize
 from gancross.errors import UsageError
 from gancross.evaluator.codec.fields import Recorded, Size
 from gancross.random_streams import check_seed
@@ -16,6 +17,20 @@ CHUNK = 500  # samples that networks see at a time: vectors, and images of at mo
 PIXELS = 64 * 64
 LARGE_CHUNK = 128  # of larger images, times their pixels over these
 LARGEST_CHUNK = 65_536
+
+
+def checked_chunk(chunk: int | None) -> int | None:
+    """The number of samples that networks are to see at a time, as it was given; None: not given.
+
+    Raises:
+        UsageError: no integer, or out of range.
+    """
+    if chunk is None:
+        return None
+    number = integer(chunk, "the chunk")
+    if not 1 <= number <= LARGEST_CHUNK:
+        raise UsageError(f"the chunk must be 1 to {LARGEST_CHUNK} samples, is {number}")
+    return number
 
 
 def chunk_length(shape: tuple[int, ...], given: int | None = None) -> int:
@@ -48,6 +63,7 @@ class Protocol:
             Outputs depend on it in their last bits, and where a network draws noise of its own.
         num_real: test samples to judge on, a part of the test set that follows from the seed and the samples
             alone; of endless data how many are drawn. None: all, and of endless data `num_samples`.
+        resize: brings all images that are judged to one side; None: sizes must agree.
 
     Raises:
         UsageError: a value of another type or out of its range, or there is no such norm.
@@ -67,17 +83,19 @@ class Protocol:
     num_real: Annotated[
         Size | None, Recorded(absent=True, description="test samples asked for; all where absent")
     ] = None
+    resize: Annotated[
+        Resize | None,
+        Recorded(absent=True, description="side to which all images were resized; not at all where absent"),
+    ] = None
 
     def __post_init__(self) -> None:
         for what, words in (("num_samples", "the number of samples"), ("kid_subset_size", "kid_subset_size")):
             object.__setattr__(self, what, integer(getattr(self, what), words))
-        for what, words in (("chunk", "the chunk"), ("num_real", "the number of test samples")):
-            if getattr(self, what) is not None:
-                object.__setattr__(self, what, integer(getattr(self, what), words))
-        if self.chunk is not None and not 1 <= self.chunk <= LARGEST_CHUNK:
-            raise UsageError(f"the chunk must be 1 to {LARGEST_CHUNK} samples, is {self.chunk}")
-        if self.num_real is not None and self.num_real < 1:
-            raise UsageError(f"the number of test samples must be at least 1, is {self.num_real}")
+        object.__setattr__(self, "chunk", checked_chunk(self.chunk))
+        if self.num_real is not None:
+            object.__setattr__(self, "num_real", integer(self.num_real, "the number of test samples"))
+            if self.num_real < 1:
+                raise UsageError(f"the number of test samples must be at least 1, is {self.num_real}")
         for what in ("norm_check", "quantize", "controls"):
             object.__setattr__(self, what, truth(getattr(self, what), what))
         if self.num_samples < 1:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gancross.checkpoint.contestant import Contestant, listed
 from gancross.data import catalogue
+from gancross.data.resizing import parsed_resize
 from gancross.data.sets import DataSet, Reals
 from gancross.evaluator.crosstest import check_names, run_crosstest
 from gancross.evaluator.judged_data import (
@@ -18,7 +19,7 @@ from gancross.evaluator.judged_data import (
     known_training,
     load_reals,
     trained_data,
-    with_equal_channels,
+    with_equal_shapes,
 )
 from gancross.evaluator.judging.scoring import Progress
 from gancross.evaluator.protocol import Protocol
@@ -27,6 +28,7 @@ from gancross.evaluator.referees.cost import TrainingEstimate
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.referees.protocol import HELD_OUT_REALS, Budget
 from gancross.evaluator.referees.saved import SavedReferees, referee_folder
+from gancross.evaluator.resizing import resized_images
 from gancross.evaluator.result.refereed import with_saved_referees
 from gancross.evaluator.result.types import Result
 from gancross.machine.distributed import joined
@@ -49,6 +51,8 @@ def referee(
     save_referees: str | Path | None = None,
     workers: int | None = None,
     device: str = "auto",
+    chunk: int | None = None,
+    resize: int | str | None = None,
     data_root: Path = catalogue.DEFAULT_ROOT,
     image_size: int | None = None,
     progress: Progress | None = None,
@@ -81,7 +85,7 @@ def referee(
             more surely than its referees, on what it did not train on, withholds its name. What a file says
             it trained on is believed: take files only from those whom you trust with withholding a name.
         workers: processes in which referees train; by default one for each CPU.
-        device, data_root, image_size: as of `gancross.crosstest`.
+        device, chunk, resize, data_root, image_size: as of `gancross.crosstest`.
         progress: called with (what, done, in all), in the first process alone; of referees, done are steps
             of training, and a thread may call it.
 
@@ -96,13 +100,15 @@ def referee(
     Source: Roth et al. 2017, Eq. 3 for the noise; Lopez-Paz and Oquab 2017, and Im et al. 2018, for fresh
     judges.
     """
-    protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
+    protocol = Protocol(
+        num_samples=num_samples, seed=seed, controls=False, chunk=chunk, resize=parsed_resize(resize)
+    )
     contestants = listed(contestants)
     trained_on = trained_data(contestants)
     load = partial(
         load_reals, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=seed
     )  # fmt: skip
-    contestants, reals = with_equal_channels(contestants, load(data), device=device)
+    contestants, reals, protocol = with_equal_shapes(contestants, load(data), protocol, device=device)
     train = reals.train
     if train_data is not None:
         train = given_training(
@@ -110,15 +116,18 @@ def referee(
         )
     other = None if referee_reals is None else load(referee_reals)
     other_reals = None if other is None else other.held_out(num_samples)
-    if other_reals is not None and other_reals.ndim == 4:
+    other_notes: tuple[str, ...] = () if other is None else other.notes
+    if other is not None and other_reals is not None and other_reals.ndim == 4:
         other_reals = as_channels(other_reals, reals.shape[0])
+        other_reals, resized = resized_images(other_reals, protocol.resize, f"reals of {other.name}")
+        other_notes += resized
     options = RefereeOptions(
         budget=budget, seeds=seeds, workers=workers, calibrate=calibrate,
         folder=None if save_referees is None else referee_folder(save_referees),
         reals=other_reals,
         reals_name=HELD_OUT_REALS if other is None else f"reals of {other.name}",
         reals_formats=() if other is None else other.file_formats(),
-        reals_notes=() if other is None else other.notes,
+        reals_notes=other_notes,
     )  # fmt: skip
     trained: list[SavedReferees] = []
     result = run_referees(

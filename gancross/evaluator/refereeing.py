@@ -95,7 +95,7 @@ def with_referees(
     if tuple(held_out.shape[1:]) != reals.shape:
         raise UsageError(
             f"{options.reals_name}: samples of shape {tuple(held_out.shape[1:])}, but the data have shape"
-            f" {reals.shape}; nothing is resized"
+            f" {reals.shape}; resize=N brings all images to one size"
         )
     if not isinstance(training, Missing) and tuple(training.shape[1:]) != reals.shape:
         raise UsageError(
@@ -211,7 +211,7 @@ def _assembled(
     steps = CheckSteps(progress, total=_num_steps(call, named))
     checks, standing = dominances(
         named, contestants=call.contestants, sets=call.sets, entries=call.entries, standing=call.standing,
-        arena=arena, advance=steps.advance,
+        arena=arena, chunk=protocol.chunk, advance=steps.advance,
     )  # fmt: skip
     copies = {}
     for name, samples in call.sets.items():

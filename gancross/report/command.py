@@ -29,6 +29,10 @@ def command(result: Result) -> str:
     if data.image_size is not None:
         words += ["--image-size", str(data.image_size)]
     words += ["--num-samples", str(options.num_samples), "--seed", str(options.seed)]
+    if options.chunk is not None:
+        words += ["--chunk", str(options.chunk)]
+    if options.resize is not None:
+        words += ["--resize", str(options.resize)]
     words += _judging(result) if result.judges else []
     if isinstance(result.referees, Missing):
         words += ["--referees", "none"] if result.judges else []
@@ -61,8 +65,6 @@ def _judging(result: Result) -> list[str]:
     words += [flag for flag, given in flags.items() if given]
     if options.num_real is not None:
         words += ["--num-real", str(options.num_real)]
-    if options.chunk is not None:
-        words += ["--chunk", str(options.chunk)]
     if options.metrics:
         words += ["--metrics", ",".join(options.metrics)]
         if "kid" in options.metrics:

@@ -24,8 +24,10 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.plan import check
 from gancross.evaluator.judged_data import known_training, load_reals
 from gancross.evaluator.judging.scoring import Progress
+from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.refereeing import with_referees
 from gancross.evaluator.referees.options import RefereeOptions
+from gancross.evaluator.resizing import common_shape, with_resizing
 from gancross.evaluator.result.types import Result
 from gancross.machine.cores import available_cores
 from gancross.machine.devices import resolve_device, shared_devices
@@ -96,12 +98,15 @@ def run_benchmark(
         trained_on={run.name: run.recipe.data for run in spec.runs},
     )  # fmt: skip
     protocol = spec.protocol
+    shape = common_shape(reals, protocol)
     if protocol.metrics:  # what they need is checked before days of training, not after
         counts: dict[str | None, int] = dict.fromkeys((run.name for run in spec.runs), protocol.num_samples)
-        check(protocol.metrics, shape=reals.shape, counts=counts, kid_subset_size=protocol.kid_subset_size)
+        check(protocol.metrics, shape=shape, counts=counts, kid_subset_size=protocol.kid_subset_size)
     with locked(out):
         train_all(spec.runs, out, execution=execution, progress=progress)
-        contestants = [contestant_of(out, run) for run in spec.runs]
+        contestants, reals, protocol = with_resizing(
+            [contestant_of(out, run) for run in spec.runs], reals, protocol, device=execution.device
+        )
         result = run_crosstest(
             contestants, reals, protocol, train=reals.train, device=execution.device, progress=progress
         )
@@ -111,17 +116,17 @@ def run_benchmark(
         )  # fmt: skip
         result.save(outputs.record)
         if spec.referees != "none":  # whoever stops here keeps the record without them
-            result = _refereed(result, contestants, reals, spec, execution, progress)
+            result = _refereed(result, contestants, reals, spec, protocol, execution, progress)
             outputs = replace(outputs, result=result)
             result.save(outputs.record)
         pictures = sample_pictures(
             contestants, reals, num_samples=protocol.num_samples, seed=protocol.seed,
-            device=resolve_device(execution.device),
+            device=resolve_device(execution.device), chunk=protocol.chunk,
         )  # fmt: skip
         if not isinstance(result.referees, Missing):
             pictures += noise_pictures(
                 contestants, reals, result.referees.protocol.sigmas, num_samples=protocol.num_samples,
-                seed=protocol.seed, device=resolve_device(execution.device),
+                seed=protocol.seed, device=resolve_device(execution.device), chunk=protocol.chunk,
             )  # fmt: skip
         with every_output() as attempt:
             attempt(lambda: write_samples(outputs.record, pictures))
@@ -131,8 +136,8 @@ def run_benchmark(
 
 
 def _refereed(
-    result: Result, contestants: Sequence[Contestant], reals: DataSet, spec: Spec, execution: Execution,
-    progress: Progress | None,
+    result: Result, contestants: Sequence[Contestant], reals: DataSet, spec: Spec, protocol: Protocol,
+    execution: Execution, progress: Progress | None,
 ) -> Result:  # fmt: skip
     """The result with referees, trained where the runs were."""
     assert spec.referees != "none"
@@ -140,8 +145,8 @@ def _refereed(
     options = RefereeOptions(budget=spec.referees, workers=execution.jobs, on_cluster=cluster)
     with CLUSTERS[execution.backend](execution.scheduler) if cluster else nullcontext():
         return with_referees(
-            result, contestants, reals, spec.protocol, options,
-            training=known_training(reals.train, spec.protocol), device=execution.device, progress=progress,
+            result, contestants, reals, protocol, options,
+            training=known_training(reals.train, protocol), device=execution.device, progress=progress,
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+from gancross.data.resizing import parsed_resize
 from gancross.errors import UsageError, unknown_name
 from gancross.evaluator.fidelity.plan import check_names
 from gancross.evaluator.protocol import Protocol
@@ -29,6 +30,7 @@ TOP_KEYS = {
 CROSSTEST_KEYS: dict[str, Any] = {
     "data": str, "num_samples": int, "seed": int, "norm": str, "quantize": bool, "controls": bool,
     "norm_check": bool, "metrics": list, "kid_subset_size": int, "referees": str,
+    "chunk": int, "resize": (int, str),
 }  # fmt: skip
 NAME_CHARACTERS = "letters, digits, '.', '_' and '-'"
 
@@ -126,6 +128,7 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
     _check_keys("crosstest key", options, CROSSTEST_KEYS)
     if "metrics" in options:
         options["metrics"] = tuple(map(str, options["metrics"]))
+    options["resize"] = parsed_resize(options.get("resize"))
     data, referees = options.pop("data", None), options.pop("referees", "none")
     if referees not in get_args(RefereeBudget):
         raise unknown_name("crosstest: referees", referees, get_args(RefereeBudget))

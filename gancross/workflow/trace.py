@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import torch
 
 from gancross.checkpoint.contestant import Contestant, refuse_conditional
+from gancross.data.order import content_order
 from gancross.data.sets import DataSet, to_network
 from gancross.errors import UsageError
 from gancross.evaluator.codec.encoding import encode
@@ -25,12 +26,15 @@ from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judged_data import load_reals, training_reals
 from gancross.evaluator.judging.controls import TRAINING
 from gancross.evaluator.judging.figures import judge_generalisation_gap
-from gancross.evaluator.judging.sampling import Label, check_fit
+from gancross.evaluator.judging.probe_results import coupled, grouped, unswitchable
+from gancross.evaluator.judging.probes import probed
+from gancross.evaluator.judging.sampling import Label
 from gancross.evaluator.judging.scores import NO_THRESHOLD, ScoresBySource, called_real, real_high_threshold
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
 from gancross.evaluator.protocol import Norm, Protocol, chunk_length
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.confusion import false_negatives
+from gancross.random_streams import Stream
 from gancross.report.paper_figures.saved_runs import SavedRun
 from gancross.trainer.monitors import MIXTURE, mixture_figures, spread
 from gancross.trainer.state import DATA_RANGE
@@ -48,6 +52,7 @@ class TraceRequest:
         data_root: folder of named data sets.
         device: where the networks run.
         cross: whether every step's discriminator judges every step's generator.
+        chunk: as of `Protocol`.
     """
 
     steps: Sequence[int] | None = None
@@ -57,6 +62,7 @@ class TraceRequest:
     data_root: Path
     device: torch.device
     cross: bool = False
+    chunk: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +171,7 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
         cross=cross, flags=reals.notes,
         protocol=TraceProtocol(
             data=reals.name, num_real=num_real, num_fake=request.num_samples, seed=request.seed,
-            chunk=chunk_length(reals.shape),
+            chunk=chunk_length(reals.shape, request.chunk),
         ),
     ))  # fmt: skip
 
@@ -218,10 +224,14 @@ class _ScoredSteps:
         missing = Missing(NO_THRESHOLD)
         return Snapshot(
             step=step, gamma=gamma, score_real=real, score_fake=fake, margin=real - fake, samples=samples,
-            fn=missing if threshold is None else false_negatives(scores[None], threshold),
+            fn=missing if threshold is None else false_negatives(
+                scores[None], threshold, group_size=scores.group_size
+            ),
             fp=self._fp(step, step) or missing,
             generalisation_gap=judge_generalisation_gap(model, scores, self.no_training),
-            training_auc=auc_interval(real=scores[TRAINING], fake=scores[None]) if TRAINING in scores
+            training_auc=auc_interval(
+                real=scores[TRAINING], fake=scores[None], group_size=scores.group_size
+            ) if TRAINING in scores
             else Missing(self.no_training),
         )  # fmt: skip
 
@@ -236,18 +246,25 @@ def _scored(
     """Every model's discriminator on the reals and on every model's samples."""
     judges = list(models.values())
     protocol = Protocol(
-        num_samples=request.num_samples, seed=request.seed, norm_check=False, controls=False
+        num_samples=request.num_samples, seed=request.seed, norm_check=False, controls=False,
+        chunk=request.chunk,
     )  # fmt: skip
     test = reals.held_out(request.num_samples)
     training = training_reals(reals.train, protocol)
-    sources = all_sources(judges, test, training, protocol)
     figures = _SampleFigures(mixture=reals.name == MIXTURE)
     modules = [module for judge in judges for module in judge.networks]
     with evaluating(modules, request.device):
-        check_fit(judges, shape=reals.shape, device=request.device)
+        chunk = chunk_length(reals.shape, request.chunk)
+        probes = probed(judges, test=test, shape=reals.shape, device=request.device, chunk=chunk)
+        if grouped(probes):  # stored order may be that of classes, and company decides their scores
+            test = test[
+                torch.from_numpy(content_order(test, stream=Stream(request.seed, "order", "test")).index)
+            ]
+        sources = all_sources(judges, test, training, protocol)
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=request.device, observer=figures,
-            progress=progress,
+            progress=progress, coupled=coupled(probes), grouped=grouped(probes),
+            unswitchable=unswitchable(probes),
         )  # fmt: skip
     return _ScoredSteps(
         models=models, scores={judge.name: scores.of(judge.name, "eval") for judge in judges},

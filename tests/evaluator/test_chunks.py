@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_referees import use_tiny
 from torch import nn
 
-from gancross import Contestant, crosstest, load_result
+from gancross import Contestant, check, crosstest, load_result, referee
 from gancross.errors import UsageError
 from gancross.evaluator.judging.scoring import canonical_samples
 from gancross.evaluator.protocol import Protocol, chunk_length
@@ -119,6 +120,27 @@ def test_samples_are_the_same_in_any_chunk() -> None:
     assert generator.seen == [2, 500]
     parts = canonical_samples(contestant, num_samples=60, device=CPU, chunk=7)
     assert torch.equal(whole, parts) and set(generator.seen[2:]) == {7}
+
+
+@pytest.mark.parametrize("norm", ["none", "coupled"])
+def test_a_check_sees_no_more_large_images_at_a_time(norm: str) -> None:
+    layer = {"none": nn.Identity(), "coupled": Deviation()}[norm]
+    contestant, generator, judge = pair(128, layer, batch_size=64)
+    found = check(contestant, data=images(70, 128))
+    assert found.num_real == 70 and max(generator.seen) == max(judge.seen) == 64
+
+
+def test_referees_take_a_chunk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the generators; the record and its command say so."""
+    monkeypatch.setenv("GANCROSS_CACHE", str(tmp_path))
+    use_tiny(monkeypatch, steps=2)
+    contestant, generator, _ = pair()
+    result = referee([contestant], data=images(90), num_samples=90, device="cpu", chunk=7)
+    assert max(generator.seen) == 8 and generator.seen.count(7) == 13  # probes see 8 at least
+    assert result.protocol.chunk == result.protocol.options.chunk == 7
+    assert "referee" in command(result) and "--chunk 7" in command(result)
+    with pytest.raises(UsageError, match="the chunk must be 1 to"):
+        referee([contestant], data=images(90), chunk=0)
 
 
 def test_fidelity_is_measured_in_chunks_too() -> None:

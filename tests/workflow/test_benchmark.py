@@ -130,6 +130,10 @@ def test_what_is_missing_is_trained_and_what_is_there_is_kept(
     again = run_benchmark(spec, out, execution=execution)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")} == before
     assert again.result.to_dict() | {"provenance": 0} == result.to_dict() | {"provenance": 0}
+    options = TWO_RUNS["crosstest"] | {"resize": 12, "chunk": 40}
+    larger = run_benchmark(parse_spec(TWO_RUNS | {"crosstest": options}), out, execution=execution).result
+    assert larger.protocol.data.shape == (1, 12, 12) and larger.protocol.chunk == 40
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")} == before
     alone = train(spec.runs[1].recipe, tmp_path / "alone", device="cpu")
     assert identical(alone, half / "last.pt"), "a resumed run ends as an unbroken one"
 
@@ -199,6 +203,9 @@ def test_what_the_cross_test_needs_is_looked_for_before_training(
     few = parse_spec(TINY | {"crosstest": {"num_samples": 60, "metrics": ["kid"]}})
     with pytest.raises(UsageError, match="'plain-seed0': 60 samples, metric 'kid' needs at least 1000"):
         run_benchmark(few, tmp_path / "out", execution=Execution(jobs=1, device="cpu"))
+    vectors = parse_spec(TINY | {"recipe": "mixture", "variants": {"a": {}}, "crosstest": {"resize": 8}})
+    with pytest.raises(UsageError, match=r"data 'mixture': samples of shape .* are no images"):
+        run_benchmark(vectors, tmp_path / "out", execution=Execution(jobs=1, device="cpu"))
     assert not (tmp_path / "out").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 from command_line import call
 from small_recipes import small
+from torch import nn
 
 from gancross import Result, pictures
 from gancross.checkpoint import file as checkpoint
@@ -148,3 +150,38 @@ def test_the_command_prints_tables_or_nothing_but_json(
     assert [snapshot["step"] for snapshot in document["snapshots"]] == [2, 4, 6]
     assert "3 std ↑" in printed[end:] and "gap" not in printed[end:]
     assert call("trace", tmp_path) == 2
+
+
+def test_a_chunk_is_recorded_and_moves_no_figure_by_more_than_a_last_bit(runs: dict[str, Path]) -> None:
+    saved = saved_run(runs["digits"])
+    (usual,), traced = (
+        trace(saved, request(steps=[4])).snapshots,
+        trace(saved, replace(request(steps=[4]), chunk=90)),
+    )
+    (snapshot,) = traced.snapshots
+    assert traced.protocol.chunk == 90
+    assert snapshot.score_real == pytest.approx(usual.score_real, abs=1e-5)
+    assert snapshot.score_fake == pytest.approx(usual.score_fake, abs=1e-2)
+    assert call("trace", runs["digits"], "--chunk", "0") == 2
+
+
+class Groups(nn.Module):
+    """A deviation over groups of 32, which no other batches hold."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        rows = images.flatten(1).view(32, -1, images[0].numel())
+        spread: torch.Tensor = rows.std(0).mean(1).repeat(32) - 0.25
+        return spread + images.mean((1, 2, 3))
+
+
+def test_a_judge_of_whole_batches_sees_them_as_in_a_cross_test(
+    runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = saved_run(runs["digits"])
+    own = replace(saved.contestant(4, name="step-4"), discriminator=Groups(), batch_size=96)
+    monkeypatch.setattr(type(saved), "contestant", lambda self, step, name: own)
+    (snapshot,) = trace(saved, replace(request(steps=[4]), chunk=90)).snapshots
+    expected = crosstest([own], data="digits", num_samples=N, controls=False, device="cpu", chunk=90)
+    table = expected.confusion["step-4"]
+    assert not isinstance(table, Missing) and (snapshot.fn, snapshot.fp) == (table.fn, table.fp)
+    assert snapshot.generalisation_gap == expected.generalisation_gap["step-4"]

@@ -46,6 +46,7 @@ def facts(result: Result, parts: Collection[Part]) -> Facts:
     entries: dict[str, object] = {
         "data.name": data.name, "data.sha256": data.sha256, "data.num_real": data.num_real,
         "num_fake": options.num_samples, "norm": options.norm, "quantize": options.quantize,
+        "resize": options.resize,
         "chunk": result.protocol.chunk,
     }  # fmt: skip
     how = result.protocol.fidelity

@@ -2,7 +2,8 @@
 
 With `--norm batch` batch norm sees groups of the judge's own training batch size, pure real or pure fake, in
 the order of the samples, which is random; the last group is filled by wrap-around and only its new items
-count. A judge whose score of a sample depends on the samples beside it sees such groups in both modes.
+count. A judge whose score of a sample depends on the samples beside it sees such groups in both modes, and
+so does one that takes no other batches than whole ones of training. Groups need not divide the chunk.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from torch import nn
 
 from gancross.checkpoint.contestant import Contestant, applied
 from gancross.checkpoint.outputs import score_tensor
-from gancross.checkpoint.replicas import as_it_is
+from gancross.checkpoint.replicas import Within, as_it_is
+from gancross.data.resizing import to_native
 from gancross.data.sets import to_network
 from gancross.errors import UsageError
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
@@ -25,6 +27,7 @@ from gancross.models.batch_norm import averaging_layers, batch_statistics, divis
 from gancross.random_streams import Stream
 
 AGREE = 1e-3  # of the largest score: rounding, far below what statistics of other samples move
+LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # tried where another one was refused
 
 
 class ChunkPass:
@@ -43,7 +46,7 @@ class ChunkPass:
         """The scores of chunk `number`, in any thread; None if they are not wanted, or made otherwise."""
         if number not in self._scored:
             return None
-        return raw_scores(self._judge, chunk, seed=self._noise.integer(number))
+        return scores_or_remedy(self._judge, chunk, seed=self._noise.integer(number))
 
     def add(self, number: int, chunk: torch.Tensor, scores: torch.Tensor | None) -> None:
         """Takes chunk `number`, in rising order, and what `scored` made of it."""
@@ -65,12 +68,12 @@ class GroupPass:
 
     def __init__(
         self, judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm,
-        coupled: bool, workers: Crew, at_once: MutableMapping[str, bool],
+        grouped: bool, workers: Crew, at_once: MutableMapping[str, bool],
     ) -> None:  # fmt: skip
         self._judge, self._n, self._chunk, self._norm = judge, n, chunk, norm
         self._size, self._noise, self._workers = judge.batch_size, noise, workers
         assert judge.discriminator is not None
-        divided = norm == "batch" and not coupled and divisible(judge.discriminator)
+        divided = norm == "batch" and not grouped and divisible(judge.discriminator)
         self._unit = self._size * (max(1, chunk // self._size) if divided else 1)
         self._at_once = at_once
         first, last = (-(-min(bound * chunk, n) // self._unit) for bound in (scored.start, scored.stop))
@@ -134,7 +137,7 @@ class GroupPass:
         mode = batch_statistics if self._norm == "batch" else as_it_is
         groups = torch.split(samples, self._size)
         parts = [
-            raw_scores(self._judge, group, seed=self._noise.integer(number + index), within=mode)
+            scores_or_remedy(self._judge, group, seed=self._noise.integer(number + index), within=mode)
             for index, group in enumerate(groups)
         ]
         return torch.cat(parts)[:count]
@@ -160,7 +163,7 @@ def group_size(judge: Contestant, norm: Norm, *, coupled: bool, switchable: bool
 
 
 def scoring_pass(
-    judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm, coupled: bool,
+    judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm, grouped: bool,
     switchable: bool, workers: Crew, at_once: MutableMapping[str, bool],
 ) -> ChunkPass | GroupPass:  # fmt: skip
     """The pass of a judge over n samples in a mode of normalisation.
@@ -170,21 +173,16 @@ def scoring_pass(
         at_once: takes by judge whether several groups at once have the scores that they have one by one,
             which is tried once.
         noise: gives the seed of each call of the judge, which may draw noise of its own.
-        coupled, switchable: as of `group_size`.
+        grouped: whether it sees whole training batches in evaluation mode too: its scores depend on the
+            samples beside them, or it takes no other batches.
+        switchable: as of `group_size`.
     """
-    if not coupled and not (norm == "batch" and switchable):
+    if not grouped and not (norm == "batch" and switchable):
         return ChunkPass(judge, n, scored=scored, chunk=chunk, noise=noise)
     return GroupPass(
-        judge,
-        n,
-        scored=scored,
-        chunk=chunk,
-        noise=noise,
-        norm=norm,
-        coupled=coupled,
-        workers=workers,
+        judge, n, scored=scored, chunk=chunk, noise=noise, norm=norm, grouped=grouped, workers=workers,
         at_once=at_once,
-    )
+    )  # fmt: skip
 
 
 def has_batch_norm(judge: Contestant) -> bool:
@@ -205,9 +203,8 @@ def norms(protocol: Protocol, *, switchable: bool) -> tuple[Norm, ...]:
 
 
 def raw_scores(
-    judge: Contestant, chunk: torch.Tensor, *, seed: int,
-    within: Callable[[nn.Module], AbstractContextManager[None]] = as_it_is,
-) -> torch.Tensor:  # fmt: skip
+    judge: Contestant, chunk: torch.Tensor, *, seed: int, within: Within = as_it_is
+) -> torch.Tensor:
     """v of each sample of a canonical chunk, in the value range of the judge's own training data.
 
     Args:
@@ -219,11 +216,62 @@ def raw_scores(
     assert judge.discriminator is not None
     who = f"contestant '{judge.name}': its discriminator"
     # A copy of vectors, too: a judge that works in place would change what the next one sees.
-    samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
+    samples = chunk.clone() if chunk.ndim == 2 else network_inputs(judge, chunk)
     output = applied(
         judge.discriminator, samples, refusal=f"{who} cannot judge samples", seed=seed, within=within
     )
     return score_tensor(output, judge.score, n=len(chunk), who=who)
+
+
+def scores_or_remedy(
+    judge: Contestant, samples: torch.Tensor, *, seed: int, within: Within = as_it_is
+) -> torch.Tensor:
+    """As `raw_scores`; where the length of the batch is at fault, the error says what to give.
+
+    Raises:
+        UsageError: as of `raw_scores`.
+    """
+    try:
+        return raw_scores(judge, samples, seed=seed, within=within)
+    except UsageError as error:
+        length = next((n for n in LENGTHS if n != len(samples) and _takes(judge, samples, n)), None)
+        if length is None:
+            raise
+        raise UsageError(
+            f"{error}; it takes {length} at a time and not {len(samples)}: give batch_size, the samples that"
+            f" it saw at a time in training, if that is not {judge.batch_size}"
+        ) from error
+
+
+def wants_whole_batches(judge: Contestant, samples: torch.Tensor, *, chunk: int) -> bool:
+    """Whether a judge refuses one sample more than a training batch, as `x.view(4, -1, …)` does.
+
+    Chunks that are whole batches suit it anyway; those that are shorter are tried out as they are.
+
+    Args:
+        samples: canonical ones, of which it takes whole batches.
+        chunk: samples that networks see at a time.
+    """
+    size = judge.batch_size
+    return chunk % size != 0 and not _takes(judge, samples, min(chunk, size + 1))
+
+
+def first_samples(samples: torch.Tensor, n: int) -> torch.Tensor:
+    """The first n samples, from the beginning again where there are fewer."""
+    return samples[torch.arange(n, device=samples.device) % len(samples)]
+
+
+def _takes(judge: Contestant, samples: torch.Tensor, n: int) -> bool:
+    try:
+        raw_scores(judge, first_samples(samples, n), seed=0)
+    except UsageError:
+        return False
+    return True
+
+
+def network_inputs(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
+    """Canonical images as a judge takes them, in its own size and value range."""
+    return to_network(to_native(chunk, judge.resizing), judge.data_range)
 
 
 def _concatenated(scores: list[torch.Tensor]) -> torch.Tensor:

@@ -41,7 +41,7 @@ class SourcePart:
 
     def __init__(
         self, source: Source, modes: Sequence[tuple[Contestant, Norm]], protocol: Protocol, workers: Crew, *,
-        shape: tuple[int, ...], device: torch.device, coupled: Collection[str], switchable: Collection[str],
+        shape: tuple[int, ...], device: torch.device, grouped: Collection[str], switchable: Collection[str],
         batch_size: int | None, observer: ChunkObserver | None, at_once: MutableMapping[str, bool],
     ) -> None:  # fmt: skip
         processes = current()
@@ -50,7 +50,8 @@ class SourcePart:
         self.passes = [
             scoring_pass(
                 judge, source.n, scored=self._own, chunk=source.chunk, norm=mode,
-                coupled=judge.name in coupled, switchable=judge.name in switchable, workers=workers,
+                grouped=judge.name in grouped,
+                switchable=judge.name in switchable, workers=workers,
                 at_once=at_once,
                 noise=Stream(protocol.seed, "network-noise", judge.name, mode, title(source.label)),
             ) for judge, mode in modes

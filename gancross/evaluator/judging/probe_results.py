@@ -104,6 +104,8 @@ class DiscriminatorProbe(NetworkProbe):
             of their kind does not.
         other_range: the common range of images in which it tells its own generator's samples from the data,
             where it hardly does in `data_range`. None: there is none, or it was recorded before it was tried.
+        whole_batches: true of a judge that takes no other batches than whole ones of training, and sees
+            these, although a sample's score does not depend on its company.
     """
 
     unreachable_norm: Annotated[bool, Warn(
@@ -121,6 +123,12 @@ class DiscriminatorProbe(NetworkProbe):
         " data_range {range} it does so less or not at all: expected another data_range?",
         "give data_range, the values of black and white that it was trained on: {other_range}?",
     )] = None  # fmt: skip
+    whole_batches: Annotated[bool | None, Recorded(absent=True)] = None
+
+    @property
+    def grouped(self) -> bool:
+        """Whether it sees whole training batches at a time."""
+        return self.coupled or bool(self.whole_batches)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +159,12 @@ def noisy(probes: Mapping[str, Probes]) -> bool:
     """Whether a network draws noise beside its input."""
     networks = [network for probe in probes.values() for network in (probe.generator, probe.discriminator)]
     return any(not isinstance(network, Missing) and network.noise for network in networks)
+def grouped(probes: Mapping[str, Probes]) -> frozenset[str]:
+    """The judges that see whole training batches: coupled ones, and those that take no others."""
+    return frozenset(
+        name for name, probe in probes.items()
+        if not isinstance(probe.discriminator, Missing) and probe.discriminator.grouped
+    )  # fmt: skip
 
 
 def probe_findings(contestant: Contestant, probes: Probes) -> Iterator[Finding]:

@@ -11,9 +11,16 @@ from collections.abc import Sequence
 import torch
 
 from gancross.checkpoint.contestant import Contestant
+from gancross.data.resizing import to_common
 from gancross.data.sets import to_canonical, to_network
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.judging.batch_norm_passes import raw_scores
+from gancross.evaluator.judging.batch_norm_passes import (
+    first_samples,
+    network_inputs,
+    raw_scores,
+    scores_or_remedy,
+    wants_whole_batches,
+)
 from gancross.evaluator.judging.behaviour import behaviour
 from gancross.evaluator.judging.controls import uniform_noise
 from gancross.evaluator.judging.norm_probes import (
@@ -25,6 +32,7 @@ from gancross.evaluator.judging.norm_probes import (
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
 from gancross.evaluator.judging.range_probes import in_one_half, like_probabilities, other_range, outside
 from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
+from gancross.evaluator.judging.signs import in_one_half, outside, untrained_norm
 from gancross.evaluator.protocol import CHUNK
 
 PROBED = 256  # samples, or the nearest number of whole training batches
@@ -52,32 +60,49 @@ def probed(
     Raises:
         UsageError: samples of another shape than the data, or a network that fails on them.
     """
-    n = min(PROBED, max(LEAST, chunk))
-    return {contestant.name: _probes(contestant, test, shape, device, n) for contestant in contestants}
+    return {contestant.name: _probes(contestant, test, shape, device, chunk) for contestant in contestants}
 
 
 def _probes(
-    contestant: Contestant, test: torch.Tensor, shape: tuple[int, ...], device: torch.device, probed: int
+    contestant: Contestant, test: torch.Tensor, shape: tuple[int, ...], device: torch.device, chunk: int
 ) -> Probes:
     """Samples come first, since a discriminator is tried out on them."""
+    probed = _probed(chunk)
     generator: GeneratorProbe | Missing = NO_GENERATOR
     if contestant.samples is not None:
         check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
-        fakes = contestant.samples[:probed].to(device)
+        fakes = contestant.samples[:probed]
     else:
         latents = probe_latents(contestant, probed + probed // 2).to(device)
         samples = generated(contestant, latents[:probed], seed=0)
-        check_shape(contestant.name, tuple(samples.shape[1:]), shape)
+        fakes = to_common(to_canonical(samples, contestant.data_range), contestant.resizing)
+        check_shape(contestant.name, tuple(fakes.shape[1:]), shape)
         generator = _generator_probe(contestant, latents, samples, test)
-        fakes = to_canonical(samples, contestant.data_range)
     if contestant.discriminator is None:
         return Probes(generator=generator, discriminator=NO_DISCRIMINATOR)
-    n = _batch(contestant, probed)
+    return Probes(
+        generator=generator,
+        discriminator=judge_probe(contestant, reals=test, fakes=fakes, device=device, chunk=chunk),
+    )
+
+
+def judge_probe(
+    judge: Contestant, *, reals: torch.Tensor, fakes: torch.Tensor, device: torch.device, chunk: int
+) -> DiscriminatorProbe:
+    """A contestant's discriminator, tried out on half reals and half samples, in canonical form.
+
+    Raises:
+        UsageError: it fails on them.
+    """
+    n = _batch(judge, _probed(chunk))
     half = n // 2
-    reals = _repeated(test, half).to(device)
-    strangers = uniform_noise(test, n - half, seed=0).to(device)
-    inputs = torch.cat([reals, _repeated(fakes, n - half)])
-    return Probes(generator=generator, discriminator=_discriminator_probe(contestant, inputs, strangers))
+    inputs = torch.cat([first_samples(part, m).to(device) for part, m in ((reals, half), (fakes, n - half))])
+    strangers = uniform_noise(reals, n - half, seed=0).to(device)
+    return _discriminator_probe(judge, inputs, strangers, chunk)
+
+
+def _probed(chunk: int) -> int:
+    return min(PROBED, max(LEAST, chunk))
 
 
 def _batch(judge: Contestant, probed: int) -> int:
@@ -116,7 +141,7 @@ def _generator_probe(
 
 
 def _discriminator_probe(
-    contestant: Contestant, inputs: torch.Tensor, strangers: torch.Tensor
+    contestant: Contestant, inputs: torch.Tensor, strangers: torch.Tensor, chunk: int
 ) -> DiscriminatorProbe:
     judge = contestant.discriminator
     assert judge is not None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gancross.checkpoint.contestant import Contestant, applied
 from gancross.checkpoint.outputs import sample_tensor
 from gancross.data.order import content_order
+from gancross.data.resizing import to_common
 from gancross.data.sets import num_clipped, to_canonical, to_network
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
@@ -131,11 +132,13 @@ def chunks(
         for number, chunk in zip(part, torch.split(latents_ND, length), strict=True):
             labels = sample_labels(contestant, number * length, length, seed=seed, purpose=purpose)
             samples = generated(contestant, chunk, seed=noise.integer(number), labels=labels)
-            check_shape(contestant.name, tuple(samples.shape[1:]), shape)
             looks += [end.isfinite() for end in (samples.amin(), samples.amax())]  # NaN if any sample is
             if clipped is not None and quantize and samples.ndim == 4:
                 clipped[number] = num_clipped(samples[: source.n - number * length], contestant.data_range)
-            yield to_canonical(samples, contestant.data_range, quantize=quantize)
+            canonical = to_canonical(samples, contestant.data_range, quantize=quantize)
+            canonical = to_common(canonical, contestant.resizing)
+            check_shape(contestant.name, tuple(canonical.shape[1:]), shape)
+            yield canonical
     if finite is None:
         check_finite(source, looks)
 
@@ -145,15 +148,6 @@ def check_finite(source: Source, finite: Sequence[torch.Tensor]) -> None:
     if source.contestant is not None and finite and not bool(torch.stack(list(finite)).all()):
         who = f"contestant '{source.contestant.name}'"
         raise DivergenceError(f"{who}: its generator makes NaN or infinite values")
-
-
-def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], device: torch.device) -> None:
-    """Before long work: every contestant's samples have the shape of the data, or a `UsageError` says so."""
-    for contestant in contestants:
-        samples = contestant.samples
-        if samples is None:
-            samples = probe_samples(contestant, device)
-        check_shape(contestant.name, tuple(samples.shape[1:]), shape)
 
 
 def probe_samples(contestant: Contestant, device: torch.device) -> torch.Tensor:
@@ -259,7 +253,8 @@ def check_shape(label: Label, got: tuple[int, ...], expected: tuple[int, ...] | 
     if expected is not None and got != expected:
         who = f"contestant '{label}'" if isinstance(label, str) else f"the {title(label)}"
         remedy = (
-            "contestants and data must agree: --image-size resizes a folder of data, nothing else is resized"
+            "contestants and data must agree: --resize N, or resize=N, brings all images to one size;"
+            " --image-size a folder of data alone"
         )
         if len(got) == 3 and (got[2], *got[:2]) == expected:
             remedy = (

@@ -25,7 +25,7 @@ from gancross.evaluator.judging.sampling import (
     title,
 )
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource, logits
-from gancross.evaluator.protocol import NORMS, Norm, Protocol, chunk_length
+from gancross.evaluator.protocol import NORMS, Norm, Protocol, checked_chunk, chunk_length
 from gancross.machine.distributed import current
 from gancross.machine.process_state import own_turn
 from gancross.models.module_state import evaluation_mode, modules_kept
@@ -46,6 +46,7 @@ def score_all(
     shape: tuple[int, ...],
     device: torch.device,
     coupled: Collection[str] = (),
+    grouped: Collection[str] = (),
     unswitchable: Collection[str] = (),
     noisy: bool = False,
     batch_size: int | None = None,
@@ -59,6 +60,7 @@ def score_all(
 
     Args:
         coupled: judges whose scores depend on the samples beside them.
+        grouped: judges that see whole training batches, the coupled ones among them.
         unswitchable: judges whose batch norm cannot be switched to batch statistics.
         noisy: whether a network is known to draw noise of its own; then one thread calls all of them.
         batch_size: samples moved to the device at a time, in whole chunks; by default one chunk.
@@ -80,7 +82,7 @@ def score_all(
     with network_crew(device, alone=noisy) as workers:
         for source in sources:
             part = SourcePart(
-                source, modes, protocol, workers, shape=shape, device=device, coupled=coupled,
+                source, modes, protocol, workers, shape=shape, device=device, grouped={*grouped, *coupled},
                 switchable=switchable, batch_size=batch_size, observer=observer,
                 at_once=at_once,
             )  # fmt: skip
@@ -146,6 +148,7 @@ def canonical_samples(
     """
     if num_samples < 1:
         raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
+    chunk = checked_chunk(chunk)
     modules = [] if contestant.generator is None else [contestant.generator]
     parts: list[torch.Tensor] = []
     with evaluating(modules, device):

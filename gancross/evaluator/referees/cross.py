@@ -21,7 +21,9 @@ from torch import nn
 from gancross.checkpoint.contestant import Contestant, applied
 from gancross.checkpoint.outputs import score_tensor
 from gancross.checkpoint.replicas import network_crew
+from gancross.data.resizing import to_native
 from gancross.errors import UsageError
+from gancross.evaluator.judging.batch_norm_passes import first_samples
 from gancross.evaluator.judging.scoring import real_high
 from gancross.evaluator.protocol import chunk_length
 from gancross.evaluator.referees.arena import Arena
@@ -92,17 +94,26 @@ def referee_judges(entries: Sequence[Entry], arena: Arena) -> Judges:
 
 
 class NoisyDiscriminator(nn.Module):
-    """A contestant's own discriminator on noisy images in [−1, 1]."""
+    """A contestant's own discriminator on noisy images in [−1, 1].
 
-    def __init__(self, contestant: Contestant, arena: Arena) -> None:
+    Args:
+        chunk: as of `chunk_length`.
+        grouped: whether it sees whole training batches, the last one filled from the beginning.
+    """
+
+    def __init__(
+        self, contestant: Contestant, arena: Arena, *, chunk: int | None = None, grouped: bool = False
+    ) -> None:
         super().__init__()
+        self._chunk, self._group = chunk, contestant.batch_size if grouped else None
         assert contestant.discriminator is not None
         self._contestant, self._ladder = contestant, arena.ladder.on(arena.device)
         self.discriminator = contestant.discriminator
 
     def inputs(self, noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         """As its discriminator takes samples; σ is not told."""
-        return self._ladder.network_inputs(noisy, self._contestant.data_range)
+        inputs = self._ladder.network_inputs(noisy, self._contestant.data_range)
+        return to_native(inputs, self._contestant.resizing)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Raw scores (N,), float64.
@@ -111,11 +122,13 @@ class NoisyDiscriminator(nn.Module):
             UsageError: the discriminator fails on such samples, or does not return a score for each.
         """
         who = f"contestant '{self._contestant.name}': its discriminator"
-        parts = []
-        for part in torch.split(inputs, chunk_length(tuple(inputs.shape[1:]))):
+        parts, n = [], len(inputs)
+        if self._group is not None:
+            inputs = first_samples(inputs, -(-n // self._group) * self._group)
+        for part in torch.split(inputs, self._group or chunk_length(tuple(inputs.shape[1:]), self._chunk)):
             output = applied(self.discriminator, part, refusal=f"{who} cannot take samples", seed=0)
             parts.append(score_tensor(output, self._contestant.score, n=len(part), who=who).double())
-        return torch.cat(parts)
+        return torch.cat(parts)[:n]
 
     def real_high(self, scores_N: Scores) -> Scores:
         """Raw scores as logits, high for reals; one that is no number, far from the data, tells nothing."""

@@ -7,7 +7,9 @@ from contextlib import nullcontext
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.estimates import Missing
+from gancross.evaluator.judging.probes import judge_probe
 from gancross.evaluator.judging.scoring import evaluating
+from gancross.evaluator.protocol import chunk_length
 from gancross.evaluator.referees.arena import Arena
 from gancross.evaluator.referees.check_records import Dominance, StandingReferees
 from gancross.evaluator.referees.cross import (
@@ -26,7 +28,7 @@ from gancross.evaluator.referees.standing import Standing, standing_judges, stan
 def dominances(
     named: Sequence[str], *, contestants: Sequence[Contestant], sets: Mapping[str, SampleSet],
     entries: Mapping[str, Sequence[Entry]], standing: Sequence[Standing], arena: Arena,
-    advance: Advance | None = None,
+    chunk: int | None = None, advance: Advance | None = None,
 ) -> tuple[tuple[Dominance, ...], tuple[StandingReferees, ...]]:  # fmt: skip
     """The check of every contestant that would be named, and the part of every file of saved referees.
 
@@ -35,19 +37,21 @@ def dominances(
 
     Args:
         named: who would be.
+        chunk: of the discriminators, as of `chunk_length`.
     """
     own = [c for c in contestants if c.discriminator is not None]
     modules = [c.discriminator for c in own if c.discriminator is not None]
     checks: list[Dominance] = []
     of_files: list[dict[str, Missing | None]] = [{} for _ in standing]  # by contestant why not, or None
     with evaluating(modules, arena.device) if modules else nullcontext():
+        grouped = _grouped(own, sets, arena, chunk) if named else {}
         for name in named:
             judges: dict[str, Judges] = {
                 f"the referees of '{other}'": referee_judges(entries[other], arena)
                 for other in sets if other != name
             }  # fmt: skip
             for contestant in own:
-                network = NoisyDiscriminator(contestant, arena)
+                network = NoisyDiscriminator(contestant, arena, chunk=chunk, grouped=grouped[contestant.name])
                 judges[f"scores of the discriminator of '{contestant.name}'"] = lambda *_, n=network: n
             unseen: dict[str, Unseen] = {}
             for entry, reasons in zip(standing, of_files, strict=True):
@@ -63,3 +67,17 @@ def dominances(
             checks += [] if check is None else [check]
     records = [standing_record(entry, reasons) for entry, reasons in zip(standing, of_files, strict=True)]
     return tuple(checks), tuple(records)
+
+
+def _grouped(
+    judges: Sequence[Contestant], sets: Mapping[str, SampleSet], arena: Arena, chunk: int | None
+) -> dict[str, bool]:
+    """Of each contestant's discriminator, whether it sees whole training batches, as in a cross-test."""
+    reals = arena.reals.array
+    length = chunk_length(tuple(reals.shape[1:]), chunk)
+    return {
+        judge.name: judge_probe(
+            judge, reals=reals, fakes=sets[judge.name].array, device=arena.device, chunk=length
+        ).grouped
+        for judge in judges
+    }

@@ -31,7 +31,8 @@ SAMPLE = (1, 8, 8)
 LATENT = 6
 MOST_CHUNKS = 8  # with what the networks hold between their layers
 PROBES = [256, 256, 1, 1, 256]  # batches of each network with buffers that is tried out before long work
-JUDGED = [*PROBES, 256, 256, 256, 256]  # of a discriminator, in training mode and in two other ranges too
+# Of a discriminator, in training mode, one more than a batch, and in two other ranges too.
+JUDGED = [*PROBES, 256, 256, 65, 256, 256]
 
 
 def networks(number: int) -> tuple[nn.Module, nn.Module]:
