@@ -189,6 +189,17 @@ def canonical_samples(
     return torch.cat(parts)[: source.n]
 
 
+def canonical_labels(
+    contestant: Contestant, *, num_samples: int, seed: int = 0, purpose: str = "sample"
+) -> torch.Tensor | None:
+    """The labels of the samples that `canonical_samples` gives for the same arguments, in their order.
+
+    Returns:
+        int64 (N,); None where the samples have none.
+    """
+    return fake_source(contestant, num_samples=num_samples, seed=seed, purpose=purpose).labels
+
+
 def _checked(
     raw: RawScores, judges: Sequence[Contestant], coupled: Collection[str], switchable: frozenset[str]
 ) -> Scores:
