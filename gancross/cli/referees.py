@@ -18,6 +18,7 @@ from gancross.cli.options import (
     FILE_OR_STDOUT,
     Command,
     ProgressLine,
+    classes_option,
     common_with_tables,
     device,
     interruption,
@@ -230,6 +231,7 @@ def _read_reals(
 @click.option(
     "-n", "--num-samples", type=int, default=10_000, show_default=True, help="Samples of each model."
 )
+@classes_option
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Of latents, of referees and of endless data."
 )
@@ -243,8 +245,8 @@ def _read_reals(
 @common_with_tables
 def referee(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None, budget: Budget,
-    referee_arguments: RefereeArguments, num_samples: int, seed: int, device: str, json_out: str | None,
-    reports: Reports, model_options: ModelOptions,
+    referee_arguments: RefereeArguments, num_samples: int, classes: tuple[str, ...] | None, seed: int,
+    device: str, json_out: str | None, reports: Reports, model_options: ModelOptions,
 ) -> None:  # fmt: skip
     """Ask whose samples are nearer to the data, by judges trained afresh and alike for every model.
 
@@ -257,9 +259,10 @@ def referee(
     parsed = parsed_models(models)
     record = checked_record(json_out, reports, models=parsed)
     referee_arguments.check_outputs(record, reports)
-    protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
+    protocol = Protocol(num_samples=num_samples, seed=seed, controls=False, classes=classes)
     contestants = load_models(parsed, model_options, num_samples=num_samples, seed=seed)
     from gancross.evaluator.judged_data import load_reals, trained_data, with_equal_channels
+    from gancross.evaluator.judged_labels import with_labels
     from gancross.evaluator.referee import run_referees
 
     size = image_size if image_size is not None else common_image_size(contestants)
@@ -267,6 +270,7 @@ def referee(
         data or common_data(contestants), trained_on=trained_data(contestants), data_root=data_root,
         image_size=size, seed=seed,
     )  # fmt: skip
+    contestants, reals, protocol = with_labels(contestants, reals, protocol)
     contestants, reals = with_equal_channels(contestants, reals, device=device)
     options = referee_arguments.options(budget, shape=reals.shape)
     notes = notes_console()

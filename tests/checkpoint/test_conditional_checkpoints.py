@@ -17,20 +17,24 @@ from PIL import Image
 from run_folders import identical, log
 from torch import nn
 
-from gancross import Contestant, crosstest, referee, save_checkpoint
+from gancross import Contestant, save_checkpoint
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.checkpoint.file import load_contestant
 from gancross.errors import CheckpointError, Interrupted, UsageError
 from gancross.evaluator.judging.scoring import canonical_samples
+from gancross.evaluator.result.reading import load_result
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
+from gancross.workflow import benchmark
 from gancross.workflow.benchmark import run_benchmark
+from gancross.workflow.execution import Execution
 from gancross.workflow.plan import planned_variants
 from gancross.workflow.spec import parse_spec
 
 CPU = torch.device("cpu")
+FLAGGED = 6  # exit code of a check that finds something, as of a pair that was hardly trained
 SMALL: dict[str, dict[str, Setting]] = {
     "mixture-conditional": {"width": 8, "batch_size": 32, "steps": 6},
     "digits-projection": {"width": 4, "batch_size": 20, "steps": 6},
@@ -181,29 +185,63 @@ def test_other_classes_are_refused(
     assert message in " ".join(capfd.readouterr().err.split())
 
 
-def test_nothing_judges_conditional_models_yet(
+def test_conditional_checkpoints_are_judged(
     conditional: dict[str, Path], checkpoints: dict[str, Path], tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    models = conditional["digits-projection"], checkpoints["digits-plain"]
-    for command in (["crosstest", *models], ["referee", *models], ["trace", models[0].parent]):
-        assert call(*command, "-n", 50, "--device", "cpu") == 2, command
-        message = " ".join(capfd.readouterr().err.split())
-        assert message.count("Error:") == 1 and "conditional models cannot be judged yet" in message, command
-    contestants = [load_contestant(path, name=name) for name, path in zip("ab", models, strict=True)]
-    for judged in (crosstest, referee):
-        with pytest.raises(UsageError, match=r"'a': its generator takes labels \(10 classes\)"):
-            judged(contestants, data="digits")
+    """AC-GAN's discriminator takes no labels; the fourth pair is unconditional."""
+    names = ("digits-projection", "digits-acgan", "digits-conditional")
+    models = [*(conditional[name] for name in names), checkpoints["digits-plain"]]
+    options = ["-n", 40, "--num-real", 40, "--device", "cpu", "--json", tmp_path / "r.json"]
+    command = ["crosstest", "--referees", "none", *options]
+    for count, chosen in ((4, []), (3, ["--classes", "3,5"])):
+        named = [f"{name}={path}" for name, path in zip("pacu"[:count], models[:count], strict=True)]
+        assert call(*command, *named, *chosen) == 0
+        record = load_result(tmp_path / "r.json")
+        assert len(record.cross) == count**2
+        assert [each.judge_labels for each in record.contestants][:3] == [True, False, True]
+    assert record.protocol.options.classes == ("3", "5") and record.protocol.data.num_real == 40
+    assert [entry.label_weights for entry in record.contestants] == [(0, 0, 0, 0.5, 0, 0.5, 0, 0, 0, 0)] * 3
+    capfd.readouterr()
+    assert call("crosstest", *models, *options, "--referees", "none", "--classes", "3") == 2
+    assert "its samples have no labels" in " ".join(capfd.readouterr().err.split())
+    assert call("check", models[0], "--device", "cpu") == FLAGGED
+    assert call("trace", models[0].parent, "-n", 40, "--device", "cpu", "--json", tmp_path / "t.json") == 0
 
 
-def test_a_benchmark_of_conditional_recipes_is_planned_and_refused_before_training(tmp_path: Path) -> None:
-    variants = {"a": {"width": 4}, "b": {"width": 8}}
-    spec = parse_spec({"recipe": "digits-acgan", "seeds": [0], "variants": variants})
-    works = [planned.work for planned in planned_variants(spec, tmp_path / "out")]
+def test_checkpoints_say_how_labels_were_drawn_in_training(tmp_path: Path) -> None:
+    path = trained("digits-projection", tmp_path / "run", {"label_prior": "data", "steps": 1})
+    loaded = load_contestant(path)
+    assert loaded.label_prior == "data" and loaded.judge_labels is True
+    save_checkpoint(tmp_path / "again.pt", loaded)
+    assert call("sample", path, "--out", tmp_path / "s.npz", "-n", 5, "--device", "cpu") == 0
+
+
+def test_a_benchmark_of_conditional_recipes_is_judged(
+    conditional: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document: dict[str, Any] = {
+        "recipe": "digits-projection", "seeds": [0], "variants": {"a": {"width": 4}, "b": {"width": 8}},
+        "crosstest": {"num_samples": 30},
+    }  # fmt: skip
+    works = [planned.work for planned in planned_variants(parse_spec(document), tmp_path / "out")]
     assert all(work is not None and work.step_flop > 0 for work in works)
-    with pytest.raises(UsageError, match="conditional=acgan: conditional models can be trained and sampled"):
-        run_benchmark(spec, tmp_path / "out")
+    unlabelled = tmp_path / "images"
+    unlabelled.mkdir()
+    for number in range(4):
+        Image.new("L", (8, 8), number).save(unlabelled / f"{number}.png")
+    elsewhere = document | {"crosstest": {"data": f"folder:{unlabelled}"}}
+    with pytest.raises(UsageError, match=r"its discriminator will take labels, but data .* has none"):
+        run_benchmark(parse_spec(elsewhere), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    monkeypatch.setattr(benchmark, "train_all", lambda *arguments, **options: None)
+    monkeypatch.setattr(
+        benchmark, "contestant_of",
+        lambda out, run: load_contestant(conditional["digits-projection"], name=run.name),
+    )  # fmt: skip
+    found = run_benchmark(parse_spec(document), tmp_path / "out", execution=Execution(device="cpu"))
+    assert [each.num_classes for each in found.result.contestants] == [10, 10]
+    assert "right labels" in found.html.read_text("utf-8")
 
 
 def test_a_conditional_contestant_is_saved_and_comes_back(
