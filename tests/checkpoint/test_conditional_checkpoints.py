@@ -22,8 +22,10 @@ from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.checkpoint.file import load_contestant
 from gancross.errors import CheckpointError, Interrupted, UsageError
+from gancross.evaluator.contestants.sample_arrays import array_contestant
 from gancross.evaluator.judging.scoring import canonical_samples
 from gancross.evaluator.result.reading import load_result
+from gancross.report.command import command
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
@@ -215,6 +217,96 @@ def test_checkpoints_say_how_labels_were_drawn_in_training(tmp_path: Path) -> No
     assert loaded.label_prior == "data" and loaded.judge_labels is True
     save_checkpoint(tmp_path / "again.pt", loaded)
     assert call("sample", path, "--out", tmp_path / "s.npz", "-n", 5, "--device", "cpu") == 0
+
+
+CODE = """
+from torch import nn
+
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.nz, self.num_classes = 4, 10
+        self.layer, self.embedding = nn.Linear(4, 64), nn.Embedding(10, 64)
+
+    def forward(self, x, y=None):
+        return (self.layer(x) + self.embedding(y)).tanh().reshape(-1, 1, 8, 8)
+
+class Discriminator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.embedding = nn.Linear(64, 1), nn.Embedding(10, 64)
+
+    def forward(self, x, y=None):
+        h = x.flatten(1)
+        return self.layer(h) + (self.embedding(y) * h).sum(1, keepdim=True)
+
+def pair():
+    import gancross
+    return gancross.Contestant(name="x", generator=Generator(), discriminator=Discriminator(), latent_dim=4)
+"""
+
+
+def test_a_projection_gan_of_other_code_is_described_and_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conditional: dict[str, Path]
+) -> None:
+    """mimicry's interface, forward(x, y); and the command of the record says it again."""
+    monkeypatch.chdir(tmp_path)
+    Path("code.py").write_text(CODE)
+    names: dict[str, Any] = {}
+    exec(CODE, names)
+    torch.manual_seed(0)
+    torch.save({"G": names["Generator"]().state_dict(), "D": names["Discriminator"]().state_dict()}, "a.pth")
+    told = [
+        "a=a.pth", f"b={conditional['digits-acgan']}", "--arch", "a=code.py:pair", "--trust-code",
+        "--describe", "a=num_classes=10", "--describe", "b=label_prior=data", "--classes", "7,3",
+    ]  # fmt: skip
+    options = ["--data", "digits", "-n", 30, "--referees", "none", "--device", "cpu", "--json", "r.json"]
+    assert call("crosstest", *told, *options) == 0
+    result = load_result("r.json")
+    a, b = result.contestants
+    assert (a.num_classes, a.judge_labels, a.label_prior) == (10, True, "uniform")
+    assert (b.num_classes, b.judge_labels, b.label_prior) == (10, False, "data")
+    assert result.protocol.data.num_real == 120 and set(result.cells) == {(x, y) for x in "ab" for y in "ab"}
+    words = command(result)
+    for word in ("--classes 3,7", "a=num_classes=10", "a=judge_labels=true", "b=label_prior=data"):
+        assert word in words
+    assert "a=label_prior" not in words and "b=num_classes" not in words
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a=num_classes=10", "'a' is not an ONNX file; its own description is used"),
+        ("a=label_prior=often", "expected uniform, data, or a number for each class"),
+        ("a=label_prior=1,2", "label_prior must hold 10 numbers"),
+    ],
+    ids=["own checkpoint", "unknown prior", "few weights"],
+)
+def test_descriptions_of_labels_that_do_not_fit_are_refused(
+    conditional: dict[str, Path], capfd: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    model = f"a={conditional['digits-projection']}"
+    assert call("crosstest", model, "--describe", text, "--data", "digits") == 2
+    assert message in " ".join(capfd.readouterr().err.split())
+
+
+def test_samples_of_a_file_keep_their_labels(conditional: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "samples.npz"
+    model = f"me={conditional['digits-projection']}"
+    assert call("sample", model, "-n", 30, "--out", out, "--device", "cpu") == 0
+    contestant = array_contestant(out, name="me")
+    assert contestant.samples is not None and contestant.labels is not None
+    with np.load(out) as archive:
+        assert contestant.labels.tolist() == archive["labels"].tolist()
+        np.savez(tmp_path / "few.npz", samples=archive["samples"], labels=archive["labels"][:7])
+    with pytest.raises(UsageError, match="labels: expected 30 integers"):
+        array_contestant(tmp_path / "few.npz", name="few")
+
+
+def test_a_checkpoint_does_not_lose_a_prior(conditional: dict[str, Path], tmp_path: Path) -> None:
+    contestant = replace(load_contestant(conditional["digits-acgan"]), label_prior="data")
+    with pytest.raises(UsageError, match="a checkpoint does not hold label_prior='data'"):
+        save_checkpoint(tmp_path / "a.pt", contestant)
 
 
 def test_a_benchmark_of_conditional_recipes_is_judged(
