@@ -35,8 +35,8 @@ def with_labels(
     for contestant in contestants:
         _check(contestant, reals)
     notes = [
-        f"'{c.name}': its labels are of {c.num_classes} classes, those of the data of {reals.num_classes}:"
-        " its samples belong to none of the data's"
+        f"'{c.name}': its labels are of other classes than the {reals.num_classes} of the data: its samples"
+        " belong to none of these"
         for c in contestants if has_other_classes(c, reals.num_classes)
     ]  # fmt: skip
     reals = replace(reals, notes=(*reals.notes, *notes)) if notes else reals
@@ -49,8 +49,8 @@ def with_labels(
     for contestant in contestants:
         if has_other_classes(contestant, reals.num_classes):
             raise UsageError(
-                f"contestant '{printable(contestant.name)}': its labels are of {contestant.num_classes}"
-                f" classes, data '{reals.name}' has {reals.num_classes}: its samples are of none of them"
+                f"contestant '{printable(contestant.name)}': its labels are of other classes than the"
+                f" {reals.num_classes} of data '{reals.name}', so none of its samples can be chosen"
             )
     chosen = [_of_classes(_with_frequencies(each, reals), numbers, names) for each in contestants]
     return chosen, _reals_of_classes(reals, reals.labels, numbers), replace(protocol, classes=names)
@@ -118,11 +118,6 @@ def _check(contestant: Contestant, reals: DataSet) -> None:
             raise UsageError(
                 f"{who}: {needs} of {contestant.num_classes} classes, but data '{reals.name}' has {classes}"
             )
-    elif contestant.labels is not None and int(contestant.labels.max()) >= classes:
-        raise UsageError(
-            f"{who}: label {int(contestant.labels.max())}: data '{reals.name}' has the classes"
-            f" 0…{classes - 1}; of other classes give num_classes"
-        )
 
 
 def _with_frequencies(contestant: Contestant, reals: DataSet) -> Contestant:

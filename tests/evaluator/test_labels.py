@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny_referees import use_tiny
 from torch import nn
 
 import gancross
@@ -17,9 +18,13 @@ from gancross import Contestant, Result, crosstest
 from gancross.data.labels import labels_of_arrays
 from gancross.data.sets import DataSet, finite
 from gancross.errors import UsageError
+from gancross.evaluator import refereeing
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.batch_norm_passes import scoring_pass
 from gancross.evaluator.judging.scores import Scores
+from gancross.evaluator.judging.scoring import canonical_labels
+from gancross.evaluator.referees.dominance import judging_samples
+from gancross.evaluator.referees.halves import SampleSet, sample_set
 from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.verdict.figures import Cell
 from gancross.random_streams import Stream
@@ -347,6 +352,7 @@ def test_arrays_carry_labels() -> None:
 
 
 NO_LABELS = rows(140, 1)[0]
+OTHER = Contestant(name="g", samples=NO_LABELS, labels=torch.full((140,), 9))
 
 
 @pytest.mark.parametrize(
@@ -363,10 +369,7 @@ NO_LABELS = rows(140, 1)[0]
         ([telling(label_prior=(1, 0, 0, 0))], {"classes": [1]}, "gives no sample of the classes bee"),
         ([telling()], {"data_labels": [0]}, "data_labels are those of an array"),
         ([telling()], {"data": NO_LABELS, "data_labels": [0]}, "data_labels: expected 140 integers"),
-        (
-            [Contestant(name="g", samples=NO_LABELS, labels=torch.full((140,), 9)), telling()], {},
-            "label 9: data 'told' has the classes 0…3",
-        ),
+        ([OTHER, telling()], {"classes": [1]}, "'g': its labels are of other classes than the 4 of data"),
     ],
     ids=[
         "no labels", "other number", "no frequencies", "unlabelled", "unknown name", "unknown number",
@@ -382,11 +385,30 @@ def test_what_does_not_fit_is_refused_in_one_line(
     assert message in str(refused.value) and "\n" not in str(refused.value)
 
 
-def test_labels_of_other_classes_are_noted_and_left_out(scores: list[Scores]) -> None:
-    other = telling("o", num_classes=6, discriminator=None)
+@pytest.mark.parametrize(
+    "other", [telling("g", num_classes=6, discriminator=None), OTHER], ids=["other number", "beyond"]
+)
+def test_labels_of_other_classes_are_noted_and_left_out(other: Contestant, scores: list[Scores]) -> None:
     result = scored([telling(), other])
-    note = (
-        "'o': its labels are of 6 classes, those of the data of 4: its samples belong to none of the data's"
-    )
+    note = "'g': its labels are of other classes than the 4 of the data: its samples belong to none of these"
     assert note in result.flags
-    assert "o" not in scores[0].classes and any(flag.startswith("'o': no labels") for flag in result.flags)
+    assert "g" not in scores[0].classes and any(flag.startswith("'g': no labels") for flag in result.flags)
+
+
+def test_referees_judge_the_samples_of_the_cross_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They see no labels; discriminators that take some are not among the judges beside them."""
+    use_tiny(monkeypatch, steps=2)
+    seen: dict[str, torch.Tensor] = {}
+
+    def drawn(samples: torch.Tensor) -> SampleSet:
+        seen[str(len(seen))] = samples
+        return sample_set(samples)
+
+    monkeypatch.setattr(refereeing, "sample_set", drawn)
+    models = [telling("a"), telling("b", label_prior=(1, 1, 1, 0))]
+    result = gancross.referee(models, data=data(), num_samples=N, device="cpu")
+    assert not isinstance(result.referees, Missing)
+    for model, samples in zip(models, (seen["1"], seen["2"]), strict=True):
+        labels = canonical_labels(model, num_samples=N, purpose="crosstest")
+        assert labels is not None and torch.equal(samples[:, 2].long(), labels)
+    assert judging_samples([*models, telling("c", judge_labels=False)])[0].name == "c"

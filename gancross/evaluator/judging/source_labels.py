@@ -50,8 +50,12 @@ def with_labels_of_reals(
 
 
 def has_other_classes(contestant: Contestant, num_classes: int | None) -> bool:
-    """Whether a contestant's labels are of another number of classes than the data's, both known."""
-    return None not in (contestant.num_classes, num_classes) and contestant.num_classes != num_classes
+    """Whether a contestant's labels are of other classes than the data's: of another number, or beyond it."""
+    if num_classes is None:
+        return False
+    if contestant.num_classes is None:
+        return contestant.labels is not None and int(contestant.labels.max()) >= num_classes
+    return contestant.num_classes != num_classes
 
 
 def drawn_label_notes(sources: Sequence[Source], contestants: Sequence[Contestant]) -> Iterator[str]:
