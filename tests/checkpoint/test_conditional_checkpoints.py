@@ -26,6 +26,7 @@ from gancross.evaluator.contestants.sample_arrays import array_contestant
 from gancross.evaluator.judging.scoring import canonical_samples
 from gancross.evaluator.result.reading import load_result
 from gancross.report.command import command
+from gancross.report.paper_figures.saved_runs import saved_run
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
@@ -217,6 +218,8 @@ def test_checkpoints_say_how_labels_were_drawn_in_training(tmp_path: Path) -> No
     assert loaded.label_prior == "data" and loaded.judge_labels is True
     save_checkpoint(tmp_path / "again.pt", loaded)
     assert call("sample", path, "--out", tmp_path / "s.npz", "-n", 5, "--device", "cpu") == 0
+    run = saved_run(tmp_path / "run")
+    assert len(run.samples(max(run.checkpoints), num_samples=5, seed=0, device=CPU)) == 5
 
 
 CODE = """
