@@ -317,7 +317,7 @@ def test_a_benchmark_of_conditional_recipes_is_judged(
 ) -> None:
     document: dict[str, Any] = {
         "recipe": "digits-projection", "seeds": [0], "variants": {"a": {"width": 4}, "b": {"width": 8}},
-        "crosstest": {"num_samples": 30},
+        "crosstest": {"num_samples": 30, "classes": [5, 3]},
     }  # fmt: skip
     works = [planned.work for planned in planned_variants(parse_spec(document), tmp_path / "out")]
     assert all(work is not None and work.step_flop > 0 for work in works)
@@ -328,6 +328,8 @@ def test_a_benchmark_of_conditional_recipes_is_judged(
     elsewhere = document | {"crosstest": {"data": f"folder:{unlabelled}"}}
     with pytest.raises(UsageError, match=r"its discriminator will take labels, but data .* has none"):
         run_benchmark(parse_spec(elsewhere), tmp_path / "out")
+    with pytest.raises(UsageError, match="no class '10': data 'digits' has 10 classes"):
+        run_benchmark(parse_spec(document | {"crosstest": {"classes": [10]}}), tmp_path / "out")
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr(benchmark, "train_all", lambda *arguments, **options: None)
     monkeypatch.setattr(
@@ -336,6 +338,7 @@ def test_a_benchmark_of_conditional_recipes_is_judged(
     )  # fmt: skip
     found = run_benchmark(parse_spec(document), tmp_path / "out", execution=Execution(device="cpu"))
     assert [each.num_classes for each in found.result.contestants] == [10, 10]
+    assert found.result.protocol.options.classes == ("3", "5")
     assert "right labels" in found.html.read_text("utf-8")
 
 
