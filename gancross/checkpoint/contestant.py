@@ -33,6 +33,7 @@ Orientation = Literal["real_high", "fake_high"]
 NETWORK_FAILURES = (
     RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError, ImportError,
 )  # fmt: skip
+MISSING = "missing 1 required positional argument"  # what Python says of a second one that was not given
 # Fields of the same name and meaning in `Checkpoint`.
 SHARED_FIELDS = (
     "method", "latent_dim", "latent_shape", "latent", "data_range", "score_kind", "orientation", "threshold",
@@ -264,4 +265,7 @@ def applied(
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's
             raise
-        raise UsageError(f"{refusal} of shape {tuple(inputs.shape[1:])}: {first_line(error)}") from error
+        hint = "; if it takes labels, give num_classes" if labels is None and MISSING in str(error) else ""
+        raise UsageError(
+            f"{refusal} of shape {tuple(inputs.shape[1:])}: {first_line(error)}{hint}"
+        ) from error

@@ -57,7 +57,7 @@ def sample(
     """
     import numpy as np
 
-    from gancross.evaluator.judging.sampling import sample_labels
+    from gancross.evaluator.judging.label_streams import sample_labels
     from gancross.evaluator.judging.scoring import canonical_samples
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import check_new_target, check_outputs, write_atomically

@@ -20,17 +20,10 @@ from gancross.evaluator.judged_labels import real_labels, with_labels
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, scoring_pass
 from gancross.evaluator.judging.controls import NOISE, uniform_noise
 from gancross.evaluator.judging.findings import TURNED, Finding, own_findings
+from gancross.evaluator.judging.label_streams import probe_labels
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, probe_findings
 from gancross.evaluator.judging.probes import PROBED, probed
-from gancross.evaluator.judging.sampling import (
-    Label,
-    Source,
-    fake_source,
-    generated,
-    probe_labels,
-    probe_latents,
-    title,
-)
+from gancross.evaluator.judging.sampling import Label, Source, fake_source, generated, probe_latents, title
 from gancross.evaluator.judging.scores import NO_DISCRIMINATOR, NO_THRESHOLD, ScoresBySource, confusion
 from gancross.evaluator.judging.scoring import checked_scores, evaluating, real_high
 from gancross.evaluator.judging.source_labels import RealLabels, with_labels_of_reals

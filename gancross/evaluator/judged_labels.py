@@ -14,7 +14,7 @@ from gancross.data.lazy import LazyReals
 from gancross.data.sets import DataSet, EndlessReals, FiniteReals, Labels, Reals
 from gancross.errors import UsageError, printable
 from gancross.evaluator.judged_data import training_rows
-from gancross.evaluator.judging.sampling import class_probabilities
+from gancross.evaluator.judging.label_streams import class_probabilities
 from gancross.evaluator.judging.source_labels import RealLabels, has_other_classes
 from gancross.evaluator.protocol import Protocol
 

@@ -359,6 +359,7 @@ OTHER = Contestant(name="g", samples=NO_LABELS, labels=torch.full((140,), 9))
     ("models", "options", "message"),
     [
         ([telling()], {"data": NO_LABELS}, "its discriminator takes labels, but data 'in memory' has none"),
+        ([telling(num_classes=None)], {}, "argument: 'labels'; if it takes labels, give num_classes"),
         ([telling(num_classes=5)], {}, "its discriminator takes labels of 5 classes, but data 'told' has 4"),
         ([telling(label_prior="data", judge_labels=False)], {"data": NO_LABELS}, "label_prior is 'data'"),
         ([telling(), unlabelled()], {"classes": [1]}, "'u': its samples have no labels, so they"),
@@ -372,8 +373,9 @@ OTHER = Contestant(name="g", samples=NO_LABELS, labels=torch.full((140,), 9))
         ([OTHER, telling()], {"classes": [1]}, "'g': its labels are of other classes than the 4 of data"),
     ],
     ids=[
-        "no labels", "other number", "no frequencies", "unlabelled", "unknown name", "unknown number",
-        "no class", "classes of none", "never drawn", "labels of a set", "few labels", "beyond",
+        "no labels", "not said", "other number", "no frequencies", "unlabelled", "unknown name",
+        "unknown number", "no class", "classes of none", "never drawn", "labels of a set",
+        "few labels", "beyond",
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_in_one_line(

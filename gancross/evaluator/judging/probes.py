@@ -18,10 +18,11 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.batch_norm_passes import raw_scores
 from gancross.evaluator.judging.controls import uniform_noise
 from gancross.evaluator.judging.label_probes import other_labels, right_labels
+from gancross.evaluator.judging.label_streams import probe_labels
 from gancross.evaluator.judging.network_behaviour import Call, behaviour, mixed_rows
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
 from gancross.evaluator.judging.probed_outputs import alike, in_one_half, in_unit_interval, outside
-from gancross.evaluator.judging.sampling import check_shape, generated, probe_labels, probe_latents
+from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
 from gancross.evaluator.protocol import CHUNK
 from gancross.models.batch_norm import averaging_layers, batch_norms, batch_statistics
 from gancross.models.module_state import modules_kept

@@ -14,14 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gancross.checkpoint.contestant import Contestant, applied
+from gancross.checkpoint.contestant import MISSING, Contestant, applied
 from gancross.checkpoint.outputs import sample_tensor
 from gancross.data.order import content_order
 from gancross.data.sets import num_clipped, to_canonical, to_network
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
+from gancross.evaluator.judging.label_streams import probe_labels, sample_labels
 from gancross.evaluator.protocol import CHUNK
-from gancross.random_streams import Stream, drawn_labels, latents
+from gancross.random_streams import Stream, latents
 
 Label = str | Reference | None  # a contestant's samples, samples that no contestant made, the test data
 
@@ -166,13 +167,6 @@ def probe_latents(contestant: Contestant, n: int) -> torch.Tensor:
     return _latents(contestant, Stream(0, "probe"), 0, n)
 
 
-def probe_labels(contestant: Contestant, n: int) -> torch.Tensor | None:
-    """n labels that no cross-test uses, uniform over all classes; None of a generator that takes none."""
-    if contestant.num_classes is None or contestant.generator is None:
-        return None
-    return _uniform_labels(contestant.num_classes, Stream(0, "probe", "labels"), 0, n)
-
-
 def generated(
     contestant: Contestant, latents_ND: torch.Tensor, *, seed: int, labels: torch.Tensor | None = None
 ) -> torch.Tensor:
@@ -195,7 +189,7 @@ def generated(
             contestant.generator, latents_ND, refusal=f"{who} cannot take {inputs}", seed=seed, labels=labels
         )  # fmt: skip
     except UsageError as error:
-        if contestant.latent_shape is not None or contestant.latent_dim is None:
+        if contestant.latent_shape is not None or contestant.latent_dim is None or MISSING in str(error):
             raise
         raise UsageError(_latent_shape_hint(contestant, latents_ND, labels, str(error), seed)) from error
     samples = sample_tensor(output, contestant.generate, who=who)
@@ -228,47 +222,6 @@ def _latents(contestant: Contestant, stream: Stream, start: int, n: int) -> torc
     return latents(
         stream, start, n, dim=contestant.latent_dim, prior=contestant.latent, shape=contestant.latent_shape
     )
-
-
-def sample_labels(
-    contestant: Contestant, start: int, n: int, *, seed: int, purpose: str
-) -> torch.Tensor | None:
-    """The labels of a contestant's samples start…start+n−1, int64 (n,): a function of these arguments.
-
-    None of a generator that takes none.
-
-    Raises:
-        UsageError: they follow the frequencies of data that nobody named.
-    """
-    if contestant.num_classes is None or contestant.generator is None:
-        return None
-    stream = Stream(seed, "labels", contestant.name, purpose)
-    probabilities = class_probabilities(contestant)
-    if probabilities is not None:
-        return drawn_labels(probabilities, stream, start, n)
-    return _uniform_labels(contestant.num_classes, stream, start, n)
-
-
-def _uniform_labels(num_classes: int, stream: Stream, start: int, n: int) -> torch.Tensor:
-    uniforms = stream.uniforms(start, n, 1)[:, 0]
-    # A uniform may round to 1.
-    return torch.from_numpy((uniforms * num_classes).astype(np.int64).clip(max=num_classes - 1))
-
-
-def class_probabilities(contestant: Contestant) -> NDArray[np.float64] | None:
-    """Of a conditional generator, (K,); None: uniform over its classes.
-
-    Raises:
-        UsageError: as `sample_labels`.
-    """
-    if contestant.label_weights is not None:
-        return np.array(contestant.label_weights)
-    if contestant.label_prior == "data":
-        raise UsageError(
-            f"contestant '{contestant.name}': label_prior is 'data', but there are no data whose labels to"
-            " follow: give uniform, or a number for each class"
-        )
-    return None if contestant.label_prior == "uniform" else np.array(contestant.label_prior)
 
 
 def _rows(array: torch.Tensor, numbers: Sequence[int], length: int) -> torch.Tensor:

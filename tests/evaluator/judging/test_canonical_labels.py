@@ -12,7 +12,7 @@ from torch import nn
 
 from gancross import Contestant
 from gancross.errors import UsageError
-from gancross.evaluator.judging.sampling import sample_labels
+from gancross.evaluator.judging.label_streams import sample_labels
 from gancross.evaluator.judging.scoring import canonical_labels, canonical_samples
 
 CPU = torch.device("cpu")
