@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from gancross.arguments import integer
+from gancross.checkpoint.class_labels import LabelPrior, label_fields
 from gancross.checkpoint.functions import as_network
 from gancross.checkpoint.inputs import Input, described_inputs, split_inputs
 from gancross.checkpoint.outputs import check_reduction
@@ -36,6 +37,7 @@ Orientation = Literal["real_high", "fake_high"]
 NETWORK_FAILURES = (
     RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError, ImportError,
 )  # fmt: skip
+MISSING = "missing 1 required positional argument"  # what Python says of a second one that was not given
 # Fields of the same name and meaning in `Checkpoint`.
 SHARED_FIELDS = (
     "method", "latent_dim", "latent_shape", "latent", "data_range", "score_kind", "orientation", "threshold",
@@ -102,8 +104,16 @@ class Contestant:
         generate: the same for the generator: `first`, `last`, `index:N`, `key:NAME`, `nhwc` (images (N, H, W,
             C)), or a function. Images of dtype uint8 are levels 0…255, whatever `data_range`, which the
             discriminator takes.
-        num_classes: K where the generator takes labels, int64 (N,) in 0…K−1, beside its latents; None: it
-            takes none. Only samples are drawn of such a model, nothing judges them.
+        num_classes: K where the generator takes labels, int64 (N,) in 0…K−1, after its latents, as
+            `generator(latents, labels)`; None: it takes none. Of given samples that of their `labels`.
+        label_prior: how the labels of generated samples are drawn: `uniform`; `data`, by their frequencies
+            among the training reals; or K numbers ≥ 0, in proportion to these.
+        judge_labels: whether the discriminator takes labels, as `discriminator(samples, labels)`; None: it
+            does if the model has labels and its second parameter is called as labels are, see
+            `gancross.checkpoint.class_labels.takes_labels`.
+        labels: of given samples, integers (N,); None: they have none.
+        label_weights: probability of each class on the data at hand, where `label_prior` is `data` or
+            classes were left out; whoever knows the data fills it in.
         resizing: set by calls with `resize`; None: its images have the size of all.
 
     Raises:
@@ -124,11 +134,15 @@ class Contestant:
     batch_size: int = 64
     method: str | None = None
     num_classes: int | None = None
+    label_prior: LabelPrior = "uniform"
+    judge_labels: bool | None = None
     samples: torch.Tensor | None = field(default=None, repr=False)
+    labels: torch.Tensor | None = field(default=None, repr=False)
     score: Reduction | None = None
     generate: Reduction | None = None
     origin: Origin | None = field(default=None, repr=False)
     resizing: Resizing | None = field(default=None, repr=False)
+    label_weights: tuple[float, ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -147,6 +161,7 @@ class Contestant:
         check_reduction(self.generate, option="generate", prefix=prefix)
         if self.samples is not None:
             check_canonical(self.samples, prefix)
+        self._set_labels(prefix)
         inputs = described_inputs(
             self.latents, dim=self.latent_dim, shape=self.latent_shape, prior=self.latent,
             has_generator=self.generator is not None, prefix=prefix,
@@ -176,10 +191,6 @@ class Contestant:
             value = getattr(self, what)
             if value is not None or what == "batch_size":
                 object.__setattr__(self, what, integer(value, f"{prefix}: {what}"))
-        if self.num_classes is not None and (self.num_classes < 1 or self.generator is None):
-            raise UsageError(
-                f"{prefix}: num_classes needs a generator and at least 1, got {self.num_classes}"
-            )
         what, expected = "latent_shape", "integers"
         try:
             if self.latent_shape is not None:
@@ -192,6 +203,15 @@ class Contestant:
             raise UsageError(f"{prefix}: {what} must be {expected}, got {getattr(self, what)!r}") from None
         if self.samples is not None:
             object.__setattr__(self, "samples", native_array(self.samples, f"{prefix}: samples"))
+
+    def _set_labels(self, prefix: str) -> None:
+        fields = label_fields(
+            prefix, generator=self.generator, discriminator=self.discriminator, samples=self.samples,
+            labels=self.labels, num_classes=self.num_classes, label_prior=self.label_prior,
+            judge_labels=self.judge_labels,
+        )  # fmt: skip
+        for what, value in fields.items():
+            object.__setattr__(self, what, value)
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -213,7 +233,7 @@ def listed(contestants: Iterable[Contestant]) -> list[Contestant]:
     """The contestants of a Python call, in a list or any other order of them.
 
     Raises:
-        UsageError: something else, or a model that takes labels.
+        UsageError: something else.
     """
     if not isinstance(contestants, Iterable):
         kind = type(contestants).__name__
@@ -225,23 +245,7 @@ def listed(contestants: Iterable[Contestant]) -> list[Contestant]:
                 f"contestants: expected gancross.Contestant, got {type(each).__name__};"
                 " gancross.load_contestant(path) reads one of a file"
             )
-    refuse_conditional(found)
     return found
-
-
-def refuse_conditional(contestants: Iterable[Contestant]) -> None:
-    """Refuses models that take labels, which no judging knows yet.
-
-    Raises:
-        UsageError: there is one.
-    """
-    for contestant in contestants:
-        if contestant.num_classes is not None:
-            raise UsageError(
-                f"contestant '{printable(contestant.name)}': its generator takes labels"
-                f" ({contestant.num_classes} classes): conditional models cannot be judged yet;"
-                " 'gancross sample' draws their samples, which can be judged as an array or a folder"
-            )
 
 
 def applied(
@@ -268,5 +272,6 @@ def applied(
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's
             raise
+        hint = "; if it takes labels, give num_classes" if labels is None and MISSING in str(error) else ""
         shapes = ", ".join(str(tuple(part.shape[1:])) for part in parts)
-        raise UsageError(f"{refusal} of shape {shapes}: {first_line(error)}") from error
+        raise UsageError(f"{refusal} of shape {shapes}: {first_line(error)}{hint}") from error

@@ -58,7 +58,7 @@ def sample(
     """
     import numpy as np
 
-    from gancross.evaluator.judging.sampling import sample_labels
+    from gancross.evaluator.judging.label_streams import sample_labels
     from gancross.evaluator.judging.scoring import canonical_samples
     from gancross.evaluator.protocol import checked_chunk
     from gancross.machine.devices import resolve_device
@@ -111,8 +111,12 @@ def sample(
 def _of_class(contestant: Contestant, label: int | None) -> tuple[Contestant, str]:
     """The model, of which only samples of one class are drawn if there is a label; and that in words."""
     classes = contestant.num_classes
+    if label is None and classes is None:
+        return contestant, ""
     if label is None:
-        return contestant, "" if classes is None else f", labels uniform over {classes} classes"
+        if isinstance(contestant.label_prior, str):  # here are no data whose frequencies to follow
+            return replace(contestant, label_prior="uniform"), f", labels uniform over {classes} classes"
+        return contestant, f", labels over {classes} classes as label_prior says"
     if classes is None or contestant.generator is None:
         raise UsageError(f"--class {label}: '{contestant.name}' takes no labels: leave it out")
     if not 0 <= label < classes:
@@ -120,7 +124,10 @@ def _of_class(contestant: Contestant, label: int | None) -> tuple[Contestant, st
     from gancross.models.conditional import OneClass
 
     generator = OneClass(contestant.generator, label)
-    return replace(contestant, generator=generator, num_classes=None), f", class {label}"
+    alone = replace(
+        contestant, generator=generator, num_classes=None, label_prior="uniform", judge_labels=None
+    )
+    return alone, f", class {label}"
 
 
 def _picture(samples: torch.Tensor, contestant: Contestant, columns: int | None) -> bytes:

@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gancross.cli.description_keys import (
+    DESCRIPTION_KEYS,
+    LABEL_KEYS,
+    LATENTS,
+    OUTPUT_KEYS,
+    THRESHOLDS,
+    described_value,
+)
 from gancross.data.catalogue import FOLDER
 from gancross.errors import UsageError, unknown_name
 from gancross.machine.files import composed
@@ -21,10 +29,6 @@ if TYPE_CHECKING:
     from gancross.evaluator.contestants.onnx_models import Description
 
 Command = Callable[..., Any]
-OUTPUT_KEYS = ("score", "generate")  # what code does not contain either
-LATENTS = "latents"  # of code alone
-DESCRIPTION_KEYS = ("score_kind", "orientation", "threshold", "data_range", "latent", LATENTS, *OUTPUT_KEYS)
-THRESHOLDS = "auto|none|NUMBER"
 ARRAYS = (".npy", ".npz")
 ARCH_FORM = "NAME=module:factory"
 TRUST = "runs Python code on this machine with all your rights: add --trust-code if you trust it"
@@ -79,7 +83,7 @@ def model_options(command: Command) -> Command:
         "--describe", metavar="NAME=key=value", multiple=True,
         help=(
             f"What an ONNX file or a factory does not say: {', '.join(DESCRIPTION_KEYS)}; repeat it. With"
-            f" --arch: {' and '.join(OUTPUT_KEYS)}."
+            f" --arch: {', '.join(OUTPUT_KEYS + LABEL_KEYS)}; label_prior of any model with labels."
             f"  [score_kind: {', '.join(SCORE_KINDS)}; threshold: {THRESHOLDS}]"
         ),
     )  # fmt: skip
@@ -161,7 +165,7 @@ def _contestant(model: Model, code: str | None, description: Description | None)
     if code is None:
         from gancross.checkpoint.file import load_contestant
 
-        return load_contestant(model.files[0], name=model.name)
+        return _with_fields(load_contestant(model.files[0], name=model.name), description, LABEL_KEYS)
     from gancross.evaluator.contestants.factories import load_factory
     from gancross.evaluator.contestants.weights import foreign_contestant
     from gancross.trainer.recipes.recipe import Recipe
@@ -171,8 +175,15 @@ def _contestant(model: Model, code: str | None, description: Description | None)
     contestant = foreign_contestant(
         model.files, factory, name=model.name, place=place, arch=code, as_recipe=Recipe.from_dict
     )
-    outputs = {key: getattr(description, key, None) for key in OUTPUT_KEYS}
-    return replace(contestant, **{key: how for key, how in outputs.items() if how is not None})
+    return _with_fields(contestant, description, OUTPUT_KEYS + LABEL_KEYS)
+
+
+def _with_fields(
+    contestant: Contestant, description: Description | None, keys: Sequence[str]
+) -> Contestant:  # fmt: skip
+    """With what a description says of these fields."""
+    given = {key: getattr(description, key, None) for key in keys}
+    return replace(contestant, **{key: how for key, how in given.items() if how is not None})
 
 
 def _place(path: str) -> tuple[tuple[Path, ...], bool]:
@@ -242,32 +253,19 @@ def _descriptions(
         model = next(model for model in models if model.name == name)
         is_onnx = model.is_onnx
         if model.code is not None:
-            values.setdefault(name, {})[key] = _value(key, value, text)
+            values.setdefault(name, {})[key] = described_value(key, value, text)
             continue
         if is_onnx and key == LATENTS:
             raise UsageError(f"--describe {text}: its input has the shape that the file says; give latent")
-        if not is_onnx and name not in codes:
+        if is_onnx and key in LABEL_KEYS:
+            raise UsageError(f"--describe {text}: networks of ONNX files take one input, so no labels")
+        if not is_onnx and name not in codes and key != "label_prior":
             raise UsageError(f"--describe {text}: '{name}' is not an ONNX file; its own description is used")
-        if not is_onnx and key not in OUTPUT_KEYS:
-            raise UsageError(
-                f"--describe {text}: its code says so; of '{name}' give {' or '.join(OUTPUT_KEYS)} alone"
-            )
-        values.setdefault(name, {})[key] = _value(key, value, text)
+        if not is_onnx and key not in OUTPUT_KEYS + LABEL_KEYS:
+            fields = ", ".join(OUTPUT_KEYS + LABEL_KEYS)
+            raise UsageError(f"--describe {text}: its code says so; of '{name}' give {fields} alone")
+        values.setdefault(name, {})[key] = described_value(key, value, text)
     return {name: Description(**setting) for name, setting in values.items()}
-
-
-def _value(key: str, value: str, text: str) -> Any:
-    """A number, two numbers or a text; `Contestant` checks names and ranges."""
-    expected = {"threshold": THRESHOLDS, "data_range": "the numbers of black and white, as in data_range=0,1"}
-    try:
-        if key == "threshold" and value not in ("auto", "none"):
-            return float(value)
-        if key == "data_range":
-            black, white = map(float, value.split(","))
-            return black, white
-    except ValueError:
-        raise UsageError(f"--describe {text}: expected {expected[key]}, got '{value}'") from None
-    return value
 
 
 def _by_name(models: Sequence[Model], arguments: Sequence[str], *, option: str, form: str) -> dict[str, str]:

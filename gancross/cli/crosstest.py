@@ -14,6 +14,7 @@ from gancross.cli.options import (
     FILE,
     FILE_OR_STDOUT,
     chunk,
+    classes_option,
     common_with_tables,
     device,
     notes_console,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     type=int,
     help="Test samples, a part that follows from --seed.  [default: all of a finite set]",
 )
+@classes_option
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents and of endless data.")
 @click.option(
     "--norm", type=click.Choice(["eval", "batch"]), default="eval", show_default=True,
@@ -97,9 +99,9 @@ if TYPE_CHECKING:
 @common_with_tables
 def crosstest(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None,
-    num_samples: int, num_real: int | None, seed: int, norm: Literal["eval", "batch"],
-    no_norm_check: bool, no_quantize: bool, no_controls: bool, referees: RefereeBudget,
-    referee_arguments: RefereeArguments, metrics: str, feature_weights: Path | None,
+    num_samples: int, num_real: int | None, classes: tuple[str, ...] | None, seed: int,
+    norm: Literal["eval", "batch"], no_norm_check: bool, no_quantize: bool, no_controls: bool,
+    referees: RefereeBudget, referee_arguments: RefereeArguments, metrics: str, feature_weights: Path | None,
     fid_statistics: Path | None, save_fid_statistics: Path | None, kid_subset_size: int,
     methods: tuple[str, ...], device: str, batch_size: int | None, chunk: int | None,
     resize: str | None, json_out: str | None, reports: Reports, deterministic: bool,
@@ -124,20 +126,15 @@ def crosstest(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=not no_norm_check,
         quantize=not no_quantize, controls=not no_controls,
         metrics=tuple(metric for metric in metrics.split(",") if metric), kid_subset_size=kid_subset_size,
-        chunk=chunk, num_real=num_real, resize=parsed_resize(resize),
+        chunk=chunk, num_real=num_real, resize=parsed_resize(resize), classes=classes,
     )  # fmt: skip
     contestants = load_models(parsed, model_options, num_samples=num_samples, seed=seed)
     contestants = with_methods(contestants, methods)
     # Seconds of imports, which a file that cannot be read should not have to wait for.
     from gancross.evaluator.crosstest import run_crosstest
     from gancross.evaluator.fidelity.preparation import FidelityFiles
-    from gancross.evaluator.judged_data import (
-        known_training,
-        load_reals,
-        trained_data,
-        with_equal_shapes,
-        with_num_real,
-    )
+    from gancross.evaluator.judged_data import known_training, load_reals, trained_data
+    from gancross.evaluator.judged_labels import as_judged
     from gancross.evaluator.refereeing import with_referees
 
     size = image_size if image_size is not None else common_image_size(contestants)
@@ -145,8 +142,7 @@ def crosstest(
         data or common_data(contestants), trained_on=trained_data(contestants), data_root=data_root,
         image_size=size, seed=seed,
     )  # fmt: skip
-    reals = with_num_real(reals, protocol)
-    contestants, reals, protocol = with_equal_shapes(contestants, reals, protocol, device=device)
+    contestants, reals, protocol = as_judged(contestants, reals, protocol, device=device)
     options = (
         None if referees == "none"
         else referee_arguments.options(referees, shape=reals.shape, resize=protocol.resize)

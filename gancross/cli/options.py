@@ -89,6 +89,11 @@ resize = click.option(
     help="Bring all images that are judged to N×N: bicubic, bilinear or lanczos.  [default: sizes must agree;"
     " filter: bicubic]",
 )  # fmt: skip
+classes_option = click.option(
+    "--classes", metavar="3,5",
+    callback=lambda context, option, value: None if value is None else tuple(value.split(",")),
+    help="Judge these classes of the data alone, by name or number.",
+)  # fmt: skip
 data_root = click.option("--data-root", type=FILE, default=DEFAULT_ROOT, help="Folder of named data sets.")
 download = click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
 

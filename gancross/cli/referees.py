@@ -19,6 +19,7 @@ from gancross.cli.options import (
     Command,
     ProgressLine,
     chunk,
+    classes_option,
     common_with_tables,
     device,
     interruption,
@@ -237,6 +238,7 @@ def _read_reals(
 @click.option(
     "-n", "--num-samples", type=int, default=10_000, show_default=True, help="Samples of each model."
 )
+@classes_option
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Of latents, of referees and of endless data."
 )
@@ -252,8 +254,9 @@ def _read_reals(
 @common_with_tables
 def referee(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None, budget: Budget,
-    referee_arguments: RefereeArguments, num_samples: int, seed: int, device: str, chunk: int | None,
-    resize: str | None, json_out: str | None, reports: Reports, model_options: ModelOptions,
+    referee_arguments: RefereeArguments, num_samples: int, classes: tuple[str, ...] | None, seed: int,
+    device: str, chunk: int | None, resize: str | None, json_out: str | None, reports: Reports,
+    model_options: ModelOptions,
 ) -> None:  # fmt: skip
     """Ask whose samples are nearer to the data, by judges trained afresh and alike for every model.
 
@@ -268,10 +271,12 @@ def referee(
     record = checked_record(json_out, reports, models=parsed)
     referee_arguments.check_outputs(record, reports)
     protocol = Protocol(
-        num_samples=num_samples, seed=seed, controls=False, chunk=chunk, resize=parsed_resize(resize)
-    )
+        num_samples=num_samples, seed=seed, controls=False, chunk=chunk, resize=parsed_resize(resize),
+        classes=classes,
+    )  # fmt: skip
     contestants = load_models(parsed, model_options, num_samples=num_samples, seed=seed)
-    from gancross.evaluator.judged_data import load_reals, trained_data, with_equal_shapes
+    from gancross.evaluator.judged_data import load_reals, trained_data
+    from gancross.evaluator.judged_labels import as_judged
     from gancross.evaluator.referee import run_referees
 
     size = image_size if image_size is not None else common_image_size(contestants)
@@ -279,7 +284,7 @@ def referee(
         data or common_data(contestants), trained_on=trained_data(contestants), data_root=data_root,
         image_size=size, seed=seed,
     )  # fmt: skip
-    contestants, reals, protocol = with_equal_shapes(contestants, reals, protocol, device=device)
+    contestants, reals, protocol = as_judged(contestants, reals, protocol, device=device)
     options = referee_arguments.options(budget, shape=reals.shape, resize=protocol.resize)
     notes = notes_console()
     trained: list[SavedReferees] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,12 @@ from gancross.data.resizing import parsed_resize, to_common
 from gancross.data.sets import DataSet, to_canonical
 from gancross.errors import DivergenceError
 from gancross.evaluator.estimates import Missing, Proportion
-from gancross.evaluator.judged_data import Data, load_reals, trained_data, with_equal_shapes
+from gancross.evaluator.judged_data import Data, load_reals, most_classes, trained_data
+from gancross.evaluator.judged_labels import as_judged, real_labels
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, scoring_pass
 from gancross.evaluator.judging.controls import NOISE, uniform_noise
 from gancross.evaluator.judging.findings import TURNED, Finding, own_findings
+from gancross.evaluator.judging.label_streams import probe_labels
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, probe_findings
 from gancross.evaluator.judging.probes import PROBED, probed
 from gancross.evaluator.judging.sampling import (
@@ -34,6 +37,7 @@ from gancross.evaluator.judging.sampling import (
 )
 from gancross.evaluator.judging.scores import NO_DISCRIMINATOR, NO_THRESHOLD, ScoresBySource, confusion
 from gancross.evaluator.judging.scoring import checked_scores, evaluating, real_high
+from gancross.evaluator.judging.source_labels import RealLabels, with_labels_of_reals
 from gancross.evaluator.model_check import DiscriminatorCheck, GeneratorCheck, Medians, ModelCheck, Variety
 from gancross.evaluator.protocol import Protocol, chunk_length
 from gancross.evaluator.statistics.auc import auc_interval
@@ -49,7 +53,7 @@ NO_SPREAD = Missing("the test data do not vary")
 @joined()
 @own_turn()
 def check(
-    contestant: Contestant, *, data: Data | DataSet, device: str = "auto",
+    contestant: Contestant, *, data: Data | DataSet, data_labels: object = None, device: str = "auto",
     data_root: Path = catalogue.DEFAULT_ROOT, image_size: int | None = None, resize: int | str | None = None,
 ) -> ModelCheck:  # fmt: skip
     """Tries a model out on 256 samples, and says what gancross takes it for.
@@ -60,7 +64,7 @@ def check(
 
     Args:
         contestant: the model.
-        data, device, data_root, image_size, resize: as of `gancross.crosstest`.
+        data, data_labels, device, data_root, image_size, resize: as of `gancross.crosstest`.
 
     Returns:
         The `ModelCheck`; print it, or look at its `findings`.
@@ -72,23 +76,30 @@ def check(
     """
     (contestant,) = listed([contestant])
     reals = load_reals(
-        data, trained_on=trained_data([contestant]), data_root=data_root, image_size=image_size, seed=0
-    )
+        data, trained_on=trained_data([contestant]), data_root=data_root, image_size=image_size, seed=0,
+        labels=data_labels, num_classes=most_classes([contestant]),
+    )  # fmt: skip
     protocol = Protocol(num_samples=PROBED, resize=parsed_resize(resize))
-    (contestant,), reals, protocol = with_equal_shapes([contestant], reals, protocol, device=device)
+    (contestant,), reals, protocol = as_judged([contestant], reals, protocol, device=device)
     target = current().device(resolve_device(device))
     chunk = chunk_length(reals.shape, protocol.chunk)
     test = reals.held_out(PROBED)
-    test = test[torch.from_numpy(content_order(test, stream=Stream(0, "order", "test")).index)]
+    order = content_order(test, stream=Stream(0, "order", "test")).index
+    test, known = test[torch.from_numpy(order)], real_labels(reals, None, protocol, order=order)
     with evaluating(contestant.networks, target):
-        probes = probed([contestant], test=test, shape=reals.shape, device=target, chunk=chunk)[
-            contestant.name
-        ]
-        test, fakes = test[:PROBED], _fakes(contestant, target, chunk)
-        samples = _variety(fakes, test)
+        probes = probed(
+            [contestant], test=test, labels=known.test, shape=reals.shape, device=target, chunk=chunk
+        )[contestant.name]
+        test = test[:PROBED]
+        known = replace(known, test=None if known.test is None else known.test[:PROBED])
+        fakes = _fakes(contestant, target, chunk)
+        assert fakes.array is not None
+        samples = _variety(fakes.array, test)
         discriminator: DiscriminatorCheck | Missing = Missing(NO_DISCRIMINATOR)
         if not isinstance(probes.discriminator, Missing):
-            discriminator = _discriminator_check(contestant, test, fakes, probes.discriminator, target, chunk)
+            discriminator = _discriminator_check(
+                contestant, test, fakes, known, probes.discriminator, target, chunk
+            )
     generator: GeneratorCheck | Missing = Missing("given samples: no generator")
     if not isinstance(probes.generator, Missing):
         generator = _generator_check(contestant, probes.generator)
@@ -106,18 +117,22 @@ def check(
     )  # fmt: skip
 
 
-def _fakes(contestant: Contestant, device: torch.device, chunk: int) -> torch.Tensor:
+def _fakes(contestant: Contestant, device: torch.device, chunk: int) -> Source:
     """256 canonical samples on the CPU: those that the probes saw, or a choice of the given ones."""
     if contestant.samples is not None:
-        array = fake_source(contestant, num_samples=PROBED, purpose="check").array
-        assert array is not None
-        return array
-    latents = torch.split(probe_latents(contestant, PROBED).to(device), chunk)
-    samples = torch.cat([generated(contestant, part, seed=0) for part in latents])
+        return fake_source(contestant, num_samples=PROBED, purpose="check")
+    labels = probe_labels(contestant, PROBED)
+    latents = probe_latents(contestant, PROBED).to(device)
+    samples = torch.cat([
+        generated(
+            contestant, latents[start : start + chunk], seed=0,
+            labels=None if labels is None else labels[start : start + chunk],
+        ) for start in range(0, PROBED, chunk)
+    ])  # fmt: skip
     if not bool(samples.isfinite().all()):
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
-    canonical = to_canonical(samples, contestant.data_range)
-    return to_common(canonical, contestant.resizing).cpu().contiguous()
+    canonical = to_common(to_canonical(samples, contestant.data_range), contestant.resizing)
+    return Source(label=contestant.name, n=PROBED, array=canonical.cpu().contiguous(), labels=labels)
 
 
 def _variety(fakes: torch.Tensor, test: torch.Tensor) -> Variety:
@@ -139,31 +154,32 @@ def _generator_check(contestant: Contestant, probe: GeneratorProbe) -> Generator
         latent_shape=None if dim is None else contestant.latent_shape or (dim,),
         latents=recorded_inputs(contestant.inputs) or None,
         data_range=contestant.data_range, batch_norms=len(averaging_layers(contestant.generator)),
-        probe=probe,
+        probe=probe, num_classes=contestant.num_classes,
     )  # fmt: skip
 
 
 def _discriminator_check(
-    judge: Contestant, test: torch.Tensor, fakes: torch.Tensor, probe: DiscriminatorProbe,
+    judge: Contestant, test: torch.Tensor, fakes: Source, known: RealLabels, probe: DiscriminatorProbe,
     device: torch.device, chunk: int,
 ) -> DiscriminatorCheck:  # fmt: skip
     assert judge.discriminator is not None
-    noise = uniform_noise(test, len(test), seed=0)
-    sources: dict[Label, torch.Tensor] = {None: test, judge.name: fakes, NOISE: noise}
+    n, noise = len(test), uniform_noise(test, len(test), seed=0)
+    sources = [Source(label=None, n=n, array=test), fakes, Source(label=NOISE, n=n, array=noise)]
     two_modes = has_batch_norm(judge) and not probe.unreachable_norm
     raw: dict[Label, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {}
     with network_crew(device, alone=True) as workers:
-        for label, samples in sources.items():
-            source = Source(label=label, n=len(samples), array=samples, chunk=min(chunk, len(samples)))
+        for whole in with_labels_of_reals(sources, [judge], known, seed=0):
+            source = replace(whole, chunk=min(chunk, whole.n))
             one_pass = scoring_pass(
                 judge, source.n, scored=source.chunks, chunk=source.chunk, norm="eval", grouped=probe.grouped,
-                switchable=two_modes, noise=Stream(0, "network-noise", judge.name, "check", title(label)),
-                workers=workers, at_once={},
+                switchable=two_modes, labels=source.drawn if source.labels is None else source.labels,
+                noise=Stream(0, "network-noise", judge.name, "check", title(source.label)), workers=workers,
+                at_once={},
             )  # fmt: skip
             for number, part in enumerate(chunks(source, seed=0, shape=None, device=device, group=1)):
                 samples = part.contiguous()
                 one_pass.add(number, samples, one_pass.scored(number, samples))
-            raw[label] = one_pass.finish().double().cpu().numpy()
+            raw[source.label] = one_pass.finish().double().cpu().numpy()
     checked_scores(judge, raw)
     size = group_size(judge, "eval", coupled=probe.coupled, switchable=two_modes)
     scores = ScoresBySource(

@@ -45,6 +45,7 @@ class GeneratorCheck:
         latent, latent_shape: prior and shape of its latents; None: `latents` describe them.
         latents: its inputs as the command line writes them, `NAME:SHAPE:PRIOR,…`.
         batch_norms: layers that keep running averages, by which it normalises.
+        num_classes: of the labels that it takes; None: it takes none.
     """
 
     latent: str | None
@@ -53,6 +54,7 @@ class GeneratorCheck:
     data_range: tuple[float, float]
     batch_norms: int
     probe: GeneratorProbe
+    num_classes: Annotated[int | None, Recorded(absent=True)] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from gancross.evaluator.crosstest import run_crosstest
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.plan import check
 from gancross.evaluator.judged_data import known_training, load_reals
+from gancross.evaluator.judged_labels import with_labels
 from gancross.evaluator.judging.scoring import Progress
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.refereeing import with_referees
@@ -83,12 +84,6 @@ def run_benchmark(
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is a file, expected the folder of a benchmark")
-    for run in spec.runs:
-        if run.recipe.conditional != "none":
-            raise UsageError(
-                f"run '{run.name}': conditional={run.recipe.conditional}: conditional models can be trained"
-                " and sampled, but not judged yet"
-            )
     execution = execution or Execution()
     check_trust(spec, trust_code=execution.trust_code)
     # Before anything is trained: it may be missing, and runs side by side must not each fetch it.
@@ -99,14 +94,22 @@ def run_benchmark(
     )  # fmt: skip
     protocol = spec.protocol
     shape = common_shape(reals, protocol)
+    for run in spec.runs:
+        if run.recipe.conditional == "labels" and reals.labels is None:
+            raise UsageError(
+                f"run '{run.name}': its discriminator will take labels, but data '{reals.name}', on which it"
+                " will judge, has none"
+            )
+    with_labels([], reals, protocol)  # whether there are such classes
     if protocol.metrics:  # what they need is checked before days of training, not after
         counts: dict[str | None, int] = dict.fromkeys((run.name for run in spec.runs), protocol.num_samples)
         check(protocol.metrics, shape=shape, counts=counts, kid_subset_size=protocol.kid_subset_size)
     with locked(out):
         train_all(spec.runs, out, execution=execution, progress=progress)
-        contestants, reals, protocol = with_resizing(
-            [contestant_of(out, run) for run in spec.runs], reals, protocol, device=execution.device
+        contestants, reals, protocol = with_labels(
+            [contestant_of(out, run) for run in spec.runs], reals, protocol
         )
+        contestants, reals, protocol = with_resizing(contestants, reals, protocol, device=execution.device)
         result = run_crosstest(
             contestants, reals, protocol, train=reals.train, device=execution.device, progress=progress
         )

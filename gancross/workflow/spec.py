@@ -30,7 +30,7 @@ TOP_KEYS = {
 CROSSTEST_KEYS: dict[str, Any] = {
     "data": str, "num_samples": int, "seed": int, "norm": str, "quantize": bool, "controls": bool,
     "norm_check": bool, "metrics": list, "kid_subset_size": int, "referees": str,
-    "chunk": int, "resize": (int, str),
+    "chunk": int, "resize": (int, str), "classes": list,
 }  # fmt: skip
 NAME_CHARACTERS = "letters, digits, '.', '_' and '-'"
 

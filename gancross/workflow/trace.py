@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 import torch
 
-from gancross.checkpoint.contestant import Contestant, refuse_conditional
+from gancross.checkpoint.contestant import Contestant
 from gancross.data.order import content_order
 from gancross.data.sets import DataSet, to_network
 from gancross.errors import UsageError
@@ -24,13 +24,15 @@ from gancross.evaluator.codec.finite import with_finite_figures
 from gancross.evaluator.crosstest import all_sources
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judged_data import load_reals, training_reals
+from gancross.evaluator.judged_labels import real_labels, with_labels
 from gancross.evaluator.judging.controls import TRAINING
 from gancross.evaluator.judging.figures import judge_generalisation_gap
-from gancross.evaluator.judging.probe_results import coupled, grouped, unswitchable
+from gancross.evaluator.judging.probe_results import coupled, grouped, noisy, unswitchable
 from gancross.evaluator.judging.probes import probed
 from gancross.evaluator.judging.sampling import Label
 from gancross.evaluator.judging.scores import NO_THRESHOLD, ScoresBySource, called_real, real_high_threshold
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
+from gancross.evaluator.judging.source_labels import with_labels_of_reals
 from gancross.evaluator.protocol import Norm, Protocol, chunk_length
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.confusion import false_negatives
@@ -156,12 +158,17 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
         image_size=run.recipe.image_size, seed=request.seed, trained_on={run.folder.name: run.recipe.data},
     )  # fmt: skip
     models = {step: run.contestant(step, name=f"step-{step}") for step in steps}
-    refuse_conditional(models.values())
+    protocol = Protocol(
+        num_samples=request.num_samples, seed=request.seed, norm_check=False, controls=False,
+        chunk=request.chunk,
+    )  # fmt: skip
+    labelled, reals, protocol = with_labels(list(models.values()), reals, protocol)
+    models = dict(zip(steps, labelled, strict=True))
     groups = [steps] if request.cross else [[step] for step in steps]
     snapshots: list[Snapshot] = []
     num_real, cross = 0, None
     for group in groups:
-        scored = _scored({step: models[step] for step in group}, reals, request, progress)
+        scored = _scored({step: models[step] for step in group}, reals, protocol, request, progress)
         snapshots += [scored.snapshot(step, run.recipe.gamma_at(step)) for step in group]
         num_real = scored.num_real
         if request.cross:
@@ -241,30 +248,33 @@ class _ScoredSteps:
 
 
 def _scored(
-    models: dict[int, Contestant], reals: DataSet, request: TraceRequest, progress: Progress | None
-) -> _ScoredSteps:
+    models: dict[int, Contestant], reals: DataSet, protocol: Protocol, request: TraceRequest,
+    progress: Progress | None,
+) -> _ScoredSteps:  # fmt: skip
     """Every model's discriminator on the reals and on every model's samples."""
     judges = list(models.values())
-    protocol = Protocol(
-        num_samples=request.num_samples, seed=request.seed, norm_check=False, controls=False,
-        chunk=request.chunk,
-    )  # fmt: skip
     test = reals.held_out(request.num_samples)
     training = training_reals(reals.train, protocol)
     figures = _SampleFigures(mixture=reals.name == MIXTURE)
     modules = [module for judge in judges for module in judge.networks]
     with evaluating(modules, request.device):
         chunk = chunk_length(reals.shape, request.chunk)
-        probes = probed(judges, test=test, shape=reals.shape, device=request.device, chunk=chunk)
+        probes = probed(
+            judges, test=test, shape=reals.shape, device=request.device, chunk=chunk,
+            labels=real_labels(reals, reals.train, protocol).test,
+        )  # fmt: skip
+        order = None
         if grouped(probes):  # stored order may be that of classes, and company decides their scores
-            test = test[
-                torch.from_numpy(content_order(test, stream=Stream(request.seed, "order", "test")).index)
-            ]
-        sources = all_sources(judges, test, training, protocol)
+            order = content_order(test, stream=Stream(request.seed, "order", "test")).index
+            test = test[torch.from_numpy(order)]
+        sources = with_labels_of_reals(
+            all_sources(judges, test, training, protocol), judges,
+            real_labels(reals, reals.train, protocol, order=order), seed=protocol.seed,
+        )  # fmt: skip
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=request.device, observer=figures,
             progress=progress, coupled=coupled(probes), grouped=grouped(probes),
-            unswitchable=unswitchable(probes),
+            unswitchable=unswitchable(probes), noisy=noisy(probes),
         )  # fmt: skip
     return _ScoredSteps(
         models=models, scores={judge.name: scores.of(judge.name, "eval") for judge in judges},

@@ -34,5 +34,5 @@ if __name__ == "__main__":
     rank, number, *arguments = sys.argv[1:]
     if os.environ["RANK"] == rank:
         loop.algorithm_1 = failing(loop.algorithm_1, signal.Signals[number])
-        judging.raw_scores = failing(judging.raw_scores, signal.Signals[number])
+        judging.scores_or_remedy = failing(judging.scores_or_remedy, signal.Signals[number])
     main(arguments)

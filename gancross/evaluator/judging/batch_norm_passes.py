@@ -8,33 +8,35 @@ so does one that takes no other batches than whole ones of training. Groups need
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
-from contextlib import AbstractContextManager
+from collections.abc import MutableMapping
 from functools import partial
 
 import torch
-from torch import nn
 
-from gancross.checkpoint.contestant import Contestant, applied
-from gancross.checkpoint.outputs import score_tensor
+from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.replicas import Within, as_it_is
-from gancross.data.resizing import to_native
-from gancross.data.sets import to_network
 from gancross.errors import UsageError
+from gancross.evaluator.judging.judge_calls import scores_or_remedy
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.machine.crew import Crew, Piece
 from gancross.models.batch_norm import averaging_layers, batch_statistics, divisible, group_statistics
 from gancross.random_streams import Stream
 
 AGREE = 1e-3  # of the largest score: rounding, far below what statistics of other samples move
-LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # tried where another one was refused
 
 
 class ChunkPass:
-    """Scores of the chunks `scored` of n samples, which arrive padded to one length."""
+    """Scores of the chunks `scored` of n samples, which arrive padded to one length.
 
-    def __init__(self, judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream) -> None:
-        self._judge, self._scored, self._noise = judge, scored, noise
+    Args:
+        labels: of the n samples, of a judge that takes them.
+    """
+
+    def __init__(
+        self, judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream,
+        labels: torch.Tensor | None = None,
+    ) -> None:  # fmt: skip
+        self._judge, self._scored, self._noise, self._labels = judge, scored, noise, labels
         self._count = max(0, min(scored.stop * chunk, n) - scored.start * chunk)
         self._scores: list[torch.Tensor] = []
 
@@ -46,7 +48,8 @@ class ChunkPass:
         """The scores of chunk `number`, in any thread; None if they are not wanted, or made otherwise."""
         if number not in self._scored:
             return None
-        return scores_or_remedy(self._judge, chunk, seed=self._noise.integer(number))
+        labels = _cyclic(self._labels, number * len(chunk), len(chunk))
+        return scores_or_remedy(self._judge, chunk, seed=self._noise.integer(number), labels=labels)
 
     def add(self, number: int, chunk: torch.Tensor, scores: torch.Tensor | None) -> None:
         """Takes chunk `number`, in rising order, and what `scored` made of it."""
@@ -68,10 +71,10 @@ class GroupPass:
 
     def __init__(
         self, judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm,
-        grouped: bool, workers: Crew, at_once: MutableMapping[str, bool],
+        grouped: bool, workers: Crew, at_once: MutableMapping[str, bool], labels: torch.Tensor | None = None,
     ) -> None:  # fmt: skip
         self._judge, self._n, self._chunk, self._norm = judge, n, chunk, norm
-        self._size, self._noise, self._workers = judge.batch_size, noise, workers
+        self._size, self._noise, self._workers, self._labels = judge.batch_size, noise, workers, labels
         assert judge.discriminator is not None
         divided = norm == "batch" and not grouped and divisible(judge.discriminator)
         self._unit = self._size * (max(1, chunk // self._size) if divided else 1)
@@ -130,16 +133,17 @@ class GroupPass:
 
     def _score(self, samples: torch.Tensor, number: int, count: int, at_once: bool) -> torch.Tensor:
         """The first `count` scores of samples that make up groups `number`, `number` + 1, …"""
-        if at_once:
-            within = partial(group_statistics, groups=len(samples) // self._size)
-            seed = self._noise.integer(number)
-            return raw_scores(self._judge, samples, seed=seed, within=within)[:count]
-        mode = batch_statistics if self._norm == "batch" else as_it_is
-        groups = torch.split(samples, self._size)
-        parts = [
-            scores_or_remedy(self._judge, group, seed=self._noise.integer(number + index), within=mode)
-            for index, group in enumerate(groups)
-        ]
+        size = len(samples) if at_once else self._size
+        within: Within = as_it_is
+        if self._norm == "batch":
+            within = partial(group_statistics, groups=size // self._size) if at_once else batch_statistics
+        parts = []
+        for start in range(0, len(samples), size):
+            first = number + start // self._size
+            parts.append(scores_or_remedy(
+                self._judge, samples[start : start + size], seed=self._noise.integer(first), within=within,
+                labels=_cyclic(self._labels, first * self._size, size),
+            ))  # fmt: skip
         return torch.cat(parts)[:count]
 
     def _agree(self, samples: torch.Tensor, number: int) -> bool:
@@ -164,7 +168,7 @@ def group_size(judge: Contestant, norm: Norm, *, coupled: bool, switchable: bool
 
 def scoring_pass(
     judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm, grouped: bool,
-    switchable: bool, workers: Crew, at_once: MutableMapping[str, bool],
+    switchable: bool, workers: Crew, at_once: MutableMapping[str, bool], labels: torch.Tensor | None = None,
 ) -> ChunkPass | GroupPass:  # fmt: skip
     """The pass of a judge over n samples in a mode of normalisation.
 
@@ -176,12 +180,14 @@ def scoring_pass(
         grouped: whether it sees whole training batches in evaluation mode too: its scores depend on the
             samples beside them, or it takes no other batches.
         switchable: as of `group_size`.
+        labels: of the n samples, int64 (n,), which only a judge that takes labels sees.
     """
+    labels = labels if judge.judge_labels else None
     if not grouped and not (norm == "batch" and switchable):
-        return ChunkPass(judge, n, scored=scored, chunk=chunk, noise=noise)
+        return ChunkPass(judge, n, scored=scored, chunk=chunk, noise=noise, labels=labels)
     return GroupPass(
         judge, n, scored=scored, chunk=chunk, noise=noise, norm=norm, grouped=grouped, workers=workers,
-        at_once=at_once,
+        at_once=at_once, labels=labels,
     )  # fmt: skip
 
 
@@ -202,81 +208,14 @@ def norms(protocol: Protocol, *, switchable: bool) -> tuple[Norm, ...]:
     return NORMS if protocol.norm_check else (protocol.norm,)
 
 
-def raw_scores(
-    judge: Contestant, chunk: torch.Tensor, *, seed: int, within: Within = as_it_is
-) -> torch.Tensor:
-    """v of each sample of a canonical chunk, in the value range of the judge's own training data.
-
-    Args:
-        seed, within: as of `applied`.
-
-    Raises:
-        UsageError: the discriminator fails on such samples, or does not return one score for each.
-    """
-    assert judge.discriminator is not None
-    who = f"contestant '{judge.name}': its discriminator"
-    # A copy of vectors, too: a judge that works in place would change what the next one sees.
-    samples = chunk.clone() if chunk.ndim == 2 else network_inputs(judge, chunk)
-    output = applied(
-        judge.discriminator, samples, refusal=f"{who} cannot judge samples", seed=seed, within=within
-    )
-    return score_tensor(output, judge.score, n=len(chunk), who=who)
-
-
-def scores_or_remedy(
-    judge: Contestant, samples: torch.Tensor, *, seed: int, within: Within = as_it_is
-) -> torch.Tensor:
-    """As `raw_scores`; where the length of the batch is at fault, the error says what to give.
-
-    Raises:
-        UsageError: as of `raw_scores`.
-    """
-    try:
-        return raw_scores(judge, samples, seed=seed, within=within)
-    except UsageError as error:
-        length = next((n for n in LENGTHS if n != len(samples) and _takes(judge, samples, n)), None)
-        if length is None:
-            raise
-        raise UsageError(
-            f"{error}; it takes {length} at a time and not {len(samples)}: give batch_size, the samples that"
-            f" it saw at a time in training, if that is not {judge.batch_size}"
-        ) from error
-
-
-def wants_whole_batches(judge: Contestant, samples: torch.Tensor, *, chunk: int) -> bool:
-    """Whether a judge refuses one sample more than a training batch, as `x.view(4, -1, …)` does.
-
-    Chunks that are whole batches suit it anyway; those that are shorter are tried out as they are.
-
-    Args:
-        samples: canonical ones, of which it takes whole batches.
-        chunk: samples that networks see at a time.
-    """
-    size = judge.batch_size
-    return chunk % size != 0 and not _takes(judge, samples, min(chunk, size + 1))
-
-
-def first_samples(samples: torch.Tensor, n: int) -> torch.Tensor:
-    """The first n samples, from the beginning again where there are fewer."""
-    return samples[torch.arange(n, device=samples.device) % len(samples)]
-
-
-def _takes(judge: Contestant, samples: torch.Tensor, n: int) -> bool:
-    try:
-        raw_scores(judge, first_samples(samples, n), seed=0)
-    except UsageError:
-        return False
-    return True
-
-
-def network_inputs(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
-    """Canonical images as a judge takes them, in its own size and value range."""
-    return to_network(to_native(chunk, judge.resizing), judge.data_range)
-
-
 def _concatenated(scores: list[torch.Tensor]) -> torch.Tensor:
     return torch.cat(scores) if scores else torch.empty(0)
 
 
 def _appended(before: torch.Tensor | None, new: torch.Tensor) -> torch.Tensor:
     return new if before is None else torch.cat([before, new])
+
+
+def _cyclic(labels: torch.Tensor | None, start: int, n: int) -> torch.Tensor | None:
+    """Labels start…start+n−1; beyond their end they begin again, as samples do."""
+    return None if labels is None else labels[(torch.arange(n) + start) % len(labels)]

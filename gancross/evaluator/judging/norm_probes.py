@@ -7,7 +7,7 @@ from torch import nn
 
 from gancross.checkpoint.contestant import NETWORK_FAILURES
 from gancross.errors import UsageError
-from gancross.evaluator.judging.behaviour import Call, alike
+from gancross.evaluator.judging.behaviour import Call, alike, mixed_rows
 from gancross.models.batch_norm import averaging_layers, batch_norms, batch_statistics
 from gancross.models.module_state import modules_kept
 
@@ -28,9 +28,7 @@ def untrained_norm(network: nn.Module) -> bool:
     return False
 
 
-def stale_norm(
-    generator: nn.Module, call: Call, latents: torch.Tensor, *, base: torch.Tensor, data: torch.Tensor
-) -> bool:
+def stale_norm(generator: nn.Module, call: Call, *, base: torch.Tensor, data: torch.Tensor) -> bool:
     """Whether running averages are those of other weights, as beside averaged ones that came without buffers.
 
     Normalised by the statistics of the batch itself, samples move by
@@ -42,14 +40,14 @@ def stale_norm(
     of the data's; of averaged weights beside the averages of an untrained network by 1 and 0.38, or more.
 
     Args:
-        base: the samples (N, d) of the latents with running averages.
+        base: the samples (N, d) of the first N latents with running averages.
         data: (N, d), in the range of the samples.
     """
-    if len(latents) < FEWEST or not averaging_layers(generator) or untrained_norm(generator):
+    if len(base) < FEWEST or not averaging_layers(generator) or untrained_norm(generator):
         return False
     try:
         with batch_statistics(generator):
-            by_batch = call(latents, 0)
+            by_batch = call(torch.arange(len(base)), 0)
     except (UsageError, *NETWORK_FAILURES):
         return False
     move = float((by_batch - base).double().square().mean().sqrt())
@@ -61,7 +59,7 @@ def _spread(samples: torch.Tensor) -> float:
     return float(samples.double().var(0, correction=0).mean().sqrt())
 
 
-def unreachable_norm(judge: nn.Module, call: Call, inputs: torch.Tensor, scores: torch.Tensor) -> bool:
+def unreachable_norm(judge: nn.Module, call: Call, scores: torch.Tensor) -> bool:
     """Whether a layer's running averages are used in training mode too, as in a traced module.
 
     torch's own layers are known to have two modes; others are switched one by one.
@@ -72,28 +70,26 @@ def unreachable_norm(judge: nn.Module, call: Call, inputs: torch.Tensor, scores:
             continue
         try:
             with batch_statistics(layer):
-                if bool((call(inputs, 0) == scores).all()):
+                if bool((call(torch.arange(len(scores)), 0) == scores).all()):
                     return True
         except (UsageError, *NETWORK_FAILURES):
             return True
     return False
 
 
-def sees_company_in_training(
-    judge: nn.Module, call: Call, inputs: torch.Tensor, strangers: torch.Tensor
-) -> bool:
+def sees_company_in_training(judge: nn.Module, call: Call, n: int, total: int) -> bool:
     """Whether scores depend on other samples in training mode, whatever layers that are known do.
 
     So does batch norm that keeps its averages under names of its own. Noise of one seed falls on one place;
     with noise that no seed reaches nothing can be said.
     """
-    half = len(inputs) - len(strangers)
+    rows, mixed, half = torch.arange(n), mixed_rows(n, total), n - (total - n)
     with modules_kept([judge]):
         try:
             judge.train()
             for layer in averaging_layers(judge):
                 layer.eval()
-            first, second = call(inputs, 0)[:half], call(torch.cat([inputs[:half], strangers]), 0)[:half]
-            return not alike(first, second) and alike(first, call(inputs, 0)[:half])
+            first, second = call(rows, 0)[:half], call(mixed, 0)[:half]
+            return not alike(first, second) and alike(first, call(rows, 0)[:half])
         except (UsageError, *NETWORK_FAILURES):
             return False

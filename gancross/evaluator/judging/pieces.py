@@ -52,6 +52,7 @@ class SourcePart:
                 judge, source.n, scored=self._own, chunk=source.chunk, norm=mode,
                 grouped=judge.name in grouped,
                 switchable=judge.name in switchable, workers=workers,
+                labels=source.drawn if source.labels is None else source.labels,
                 at_once=at_once,
                 noise=Stream(protocol.seed, "network-noise", judge.name, mode, title(source.label)),
             ) for judge, mode in modes

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from gancross.evaluator.codec.fields import Recorded, UnitFloat, declared
-from gancross.evaluator.estimates import Missing
+from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.judging.findings import Finding
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
 
+CHANCE = 0.5  # of a score to be the higher one of two, where labels tell nothing
 OUTSIDE = 0.01  # share of values beyond the range from which on it is flagged
 
 
@@ -75,6 +76,8 @@ class GeneratorProbe(NetworkProbe):
         one_half: whether all values lie in one half of `data_range`, and the test data's do not.
         stale_norm: whether running averages are those of other weights: by the statistics of their own batch
             samples are others. None: recorded before it was tried.
+        labels_ignored: whether samples of the same latents are the same under other labels; None: it takes
+            none, or there is one class.
     """
 
     low: float
@@ -91,6 +94,10 @@ class GeneratorProbe(NetworkProbe):
         " saved?",
         "save the whole state_dict(), buffers included; beside averaged weights copy the buffers too",
     )] = None  # fmt: skip
+    labels_ignored: Annotated[bool | None, Recorded(absent=True), Warn(
+        "the generator makes the same samples of the same latents under other labels: does it use them?",
+        "call it so that they reach its layers, or leave out num_classes if it takes none",
+    )] = None  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +113,10 @@ class DiscriminatorProbe(NetworkProbe):
             where it hardly does in `data_range`. None: there is none, or it was recorded before it was tried.
         whole_batches: true of a judge that takes no other batches than whole ones of training, and sees
             these, although a sample's score does not depend on its company.
+        labels_ignored: whether samples have the same scores under other labels; None: it takes none, or
+            there is one class.
+        right_labels: of test samples whose score is another under the label of another one, a different
+            class, how many score higher under their own; None: it takes none, or no such scores differ.
     """
 
     unreachable_norm: Annotated[bool, Warn(
@@ -124,6 +135,11 @@ class DiscriminatorProbe(NetworkProbe):
         "give data_range, the values of black and white that it was trained on: {other_range}?",
     )] = None  # fmt: skip
     whole_batches: Annotated[bool | None, Recorded(absent=True)] = None
+    labels_ignored: Annotated[bool | None, Recorded(absent=True), Warn(
+        "the discriminator gives samples the same scores under other labels: does it use its labels?",
+        "call it so that they reach its layers, or give judge_labels=False if it takes none",
+    )] = None  # fmt: skip
+    right_labels: Annotated[Proportion | None, Recorded(absent=True)] = None
 
     @property
     def grouped(self) -> bool:
@@ -159,6 +175,8 @@ def noisy(probes: Mapping[str, Probes]) -> bool:
     """Whether a network draws noise beside its input."""
     networks = [network for probe in probes.values() for network in (probe.generator, probe.discriminator)]
     return any(not isinstance(network, Missing) and network.noise for network in networks)
+
+
 def grouped(probes: Mapping[str, Probes]) -> frozenset[str]:
     """The judges that see whole training batches: coupled ones, and those that take no others."""
     return frozenset(
@@ -191,3 +209,20 @@ def probe_findings(contestant: Contestant, probes: Probes) -> Iterator[Finding]:
             " data_range?",
             remedy="give data_range, the values of black and white in its images",
         )
+    yield from _wrong_labels(contestant.name, probes.discriminator)
+
+
+def _wrong_labels(judge: str, probe: DiscriminatorProbe | Missing) -> Iterator[Finding]:
+    """Of a conditional judge whose scores do not show which labels of reals are right."""
+    if isinstance(probe, Missing) or probe.right_labels is None or probe.labels_ignored:
+        return
+    right = probe.right_labels
+    low, high = right.ci95
+    if low > CHANCE:
+        return
+    yield Finding(
+        flag=f"'{judge}': {right.count} of {right.n} test samples ({right.rate:.0%}, {low:.0%} to {high:.0%})"
+        " score higher under their own label than under that of another class: its scores do not tell right"
+        " labels from wrong ones; are its classes numbered as the data's are?",
+        remedy="number the classes as the data do, or choose the data that it was trained on",
+    )

@@ -11,18 +11,21 @@ from collections.abc import Sequence
 import torch
 
 from gancross.checkpoint.contestant import Contestant
+from gancross.checkpoint.inputs import split_inputs
 from gancross.data.resizing import to_common
 from gancross.data.sets import to_canonical, to_network
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.judging.batch_norm_passes import (
+from gancross.evaluator.judging.behaviour import alike, behaviour
+from gancross.evaluator.judging.controls import uniform_noise
+from gancross.evaluator.judging.judge_calls import (
     first_samples,
     network_inputs,
     raw_scores,
     scores_or_remedy,
     wants_whole_batches,
 )
-from gancross.evaluator.judging.behaviour import behaviour
-from gancross.evaluator.judging.controls import uniform_noise
+from gancross.evaluator.judging.label_probes import other_labels, right_labels
+from gancross.evaluator.judging.label_streams import probe_labels
 from gancross.evaluator.judging.norm_probes import (
     sees_company_in_training,
     stale_norm,
@@ -32,7 +35,6 @@ from gancross.evaluator.judging.norm_probes import (
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
 from gancross.evaluator.judging.range_probes import in_one_half, like_probabilities, other_range, outside
 from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
-from gancross.evaluator.judging.signs import in_one_half, outside, untrained_norm
 from gancross.evaluator.protocol import CHUNK
 
 PROBED = 256  # samples, or the nearest number of whole training batches
@@ -50,55 +52,74 @@ def probed(
     shape: tuple[int, ...],
     device: torch.device,
     chunk: int = CHUNK,
+    labels: torch.Tensor | None = None,
 ) -> dict[str, Probes]:
     """Every contestant's networks, tried out on 256 samples, or on a chunk where that is smaller.
 
     Args:
         test: the test data, in a random order.
+        labels: of the test data; a judge that takes labels needs them.
         chunk: samples that networks see at a time; at least 8 are tried out.
 
     Raises:
         UsageError: samples of another shape than the data, or a network that fails on them.
     """
-    return {contestant.name: _probes(contestant, test, shape, device, chunk) for contestant in contestants}
+    return {each.name: _probes(each, test, labels, shape, device, chunk) for each in contestants}
 
 
 def _probes(
-    contestant: Contestant, test: torch.Tensor, shape: tuple[int, ...], device: torch.device, chunk: int
-) -> Probes:
+    contestant: Contestant, test: torch.Tensor, labels: torch.Tensor | None, shape: tuple[int, ...],
+    device: torch.device, chunk: int,
+) -> Probes:  # fmt: skip
     """Samples come first, since a discriminator is tried out on them."""
     probed = _probed(chunk)
     generator: GeneratorProbe | Missing = NO_GENERATOR
     if contestant.samples is not None:
         check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
-        fakes = contestant.samples[:probed]
+        fakes, fake_labels = contestant.samples[:probed], contestant.labels
     else:
         latents = probe_latents(contestant, probed + probed // 2).to(device)
-        samples = generated(contestant, latents[:probed], seed=0)
+        fake_labels = probe_labels(contestant, len(latents))
+        samples = generated(contestant, latents[:probed], seed=0, labels=_part(fake_labels, probed))
         fakes = to_common(to_canonical(samples, contestant.data_range), contestant.resizing)
         check_shape(contestant.name, tuple(fakes.shape[1:]), shape)
-        generator = _generator_probe(contestant, latents, samples, test)
+        generator = _generator_probe(contestant, latents, fake_labels, samples, test)
     if contestant.discriminator is None:
         return Probes(generator=generator, discriminator=NO_DISCRIMINATOR)
     return Probes(
         generator=generator,
-        discriminator=judge_probe(contestant, reals=test, fakes=fakes, device=device, chunk=chunk),
-    )
+        discriminator=judge_probe(
+            contestant, reals=test, fakes=fakes, device=device, chunk=chunk, labels=labels,
+            fake_labels=fake_labels,
+        ),
+    )  # fmt: skip
 
 
 def judge_probe(
-    judge: Contestant, *, reals: torch.Tensor, fakes: torch.Tensor, device: torch.device, chunk: int
-) -> DiscriminatorProbe:
+    judge: Contestant, *, reals: torch.Tensor, fakes: torch.Tensor, device: torch.device, chunk: int,
+    labels: torch.Tensor | None = None, fake_labels: torch.Tensor | None = None,
+) -> DiscriminatorProbe:  # fmt: skip
     """A contestant's discriminator, tried out on half reals and half samples, in canonical form.
+
+    Args:
+        labels: of the reals, which a judge that takes labels needs.
+        fake_labels: of the samples; by default those of reals.
 
     Raises:
         UsageError: it fails on them.
     """
     n = _batch(judge, _probed(chunk))
     half = n // 2
-    inputs = torch.cat([first_samples(part, m).to(device) for part, m in ((reals, half), (fakes, n - half))])
-    strangers = uniform_noise(reals, n - half, seed=0).to(device)
-    return _discriminator_probe(judge, inputs, strangers, chunk)
+    parts = [(reals, half), (fakes, n - half), (uniform_noise(reals, n - half, seed=0), n - half)]
+    pool = torch.cat([first_samples(part, m).to(device) for part, m in parts])
+    judged = None
+    if judge.judge_labels:
+        assert labels is not None
+        of_parts = [labels, labels if fake_labels is None else fake_labels, labels]
+        judged = torch.cat([
+            first_samples(part, m) for part, (_, m) in zip(of_parts, parts, strict=True)
+        ])  # fmt: skip
+    return _discriminator_probe(judge, pool, judged, n, chunk, test=reals, labels=labels)
 
 
 def _probed(chunk: int) -> int:
@@ -116,54 +137,85 @@ def _batch(judge: Contestant, probed: int) -> int:
 
 
 def _generator_probe(
-    contestant: Contestant, latents: torch.Tensor, samples: torch.Tensor, test: torch.Tensor
-) -> GeneratorProbe:
+    contestant: Contestant, latents: torch.Tensor, labels: torch.Tensor | None, samples: torch.Tensor,
+    test: torch.Tensor,
+) -> GeneratorProbe:  # fmt: skip
     """Of the samples that the first latents gave; the rest are strangers."""
     generator = contestant.generator
     assert generator is not None
     n = len(samples)
-    inputs, strangers = latents[:n], latents[n:]
+    own_labels = _part(labels, n)
 
-    def call(batch: torch.Tensor, seed: int) -> torch.Tensor:
-        return generated(contestant, batch, seed=seed).float().flatten(1)
+    def call(rows: torch.Tensor, seed: int) -> torch.Tensor:
+        made = generated(contestant, latents[rows], seed=seed, labels=_part(labels, rows))
+        return made.float().flatten(1)
+
+    def bare() -> object:
+        inputs = split_inputs(latents[:n], contestant.inputs) if contestant.inputs else (latents[:n],)
+        return generator(*inputs, *([] if own_labels is None else [own_labels.to(latents.device)]))
 
     base = samples.float().flatten(1)
     data = to_network(test[:PROBED], contestant.data_range).float().flatten(1).to(base.device)
     low, high = float(samples.amin()), float(samples.amax())
     is_image = samples.ndim == 4
+    others = other_labels(own_labels, contestant.num_classes)
     return GeneratorProbe(
-        **behaviour(generator, call, inputs, strangers, base=base, data_range=None),
+        **behaviour(generator, call, n, len(latents), base=base, bare=bare),
         untrained_norm=untrained_norm(generator),
-        stale_norm=stale_norm(generator, call, inputs, base=base, data=data),
+        stale_norm=stale_norm(generator, call, base=base, data=data),
         low=low, high=high, outside=outside(samples, contestant.data_range) if is_image else NO_RANGE,
         one_half=is_image and in_one_half(low, high, contestant.data_range, test),
+        labels_ignored=None if others is None
+        else alike(base, generated(contestant, latents[:n], seed=0, labels=others).float().flatten(1)),
     )  # fmt: skip
 
 
 def _discriminator_probe(
-    contestant: Contestant, inputs: torch.Tensor, strangers: torch.Tensor, chunk: int
-) -> DiscriminatorProbe:
+    contestant: Contestant, pool: torch.Tensor, judged: torch.Tensor | None, n: int, chunk: int, *,
+    test: torch.Tensor, labels: torch.Tensor | None,
+) -> DiscriminatorProbe:  # fmt: skip
+    """Of n samples of a pool, the rest of which are strangers.
+
+    Args:
+        judged: labels of the pool, of a judge that takes them.
+        labels: of the test data.
+    """
     judge = contestant.discriminator
     assert judge is not None
+    inputs, own_labels = pool[:n], _part(judged, n)
 
-    def call(batch: torch.Tensor, seed: int) -> torch.Tensor:
-        return raw_scores(contestant, batch, seed=seed).double()[:, None]
+    def call(rows: torch.Tensor, seed: int) -> torch.Tensor:
+        scores = raw_scores(contestant, pool[rows], seed=seed, labels=_part(judged, rows))
+        return scores.double()[:, None]
 
     def score(described: Contestant, batch: torch.Tensor) -> torch.Tensor:
-        return raw_scores(described, batch, seed=0).double()
+        return raw_scores(described, batch, seed=0, labels=own_labels).double()
 
-    scores = call(inputs, 0)
-    found = behaviour(judge, call, inputs, strangers, base=scores, data_range=contestant.data_range)
+    def bare() -> object:
+        given = [] if own_labels is None else [own_labels.to(pool.device)]
+        return judge(network_inputs(contestant, inputs), *given)
+
+    scores = scores_or_remedy(contestant, inputs, seed=0, labels=own_labels).double()[:, None]
+    found = behaviour(judge, call, n, len(pool), base=scores, bare=bare)
+    others = other_labels(own_labels, contestant.num_classes)
     return DiscriminatorProbe(
         **found,
         untrained_norm=untrained_norm(judge),
-        unreachable_norm=unreachable_norm(judge, call, inputs, scores)
-        or (not found["coupled"] and sees_company_in_training(judge, call, inputs, strangers)),
+        unreachable_norm=unreachable_norm(judge, call, scores)
+        or (not found["coupled"] and sees_company_in_training(judge, call, n, len(pool))),
         like_probabilities=like_probabilities(contestant, inputs, scores, score),
-        other_range=other_range(contestant, inputs, scores, score, reals=len(inputs) - len(strangers)),
-    )
+        other_range=other_range(contestant, inputs, scores, score, reals=n // 2),
+        whole_batches=(
+            not found["coupled"]
+            and wants_whole_batches(contestant, inputs, chunk=chunk, labels=own_labels)
+        ) or None,
+        labels_ignored=None if others is None
+        else alike(scores, raw_scores(contestant, inputs, seed=0, labels=others).double()[:, None]),
+        right_labels=None if judged is None or labels is None
+        else right_labels(contestant, test, labels, n, device=pool.device),
+    )  # fmt: skip
 
 
-def _repeated(samples: torch.Tensor, n: int) -> torch.Tensor:
-    """The first n samples, from the beginning again where there are fewer."""
-    return samples[torch.arange(n) % len(samples)]
+def _part(labels: torch.Tensor | None, rows: torch.Tensor | int) -> torch.Tensor | None:
+    """The labels of these rows, or of the first n."""
+    return None if labels is None else labels[:rows] if isinstance(rows, int) else labels[rows]

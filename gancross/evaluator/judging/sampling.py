@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gancross.checkpoint.contestant import Contestant, applied
+from gancross.checkpoint.contestant import MISSING, Contestant, applied
 from gancross.checkpoint.outputs import sample_tensor
 from gancross.data.order import content_order
 from gancross.data.resizing import to_common
 from gancross.data.sets import num_clipped, to_canonical, to_network
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
+from gancross.evaluator.judging.label_streams import probe_labels, sample_labels
 from gancross.evaluator.protocol import CHUNK
 from gancross.random_streams import Stream, latents
 
@@ -33,6 +34,8 @@ class Source:
 
     Attributes:
         chunk: samples that networks see at a time.
+        labels: of the n samples, int64 (n,); None: they have none.
+        drawn: labels that conditional judges are given where samples have none, int64 (n,).
     """
 
     label: Label
@@ -40,6 +43,8 @@ class Source:
     array: torch.Tensor | None = None
     contestant: Contestant | None = None
     chunk: int = CHUNK
+    labels: torch.Tensor | None = None
+    drawn: torch.Tensor | None = None
 
     @property
     def chunks(self) -> range:
@@ -62,14 +67,18 @@ def fake_source(
     Given samples come in a seeded order of their content, since they may be sorted.
     """
     if contestant.samples is None:
-        return Source(label=contestant.name, n=num_samples, contestant=contestant, chunk=chunk)
-    array = contestant.samples
+        labels = sample_labels(contestant, 0, num_samples, seed=seed, purpose=purpose)
+        return Source(
+            label=contestant.name, n=num_samples, contestant=contestant, chunk=chunk, labels=labels
+        )  # fmt: skip
+    array, labels = contestant.samples, contestant.labels
     if len(array) > num_samples:
         index = sample_choice(len(array), num_samples, name=contestant.name, seed=seed, purpose=purpose)
-        array = array[index]
+        array, labels = array[index], None if labels is None else labels[index]
     order = content_order(array, stream=Stream(seed, "order", contestant.name, purpose))
-    array = array[torch.from_numpy(order.index)]
-    return Source(label=contestant.name, n=len(array), array=array, chunk=chunk)
+    rows = torch.from_numpy(order.index)
+    array, labels = array[rows], None if labels is None else labels[rows]
+    return Source(label=contestant.name, n=len(array), array=array, chunk=chunk, labels=labels)
 
 
 def sample_choice(total: int, n: int, *, name: str, seed: int, purpose: str) -> NDArray[np.int64]:
@@ -152,7 +161,7 @@ def check_finite(source: Source, finite: Sequence[torch.Tensor]) -> None:
 
 def probe_samples(contestant: Contestant, device: torch.device) -> torch.Tensor:
     """Two samples of a generator, to look at and throw away."""
-    labels = sample_labels(contestant, 0, 2, seed=0, purpose="probe")
+    labels = probe_labels(contestant, 2)
     return generated(contestant, probe_latents(contestant, 2).to(device), seed=0, labels=labels)
 
 
@@ -176,19 +185,21 @@ def generated(
     """
     assert contestant.generator is not None
     who = f"contestant '{contestant.name}': its generator"
+    inputs = "latents" if labels is None else "labels, int64 (N,), and latents"
+    labels = None if labels is None else labels.to(latents_ND.device)
     try:
         output = applied(
-            contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed,
-            labels=None if labels is None else labels.to(latents_ND.device), split=contestant.inputs,
+            contestant.generator, latents_ND, refusal=f"{who} cannot take {inputs}", seed=seed,
+            labels=labels, split=contestant.inputs,
         )  # fmt: skip
     except UsageError as error:
         if contestant.inputs:
             raise UsageError(
                 f"{error}; another shape is written as in {contestant.inputs[0].name}:128x1x1"
             ) from error
-        if contestant.latent_shape is not None or contestant.latent_dim is None or labels is not None:
+        if contestant.latent_shape is not None or contestant.latent_dim is None or MISSING in str(error):
             raise
-        raise UsageError(_latent_shape_hint(contestant, latents_ND, str(error), seed)) from error
+        raise UsageError(_latent_shape_hint(contestant, latents_ND, labels, str(error), seed)) from error
     samples = sample_tensor(output, contestant.generate, who=who)
     n = len(samples) if samples.ndim else 1
     if n != len(latents_ND):
@@ -201,12 +212,14 @@ def generated(
     return samples
 
 
-def _latent_shape_hint(contestant: Contestant, latents_ND: torch.Tensor, refusal: str, seed: int) -> str:
+def _latent_shape_hint(
+    contestant: Contestant, latents_ND: torch.Tensor, labels: torch.Tensor | None, refusal: str, seed: int
+) -> str:
     """What to type where a generator does not take vectors: the shape of DCGANs, if it takes that."""
     assert contestant.generator is not None
     shape = (contestant.latent_dim, 1, 1)
     with suppress(UsageError):
-        applied(contestant.generator, latents_ND[:, :, None, None], refusal="", seed=seed)
+        applied(contestant.generator, latents_ND[:, :, None, None], refusal="", seed=seed, labels=labels)
         who = f"contestant '{contestant.name}'"
         return f"{who}: its generator takes latents with two more axes: give latent_shape={shape}"
     return f"{refusal}; if it takes latents of another shape, give that, as in latent_shape={shape}"
@@ -222,21 +235,6 @@ def _latents(contestant: Contestant, seed: int, words: tuple[str, ...], start: i
         Stream(seed, *words), start, n, dim=contestant.latent_dim, prior=contestant.latent,
         shape=contestant.latent_shape,
     )  # fmt: skip
-
-
-def sample_labels(
-    contestant: Contestant, start: int, n: int, *, seed: int, purpose: str
-) -> torch.Tensor | None:
-    """The labels of a contestant's samples start…start+n−1, int64 (n,), uniform over its classes.
-
-    None of a generator that takes none.
-    """
-    if contestant.num_classes is None:
-        return None
-    uniforms = Stream(seed, "labels", contestant.name, purpose).uniforms(start, n, 1)[:, 0]
-    # A uniform may round to 1.
-    labels = (uniforms * contestant.num_classes).astype(np.int64).clip(max=contestant.num_classes - 1)
-    return torch.from_numpy(labels)
 
 
 def _rows(array: torch.Tensor, numbers: Sequence[int], length: int) -> torch.Tensor:

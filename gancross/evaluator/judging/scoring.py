@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from gancross.checkpoint.contestant import Contestant
@@ -79,8 +80,11 @@ def score_all(
     raw: RawScores = {mode: {} for mode in NORMS}
     processes = current()
     clipped_values, at_once = dict[str, int](), dict[str, bool]()
+    classes: dict[Label, NDArray[np.int64]] = {}
     with network_crew(device, alone=noisy) as workers:
         for source in sources:
+            if source.labels is not None:
+                classes[source.label] = source.labels.numpy()
             part = SourcePart(
                 source, modes, protocol, workers, shape=shape, device=device, grouped={*grouped, *coupled},
                 switchable=switchable, batch_size=batch_size, observer=observer,
@@ -97,7 +101,10 @@ def score_all(
                 clipped_values[source.contestant.name] = int(total)
             if observer is not None:
                 observer.finish_source(source.label)
-    return replace(_checked(raw, judges, coupled, switchable), clipped_values=clipped_values)
+    checked = _checked(raw, judges, coupled, switchable)
+    # Of models without labels nobody asked how they do on classes.
+    known = classes if any(isinstance(label, str) for label in classes) else {}
+    return replace(checked, clipped_values=clipped_values, classes=known)
 
 
 def real_high(scores: Array, judge: Contestant) -> Array:
@@ -173,6 +180,17 @@ def canonical_samples(
                     progress(min(len(parts) * chunk, source.n), source.n)
         check_finite(source, finite)
     return torch.cat(parts)[: source.n]
+
+
+def canonical_labels(
+    contestant: Contestant, *, num_samples: int, seed: int = 0, purpose: str = "sample"
+) -> torch.Tensor | None:
+    """The labels of the samples that `canonical_samples` gives for the same arguments, in their order.
+
+    Returns:
+        int64 (N,); None where the samples have none.
+    """
+    return fake_source(contestant, num_samples=num_samples, seed=seed, purpose=purpose).labels
 
 
 def _checked(

@@ -23,7 +23,7 @@ from gancross.checkpoint.outputs import score_tensor
 from gancross.checkpoint.replicas import network_crew
 from gancross.data.resizing import to_native
 from gancross.errors import UsageError
-from gancross.evaluator.judging.batch_norm_passes import first_samples
+from gancross.evaluator.judging.judge_calls import first_samples
 from gancross.evaluator.judging.scoring import real_high
 from gancross.evaluator.protocol import chunk_length
 from gancross.evaluator.referees.arena import Arena

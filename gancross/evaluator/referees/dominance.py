@@ -32,14 +32,15 @@ def dominances(
 ) -> tuple[tuple[Dominance, ...], tuple[StandingReferees, ...]]:  # fmt: skip
     """The check of every contestant that would be named, and the part of every file of saved referees.
 
-    The judges at hand are the referees of the other contestants, all contestants' discriminators and saved
-    referees.
+    The judges at hand are the referees of the other contestants, contestants' discriminators and saved
+    referees. Discriminators that take labels are none: they tell pairs of a sample and a class, of which
+    referees without labels are not asked.
 
     Args:
         named: who would be.
         chunk: of the discriminators, as of `chunk_length`.
     """
-    own = [c for c in contestants if c.discriminator is not None]
+    own = judging_samples(contestants)
     modules = [c.discriminator for c in own if c.discriminator is not None]
     checks: list[Dominance] = []
     of_files: list[dict[str, Missing | None]] = [{} for _ in standing]  # by contestant why not, or None
@@ -81,3 +82,8 @@ def _grouped(
         ).grouped
         for judge in judges
     }
+
+
+def judging_samples(contestants: Sequence[Contestant]) -> list[Contestant]:
+    """The contestants with a discriminator of samples alone."""
+    return [each for each in contestants if each.discriminator is not None and not each.judge_labels]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -64,6 +64,8 @@ class SavedRun:
         """
         name = self.folder.resolve().name
         contestant = self.contestant(step, name=name)
+        if contestant.label_prior == "data":  # here are no data whose frequencies to follow
+            contestant = replace(contestant, label_prior="uniform")
         samples = canonical_samples(
             contestant, num_samples=num_samples, seed=seed, purpose="figure", device=device
         )

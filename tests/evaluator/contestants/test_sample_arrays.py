@@ -46,7 +46,7 @@ def test_images_with_channels_last_are_those_with_channels_first(
 
 def test_the_key_and_the_byte_order(tmp_path: Path) -> None:
     vectors = np.arange(6, dtype=">f4").reshape(3, 2)
-    np.savez(tmp_path / "a.npz", labels=np.zeros(3), samples=vectors)
+    np.savez(tmp_path / "a.npz", labels=np.zeros(3, int), samples=vectors)
     np.savez(tmp_path / "b.npz", other=vectors)
     for name in ("a", "b"):
         assert torch.equal(loaded(tmp_path / f"{name}.npz"), torch.arange(6.0).reshape(3, 2))

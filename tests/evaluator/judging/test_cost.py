@@ -18,8 +18,8 @@ from torch.utils._pytree import tree_leaves
 
 from gancross import Contestant, Result, crosstest
 from gancross.evaluator.fidelity.digits_cnn import DigitsCNN
-from gancross.evaluator.judging.batch_norm_passes import raw_scores
 from gancross.evaluator.judging.figures import Histogram
+from gancross.evaluator.judging.judge_calls import raw_scores
 from gancross.evaluator.judging.scoring import evaluating
 from gancross.evaluator.protocol import CHUNK
 from gancross.models.architectures import PairSettings, initialised, pair

@@ -1,0 +1,96 @@
+"""A judge called on canonical samples, and what to say where it does not take a batch of some length."""
+
+from __future__ import annotations
+
+import torch
+
+from gancross.checkpoint.contestant import Contestant, applied
+from gancross.checkpoint.outputs import score_tensor
+from gancross.checkpoint.replicas import Within, as_it_is
+from gancross.data.resizing import to_native
+from gancross.data.sets import to_network
+from gancross.errors import UsageError
+
+LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # tried where another one was refused
+
+
+def raw_scores(
+    judge: Contestant, chunk: torch.Tensor, *, seed: int, within: Within = as_it_is,
+    labels: torch.Tensor | None = None,
+) -> torch.Tensor:  # fmt: skip
+    """v of each sample of a canonical chunk, in the value range of the judge's own training data.
+
+    Args:
+        seed, within: as of `applied`.
+        labels: of the samples, int64 (N,), of a judge that takes labels.
+
+    Raises:
+        UsageError: the discriminator fails on such samples, or does not return one score for each.
+    """
+    assert judge.discriminator is not None
+    who = f"contestant '{judge.name}': its discriminator"
+    # A copy of vectors, too: a judge that works in place would change what the next one sees.
+    samples = chunk.clone() if chunk.ndim == 2 else network_inputs(judge, chunk)
+    assert (labels is not None) == bool(judge.judge_labels)
+    inputs = "samples" if labels is None else "labels, int64 (N,), and samples"
+    labels = None if labels is None else labels.to(samples.device)
+    output = applied(
+        judge.discriminator, samples, refusal=f"{who} cannot judge {inputs}", seed=seed, labels=labels,
+        within=within,
+    )  # fmt: skip
+    return score_tensor(output, judge.score, n=len(chunk), who=who)
+
+
+def scores_or_remedy(
+    judge: Contestant, samples: torch.Tensor, *, seed: int, within: Within = as_it_is,
+    labels: torch.Tensor | None = None,
+) -> torch.Tensor:  # fmt: skip
+    """As `raw_scores`; where the length of the batch is at fault, the error says what to give.
+
+    Raises:
+        UsageError: as of `raw_scores`.
+    """
+    try:
+        return raw_scores(judge, samples, seed=seed, within=within, labels=labels)
+    except UsageError as error:
+        length = next((n for n in LENGTHS if n != len(samples) and _takes(judge, samples, n, labels)), None)
+        if length is None:
+            raise
+        raise UsageError(
+            f"{error}; it takes {length} at a time and not {len(samples)}: give batch_size, the samples that"
+            f" it saw at a time in training, if that is not {judge.batch_size}"
+        ) from error
+
+
+def wants_whole_batches(
+    judge: Contestant, samples: torch.Tensor, *, chunk: int, labels: torch.Tensor | None = None
+) -> bool:
+    """Whether a judge refuses one sample more than a training batch, as `x.view(4, -1, …)` does.
+
+    Chunks that are whole batches suit it anyway; those that are shorter are tried out as they are.
+
+    Args:
+        samples: canonical ones, of which it takes whole batches.
+        chunk: samples that networks see at a time.
+    """
+    size = judge.batch_size
+    return chunk % size != 0 and not _takes(judge, samples, min(chunk, size + 1), labels)
+
+
+def first_samples(samples: torch.Tensor, n: int) -> torch.Tensor:
+    """The first n samples, from the beginning again where there are fewer."""
+    return samples[torch.arange(n, device=samples.device) % len(samples)]
+
+
+def _takes(judge: Contestant, samples: torch.Tensor, n: int, labels: torch.Tensor | None) -> bool:
+    own = None if labels is None else first_samples(labels, n)
+    try:
+        raw_scores(judge, first_samples(samples, n), seed=0, labels=own)
+    except UsageError:
+        return False
+    return True
+
+
+def network_inputs(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
+    """Canonical images as a judge takes them, in its own size and value range."""
+    return to_network(to_native(chunk, judge.resizing), judge.data_range)
