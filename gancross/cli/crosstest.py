@@ -111,8 +111,7 @@ def crosstest(
     """
     from gancross.evaluator.protocol import Protocol
 
-    if referees == "none" and referee_arguments.save is not None:
-        raise UsageError("--save-referees: none are trained with --referees none")
+    referee_arguments.check_budget(referees)
     parsed = parsed_models(models)
     statistics = [] if save_fid_statistics is None else [save_fid_statistics]
     record = checked_record(json_out, reports, models=parsed, others=statistics)
@@ -136,6 +135,7 @@ def crosstest(
         with_num_real,
     )
     from gancross.evaluator.refereeing import with_referees
+    from gancross.evaluator.referees.labels import seen_labels, training_labels
 
     size = image_size if image_size is not None else common_image_size(contestants)
     reals = load_reals(
@@ -148,6 +148,8 @@ def crosstest(
         None if referees == "none"
         else referee_arguments.options(referees, shape=reals.shape)
     )  # fmt: skip
+    if options is not None:
+        seen_labels(contestants, reals, protocol, options)  # refuses before the cross-test
     notes, to_json = notes_console(), json_out == STDOUT
     with progress_line(notes) as progress:
         result = run_crosstest(
@@ -188,8 +190,10 @@ def crosstest(
         with progress_line(notes) as progress, going_on():
             result = with_referees(
                 result, contestants, reals, protocol, options,
-                training=known_training(reals.train, protocol), device=device, progress=progress,
-                announce=referee_arguments.announcement(notes, progress), keep=trained.append,
+                training=known_training(reals.train, protocol),
+                training_labels=training_labels(reals.train, reals, protocol), device=device,
+                progress=progress, announce=referee_arguments.announcement(notes, progress),
+                keep=trained.append,
             )  # fmt: skip
     except BaseException:
         # Whoever stops during the referees keeps what was measured before: the record and this screen.

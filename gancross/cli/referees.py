@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from gancross.data.formats import FormatShare
     from gancross.evaluator.referees.cost import TrainingEstimate
-    from gancross.evaluator.referees.options import RefereeOptions
+    from gancross.evaluator.referees.options import RefereeBudget, RefereeOptions
     from gancross.evaluator.referees.protocol import Budget
     from gancross.evaluator.referees.saved import RefereeFolder, SavedReferees
     from gancross.evaluator.result.types import Result
@@ -55,6 +55,7 @@ class RefereeArguments:
     seeds: int | None
     calibrate: bool
     save: Path | None = None
+    labels: bool = False
 
     def options(self, budget: Budget, *, shape: tuple[int, ...]) -> RefereeOptions:
         """For data of a shape; reads the folders of other reals and of saved referees.
@@ -68,13 +69,22 @@ class RefereeArguments:
         from gancross.evaluator.referees.saved import referee_folder
 
         folder = None if self.save is None else referee_folder(self.save)
+        options = RefereeOptions(
+            budget=budget, seeds=self.seeds, calibrate=self.calibrate, folder=folder, labels=self.labels
+        )
         if self.reals is None:
-            return RefereeOptions(budget=budget, seeds=self.seeds, calibrate=self.calibrate, folder=folder)
+            return options
         images, formats, notes = _read_reals(self.reals, shape)
-        return RefereeOptions(
-            budget=budget, seeds=self.seeds, calibrate=self.calibrate, reals=images,
-            reals_name=f"reals of {self.reals}", reals_formats=formats, reals_notes=notes, folder=folder,
+        return replace(
+            options, reals=images, reals_name=f"reals of {self.reals}", reals_formats=formats,
+            reals_notes=notes,
         )  # fmt: skip
+
+    def check_budget(self, budget: RefereeBudget) -> None:
+        """A `UsageError` where options ask something of referees that are not trained."""
+        for option, given in (("save-referees", self.save is not None), ("referee-labels", self.labels)):
+            if given and budget == "none":
+                raise UsageError(f"--{option}: none are trained with --referees none")
 
     def announcement(self, notes: Console, line: ProgressLine) -> Callable[[TrainingEstimate], None] | None:
         """Prints what long training will cost, and shows it until a referee is trained.
@@ -150,6 +160,10 @@ def referee_arguments(command: Command) -> Command:
         "--referee-seeds", type=int, help="Seeds; a model has two referees for each.  [default: the budget's]"
     )
     @click.option(
+        "--referee-labels", is_flag=True,
+        help="Referees see the class of each sample too; data and models must have labels.",
+    )  # fmt: skip
+    @click.option(
         "--calibrate", is_flag=True,
         help="Measure how much of planted faults the budget shows on these data; takes many times as long.",
     )  # fmt: skip
@@ -159,12 +173,13 @@ def referee_arguments(command: Command) -> Command:
     )  # fmt: skip
     @functools.wraps(command)
     def wrapped(
-        *, referee_reals: Path | None, referee_seeds: int | None, calibrate: bool,
+        *, referee_reals: Path | None, referee_seeds: int | None, referee_labels: bool, calibrate: bool,
         save_referees: Path | None, **rest: Any,
     ) -> Any:  # fmt: skip
         arguments = RefereeArguments(
-            reals=referee_reals, seeds=referee_seeds, calibrate=calibrate, save=save_referees
-        )
+            reals=referee_reals, seeds=referee_seeds, calibrate=calibrate, save=save_referees,
+            labels=referee_labels,
+        )  # fmt: skip
         return command(referee_arguments=arguments, **rest)
 
     return wrapped

@@ -14,7 +14,15 @@ from torch import nn
 from gancross.checkpoint.contestant import Contestant
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, norms, scoring_pass
-from gancross.evaluator.judging.sampling import Label, Source, chunks, fake_source, probe_samples, title
+from gancross.evaluator.judging.sampling import (
+    Label,
+    Source,
+    chunks,
+    fake_source,
+    probe_samples,
+    sample_labels,
+    title,
+)
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource, logits
 from gancross.evaluator.protocol import NORMS, Norm, Protocol, chunk_length
 from gancross.machine.distributed import current
@@ -187,6 +195,17 @@ def canonical_samples(
             if progress is not None:
                 progress(min(len(parts) * chunk, source.n), source.n)
     return torch.cat(parts)[: source.n]
+
+
+def canonical_labels(
+    contestant: Contestant, *, num_samples: int, seed: int = 0, purpose: str = "sample"
+) -> torch.Tensor | None:
+    """The labels of the samples that `canonical_samples` gives for the same arguments, in their order.
+
+    Returns:
+        int64 (N,); None where the samples have none.
+    """
+    return sample_labels(contestant, 0, num_samples, seed=seed, purpose=purpose)
 
 
 def _checked(

@@ -103,8 +103,8 @@ class NoisyDiscriminator(nn.Module):
         """As its discriminator takes samples; σ is not told."""
         return self._ladder.network_inputs(noisy, self._contestant.data_range)
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Raw scores (N,), float64.
+    def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Raw scores (N,), float64; an unconditional discriminator looks at no labels.
 
         Raises:
             UsageError: the discriminator fails on such samples, or does not return a score for each.
@@ -138,8 +138,9 @@ def judged(
             # A discriminator may be large, and its own figures depend on the number of threads anyway.
             with one_thread() if own is None else nullcontext():
                 (scores_N,) = rung_scores(
-                    [network], side.array, rows, arena.ladder, rung=rung, stream=stream, device=arena.device
-                )
+                    [network], side.array, rows, arena.ladder, rung=rung, stream=stream, device=arena.device,
+                    labels=side.labels,
+                )  # fmt: skip
             scores[kind].append(scores_N if own is None else own.real_high(scores_N))
             if kind == "samples" and advance is not None:
                 advance()
