@@ -159,10 +159,7 @@ def referee_arguments(command: Command) -> Command:
     @click.option(
         "--referee-seeds", type=int, help="Seeds; a model has two referees for each.  [default: the budget's]"
     )
-    @click.option(
-        "--referee-labels", is_flag=True,
-        help="Referees see the class of each sample too; data and models must have labels.",
-    )  # fmt: skip
+    @click.option("--referee-labels", is_flag=True, help="Referees see the class of each sample too.")
     @click.option(
         "--calibrate", is_flag=True,
         help="Measure how much of planted faults the budget shows on these data; takes many times as long.",
