@@ -143,3 +143,15 @@ def latents(
     else:
         raise unknown_name("latent prior", prior, PRIORS)
     return latents_ND if shape is None else latents_ND.reshape(n, *shape)
+
+
+def drawn_labels(probabilities: NDArray[np.float64], stream: Stream, start: int, n: int) -> torch.Tensor:
+    """Labels start…start+n−1 of a stream, int64 (n,), independent and of these probabilities (K,)."""
+    import torch
+
+    ends = np.cumsum(probabilities)
+    uniforms = stream.uniforms(start, n, 1)[:, 0] * ends[-1]
+    # A uniform that rounds to 1 belongs to the last class that is drawn at all.
+    last = int(np.flatnonzero(probabilities)[-1])
+    labels = np.searchsorted(ends, uniforms, side="right").clip(max=last)
+    return torch.from_numpy(labels.astype(np.int64))

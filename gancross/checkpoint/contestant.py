@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from gancross.arguments import integer
+from gancross.checkpoint.class_labels import LabelPrior, label_fields
 from gancross.checkpoint.functions import FunctionNetwork
 from gancross.checkpoint.outputs import check_reduction
 from gancross.checkpoint.reductions import Reduction
@@ -93,8 +94,16 @@ class Contestant:
         generate: the same for the generator: `first`, `last`, `index:N`, `key:NAME`, `nhwc` (images (N, H, W,
             C)), or a function. Images of dtype uint8 are levels 0…255, whatever `data_range`, which the
             discriminator takes.
-        num_classes: K where the generator takes labels, int64 (N,) in 0…K−1, beside its latents; None: it
-            takes none. Only samples are drawn of such a model, nothing judges them.
+        num_classes: K where the generator takes labels, int64 (N,) in 0…K−1, beside its latents, as
+            `generator(latents, labels)`; None: it takes none. Of given samples that of their `labels`.
+        label_prior: how the labels of generated samples are drawn: `uniform`; `data`, by their frequencies
+            among the training reals; or K numbers ≥ 0, in proportion to these.
+        judge_labels: whether the discriminator takes labels, as `discriminator(samples, labels)`; None: it
+            does if the model has labels and its second parameter is called as labels are, see
+            `gancross.checkpoint.class_labels.takes_labels`.
+        labels: of given samples, integers (N,); None: they have none.
+        label_weights: probability of each class on the data at hand, where `label_prior` is `data` or
+            classes were left out; whoever knows the data fills it in.
 
     Raises:
         UsageError: fields that do not fit together, or samples of another dtype or shape.
@@ -113,10 +122,14 @@ class Contestant:
     batch_size: int = 64
     method: str | None = None
     num_classes: int | None = None
+    label_prior: LabelPrior = "uniform"
+    judge_labels: bool | None = None
     samples: torch.Tensor | None = field(default=None, repr=False)
+    labels: torch.Tensor | None = field(default=None, repr=False)
     score: Reduction | None = None
     generate: Reduction | None = None
     origin: Origin | None = field(default=None, repr=False)
+    label_weights: tuple[float, ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -135,6 +148,7 @@ class Contestant:
         check_reduction(self.generate, option="generate", prefix=prefix)
         if self.samples is not None:
             check_canonical(self.samples, prefix)
+        self._set_labels(prefix)
         if self.generator is not None and (self.latent_dim is None or self.latent_dim < 1):
             raise UsageError(f"{prefix}: a generator needs latent_dim ≥ 1")
         if self.latent_shape is not None and math.prod(self.latent_shape) != self.latent_dim:
@@ -181,10 +195,6 @@ class Contestant:
             value = getattr(self, what)
             if value is not None or what == "batch_size":
                 object.__setattr__(self, what, integer(value, f"{prefix}: {what}"))
-        if self.num_classes is not None and (self.num_classes < 1 or self.generator is None):
-            raise UsageError(
-                f"{prefix}: num_classes needs a generator and at least 1, got {self.num_classes}"
-            )
         what, expected = "latent_shape", "integers"
         try:
             if self.latent_shape is not None:
@@ -197,6 +207,15 @@ class Contestant:
             raise UsageError(f"{prefix}: {what} must be {expected}, got {getattr(self, what)!r}") from None
         if self.samples is not None:
             object.__setattr__(self, "samples", native_array(self.samples, f"{prefix}: samples"))
+
+    def _set_labels(self, prefix: str) -> None:
+        fields = label_fields(
+            prefix, generator=self.generator, discriminator=self.discriminator, samples=self.samples,
+            labels=self.labels, num_classes=self.num_classes, label_prior=self.label_prior,
+            judge_labels=self.judge_labels,
+        )  # fmt: skip
+        for what, value in fields.items():
+            object.__setattr__(self, what, value)
 
     @property
     def decision_threshold(self) -> float | None:
@@ -213,7 +232,7 @@ def listed(contestants: Iterable[Contestant]) -> list[Contestant]:
     """The contestants of a Python call, in a list or any other order of them.
 
     Raises:
-        UsageError: something else, or a model that takes labels.
+        UsageError: something else.
     """
     if not isinstance(contestants, Iterable):
         kind = type(contestants).__name__

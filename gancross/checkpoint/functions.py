@@ -25,6 +25,9 @@ class FunctionNetwork(nn.Module):
     found and held as its own: in closures, defaults and global variables by the names in its code, as `self`
     of a method, in containers and attributes of objects on the way. A tensor that it uses stays where it is.
     The only module is called `module`, as in other wrappers, so its weights have their names.
+
+    Attributes:
+        function: the function itself.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -34,15 +37,15 @@ class FunctionNetwork(nn.Module):
             self.module = modules[0]
         else:
             self.reached = nn.ModuleList(modules)
-        self._function = function
+        self.function = function
 
     def forward(self, *inputs: torch.Tensor) -> object:
         """What the function returns."""
-        return self._function(*inputs)
+        return self.function(*inputs)
 
     def extra_repr(self) -> str:
         """The function's name."""
-        return str(getattr(self._function, "__qualname__", type(self._function).__qualname__))
+        return str(getattr(self.function, "__qualname__", type(self.function).__qualname__))
 
 
 def reached_modules(function: Callable[..., Any]) -> list[nn.Module]:

@@ -116,7 +116,10 @@ def _of_class(contestant: Contestant, label: int | None) -> tuple[Contestant, st
     from gancross.models.conditional import OneClass
 
     generator = OneClass(contestant.generator, label)
-    return replace(contestant, generator=generator, num_classes=None), f", class {label}"
+    alone = replace(
+        contestant, generator=generator, num_classes=None, label_prior="uniform", judge_labels=None
+    )
+    return alone, f", class {label}"
 
 
 def _picture(samples: torch.Tensor, contestant: Contestant, columns: int | None) -> bytes:

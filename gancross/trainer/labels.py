@@ -19,7 +19,6 @@ from gancross.data.sets import DataSet
 from gancross.errors import UsageError
 from gancross.machine.distributed import Processes
 from gancross.models.conditional import GivenLabels
-from gancross.random_streams import Stream
 from gancross.trainer.noise import distinct_samples
 from gancross.trainer.recipes.recipe import Recipe
 
@@ -133,12 +132,3 @@ def class_probabilities(recipe: Recipe, data: DataSet) -> NDArray[np.float64] | 
         )
     count = len(data.class_names)
     return np.full(count, 1 / count) if recipe.label_prior == "uniform" else data.labels.frequencies
-
-
-def drawn_labels(probabilities: NDArray[np.float64], stream: Stream, start: int, n: int) -> torch.Tensor:
-    """Labels start…start+n−1 of a stream, int64 (n,), independent and of these probabilities (K,)."""
-    ends = np.cumsum(probabilities)
-    uniforms = stream.uniforms(start, n, 1)[:, 0] * ends[-1]
-    # A uniform that rounds to 1 belongs to the last class.
-    labels = np.searchsorted(ends, uniforms, side="right").clip(max=len(ends) - 1)
-    return torch.from_numpy(labels.astype(np.int64))

@@ -21,12 +21,12 @@ from gancross.errors import CheckpointError, DivergenceError, UsageError
 from gancross.machine.distributed import ALONE, Processes
 from gancross.models.buffers import unchanged
 from gancross.models.module_state import modules_kept
-from gancross.random_streams import Stream, latents
+from gancross.random_streams import Stream, drawn_labels, latents
 from gancross.score_kinds import SCORE_KINDS
 from gancross.trainer.augmentation.adaptive import AdaptiveProbability
 from gancross.trainer.averages import update_average
 from gancross.trainer.gradient.route import route_of
-from gancross.trainer.labels import BatchLabels, drawn_labels, generated
+from gancross.trainer.labels import BatchLabels, generated
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.optimizers import make_optimizer
 from gancross.trainer.own_networks import randomness

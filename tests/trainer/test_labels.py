@@ -16,14 +16,13 @@ from gancross import models
 from gancross.data import catalogue
 from gancross.errors import UsageError
 from gancross.machine.distributed import Processes
-from gancross.random_streams import Stream
+from gancross.random_streams import Stream, drawn_labels
 from gancross.trainer.gradient.route import Route, add_penalty_gradients, route_of
 from gancross.trainer.labels import (
     BatchLabels,
     batch_labels,
     class_probabilities,
     classification_loss,
-    drawn_labels,
     label_batches,
 )
 from gancross.trainer.objective.objectives import OBJECTIVES

@@ -21,7 +21,7 @@ from gancross.data.sets import num_clipped, to_canonical, to_network
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
 from gancross.evaluator.protocol import CHUNK
-from gancross.random_streams import Stream, latents
+from gancross.random_streams import Stream, drawn_labels, latents
 
 Label = str | Reference | None  # a contestant's samples, samples that no contestant made, the test data
 
@@ -32,6 +32,8 @@ class Source:
 
     Attributes:
         chunk: samples that networks see at a time.
+        labels: of the n samples, int64 (n,); None: they have none.
+        drawn: labels that conditional judges are given where samples have none, int64 (n,).
     """
 
     label: Label
@@ -39,6 +41,8 @@ class Source:
     array: torch.Tensor | None = None
     contestant: Contestant | None = None
     chunk: int = CHUNK
+    labels: torch.Tensor | None = None
+    drawn: torch.Tensor | None = None
 
     @property
     def chunks(self) -> range:
@@ -61,14 +65,18 @@ def fake_source(
     Given samples come in a seeded order of their content, since they may be sorted.
     """
     if contestant.samples is None:
-        return Source(label=contestant.name, n=num_samples, contestant=contestant, chunk=chunk)
-    array = contestant.samples
+        labels = sample_labels(contestant, 0, num_samples, seed=seed, purpose=purpose)
+        return Source(
+            label=contestant.name, n=num_samples, contestant=contestant, chunk=chunk, labels=labels
+        )  # fmt: skip
+    array, labels = contestant.samples, contestant.labels
     if len(array) > num_samples:
         index = sample_choice(len(array), num_samples, name=contestant.name, seed=seed, purpose=purpose)
-        array = array[index]
+        array, labels = array[index], None if labels is None else labels[index]
     order = content_order(array, stream=Stream(seed, "order", contestant.name, purpose))
-    array = array[torch.from_numpy(order.index)]
-    return Source(label=contestant.name, n=len(array), array=array, chunk=chunk)
+    rows = torch.from_numpy(order.index)
+    array, labels = array[rows], None if labels is None else labels[rows]
+    return Source(label=contestant.name, n=len(array), array=array, chunk=chunk, labels=labels)
 
 
 def sample_choice(total: int, n: int, *, name: str, seed: int, purpose: str) -> NDArray[np.int64]:
@@ -215,16 +223,39 @@ def _latents(contestant: Contestant, stream: Stream, start: int, n: int) -> torc
 def sample_labels(
     contestant: Contestant, start: int, n: int, *, seed: int, purpose: str
 ) -> torch.Tensor | None:
-    """The labels of a contestant's samples start…start+n−1, int64 (n,), uniform over its classes.
+    """The labels of a contestant's samples start…start+n−1, int64 (n,): a function of these arguments.
 
     None of a generator that takes none.
+
+    Raises:
+        UsageError: they follow the frequencies of data that nobody named.
     """
-    if contestant.num_classes is None:
+    if contestant.num_classes is None or contestant.generator is None:
         return None
-    uniforms = Stream(seed, "labels", contestant.name, purpose).uniforms(start, n, 1)[:, 0]
+    stream = Stream(seed, "labels", contestant.name, purpose)
+    probabilities = class_probabilities(contestant)
+    if probabilities is not None:
+        return drawn_labels(probabilities, stream, start, n)
+    uniforms = stream.uniforms(start, n, 1)[:, 0]
     # A uniform may round to 1.
     labels = (uniforms * contestant.num_classes).astype(np.int64).clip(max=contestant.num_classes - 1)
     return torch.from_numpy(labels)
+
+
+def class_probabilities(contestant: Contestant) -> NDArray[np.float64] | None:
+    """Of a conditional generator, (K,); None: uniform over its classes.
+
+    Raises:
+        UsageError: as `sample_labels`.
+    """
+    if contestant.label_weights is not None:
+        return np.array(contestant.label_weights)
+    if contestant.label_prior == "data":
+        raise UsageError(
+            f"contestant '{contestant.name}': label_prior is 'data', but there are no data whose labels to"
+            " follow: give uniform, or a number for each class"
+        )
+    return None if contestant.label_prior == "uniform" else np.array(contestant.label_prior)
 
 
 def _rows(array: torch.Tensor, numbers: Sequence[int], length: int) -> torch.Tensor:

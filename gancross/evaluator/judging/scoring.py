@@ -14,15 +14,7 @@ from torch import nn
 from gancross.checkpoint.contestant import Contestant
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, norms, scoring_pass
-from gancross.evaluator.judging.sampling import (
-    Label,
-    Source,
-    chunks,
-    fake_source,
-    probe_samples,
-    sample_labels,
-    title,
-)
+from gancross.evaluator.judging.sampling import Label, Source, chunks, fake_source, probe_samples, title
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource, logits
 from gancross.evaluator.protocol import NORMS, Norm, Protocol, chunk_length
 from gancross.machine.distributed import current
@@ -205,7 +197,7 @@ def canonical_labels(
     Returns:
         int64 (N,); None where the samples have none.
     """
-    return sample_labels(contestant, 0, num_samples, seed=seed, purpose=purpose)
+    return fake_source(contestant, num_samples=num_samples, seed=seed, purpose=purpose).labels
 
 
 def _checked(
