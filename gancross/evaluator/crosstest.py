@@ -101,8 +101,7 @@ def crosstest(
         feature_weights, fid_statistics, save_fid_statistics: see `FidelityFiles`.
         referees: the budget of referees, on whom the verdicts `generator` and `strict` rest; "none": these
             verdicts name nobody. See `gancross.referee`.
-        referee_labels: whether referees see the class of each sample: `labels` of `gancross.referee`.
-        save_referees: as of `gancross.referee`.
+        referee_labels, save_referees: as of `gancross.referee`.
         device: see `gancross.machine.devices.resolve_device`.
         batch_size: samples moved to the device at a time, in whole chunks; changes no figure.
         data_root, image_size: where named data lie; side to which a folder's images are resized.

@@ -47,7 +47,7 @@ def referee(
     num_samples: int = 10_000,
     seed: int = 0,
     calibrate: bool = False,
-    labels: bool = False,
+    referee_labels: bool = False,
     save_referees: str | Path | None = None,
     workers: int | None = None,
     device: str = "auto",
@@ -78,9 +78,9 @@ def referee(
         seed: of latents, halves and referees.
         calibrate: measure κ of the budget on the data at hand, by faults planted in training reals, which
             takes many times as long as the referees and is cached; otherwise the κ that ships stands in.
-        labels: let the judges see the class of each sample too, in training and in tests: they then tell
-            whose pairs (sample, class) are nearer to the data's, so that a good image of the wrong class
-            counts against its model. Data and contestants must have labels of the same classes.
+        referee_labels: let the judges see the class of each sample too, in training and in tests: they
+            then tell whose pairs (sample, class) are nearer to the data's, so that a good image of the wrong
+            class counts against its model. Data and contestants must have labels of the same classes.
         save_referees: folder to which the trained referees are added at the end, a file for each contestant.
             Those that earlier calls saved there are standing judges: one that tells a contestant's samples
             more surely than its referees, on what it did not train on, withholds its name. What a file says
@@ -124,7 +124,7 @@ def referee(
         reals_name=HELD_OUT_REALS if other is None else f"reals of {other.name}",
         reals_formats=() if other is None else other.file_formats(),
         reals_notes=() if other is None else other.notes,
-        labels=labels,
+        labels=referee_labels,
     )  # fmt: skip
     trained: list[SavedReferees] = []
     result = run_referees(

@@ -104,15 +104,23 @@ class NoisyDiscriminator(nn.Module):
         return self._ladder.network_inputs(noisy, self._contestant.data_range)
 
     def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """Raw scores (N,), float64; an unconditional discriminator looks at no labels.
+        """Raw scores (N,), float64; a discriminator that takes no labels is given none.
 
         Raises:
-            UsageError: the discriminator fails on such samples, or does not return a score for each.
+            UsageError: the discriminator fails on such samples, takes labels where referees see none, or does
+                not return a score for each.
         """
         who = f"contestant '{self._contestant.name}': its discriminator"
-        parts = []
-        for part in torch.split(inputs, chunk_length(tuple(inputs.shape[1:]))):
-            output = applied(self.discriminator, part, refusal=f"{who} cannot take samples", seed=0)
+        if self._contestant.judge_labels and labels is None:
+            raise UsageError(f"{who} takes labels, which the referees of this call do not see")
+        parts, length = [], chunk_length(tuple(inputs.shape[1:]))
+        for start in range(0, len(inputs), length):
+            part, own = inputs[start : start + length], None
+            if labels is not None and self._contestant.judge_labels:
+                own = labels[start : start + length]
+            output = applied(
+                self.discriminator, part, refusal=f"{who} cannot take samples", seed=0, labels=own
+            )
             parts.append(score_tensor(output, self._contestant.score, n=len(part), who=who).double())
         return torch.cat(parts)
 

@@ -57,6 +57,7 @@ def sample_set(samples: torch.Tensor, labels: torch.Tensor | None = None) -> Sam
     order = content_order(samples, stream=Stream(0, "referee", "content"))
     index, sha256 = order.index, order.sha256
     if labels is not None:
+        assert labels.shape == (len(samples),), f"{tuple(labels.shape)} labels of {len(samples)} samples"
         index = index[np.lexsort((labels.numpy()[index], order.items))]
         labels = labels[torch.from_numpy(index)]
         digest = hashlib.sha256(f"{sha256} labels\n".encode())

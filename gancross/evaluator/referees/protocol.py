@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from gancross.evaluator.codec.fields import Recorded, Size
 from gancross.evaluator.verdict.verdicts import PAIRS, SAMPLES
@@ -62,7 +62,7 @@ class RefereeProtocol:
         return SAMPLES if self.num_classes is None else PAIRS
 
     @property
-    def key_fields(self) -> dict[str, Any]:
+    def key_fields(self) -> dict[str, object]:
         """All fields for the key of a cache; without `num_classes` where it is None.
 
         Keys of referees that see no labels are thus those of versions that had no such field.
