@@ -13,11 +13,19 @@ from scipy import stats
 from tiny_referees import CPU, grains, points, same_entries, tiny
 from torch.nn import functional
 
+from gancross.checkpoint.contestant import Contestant
 from gancross.data import mixture
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.referees.arena import Arena, equal_number
 from gancross.evaluator.referees.controls import ControlSets, control_sets
-from gancross.evaluator.referees.cross import dominance, referee_cross, referee_judges
+from gancross.evaluator.referees.cross import (
+    NoisyDiscriminator,
+    bout,
+    dominance,
+    judged,
+    referee_cross,
+    referee_judges,
+)
 from gancross.evaluator.referees.entries import Entry, EntryKey
 from gancross.evaluator.referees.figures import contestant_figures
 from gancross.evaluator.referees.halves import SampleSet, halves, sample_set
@@ -236,6 +244,36 @@ def test_referees_judge_the_pairs_of_others_too(
         "wrong", sets["wrong"], entries["wrong"], {"right": referee_judges(entries["right"], arena)}, arena
     )
     assert check is not None and not check.fails and check.difference.value < 0
+
+
+class KnowsModes(torch.nn.Module):
+    """Minus the distance of a point to the mean of its mode."""
+
+    def forward(self, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return -(x - torch.from_numpy(mixture.means()).float()[labels]).norm(dim=1)
+
+
+def test_a_discriminator_that_takes_labels_is_a_judge_where_referees_see_them(
+    points_of_modes: dict[str, torch.Tensor], seen: tuple[Arena, dict[str, SampleSet], dict[str, list[Entry]]]
+) -> None:
+    """This one tells wrong labels as surely as can be; referees without labels leave it out."""
+    arena, sets, entries = seen
+    made = points_of_modes
+    contestant = Contestant(
+        name="a", samples=made["samples"], labels=made["modes"], num_classes=MODES, discriminator=KnowsModes()
+    )
+    assert contestant.judge_labels
+    network = NoisyDiscriminator(contestant, arena)
+    scores = judged(lambda *_: network, bout(sets["wrong"], entries["wrong"], arena), arena, rungs=[0, 3])
+    figures = contestant_figures(scores, [arena.ladder.sigmas[rung] for rung in (0, 3)])
+    assert all(rung.g.value == pytest.approx(6 / 7, abs=0.06) for rung in figures.rungs)
+
+    reals, samples = sample_set(made["reals"]), sample_set(made["samples"])
+    blind = seeing_arena(reals, samples)
+    own = refereed({"a": samples}, blind)[0]["a"]
+    assert (
+        dominance("a", samples, own, {"D": lambda *_: NoisyDiscriminator(contestant, blind)}, blind) is None
+    )
 
 
 def test_controls_keep_labels_and_a_third_one_has_each_others(
