@@ -16,7 +16,7 @@ from gancross.evaluator.referees.check_records import (
 from gancross.evaluator.referees.contestant_records import Rung
 from gancross.evaluator.referees.records import Referees
 from gancross.report import formatting
-from gancross.report.formatting import noise_level, p_value, signed_figure
+from gancross.report.formatting import noise_level, p_value, percent, signed_figure
 
 ONE_SIDED = "only G above 0 fails it, a few hundred reals may lie below"
 PASSED, FAILED, NOT_MADE = "passed", "failed", "not made"
@@ -75,7 +75,7 @@ def _power(control: PowerControl | Missing) -> Check:
 
 def _labels(control: LabelControl) -> Check:
     largest = max(control.figures.rungs, key=lambda rung: rung.g.value)
-    wrong = f"{control.share:.0%} of them with a wrong label"
+    wrong = f"{percent(control.share)} of them with a wrong label"
     told = f"real samples, {wrong}, should be told: largest {_at(largest)}"
     return Check(title="Labels", finding=told, outcome=_outcome(control.fails))
 
