@@ -47,7 +47,7 @@ def label_fields(
             labels, n=len(samples), num_classes=num_classes, prefix=f"{prefix}: labels"
         )  # fmt: skip
     if num_classes is None:
-        if takes or label_prior != "uniform":
+        if takes or not isinstance(label_prior, str) or label_prior != "uniform":
             what = "judge_labels" if takes else "label_prior"
             raise UsageError(f"{prefix}: {what} needs num_classes, the number of classes")
         return {"labels": labels, "judge_labels": None}

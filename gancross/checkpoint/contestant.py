@@ -244,23 +244,7 @@ def listed(contestants: Iterable[Contestant]) -> list[Contestant]:
                 f"contestants: expected gancross.Contestant, got {type(each).__name__};"
                 " gancross.load_contestant(path) reads one of a file"
             )
-    refuse_conditional(found)
     return found
-
-
-def refuse_conditional(contestants: Iterable[Contestant]) -> None:
-    """Refuses models that take labels, which no judging knows yet.
-
-    Raises:
-        UsageError: there is one.
-    """
-    for contestant in contestants:
-        if contestant.num_classes is not None:
-            raise UsageError(
-                f"contestant '{printable(contestant.name)}': its generator takes labels"
-                f" ({contestant.num_classes} classes): conditional models cannot be judged yet;"
-                " 'gancross sample' draws their samples, which can be judged as an array or a folder"
-            )
 
 
 def applied(

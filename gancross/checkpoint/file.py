@@ -153,14 +153,16 @@ def contestant_of(
     if not checkpoint.is_foreign and build is not None:
         raise UsageError(f"{path}: its networks are gancross architectures; leave out --arch")
     states = {"generator": checkpoint.generator_state, "discriminator": checkpoint.discriminator_state}
-    outputs: dict[str, Any] = {}  # of which a file holds nothing
+    outputs = _labels_of_recipe(checkpoint)
     if build is None:
         generator, discriminator = (_network(getattr(checkpoint, what), states[what]) for what in NETWORKS)
     else:
         built = build(states) if takes_argument(build) else build()
         if isinstance(built, Contestant):
             generator, discriminator = built.generator, built.discriminator
-            outputs = {"score": built.score, "generate": built.generate}
+            outputs |= {"score": built.score, "generate": built.generate}  # of which a file holds nothing
+            if built.num_classes is not None:
+                outputs |= {"label_prior": built.label_prior, "judge_labels": built.judge_labels}
         else:
             generator, discriminator = pair = network_pair(built, f"{path}: build")
             load_weights(pair, states, str(path))
@@ -176,6 +178,17 @@ def contestant_of(
         )
     except UsageError as error:
         raise _refusal(path, error) from None
+
+
+def _labels_of_recipe(checkpoint: Checkpoint) -> dict[str, Any]:
+    """How labels were drawn in training, and whether the discriminator took them, where a recipe says so."""
+    recipe = checkpoint.recipe
+    if checkpoint.num_classes is None or "conditional" not in recipe:
+        return {}
+    return {
+        "label_prior": recipe.get("label_prior", "uniform"),
+        "judge_labels": recipe["conditional"] == "labels",
+    }
 
 
 def from_version_1(values: dict[str, Any]) -> dict[str, Any]:

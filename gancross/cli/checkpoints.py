@@ -107,8 +107,12 @@ def sample(
 def _of_class(contestant: Contestant, label: int | None) -> tuple[Contestant, str]:
     """The model, of which only samples of one class are drawn if there is a label; and that in words."""
     classes = contestant.num_classes
+    if label is None and classes is None:
+        return contestant, ""
     if label is None:
-        return contestant, "" if classes is None else f", labels uniform over {classes} classes"
+        if isinstance(contestant.label_prior, str):  # here are no data whose frequencies to follow
+            return replace(contestant, label_prior="uniform"), f", labels uniform over {classes} classes"
+        return contestant, f", labels over {classes} classes as label_prior says"
     if classes is None or contestant.generator is None:
         raise UsageError(f"--class {label}: '{contestant.name}' takes no labels: leave it out")
     if not 0 <= label < classes:

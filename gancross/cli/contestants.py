@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 OUTPUT_KEYS = ("score", "generate")  # what code does not contain either
-DESCRIPTION_KEYS = ("score_kind", "orientation", "threshold", "data_range", "latent", *OUTPUT_KEYS)
+LABEL_KEYS = ("num_classes", "label_prior", "judge_labels")
+DESCRIPTION_KEYS = (
+    "score_kind", "orientation", "threshold", "data_range", "latent", *OUTPUT_KEYS, *LABEL_KEYS
+)  # fmt: skip
 THRESHOLDS = "auto|none|NUMBER"
 ARRAYS = (".npy", ".npz")
 TRUST = "runs Python code on this machine with all your rights: add --trust-code if you trust it"
@@ -67,8 +70,9 @@ def model_options(command: Command) -> Command:
     @click.option(
         "--describe", metavar="NAME=key=value", multiple=True,
         help=(
-            f"What an ONNX file does not contain: {', '.join(DESCRIPTION_KEYS)}; repeat it. With --arch:"
-            f" {' and '.join(OUTPUT_KEYS)}."
+            f"What an ONNX file does not contain: {', '.join(DESCRIPTION_KEYS[: -len(LABEL_KEYS)])};"
+            f" repeat it. With --arch: {', '.join(OUTPUT_KEYS + LABEL_KEYS)}; label_prior of any model with"
+            " labels."
             f"  [score_kind: {', '.join(SCORE_KINDS)}; threshold: {THRESHOLDS}]"
         ),
     )  # fmt: skip
@@ -138,7 +142,7 @@ def _contestant(model: Model, code: str | None, description: Description | None)
     if code is None:
         from gancross.checkpoint.file import load_contestant
 
-        return load_contestant(model.files[0], name=model.name)
+        return _with_fields(load_contestant(model.files[0], name=model.name), description, LABEL_KEYS)
     from gancross.evaluator.contestants.factories import load_factory
     from gancross.evaluator.contestants.weights import foreign_contestant
     from gancross.trainer.recipes.recipe import Recipe
@@ -148,8 +152,15 @@ def _contestant(model: Model, code: str | None, description: Description | None)
     contestant = foreign_contestant(
         model.files, factory, name=model.name, place=place, arch=code, as_recipe=Recipe.from_dict
     )
-    outputs = {key: getattr(description, key, None) for key in OUTPUT_KEYS}
-    return replace(contestant, **{key: how for key, how in outputs.items() if how is not None})
+    return _with_fields(contestant, description, OUTPUT_KEYS + LABEL_KEYS)
+
+
+def _with_fields(
+    contestant: Contestant, description: Description | None, keys: Sequence[str]
+) -> Contestant:  # fmt: skip
+    """With what a description says of these fields."""
+    given = {key: getattr(description, key, None) for key in keys}
+    return replace(contestant, **{key: how for key, how in given.items() if how is not None})
 
 
 def _place(path: str) -> tuple[tuple[Path, ...], bool]:
@@ -211,26 +222,37 @@ def _descriptions(
         if key not in DESCRIPTION_KEYS:
             raise unknown_name("key of --describe", key, DESCRIPTION_KEYS)
         is_onnx = next(model for model in models if model.name == name).is_onnx
-        if not is_onnx and name not in codes:
+        if is_onnx and key in LABEL_KEYS:
+            raise UsageError(f"--describe {text}: networks of ONNX files take one input, so no labels")
+        if not is_onnx and name not in codes and key != "label_prior":
             raise UsageError(f"--describe {text}: '{name}' is not an ONNX file; its own description is used")
-        if not is_onnx and key not in OUTPUT_KEYS:
-            raise UsageError(
-                f"--describe {text}: its code says so; of '{name}' give {' or '.join(OUTPUT_KEYS)} alone"
-            )
+        if not is_onnx and key not in OUTPUT_KEYS + LABEL_KEYS:
+            fields = ", ".join(OUTPUT_KEYS + LABEL_KEYS)
+            raise UsageError(f"--describe {text}: its code says so; of '{name}' give {fields} alone")
         values.setdefault(name, {})[key] = _value(key, value, text)
     return {name: Description(**setting) for name, setting in values.items()}
 
 
 def _value(key: str, value: str, text: str) -> Any:
     """A number, two numbers or a text; `Contestant` checks names and ranges."""
-    expected = {"threshold": THRESHOLDS, "data_range": "the numbers of black and white, as in data_range=0,1"}
+    expected = {
+        "threshold": THRESHOLDS, "data_range": "the numbers of black and white, as in data_range=0,1",
+        "num_classes": "a whole number", "judge_labels": "true or false",
+        "label_prior": "uniform, data, or a number for each class, with commas between them",
+    }  # fmt: skip
     try:
+        if key == "num_classes":
+            return int(value)
+        if key == "label_prior" and value not in ("uniform", "data"):
+            return tuple(map(float, value.split(",")))
+        if key == "judge_labels":
+            return {"true": True, "false": False}[value.lower()]
         if key == "threshold" and value not in ("auto", "none"):
             return float(value)
         if key == "data_range":
             black, white = map(float, value.split(","))
             return black, white
-    except ValueError:
+    except (ValueError, KeyError):
         raise UsageError(f"--describe {text}: expected {expected[key]}, got '{value}'") from None
     return value
 

@@ -13,6 +13,7 @@ from gancross.cli.contestants import ModelOptions, load_models, model_options, p
 from gancross.cli.options import (
     FILE,
     FILE_OR_STDOUT,
+    classes_option,
     common_with_tables,
     device,
     notes_console,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     type=int,
     help="Test samples, a part that follows from --seed.  [default: all of a finite set]",
 )
+@classes_option
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents and of endless data.")
 @click.option(
     "--norm", type=click.Choice(["eval", "batch"]), default="eval", show_default=True,
@@ -97,9 +99,9 @@ if TYPE_CHECKING:
 @common_with_tables
 def crosstest(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None,
-    num_samples: int, num_real: int | None, seed: int, norm: Literal["eval", "batch"],
-    no_norm_check: bool, no_quantize: bool, no_controls: bool, referees: RefereeBudget,
-    referee_arguments: RefereeArguments, metrics: str, feature_weights: Path | None,
+    num_samples: int, num_real: int | None, classes: tuple[str, ...] | None, seed: int,
+    norm: Literal["eval", "batch"], no_norm_check: bool, no_quantize: bool, no_controls: bool,
+    referees: RefereeBudget, referee_arguments: RefereeArguments, metrics: str, feature_weights: Path | None,
     fid_statistics: Path | None, save_fid_statistics: Path | None, kid_subset_size: int,
     methods: tuple[str, ...], device: str, batch_size: int | None, chunk: int | None,
     json_out: str | None, reports: Reports, deterministic: bool, model_options: ModelOptions,
@@ -120,7 +122,7 @@ def crosstest(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=not no_norm_check,
         quantize=not no_quantize, controls=not no_controls,
         metrics=tuple(metric for metric in metrics.split(",") if metric), kid_subset_size=kid_subset_size,
-        chunk=chunk, num_real=num_real,
+        chunk=chunk, num_real=num_real, classes=classes,
     )  # fmt: skip
     contestants = load_models(parsed, model_options, num_samples=num_samples, seed=seed)
     contestants = with_methods(contestants, methods)
@@ -134,22 +136,19 @@ def crosstest(
         with_equal_channels,
         with_num_real,
     )
+    from gancross.evaluator.judged_labels import with_labels
     from gancross.evaluator.refereeing import with_referees
-    from gancross.evaluator.referees.labels import seen_labels, training_labels
+    from gancross.evaluator.referees.labels import training_labels
 
     size = image_size if image_size is not None else common_image_size(contestants)
     reals = load_reals(
         data or common_data(contestants), trained_on=trained_data(contestants), data_root=data_root,
         image_size=size, seed=seed,
     )  # fmt: skip
+    contestants, reals, protocol = with_labels(contestants, reals, protocol)
     reals = with_num_real(reals, protocol)
     contestants, reals = with_equal_channels(contestants, reals, device=device)
-    options = (
-        None if referees == "none"
-        else referee_arguments.options(referees, shape=reals.shape)
-    )  # fmt: skip
-    if options is not None:
-        seen_labels(contestants, reals, protocol, options)  # refuses before the cross-test
+    options = referee_arguments.checked_options(referees, contestants, reals, protocol)
     notes, to_json = notes_console(), json_out == STDOUT
     with progress_line(notes) as progress:
         result = run_crosstest(

@@ -80,6 +80,11 @@ FILE_OR_STDOUT = FileOrStdout(path_type=str, allow_dash=True, readable=False)
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:0, … or mps."
 )
+classes_option = click.option(
+    "--classes", metavar="3,5",
+    callback=lambda context, option, value: None if value is None else tuple(value.split(",")),
+    help="Judge these classes of the data alone, by name or number.",
+)  # fmt: skip
 data_root = click.option("--data-root", type=FILE, default=DEFAULT_ROOT, help="Folder of named data sets.")
 download = click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
 

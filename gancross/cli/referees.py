@@ -18,6 +18,7 @@ from gancross.cli.options import (
     FILE_OR_STDOUT,
     Command,
     ProgressLine,
+    classes_option,
     common_with_tables,
     device,
     interruption,
@@ -27,6 +28,7 @@ from gancross.cli.options import (
 )
 from gancross.cli.outputs import checked_record, show, written
 from gancross.cli.report import STDOUT, Reports, reports
+from gancross.cli.training_cost import duration, estimate_text
 from gancross.cli.training_data import common_data, common_image_size, data_options
 from gancross.errors import UsageError, printable
 from gancross.machine.distributed import is_rank_zero
@@ -36,13 +38,15 @@ if TYPE_CHECKING:
     import torch
     from rich.console import Console
 
+    from gancross.checkpoint.contestant import Contestant
     from gancross.data.formats import FormatShare
+    from gancross.data.sets import DataSet
+    from gancross.evaluator.protocol import Protocol
     from gancross.evaluator.referees.cost import TrainingEstimate
     from gancross.evaluator.referees.options import RefereeBudget, RefereeOptions
     from gancross.evaluator.referees.protocol import Budget
     from gancross.evaluator.referees.saved import RefereeFolder, SavedReferees
     from gancross.evaluator.result.types import Result
-
 
 LONG = 60  # seconds of training that are announced
 
@@ -80,6 +84,17 @@ class RefereeArguments:
             reals_notes=notes,
         )  # fmt: skip
 
+    def checked_options(
+        self, budget: RefereeBudget, contestants: Sequence[Contestant], reals: DataSet, protocol: Protocol
+    ) -> RefereeOptions | None:
+        """As `options`, with the labels that referees shall see looked at; None where none are trained."""
+        from gancross.evaluator.referees.labels import seen_labels
+
+        if budget == "none":
+            return None
+        seen_labels(contestants, reals, protocol, options := self.options(budget, shape=reals.shape))
+        return options
+
     def check_budget(self, budget: RefereeBudget) -> None:
         """A `UsageError` where options ask something of referees that are not trained."""
         for option, given in (("save-referees", self.save is not None), ("referee-labels", self.labels)):
@@ -96,7 +111,7 @@ class RefereeArguments:
         rest = "; --calibrate is not counted" if self.calibrate else ""
 
         def announce(estimate: TrainingEstimate) -> None:
-            line.expected = f"about {_duration(estimate.seconds)} in all"
+            line.expected = f"about {duration(estimate.seconds)} in all"
             if estimate.seconds >= LONG:
                 notes.print(estimate_text(estimate) + rest, soft_wrap=True)
 
@@ -182,24 +197,6 @@ def referee_arguments(command: Command) -> Command:
     return wrapped
 
 
-def estimate_text(estimate: TrainingEstimate) -> str:
-    """`12 referees to train (4 in the cache): about 2.1 h of processor time, 32 min with 4 at a time`."""
-    n, workers = estimate.num_trained, estimate.workers
-    cached = f" ({estimate.num_cached} in the cache)" if estimate.num_cached else ""
-    together = f", {_duration(estimate.seconds)} with {workers} at a time" if workers > 1 else ""
-    return (
-        f"{n} referee{'' if n == 1 else 's'} to train{cached}: about"
-        f" {_duration(estimate.processor_seconds)} of processor time{together}"
-    )
-
-
-def _duration(seconds: float) -> str:
-    """In seconds or minutes below 100 of them, else in hours."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
 def _read_reals(
     folder: Path, shape: tuple[int, ...]
 ) -> tuple[torch.Tensor, tuple[FormatShare, ...], tuple[str, ...]]:
@@ -242,6 +239,7 @@ def _read_reals(
 @click.option(
     "-n", "--num-samples", type=int, default=10_000, show_default=True, help="Samples of each model."
 )
+@classes_option
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Of latents, of referees and of endless data."
 )
@@ -255,8 +253,8 @@ def _read_reals(
 @common_with_tables
 def referee(
     models: tuple[str, ...], data: str | None, data_root: Path, image_size: int | None, budget: Budget,
-    referee_arguments: RefereeArguments, num_samples: int, seed: int, device: str, json_out: str | None,
-    reports: Reports, model_options: ModelOptions,
+    referee_arguments: RefereeArguments, num_samples: int, classes: tuple[str, ...] | None, seed: int,
+    device: str, json_out: str | None, reports: Reports, model_options: ModelOptions,
 ) -> None:  # fmt: skip
     """Ask whose samples are nearer to the data, by judges trained afresh and alike for every model.
 
@@ -269,9 +267,10 @@ def referee(
     parsed = parsed_models(models)
     record = checked_record(json_out, reports, models=parsed)
     referee_arguments.check_outputs(record, reports)
-    protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
+    protocol = Protocol(num_samples=num_samples, seed=seed, controls=False, classes=classes)
     contestants = load_models(parsed, model_options, num_samples=num_samples, seed=seed)
     from gancross.evaluator.judged_data import load_reals, trained_data, with_equal_channels
+    from gancross.evaluator.judged_labels import with_labels
     from gancross.evaluator.referee import run_referees
 
     size = image_size if image_size is not None else common_image_size(contestants)
@@ -279,6 +278,7 @@ def referee(
         data or common_data(contestants), trained_on=trained_data(contestants), data_root=data_root,
         image_size=size, seed=seed,
     )  # fmt: skip
+    contestants, reals, protocol = with_labels(contestants, reals, protocol)
     contestants, reals = with_equal_channels(contestants, reals, device=device)
     options = referee_arguments.options(budget, shape=reals.shape)
     notes = notes_console()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,27 @@ from gancross.data.order import content_order, sample_digests
 from gancross.data.sets import DataSet, to_canonical
 from gancross.errors import DivergenceError
 from gancross.evaluator.estimates import Missing, Proportion
-from gancross.evaluator.judged_data import Data, load_reals, trained_data, with_equal_channels
+from gancross.evaluator.judged_data import Data, load_reals, most_classes, trained_data, with_equal_channels
+from gancross.evaluator.judged_labels import real_labels, with_labels
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, scoring_pass
 from gancross.evaluator.judging.controls import NOISE, uniform_noise
 from gancross.evaluator.judging.findings import TURNED, Finding, own_findings
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, probe_findings
 from gancross.evaluator.judging.probes import PROBED, probed
-from gancross.evaluator.judging.sampling import Label, fake_source, generated, probe_latents, title
+from gancross.evaluator.judging.sampling import (
+    Label,
+    Source,
+    fake_source,
+    generated,
+    probe_labels,
+    probe_latents,
+    title,
+)
 from gancross.evaluator.judging.scores import NO_DISCRIMINATOR, NO_THRESHOLD, ScoresBySource, confusion
 from gancross.evaluator.judging.scoring import checked_scores, evaluating, real_high
+from gancross.evaluator.judging.source_labels import RealLabels, with_labels_of_reals
 from gancross.evaluator.model_check import DiscriminatorCheck, GeneratorCheck, Medians, ModelCheck, Variety
+from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.machine.devices import resolve_device
 from gancross.machine.distributed import current, joined
@@ -37,7 +49,7 @@ NO_SPREAD = Missing("the test data do not vary")
 @joined()
 @own_turn()
 def check(
-    contestant: Contestant, *, data: Data | DataSet, device: str = "auto",
+    contestant: Contestant, *, data: Data | DataSet, data_labels: object = None, device: str = "auto",
     data_root: Path = catalogue.DEFAULT_ROOT, image_size: int | None = None,
 ) -> ModelCheck:  # fmt: skip
     """Tries a model out on 256 samples, and says what gancross takes it for.
@@ -48,7 +60,7 @@ def check(
 
     Args:
         contestant: the model.
-        data, device, data_root, image_size: as of `gancross.crosstest`.
+        data, data_labels, device, data_root, image_size: as of `gancross.crosstest`.
 
     Returns:
         The `ModelCheck`; print it, or look at its `findings`.
@@ -60,19 +72,28 @@ def check(
     """
     (contestant,) = listed([contestant])
     reals = load_reals(
-        data, trained_on=trained_data([contestant]), data_root=data_root, image_size=image_size, seed=0
-    )
+        data, trained_on=trained_data([contestant]), data_root=data_root, image_size=image_size, seed=0,
+        labels=data_labels, num_classes=most_classes([contestant]),
+    )  # fmt: skip
+    protocol = Protocol(num_samples=PROBED)
+    (contestant,), reals, protocol = with_labels([contestant], reals, protocol)
     (contestant,), reals = with_equal_channels([contestant], reals, device=device)
     target = current().device(resolve_device(device))
     test = reals.held_out(PROBED)
-    test = test[torch.from_numpy(content_order(test, stream=Stream(0, "order", "test")).index)]
+    order = content_order(test, stream=Stream(0, "order", "test")).index
+    test, known = test[torch.from_numpy(order)], real_labels(reals, None, protocol, order=order)
     with evaluating(contestant.networks, target):
-        probes = probed([contestant], test=test, shape=reals.shape, device=target)[contestant.name]
-        test, fakes = test[:PROBED], _fakes(contestant, target)
-        samples = _variety(fakes, test)
+        probes = probed([contestant], test=test, labels=known.test, shape=reals.shape, device=target)[
+            contestant.name
+        ]
+        test = test[:PROBED]
+        known = replace(known, test=None if known.test is None else known.test[:PROBED])
+        fakes = _fakes(contestant, target)
+        assert fakes.array is not None
+        samples = _variety(fakes.array, test)
         discriminator: DiscriminatorCheck | Missing = Missing(NO_DISCRIMINATOR)
         if not isinstance(probes.discriminator, Missing):
-            discriminator = _discriminator_check(contestant, test, fakes, probes.discriminator, target)
+            discriminator = _discriminator_check(contestant, test, fakes, known, probes.discriminator, target)
     generator: GeneratorCheck | Missing = Missing("given samples: no generator")
     if not isinstance(probes.generator, Missing):
         generator = _generator_check(contestant, probes.generator)
@@ -90,16 +111,16 @@ def check(
     )  # fmt: skip
 
 
-def _fakes(contestant: Contestant, device: torch.device) -> torch.Tensor:
+def _fakes(contestant: Contestant, device: torch.device) -> Source:
     """256 canonical samples on the CPU: those that the probes saw, or a choice of the given ones."""
     if contestant.samples is not None:
-        array = fake_source(contestant, num_samples=PROBED, purpose="check").array
-        assert array is not None
-        return array
-    samples = generated(contestant, probe_latents(contestant, PROBED).to(device), seed=0)
+        return fake_source(contestant, num_samples=PROBED, purpose="check")
+    labels = probe_labels(contestant, PROBED)
+    samples = generated(contestant, probe_latents(contestant, PROBED).to(device), seed=0, labels=labels)
     if not bool(samples.isfinite().all()):
         raise DivergenceError(f"contestant '{contestant.name}': its generator makes NaN or infinite values")
-    return to_canonical(samples, contestant.data_range).cpu().contiguous()
+    array = to_canonical(samples, contestant.data_range).cpu().contiguous()
+    return Source(label=contestant.name, n=PROBED, array=array, labels=labels)
 
 
 def _variety(fakes: torch.Tensor, test: torch.Tensor) -> Variety:
@@ -120,26 +141,28 @@ def _generator_check(contestant: Contestant, probe: GeneratorProbe) -> Generator
         latent="callable" if callable(latent) else latent,
         latent_shape=contestant.latent_shape or (contestant.latent_dim,),
         data_range=contestant.data_range, batch_norms=len(averaging_layers(contestant.generator)),
-        probe=probe,
+        probe=probe, num_classes=contestant.num_classes,
     )  # fmt: skip
 
 
 def _discriminator_check(
-    judge: Contestant, test: torch.Tensor, fakes: torch.Tensor, probe: DiscriminatorProbe,
+    judge: Contestant, test: torch.Tensor, fakes: Source, known: RealLabels, probe: DiscriminatorProbe,
     device: torch.device,
 ) -> DiscriminatorCheck:  # fmt: skip
     assert judge.discriminator is not None
-    noise = uniform_noise(test, len(test), seed=0)
-    sources: dict[Label, torch.Tensor] = {None: test, judge.name: fakes, NOISE: noise}
+    n, noise = len(test), uniform_noise(test, len(test), seed=0)
+    sources = [Source(label=None, n=n, array=test), fakes, Source(label=NOISE, n=n, array=noise)]
     two_modes = has_batch_norm(judge) and not probe.unreachable_norm
     raw: dict[Label, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {}
-    for label, samples in sources.items():
+    for source in with_labels_of_reals(sources, [judge], known, seed=0):
+        assert source.array is not None
         one_pass = scoring_pass(
-            judge, len(samples), scored=range(1), chunk=len(samples), norm="eval", coupled=probe.coupled,
-            switchable=two_modes, noise=Stream(0, "network-noise", judge.name, "check", title(label)),
+            judge, source.n, scored=range(1), chunk=source.n, norm="eval", coupled=probe.coupled,
+            switchable=two_modes, labels=source.drawn if source.labels is None else source.labels,
+            noise=Stream(0, "network-noise", judge.name, "check", title(source.label)),
         )  # fmt: skip
-        one_pass.add(0, samples.to(device))
-        raw[label] = one_pass.finish().double().cpu().numpy()
+        one_pass.add(0, source.array.to(device))
+        raw[source.label] = one_pass.finish().double().cpu().numpy()
     checked_scores(judge, raw)
     size = group_size(judge, "eval", coupled=probe.coupled, switchable=two_modes)
     scores = ScoresBySource(

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from gancross.arguments import integer
-from gancross.checkpoint.contestant import Contestant, listed, refuse_conditional
+from gancross.checkpoint.contestant import Contestant, listed
 from gancross.data import catalogue
 from gancross.data.order import content_order
 from gancross.data.sets import DataSet, Reals
@@ -27,16 +27,19 @@ from gancross.evaluator.judged_data import (
     given_training,
     known_training,
     load_reals,
+    most_classes,
     trained_data,
     training_reals,
     with_equal_channels,
     with_num_real,
 )
+from gancross.evaluator.judged_labels import real_labels, with_labels
 from gancross.evaluator.judging.controls import CONTROLS, TRAINING
 from gancross.evaluator.judging.probe_results import coupled, unswitchable
 from gancross.evaluator.judging.probes import probed
 from gancross.evaluator.judging.sampling import Source, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
+from gancross.evaluator.judging.source_labels import drawn_label_notes, with_labels_of_reals
 from gancross.evaluator.protocol import Norm, Protocol, chunk_length
 from gancross.evaluator.refereeing import with_referees
 from gancross.evaluator.referees.labels import seen_labels, training_labels
@@ -60,7 +63,9 @@ def crosstest(
     contestants: Iterable[Contestant],
     *,
     data: Data | DataSet,
+    data_labels: object = None,
     train_data: Data | None = None,
+    classes: Sequence[int | str] | None = None,
     num_samples: int = 10_000,
     num_real: int | None = None,
     seed: int = 0,
@@ -94,10 +99,11 @@ def crosstest(
         data: a data set or its name, uint8 images (N, C, H, W) or float32 vectors (N, d). The whole
             held-out set is used, or `num_real` of it; endless data give `num_samples` reals. What is held out
             of a folder: see `gancross.evaluator.judged_data.load_reals`.
+        data_labels: of an array as data, integers (N,) in 0…K−1; data sets and class folders have their own.
         train_data: what the models were trained on, for the generalisation gap; by default the training
             part of a data set given by name, none for arrays.
-        num_samples, num_real, seed, norm, quantize, controls, norm_check, metrics, kid_subset_size,
-            chunk: see `Protocol`.
+        classes, num_samples, num_real, seed, norm, quantize, controls, norm_check, metrics,
+            kid_subset_size, chunk: see `Protocol`.
         feature_weights, fid_statistics, save_fid_statistics: see `FidelityFiles`.
         referees: the budget of referees, on whom the verdicts `generator` and `strict` rest; "none": these
             verdicts name nobody. See `gancross.referee`.
@@ -127,6 +133,7 @@ def crosstest(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=norm_check, quantize=quantize,
         controls=controls, metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
         kid_subset_size=kid_subset_size, chunk=chunk, num_real=num_real,
+        classes=None if classes is None else tuple(map(str, classes)),
     )  # fmt: skip
     if referees == "none" and save_referees is not None:
         raise UsageError("save_referees: none are trained with referees='none'")
@@ -134,7 +141,11 @@ def crosstest(
         raise UsageError("referee_labels: none are trained with referees='none'")
     contestants = listed(contestants)
     trained_on = trained_data(contestants)
-    reals = load_reals(data, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=seed)
+    reals = load_reals(
+        data, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=seed,
+        labels=data_labels, num_classes=most_classes(contestants),
+    )  # fmt: skip
+    contestants, reals, protocol = with_labels(contestants, reals, protocol)
     reals = with_num_real(reals, protocol)
     contestants, reals = with_equal_channels(contestants, reals, device=device)
     train = reals.train
@@ -185,7 +196,6 @@ def run_crosstest(
     Args:
         judged: whether discriminators judge; otherwise the result awaits referees, and nothing is sampled.
     """
-    refuse_conditional(contestants)
     started, clock = datetime.now(UTC), time.perf_counter()
     batch_size = None if batch_size is None else integer(batch_size, "the batch size")
     if batch_size is not None and not 1 <= batch_size <= LARGEST_VALUE:
@@ -199,10 +209,14 @@ def run_crosstest(
     training = training_reals(train, protocol) if judged else Missing("nobody judges them")
     chunk = chunk_length(reals.shape, protocol.chunk)
     sources = all_sources(contestants, test, training, protocol) if judged else []
+    labels = real_labels(reals, train, protocol, order=order.index)
+    sources = with_labels_of_reals(sources, contestants, labels, seed=protocol.seed)
     modules = [module for contestant in contestants for module in contestant.networks]
     fidelity = prepared(protocol, files or FidelityFiles(), sources=sources, test=test, device=target)
     with only_deterministic(deterministic), fidelity or nullcontext(), evaluating(modules, target):
-        probes = probed(contestants, test=test, shape=reals.shape, device=target, chunk=chunk)
+        probes = probed(
+            contestants, test=test, labels=labels.test, shape=reals.shape, device=target, chunk=chunk
+        )
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=target, coupled=coupled(probes),
             unswitchable=unswitchable(probes),
@@ -222,6 +236,7 @@ def run_crosstest(
             contestants, scores, protocol, probes, reals=reals, order=order, fidelity=measured,
             provenance=provenance,
             no_training=training.reason if isinstance(training, Missing) else "",
+            notes=tuple(drawn_label_notes(sources, contestants)),
         ))  # fmt: skip
     if processes.size > 1:  # every process returns the first one's
         content = processes.broadcast_from_rank0(b"" if result is None else result.to_json().encode())

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from gancross.checkpoint.class_labels import checked_labels
 from gancross.checkpoint.contestant import Contestant
 from gancross.data import catalogue
 from gancross.data.catalogue import FOLDER
+from gancross.data.labels import labels_of_arrays
 from gancross.data.lazy import LazyReals
 from gancross.data.order import content_order
-from gancross.data.sets import DataSet, FiniteReals, Reals, finite, native_array
+from gancross.data.sets import DataSet, FiniteReals, Labels, Reals, finite, native_array
 from gancross.errors import UsageError, printable
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.sampling import probe_samples
@@ -40,7 +42,7 @@ def trained_data(contestants: Sequence[Contestant]) -> dict[str, str]:
 
 def load_reals(
     data: Data | DataSet, *, data_root: Path, image_size: int | None, seed: int, download: bool = False,
-    trained_on: Mapping[str, str] | None = None,
+    trained_on: Mapping[str, str] | None = None, labels: object = None, num_classes: int = 1,
 ) -> DataSet:  # fmt: skip
     """The data set of a name or a folder, to judge on, or of an array in memory, which then is the test set.
 
@@ -51,18 +53,23 @@ def load_reals(
     Args:
         data_root, image_size, seed, download: as of `catalogue.load`.
         trained_on: as of `trained_data`.
+        labels: of an array in memory, integers (N,); its classes are called by their numbers.
+        num_classes: of which there are at least so many.
 
     Raises:
-        UsageError: an unknown name, or an array that is not in canonical form.
+        UsageError: an unknown name, or an array that is not in canonical form; labels of anything else.
         DataError, ResourceError: as of `catalogue.load`.
     """
+    if labels is not None and isinstance(data, DataSet | Path | str):
+        raise UsageError("data_labels are those of an array as data; data sets have their own")
     if isinstance(data, DataSet):
         return data
     if isinstance(data, Path):
         data = f"{FOLDER}{data}"
     if not isinstance(data, str):
         test = native_array(data, "data in memory")
-        return finite("in memory", train=None, test=test, split="given")
+        known = None if labels is None else _labels_in_memory(labels, len(test), num_classes)
+        return finite("in memory", train=None, test=test, split="given", labels=known)
     load = partial(
         catalogue.load, data, root=data_root, image_size=image_size, test_seed=seed, download=download
     )
@@ -73,13 +80,13 @@ def load_reals(
         contestant: catalogue.folder_path(name) for contestant, name in sorted((trained_on or {}).items())
         if name.startswith(FOLDER)
     }  # fmt: skip
-    known = {contestant: place for contestant, place in places.items() if _is_here(place)}
-    if folder.is_dir() and any(place.samefile(folder) for place in known.values()):
+    here = {contestant: place for contestant, place in places.items() if _is_here(place)}
+    if folder.is_dir() and any(place.samefile(folder) for place in here.values()):
         return load()
     reals = load(judged=True)
     notes = list(reals.notes)
     for contestant, place in places.items():
-        if contestant in known:
+        if contestant in here:
             notes += _overlap(contestant, trained=place, judged=folder)
         elif reals.train is None:
             notes.append(
@@ -117,11 +124,18 @@ def training_reals(train: Reals | None, protocol: Protocol) -> torch.Tensor | Mi
         return Missing("no training data given")
     if train.size is None:
         return Missing("endless data: no sample is seen twice, so there is no training set")
+    return training_rows(train, train, protocol)
+
+
+def training_rows(train: Reals, values: Reals, protocol: Protocol) -> torch.Tensor:
+    """Of `values`, the training samples or their labels, those of the chosen training samples."""
+    assert train.size is not None
     n = min(protocol.num_samples, train.size)
-    if isinstance(train, FiniteReals):  # to sort what is read on demand would be to read all of it
+    if isinstance(train, FiniteReals) and isinstance(values, FiniteReals):
+        # To sort what is read on demand would be to read all of it.
         order = content_order(train.array, stream=Stream(protocol.seed, "order", "train"))
-        return train.array[torch.from_numpy(order.index[:n])]
-    return next(train.batches(seed=protocol.seed, batch_size=n, start=0))
+        return values.array[torch.from_numpy(order.index[:n])]
+    return next(values.batches(seed=protocol.seed, batch_size=n, start=0))
 
 
 def known_training(train: Reals | None, protocol: Protocol) -> torch.Tensor | Missing:
@@ -180,6 +194,17 @@ def as_channels(images_NCHW: torch.Tensor, channels: int) -> torch.Tensor:
     if (have, channels) == (3, 1) and _all_grey(images_NCHW):
         return images_NCHW[:, :1].contiguous()
     return images_NCHW
+
+
+def _labels_in_memory(labels: object, n: int, num_classes: int) -> Labels:
+    array = checked_labels(labels, n=n, num_classes=None, prefix="data_labels")
+    count = max(num_classes, int(array.max()) + 1)
+    return labels_of_arrays("in memory", None, array, class_names=[str(number) for number in range(count)])
+
+
+def most_classes(contestants: Sequence[Contestant]) -> int:
+    """The largest number of classes of a contestant's labels; 1 where none has any."""
+    return max((contestant.num_classes or 1 for contestant in contestants), default=1)
 
 
 def _is_here(place: Path) -> bool:

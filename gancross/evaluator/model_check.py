@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Annotated
 
 from gancross.checkpoint.contestant import Orientation
 from gancross.evaluator.codec.encoding import encode
+from gancross.evaluator.codec.fields import Recorded
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judging.findings import Finding
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe
@@ -42,6 +44,7 @@ class GeneratorCheck:
     Attributes:
         latent, latent_shape: prior and shape of its latents.
         batch_norms: layers that keep running averages, by which it normalises.
+        num_classes: of the labels that it takes; None: it takes none.
     """
 
     latent: str
@@ -49,6 +52,7 @@ class GeneratorCheck:
     data_range: tuple[float, float]
     batch_norms: int
     probe: GeneratorProbe
+    num_classes: Annotated[int | None, Recorded(absent=True)] = None
 
 
 @dataclass(frozen=True, kw_only=True)

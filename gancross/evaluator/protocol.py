@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -48,6 +49,8 @@ class Protocol:
             Outputs depend on it in their last bits, and where a network draws noise of its own.
         num_real: test samples to judge on, a part of the test set that follows from the seed and the samples
             alone; of endless data how many are drawn. None: all, and of endless data `num_samples`.
+        classes: names or numbers of the classes whose reals are judged, and of which conditional generators
+            make samples; None: all.
 
     Raises:
         UsageError: a value of another type or out of its range, or there is no such norm.
@@ -67,6 +70,10 @@ class Protocol:
     num_real: Annotated[
         Size | None, Recorded(absent=True, description="test samples asked for; all where absent")
     ] = None
+    classes: Annotated[
+        tuple[str, ...] | None,
+        Recorded(absent=True, description="names of the classes that were judged; all where absent"),
+    ] = None
 
     def __post_init__(self) -> None:
         for what, words in (("num_samples", "the number of samples"), ("kid_subset_size", "kid_subset_size")):
@@ -78,6 +85,8 @@ class Protocol:
             raise UsageError(f"the chunk must be 1 to {LARGEST_CHUNK} samples, is {self.chunk}")
         if self.num_real is not None and self.num_real < 1:
             raise UsageError(f"the number of test samples must be at least 1, is {self.num_real}")
+        if self.classes is not None:
+            object.__setattr__(self, "classes", _texts(self.classes))
         for what in ("norm_check", "quantize", "controls"):
             object.__setattr__(self, what, truth(getattr(self, what), what))
         if self.num_samples < 1:
@@ -85,3 +94,13 @@ class Protocol:
         object.__setattr__(self, "seed", check_seed(self.seed))
         if self.norm not in NORMS:
             raise UsageError(f"norm must be 'eval' or 'batch', is {self.norm!r}")
+
+
+def _texts(classes: object) -> tuple[str, ...]:
+    """Names or numbers of classes as texts."""
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise UsageError(f"classes must be a list of names or numbers, got {classes!r}")
+    texts = tuple(str(each) for each in classes)
+    if not texts or not all(texts):
+        raise UsageError(f"classes must be names or numbers of at least one class, got {texts}")
+    return texts

@@ -17,9 +17,11 @@ from gancross.evaluator.judged_data import (
     given_training,
     known_training,
     load_reals,
+    most_classes,
     trained_data,
     with_equal_channels,
 )
+from gancross.evaluator.judged_labels import with_labels
 from gancross.evaluator.judging.scoring import Progress
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.refereeing import with_referees
@@ -40,7 +42,9 @@ def referee(
     contestants: Iterable[Contestant],
     *,
     data: Data | DataSet,
+    data_labels: object = None,
     train_data: Data | None = None,
+    classes: Sequence[int | str] | None = None,
     referee_reals: Data | None = None,
     budget: Budget = "quick",
     seeds: int | None = None,
@@ -68,7 +72,7 @@ def referee(
 
     Args:
         contestants: distinct names; generators, or given samples such as images of a folder.
-        data: as of `gancross.crosstest`.
+        data, data_labels, classes: as of `gancross.crosstest`.
         train_data: for the null control and the search for copies; by default the training part of a data
             set given by name.
         referee_reals: reals that nobody trained on, in place of the held-out part of `data`.
@@ -101,13 +105,18 @@ def referee(
     Source: Roth et al. 2017, Eq. 3 for the noise; Lopez-Paz and Oquab 2017, and Im et al. 2018, for fresh
     judges; Miyato and Koyama 2018 for judges that see labels.
     """
-    protocol = Protocol(num_samples=num_samples, seed=seed, controls=False)
+    protocol = Protocol(
+        num_samples=num_samples, seed=seed, controls=False,
+        classes=None if classes is None else tuple(map(str, classes)),
+    )  # fmt: skip
     contestants = listed(contestants)
     trained_on = trained_data(contestants)
     load = partial(
         load_reals, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=seed
     )  # fmt: skip
-    contestants, reals = with_equal_channels(contestants, load(data), device=device)
+    reals = load(data, labels=data_labels, num_classes=most_classes(contestants))
+    contestants, reals, protocol = with_labels(contestants, reals, protocol)
+    contestants, reals = with_equal_channels(contestants, reals, device=device)
     train = reals.train
     if train_data is not None:
         train = given_training(

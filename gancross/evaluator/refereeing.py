@@ -37,7 +37,7 @@ from gancross.evaluator.referees.copying import copying
 from gancross.evaluator.referees.cost import TrainingEstimate, training_estimate
 from gancross.evaluator.referees.cross import referee_cross
 from gancross.evaluator.referees.decision import Decision, decided
-from gancross.evaluator.referees.dominance import dominances
+from gancross.evaluator.referees.dominance import dominances, judging_alike
 from gancross.evaluator.referees.entries import Entry
 from gancross.evaluator.referees.figures import contestant_figures
 from gancross.evaluator.referees.formats import ImageFormats, image_formats
@@ -254,7 +254,7 @@ def _assembled(
 def _num_steps(call: _Call, named: Sequence[str]) -> int:
     """Of the checks, as `CheckSteps` counts them: dominance, the referees' cross-test, copying."""
     contestants = len(call.sets)
-    discriminators = sum(contestant.discriminator is not None for contestant in call.contestants)
+    discriminators = len(judging_alike(call.contestants, call.arena))
     standing = sum(not entry.misfit for entry in call.standing)
     judges = len(named) * (contestants + discriminators + standing)
     rungs = judges * len(call.arena.ladder.sigmas) + contestants**2

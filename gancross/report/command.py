@@ -29,6 +29,7 @@ def command(result: Result) -> str:
     if data.image_size is not None:
         words += ["--image-size", str(data.image_size)]
     words += ["--num-samples", str(options.num_samples), "--seed", str(options.seed)]
+    words += [] if options.classes is None else ["--classes", ",".join(options.classes)]
     words += _judging(result) if result.judges else []
     if isinstance(result.referees, Missing):
         words += ["--referees", "none"] if result.judges else []
@@ -112,12 +113,12 @@ def _model_options(contestant: ContestantRecord) -> list[str]:
         return [
             "--arch",
             f"{contestant.name}={contestant.arch}",
-            *_described(contestant, _outputs(contestant)),
+            *_described(contestant, _outputs(contestant) | _labels(contestant)),
         ]
     path = contestant.path or ""
     is_onnx = path.lower().endswith(".onnx") and not path.startswith(FOLDER)
     if not is_onnx or contestant.data_range is None:
-        return []
+        return _described(contestant, _prior(contestant))
     threshold = "none" if contestant.threshold is None else repr(contestant.threshold)
     values = {
         "score_kind": contestant.score_kind, "orientation": contestant.orientation, "threshold": threshold,
@@ -135,6 +136,24 @@ def _outputs(contestant: ContestantRecord) -> dict[str, str | None]:
     """How its networks' outputs are reduced, by names; a function is the factory's own."""
     given = {"score": contestant.score, "generate": contestant.generate}
     return {key: how for key, how in given.items() if how is not None and not how.startswith(CALLABLE)}
+
+
+def _labels(contestant: ContestantRecord) -> dict[str, str | None]:
+    """That its networks take labels, which other code may not say."""
+    if contestant.num_classes is None:
+        return {}
+    values: dict[str, str | None] = {"num_classes": str(contestant.num_classes)}
+    if contestant.judge_labels is not None:
+        values["judge_labels"] = str(contestant.judge_labels).lower()
+    return values | _prior(contestant)
+
+
+def _prior(contestant: ContestantRecord) -> dict[str, str | None]:
+    """How its labels were drawn, where that is not what its recipe says."""
+    prior, weights = contestant.label_prior, contestant.label_weights
+    if prior is None or prior == (contestant.recipe or {}).get("label_prior", "uniform"):
+        return {}
+    return {"label_prior": ",".join(map(repr, weights)) if prior == "given" and weights else prior}
 
 
 def _has_code(contestant: ContestantRecord) -> bool:

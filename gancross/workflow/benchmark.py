@@ -23,7 +23,9 @@ from gancross.evaluator.crosstest import run_crosstest
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.fidelity.plan import check
 from gancross.evaluator.judged_data import known_training, load_reals
+from gancross.evaluator.judged_labels import with_labels
 from gancross.evaluator.judging.scoring import Progress
+from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.refereeing import with_referees
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.result.types import Result
@@ -81,12 +83,6 @@ def run_benchmark(
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is a file, expected the folder of a benchmark")
-    for run in spec.runs:
-        if run.recipe.conditional != "none":
-            raise UsageError(
-                f"run '{run.name}': conditional={run.recipe.conditional}: conditional models can be trained"
-                " and sampled, but not judged yet"
-            )
     execution = execution or Execution()
     check_trust(spec, trust_code=execution.trust_code)
     # Before anything is trained: it may be missing, and runs side by side must not each fetch it.
@@ -96,12 +92,21 @@ def run_benchmark(
         trained_on={run.name: run.recipe.data for run in spec.runs},
     )  # fmt: skip
     protocol = spec.protocol
+    for run in spec.runs:
+        if run.recipe.conditional == "labels" and reals.labels is None:
+            raise UsageError(
+                f"run '{run.name}': its discriminator will take labels, but data '{reals.name}', on which it"
+                " will judge, has none"
+            )
+    with_labels([], reals, protocol)  # whether there are such classes
     if protocol.metrics:  # what they need is checked before days of training, not after
         counts: dict[str | None, int] = dict.fromkeys((run.name for run in spec.runs), protocol.num_samples)
         check(protocol.metrics, shape=reals.shape, counts=counts, kid_subset_size=protocol.kid_subset_size)
     with locked(out):
         train_all(spec.runs, out, execution=execution, progress=progress)
-        contestants = [contestant_of(out, run) for run in spec.runs]
+        contestants, reals, protocol = with_labels(
+            [contestant_of(out, run) for run in spec.runs], reals, protocol
+        )
         result = run_crosstest(
             contestants, reals, protocol, train=reals.train, device=execution.device, progress=progress
         )
@@ -111,7 +116,7 @@ def run_benchmark(
         )  # fmt: skip
         result.save(outputs.record)
         if spec.referees != "none":  # whoever stops here keeps the record without them
-            result = _refereed(result, contestants, reals, spec, execution, progress)
+            result = _refereed(result, contestants, reals, spec, protocol, execution, progress)
             outputs = replace(outputs, result=result)
             result.save(outputs.record)
         pictures = sample_pictures(
@@ -131,8 +136,8 @@ def run_benchmark(
 
 
 def _refereed(
-    result: Result, contestants: Sequence[Contestant], reals: DataSet, spec: Spec, execution: Execution,
-    progress: Progress | None,
+    result: Result, contestants: Sequence[Contestant], reals: DataSet, spec: Spec, protocol: Protocol,
+    execution: Execution, progress: Progress | None,
 ) -> Result:  # fmt: skip
     """The result with referees, trained where the runs were."""
     assert spec.referees != "none"
@@ -140,8 +145,8 @@ def _refereed(
     options = RefereeOptions(budget=spec.referees, workers=execution.jobs, on_cluster=cluster)
     with CLUSTERS[execution.backend](execution.scheduler) if cluster else nullcontext():
         return with_referees(
-            result, contestants, reals, spec.protocol, options,
-            training=known_training(reals.train, spec.protocol), device=execution.device, progress=progress,
+            result, contestants, reals, protocol, options,
+            training=known_training(reals.train, protocol), device=execution.device, progress=progress,
         )  # fmt: skip
 
 

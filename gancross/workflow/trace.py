@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 import torch
 
-from gancross.checkpoint.contestant import Contestant, refuse_conditional
+from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import DataSet, to_network
 from gancross.errors import UsageError
 from gancross.evaluator.codec.encoding import encode
@@ -23,11 +23,13 @@ from gancross.evaluator.codec.finite import with_finite_figures
 from gancross.evaluator.crosstest import all_sources
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judged_data import load_reals, training_reals
+from gancross.evaluator.judged_labels import real_labels, with_labels
 from gancross.evaluator.judging.controls import TRAINING
 from gancross.evaluator.judging.figures import judge_generalisation_gap
 from gancross.evaluator.judging.sampling import Label, check_fit
 from gancross.evaluator.judging.scores import NO_THRESHOLD, ScoresBySource, called_real, real_high_threshold
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
+from gancross.evaluator.judging.source_labels import with_labels_of_reals
 from gancross.evaluator.protocol import Norm, Protocol, chunk_length
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.confusion import false_negatives
@@ -151,12 +153,16 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
         image_size=run.recipe.image_size, seed=request.seed, trained_on={run.folder.name: run.recipe.data},
     )  # fmt: skip
     models = {step: run.contestant(step, name=f"step-{step}") for step in steps}
-    refuse_conditional(models.values())
+    protocol = Protocol(
+        num_samples=request.num_samples, seed=request.seed, norm_check=False, controls=False
+    )  # fmt: skip
+    labelled, reals, protocol = with_labels(list(models.values()), reals, protocol)
+    models = dict(zip(steps, labelled, strict=True))
     groups = [steps] if request.cross else [[step] for step in steps]
     snapshots: list[Snapshot] = []
     num_real, cross = 0, None
     for group in groups:
-        scored = _scored({step: models[step] for step in group}, reals, request, progress)
+        scored = _scored({step: models[step] for step in group}, reals, protocol, request, progress)
         snapshots += [scored.snapshot(step, run.recipe.gamma_at(step)) for step in group]
         num_real = scored.num_real
         if request.cross:
@@ -229,16 +235,17 @@ class _ScoredSteps:
 
 
 def _scored(
-    models: dict[int, Contestant], reals: DataSet, request: TraceRequest, progress: Progress | None
-) -> _ScoredSteps:
+    models: dict[int, Contestant], reals: DataSet, protocol: Protocol, request: TraceRequest,
+    progress: Progress | None,
+) -> _ScoredSteps:  # fmt: skip
     """Every model's discriminator on the reals and on every model's samples."""
     judges = list(models.values())
-    protocol = Protocol(
-        num_samples=request.num_samples, seed=request.seed, norm_check=False, controls=False
-    )  # fmt: skip
     test = reals.held_out(request.num_samples)
     training = training_reals(reals.train, protocol)
-    sources = all_sources(judges, test, training, protocol)
+    labels = real_labels(reals, reals.train, protocol)
+    sources = with_labels_of_reals(
+        all_sources(judges, test, training, protocol), judges, labels, seed=protocol.seed
+    )
     figures = _SampleFigures(mixture=reals.name == MIXTURE)
     modules = [module for judge in judges for module in judge.networks]
     with evaluating(modules, request.device):

@@ -17,20 +17,26 @@ from PIL import Image
 from run_folders import identical, log
 from torch import nn
 
-from gancross import Contestant, crosstest, referee, save_checkpoint
+from gancross import Contestant, save_checkpoint
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.checkpoint.file import load_contestant
 from gancross.errors import CheckpointError, Interrupted, UsageError
+from gancross.evaluator.contestants.sample_arrays import array_contestant
 from gancross.evaluator.judging.scoring import canonical_samples
+from gancross.evaluator.result.reading import load_result
+from gancross.report.command import command
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
+from gancross.workflow import benchmark
 from gancross.workflow.benchmark import run_benchmark
+from gancross.workflow.execution import Execution
 from gancross.workflow.plan import planned_variants
 from gancross.workflow.spec import parse_spec
 
 CPU = torch.device("cpu")
+FLAGGED = 6  # exit code of a check that finds something, as of a pair that was hardly trained
 SMALL: dict[str, dict[str, Setting]] = {
     "mixture-conditional": {"width": 8, "batch_size": 32, "steps": 6},
     "digits-projection": {"width": 4, "batch_size": 20, "steps": 6},
@@ -181,29 +187,153 @@ def test_other_classes_are_refused(
     assert message in " ".join(capfd.readouterr().err.split())
 
 
-def test_nothing_judges_conditional_models_yet(
+def test_conditional_checkpoints_are_judged(
     conditional: dict[str, Path], checkpoints: dict[str, Path], tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    models = conditional["digits-projection"], checkpoints["digits-plain"]
-    for command in (["crosstest", *models], ["referee", *models], ["trace", models[0].parent]):
-        assert call(*command, "-n", 50, "--device", "cpu") == 2, command
-        message = " ".join(capfd.readouterr().err.split())
-        assert message.count("Error:") == 1 and "conditional models cannot be judged yet" in message, command
-    contestants = [load_contestant(path, name=name) for name, path in zip("ab", models, strict=True)]
-    for judged in (crosstest, referee):
-        with pytest.raises(UsageError, match=r"'a': its generator takes labels \(10 classes\)"):
-            judged(contestants, data="digits")
+    """AC-GAN's discriminator takes no labels; the fourth pair is unconditional."""
+    names = ("digits-projection", "digits-acgan", "digits-conditional")
+    models = [*(conditional[name] for name in names), checkpoints["digits-plain"]]
+    options = ["-n", 40, "--num-real", 40, "--device", "cpu", "--json", tmp_path / "r.json"]
+    command = ["crosstest", "--referees", "none", *options]
+    for count, chosen in ((4, []), (3, ["--classes", "3,5"])):
+        named = [f"{name}={path}" for name, path in zip("pacu"[:count], models[:count], strict=True)]
+        assert call(*command, *named, *chosen) == 0
+        record = load_result(tmp_path / "r.json")
+        assert len(record.cross) == count**2
+        assert [each.judge_labels for each in record.contestants][:3] == [True, False, True]
+    assert record.protocol.options.classes == ("3", "5") and record.protocol.data.num_real == 40
+    assert [entry.label_weights for entry in record.contestants] == [(0, 0, 0, 0.5, 0, 0.5, 0, 0, 0, 0)] * 3
+    capfd.readouterr()
+    assert call("crosstest", *models, *options, "--referees", "none", "--classes", "3") == 2
+    assert "its samples have no labels" in " ".join(capfd.readouterr().err.split())
+    assert call("check", models[0], "--device", "cpu") == FLAGGED
+    assert call("trace", models[0].parent, "-n", 40, "--device", "cpu", "--json", tmp_path / "t.json") == 0
 
 
-def test_a_benchmark_of_conditional_recipes_is_planned_and_refused_before_training(tmp_path: Path) -> None:
-    variants = {"a": {"width": 4}, "b": {"width": 8}}
-    spec = parse_spec({"recipe": "digits-acgan", "seeds": [0], "variants": variants})
-    works = [planned.work for planned in planned_variants(spec, tmp_path / "out")]
+def test_checkpoints_say_how_labels_were_drawn_in_training(tmp_path: Path) -> None:
+    path = trained("digits-projection", tmp_path / "run", {"label_prior": "data", "steps": 1})
+    loaded = load_contestant(path)
+    assert loaded.label_prior == "data" and loaded.judge_labels is True
+    save_checkpoint(tmp_path / "again.pt", loaded)
+    assert call("sample", path, "--out", tmp_path / "s.npz", "-n", 5, "--device", "cpu") == 0
+
+
+CODE = """
+from torch import nn
+
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.nz, self.num_classes = 4, 10
+        self.layer, self.embedding = nn.Linear(4, 64), nn.Embedding(10, 64)
+
+    def forward(self, x, y=None):
+        return (self.layer(x) + self.embedding(y)).tanh().reshape(-1, 1, 8, 8)
+
+class Discriminator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.embedding = nn.Linear(64, 1), nn.Embedding(10, 64)
+
+    def forward(self, x, y=None):
+        h = x.flatten(1)
+        return self.layer(h) + (self.embedding(y) * h).sum(1, keepdim=True)
+
+def pair():
+    import gancross
+    return gancross.Contestant(name="x", generator=Generator(), discriminator=Discriminator(), latent_dim=4)
+"""
+
+
+def test_a_projection_gan_of_other_code_is_described_and_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conditional: dict[str, Path]
+) -> None:
+    """mimicry's interface, forward(x, y); and the command of the record says it again."""
+    monkeypatch.chdir(tmp_path)
+    Path("code.py").write_text(CODE)
+    names: dict[str, Any] = {}
+    exec(CODE, names)
+    torch.manual_seed(0)
+    torch.save({"G": names["Generator"]().state_dict(), "D": names["Discriminator"]().state_dict()}, "a.pth")
+    told = [
+        "a=a.pth", f"b={conditional['digits-acgan']}", "--arch", "a=code.py:pair", "--trust-code",
+        "--describe", "a=num_classes=10", "--describe", "b=label_prior=data", "--classes", "7,3",
+    ]  # fmt: skip
+    options = ["--data", "digits", "-n", 30, "--referees", "none", "--device", "cpu", "--json", "r.json"]
+    assert call("crosstest", *told, *options) == 0
+    result = load_result("r.json")
+    a, b = result.contestants
+    assert (a.num_classes, a.judge_labels, a.label_prior) == (10, True, "uniform")
+    assert (b.num_classes, b.judge_labels, b.label_prior) == (10, False, "data")
+    assert result.protocol.data.num_real == 120 and set(result.cells) == {(x, y) for x in "ab" for y in "ab"}
+    words = command(result)
+    for word in ("--classes 3,7", "a=num_classes=10", "a=judge_labels=true", "b=label_prior=data"):
+        assert word in words
+    assert "a=label_prior" not in words and "b=num_classes" not in words
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a=num_classes=10", "'a' is not an ONNX file; its own description is used"),
+        ("a=label_prior=often", "expected uniform, data, or a number for each class"),
+        ("a=label_prior=1,2", "label_prior must hold 10 numbers"),
+    ],
+    ids=["own checkpoint", "unknown prior", "few weights"],
+)
+def test_descriptions_of_labels_that_do_not_fit_are_refused(
+    conditional: dict[str, Path], capfd: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    model = f"a={conditional['digits-projection']}"
+    assert call("crosstest", model, "--describe", text, "--data", "digits") == 2
+    assert message in " ".join(capfd.readouterr().err.split())
+
+
+def test_samples_of_a_file_keep_their_labels(conditional: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "samples.npz"
+    model = f"me={conditional['digits-projection']}"
+    assert call("sample", model, "-n", 30, "--out", out, "--device", "cpu") == 0
+    contestant = array_contestant(out, name="me")
+    assert contestant.samples is not None and contestant.labels is not None
+    with np.load(out) as archive:
+        assert contestant.labels.tolist() == archive["labels"].tolist()
+        np.savez(tmp_path / "few.npz", samples=archive["samples"], labels=archive["labels"][:7])
+    with pytest.raises(UsageError, match="labels: expected 30 integers"):
+        array_contestant(tmp_path / "few.npz", name="few")
+
+
+def test_a_checkpoint_does_not_lose_a_prior(conditional: dict[str, Path], tmp_path: Path) -> None:
+    contestant = replace(load_contestant(conditional["digits-acgan"]), label_prior="data")
+    with pytest.raises(UsageError, match="a checkpoint does not hold label_prior='data'"):
+        save_checkpoint(tmp_path / "a.pt", contestant)
+
+
+def test_a_benchmark_of_conditional_recipes_is_judged(
+    conditional: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document: dict[str, Any] = {
+        "recipe": "digits-projection", "seeds": [0], "variants": {"a": {"width": 4}, "b": {"width": 8}},
+        "crosstest": {"num_samples": 30},
+    }  # fmt: skip
+    works = [planned.work for planned in planned_variants(parse_spec(document), tmp_path / "out")]
     assert all(work is not None and work.step_flop > 0 for work in works)
-    with pytest.raises(UsageError, match="conditional=acgan: conditional models can be trained and sampled"):
-        run_benchmark(spec, tmp_path / "out")
+    unlabelled = tmp_path / "images"
+    unlabelled.mkdir()
+    for number in range(4):
+        Image.new("L", (8, 8), number).save(unlabelled / f"{number}.png")
+    elsewhere = document | {"crosstest": {"data": f"folder:{unlabelled}"}}
+    with pytest.raises(UsageError, match=r"its discriminator will take labels, but data .* has none"):
+        run_benchmark(parse_spec(elsewhere), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    monkeypatch.setattr(benchmark, "train_all", lambda *arguments, **options: None)
+    monkeypatch.setattr(
+        benchmark, "contestant_of",
+        lambda out, run: load_contestant(conditional["digits-projection"], name=run.name),
+    )  # fmt: skip
+    found = run_benchmark(parse_spec(document), tmp_path / "out", execution=Execution(device="cpu"))
+    assert [each.num_classes for each in found.result.contestants] == [10, 10]
+    assert "right labels" in found.html.read_text("utf-8")
 
 
 def test_a_conditional_contestant_is_saved_and_comes_back(

@@ -248,7 +248,7 @@ def test_code_may_be_described_on_the_command_line(
     assert "--describe a=score=key:adv,mean --describe a=generate=nhwc" in command(one)
     assert "--describe a=score=key:adv,mean" in command(two) and "generate" not in command(two)
     for text, message in (
-        ("a=latent=normal", "its code says so; of 'a' give score or generate alone"),
+        ("a=latent=normal", "its code says so; of 'a' give score, generate, num_classes, label_prior,"),
         ("a=score=nhwc", "contestant 'a': unknown score 'nhwc'"),
     ):
         options = [*arguments, "--arch", "a=code.py:pair", "--trust-code", "--describe", text]

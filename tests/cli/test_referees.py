@@ -14,7 +14,8 @@ from tiny_referees import grains, save_images
 
 from gancross import load_result
 from gancross.cli import referees as cli_referees
-from gancross.cli.referees import RefereeArguments, estimate_text
+from gancross.cli.referees import RefereeArguments
+from gancross.cli.training_cost import estimate_text
 from gancross.errors import UsageError
 from gancross.evaluator import referee as evaluator_referee
 from gancross.evaluator.estimates import Missing

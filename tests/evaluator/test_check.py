@@ -334,8 +334,3 @@ def test_vectors_have_no_range() -> None:
     found = gancross.check(model, data=torch.randn(300, 2), device="cpu")
     assert isinstance(found.generator, GeneratorCheck)
     assert isinstance(found.generator.probe.outside, Missing) and "of -1…1" not in str(found)
-
-
-def test_a_conditional_model_is_refused() -> None:
-    with pytest.raises(UsageError, match="its generator takes labels"):
-        checked(pair(num_classes=10))

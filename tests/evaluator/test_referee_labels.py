@@ -180,10 +180,10 @@ REFUSALS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     ),
     "a label too large": (
         lambda: {"contestants": [of_mixture("a"), replace(of_mixture("b"), labels=torch.arange(N) % 9)]},
-        "contestant 'b': label 7: expected one of the data's classes 0…6",
+        "contestant 'b': label 8: data 'mixture' has the classes 0…6",
     ),
     "other classes": (
-        lambda: {"contestants": [replace(of_mixture("b"), num_classes=8)], "takes": "labels"},
+        lambda: {"contestants": [replace(of_mixture("b"), num_classes=8)]},
         "contestant 'b': its labels are of 8 classes, those of the data of 7",
     ),
     "too many classes": (
@@ -205,9 +205,6 @@ def test_what_cannot_be_judged_with_labels_is_one_line(
 ) -> None:
     monkeypatch.setattr(work, "trained_entry", None)
     given = options()
-    if given.pop("takes", None):
-        monkeypatch.setattr("gancross.checkpoint.contestant.refuse_conditional", list, raising=False)
-        monkeypatch.setattr("gancross.evaluator.crosstest.refuse_conditional", list, raising=False)
     contestants = given.pop("contestants", [of_mixture("a")])
     with pytest.raises(UsageError) as caught:
         refereed(*contestants, **given)

@@ -31,9 +31,10 @@ NO_THRESHOLD = "none"
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What an ONNX file does not contain; None: not given.
+    """What an ONNX file does not contain, or what a file of weights does not; None: not given.
 
     The fields are those of `Contestant`; the threshold "none" is its None, one that is not given is "auto".
+    Networks of ONNX files take no labels.
     """
 
     score_kind: str | None = None
@@ -43,6 +44,9 @@ class Description:
     latent: str | None = None
     score: str | None = None
     generate: str | None = None
+    num_classes: int | None = None
+    label_prior: str | tuple[float, ...] | None = None
+    judge_labels: bool | None = None
 
 
 class OnnxNetwork(nn.Module):

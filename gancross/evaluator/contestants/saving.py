@@ -48,6 +48,12 @@ def save_checkpoint(path: str | Path, contestant: Contestant) -> None:
             raise UsageError(
                 f"{prefix}: a checkpoint does not hold {option}={how!r}: make that its network's last step"
             )
+    recipe = {} if contestant.origin is None else contestant.origin.recipe
+    if contestant.label_prior != recipe.get("label_prior", "uniform"):
+        raise UsageError(
+            f"{prefix}: a checkpoint does not hold label_prior={contestant.label_prior!r}: leave it out, and"
+            " give it with --describe, or with dataclasses.replace, to whoever judges the file"
+        )
     fields = {field: getattr(contestant, field) for field in SHARED_FIELDS}
     fields["data_range"] = tuple(map(float, contestant.data_range))
     fields["threshold"] = contestant.decision_threshold

@@ -20,10 +20,17 @@ from gancross.random_streams import Stream
 
 
 class ChunkPass:
-    """Scores of the chunks `scored` of n samples, which arrive padded to one length."""
+    """Scores of the chunks `scored` of n samples, which arrive padded to one length.
 
-    def __init__(self, judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream) -> None:
-        self._judge, self._scored, self._noise = judge, scored, noise
+    Args:
+        labels: of the n samples, of a judge that takes them.
+    """
+
+    def __init__(
+        self, judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream,
+        labels: torch.Tensor | None = None,
+    ) -> None:  # fmt: skip
+        self._judge, self._scored, self._noise, self._labels = judge, scored, noise, labels
         self._count = max(0, min(scored.stop * chunk, n) - scored.start * chunk)
         self._scores: list[torch.Tensor] = []
 
@@ -34,7 +41,9 @@ class ChunkPass:
     def add(self, number: int, chunk: torch.Tensor) -> None:
         """Takes chunk `number`, in rising order; scores it if it is wanted."""
         if number in self._scored:
-            self._scores.append(raw_scores(self._judge, chunk, seed=self._noise.integer(number)))
+            labels = _cyclic(self._labels, number * len(chunk), len(chunk))
+            seed = self._noise.integer(number)
+            self._scores.append(raw_scores(self._judge, chunk, seed=seed, labels=labels))
 
     def finish(self) -> torch.Tensor:
         """The scores of the wanted chunks' samples, in their order, on the device."""
@@ -49,8 +58,10 @@ class GroupPass:
     """
 
     def __init__(
-        self, judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm
-    ) -> None:
+        self, judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm,
+        labels: torch.Tensor | None = None,
+    ) -> None:  # fmt: skip
+        self._labels = labels
         self._judge, self._n, self._size, self._chunk = judge, n, judge.batch_size, chunk
         self._noise, self._norm = noise, norm
         first, last = (-(-min(bound * chunk, n) // self._size) for bound in (scored.start, scored.stop))
@@ -95,8 +106,9 @@ class GroupPass:
         assert self._judge.discriminator is not None
         mode = batch_statistics(self._judge.discriminator) if self._norm == "batch" else nullcontext()
         seed = self._noise.integer(self._next // self._size)
+        labels = _cyclic(self._labels, self._next, len(group))
         with mode:
-            self._scores.append(raw_scores(self._judge, group, seed=seed)[:count])
+            self._scores.append(raw_scores(self._judge, group, seed=seed, labels=labels)[:count])
         self._next += self._size
 
 
@@ -112,17 +124,19 @@ def group_size(judge: Contestant, norm: Norm, *, coupled: bool, switchable: bool
 
 def scoring_pass(
     judge: Contestant, n: int, *, scored: range, chunk: int, noise: Stream, norm: Norm, coupled: bool,
-    switchable: bool,
+    switchable: bool, labels: torch.Tensor | None = None,
 ) -> ChunkPass | GroupPass:  # fmt: skip
     """The pass of a judge over n samples in a mode of normalisation.
 
     Args:
         noise: gives the seed of each call of the judge, which may draw noise of its own.
         coupled, switchable: as of `group_size`.
+        labels: of the n samples, int64 (n,), which only a judge that takes labels sees.
     """
+    labels = labels if judge.judge_labels else None
     if not coupled and not (norm == "batch" and switchable):
-        return ChunkPass(judge, n, scored=scored, chunk=chunk, noise=noise)
-    return GroupPass(judge, n, scored=scored, chunk=chunk, noise=noise, norm=norm)
+        return ChunkPass(judge, n, scored=scored, chunk=chunk, noise=noise, labels=labels)
+    return GroupPass(judge, n, scored=scored, chunk=chunk, noise=noise, norm=norm, labels=labels)
 
 
 def has_batch_norm(judge: Contestant) -> bool:
@@ -142,8 +156,13 @@ def norms(protocol: Protocol, *, switchable: bool) -> tuple[Norm, ...]:
     return NORMS if protocol.norm_check else (protocol.norm,)
 
 
-def raw_scores(judge: Contestant, chunk: torch.Tensor, *, seed: int) -> torch.Tensor:
+def raw_scores(
+    judge: Contestant, chunk: torch.Tensor, *, seed: int, labels: torch.Tensor | None = None
+) -> torch.Tensor:
     """v of each sample of a canonical chunk, in the value range of the judge's own training data.
+
+    Args:
+        labels: of the samples, int64 (N,), of a judge that takes labels.
 
     Raises:
         UsageError: the discriminator fails on such samples, or does not return one score for each.
@@ -152,7 +171,12 @@ def raw_scores(judge: Contestant, chunk: torch.Tensor, *, seed: int) -> torch.Te
     who = f"contestant '{judge.name}': its discriminator"
     # A copy of vectors, too: a judge that works in place would change what the next one sees.
     samples = chunk.clone() if chunk.ndim == 2 else to_network(chunk, judge.data_range)
-    output = applied(judge.discriminator, samples, refusal=f"{who} cannot judge samples", seed=seed)
+    assert (labels is not None) == bool(judge.judge_labels)
+    inputs = "samples" if labels is None else "labels, int64 (N,), and samples"
+    labels = None if labels is None else labels.to(samples.device)
+    output = applied(
+        judge.discriminator, samples, refusal=f"{who} cannot judge {inputs}", seed=seed, labels=labels
+    )
     return score_tensor(output, judge.score, n=len(chunk), who=who)
 
 
@@ -162,3 +186,8 @@ def _concatenated(scores: list[torch.Tensor]) -> torch.Tensor:
 
 def _appended(before: torch.Tensor | None, new: torch.Tensor) -> torch.Tensor:
     return new if before is None else torch.cat([before, new])
+
+
+def _cyclic(labels: torch.Tensor | None, start: int, n: int) -> torch.Tensor | None:
+    """Labels start…start+n−1; beyond their end they begin again, as samples do."""
+    return None if labels is None else labels[(torch.arange(n) + start) % len(labels)]

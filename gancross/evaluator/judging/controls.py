@@ -83,11 +83,13 @@ class Control(Reference):
             that have none. Without `draw` it is the test data themselves.
         is_real: what a good judge calls it.
         absent: why there is none, where there is none.
+        keeps_labels: whether sample i has the label of test sample i.
     """
 
     draw: Callable[[torch.Tensor, int, int], torch.Tensor | None] | None = None
     is_real: bool = False
     absent: str = ""
+    keeps_labels: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,10 @@ class ControlRates:
 
     real: Annotated[Proportion | Missing, Control("test data", is_real=True)]
     noise: Annotated[Proportion | Missing, Control("uniform noise", draw=uniform_noise)]
-    blurred: Annotated[Proportion | Missing, Control("blurred test data", draw=blurred, absent="images only")]
+    blurred: Annotated[
+        Proportion | Missing,
+        Control("blurred test data", draw=blurred, absent="images only", keeps_labels=True),
+    ]
     blind: bool | None
 
     def of(self, control: str) -> Proportion | Missing:

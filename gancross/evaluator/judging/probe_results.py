@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from gancross.evaluator.codec.fields import UnitFloat, declared
-from gancross.evaluator.estimates import Missing
+from gancross.evaluator.codec.fields import Recorded, UnitFloat, declared
+from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.judging.findings import Finding
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
 
+CHANCE = 0.5  # of a score to be the higher one of two, where labels tell nothing
 OUTSIDE = 0.01  # share of values beyond the range from which on it is flagged
 
 
@@ -73,6 +74,8 @@ class GeneratorProbe(NetworkProbe):
         low, high: the extreme values.
         outside: share of the values beyond `data_range`, which are clipped.
         one_half: whether all values lie in one half of `data_range`, and the test data's do not.
+        labels_ignored: whether samples of the same latents are the same under other labels; None: it takes
+            none, or there is one class.
     """
 
     low: float
@@ -83,6 +86,10 @@ class GeneratorProbe(NetworkProbe):
         " another data_range? (0,1 and 0,255 are common)",
         "give data_range, the values of black and white in its images",
     )]  # fmt: skip
+    labels_ignored: Annotated[bool | None, Recorded(absent=True), Warn(
+        "the generator makes the same samples of the same latents under other labels: does it use them?",
+        "call it so that they reach its layers, or leave out num_classes if it takes none",
+    )] = None  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +101,10 @@ class DiscriminatorProbe(NetworkProbe):
             as in a traced module, or see a sample's company in training mode alone.
         like_probabilities: whether all scores lie in 0…1, of images of any contrast too, and the threshold
             of their kind does not.
+        labels_ignored: whether samples have the same scores under other labels; None: it takes none, or
+            there is one class.
+        right_labels: of test samples whose score is another under the label of another one, a different
+            class, how many score higher under their own; None: it takes none, or no such scores differ.
     """
 
     unreachable_norm: Annotated[bool, Warn(
@@ -106,6 +117,11 @@ class DiscriminatorProbe(NetworkProbe):
         " score_kind=probability",
         "give score_kind=probability if it ends in a sigmoid",
     )]  # fmt: skip
+    labels_ignored: Annotated[bool | None, Recorded(absent=True), Warn(
+        "the discriminator gives samples the same scores under other labels: does it use its labels?",
+        "call it so that they reach its layers, or give judge_labels=False if it takes none",
+    )] = None  # fmt: skip
+    right_labels: Annotated[Proportion | None, Recorded(absent=True)] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,3 +172,20 @@ def probe_findings(contestant: Contestant, probes: Probes) -> Iterator[Finding]:
             " data_range?",
             remedy="give data_range, the values of black and white in its images",
         )
+    yield from _wrong_labels(contestant.name, probes.discriminator)
+
+
+def _wrong_labels(judge: str, probe: DiscriminatorProbe | Missing) -> Iterator[Finding]:
+    """Of a conditional judge whose scores do not show which labels of reals are right."""
+    if isinstance(probe, Missing) or probe.right_labels is None or probe.labels_ignored:
+        return
+    right = probe.right_labels
+    low, high = right.ci95
+    if low > CHANCE:
+        return
+    yield Finding(
+        flag=f"'{judge}': {right.count} of {right.n} test samples ({right.rate:.0%}, {low:.0%} to {high:.0%})"
+        " score higher under their own label than under that of another class: its scores do not tell right"
+        " labels from wrong ones; are its classes numbered as the data's are?",
+        remedy="number the classes as the data do, or choose the data that it was trained on",
+    )

@@ -6,7 +6,7 @@ network is called in evaluation mode on the same few samples, alone and in other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -17,24 +17,21 @@ from gancross.errors import UsageError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.batch_norm_passes import raw_scores
 from gancross.evaluator.judging.controls import uniform_noise
+from gancross.evaluator.judging.label_probes import other_labels, right_labels
+from gancross.evaluator.judging.network_behaviour import Call, behaviour, mixed_rows
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
-from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
+from gancross.evaluator.judging.probed_outputs import alike, in_one_half, in_unit_interval, outside
+from gancross.evaluator.judging.sampling import check_shape, generated, probe_labels, probe_latents
 from gancross.evaluator.protocol import CHUNK
 from gancross.models.batch_norm import averaging_layers, batch_norms, batch_statistics
-from gancross.models.buffers import seeded, unchanged
 from gancross.models.module_state import modules_kept
 
 PROBED = 256  # samples, or the nearest number of whole training batches
 LEAST = 8  # samples of chunks that are smaller
 MOST = 1024  # samples of one training batch
-SINGLES = 2  # of them one by one
-ALIKE, ALIKE_ALONE = 1e-3, 2e-2  # of the spread; a batch of one may take another kernel
-ROUNDING = 1e-5  # of the largest output
 NO_RANGE = Missing("vectors have no range")
 NO_GENERATOR = Missing("given samples: no generator")
 NO_DISCRIMINATOR = Missing("no discriminator")
-
-Call = Callable[[torch.Tensor, int], torch.Tensor]  # (inputs, seed of the network's own noise)
 
 
 def probed(
@@ -44,42 +41,54 @@ def probed(
     shape: tuple[int, ...],
     device: torch.device,
     chunk: int = CHUNK,
+    labels: torch.Tensor | None = None,
 ) -> dict[str, Probes]:
     """Every contestant's networks, tried out on 256 samples, or on a chunk where that is smaller.
 
     Args:
         test: the test data, in a random order.
+        labels: of the test data; a judge that takes labels needs them.
         chunk: samples that networks see at a time; at least 8 are tried out.
 
     Raises:
         UsageError: samples of another shape than the data, or a network that fails on them.
     """
     n = min(PROBED, max(LEAST, chunk))
-    return {contestant.name: _probes(contestant, test, shape, device, n) for contestant in contestants}
+    return {each.name: _probes(each, test, labels, shape, device, n) for each in contestants}
 
 
 def _probes(
-    contestant: Contestant, test: torch.Tensor, shape: tuple[int, ...], device: torch.device, probed: int
-) -> Probes:
+    contestant: Contestant, test: torch.Tensor, labels: torch.Tensor | None, shape: tuple[int, ...],
+    device: torch.device, probed: int,
+) -> Probes:  # fmt: skip
     """Samples come first, since a discriminator is tried out on them."""
     generator: GeneratorProbe | Missing = NO_GENERATOR
     if contestant.samples is not None:
         check_shape(contestant.name, tuple(contestant.samples.shape[1:]), shape)
-        fakes = contestant.samples[:probed].to(device)
+        fakes, fake_labels = contestant.samples[:probed].to(device), contestant.labels
     else:
         latents = probe_latents(contestant, probed + probed // 2).to(device)
-        samples = generated(contestant, latents[:probed], seed=0)
+        fake_labels = probe_labels(contestant, len(latents))
+        samples = generated(contestant, latents[:probed], seed=0, labels=_part(fake_labels, probed))
         check_shape(contestant.name, tuple(samples.shape[1:]), shape)
-        generator = _generator_probe(contestant, latents, samples, test)
+        generator = _generator_probe(contestant, latents, fake_labels, samples, test)
         fakes = to_canonical(samples, contestant.data_range)
     if contestant.discriminator is None:
         return Probes(generator=generator, discriminator=NO_DISCRIMINATOR)
     n = _batch(contestant, probed)
     half = n // 2
-    reals = _repeated(test, half).to(device)
-    strangers = uniform_noise(test, n - half, seed=0).to(device)
-    inputs = torch.cat([reals, _repeated(fakes, n - half)])
-    return Probes(generator=generator, discriminator=_discriminator_probe(contestant, inputs, strangers))
+    parts = [_repeated(test, half).to(device), _repeated(fakes, n - half)]
+    pool = torch.cat([*parts, uniform_noise(test, n - half, seed=0).to(device)])
+    judged = None
+    if contestant.judge_labels:
+        assert labels is not None
+        of_fakes = labels if fake_labels is None else fake_labels
+        rest = [_repeated(part, n - half) for part in (of_fakes, labels)]
+        judged = torch.cat([_repeated(labels, half), *rest])
+    return Probes(
+        generator=generator,
+        discriminator=_discriminator_probe(contestant, pool, judged, n, test=test, labels=labels),
+    )
 
 
 def _batch(judge: Contestant, probed: int) -> int:
@@ -93,46 +102,69 @@ def _batch(judge: Contestant, probed: int) -> int:
 
 
 def _generator_probe(
-    contestant: Contestant, latents: torch.Tensor, samples: torch.Tensor, test: torch.Tensor
-) -> GeneratorProbe:
+    contestant: Contestant, latents: torch.Tensor, labels: torch.Tensor | None, samples: torch.Tensor,
+    test: torch.Tensor,
+) -> GeneratorProbe:  # fmt: skip
     """Of the samples that the first latents gave; the rest are strangers."""
     generator = contestant.generator
     assert generator is not None
     n = len(samples)
-    inputs, strangers = latents[:n], latents[n:]
+    base = samples.float().flatten(1)
 
-    def call(batch: torch.Tensor, seed: int) -> torch.Tensor:
-        return generated(contestant, batch, seed=seed).float().flatten(1)
+    def call(rows: torch.Tensor, seed: int) -> torch.Tensor:
+        made = generated(contestant, latents[rows], seed=seed, labels=_part(labels, rows))
+        return made.float().flatten(1)
 
     low, high = float(samples.amin()), float(samples.amax())
     is_image = samples.ndim == 4
+    others = other_labels(_part(labels, n), contestant.num_classes)
     return GeneratorProbe(
-        **_behaviour(generator, call, inputs, strangers, base=samples.float().flatten(1), data_range=None),
-        low=low, high=high, outside=_outside(samples, contestant.data_range) if is_image else NO_RANGE,
-        one_half=is_image and _in_one_half(low, high, contestant.data_range, test),
+        **behaviour(generator, call, n, len(latents), base=base, inputs=(latents[:n], _part(labels, n))),
+        low=low, high=high, outside=outside(samples, contestant.data_range) if is_image else NO_RANGE,
+        one_half=is_image and in_one_half(low, high, contestant.data_range, test),
+        labels_ignored=None if others is None
+        else alike(base, generated(contestant, latents[:n], seed=0, labels=others).float().flatten(1)),
     )  # fmt: skip
 
 
 def _discriminator_probe(
-    contestant: Contestant, inputs: torch.Tensor, strangers: torch.Tensor
-) -> DiscriminatorProbe:
+    contestant: Contestant, pool: torch.Tensor, judged: torch.Tensor | None, n: int, *, test: torch.Tensor,
+    labels: torch.Tensor | None,
+) -> DiscriminatorProbe:  # fmt: skip
+    """Of n samples of a pool, the rest of which are strangers.
+
+    Args:
+        judged: labels of the pool, of a judge that takes them.
+        labels: of the test data.
+    """
     judge = contestant.discriminator
     assert judge is not None
 
-    def call(batch: torch.Tensor, seed: int) -> torch.Tensor:
-        return raw_scores(contestant, batch, seed=seed).double()[:, None]
+    def call(rows: torch.Tensor, seed: int) -> torch.Tensor:
+        scores = raw_scores(contestant, pool[rows], seed=seed, labels=_part(judged, rows))
+        return scores.double()[:, None]
 
-    scores = call(inputs, 0)
-    behaviour = _behaviour(judge, call, inputs, strangers, base=scores, data_range=contestant.data_range)
-    return DiscriminatorProbe(
-        **behaviour,
-        unreachable_norm=_unreachable_norm(judge, call, inputs, scores)
-        or (not behaviour["coupled"] and _sees_company_in_training(judge, call, inputs, strangers)),
-        like_probabilities=_like_probabilities(contestant, inputs, scores),
+    scores = call(torch.arange(n), 0)
+    inputs = to_network(pool[:n], contestant.data_range), _part(judged, n)
+    found = behaviour(judge, call, n, len(pool), base=scores, inputs=inputs)
+    others = other_labels(_part(judged, n), contestant.num_classes)
+    right = (
+        None
+        if judged is None or labels is None
+        else right_labels(contestant, test, labels, n, device=pool.device)
     )
+    return DiscriminatorProbe(
+        **found,
+        unreachable_norm=_unreachable_norm(judge, call, torch.arange(n), scores)
+        or (not found["coupled"] and _sees_company_in_training(judge, call, n, len(pool))),
+        like_probabilities=_like_probabilities(contestant, pool[:n], _part(judged, n), scores),
+        labels_ignored=None if others is None
+        else alike(scores, raw_scores(contestant, pool[:n], seed=0, labels=others).double()[:, None]),
+        right_labels=right,
+    )  # fmt: skip
 
 
-def _unreachable_norm(judge: nn.Module, call: Call, inputs: torch.Tensor, scores: torch.Tensor) -> bool:
+def _unreachable_norm(judge: nn.Module, call: Call, rows: torch.Tensor, scores: torch.Tensor) -> bool:
     """Whether a layer's running averages are used in training mode too, as in a traced module.
 
     torch's own layers are known to have two modes; others are switched one by one.
@@ -143,34 +175,35 @@ def _unreachable_norm(judge: nn.Module, call: Call, inputs: torch.Tensor, scores
             continue
         try:
             with batch_statistics(layer):
-                if bool((call(inputs, 0) == scores).all()):
+                if bool((call(rows, 0) == scores).all()):
                     return True
         except (UsageError, *NETWORK_FAILURES):
             return True
     return False
 
 
-def _sees_company_in_training(
-    judge: nn.Module, call: Call, inputs: torch.Tensor, strangers: torch.Tensor
-) -> bool:
+def _sees_company_in_training(judge: nn.Module, call: Call, n: int, total: int) -> bool:
     """Whether scores depend on other samples in training mode, whatever layers that are known do.
 
     So does batch norm that keeps its averages under names of its own. Noise of one seed falls on one place;
     with noise that no seed reaches nothing can be said.
     """
-    half = len(inputs) - len(strangers)
+    rows, mixed = torch.arange(n), mixed_rows(n, total)
+    half = n - (total - n)
     with modules_kept([judge]):
         try:
             judge.train()
             for layer in averaging_layers(judge):
                 layer.eval()
-            first, second = call(inputs, 0)[:half], call(torch.cat([inputs[:half], strangers]), 0)[:half]
-            return not _alike(first, second) and _alike(first, call(inputs, 0)[:half])
+            first, second = call(rows, 0)[:half], call(mixed, 0)[:half]
+            return not alike(first, second) and alike(first, call(rows, 0)[:half])
         except (UsageError, *NETWORK_FAILURES):
             return False
 
 
-def _like_probabilities(contestant: Contestant, inputs: torch.Tensor, scores: torch.Tensor) -> bool:
+def _like_probabilities(
+    contestant: Contestant, inputs: torch.Tensor, labels: torch.Tensor | None, scores: torch.Tensor
+) -> bool:
     """Whether scores lie in 0…1, whatever is judged, where a threshold beyond decides the same of all.
 
     A network whose scores happen to lie there leaves it on images of a thousandfold contrast.
@@ -178,121 +211,20 @@ def _like_probabilities(contestant: Contestant, inputs: torch.Tensor, scores: to
     threshold = contestant.decision_threshold
     if contestant.score_kind == "probability" or threshold is None or 0 < threshold < 1:
         return False
-    if not _in_unit_interval(scores) or not bool(scores.amax() > scores.amin()):
+    if not in_unit_interval(scores) or not bool(scores.amax() > scores.amin()):
         return False
     strong = (inputs.float() - inputs.float().mean()) * 1000
     try:
-        return _in_unit_interval(raw_scores(contestant, strong, seed=0))
+        return in_unit_interval(raw_scores(contestant, strong, seed=0, labels=labels))
     except (UsageError, *NETWORK_FAILURES):
         return True
 
 
-def _in_unit_interval(scores: torch.Tensor) -> bool:
-    return bool(((scores >= 0) & (scores <= 1)).all())
-
-
-def _behaviour(
-    network: nn.Module,
-    call: Call,
-    inputs: torch.Tensor,
-    strangers: torch.Tensor,
-    *,
-    base: torch.Tensor,
-    data_range: tuple[float, float] | None,
-) -> dict[str, bool]:
-    """The fields of a `NetworkProbe`.
-
-    Most networks need one call more: half of the inputs in another place and in other company, with another
-    seed. Only where that shows a difference further calls tell noise from coupling.
-
-    Args:
-        base: output for the inputs with seed 0.
-        data_range: of the values that a discriminator takes; None for a generator.
-    """
-    half = len(inputs) - len(strangers)
-    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0)).to(inputs.device)
-    mixed = torch.cat([inputs[:half], strangers])
-    moved = torch.empty_like(base)
-    moved[order] = call(mixed[order], 1)
-    noise = unseeded = coupled = False
-    if not _alike(base[:half], moved[:half]):
-        noise = not _alike(base, call(inputs, 1))
-        unseeded = noise and not _alike(base, call(inputs, 0))
-        # Noise of the same seed falls on the same places.
-        coupled = not unseeded and not _alike(base[:half], call(mixed, 0)[:half])
-        if not noise and not coupled:  # its place alone makes a difference
-            coupled = True
-    elif not _alike_alone(call, inputs, base):
-        coupled = True
-    return {
-        "noise": noise, "unseeded": unseeded, "coupled": coupled,
-        "changes_buffers": _changes_buffers(
-            network, inputs if data_range is None else to_network(inputs, data_range)
-        ),
-        "untrained_norm": _untrained_norm(network),
-    }  # fmt: skip
-
-
-def _alike(first: torch.Tensor, second: torch.Tensor) -> bool:
-    """Whether two outputs for the same samples differ by less than a share of their spread; NaN never."""
-    return bool(((first - second).abs() <= _tolerance(first, ALIKE)).all())
-
-
-def _alike_alone(call: Call, inputs: torch.Tensor, base: torch.Tensor) -> bool:
-    """Whether a sample by itself has the same output; a network that takes no batch of one is believed."""
-    for i in range(SINGLES):
-        try:
-            alone = call(inputs[i : i + 1], 0)
-        except (UsageError, *NETWORK_FAILURES):
-            return True
-        if bool(((alone[0] - base[i]).abs() > _tolerance(base, ALIKE_ALONE)).any()):
-            return False
-    return True
-
-
-def _tolerance(output: torch.Tensor, share: float) -> float:
-    """A share of an output's standard deviation, or its rounding where it hardly varies."""
-    return max(share * float(output.double().std()), ROUNDING * float(output.abs().amax()))
-
-
-def _changes_buffers(network: nn.Module, inputs: torch.Tensor) -> bool:
-    before = {name: buffer.clone() for name, buffer in network.named_buffers()}
-    if not before:
-        return False
-    with unchanged(network), seeded(0, inputs.device):
-        network(inputs)
-        after = dict(network.named_buffers())
-        return before.keys() != after.keys() or any(
-            not torch.equal(buffer.nan_to_num(), after[name].nan_to_num()) for name, buffer in before.items()
-        )
+def _part(labels: torch.Tensor | None, rows: torch.Tensor | int) -> torch.Tensor | None:
+    """The labels of these rows, or of the first n."""
+    return None if labels is None else labels[:rows] if isinstance(rows, int) else labels[rows]
 
 
 def _repeated(samples: torch.Tensor, n: int) -> torch.Tensor:
     """The first n samples, from the beginning again where there are fewer."""
     return samples[torch.arange(n) % len(samples)]
-
-
-def _outside(samples: torch.Tensor, data_range: tuple[float, float]) -> float:
-    low, high = data_range
-    slack = (high - low) / 255
-    return float(((samples < low - slack) | (samples > high + slack)).double().mean())
-
-
-def _in_one_half(low: float, high: float, data_range: tuple[float, float], test: torch.Tensor) -> bool:
-    """Whether values lie in the upper or in the lower half, where the test data do not."""
-    middle, slack = sum(data_range) / 2, (data_range[1] - data_range[0]) / 100
-    upper, lower = low >= middle - slack, high <= middle + slack
-    if upper and lower:  # all values lie in the middle, as before any training
-        return False
-    return (upper and int(test.amin()) < 127) or (lower and int(test.amax()) > 128)
-
-
-def _untrained_norm(network: nn.Module) -> bool:
-    buffers = dict(network.named_buffers())
-    for name, mean in buffers.items():
-        variance = buffers.get(name.removesuffix("running_mean") + "running_var")
-        if variance is None or not name.endswith("running_mean"):
-            continue
-        if not mean.any() and bool((variance == 1).all()):
-            return True
-    return False

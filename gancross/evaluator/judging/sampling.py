@@ -157,13 +157,20 @@ def check_fit(contestants: Sequence[Contestant], *, shape: tuple[int, ...], devi
 
 def probe_samples(contestant: Contestant, device: torch.device) -> torch.Tensor:
     """Two samples of a generator, to look at and throw away."""
-    labels = sample_labels(contestant, 0, 2, seed=0, purpose="probe")
+    labels = probe_labels(contestant, 2)
     return generated(contestant, probe_latents(contestant, 2).to(device), seed=0, labels=labels)
 
 
 def probe_latents(contestant: Contestant, n: int) -> torch.Tensor:
     """n latents that no cross-test uses."""
     return _latents(contestant, Stream(0, "probe"), 0, n)
+
+
+def probe_labels(contestant: Contestant, n: int) -> torch.Tensor | None:
+    """n labels that no cross-test uses, uniform over all classes; None of a generator that takes none."""
+    if contestant.num_classes is None or contestant.generator is None:
+        return None
+    return _uniform_labels(contestant.num_classes, Stream(0, "probe", "labels"), 0, n)
 
 
 def generated(
@@ -181,15 +188,16 @@ def generated(
     """
     assert contestant.generator is not None
     who = f"contestant '{contestant.name}': its generator"
+    inputs = "latents" if labels is None else "labels, int64 (N,), and latents"
+    labels = None if labels is None else labels.to(latents_ND.device)
     try:
         output = applied(
-            contestant.generator, latents_ND, refusal=f"{who} cannot take latents", seed=seed,
-            labels=None if labels is None else labels.to(latents_ND.device),
+            contestant.generator, latents_ND, refusal=f"{who} cannot take {inputs}", seed=seed, labels=labels
         )  # fmt: skip
     except UsageError as error:
-        if contestant.latent_shape is not None or contestant.latent_dim is None or labels is not None:
+        if contestant.latent_shape is not None or contestant.latent_dim is None:
             raise
-        raise UsageError(_latent_shape_hint(contestant, latents_ND, str(error), seed)) from error
+        raise UsageError(_latent_shape_hint(contestant, latents_ND, labels, str(error), seed)) from error
     samples = sample_tensor(output, contestant.generate, who=who)
     n = len(samples) if samples.ndim else 1
     if n != len(latents_ND):
@@ -202,12 +210,14 @@ def generated(
     return samples
 
 
-def _latent_shape_hint(contestant: Contestant, latents_ND: torch.Tensor, refusal: str, seed: int) -> str:
+def _latent_shape_hint(
+    contestant: Contestant, latents_ND: torch.Tensor, labels: torch.Tensor | None, refusal: str, seed: int
+) -> str:
     """What to type where a generator does not take vectors: the shape of DCGANs, if it takes that."""
     assert contestant.generator is not None
     shape = (contestant.latent_dim, 1, 1)
     with suppress(UsageError):
-        applied(contestant.generator, latents_ND[:, :, None, None], refusal="", seed=seed)
+        applied(contestant.generator, latents_ND[:, :, None, None], refusal="", seed=seed, labels=labels)
         who = f"contestant '{contestant.name}'"
         return f"{who}: its generator takes latents with two more axes: give latent_shape={shape}"
     return f"{refusal}; if it takes latents of another shape, give that, as in latent_shape={shape}"
@@ -236,10 +246,13 @@ def sample_labels(
     probabilities = class_probabilities(contestant)
     if probabilities is not None:
         return drawn_labels(probabilities, stream, start, n)
+    return _uniform_labels(contestant.num_classes, stream, start, n)
+
+
+def _uniform_labels(num_classes: int, stream: Stream, start: int, n: int) -> torch.Tensor:
     uniforms = stream.uniforms(start, n, 1)[:, 0]
     # A uniform may round to 1.
-    labels = (uniforms * contestant.num_classes).astype(np.int64).clip(max=contestant.num_classes - 1)
-    return torch.from_numpy(labels)
+    return torch.from_numpy((uniforms * num_classes).astype(np.int64).clip(max=num_classes - 1))
 
 
 def class_probabilities(contestant: Contestant) -> NDArray[np.float64] | None:

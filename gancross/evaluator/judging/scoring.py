@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from gancross.checkpoint.contestant import Contestant
@@ -79,7 +80,10 @@ def score_all(
     raw: RawScores = {mode: {} for mode in NORMS}
     processes = current()
     clipped_values: dict[str, int] = {}
+    classes: dict[Label, NDArray[np.int64]] = {}
     for source in sources:
+        if source.labels is not None:
+            classes[source.label] = source.labels.numpy()
         length = source.chunk
         group = -(-(batch_size or length) // length)
         own_chunks = source.chunks[processes.share(len(source.chunks))]
@@ -92,6 +96,7 @@ def score_all(
                 norm=mode,
                 coupled=judge.name in coupled,
                 switchable=judge.name in switchable,
+                labels=source.drawn if source.labels is None else source.labels,
                 noise=Stream(protocol.seed, "network-noise", judge.name, mode, title(source.label)),
             )
             for judge, mode in modes
@@ -120,7 +125,8 @@ def score_all(
             clipped_values[source.contestant.name] = int(total)
         if observer is not None:
             observer.finish_source(source.label)
-    return replace(_checked(raw, judges, coupled, switchable), clipped_values=clipped_values)
+    checked = _checked(raw, judges, coupled, switchable)
+    return replace(checked, clipped_values=clipped_values, classes=classes)
 
 
 def real_high(scores: Array, judge: Contestant) -> Array:

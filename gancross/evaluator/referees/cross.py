@@ -107,12 +107,9 @@ class NoisyDiscriminator(nn.Module):
         """Raw scores (N,), float64; a discriminator that takes no labels is given none.
 
         Raises:
-            UsageError: the discriminator fails on such samples, takes labels where referees see none, or does
-                not return a score for each.
+            UsageError: the discriminator fails on such samples, or does not return a score for each.
         """
         who = f"contestant '{self._contestant.name}': its discriminator"
-        if self._contestant.judge_labels and labels is None:
-            raise UsageError(f"{who} takes labels, which the referees of this call do not see")
         parts, length = [], chunk_length(tuple(inputs.shape[1:]))
         for start in range(0, len(inputs), length):
             part, own = inputs[start : start + length], None

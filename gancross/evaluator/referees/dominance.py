@@ -30,13 +30,14 @@ def dominances(
 ) -> tuple[tuple[Dominance, ...], tuple[StandingReferees, ...]]:  # fmt: skip
     """The check of every contestant that would be named, and the part of every file of saved referees.
 
-    The judges at hand are the referees of the other contestants, all contestants' discriminators and saved
-    referees.
+    The judges at hand are the referees of the other contestants, contestants' discriminators and saved
+    referees. Discriminators that take labels are among them where referees see labels: they tell pairs of a
+    sample and a class, of which other referees are not asked.
 
     Args:
         named: who would be.
     """
-    own = [c for c in contestants if c.discriminator is not None]
+    own = judging_alike(contestants, arena)
     modules = [c.discriminator for c in own if c.discriminator is not None]
     checks: list[Dominance] = []
     of_files: list[dict[str, Missing | None]] = [{} for _ in standing]  # by contestant why not, or None
@@ -63,3 +64,11 @@ def dominances(
             checks += [] if check is None else [check]
     records = [standing_record(entry, reasons) for entry, reasons in zip(standing, of_files, strict=True)]
     return tuple(checks), tuple(records)
+
+
+def judging_alike(contestants: Sequence[Contestant], arena: Arena) -> list[Contestant]:
+    """The contestants with a discriminator that takes no labels, or such as the call's referees see."""
+    seen = arena.protocol.num_classes is not None
+    return [
+        each for each in contestants if each.discriminator is not None and (seen or not each.judge_labels)
+    ]

@@ -40,12 +40,14 @@ def assembled(
     contestants: Sequence[Contestant], scores: Scores, protocol: Protocol, probes: Mapping[str, Probes], *,
     reals: DataSet,
     order: ContentOrder, no_training: str, fidelity: MeasuredFidelity | None, provenance: Provenance,
+    notes: Sequence[str] = (),
 ) -> Result:  # fmt: skip
     """Every figure of a cross-test.
 
     Args:
         order: of the test reals, in which the judges saw them.
         no_training: why there are no training reals, if there are none.
+        notes: flags of the call.
     """
     halving = Halving(order.items, seed=protocol.seed)
     cells = all_cells(contestants, scores, norm=protocol.norm, halving=halving, seed=protocol.seed)
@@ -97,7 +99,7 @@ def assembled(
         flags=tuple(sorted([
             *(finding.flag for c in contestants for finding in probe_findings(c, probes[c.name])),
             *flags(contestants, scores, cells, moves, blind, residual, claims, len(order.index), protocol),
-            *(() if fidelity is None else fidelity.flags), *reals.notes,
+            *(() if fidelity is None else fidelity.flags), *reals.notes, *notes,
         ])),
         fidelity=NO_METRICS if fidelity is None else fidelity.figures, referees=NOT_REFEREED,
         provenance=provenance,

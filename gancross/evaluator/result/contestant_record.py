@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from gancross.checkpoint.reductions import recorded_reduction
-from gancross.evaluator.codec.fields import Count, JsonValue, Recorded, Sha256, Size, Text
+from gancross.evaluator.codec.fields import Count, JsonValue, Recorded, Sha256, Size, Text, UnitFloat
 from gancross.evaluator.judging.scores import score_threshold
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ class ContestantRecord:
         score, generate: how its networks' outputs were reduced: names, or `callable:` and the qualified name
             of a function; None: they were taken as they are.
         clipped_values: of its generator's images, beyond `data_range`; None: no such images, none rounded.
+        num_classes: of its labels; None: it has none.
+        label_prior: how its generator's labels were drawn: `uniform`, `data` or `given`.
+        label_weights: the probability of each class, where it was not uniform over all.
+        judge_labels: whether its discriminator was given labels.
 
     What describes a generator is None without one, and all of it in records of format 1.
     """
@@ -53,6 +57,10 @@ class ContestantRecord:
     score: Annotated[Text | None, Recorded(absent=True)] = None
     generate: Annotated[Text | None, Recorded(absent=True)] = None
     clipped_values: Annotated[Count | None, Recorded(absent=True)] = None
+    num_classes: Annotated[Size | None, Recorded(absent=True)] = None
+    label_prior: Annotated[Literal["uniform", "data", "given"] | None, Recorded(absent=True)] = None
+    label_weights: Annotated[tuple[UnitFloat, ...] | None, Recorded(absent=True)] = None
+    judge_labels: Annotated[bool | None, Recorded(absent=True)] = None
 
     @property
     def real_high_threshold(self) -> float | None:
@@ -84,4 +92,16 @@ def contestant_record(contestant: Contestant, clipped_values: int | None) -> Con
         step=step, recipe=recipe, clipped_values=clipped_values,
         score=None if contestant.discriminator is None else recorded_reduction(contestant.score),
         generate=None if dim is None else recorded_reduction(contestant.generate),
+        num_classes=contestant.num_classes, judge_labels=contestant.judge_labels,
+        **_recorded_prior(contestant),
     )  # fmt: skip
+
+
+def _recorded_prior(contestant: Contestant) -> dict[str, Any]:
+    """How labels were drawn, of a conditional generator."""
+    if contestant.num_classes is None or contestant.generator is None:
+        return {}
+    prior, weights = contestant.label_prior, contestant.label_weights
+    if isinstance(prior, str):
+        return {"label_prior": prior, "label_weights": weights}
+    return {"label_prior": "given", "label_weights": weights or prior}

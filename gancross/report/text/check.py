@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gancross.evaluator.estimates import Estimate, Missing
+from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judging.probe_results import NetworkProbe
 from gancross.evaluator.model_check import DiscriminatorCheck, GeneratorCheck, ModelCheck, Variety
 from gancross.report.formatting import figure, interval, number, seen
@@ -47,7 +47,8 @@ def _generator(check: ModelCheck) -> Iterator[str]:
     found = check.generator
     if isinstance(found, GeneratorCheck):
         probe, (low, high) = found.probe, found.data_range
-        yield f"latents {'×'.join(map(str, found.latent_shape))}, {found.latent}"
+        labels = "" if found.num_classes is None else f"; labels of {found.num_classes} classes"
+        yield f"latents {'×'.join(map(str, found.latent_shape))}, {found.latent}{labels}"
         images = f" of {low:g}…{high:g}" if len(check.shape) == 3 else ""
         yield f"values {seen(probe.low)}…{seen(probe.high)}{images}"
         yield f"{_batch_norm(found.batch_norms, probe, two_modes=False)}; {_noise(probe)}"
@@ -77,14 +78,17 @@ def _discriminator(found: DiscriminatorCheck | Missing) -> Iterator[str]:
         f"median score: data {seen(medians.data)}, generated {seen(medians.generated)},"
         f" noise {seen(medians.noise)}"
     )
-    yield f"AUC of data: {_auc(found.auc_generated)} over generated, {_auc(found.auc_noise)} over noise"
+    yield f"AUC of data: {_figure(found.auc_generated)} over generated, {_figure(found.auc_noise)} over noise"
     size = found.group_size
     company = "each sample alone" if size == 1 else f"samples couple, in groups of {size}"
     norm = _batch_norm(found.batch_norms, found.probe, two_modes=found.two_modes)
     yield f"{company}; {norm}; {_noise(found.probe)}"
+    right = found.probe.right_labels
+    if right is not None:
+        yield f"labels: {_figure(right)} of data score higher under their own than under another one"
 
 
-def _auc(value: Estimate) -> str:
+def _figure(value: Estimate | Proportion) -> str:
     return f"{figure(value)} {interval(value)}".replace(" ", UNBROKEN)
 
 
