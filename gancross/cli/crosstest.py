@@ -24,7 +24,7 @@ from gancross.cli.options import (
     timeout,
 )
 from gancross.cli.outputs import checked_record, show, written
-from gancross.cli.referees import RefereeArguments, going_on, referee_arguments
+from gancross.cli.referee_arguments import RefereeArguments, going_on, referee_arguments
 from gancross.cli.report import STDOUT, Reports, reports
 from gancross.cli.training_data import common_data, common_image_size, data_options
 from gancross.errors import UsageError, unknown_name
@@ -116,8 +116,7 @@ def crosstest(
     from gancross.data.resizing import parsed_resize
     from gancross.evaluator.protocol import Protocol
 
-    if referees == "none" and referee_arguments.save is not None:
-        raise UsageError("--save-referees: none are trained with --referees none")
+    referee_arguments.check_budget(referees)
     parsed = parsed_models(models)
     statistics = [] if save_fid_statistics is None else [save_fid_statistics]
     record = checked_record(json_out, reports, models=parsed, others=statistics)
@@ -136,6 +135,7 @@ def crosstest(
     from gancross.evaluator.judged_data import known_training, load_reals, trained_data
     from gancross.evaluator.judged_labels import as_judged
     from gancross.evaluator.refereeing import with_referees
+    from gancross.evaluator.referees.labels import training_labels
 
     size = image_size if image_size is not None else common_image_size(contestants)
     reals = load_reals(
@@ -143,10 +143,7 @@ def crosstest(
         image_size=size, seed=seed,
     )  # fmt: skip
     contestants, reals, protocol = as_judged(contestants, reals, protocol, device=device)
-    options = (
-        None if referees == "none"
-        else referee_arguments.options(referees, shape=reals.shape, resize=protocol.resize)
-    )  # fmt: skip
+    options = referee_arguments.checked_options(referees, contestants, reals, protocol)
     notes, to_json = notes_console(), json_out == STDOUT
     with progress_line(notes) as progress:
         result = run_crosstest(
@@ -187,8 +184,10 @@ def crosstest(
         with progress_line(notes) as progress, going_on():
             result = with_referees(
                 result, contestants, reals, protocol, options,
-                training=known_training(reals.train, protocol), device=device, progress=progress,
-                announce=referee_arguments.announcement(notes, progress), keep=trained.append,
+                training=known_training(reals.train, protocol),
+                training_labels=training_labels(reals.train, reals, protocol), device=device,
+                progress=progress, announce=referee_arguments.announcement(notes, progress),
+                keep=trained.append,
             )  # fmt: skip
     except BaseException:
         # Whoever stops during the referees keeps what was measured before: the record and this screen.

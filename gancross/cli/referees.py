@@ -2,226 +2,36 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
 from gancross.cli.options import (
-    FILE,
     FILE_OR_STDOUT,
-    Command,
-    ProgressLine,
     chunk,
     classes_option,
     common_with_tables,
     device,
-    interruption,
     notes_console,
     progress_line,
     resize,
     timeout,
 )
 from gancross.cli.outputs import checked_record, show, written
+from gancross.cli.referee_arguments import RefereeArguments, going_on, referee_arguments
 from gancross.cli.report import STDOUT, Reports, reports
 from gancross.cli.training_data import common_data, common_image_size, data_options
-from gancross.errors import UsageError, printable
 from gancross.machine.distributed import is_rank_zero
 from gancross.machine.files import every_output
 
 if TYPE_CHECKING:
-    import torch
-    from rich.console import Console
-
-    from gancross.data.formats import FormatShare
-    from gancross.data.resizing import Resize
-    from gancross.evaluator.referees.cost import TrainingEstimate
-    from gancross.evaluator.referees.options import RefereeOptions
     from gancross.evaluator.referees.protocol import Budget
-    from gancross.evaluator.referees.saved import RefereeFolder, SavedReferees
-    from gancross.evaluator.result.types import Result
-
+    from gancross.evaluator.referees.saved import SavedReferees
 
 LONG = 60  # seconds of training that are announced
-
-
-@dataclass(frozen=True, kw_only=True)
-class RefereeArguments:
-    """The options that concern referees, as written."""
-
-    reals: Path | None
-    seeds: int | None
-    calibrate: bool
-    save: Path | None = None
-
-    def options(
-        self, budget: Budget, *, shape: tuple[int, ...], resize: Resize | None = None
-    ) -> RefereeOptions:
-        """For data of a shape; reads the folders of other reals, which are resized, and of saved referees.
-
-        Raises:
-            UsageError: a number or a folder that does not fit.
-            DataError: a file is not an image that can be read.
-            CheckpointError, ResourceError: as of `referee_folder`.
-        """
-        from gancross.evaluator.referees.options import RefereeOptions
-        from gancross.evaluator.referees.saved import referee_folder
-
-        folder = None if self.save is None else referee_folder(self.save)
-        if self.reals is None:
-            return RefereeOptions(budget=budget, seeds=self.seeds, calibrate=self.calibrate, folder=folder)
-        images, formats, notes = _read_reals(self.reals, shape, resize)
-        return RefereeOptions(
-            budget=budget, seeds=self.seeds, calibrate=self.calibrate, reals=images,
-            reals_name=f"reals of {self.reals}", reals_formats=formats, reals_notes=notes, folder=folder,
-        )  # fmt: skip
-
-    def announcement(self, notes: Console, line: ProgressLine) -> Callable[[TrainingEstimate], None] | None:
-        """Prints what long training will cost, and shows it until a referee is trained.
-
-        None where nobody would see it: nothing is measured then.
-        """
-        if notes.quiet:
-            return None
-        rest = "; --calibrate is not counted" if self.calibrate else ""
-
-        def announce(estimate: TrainingEstimate) -> None:
-            line.expected = f"about {_duration(estimate.seconds)} in all"
-            if estimate.seconds >= LONG:
-                notes.print(estimate_text(estimate) + rest, soft_wrap=True)
-
-        return announce
-
-    def check_outputs(self, record: Path | None, reports: Reports) -> None:
-        """Checks before long work that no output takes the place of the folder of saved referees."""
-        if self.save is None:
-            return
-        places = (self.save.absolute(), *self.save.absolute().parents)
-        files = reports.files if record is None else [record, *reports.files]
-        taken = next((file for file in files if file.absolute() in places), None)
-        if taken is not None:
-            raise UsageError(f"--save-referees {self.save}: {taken} will be a file, expected a folder")
-
-    def save_trained(
-        self, referees: Sequence[SavedReferees], folder: RefereeFolder | None, result: Result, notes: Console
-    ) -> None:
-        """Saves the referees of a result that is written already, if that was asked for.
-
-        Says where they lie, and which of those that lay there judged nobody, and why; or why there are none,
-        which no verdict says of one contestant alone.
-
-        Raises:
-            ResourceError: they cannot be written; then no file of them is left.
-        """
-        from gancross.evaluator.estimates import Missing
-
-        if isinstance(result.referees, Missing):
-            notes.print(f"No referees: {result.referees.reason}", soft_wrap=True)
-            return
-        if folder is None:
-            return
-        place = printable(str(folder.path))
-        for entry in result.referees.controls.standing or ():
-            for reason in entry.skipped:
-                notes.print(f"{place}/{entry.file}: not among the judges: {reason}")
-        folder.save(referees)
-        n = len(referees)
-        notes.print(f"The referees of {n} contestant{'s' if n > 1 else ''} are in {place}")
-
-
-@contextmanager
-def going_on() -> Iterator[None]:
-    """Inside, referees are trained: an interruption says that the same command goes on."""
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        then = "the same command goes on, trained referees are in the cache"
-        raise interruption(stop, then=then) from None
-
-
-def referee_arguments(command: Command) -> Command:
-    """Adds the options for referees; the command is called with `referee_arguments`."""
-
-    @click.option(
-        "--referee-reals", metavar="FOLDER", type=FILE,
-        help="Real images that no model was trained on.  [default: the held-out part of the data]",
-    )  # fmt: skip
-    @click.option(
-        "--referee-seeds", type=int, help="Seeds; a model has two referees for each.  [default: the budget's]"
-    )
-    @click.option(
-        "--calibrate", is_flag=True,
-        help="Measure how much of planted faults the budget shows on these data; takes many times as long.",
-    )  # fmt: skip
-    @click.option(
-        "--save-referees", metavar="FOLDER", type=FILE,
-        help="Add the trained referees to a folder; those that lie there already judge too.",
-    )  # fmt: skip
-    @functools.wraps(command)
-    def wrapped(
-        *, referee_reals: Path | None, referee_seeds: int | None, calibrate: bool,
-        save_referees: Path | None, **rest: Any,
-    ) -> Any:  # fmt: skip
-        arguments = RefereeArguments(
-            reals=referee_reals, seeds=referee_seeds, calibrate=calibrate, save=save_referees
-        )
-        return command(referee_arguments=arguments, **rest)
-
-    return wrapped
-
-
-def estimate_text(estimate: TrainingEstimate) -> str:
-    """`12 referees to train (4 in the cache): about 2.1 h of processor time, 32 min with 4 at a time`."""
-    n, workers = estimate.num_trained, estimate.workers
-    cached = f" ({estimate.num_cached} in the cache)" if estimate.num_cached else ""
-    together = f", {_duration(estimate.seconds)} with {workers} at a time" if workers > 1 else ""
-    return (
-        f"{n} referee{'' if n == 1 else 's'} to train{cached}: about"
-        f" {_duration(estimate.processor_seconds)} of processor time{together}"
-    )
-
-
-def _duration(seconds: float) -> str:
-    """In seconds or minutes below 100 of them, else in hours."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def _read_reals(
-    folder: Path, shape: tuple[int, ...], resize: Resize | None
-) -> tuple[torch.Tensor, tuple[FormatShare, ...], tuple[str, ...]]:
-    """All images beneath a folder, of the size of the data, the formats of their files, and notes.
-
-    Grey images have as many channels as the data.
-    """
-    from gancross.data.folder import fits_in_memory, read_images
-    from gancross.data.formats import format_shares
-    from gancross.data.image_files import image_files
-    from gancross.evaluator.judged_data import as_channels
-    from gancross.evaluator.resizing import resized_images
-
-    if len(shape) == 1:
-        raise UsageError("--referee-reals: is for images, but the data are vectors")
-    files = image_files(folder, who=f"--referee-reals {folder}: folder").checked()
-    paths = files.paths
-    if not fits_in_memory(paths, image_size=None):
-        raise UsageError(f"--referee-reals {folder}: {len(paths):,} images do not fit in memory")
-    images, formats = read_images(paths, image_size=None, remedy="reals must have the size of the data")
-    images = as_channels(images, shape[0])
-    images, resized = resized_images(images, resize, f"reals of {folder}")
-    if tuple(images.shape[1:]) != shape:
-        raise UsageError(
-            f"--referee-reals {folder}: images of shape {tuple(images.shape[1:])}, but the data have shape"
-            f" {shape}; --resize N brings all images to one size"
-        )
-    return images, format_shares(formats), files.notes + resized
 
 
 @click.command()

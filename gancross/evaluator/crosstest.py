@@ -41,6 +41,7 @@ from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
 from gancross.evaluator.judging.source_labels import drawn_label_notes, with_labels_of_reals
 from gancross.evaluator.protocol import Norm, Protocol, chunk_length
 from gancross.evaluator.refereeing import with_referees
+from gancross.evaluator.referees.labels import seen_labels, training_labels
 from gancross.evaluator.referees.options import RefereeBudget, RefereeOptions
 from gancross.evaluator.referees.saved import SavedReferees, referee_folder
 from gancross.evaluator.result.assembly import assembled
@@ -78,6 +79,7 @@ def crosstest(
     save_fid_statistics: Path | None = None,
     kid_subset_size: int = KID_SUBSET_SIZE,
     referees: RefereeBudget = "none",
+    referee_labels: bool = False,
     save_referees: str | Path | None = None,
     device: str = "auto",
     batch_size: int | None = None,
@@ -110,7 +112,7 @@ def crosstest(
         feature_weights, fid_statistics, save_fid_statistics: see `FidelityFiles`.
         referees: the budget of referees, on whom the verdicts `generator` and `strict` rest; "none": these
             verdicts name nobody. See `gancross.referee`.
-        save_referees: as of `gancross.referee`.
+        referee_labels, save_referees: as of `gancross.referee`.
         device: see `gancross.machine.devices.resolve_device`.
         batch_size: samples moved to the device at a time, in whole chunks; changes no figure.
         data_root, image_size: where named data lie; side to which a folder's images are resized.
@@ -140,6 +142,8 @@ def crosstest(
     )  # fmt: skip
     if referees == "none" and save_referees is not None:
         raise UsageError("save_referees: none are trained with referees='none'")
+    if referees == "none" and referee_labels:
+        raise UsageError("referee_labels: none are trained with referees='none'")
     contestants = listed(contestants)
     trained_on = trained_data(contestants)
     reals = load_reals(
@@ -153,7 +157,10 @@ def crosstest(
             train_data, reals, protocol, trained_on=trained_on, data_root=data_root, image_size=image_size
         )
     folder = None if save_referees is None else referee_folder(save_referees)
-    options = None if referees == "none" else RefereeOptions(budget=referees, folder=folder)
+    options = None
+    if referees != "none":
+        options = RefereeOptions(budget=referees, folder=folder, labels=referee_labels)
+        seen_labels(contestants, reals, protocol, options)  # refuses before the cross-test
     result = run_crosstest(
         contestants, reals, protocol, train=train, device=device, batch_size=batch_size,
         deterministic=deterministic, progress=progress,
@@ -166,7 +173,8 @@ def crosstest(
     trained: list[SavedReferees] = []
     result = with_referees(
         result, contestants, reals, protocol, options, training=known_training(train, protocol),
-        device=device, progress=progress, keep=trained.append,
+        training_labels=training_labels(train, reals, protocol), device=device, progress=progress,
+        keep=trained.append,
     )  # fmt: skip
     return with_saved_referees(result, trained, folder)
 

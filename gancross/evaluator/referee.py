@@ -26,6 +26,7 @@ from gancross.evaluator.judging.scoring import Progress
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.refereeing import with_referees
 from gancross.evaluator.referees.cost import TrainingEstimate
+from gancross.evaluator.referees.labels import training_labels
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.referees.protocol import HELD_OUT_REALS, Budget
 from gancross.evaluator.referees.saved import SavedReferees, referee_folder
@@ -51,6 +52,7 @@ def referee(
     num_samples: int = 10_000,
     seed: int = 0,
     calibrate: bool = False,
+    referee_labels: bool = False,
     save_referees: str | Path | None = None,
     workers: int | None = None,
     device: str = "auto",
@@ -83,6 +85,9 @@ def referee(
         seed: of latents, halves and referees.
         calibrate: measure κ of the budget on the data at hand, by faults planted in training reals, which
             takes many times as long as the referees and is cached; otherwise the κ that ships stands in.
+        referee_labels: let the judges see the class of each sample too, in training and in tests: they
+            then tell whose pairs (sample, class) are nearer to the data's, so that a good image of the wrong
+            class counts against its model. Data and contestants must have labels of the same classes.
         save_referees: folder to which the trained referees are added at the end, a file for each contestant.
             Those that earlier calls saved there are standing judges: one that tells a contestant's samples
             more surely than its referees, on what it did not train on, withholds its name. What a file says
@@ -101,7 +106,7 @@ def referee(
         OtherProcessFailed: another process of this run failed first.
 
     Source: Roth et al. 2017, Eq. 3 for the noise; Lopez-Paz and Oquab 2017, and Im et al. 2018, for fresh
-    judges.
+    judges; Miyato and Koyama 2018 for judges that see labels.
     """
     protocol = Protocol(
         num_samples=num_samples, seed=seed, controls=False, chunk=chunk, resize=parsed_resize(resize),
@@ -132,7 +137,7 @@ def referee(
         reals=other_reals,
         reals_name=HELD_OUT_REALS if other is None else f"reals of {other.name}",
         reals_formats=() if other is None else other.file_formats(),
-        reals_notes=other_notes,
+        reals_notes=other_notes, labels=referee_labels,
     )  # fmt: skip
     trained: list[SavedReferees] = []
     result = run_referees(
@@ -158,5 +163,6 @@ def run_referees(
     result = run_crosstest(alone, reals, protocol, train=train, device=device, judged=False)
     return with_referees(
         result, contestants, reals, protocol, options, training=known_training(train, protocol),
-        device=device, progress=progress, announce=announce, keep=keep,
+        training_labels=training_labels(train, reals, protocol), device=device, progress=progress,
+        announce=announce, keep=keep,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 import numpy as np
@@ -23,20 +23,26 @@ from gancross.evaluator.protocol import Protocol, chunk_length
 from gancross.evaluator.referees.arena import Arena, default_workers, equal_number
 from gancross.evaluator.referees.budget import BudgetCheck, budget_check
 from gancross.evaluator.referees.calibration import calibrated
-from gancross.evaluator.referees.check_records import NullControl, PowerControl, RefereeControls
+from gancross.evaluator.referees.check_records import RefereeControls
 from gancross.evaluator.referees.checks import dominance_reason, reasons
 from gancross.evaluator.referees.comparison import Contender, contrasts
 from gancross.evaluator.referees.contestant_records import RefereedContestant
-from gancross.evaluator.referees.controls import FEWEST_TRAINED, control_call, trained_controls
+from gancross.evaluator.referees.controls import (
+    FEWEST_TRAINED,
+    TrainedControls,
+    control_call,
+    trained_controls,
+)
 from gancross.evaluator.referees.copying import copying
 from gancross.evaluator.referees.cost import TrainingEstimate, training_estimate
 from gancross.evaluator.referees.cross import referee_cross
 from gancross.evaluator.referees.decision import Decision, decided
-from gancross.evaluator.referees.dominance import dominances, judging_samples
+from gancross.evaluator.referees.dominance import dominances, judging_alike
 from gancross.evaluator.referees.entries import Entry
 from gancross.evaluator.referees.figures import contestant_figures
 from gancross.evaluator.referees.formats import ImageFormats, image_formats
 from gancross.evaluator.referees.halves import SampleSet, sample_set
+from gancross.evaluator.referees.labels import SeenLabels, seen_labels
 from gancross.evaluator.referees.ladder import ladder
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.referees.placements import placements
@@ -60,7 +66,8 @@ FEWEST_PLANTED = 100  # training reals in which faults are planted
 @own_turn()
 def with_referees(
     result: Result, contestants: Sequence[Contestant], reals: DataSet, protocol: Protocol,
-    options: RefereeOptions, *, training: torch.Tensor | Missing, device: str = "auto",
+    options: RefereeOptions, *, training: torch.Tensor | Missing,
+    training_labels: torch.Tensor | None = None, device: str = "auto",
     progress: Progress | None = None, announce: Callable[[TrainingEstimate], None] | None = None,
     keep: Callable[[SavedReferees], None] | None = None,
 ) -> Result:  # fmt: skip
@@ -71,6 +78,8 @@ def with_referees(
     Args:
         result: of the same contestants, data and protocol, without referees.
         training: training reals, for the null control and the search for copies; or why there are none.
+        training_labels: of these, where they are known; without them the controls of referees that see
+            labels take held-out reals.
         progress: called with (what, done, in all), in the first process alone; of referees as by `refereed`,
             which may call it in a thread.
         announce: called with what the training will cost before it starts, likewise.
@@ -103,12 +112,14 @@ def with_referees(
         )
     if held_out.is_floating_point() and not bool(held_out.isfinite().all()):
         raise UsageError(f"{options.reals_name}: hold NaN or infinite values")
-    real_set = sample_set(held_out)
+    labels = seen_labels(contestants, reals, protocol, options)
+    real_set = sample_set(held_out, labels.reals)
     sets, clipped_values = _sample_sets(
-        contestants, reals.shape, protocol, target, progress=progress if processes.is_rank_zero else None
-    )
+        contestants, reals.shape, protocol, target, labels=labels,
+        progress=progress if processes.is_rank_zero else None,
+    )  # fmt: skip
     result = with_clipped_values(result, clipped_values)
-    budget = options.protocol(reals.shape)
+    budget = replace(options.protocol(reals.shape), num_classes=labels.num_classes)
     size = equal_number(real_set, sets.values(), seed=protocol.seed, seeds=budget.seeds)
     arena = Arena(
         reals=real_set, ladder=ladder(real_set.array), protocol=budget.at(size), size=size,
@@ -119,18 +130,18 @@ def with_referees(
         return unrefereed(result, _too_few(real_set, sets))
     standing = () if options.folder is None else standing_in(options.folder, sets, arena)
     known = None if isinstance(training, Missing) else training
-    of_controls = control_call(arena, known, num_samples=protocol.num_samples)
+    of_controls = control_call(arena, known, labels=training_labels, num_samples=protocol.num_samples)
     if announce is not None and processes.is_rank_zero:
         parts = [] if isinstance(of_controls, Missing) else [(of_controls.parts, of_controls.arena)]
         estimate = training_estimate([(sets, arena), *parts])
         if estimate is not None:
             announce(estimate)
     entries, trained = refereed(sets, arena, progress=progress)
-    null, power = trained_controls(of_controls, progress=progress)
+    controls = trained_controls(of_controls, progress=progress)
     if not processes.is_rank_zero:
         return result_from_dict(json.loads(processes.broadcast_from_rank0(b"")))
     refereed_call = _Call(
-        contestants=contestants, arena=arena, sets=sets, entries=entries, null=null, power=power,
+        contestants=contestants, arena=arena, sets=sets, entries=entries, controls=controls,
         budget=_budget(arena, known, reals, protocol, options, progress), options=options,
         formats=image_formats(real_files, contestants) if len(reals.shape) > 1 else None, standing=standing,
     )  # fmt: skip
@@ -149,7 +160,7 @@ def with_referees(
 
 def _sample_sets(
     contestants: Sequence[Contestant], shape: tuple[int, ...], protocol: Protocol, device: torch.device, *,
-    progress: Progress | None,
+    labels: SeenLabels, progress: Progress | None,
 ) -> tuple[dict[str, SampleSet], dict[str, int]]:  # fmt: skip
     """The samples of every contestant, drawn as a cross-test draws them, and how many values were clipped.
 
@@ -169,7 +180,7 @@ def _sample_sets(
         check_shape(name, tuple(samples.shape[1:]), shape)
         if samples.is_floating_point() and not bool(samples.isfinite().all()):
             raise DivergenceError(f"contestant '{name}': its samples hold NaN or infinite values")
-        sets[name] = sample_set(samples)
+        sets[name] = sample_set(samples, labels.contestants.get(name))
         if progress is not None:
             progress("samples", done, len(contestants))
     return sets, clipped_values
@@ -183,8 +194,7 @@ class _Call:
     arena: Arena
     sets: Mapping[str, SampleSet]
     entries: Mapping[str, Sequence[Entry]]
-    null: NullControl | Missing
-    power: PowerControl | Missing
+    controls: TrainedControls
     budget: BudgetCheck
     options: RefereeOptions
     formats: ImageFormats | None
@@ -220,13 +230,14 @@ def _assembled(
         )
         steps.advance()
     controls = RefereeControls(
-        null=call.null, power=call.power, budget=call.budget.control, dominance=checks,
+        null=call.controls.null, power=call.controls.power, labels=call.controls.labels,
+        budget=call.budget.control, dominance=checks,
         copying=copies, standing=None if call.options.folder is None else standing,
     )  # fmt: skip
     of_all = reasons(controls, reals=call.options.reals_name)
     of_one = {check.contestant: [dominance_reason(check)] for check in checks if check.fails}
     withheld = {(a, b): [*of_all, *of_one.get(a, ())] for a, b in permutations(call.sets, 2)}
-    decisions = decided(pairs, budget=budget, withheld=withheld)
+    decisions = decided(pairs, budget=budget, withheld=withheld, what=arena.protocol.what)
     mean_g = np.mean([_g(entry) for entry in figures.values()], axis=0)
     cross = referee_cross(
         call.sets, call.entries, arena, rung=int(np.abs(mean_g - 0.5).argmin()), advance=steps.advance
@@ -243,7 +254,7 @@ def _assembled(
 def _num_steps(call: _Call, named: Sequence[str]) -> int:
     """Of the checks, as `CheckSteps` counts them: dominance, the referees' cross-test, copying."""
     contestants = len(call.sets)
-    discriminators = len(judging_samples(call.contestants))
+    discriminators = len(judging_alike(call.contestants, call.arena))
     standing = sum(not entry.misfit for entry in call.standing)
     judges = len(named) * (contestants + discriminators + standing)
     rungs = judges * len(call.arena.ladder.sigmas) + contestants**2

@@ -19,7 +19,7 @@ from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.evaluator.tournament.methods import MethodClaim
 from gancross.evaluator.verdict.figures import CELL_FIGURES, Cell, CellFigure
 from gancross.evaluator.verdict.pairs import Pair
-from gancross.evaluator.verdict.verdicts import RULES, Rule, Verdict
+from gancross.evaluator.verdict.verdicts import PAIRS, RULES, SAMPLES, Rule, Verdict, about_pairs
 
 LEAST_P = 1e-300
 DASH = "–"
@@ -172,7 +172,15 @@ def probe_rows() -> list[tuple[str, list[tuple[str, str]]]]:
 def rules(result: Result) -> dict[str, Rule]:
     """The rules by key; where referees judged, that about generators is the headline."""
     headline = [] if isinstance(result.referees, Missing) else ["generator"]
-    return {key: RULES[key] for key in dict.fromkeys([*headline, *RULES])}
+    whole = {key: RULES[key] for key in dict.fromkeys([*headline, *RULES])}
+    if refereed_things(result) == PAIRS:
+        whole |= {key: about_pairs(RULES[key]) for key in ("generator", "strict")}
+    return whole
+
+
+def refereed_things(result: Result) -> str:
+    """What referees judge: samples, or pairs of a sample and its class."""
+    return SAMPLES if isinstance(result.referees, Missing) else result.referees.what
 
 
 def verdicts(result: Result, pair: Pair) -> list[tuple[Rule, Verdict]]:

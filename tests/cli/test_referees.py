@@ -14,7 +14,8 @@ from tiny_referees import grains, save_images
 
 from gancross import load_result
 from gancross.cli import referees as cli_referees
-from gancross.cli.referees import RefereeArguments, estimate_text
+from gancross.cli.referee_arguments import RefereeArguments
+from gancross.cli.training_cost import estimate_text
 from gancross.errors import UsageError
 from gancross.evaluator import referee as evaluator_referee
 from gancross.evaluator.estimates import Missing
@@ -71,7 +72,11 @@ def test_what_is_asked_for_is_what_is_done(folders: Path, monkeypatch: pytest.Mo
         raise UsageError("enough")
 
     monkeypatch.setattr(evaluator_referee, "run_referees", run)
-    for arguments in (["--budget", "full", "--referee-seeds", 2, "--seed", 4, "-n", 30], ["--calibrate"]):
+    calls: tuple[list[object], ...] = (
+        ["--budget", "full", "--referee-seeds", 2, "--seed", 4, "-n", 30, "--referee-labels"],
+        ["--calibrate"],
+    )
+    for arguments in calls:
         assert referee(folders, *arguments) == 2
     (full, of_full), (quick, usual) = asked
     assert (full.budget, full.seeds, full.calibrate, of_full.seed, of_full.num_samples) == (
@@ -80,6 +85,7 @@ def test_what_is_asked_for_is_what_is_done(folders: Path, monkeypatch: pytest.Mo
     assert (quick.budget, quick.seeds, quick.calibrate, usual.seed, usual.num_samples) == (
         "quick", None, True, 0, 10_000
     )  # fmt: skip
+    assert (full.labels, quick.labels) == (True, False)
     assert full.reals is None and full.reals_name == "the held-out reals"
 
 
@@ -254,6 +260,10 @@ def test_standard_output_is_one_document(
             "images of shape (3, 8, 8), but the data have shape (1, 8, 8)",
         ),
         (["--referee-seeds", "0"], "the number of referee seeds must be at least 1, is 0"),
+        (
+            ["--referee-labels"],
+            "have no labels, which referees shall see; let referees see no labels, or give",
+        ),
         (["--budget", "huge"], "'huge' is not one of"),
         (["-n", "0"], "number of samples must be at least 1"),
     ],
@@ -275,6 +285,11 @@ def test_what_does_not_fit_is_one_line(
         (["--referees", "quick", "--referee-reals", "{root}/A"], "is for images, but the data are vectors"),
         (["--referees", "quick", "--referee-seeds", "-1"], "referee seeds must be at least 1, is -1"),
         (["--referees", "long"], "'long' is not one of"),
+        (
+            ["--referees", "none", "--referee-labels"],
+            "--referee-labels: none are trained with --referees none",
+        ),
+        (["--referees", "quick", "--referee-labels"], "its samples have no labels, which referees shall see"),
     ],
 )
 def test_errors_come_before_the_cross_test(

@@ -23,7 +23,6 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.batch_norm_passes import scoring_pass
 from gancross.evaluator.judging.scores import Scores
 from gancross.evaluator.judging.scoring import canonical_labels
-from gancross.evaluator.referees.dominance import judging_samples
 from gancross.evaluator.referees.halves import SampleSet, sample_set
 from gancross.evaluator.result.reading import result_from_dict
 from gancross.evaluator.verdict.figures import Cell
@@ -416,4 +415,3 @@ def test_referees_judge_the_samples_of_the_cross_test(monkeypatch: pytest.Monkey
     for model, samples in zip(models, (seen["1"], seen["2"]), strict=True):
         labels = canonical_labels(model, num_samples=N, purpose="crosstest")
         assert labels is not None and torch.equal(samples[:, 2].long(), labels)
-    assert judging_samples([*models, telling("c", judge_labels=False)])[0].name == "c"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gancross.cli.main import main
-from gancross.evaluator.judging import batch_norm_passes as judging
+from gancross.evaluator.judging import judge_calls as judging
 from gancross.trainer import loop
 
 FATAL = 3
@@ -34,5 +34,5 @@ if __name__ == "__main__":
     rank, number, *arguments = sys.argv[1:]
     if os.environ["RANK"] == rank:
         loop.algorithm_1 = failing(loop.algorithm_1, signal.Signals[number])
-        judging.scores_or_remedy = failing(judging.scores_or_remedy, signal.Signals[number])
+        judging.raw_scores = failing(judging.raw_scores, signal.Signals[number])
     main(arguments)

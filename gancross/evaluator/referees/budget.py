@@ -129,7 +129,8 @@ def budget_check(
     applied = [entry for entry in alike if entry.num_training == nearest]
     names = ", ".join(sorted(entry.data for entry in applied))
     most = min(entry.multiples[-1] for entry in applied)
-    return _check(applied, source=f"shipped, measured on {names} up to {most:g} times the steps")
+    blind = "" if protocol.num_classes is None else ", by referees that see no labels"
+    return _check(applied, source=f"shipped, measured on {names} up to {most:g} times the steps{blind}")
 
 
 @cache

@@ -213,7 +213,7 @@ def _path(place: FaultPlace, clean: torch.Tensor, arena: Arena) -> Path:
     """Where a measured fault lies in the cache."""
     text = json.dumps({
         "place": asdict(place), "clean": content_sha256(clean, ordered=True), "reals": arena.reals.sha256,
-        "protocol": asdict(arena.protocol), "size": arena.size, "seed": arena.seed,
+        "protocol": arena.protocol.key_fields, "size": arena.size, "seed": arena.seed,
         "device": arena.device.type, "torch": torch.__version__,
     }, sort_keys=True)  # fmt: skip
     return cache_folder() / KIND / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"

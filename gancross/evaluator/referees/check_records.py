@@ -41,6 +41,20 @@ class PowerControl:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelControl:
+    """The same samples with each other's labels: referees that see labels should tell them.
+
+    Attributes:
+        share: of the samples whose label is wrong.
+        fails: whether G is above 0 at no rung, p < .01 after Holm over the rungs.
+    """
+
+    share: UnitFloat
+    figures: RefereedContestant
+    fails: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class BudgetControl:
     """κ: of what longer training shows of planted faults, the share that this budget shows.
 
@@ -101,6 +115,7 @@ class RefereeControls:
 
     Attributes:
         null, power: `Missing` where there are too few reals.
+        labels: None where referees see none, and where there are too few reals.
         dominance: one of each contestant that would be named.
         copying: by contestant.
         standing: of every file of saved referees; None where no folder of them was given.
@@ -112,3 +127,4 @@ class RefereeControls:
     dominance: tuple[Dominance, ...]
     copying: Annotated[Mapping[str, Copying | Missing], Recorded(nulls=("copies",))]
     standing: Annotated[tuple[StandingReferees, ...] | None, Recorded(absent=True)] = None
+    labels: Annotated[LabelControl | None, Recorded(absent=True)] = None

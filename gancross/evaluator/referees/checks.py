@@ -29,6 +29,11 @@ def reasons(controls: RefereeControls, *, reals: str) -> list[str]:
             f"the power control fails: referees do not tell samples of which {controls.power.share:.0%} is"
             f" noise from {reals}"
         )
+    if controls.labels is not None and controls.labels.fails:
+        found.append(
+            f"the label control fails: referees do not tell real samples, {controls.labels.share:.0%} of them"
+            f" with a wrong label, from {reals}"
+        )
     if controls.budget.fails:
         found.append(
             "this budget shows too little of planted faults: only a share of"
@@ -59,7 +64,13 @@ def referee_flags(referees: Referees) -> Iterator[str]:
     if fewest < FEWEST:
         yield f"referees name nobody with fewer than {FEWEST} reals or samples: there are {fewest}"
     if not isinstance(controls.null, Missing) and controls.null.of != "training reals":
-        yield f"no training data are known: the null control took {controls.null.of}"
+        known = "training data" if protocol.options.num_classes is None else "training data with labels"
+        yield f"no {known} are known: the null control took {controls.null.of}"
+    if protocol.options.num_classes is not None:
+        yield (
+            "referees see labels, but κ was measured with referees that see none: of faults of labels they"
+            " may show a smaller share than it says"
+        )
     if controls.budget.num_training is None:
         yield (
             f"how much of planted faults referees show was {controls.budget.source}: a share of"

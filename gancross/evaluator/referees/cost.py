@@ -108,6 +108,9 @@ def _pace(task: Task) -> _Pace:
         rows, stream = task.cut_reals.test[:BLOCK], task.identity.stream("estimate")
         for _ in range(2):  # the first is a warm-up
             started = time.perf_counter()
-            rung_scores([network], reals.array, rows, task.ladder, rung=0, stream=stream, device=device)
+            rung_scores(
+                [network], reals.array, rows, task.ladder, rung=0, stream=stream, device=device,
+                labels=reals.labels,
+            )  # fmt: skip
             score = (time.perf_counter() - started) / len(rows)
     return _Pace(step=(times[1] - times[0]) / MEASURED, score=score)

@@ -115,18 +115,30 @@ class NoisyDiscriminator(nn.Module):
         inputs = self._ladder.network_inputs(noisy, self._contestant.data_range)
         return to_native(inputs, self._contestant.resizing)
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Raw scores (N,), float64.
+    def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Raw scores (N,), float64; a discriminator that takes no labels is given none.
 
         Raises:
             UsageError: the discriminator fails on such samples, or does not return a score for each.
         """
         who = f"contestant '{self._contestant.name}': its discriminator"
         parts, n = [], len(inputs)
+        labels = labels if self._contestant.judge_labels else None
         if self._group is not None:
-            inputs = first_samples(inputs, -(-n // self._group) * self._group)
-        for part in torch.split(inputs, self._group or chunk_length(tuple(inputs.shape[1:]), self._chunk)):
-            output = applied(self.discriminator, part, refusal=f"{who} cannot take samples", seed=0)
+            whole = -(-n // self._group) * self._group
+            inputs, labels = (
+                first_samples(inputs, whole),
+                None if labels is None else first_samples(labels, whole),
+            )
+        length = self._group or chunk_length(tuple(inputs.shape[1:]), self._chunk)
+        for start in range(0, len(inputs), length):
+            part, own = (
+                inputs[start : start + length],
+                None if labels is None else labels[start : start + length],
+            )
+            output = applied(
+                self.discriminator, part, refusal=f"{who} cannot take samples", seed=0, labels=own
+            )
             parts.append(score_tensor(output, self._contestant.score, n=len(part), who=who).double())
         return torch.cat(parts)[:n]
 
@@ -151,8 +163,9 @@ def judged(
             own = network if isinstance(network, NoisyDiscriminator) else None
             with one_thread():
                 (scores_N,) = rung_scores(
-                    [network], side.array, rows, arena.ladder, rung=rung, stream=stream, device=arena.device
-                )
+                    [network], side.array, rows, arena.ladder, rung=rung, stream=stream, device=arena.device,
+                    labels=side.labels,
+                )  # fmt: skip
             scores[kind].append(scores_N if own is None else own.real_high(scores_N))
             if kind == "samples" and advance is not None:
                 advance()

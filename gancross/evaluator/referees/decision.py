@@ -20,7 +20,7 @@ from gancross.evaluator.referees.comparison import ALPHA, POWER
 from gancross.evaluator.referees.protocol import Budget
 from gancross.evaluator.referees.records import Answer, Comparison, Contrast, RungDifference
 from gancross.evaluator.statistics.proportions import holm
-from gancross.evaluator.verdict.verdicts import Verdict
+from gancross.evaluator.verdict.verdicts import SAMPLES, Verdict
 
 FEWEST = 500
 SCOPE = "What judges of another protocol would tell was not tested."
@@ -41,7 +41,7 @@ class Decision:
 
 
 def decided(
-    contrasts: Sequence[Contrast], *, budget: Budget, withheld: Reasons | None = None
+    contrasts: Sequence[Contrast], *, budget: Budget, withheld: Reasons | None = None, what: str = SAMPLES
 ) -> list[Decision]:
     """The decision about every pair of a call, in the same order.
 
@@ -51,12 +51,13 @@ def decided(
     Args:
         withheld: (the one to be named, the other) → why a check withholds it; a pair that is not there has
             passed every check.
+        what: what the referees judge, in words.
     """
     adjusted = holm([contrast.p for contrast in contrasts])
     decisions = []
     for contrast, p in zip(contrasts, adjusted, strict=True):
         compared = _with_holm(contrast, p, len(contrasts))
-        decisions.append(_decision(compared, budget, withheld or {}))
+        decisions.append(_decision(compared, budget, withheld or {}, what))
     return decisions
 
 
@@ -75,7 +76,7 @@ def lasting(contrast: Contrast) -> bool:
     return _room(_surest(contrast)) > 0
 
 
-def _decision(comparison: Comparison, budget: Budget, withheld: Reasons) -> Decision:
+def _decision(comparison: Comparison, budget: Budget, withheld: Reasons, what: str) -> Decision:
     near = comparison.nearer_first()
     reasons = withheld.get((near.a, near.b), ())
     nearer, farther = _beyond_chance(near)
@@ -91,7 +92,7 @@ def _decision(comparison: Comparison, budget: Budget, withheld: Reasons) -> Deci
         elif reasons:
             answer, reason = "withheld", f"'{near.a}' would be named, but {'; '.join(reasons)}."
         else:
-            answer, reason = "named", _named(near)
+            answer, reason = "named", _named(near, what)
     elif nearer and farther:
         answer, reason = "crossing", _crossing(near, nearer, farther)
     else:
@@ -102,9 +103,9 @@ def _decision(comparison: Comparison, budget: Budget, withheld: Reasons) -> Deci
     )
 
 
-def _named(near: Comparison) -> str:
+def _named(near: Comparison, what: str) -> str:
     return (
-        f"judges of this protocol tell the samples of '{near.b}' from held-out data more surely than those of"
+        f"judges of this protocol tell the {what} of '{near.b}' from held-out data more surely than those of"
         f" '{near.a}', at no resolution the reverse by more than {near.delta:.3f}: {_mean_text(near)}."
         f" Longer training would not turn it: {_rung_text(near, 'below')}. {SCOPE}"
     )

@@ -33,14 +33,14 @@ def dominances(
     """The check of every contestant that would be named, and the part of every file of saved referees.
 
     The judges at hand are the referees of the other contestants, contestants' discriminators and saved
-    referees. Discriminators that take labels are none: they tell pairs of a sample and a class, of which
-    referees without labels are not asked.
+    referees. Discriminators that take labels are among them where referees see labels: they tell pairs of a
+    sample and a class, of which other referees are not asked.
 
     Args:
         named: who would be.
         chunk: of the discriminators, as of `chunk_length`.
     """
-    own = judging_samples(contestants)
+    own = judging_alike(contestants, arena)
     modules = [c.discriminator for c in own if c.discriminator is not None]
     checks: list[Dominance] = []
     of_files: list[dict[str, Missing | None]] = [{} for _ in standing]  # by contestant why not, or None
@@ -78,12 +78,21 @@ def _grouped(
     length = chunk_length(tuple(reals.shape[1:]), chunk)
     return {
         judge.name: judge_probe(
-            judge, reals=reals, fakes=sets[judge.name].array, device=arena.device, chunk=length
+            judge,
+            reals=reals,
+            fakes=sets[judge.name].array,
+            device=arena.device,
+            chunk=length,
+            labels=arena.reals.labels,
+            fake_labels=sets[judge.name].labels,
         ).grouped
         for judge in judges
     }
 
 
-def judging_samples(contestants: Sequence[Contestant]) -> list[Contestant]:
-    """The contestants with a discriminator of samples alone."""
-    return [each for each in contestants if each.discriminator is not None and not each.judge_labels]
+def judging_alike(contestants: Sequence[Contestant], arena: Arena) -> list[Contestant]:
+    """The contestants with a discriminator that takes no labels, or such as the call's referees see."""
+    seen = arena.protocol.num_classes is not None
+    return [
+        each for each in contestants if each.discriminator is not None and (seen or not each.judge_labels)
+    ]

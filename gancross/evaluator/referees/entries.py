@@ -39,7 +39,7 @@ class EntryKey:
     """Everything that decides an entry; never weights alone, since equal ones can be different networks.
 
     Attributes:
-        samples, reals: hashes of their content.
+        samples, reals: hashes of their content, with their labels where referees see them.
         size: the equal number, on which every referee trains.
         device: kind of the device; last bits differ between kinds.
     """
@@ -54,7 +54,7 @@ class EntryKey:
     @property
     def sha256(self) -> str:
         """Of all that decides one referee, and of torch's version; how many seeds there are does not."""
-        fields = asdict(self)
+        fields = asdict(self) | {"protocol": self.protocol.key_fields}
         for of_the_call in ("budget", "seeds"):
             del fields["protocol"][of_the_call]
         text = json.dumps({**fields, "torch": torch.__version__}, sort_keys=True)

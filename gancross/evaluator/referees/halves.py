@@ -5,6 +5,7 @@ Shape suffixes: N samples.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,28 +26,45 @@ class SampleSet:
 
     Attributes:
         array: canonical form, on the CPU.
+        labels: of the samples, int64 (N,), on the CPU, where referees see them.
         items: (N,) numbers of different samples, rising; identical ones are neighbours.
-        sha256: of the content, in whatever order it came.
+        sha256: of the content, labels included, in whatever order it came.
     """
 
     array: torch.Tensor
     items: NDArray[np.int64]
     sha256: str
+    labels: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
     @cached_property
     def digests(self) -> NDArray[np.bytes_]:
-        """The SHA-256 of each sample, (N,) of 32 bytes, by which other calls know it."""
+        """The SHA-256 of each sample, (N,) of 32 bytes, by which other calls know it, whatever its label."""
         return sample_digests(self.array)
 
 
-def sample_set(samples: torch.Tensor) -> SampleSet:
-    """The samples in the order of referees."""
+def sample_set(samples: torch.Tensor, labels: torch.Tensor | None = None) -> SampleSet:
+    """The samples in the order of referees.
+
+    Identical samples are one item whatever their labels, since a judge that trained on one of them knows
+    the others; among them the order is that of the labels. So labels change neither order nor halves.
+
+    Args:
+        labels: of the samples, int64 (N,), which then count as content.
+    """
     order = content_order(samples, stream=Stream(0, "referee", "content"))
-    array = samples[torch.from_numpy(order.index)].contiguous()
-    return SampleSet(array=array, items=order.items, sha256=order.sha256)
+    index, sha256 = order.index, order.sha256
+    if labels is not None:
+        assert labels.shape == (len(samples),), f"{tuple(labels.shape)} labels of {len(samples)} samples"
+        index = index[np.lexsort((labels.numpy()[index], order.items))]
+        labels = labels[torch.from_numpy(index)]
+        digest = hashlib.sha256(f"{sha256} labels\n".encode())
+        digest.update(labels.numpy().astype("<i8").tobytes())
+        sha256 = digest.hexdigest()
+    array = samples[torch.from_numpy(index)].contiguous()
+    return SampleSet(array=array, items=order.items, sha256=sha256, labels=labels)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -36,8 +36,12 @@ class Judge(Protocol):
         It is the same for all weights, so that several snapshots can share it.
         """
 
-    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Scores (N,), high for reals."""
+    def __call__(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Scores (N,), high for reals.
+
+        Args:
+            labels: of the samples, int64 (N,), in a call whose referees see them; a judge may ignore them.
+        """
 
 
 def level(sigma: torch.Tensor, ladder: Ladder) -> torch.Tensor:
@@ -75,6 +79,32 @@ class Dropout(nn.Module):
         return x * (kept / (1 - self.p))
 
 
+class ClassProjection(nn.Module):
+    """⟨e_c, φ⟩: what a sample's class c adds to its score, φ its last features before the linear layer.
+
+    A judge with it tells pairs (sample, class): a good image with the wrong label shows.
+
+    Args:
+        num_classes: K.
+        num_features: dimension of φ and of the embeddings e_0…e_{K−1}.
+        weights: of the initial embeddings, on the CPU: uniform on ±1/√dimension, as of a linear layer.
+
+    Source: Miyato and Koyama 2018, Eq. 4.
+    """
+
+    def __init__(self, num_classes: int, num_features: int, weights: torch.Generator) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(num_classes, num_features)
+        bound = num_features**-0.5
+        with torch.no_grad():
+            self.embedding.weight.uniform_(-bound, bound, generator=weights)
+
+    def forward(self, features_NF: torch.Tensor, labels_N: torch.Tensor) -> torch.Tensor:
+        """(N,), to add to scores."""
+        terms: torch.Tensor = self.embedding(labels_N) * features_NF
+        return terms.sum(1)
+
+
 class ImageJudge(nn.Module):
     """Strided convolutions with leaky ReLU down to a few pixels a side, then a linear layer.
 
@@ -91,11 +121,13 @@ class ImageJudge(nn.Module):
         width: channels of the first convolution; doubled at each further one, up to 8 times as many.
         dropout: probability with which a channel is dropped in training.
         weights, dropout_generator: of initial weights, on the CPU; of dropout, on the device of the inputs.
+        num_classes: of the labels that it sees, see `ClassProjection`; None: it sees none.
     """
 
     def __init__(
         self, shape: tuple[int, ...], ladder: Ladder, *, width: int, dropout: float,
         bandwidths: Sequence[float], weights: torch.Generator, dropout_generator: torch.Generator,
+        num_classes: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self._ladder, self._bandwidths = ladder, tuple(bandwidths)
@@ -111,8 +143,10 @@ class ImageJudge(nn.Module):
             sides = [max(1, side // 2) for side in sides]
             inputs, outputs = outputs, min(2 * outputs, LARGEST_GROWTH * width)
         self.features = nn.Sequential(*layers)
-        self.score = nn.Linear(inputs * sides[0] * sides[1], 1)
+        num_features = inputs * sides[0] * sides[1]
+        self.score = nn.Linear(num_features, 1)
         initialize(self, weights)
+        self.projection = _projection(num_classes, num_features, weights)
 
     def inputs(self, noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         """(N, 2C + 1 + 2C·bandwidths, H, W) of images y (N, C, H, W)."""
@@ -128,10 +162,11 @@ class ImageJudge(nn.Module):
             parts += [phases.sin() * remaining, phases.cos() * remaining]
         return torch.cat(parts, 1).contiguous(memory_format=torch.channels_last)
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+    def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """As `Judge`."""
-        scores: torch.Tensor = self.score(self.features(inputs).flatten(1))
-        return scores.squeeze(1)
+        features: torch.Tensor = self.features(inputs).flatten(1)
+        scores: torch.Tensor = self.score(features).squeeze(1)
+        return scores if self.projection is None else scores + self.projection(features, labels)
 
 
 class VectorJudge(nn.Module):
@@ -154,6 +189,7 @@ class VectorJudge(nn.Module):
         ladder: the units of the noise.
         width: units of a hidden layer.
         weights: of initial weights and of the waves, on the CPU.
+        num_classes: as of `ImageJudge`.
     """
 
     axes: torch.Tensor
@@ -162,8 +198,9 @@ class VectorJudge(nn.Module):
     bandwidths: torch.Tensor
 
     def __init__(
-        self, shape: tuple[int, ...], ladder: Ladder, *, width: int, weights: torch.Generator
-    ) -> None:
+        self, shape: tuple[int, ...], ladder: Ladder, *, width: int, weights: torch.Generator,
+        num_classes: int | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._ladder = ladder
         (dimensions,) = shape
@@ -180,6 +217,7 @@ class VectorJudge(nn.Module):
             layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(SLOPE)]
         self.network = nn.Sequential(*layers, nn.Linear(width, 1))
         initialize(self, weights)
+        self.projection = _projection(num_classes, width, weights)
 
     def look_at(self, reals: torch.Tensor) -> None:
         """Takes the axes and variances of the reals that it trains on, (N, D), in units of the ladder.
@@ -212,10 +250,21 @@ class VectorJudge(nn.Module):
             phases.sin() * remaining, phases.cos() * remaining,
         ], 1)  # fmt: skip
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+    def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """As `Judge`."""
-        scores: torch.Tensor = self.network(inputs)
-        return scores.squeeze(1)
+        *hidden, last = self.network
+        features = inputs
+        for layer in hidden:
+            features = layer(features)
+        scores: torch.Tensor = last(features).squeeze(1)
+        return scores if self.projection is None else scores + self.projection(features, labels)
+
+
+def _projection(
+    num_classes: int | None, num_features: int, weights: torch.Generator
+) -> ClassProjection | None:
+    """None where a judge sees no labels. Its weights are drawn last, so that all others stay the same."""
+    return None if num_classes is None else ClassProjection(num_classes, num_features, weights)
 
 
 def _halving(inputs: int, outputs: int, sides: Sequence[int]) -> nn.Conv2d:

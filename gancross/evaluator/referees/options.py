@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import torch
 
+from gancross.arguments import truth
 from gancross.data.formats import FormatShare
 from gancross.errors import UsageError, unknown_name
 from gancross.evaluator.referees.protocol import BUDGETS, HELD_OUT_REALS, Budget, RefereeProtocol, form_of
@@ -29,6 +30,7 @@ class RefereeOptions:
         folder: of saved referees, which judge too.
         workers: processes in which referees train; None: one for each CPU.
         on_cluster: whether they train on the workers of joblib's present backend instead.
+        labels: whether referees see the class of each sample, and so judge pairs (sample, class).
     """
 
     budget: Budget = "quick"
@@ -41,6 +43,7 @@ class RefereeOptions:
     folder: RefereeFolder | None = None
     workers: int | None = None
     on_cluster: bool = False
+    labels: bool = False
 
     def __post_init__(self) -> None:
         if self.budget not in get_args(Budget):
@@ -49,6 +52,11 @@ class RefereeOptions:
             raise UsageError(f"the number of referee seeds must be at least 1, is {self.seeds}")
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"the number of workers must be at least 1, is {self.workers}")
+        if truth(self.labels, "labels") and self.calibrate:
+            raise UsageError(
+                "calibration plants faults in samples without their labels: of referees that see labels no κ"
+                " is measured, the one that ships stands in"
+            )
 
     def protocol(self, shape: tuple[int, ...]) -> RefereeProtocol:
         """The referee protocol for samples of a shape, before it is known how many there are."""

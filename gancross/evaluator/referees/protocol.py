@@ -6,8 +6,11 @@ Results of different protocols are not comparable.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Literal
+
+from gancross.evaluator.codec.fields import Recorded, Size
+from gancross.evaluator.verdict.verdicts import PAIRS, SAMPLES
 
 Budget = Literal["quick", "full"]
 Form = Literal["vectors", "small images", "images"]  # of samples
@@ -15,6 +18,7 @@ VERSION = 2
 FIRST_SNAPSHOT = 50
 SMALL_SIDE = 16  # pixels, of the longer side
 HELD_OUT_REALS = "the held-out reals"
+MOST_CLASSES = 10_000
 VALIDATION = 10  # one in so many samples of a training half chooses the snapshot
 FEWEST_VALIDATED = 50  # reals; with fewer the last snapshot judges
 TIMES: Mapping[Budget, int] = {"quick": 1, "full": 4}  # steps, in those of quick
@@ -33,6 +37,7 @@ class RefereeProtocol:
         batch_size: pairs of a real and a sample in a step.
         average: decay of the moving average of the weights, which judges.
         seeds: S; a contestant has 2S referees.
+        num_classes: of the labels that referees see beside each sample; None: they see none.
     """
 
     version: int = VERSION
@@ -47,6 +52,25 @@ class RefereeProtocol:
     betas: tuple[float, float] = (0.9, 0.99)
     average: float = 0.98
     seeds: int
+    num_classes: Annotated[
+        Size | None, Recorded(absent=True, description="classes that referees see; absent: they see none")
+    ] = None
+
+    @property
+    def what(self) -> str:
+        """What the referees judge, in words."""
+        return SAMPLES if self.num_classes is None else PAIRS
+
+    @property
+    def key_fields(self) -> dict[str, object]:
+        """All fields for the key of a cache; without `num_classes` where it is None.
+
+        Keys of referees that see no labels are thus those of versions that had no such field.
+        """
+        fields = asdict(self)
+        if self.num_classes is None:
+            del fields["num_classes"]
+        return fields
 
     @property
     def snapshots(self) -> tuple[int, ...]:

@@ -173,3 +173,8 @@ class Referees:
     cross: RefereeCross
     controls: RefereeControls
     formats: Annotated[ImageFormats | None, Recorded(absent=True)] = None
+
+    @property
+    def what(self) -> str:
+        """What the referees judge, in words."""
+        return self.protocol.options.what

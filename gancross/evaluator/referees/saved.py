@@ -38,7 +38,7 @@ from gancross.evaluator.referees.contestant_records import Sigma
 from gancross.evaluator.referees.entries import Entry, archived, weight_arrays
 from gancross.evaluator.referees.halves import SampleSet
 from gancross.evaluator.referees.ladder import Ladder
-from gancross.evaluator.referees.protocol import RefereeProtocol
+from gancross.evaluator.referees.protocol import MOST_CLASSES, RefereeProtocol
 from gancross.evaluator.referees.training import Identity, Referee
 from gancross.machine.distributed import is_rank_zero
 from gancross.machine.files import read_bytes, slug, write_atomically
@@ -276,6 +276,8 @@ def _header(content: bytes) -> Header:
         raise ValueError("header: a referee has not one snapshot for each level of noise")
     if header.protocol.width < 1 or max(header.protocol.width, len(header.protocol.waves)) > WIDEST:
         raise ValueError(f"header: a network wider than {WIDEST}, or of no width")
+    if (header.protocol.num_classes or 0) > MOST_CLASSES:
+        raise ValueError(f"header: more than {MOST_CLASSES:,} classes")
     return header
 
 

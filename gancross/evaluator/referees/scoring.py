@@ -61,12 +61,13 @@ def noisy(
 @torch.no_grad()
 def rung_scores(
     judges: Sequence[nn.Module], array: torch.Tensor, rows: NDArray[np.int64], ladder: Ladder, *, rung: int,
-    stream: Stream, device: torch.device, meter: Meter = UNWATCHED,
+    stream: Stream, device: torch.device, labels: torch.Tensor | None = None, meter: Meter = UNWATCHED,
 ) -> NDArray[np.float32]:  # fmt: skip
     """The scores (S, N) of S judges of one kind on some rows at one rung, on the same noisy inputs.
 
     Args:
         stream: of the noise.
+        labels: of all samples of the array, on its device, where judges see them.
     """
     generator, ladder = stream.torch_generator(device), ladder.on(device)
     level = torch.full((BLOCK,), rung / (len(ladder.sigmas) - 1), device=device)
@@ -75,7 +76,8 @@ def rung_scores(
         samples = moved(array[block], device)
         noise = torch.randn(samples.shape, generator=generator, device=device)
         inputs = cast(Judge, judges[0]).inputs(*noisy(samples, ladder, level[: len(block)], noise))
-        parts.append(torch.stack([judge(inputs) for judge in judges]))
+        own = () if labels is None else (moved(labels[block], device),)
+        parts.append(torch.stack([judge(inputs, *own) for judge in judges]))
         meter.scored(len(judges) * len(block))
     scores: NDArray[np.float32] = torch.cat(parts, 1).cpu().numpy()
     return scores
@@ -84,7 +86,7 @@ def rung_scores(
 def ladder_scores(
     judges: Mapping[int, nn.Module], chosen: Sequence[int], array: torch.Tensor,
     rows: NDArray[np.int64], ladder: Ladder, *, noise: Callable[[str], Stream], device: torch.device,
-    meter: Meter = UNWATCHED,
+    labels: torch.Tensor | None = None, meter: Meter = UNWATCHED,
 ) -> NDArray[np.float32]:  # fmt: skip
     """The scores (K, N) of a referee on some rows.
 
@@ -92,11 +94,12 @@ def ladder_scores(
         judges: its snapshots by step.
         chosen: the step that judges at each rung.
         noise: the stream of noise of a rung's name.
+        labels: as of `rung_scores`.
     """
     rungs = [
         rung_scores(
             [judges[step]], array, rows, ladder, rung=rung, stream=noise(f"rung-{rung}"), device=device,
-            meter=meter,
+            labels=labels, meter=meter,
         ) for rung, step in enumerate(chosen)
     ]  # fmt: skip
     return np.concatenate(rungs)

@@ -65,9 +65,9 @@ class StandingNetwork(nn.Module):
             noisy = noisy * self.scale + self.shift
         return cast(Judge, self.network).inputs(noisy, (sigma * self._factor).clamp(*self._ends))
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+    def forward(self, inputs: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Scores (N,); one that is no number tells nothing."""
-        scores: torch.Tensor = self.network(inputs)
+        scores: torch.Tensor = self.network(inputs) if labels is None else self.network(inputs, labels)
         return torch.nan_to_num(scores)
 
 
@@ -141,6 +141,10 @@ def _misfit(header: Header, arena: Arena) -> str:
         return f"for samples of shape {header.shape}, but those of this call have shape {shape}"
     if header.protocol.version != VERSION:
         return f"of version {header.protocol.version} of the protocol, but this is version {VERSION}"
+    seen = header.protocol.num_classes
+    if seen is not None and seen != arena.protocol.num_classes:
+        of_call = "none" if arena.protocol.num_classes is None else str(arena.protocol.num_classes)
+        return f"they see labels of {seen} classes, the referees of this call {of_call}"
     return ""
 
 

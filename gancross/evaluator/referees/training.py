@@ -32,11 +32,13 @@ class Material:
     Attributes:
         array: all of them in canonical form, on the device of the referee or on the CPU.
         training, validation: rows.
+        labels: of all of them, int64 (N,), on the device of the array, where the referee sees them.
     """
 
     array: torch.Tensor
     training: NDArray[np.int64]
     validation: NDArray[np.int64]
+    labels: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +127,14 @@ def judge_network(
     weights = identity.stream("weights").torch_generator()
     with torch.random.fork_rng(devices=[]):  # torch's layers first draw weights from the global generator
         if len(shape) == 1:
-            return VectorJudge(shape, ladder, width=protocol.width, weights=weights).to(device)
+            return VectorJudge(
+                shape, ladder, width=protocol.width, weights=weights, num_classes=protocol.num_classes
+            ).to(device)
         judge = ImageJudge(
             shape, ladder, width=protocol.width, weights=weights, dropout=protocol.dropout,
             bandwidths=protocol.waves,
             dropout_generator=identity.stream("dropout").torch_generator(device),
+            num_classes=protocol.num_classes,
         )  # fmt: skip
     return judge.to(device).to(memory_format=torch.channels_last)
 
@@ -166,11 +171,13 @@ def training_snapshots(
     wanted = set(kept or protocol.snapshots)
     network.train()
     for step in range(1, protocol.steps + 1):
-        pairs = torch.cat([moved(next(real_batches), device), moved(next(sample_batches), device)])
+        both = next(real_batches), next(sample_batches)
+        pairs = torch.cat([moved(batch.samples, device) for batch in both])
+        labels = [moved(batch.labels, device) for batch in both if batch.labels is not None]
         level = torch.rand(batch, generator=generator, device=device)
         epsilon = torch.randn((batch, *pairs.shape[1:]), generator=generator, device=device)
         inputs = network.inputs(*noisy(pairs, ladder, level.repeat(2), torch.cat([epsilon, epsilon])))
-        scores = network(inputs)
+        scores = network(inputs, torch.cat(labels) if labels else None)
         loss = functional.binary_cross_entropy_with_logits(scores, targets)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -191,7 +198,7 @@ def validation_losses(
         stream = identity.stream("validation", kind, f"rung-{rung}")
         scores_SN = rung_scores(
             judges, material.array, material.validation, ladder, rung=rung, stream=stream, device=device,
-            meter=meter,
+            labels=material.labels, meter=meter,
         )  # fmt: skip
         return np.asarray(np.logaddexp(0, sign * scores_SN.astype(np.float64)).mean(1))
 
@@ -207,12 +214,21 @@ def smoothed(losses_SK: Losses) -> Losses:
     return (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3
 
 
-def _batches(material: Material, identity: Identity, kind: str, batch: int) -> Iterator[torch.Tensor]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Batch:
+    """Samples in canonical form, and their labels where the referee sees them."""
+
+    samples: torch.Tensor
+    labels: torch.Tensor | None
+
+
+def _batches(material: Material, identity: Identity, kind: str, batch: int) -> Iterator[_Batch]:
     """Batches of training samples without end; the order of an epoch depends on identity and kind alone."""
     n, epoch = len(material.training), 0
     while True:
         order = identity.stream("order", kind, f"epoch-{epoch}").permutation(n)
         rows = moved(torch.from_numpy(material.training[order]), material.array.device)
         for start in range(0, n - batch + 1, batch):
-            yield material.array[rows[start : start + batch]]
+            own, labels = rows[start : start + batch], material.labels
+            yield _Batch(samples=material.array[own], labels=None if labels is None else labels[own])
         epoch += 1

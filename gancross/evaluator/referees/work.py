@@ -38,17 +38,24 @@ Progress = Callable[[str, int, int], None]  # what, done, in all
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
-    """One referee to train, as plain arrays that can be sent to another process or machine."""
+    """One referee to train, as plain arrays that can be sent to another process or machine.
+
+    Attributes:
+        real_labels, sample_labels: where the referee sees them.
+        slots: where the part of it that is done is written.
+    """
 
     reals: Array
     samples: Array
+    real_labels: Array | None = None
+    sample_labels: Array | None = None
     cut_reals: Cut
     cut_samples: Cut
     ladder: Ladder
     protocol: RefereeProtocol
     identity: Identity
     device: str
-    slots: Slots | None = None  # where the part of it that is done is written
+    slots: Slots | None = None
 
     @property
     def effort(self) -> Effort:
@@ -117,21 +124,21 @@ def trained_entry(task: Task) -> bytes:
     Its figures depend on neither the number of processes nor that of threads.
     """
     device = torch.device(task.device)
-    of_reals, of_samples = materials(task)
-    reals, samples = of_reals.array, of_samples.array
+    reals, samples = materials(task)
     meter = Meter(task.effort, task.slots)
     with one_thread(), full_precision():
         referee = trained(
-            reals=of_reals, samples=of_samples, ladder=task.ladder, protocol=task.protocol,
+            reals=reals, samples=samples, ladder=task.ladder, protocol=task.protocol,
             identity=task.identity, device=device, meter=meter,
         )  # fmt: skip
-        judges = referee.judges(tuple(reals.shape[1:]), task.ladder, task.protocol, task.identity, device)
+        shape = tuple(reals.array.shape[1:])
+        judges = referee.judges(shape, task.ladder, task.protocol, task.identity, device)
 
-        def scores(array: torch.Tensor, rows: NDArray[np.int64], kind: str) -> NDArray[np.float32]:
+        def scores(side: Material, rows: NDArray[np.int64], kind: str) -> NDArray[np.float32]:
             return ladder_scores(
-                judges, referee.chosen, array, rows, task.ladder,
+                judges, referee.chosen, side.array, rows, task.ladder,
                 noise=lambda rung: task.identity.stream("test", kind, rung), device=device,
-                meter=meter,
+                labels=side.labels, meter=meter,
             )  # fmt: skip
 
         entry = Entry(referee=referee, scores=RefereeScores(
@@ -147,14 +154,22 @@ def materials(task: Task) -> tuple[Material, Material]:
     """What the referee of a task sees of reals and of samples, on its device where they fit."""
     device = torch.device(task.device)
     return (
-        material(torch.from_numpy(task.reals), task.cut_reals, device),
-        material(torch.from_numpy(task.samples), task.cut_samples, device),
+        material(torch.from_numpy(task.reals), task.cut_reals, device, labels=_tensor(task.real_labels)),
+        material(
+            torch.from_numpy(task.samples), task.cut_samples, device, labels=_tensor(task.sample_labels)
+        ),
     )
 
 
-def material(array: torch.Tensor, part: Cut, device: torch.device) -> Material:
+def material(
+    array: torch.Tensor, part: Cut, device: torch.device, *, labels: torch.Tensor | None = None
+) -> Material:
     """What a referee sees of reals or of samples."""
-    return Material(array=_on_device(array, device), training=part.training, validation=part.validation)
+    array = _on_device(array, device)
+    return Material(
+        array=array, training=part.training, validation=part.validation,
+        labels=None if labels is None else labels.to(array.device),
+    )  # fmt: skip
 
 
 def contestant_scores(entries: Sequence[Entry], reals: SampleSet, samples: SampleSet) -> ContestantScores:
@@ -169,18 +184,28 @@ def tasks_of(
 ) -> list[Task]:
     """The referees to train, by the names of their sample sets and their identities."""
     # One array object for each set: joblib then writes it to shared memory once.
-    reals = arena.reals.array.numpy()
-    arrays = {name: samples.array.numpy() for name, samples in sets.items()}
+    reals, real_labels = arena.reals.array.numpy(), _array(arena.reals.labels)
+    arrays = {name: (samples.array.numpy(), _array(samples.labels)) for name, samples in sets.items()}
     tasks = []
     for name, identity in places:
         real_halves = halves(arena.reals.items, seed=identity.seed, purpose="reals")
         sample_halves = halves(sets[name].items, seed=identity.seed, purpose="samples")
+        samples, sample_labels = arrays[name]
         tasks.append(Task(
-            reals=reals, samples=arrays[name], ladder=arena.ladder, protocol=arena.protocol,
+            reals=reals, samples=samples, real_labels=real_labels, sample_labels=sample_labels,
+            ladder=arena.ladder, protocol=arena.protocol,
             identity=identity, cut_reals=cut(real_halves, half=identity.half, size=arena.size),
             cut_samples=cut(sample_halves, half=identity.half, size=arena.size), device=str(arena.device),
         ))  # fmt: skip
     return tasks
+
+
+def _array(labels: torch.Tensor | None) -> Array | None:
+    return None if labels is None else labels.numpy()
+
+
+def _tensor(labels: Array | None) -> torch.Tensor | None:
+    return None if labels is None else torch.from_numpy(labels)
 
 
 def _numbered(number: int, task: Task) -> tuple[int, bytes]:

@@ -14,7 +14,7 @@ from gancross.evaluator.referees.saved import RefereeFolder, SavedReferees
 from gancross.evaluator.result.types import RefereeCost, Result
 from gancross.evaluator.tournament.ranking import RankedGenerator
 from gancross.evaluator.verdict.strict import strict_verdict
-from gancross.evaluator.verdict.verdicts import Verdict
+from gancross.evaluator.verdict.verdicts import SAMPLES, Verdict
 
 
 def with_clipped_values(result: Result, counts: Mapping[str, int]) -> Result:
@@ -51,7 +51,8 @@ def refereed_result(
         result, ranking=replace(result.ranking, generators=_ranked(referees), by="detectability")
     )
     provenance = replace(result.provenance, referees=cost)
-    return _decided(replace(result, referees=referees, flags=flags, provenance=provenance), verdicts)
+    result = replace(result, referees=referees, flags=flags, provenance=provenance)
+    return _decided(result, verdicts, what=referees.what)
 
 
 def with_saved_referees(
@@ -87,12 +88,12 @@ def _ranked(referees: Referees) -> tuple[RankedGenerator, ...]:
     return tuple(sorted(ranked, key=lambda entry: (entry.distance.value, entry.name)))
 
 
-def _decided(result: Result, verdicts: Mapping[frozenset[str], Verdict]) -> Result:
+def _decided(result: Result, verdicts: Mapping[frozenset[str], Verdict], *, what: str = SAMPLES) -> Result:
     """The result with these verdicts about generators, and what `strict` makes of them."""
     pairs = []
     for pair in result.pairs:
         generator = verdicts[frozenset((pair.a, pair.b))]
-        strict = strict_verdict(generator=generator, discriminator=pair.verdict.discriminator)
+        strict = strict_verdict(generator=generator, discriminator=pair.verdict.discriminator, what=what)
         pairs.append(replace(pair, verdict=replace(pair.verdict, generator=generator, strict=strict)))
     whole = pairs[0].verdict if len(pairs) == 1 else result.verdict
     return replace(result, pairs=tuple(pairs), verdict=whole)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gancross.evaluator.verdict.verdicts import Verdict
+from gancross.evaluator.verdict.verdicts import SAMPLES, Verdict
 
 NO_REFEREES = Verdict(
     winner=None,
@@ -13,11 +13,12 @@ NO_REFEREES = Verdict(
 )
 
 
-def strict_verdict(*, generator: Verdict, discriminator: Verdict) -> Verdict:
+def strict_verdict(*, generator: Verdict, discriminator: Verdict, what: str = SAMPLES) -> Verdict:
     """The model that `generator` names, unless `discriminator` names the other.
 
     Args:
         generator, discriminator: the verdicts of the same pair.
+        what: what the referees judge, in words.
     """
     if generator.winner is None:
         return Verdict(winner=None, reason="the rule about generators names nobody")
@@ -25,7 +26,7 @@ def strict_verdict(*, generator: Verdict, discriminator: Verdict) -> Verdict:
         return Verdict(
             winner=None,
             reason=(
-                f"the samples of '{generator.winner}' are nearer to the data, but the discriminator of"
+                f"the {what} of '{generator.winner}' are nearer to the data, but the discriminator of"
                 f" '{discriminator.winner}' tells real from generated better"
             ),
         )

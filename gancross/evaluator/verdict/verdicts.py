@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from gancross.evaluator.codec.fields import Text, declared
+
+SAMPLES, PAIRS = "samples", "(sample, class) pairs"  # what referees judge that see no labels, or see them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,3 +72,9 @@ class Verdicts:
 
 NO_VERDICTS = Verdicts()
 RULES: Mapping[str, Rule] = declared(Verdicts, Rule)
+
+
+def about_pairs(rule: Rule) -> Rule:
+    """A rule about generators where referees saw labels."""
+    subject, claim = (text.replace(SAMPLES, PAIRS) for text in (rule.subject, rule.claim))
+    return replace(rule, subject=subject, claim=claim)

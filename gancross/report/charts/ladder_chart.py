@@ -69,8 +69,10 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def _controls(referees: Referees) -> list[tuple[str, RefereedContestant]]:
-    controls = ("null control", referees.controls.null), ("power control", referees.controls.power)
-    return [(name, control.figures) for name, control in controls if not isinstance(control, Missing)]
+    controls = [("null control", referees.controls.null), ("power control", referees.controls.power)]
+    whole = [(name, control.figures) for name, control in controls if not isinstance(control, Missing)]
+    labels = referees.controls.labels
+    return whole if labels is None else [*whole, ("label control", labels.figures)]
 
 
 def _contestant(

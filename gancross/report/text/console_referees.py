@@ -108,7 +108,8 @@ def _numbered_comparisons(result: Result, referees: Referees) -> RenderableType:
             texts.difference_text(comparison), formatting.p_value(comparison.holm_p),
         ])  # fmt: skip
     head = ["pair", "answer", "mean difference of G, a − b", "p (Holm)"]
-    return LineTable(title="Whose samples are nearer to the data", head=head, rows=rows, keys=2, names=[0, 1])
+    title = f"Whose {referees.what} are nearer to the data"
+    return LineTable(title=title, head=head, rows=rows, keys=2, names=[0, 1])
 
 
 def _unnamed(result: Result, referees: Referees) -> Iterator[Text]:

@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.referees.check_records import BudgetControl, Dominance, NullControl, PowerControl
+from gancross.evaluator.referees.check_records import (
+    BudgetControl,
+    Dominance,
+    LabelControl,
+    NullControl,
+    PowerControl,
+)
 from gancross.evaluator.referees.contestant_records import Rung
 from gancross.evaluator.referees.records import Referees
 from gancross.report import formatting
-from gancross.report.formatting import noise_level, p_value, signed_figure
+from gancross.report.formatting import noise_level, p_value, percent, signed_figure
 
 ONE_SIDED = "only G above 0 fails it, a few hundred reals may lie below"
 PASSED, FAILED, NOT_MADE = "passed", "failed", "not made"
@@ -36,7 +42,8 @@ def checks(referees: Referees, *, short: bool = False) -> list[Check]:
     together = passed if short and len(passed) > 1 else []
     alone = [_dominance(entry) for entry in controls.dominance if entry not in together]
     return [
-        _null(controls.null), _power(controls.power), _budget(controls.budget), *alone,
+        _null(controls.null), _power(controls.power),
+        *([] if controls.labels is None else [_labels(controls.labels)]), _budget(controls.budget), *alone,
         *([_dominated_by_none(together)] if together or not controls.dominance else []),
     ]  # fmt: skip
 
@@ -64,6 +71,13 @@ def _power(control: PowerControl | Missing) -> Check:
         return Check(title=title, finding=control.reason, outcome=NOT_MADE)
     told = f"real samples, {control.share:.0%} of them noise, should be told: {_at(control.figures.rungs[0])}"
     return Check(title=title, finding=told, outcome=_outcome(control.fails))
+
+
+def _labels(control: LabelControl) -> Check:
+    largest = max(control.figures.rungs, key=lambda rung: rung.g.value)
+    wrong = f"{percent(control.share)} of them with a wrong label"
+    told = f"real samples, {wrong}, should be told: largest {_at(largest)}"
+    return Check(title="Labels", finding=told, outcome=_outcome(control.fails))
 
 
 def _budget(control: BudgetControl) -> Check:

@@ -13,7 +13,7 @@ from gancross.report import formatting
 from gancross.report.formatting import noise_level, percent
 
 GREY_LEVELS = 127.5  # in a unit of the networks' input: 256 of them are the images' [−1, 1]
-NULL, POWER = "null control", "power control"
+NULL, POWER, LABELS = "null control", "power control", "label control"
 ANSWERS: Mapping[Answer, str] = {
     "named": "{winner} is nearer to the data",
     "crossing": "nearer at some levels of noise, farther at others",
@@ -47,6 +47,11 @@ def training(referees: Referees) -> str:
         f"{2 * options.seeds} referees a contestant ({seeds}, two halves), budget"
         f" {options.budget}: {options.steps:,} steps, each on {protocol.num_training:,} reals and as many"
         f" samples; reals: {protocol.reals}, {protocol.num_reals:,}"
+        + (
+            ""
+            if options.num_classes is None
+            else f"; they see each sample's class, one of {options.num_classes}"
+        )
         + (f"; {lowered} with the fewest samples lowered the number for all" if lowered else "")
     )
 
@@ -124,8 +129,9 @@ def copying_lines(referees: Referees) -> Iterator[tuple[str, bool]]:
 def columns(referees: Referees) -> dict[str, RefereedContestant]:
     """The figures of all contestants, and those of the controls that were made, by heading."""
     whole = dict(referees.contestants)
-    for title, control in ((NULL, referees.controls.null), (POWER, referees.controls.power)):
-        if not isinstance(control, Missing):
+    controls = referees.controls
+    for title, control in ((NULL, controls.null), (POWER, controls.power), (LABELS, controls.labels)):
+        if control is not None and not isinstance(control, Missing):
             whole[_distinct(title, whole)] = control.figures
     return whole
 

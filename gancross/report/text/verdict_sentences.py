@@ -50,7 +50,7 @@ def generator_sentence(result: Result, pair: Pair) -> str:
         return f"{_nobody('generator')}: {_unrefereed(result)}."
     near = comparison.nearer_first()
     if near.answer == "named":
-        outcome = formatting.outcome(pair, RULES["generator"], pair.verdict.generator)
+        outcome = formatting.outcome(pair, formatting.rules(result)["generator"], pair.verdict.generator)
         return f"{outcome} ({_p(near.holm_p, near.holm_tests)})."
     if near.answer == "no name":
         return f"{_nobody('generator')} with fewer than {FEWEST} reals or samples: there are {near.n}."
@@ -93,6 +93,7 @@ def generators_sentence(result: Result) -> str:
     referees = result.referees
     if isinstance(referees, Missing):
         return f"{_nobody('generator')}: {_unrefereed(result)}."
+    what = referees.what
     lowest = min(referees.contestants, key=lambda name: referees.contestants[name].detectability.value)
     before = times_named(result, "generator")
     others = len(result.names) - 1
@@ -100,11 +101,11 @@ def generators_sentence(result: Result) -> str:
     if before.get(leader, 0) == others:
         p = max(entry.holm_p for entry in referees.comparisons if leader in (entry.a, entry.b))
         return (
-            f"{leader}'s samples are nearer to the data than those of each of the {others} others, at no"
+            f"{leader}'s {what} are nearer to the data than those of each of the {others} others, at no"
             f" resolution the reverse ({_p(p, referees.comparisons[0].holm_tests)}, or less)."
         )
     return (
-        f"{_nobody('generator')} before all others: {lowest}'s samples have the lowest D, and are"
+        f"{_nobody('generator')} before all others: {lowest}'s {what} have the lowest D, and are"
         f" named nearer to the data in {before.get(lowest, 0)} of their {others} pairs."
     )
 
@@ -159,20 +160,20 @@ def _unrefereed(result: Result) -> str:
 
 
 def _why_nobody(result: Result, near: Comparison) -> str:
-    p = _p(near.holm_p, near.holm_tests)
-    lower = f"{near.a}'s samples have a lower D than {near.b}'s ({p})"
+    p, what = _p(near.holm_p, near.holm_tests), formatting.refereed_things(result)
+    lower = f"{near.a}'s {what} have a lower D than {near.b}'s ({p})"
     if near.answer == "too close for this budget":
         return f"{lower}, but longer training of the referees could turn it"
     if near.answer == "withheld":
         return f"{lower}, but {_failed_checks(result)}"
     if near.answer == "crossing":
         return (
-            f"{near.a}'s samples are nearer to the data than {near.b}'s at some levels of noise, farther at"
+            f"{near.a}'s {what} are nearer to the data than {near.b}'s at some levels of noise, farther at"
             " others"
         )
     if favoured(near):
         return f"{lower}, but {near.b}'s may be nearer to the data at some level of noise"
-    return f"D of {near.a}'s samples and that of {near.b}'s do not differ beyond chance ({p})"
+    return f"D of {near.a}'s {what} and that of {near.b}'s do not differ beyond chance ({p})"
 
 
 def _failed_checks(result: Result) -> str:

@@ -137,7 +137,7 @@ def other(value: Any) -> Any:
         return (*value[:-1], value[-1] + 1) if value else (1.0,)
     if isinstance(value, str):
         return "f" * 64 if len(value) == 64 else f"{value}!"
-    return value + 1
+    return 7 if value is None else value + 1
 
 
 PROTOCOL = referee_record({"a": 1.0}, n=40)[0].protocol
