@@ -7,9 +7,11 @@ import math
 import os
 import platform
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,19 +118,20 @@ def _common(command: Command, *, verbose: str) -> Command:
 
 @contextmanager
 def _verbose_notes() -> Iterator[None]:
-    """Prints versions and threads before, seconds after."""
-    import torch
-
+    """Prints versions before; after, the seconds, and threads and GPUs if anything was computed."""
     click.echo(
-        f"gancross {__version__}, torch {torch.__version__}, Python {platform.python_version()},"
-        f" {torch.get_num_threads()} threads, {torch.cuda.device_count()} GPUs",
-        err=True,
+        f"gancross {__version__}, torch {version('torch')}, Python {platform.python_version()}", err=True
     )
     started = time.perf_counter()
     try:
         yield
     finally:
-        click.echo(f"{time.perf_counter() - started:.1f} seconds", err=True)
+        seconds = f"{time.perf_counter() - started:.1f} seconds"
+        if "torch" in sys.modules:  # a saved result is shown without it
+            import torch
+
+            seconds += f", {torch.get_num_threads()} threads, {torch.cuda.device_count()} GPUs"
+        click.echo(seconds, err=True)
 
 
 def interruption(stop: KeyboardInterrupt, *, then: str = "") -> Interrupted:

@@ -32,7 +32,8 @@ from gancross.machine.devices import resolve_device, shared_devices
 from gancross.machine.files import every_output, write_text
 from gancross.report.browser.html import html_report
 from gancross.report.browser.noise import noise_pictures
-from gancross.report.browser.samples import sample_pictures, write_samples
+from gancross.report.browser.sample_pictures import sample_pictures
+from gancross.report.browser.samples import write_samples
 from gancross.report.paper_figures.saved_runs import trained_contestant
 from gancross.report.text.markdown import markdown_report
 from gancross.trainer.loop import train

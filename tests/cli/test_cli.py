@@ -52,7 +52,8 @@ def test_verbose_says_who_computed_and_for_how_long(tmp_path: Path) -> None:
     tiny = ["--set", "width=4", "--steps", "1", "--device", "cpu"]
     done = gancross("train", "digits", *tiny, "-q", "-v", cwd=tmp_path)
     first, last = done.err.splitlines()
-    assert f"gancross {__version__}" in first and "torch" in first and last.endswith("seconds")
+    assert f"gancross {__version__}" in first and "torch" in first
+    assert "seconds, " in last and last.endswith("threads, 0 GPUs")
     assert gancross("train", "digits", *tiny, "-q", "--out", "x", cwd=tmp_path).err == ""
 
 

@@ -16,12 +16,12 @@ from itertools import product
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import t
 from torch import nn
 
 from gancross.checkpoint.contestant import Contestant, applied
 from gancross.checkpoint.outputs import score_tensor
 from gancross.errors import UsageError
+from gancross.evaluator.distributions import student_tail
 from gancross.evaluator.judging.scoring import real_high
 from gancross.evaluator.protocol import chunk_length
 from gancross.evaluator.referees.arena import Arena
@@ -245,4 +245,4 @@ def _difference(judge: ItemMeans, own: ItemMeans, rung: int) -> MeanFigure:
 
 def _p_beyond(figure: MeanFigure) -> float:
     """One-sided, of a difference of at most `MARGIN`."""
-    return float(t.sf((figure.value - MARGIN) / figure.standard_error, figure.df))
+    return student_tail((figure.value - MARGIN) / figure.standard_error, figure.df)
