@@ -85,7 +85,11 @@ device = click.option(
 data_root = click.option("--data-root", type=FILE, default=DEFAULT_ROOT, help="Folder of named data sets.")
 download = click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
 
-# `common` joins the processes and so takes it.
+# `common` takes these two.
+threads = click.option(
+    "--threads", "torch_threads", type=click.IntRange(min=1),
+    help="Of the CPU; last bits of figures depend on it.  [default: the cores that are available]",
+)  # fmt: skip
 timeout = click.option(
     "--timeout", type=Seconds(min=0, min_open=True, max=86_400), metavar="SECONDS",
     envvar="GANCROSS_TIMEOUT",
@@ -110,10 +114,21 @@ def _common(command: Command, *, verbose: str) -> Command:
     @functools.wraps(command)
     def wrapped(*, quiet: bool, verbose: bool, debug: bool, **arguments: Any) -> Any:
         notes = _verbose_notes() if verbose and is_rank_zero() else nullcontext()
-        with joined(timeout=arguments.pop("timeout", None), exits=True), interruptions(), notes:
+        computing = "torch_threads" in arguments
+        on_threads = _on_threads(arguments.pop("torch_threads")) if computing else nullcontext()
+        with joined(timeout=arguments.pop("timeout", None), exits=True), interruptions(), on_threads, notes:
             return command(**arguments)
 
     return wrapped
+
+
+@contextmanager
+def _on_threads(count: int | None) -> Iterator[None]:
+    """Inside, torch computes on so many threads, by default on all that are available."""
+    from gancross.machine.threads import available_threads, torch_threads
+
+    with torch_threads(count or available_threads()):
+        yield
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from gancross.cli.options import (
     interruption,
     notes_console,
     progress_line,
+    threads,
     timeout,
 )
 from gancross.cli.outputs import checked_record, show, written
@@ -234,6 +235,7 @@ def _read_reals(
     "--seed", type=int, default=0, show_default=True, help="Of latents, of referees and of endless data."
 )
 @device
+@threads
 @click.option(
     "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",
