@@ -22,7 +22,7 @@ from gancross.checkpoint.own_networks import NetworkPair
 from gancross.data import catalogue
 from gancross.data.sets import to_network
 from gancross.errors import Interrupted, UsageError
-from gancross.machine.devices import full_precision, only_deterministic, resolve_device
+from gancross.machine.devices import full_precision, moved, only_deterministic, resolve_device
 from gancross.machine.distributed import Processes, current, joined
 from gancross.machine.threads import checked_threads
 from gancross.trainer.augmentation.adaptive import AdaptiveProbability
@@ -250,7 +250,7 @@ def algorithm_1(
     def given(player: str, update: int, real: torch.Tensor | None = None) -> BatchLabels | None:
         batch_size = distinct_samples(recipe, player)
         fake = run.labels(player, update, batch_size, share=processes.share(batch_size))
-        return batch_labels(recipe, fake=fake, real=None if real is None else real.to(run.device))
+        return batch_labels(recipe, fake=fake, real=None if real is None else moved(real, run.device))
 
     if recipe.update == "simultaneous":
         real, real_labels = next(reals), next(labels)
@@ -289,4 +289,4 @@ def _real_batches(run: Run, start: int) -> Iterator[torch.Tensor]:
         seed=recipe.seed, batch_size=batch_size, start=start * recipe.n_phi,
         share=run.processes.share(batch_size),
     ):  # fmt: skip
-        yield to_network(batch.to(run.device, non_blocking=True), DATA_RANGE)
+        yield to_network(moved(batch, run.device), DATA_RANGE)

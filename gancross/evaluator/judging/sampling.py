@@ -21,6 +21,7 @@ from gancross.data.sets import num_clipped, to_canonical, to_network
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
 from gancross.evaluator.protocol import CHUNK
+from gancross.machine.devices import moved
 from gancross.random_streams import Stream, latents
 
 Label = str | Reference | None  # a contestant's samples, samples that no contestant made, the test data
@@ -115,7 +116,7 @@ def chunks(
         check_shape(source.label, tuple(source.array.shape[1:]), shape)
         for part in groups:
             rows = _rows(source.array, part, length)
-            yield from torch.split(rows.to(device, non_blocking=True), length)
+            yield from torch.split(moved(rows, device), length)
         return
     contestant = source.contestant
     assert contestant is not None and contestant.generator is not None and contestant.latent_dim is not None
@@ -124,7 +125,7 @@ def chunks(
     finite = torch.ones((), dtype=torch.bool, device=device)
     for part in groups:
         parts = [_latents(contestant, stream, number * length, length) for number in part]
-        latents_ND = torch.cat(parts).to(device, non_blocking=True)
+        latents_ND = moved(torch.cat(parts), device)
         for number, chunk in zip(part, torch.split(latents_ND, length), strict=True):
             labels = sample_labels(contestant, number * length, length, seed=seed, purpose=purpose)
             samples = generated(contestant, chunk, seed=noise.integer(number), labels=labels)
