@@ -17,17 +17,23 @@ from gancross.evaluator.referees.protocol import RefereeProtocol
 from gancross.evaluator.referees.work import refereed
 
 CACHE_VARIABLE = "GANCROSS_CACHE"
+CPU = torch.device("cpu")
 
 
 def arena_and_sets(
-    reals: torch.Tensor, samples: Mapping[str, torch.Tensor], protocol: RefereeProtocol, *, seed: int = 0
+    reals: torch.Tensor,
+    samples: Mapping[str, torch.Tensor],
+    protocol: RefereeProtocol,
+    *,
+    seed: int = 0,
+    device: torch.device = CPU,
 ) -> tuple[Arena, dict[str, SampleSet]]:
-    """What a call's referees have in common, on the CPU in this process, and the sample sets by name."""
+    """What a call's referees have in common, in this process, and the sample sets by name."""
     real_set, sets = sample_set(reals), {name: sample_set(each) for name, each in samples.items()}
     arena = Arena(
         reals=real_set, ladder=ladder(real_set.array), protocol=protocol, seed=seed,
         size=equal_number(real_set, sets.values(), seed=seed, seeds=protocol.seeds),
-        device=torch.device("cpu"),
+        device=device,
     )  # fmt: skip
     return arena, sets
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from gancross.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 GAP = 2
 WHITE = 255
@@ -78,6 +80,8 @@ def kernel_density(points_ND: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Source: Scott 1992; the colours of the paper's Figs. 1, 5 and 6.
     """
+    import torch
+
     kernels_KD = points_ND[:MAX_KERNELS]
     count = len(kernels_KD)
     if count < 2:
@@ -159,6 +163,8 @@ def picture(samples: torch.Tensor, *, title: str = "", columns: int | None = Non
     Args:
         columns: as of `grid_pixels`.
     """
+    import torch
+
     if samples.dtype == torch.uint8:
         return image_grid(samples, columns=columns)
     return scatter(samples, title=title) if samples.shape[1] == 3 else None

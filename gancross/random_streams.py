@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from gancross.arguments import integer
 from gancross.errors import UsageError, unknown_name
@@ -75,6 +74,8 @@ class Stream:
         Each normal comes from one uniform, as addressing by position requires; rejection methods such as
         the ziggurat take a varying number.
         """
+        from scipy.special import ndtri
+
         quantiles: NDArray[np.float64] = ndtri(self.uniforms(start, n, width))
         return quantiles
 

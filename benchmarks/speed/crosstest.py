@@ -30,10 +30,10 @@ ROUNDS = {1: 5, 2: 5}  # by threads
 WARMUP = 3
 
 
-def contestants(count: int) -> list[Contestant]:
+def contestants(count: int, *, width: int = WIDTH) -> list[Contestant]:
     """Untrained pairs of different weights."""
     shape = PairSettings(
-        sample_shape=SAMPLE, latent_dim=LATENT, width=WIDTH, normalization="batch", activation="relu"
+        sample_shape=SAMPLE, latent_dim=LATENT, width=width, normalization="batch", activation="relu"
     )  # fmt: skip
     measured = []
     for number in range(count):
@@ -56,10 +56,12 @@ def random_images(n: int) -> torch.Tensor:
     return torch.randint(0, 256, (n, *SAMPLE), dtype=torch.uint8, generator=generator)
 
 
-def product(models: Sequence[Contestant], reals: torch.Tensor, n: int) -> Callable[[], object]:
+def product(
+    models: Sequence[Contestant], reals: torch.Tensor, n: int, *, device: str = "cpu"
+) -> Callable[[], object]:
     """The cross-test, from contestants to the record."""
     return lambda: crosstest(
-        models, data=reals, num_samples=n, controls=False, norm_check=False, device="cpu"
+        models, data=reals, num_samples=n, controls=False, norm_check=False, device=device
     )
 
 

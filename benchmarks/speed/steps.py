@@ -17,29 +17,31 @@ from gancross.trainer.state import architectures, make_players
 from gancross.trainer.step import discriminator_step, generator_step, simultaneous_step
 from gancross.trainer.update import Players, Step
 
-SHAPES = {"cifar10": (3, 32, 32), "mixture": (3,)}
+SHAPES = {"cifar10": (3, 32, 32), "mixture": (3,), "lsun-bedroom": (3, 64, 64)}
+CPU = torch.device("cpu")
 
 
-def players(chosen: Recipe) -> Players:
-    """Both networks of a recipe, and their optimizers, on the CPU."""
-    return make_players(chosen, architectures(chosen, SHAPES[chosen.data]), torch.device("cpu"))
+def players(chosen: Recipe, device: torch.device = CPU) -> Players:
+    """Both networks of a recipe, and their optimizers."""
+    return make_players(chosen, architectures(chosen, SHAPES[chosen.data]), device)
 
 
 class Steps:
     """The updates of one run, with fresh latents and the same real samples."""
 
-    def __init__(self, chosen: Recipe, pair: Players | None = None) -> None:
-        self.recipe, self.players = chosen, pair or players(chosen)
+    def __init__(self, chosen: Recipe, pair: Players | None = None, *, device: torch.device = CPU) -> None:
+        self.recipe, self.players, self.device = chosen, pair or players(chosen, device), device
         self.real = torch.randn(
             chosen.batch_size, *SHAPES[chosen.data], generator=torch.Generator().manual_seed(0)
-        )
+        ).to(device)
         self._batches = self._update = 0
         self._fakes: torch.Tensor | None = None
 
     def _latents(self) -> torch.Tensor:
         self._batches += 1
         n, dim = self.recipe.batch_size, self.recipe.latent_dim
-        return latents(Stream(0, "speed"), self._batches * n, n, dim=dim, prior=self.recipe.latent)
+        batch = latents(Stream(0, "speed"), self._batches * n, n, dim=dim, prior=self.recipe.latent)
+        return batch.to(self.device, non_blocking=True)
 
     def _step(self) -> Step:
         return Step(self.players, self.recipe, gamma=self.recipe.gamma, update=self._update)

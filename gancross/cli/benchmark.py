@@ -55,7 +55,9 @@ its FN is not high, for one that calls everything fake has FP 0 as well.
     "--jobs", type=click.IntRange(min=1), help="Runs at a time.  [default: one per GPU, or per core]"
 )
 @click.option(
-    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of each training run."
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Of each training run.  [default: as 'gancross train' has it, of its share of the cores]",
 )
 @click.option("--device", default="auto", show_default=True,
               help="auto, cpu, cuda (all of them), cuda:0, … or mps.")  # fmt: skip
@@ -67,7 +69,7 @@ its FN is not high, for one that calls everything fake has FP 0 as well.
 @common_with_tables
 def benchmark(
     spec: Path, out: Path | None, dry_run: bool, backend: str, scheduler: str | None, jobs: int | None,
-    threads: int, device: str, data_root: Path, download: bool, log_every: int, trust_code: bool,
+    threads: int | None, device: str, data_root: Path, download: bool, log_every: int, trust_code: bool,
 ) -> None:  # fmt: skip
     """Train variants × seeds from one file, cross-test all of them, write result and report.
 

@@ -8,7 +8,15 @@ import click
 
 from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE_OR_STDOUT, common, device, notes_console, resize, tables_console
+from gancross.cli.options import (
+    FILE_OR_STDOUT,
+    common,
+    device,
+    notes_console,
+    resize,
+    tables_console,
+    threads,
+)
 from gancross.cli.report import STDOUT
 from gancross.cli.training_data import common_data, common_image_size, data_options
 from gancross.errors import ModelFlagged
@@ -22,6 +30,7 @@ from gancross.machine.streams import write_document
 @data_options
 @device
 @resize
+@threads
 @click.option(
     "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
     help="Write what was found; '-' prints nothing but JSON.",

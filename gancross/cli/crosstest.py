@@ -21,6 +21,7 @@ from gancross.cli.options import (
     progress_line,
     resize,
     silent_console,
+    threads,
     timeout,
 )
 from gancross.cli.outputs import checked_record, show, written
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     help="What a model is a run of.  [default: its recipe and overrides without the seed]",
 )  # fmt: skip
 @device
+@threads
 @click.option("--batch-size", type=int, help="Samples on the device at a time; changes no figure.")
 @chunk
 @resize

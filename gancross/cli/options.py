@@ -7,9 +7,11 @@ import math
 import os
 import platform
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +99,11 @@ classes_option = click.option(
 data_root = click.option("--data-root", type=FILE, default=DEFAULT_ROOT, help="Folder of named data sets.")
 download = click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
 
-# `common` joins the processes and so takes it.
+# `common` takes these two.
+threads = click.option(
+    "--threads", "torch_threads", type=click.IntRange(min=1),
+    help="Of the CPU; last bits of figures depend on it.  [default: the cores that are available]",
+)  # fmt: skip
 timeout = click.option(
     "--timeout", type=Seconds(min=0, min_open=True, max=86_400), metavar="SECONDS",
     envvar="GANCROSS_TIMEOUT",
@@ -122,27 +128,39 @@ def _common(command: Command, *, verbose: str) -> Command:
     @functools.wraps(command)
     def wrapped(*, quiet: bool, verbose: bool, debug: bool, **arguments: Any) -> Any:
         notes = _verbose_notes() if verbose and is_rank_zero() else nullcontext()
-        with joined(timeout=arguments.pop("timeout", None), exits=True), interruptions(), notes:
+        computing = "torch_threads" in arguments
+        on_threads = _on_threads(arguments.pop("torch_threads")) if computing else nullcontext()
+        with joined(timeout=arguments.pop("timeout", None), exits=True), interruptions(), on_threads, notes:
             return command(**arguments)
 
     return wrapped
 
 
 @contextmanager
-def _verbose_notes() -> Iterator[None]:
-    """Prints versions and threads before, seconds after."""
-    import torch
+def _on_threads(count: int | None) -> Iterator[None]:
+    """Inside, torch computes on so many threads, by default on all that are available."""
+    from gancross.machine.threads import available_threads, torch_threads
 
+    with torch_threads(count or available_threads()):
+        yield
+
+
+@contextmanager
+def _verbose_notes() -> Iterator[None]:
+    """Prints versions before; after, the seconds, and threads and GPUs if anything was computed."""
     click.echo(
-        f"gancross {__version__}, torch {torch.__version__}, Python {platform.python_version()},"
-        f" {torch.get_num_threads()} threads, {torch.cuda.device_count()} GPUs",
-        err=True,
+        f"gancross {__version__}, torch {version('torch')}, Python {platform.python_version()}", err=True
     )
     started = time.perf_counter()
     try:
         yield
     finally:
-        click.echo(f"{time.perf_counter() - started:.1f} seconds", err=True)
+        seconds = f"{time.perf_counter() - started:.1f} seconds"
+        if "torch" in sys.modules:  # a saved result is shown without it
+            import torch
+
+            seconds += f", {torch.get_num_threads()} threads, {torch.cuda.device_count()} GPUs"
+        click.echo(seconds, err=True)
 
 
 def interruption(stop: KeyboardInterrupt, *, then: str = "") -> Interrupted:

@@ -64,7 +64,8 @@ def written(
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import every_output, is_stream
     from gancross.report.browser.noise import noise_pictures
-    from gancross.report.browser.samples import sample_pictures, write_samples
+    from gancross.report.browser.sample_pictures import sample_pictures
+    from gancross.report.browser.samples import write_samples
 
     samples: list[Sample] = []
     streamed = record is not None and is_stream(record)

@@ -18,6 +18,7 @@ from gancross.cli.options import (
     notes_console,
     progress_line,
     resize,
+    threads,
     timeout,
 )
 from gancross.cli.outputs import checked_record, show, written
@@ -30,8 +31,6 @@ from gancross.machine.files import every_output
 if TYPE_CHECKING:
     from gancross.evaluator.referees.protocol import Budget
     from gancross.evaluator.referees.saved import SavedReferees
-
-LONG = 60  # seconds of training that are announced
 
 
 @click.command()
@@ -55,6 +54,7 @@ LONG = 60  # seconds of training that are announced
 @device
 @chunk
 @resize
+@threads
 @click.option(
     "--json", "json_out", metavar="FILE|-", type=FILE_OR_STDOUT,
     help="Write the record, and sample grids in FILE-samples/ without '.json'; '-' prints nothing but JSON.",

@@ -45,6 +45,10 @@ if TYPE_CHECKING:
 @data_root
 @download
 @click.option("--workers", type=int, help="Processes that read large data sets.  [default: up to 4]")
+@click.option(
+    "--threads", type=click.IntRange(min=1),
+    help="Of the CPU.  [default: one for small networks, else all available; as before when resuming]",
+)  # fmt: skip
 @click.option("--image-size", type=int, help="Resize a folder's images to this side.")
 @click.option("--seed", type=int, help="Of initial weights, latents and data order.")
 @networks_options
@@ -68,9 +72,9 @@ if TYPE_CHECKING:
 @common
 def train(
     name: str, out: Path | None, settings: tuple[str, ...], data_root: Path, download: bool,
-    workers: int | None, device: str, resume: bool, checkpoint_every: int | None, log_every: int,
-    tensorboard: bool, compiling: bool, deterministic: bool, networks: str | None, trust_code: bool,
-    **fields: Any,
+    workers: int | None, threads: int | None, device: str, resume: bool, checkpoint_every: int | None,
+    log_every: int, tensorboard: bool, compiling: bool, deterministic: bool, networks: str | None,
+    trust_code: bool, **fields: Any,
 ) -> None:  # fmt: skip
     """Train the GAN of a recipe (see 'gancross recipes'); the same command again resumes."""
     code = trusted_code(networks, trust_code=trust_code)
@@ -109,8 +113,9 @@ def train(
 
         last = run(
             chosen, folder, networks=pair, resume=resume, device=device, progress=show, data_root=data_root,
-            download=download, workers=workers, checkpoint_every=checkpoint_every, log_every=log_every,
-            observers=observers, note=console.print, deterministic=deterministic, compile=compiling,
+            download=download, workers=workers, threads=threads, checkpoint_every=checkpoint_every,
+            log_every=log_every, observers=observers, note=console.print, deterministic=deterministic,
+            compile=compiling,
         )  # fmt: skip
     console.print(f"done: {last}")
 

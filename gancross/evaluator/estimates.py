@@ -7,11 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.special import betaincinv
-from scipy.stats import norm
-
 LEVEL = 0.95
-Z = float(norm.ppf((1 + LEVEL) / 2))
+Z = 1.959963984540054  # the normal distribution's quantile at (1 + LEVEL) / 2
 
 Interval = tuple[float, float]
 Better = Literal["higher", "lower"] | None  # the end of a figure's range where its owner does well
@@ -69,6 +66,8 @@ class Proportion:
 
     def _exact_limits(self, n: float) -> Interval:
         """Clopper and Pearson's limits, quantiles of beta distributions."""
+        from scipy.special import betaincinv
+
         successes, tail = self.rate * n, (1 - LEVEL) / 2
         low = 0.0 if self.count == 0 else float(betaincinv(successes, n - successes + 1, tail))
         high = 1.0 if self.count == self.n else float(betaincinv(successes + 1, n - successes, 1 - tail))

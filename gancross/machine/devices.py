@@ -51,6 +51,13 @@ def shared_devices(name: str) -> list[str]:
     return [name]
 
 
+def moved(rows: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The rows on the device; a GPU copies them from pinned memory, for which the CPU does not wait."""
+    if device.type == "cuda" and rows.device.type == "cpu":
+        return rows.pin_memory().to(device, non_blocking=True)
+    return rows.to(device)
+
+
 @contextmanager
 def full_precision() -> Iterator[None]:
     """Inside, GPUs multiply and convolve in float32, not TF32, to which judges' scores would be rounded."""

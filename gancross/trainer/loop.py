@@ -22,8 +22,9 @@ from gancross.checkpoint.own_networks import NetworkPair
 from gancross.data import catalogue
 from gancross.data.sets import to_network
 from gancross.errors import Interrupted, UsageError
-from gancross.machine.devices import full_precision, only_deterministic, resolve_device
+from gancross.machine.devices import full_precision, moved, only_deterministic, resolve_device
 from gancross.machine.distributed import Processes, current, joined
+from gancross.machine.threads import checked_threads
 from gancross.trainer.augmentation.adaptive import AdaptiveProbability
 from gancross.trainer.augmentation.augment import check_augmentable
 from gancross.trainer.gradient.route import route_description, with_compiler
@@ -38,6 +39,7 @@ from gancross.trainer.run.folder import Observer, RunFolder
 from gancross.trainer.run.interruption import stop_requests
 from gancross.trainer.run.log import save_sample_picture, write_log
 from gancross.trainer.run.resume import Note
+from gancross.trainer.run.threads import computing_on
 from gancross.trainer.state import (
     DATA_RANGE,
     Run,
@@ -70,6 +72,7 @@ def train(
     data_root: Path = catalogue.DEFAULT_ROOT,
     download: bool = False,
     workers: int | None = None,
+    threads: int | None = None,
     checkpoint_every: int | None = None,
     log_every: int = LOG_EVERY,
     observers: Sequence[Observer] = (),
@@ -96,6 +99,8 @@ def train(
         progress: called after every step with (step, steps, figures); figures is None between log lines.
         data_root, download: folder of named data sets, and whether to download missing ones.
         workers: processes that read large data sets; 0: this process. They do not change results.
+        threads: on which the CPU computes; last bits depend on it. By default one for networks of small
+            operations, else all available; a run that resumes has the number that it had.
         checkpoint_every: steps between numbered checkpoints; a twentieth of the run by default.
             `last.pt` is also written every ten minutes.
         log_every: steps between lines of `log.jsonl`.
@@ -122,7 +127,7 @@ def train(
     every = max(1, math.ceil(recipe.steps / MILESTONES)) if checkpoint_every is None else checkpoint_every
     if every < 1 or log_every < 1:
         raise UsageError("checkpoint_every and log_every must be at least 1")
-    processes = current()
+    processes, threads = current(), checked_threads(threads)
     folder = RunFolder(Path(out), observers)
     target = processes.device(resolve_device(device))
     check_divisible(recipe, processes.size)
@@ -152,7 +157,7 @@ def train(
             class_probabilities=probabilities,
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed, folder.last)
-        with only_deterministic(deterministic):
+        with computing_on(run, folder.root, threads, notify), only_deterministic(deterministic):
             _loop(
                 run, folder, start, every=every, log_every=log_every,
                 progress=progress if processes.is_rank_zero else None,
@@ -245,7 +250,7 @@ def algorithm_1(
     def given(player: str, update: int, real: torch.Tensor | None = None) -> BatchLabels | None:
         batch_size = distinct_samples(recipe, player)
         fake = run.labels(player, update, batch_size, share=processes.share(batch_size))
-        return batch_labels(recipe, fake=fake, real=None if real is None else real.to(run.device))
+        return batch_labels(recipe, fake=fake, real=None if real is None else moved(real, run.device))
 
     if recipe.update == "simultaneous":
         real, real_labels = next(reals), next(labels)
@@ -284,4 +289,4 @@ def _real_batches(run: Run, start: int) -> Iterator[torch.Tensor]:
         seed=recipe.seed, batch_size=batch_size, start=start * recipe.n_phi,
         share=run.processes.share(batch_size),
     ):  # fmt: skip
-        yield to_network(batch.to(run.device, non_blocking=True), DATA_RANGE)
+        yield to_network(moved(batch, run.device), DATA_RANGE)

@@ -18,6 +18,7 @@ from gancross.checkpoint.checkpoint import Checkpoint
 from gancross.checkpoint.own_networks import NetworkPair, weights_difference
 from gancross.data.sets import WHOLE, DataSet, to_canonical
 from gancross.errors import CheckpointError, DivergenceError, UsageError
+from gancross.machine.devices import moved
 from gancross.machine.distributed import ALONE, Processes
 from gancross.models.buffers import unchanged
 from gancross.models.module_state import modules_kept
@@ -68,7 +69,7 @@ class Run:
         stream = Stream(self.recipe.seed, "labels", purpose)
         start, end, _ = share.indices(n)
         drawn = drawn_labels(self.class_probabilities, stream, number * n + start, end - start)
-        return drawn.to(self.device, non_blocking=True)
+        return moved(drawn, self.device)
 
     def latents(self, purpose: str, number: int, n: int, *, share: slice = WHOLE) -> torch.Tensor:
         """Batch `number` of n latents for one purpose, or a share of it."""
@@ -77,7 +78,7 @@ class Run:
         batch = latents(
             stream, number * n + start, end - start, dim=self.recipe.latent_dim, prior=self.recipe.latent
         )
-        return batch.to(self.device, non_blocking=True)
+        return moved(batch, self.device)
 
     @property
     def evaluated_generator(self) -> nn.Module:

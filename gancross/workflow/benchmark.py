@@ -12,7 +12,6 @@ from importlib.resources import files
 from pathlib import Path
 from queue import SimpleQueue
 
-import torch
 from joblib import Parallel, delayed
 
 from gancross.checkpoint.contestant import Contestant
@@ -33,9 +32,11 @@ from gancross.evaluator.result.types import Result
 from gancross.machine.cores import available_cores
 from gancross.machine.devices import resolve_device, shared_devices
 from gancross.machine.files import every_output, write_text
+from gancross.machine.threads import torch_threads
 from gancross.report.browser.html import html_report
 from gancross.report.browser.noise import noise_pictures
-from gancross.report.browser.samples import sample_pictures, write_samples
+from gancross.report.browser.sample_pictures import sample_pictures
+from gancross.report.browser.samples import write_samples
 from gancross.report.paper_figures.saved_runs import trained_contestant
 from gancross.report.text.markdown import markdown_report
 from gancross.trainer.loop import train
@@ -213,6 +214,7 @@ def _locally(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> lis
     devices = shared_devices(execution.device)
     on_gpus = devices[0].startswith("cuda")
     jobs = min(len(runs), execution.jobs or (len(devices) if on_gpus else available_cores()))
+    execution = replace(execution, cores=max(1, available_cores() // jobs))
     free: SimpleQueue[str] = SimpleQueue()
     for place in range(jobs):
         free.put(devices[place % len(devices)])
@@ -243,13 +245,13 @@ def _on_cluster(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> 
 
 def train_one(run: PlannedRun, folder: Path, execution: Execution) -> RunOutcome:
     """Trains or resumes one run, wherever a cluster has put this call."""
-    torch.set_num_threads(execution.threads)
     try:
-        train(
-            run.recipe, folder, networks=own_pair(run), device=execution.device,
-            data_root=execution.data_root.absolute(), download=execution.download,
-            log_every=execution.log_every,
-        )  # fmt: skip
+        with torch_threads(execution.threads or execution.cores):
+            train(
+                run.recipe, folder, networks=own_pair(run), device=execution.device,
+                data_root=execution.data_root.absolute(), download=execution.download,
+                log_every=execution.log_every, threads=execution.threads,
+            )  # fmt: skip
     except GancrossError as error:
         # An exception with arguments of its own does not survive the way back between processes.
         return RunOutcome(name=run.name, exit_code=error.exit_code, message=str(error))
@@ -289,4 +291,6 @@ def demo_spec() -> Spec:
 
 def demonstrate(out: Path, *, progress: Progress | None = None) -> BenchmarkResult:
     """`run_benchmark` for the demonstration: both GANs side by side on the CPU, one thread each."""
-    return run_benchmark(demo_spec(), out, execution=Execution(device="cpu", log_every=20), progress=progress)
+    return run_benchmark(
+        demo_spec(), out, execution=Execution(device="cpu", threads=1, log_every=20), progress=progress
+    )

@@ -39,7 +39,8 @@ class Execution:
         scheduler: the address of the cluster's scheduler.
         jobs: runs at a time; by default one per GPU, or per core for runs on CPUs, or one per worker of a
             cluster.
-        threads: of each run.
+        threads: of each run; None: as `gancross.train` chooses, of its `cores`.
+        cores: that one run may use.
         device: as `gancross.train`; local runs are spread over all GPUs if it is `cuda` or `auto`.
         data_root, download: as `gancross.train`.
         log_every: steps between lines of the logs.
@@ -49,7 +50,8 @@ class Execution:
     backend: str = "local"
     scheduler: str | None = None
     jobs: int | None = None
-    threads: int = 1
+    threads: int | None = None
+    cores: int = 1
     device: str = "auto"
     data_root: Path = catalogue.DEFAULT_ROOT
     download: bool = False
@@ -73,7 +75,7 @@ def run_as_process(run: PlannedRun, folder: Path, execution: Execution, request:
     """
     if request.signal_number is not None:
         return RunOutcome(name=run.name, exit_code=128 + request.signal_number, message="stopped")
-    threads = str(execution.threads)
+    threads = str(execution.threads or execution.cores)
     with tempfile.TemporaryFile() as stderr_file:  # a full pipe would block the child
         try:
             process = subprocess.Popen(
@@ -106,12 +108,13 @@ def command(run: PlannedRun, folder: Path, execution: Execution) -> list[str]:
         part for key, value in run.recipe.to_dict().items() if key != "name"
         for part in ("--set", f"{key}={value}")
     ]  # fmt: skip
+    threads = [] if execution.threads is None else ["--threads", str(execution.threads)]
     own = [] if run.networks is None else ["--networks", run.networks, "--trust-code"]
     return [
         sys.executable, "-m", "gancross", "train", run.recipe.name, "--out", str(folder), "--quiet",
         "--device", execution.device, "--data-root", str(execution.data_root),
-        "--log-every", str(execution.log_every), *(["--download"] if execution.download else []), *own,
-        *settings,
+        "--log-every", str(execution.log_every), *threads,
+        *(["--download"] if execution.download else []), *own, *settings,
     ]  # fmt: skip
 
 

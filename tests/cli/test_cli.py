@@ -10,8 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import torch
+from command_line import call
 from processes import Ended, environment, gancross
 
+from gancross.evaluator.result.reading import load_result
+from gancross.machine.threads import torch_threads
 from gancross.version import __version__
 
 
@@ -52,8 +57,23 @@ def test_verbose_says_who_computed_and_for_how_long(tmp_path: Path) -> None:
     tiny = ["--set", "width=4", "--steps", "1", "--device", "cpu"]
     done = gancross("train", "digits", *tiny, "-q", "-v", cwd=tmp_path)
     first, last = done.err.splitlines()
-    assert f"gancross {__version__}" in first and "torch" in first and last.endswith("seconds")
+    assert f"gancross {__version__}" in first and "torch" in first
+    assert "seconds, " in last and last.endswith("threads, 0 GPUs")
     assert gancross("train", "digits", *tiny, "-q", "--out", "x", cwd=tmp_path).err == ""
+
+
+def test_threads_are_those_of_the_call_and_of_the_record(
+    checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gancross.machine.threads.available_cores", lambda: 1)
+    record = tmp_path / "r.json"
+    line = ["crosstest", checkpoints["digits-plain"], "-n", 20, "--referees", "none", "--json", record, "-q"]
+    with torch_threads(2):
+        for given, expected in (([], 1), (["--threads", 2], 2)):
+            assert call(*line, *given) == 0
+            assert load_result(record).protocol.threads == expected
+            assert torch.get_num_threads() == 2
+    assert call(*line, "--threads", 0) == 2
 
 
 def test_help_and_version() -> None:

@@ -25,7 +25,7 @@ from sweeping import end_all
 IMPORTS = (
     "gancross.cli.main", "gancross.trainer.loop", "gancross.trainer.run.tracking",
     "gancross.workflow.benchmark",
-    "gancross.evaluator.crosstest", "gancross.report.text.console", "gancross.report.browser.samples",
+    "gancross.evaluator.crosstest", "gancross.report.text.console", "gancross.report.browser.sample_pictures",
     "torch._dynamo",  # which an optimizer imports at its first step
     "matplotlib.backends.backend_agg", "mpl_toolkits.mplot3d",  # for pictures of the mixture and reports
 )  # fmt: skip

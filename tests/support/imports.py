@@ -7,7 +7,7 @@ import sys
 
 from processes import environment
 
-HEAVY = {"torch", "numpy", "scipy", "sklearn", "matplotlib"}
+HEAVY = {"torch", "torchvision", "numpy", "scipy", "scipy.stats", "sklearn", "matplotlib", "pandas"}
 
 
 def heavy_imports(program: str, **variables: str) -> tuple[set[str], str]:
@@ -27,7 +27,7 @@ def heavy_imports(program: str, **variables: str) -> tuple[set[str], str]:
         env=environment(**variables),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return set(done.stderr.split()), done.stdout
+    return set(done.stderr.splitlines()[-1].split()), done.stdout
 
 
 def heavy_imports_of_command(*arguments: str) -> tuple[set[str], str]:

@@ -171,7 +171,8 @@ def test_what_is_said_at_the_start(tmp_path: Path) -> None:
     )  # fmt: skip
     train(recipe, tmp_path / "sequence", networks=noisy(), device="cpu", note=said.append)
     assert [message.split(":")[0] for message in said] == [
-        "the regularizer by double backward", "not compiled", "the regularizer in closed form",
+        "the regularizer by double backward", "not compiled", "threads", "the regularizer in closed form",
+        "threads",
     ]  # fmt: skip
 
 

@@ -173,7 +173,7 @@ def test_files_of_the_run_folder(tmp_path: Path) -> None:
     train(small("digits"), tmp_path, device="cpu", checkpoint_every=2, log_every=2)
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     steps = ("0000000002", "0000000004", "0000000006")
-    assert files == {"recipe.json", "status.json", "log.jsonl", "last.pt", ".lock"} | {
+    assert files == {"recipe.json", "threads.json", "status.json", "log.jsonl", "last.pt", ".lock"} | {
         name for step in steps for name in (f"checkpoints/step-{step}.pt", f"samples/step-{step}.png")
     }
     assert [line["step"] for line in log(tmp_path)] == [2, 4, 6]

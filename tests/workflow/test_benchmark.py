@@ -28,7 +28,7 @@ from gancross.trainer.run.interruption import StopRequest
 from gancross.trainer.run.status import locked
 from gancross.workflow import benchmark as runner
 from gancross.workflow.benchmark import run_benchmark, train_all
-from gancross.workflow.execution import Execution, RunOutcome, run_as_process
+from gancross.workflow.execution import Execution, RunOutcome, command, run_as_process
 from gancross.workflow.plan import is_finished, planned_variants, run_folder
 from gancross.workflow.spec import PlannedRun, load_spec, parse_spec
 
@@ -136,6 +136,24 @@ def test_what_is_missing_is_trained_and_what_is_there_is_kept(
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")} == before
     alone = train(spec.runs[1].recipe, tmp_path / "alone", device="cpu")
     assert identical(alone, half / "last.pt"), "a resumed run ends as an unbroken one"
+
+
+def test_runs_divide_the_cores_among_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    executions: list[Execution] = []
+
+    def pretend(run: PlannedRun, folder: Path, execution: Execution, request: StopRequest) -> RunOutcome:
+        executions.append(execution)
+        return RunOutcome(name=run.name)
+
+    monkeypatch.setattr(runner, "run_as_process", pretend)
+    monkeypatch.setattr(runner, "available_cores", lambda: 7)
+    runs = parse_spec(TINY | {"seeds": 3}).runs
+    for jobs, cores in ((None, 1), (2, 3), (1, 7), (3, 2), (9, 1)):
+        executions.clear()
+        train_all(runs, tmp_path, execution=Execution(device="cpu", jobs=jobs))
+        assert {execution.cores for execution in executions} == {cores}, jobs
+    assert "--threads" not in command(runs[0], tmp_path, Execution())
+    assert "--threads 4" in " ".join(command(runs[0], tmp_path, Execution(threads=4)))
 
 
 def test_runs_divide_the_gpus_among_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

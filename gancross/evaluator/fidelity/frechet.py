@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dsygst
 
 Array = NDArray[np.float64]
 
@@ -124,6 +123,8 @@ def _congruent(covariance: Array, factor: Array) -> Array:
     if rank < rows:
         product: Array = factor.T @ covariance @ factor
         return (product + product.T) / 2
+    from scipy.linalg.lapack import dsygst
+
     # Σ is symmetric, and its transpose lies in memory as LAPACK wants it.
     lower, info = dsygst(covariance.T, factor, itype=2, lower=1)
     assert info == 0, info

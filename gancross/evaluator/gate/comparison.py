@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from scipy.stats import norm
-
 from gancross.errors import UsageError, unknown_name
+from gancross.evaluator.distributions import normal_quantile
 from gancross.evaluator.estimates import LEVEL, Interval, Missing, Z, difference_reaches
 from gancross.evaluator.gate.figures import METRICS, GateMetric, Reading, Scale
 from gancross.evaluator.gate.protocols import check_comparable
@@ -266,7 +265,7 @@ def _between(old: Reading, new: Reading, level: float) -> Interval | None:
     if old.interval is None or new.interval is None:
         return None
     difference = new.value - old.value
-    stretch = float(norm.ppf((1 + level) / 2)) / Z
+    stretch = normal_quantile((1 + level) / 2) / Z
     below, above = difference_reaches(new.value, new.interval, old.value, old.interval)
     return difference - stretch * below, difference + stretch * above
 

@@ -17,8 +17,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import norm, t
 
+from gancross.evaluator.distributions import normal_quantile, student_quantile
 from gancross.evaluator.estimates import Interval, Z
 from gancross.evaluator.gate.runs import Figures, RunFigures
 
@@ -66,7 +66,7 @@ def sampling_interval(old: RunFigures, new: RunFigures, *, level: float) -> Inte
 
     Source: Newcombe 1998 for the combination of limits; Zou and Donner 2008 for sums of more than two.
     """
-    stretch = float(norm.ppf((1 + level) / 2)) / Z
+    stretch = normal_quantile((1 + level) / 2) / Z
     below = stretch * math.hypot(_distance(new, new.values, new.low), _distance(old, old.high, old.values))
     above = stretch * math.hypot(_distance(new, new.high, new.values), _distance(old, old.values, old.low))
     if math.isnan(below + above):
@@ -123,5 +123,5 @@ def spread_interval(old: Figures, new: Figures, *, level: float) -> Interval | N
     if variance == 0:
         return difference, difference
     freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
-    reach = float(t.ppf((1 + level) / 2, freedom)) * math.sqrt(variance)
+    reach = student_quantile((1 + level) / 2, freedom) * math.sqrt(variance)
     return difference - reach, difference + reach

@@ -23,6 +23,7 @@ from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
 from gancross.evaluator.judging.label_streams import probe_labels, sample_labels
 from gancross.evaluator.protocol import CHUNK
+from gancross.machine.devices import moved
 from gancross.random_streams import Stream, latents
 
 Label = str | Reference | None  # a contestant's samples, samples that no contestant made, the test data
@@ -128,7 +129,7 @@ def chunks(
         check_shape(source.label, tuple(source.array.shape[1:]), shape)
         for part in groups:
             rows = _rows(source.array, part, length)
-            yield from torch.split(rows.to(device, non_blocking=True), length)
+            yield from torch.split(moved(rows, device), length)
         return
     contestant = source.contestant
     assert contestant is not None and contestant.generator is not None
@@ -137,7 +138,7 @@ def chunks(
     looks = [] if finite is None else finite
     for part in groups:
         parts = [_latents(contestant, seed, words, number * length, length) for number in part]
-        latents_ND = torch.cat(parts).to(device, non_blocking=True)
+        latents_ND = moved(torch.cat(parts), device)
         for number, chunk in zip(part, torch.split(latents_ND, length), strict=True):
             labels = sample_labels(contestant, number * length, length, seed=seed, purpose=purpose)
             samples = generated(contestant, chunk, seed=noise.integer(number), labels=labels)

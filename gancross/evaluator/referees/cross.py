@@ -15,7 +15,6 @@ from itertools import product
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import t
 from torch import nn
 
 from gancross.checkpoint.contestant import Contestant, applied
@@ -23,6 +22,7 @@ from gancross.checkpoint.outputs import score_tensor
 from gancross.checkpoint.replicas import network_crew
 from gancross.data.resizing import to_native
 from gancross.errors import UsageError
+from gancross.evaluator.distributions import student_tail
 from gancross.evaluator.judging.judge_calls import first_samples
 from gancross.evaluator.judging.scoring import real_high
 from gancross.evaluator.protocol import chunk_length
@@ -283,4 +283,4 @@ def _difference(judge: ItemMeans, own: ItemMeans, rung: int) -> MeanFigure:
 
 def _p_beyond(figure: MeanFigure) -> float:
     """One-sided, of a difference of at most `MARGIN`."""
-    return float(t.sf((figure.value - MARGIN) / figure.standard_error, figure.df))
+    return student_tail((figure.value - MARGIN) / figure.standard_error, figure.df)

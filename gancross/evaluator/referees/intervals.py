@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
+from gancross.evaluator.distributions import student_quantile, student_tail
 from gancross.evaluator.estimates import LEVEL, Estimate, Interval
 
 Values = NDArray[np.float64]
@@ -69,14 +69,14 @@ class MeanFigure:
     @property
     def p(self) -> float:
         """Two-sided p of an expectation of 0."""
-        return float(2 * t.sf(abs(self.value) / self.standard_error, self.df))
+        return 2 * student_tail(abs(self.value) / self.standard_error, self.df)
 
     def smallest_shown(self, *, power: float) -> float:
         """(t_.975 + t_power)·SE: an expectation of this size is told from 0 at 5 % so often."""
         return self._reach((1 + LEVEL) / 2) + self._reach(power)
 
     def _reach(self, level: float) -> float:
-        return float(t.ppf(level, self.df)) * self.standard_error
+        return student_quantile(level, self.df) * self.standard_error
 
 
 def mean_figure(

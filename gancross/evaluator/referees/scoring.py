@@ -17,6 +17,7 @@ from torch import nn
 from gancross.evaluator.referees.judge import Judge
 from gancross.evaluator.referees.ladder import Ladder
 from gancross.evaluator.referees.parts import UNWATCHED, Meter
+from gancross.machine.devices import moved
 from gancross.random_streams import Stream
 
 BLOCK = 125  # samples that a network scores at a time; their planes fit into a CPU's cache
@@ -33,13 +34,6 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def moved(rows: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """The rows on the device; a GPU copies them from pinned memory, for which the CPU does not wait."""
-    if device.type == "cuda" and rows.device.type == "cpu":
-        return rows.pin_memory().to(device, non_blocking=True)
-    return rows.to(device)
 
 
 def noisy(

@@ -19,7 +19,8 @@ from gancross.evaluator.referees.judge import ImageJudge, VectorJudge
 from gancross.evaluator.referees.ladder import Ladder
 from gancross.evaluator.referees.parts import UNWATCHED, Meter
 from gancross.evaluator.referees.protocol import RefereeProtocol, chooses
-from gancross.evaluator.referees.scoring import Weights, moved, noisy, rung_scores
+from gancross.evaluator.referees.scoring import Weights, noisy, rung_scores
+from gancross.machine.devices import moved
 from gancross.random_streams import Stream
 
 Losses = NDArray[np.float64]

@@ -9,10 +9,8 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import expit, logit
-from scipy.stats import rankdata, t
 
+from gancross.evaluator.distributions import student_quantile
 from gancross.evaluator.estimates import LEVEL, Estimate, Interval, Z, difference_reaches, rule_of_three
 from gancross.evaluator.statistics.groups import Grouping, are_independent, number_of_groups, variance_of_mean
 
@@ -32,6 +30,8 @@ def components(*, real: Scores, fake: Scores) -> tuple[float, Scores, Scores]:
 
     Source: Hanley and McNeil 1982; DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014.
     """
+    from scipy.stats import rankdata
+
     n, m = len(real), len(fake)
     ranks = rankdata(np.concatenate([real, fake]))
     below_N = ranks[:n] - rankdata(real)
@@ -65,6 +65,8 @@ def grouped_auc_interval(
     Source: DeLong et al. 1988; Pepe 2003, §5.2 for the logit scale; Obuchowski 1997 for
         groups; Newcombe 2006.
     """
+    from scipy.special import expit, logit
+
     value, of_reals_N, of_fakes_M = components(real=real, fake=fake)
     fewest = min(number_of_groups(len(real), real_groups), number_of_groups(len(fake), fake_groups))
     if fewest < 2:
@@ -94,6 +96,8 @@ def newcombe_limits(value: float, n: float, m: float) -> Interval:
 
     Source: Newcombe 2006, Statistics in Medicine 25:559–573, method 5; Hanley and McNeil 1982.
     """
+    from scipy.optimize import brentq
+
     k = (n + m) / 2 - 1
 
     def excess(area: float) -> float:
@@ -172,4 +176,4 @@ def _is_near_an_end(value: float, numbers: tuple[float, float]) -> bool:
 
 
 def _quantile(groups: int, grouping: Grouping) -> float:
-    return Z if are_independent(grouping) else float(t.ppf((1 + LEVEL) / 2, groups - 1))
+    return Z if are_independent(grouping) else student_quantile((1 + LEVEL) / 2, groups - 1)

@@ -14,8 +14,8 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
+from gancross.evaluator.distributions import student_quantile, student_tail
 from gancross.evaluator.estimates import LEVEL, Estimate, Proportion, rule_of_three
 
 FEWEST_GROUPS = 30
@@ -89,7 +89,7 @@ def effective_number_of_sums(sums: Values, sizes: Values) -> float:
     squares = (sums - p * sizes) ** 2
     unseen = max(float(squares.max()), (float(sizes.max()) / (holding + 1)) ** 2)
     v = groups / (groups - 1) * (float(squares.sum()) + unseen) / n**2
-    few = t.ppf((1 + LEVEL) / 2, n - 1) / t.ppf((1 + LEVEL) / 2, groups - 1)
+    few = student_quantile((1 + LEVEL) / 2, n - 1) / student_quantile((1 + LEVEL) / 2, groups - 1)
     return float(np.clip(p * (1 - p) / v * few**2, groups, n))
 
 
@@ -118,8 +118,8 @@ def mean_difference(differences: Values, size: int) -> tuple[Estimate, float]:
         reach = rule_of_three(groups)
         p = 1.0 if abs(value) <= reach else 2.0 ** (1 - groups)  # all groups on one side, by a fair coin
     else:
-        reach = float(t.ppf((1 + LEVEL) / 2, groups - 1)) * error
-        p = float(2 * t.sf(abs(value) / error, groups - 1))
+        reach = student_quantile((1 + LEVEL) / 2, groups - 1) * error
+        p = 2 * student_tail(abs(value) / error, groups - 1)
     return Estimate(value=value, low=max(-1.0, value - reach), high=min(1.0, value + reach)), p
 
 

@@ -14,9 +14,9 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
 from gancross.evaluator.codec.fields import Recorded, UnitFloat
+from gancross.evaluator.distributions import student_quantile
 from gancross.evaluator.estimates import (
     LEVEL,
     Estimate,
@@ -171,7 +171,7 @@ def _widened(value: float, limits: Interval, factor: float, *, least: float) -> 
 
 def _widening(groups: int) -> float:
     groups = max(2, groups)
-    return float(t.ppf((1 + LEVEL) / 2, groups - 1)) / Z * math.sqrt(groups / (groups - 1))
+    return student_quantile((1 + LEVEL) / 2, groups - 1) / Z * math.sqrt(groups / (groups - 1))
 
 
 def _interval_of_few(value: float, ordered: Scores, limits: Interval) -> Interval:

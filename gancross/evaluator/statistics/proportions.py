@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
-from scipy.stats import binomtest
 
 from gancross.evaluator.estimates import Estimate, Proportion, difference_reaches
 from gancross.evaluator.statistics.confusion import PairedDecisions
@@ -69,6 +67,8 @@ def fisher_p(first: Proportion, second: Proportion) -> float:
     a search that takes 0.1 s at 10,000 samples. Grouped samples count as their effective
     number, rounded down.
     """
+    from scipy.special import logsumexp
+
     first, second = _effective(first), _effective(second)
     both = first.count + second.count
     possible = np.arange(max(0, both - second.n), min(both, first.n) + 1)
@@ -79,6 +79,8 @@ def fisher_p(first: Proportion, second: Proportion) -> float:
 
 def mcnemar_p(decisions: PairedDecisions) -> float:
     """Two-sided exact p of equal rates on the same samples, from the discordant ones (McNemar 1947)."""
+    from scipy.stats import binomtest
+
     discordant = decisions.only_first + decisions.only_second
     return float(binomtest(decisions.only_first, discordant).pvalue) if discordant else 1.0
 
@@ -105,6 +107,8 @@ def _effective(rate: Proportion) -> Proportion:
 
 
 def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
+    from scipy.special import gammaln
+
     logarithm: NDArray[np.float64] = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
     return logarithm
 

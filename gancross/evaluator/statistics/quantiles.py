@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc
 
 from gancross.evaluator.estimates import LEVEL, Interval
 
@@ -36,6 +35,8 @@ def percentile_interval(replicates: NDArray[np.float64]) -> tuple[float, float]:
 
 def _rank(n: int, p: float, chance: float) -> float:
     """r with I_p(r, n−r+1) = chance, by halving: the chance falls as r rises."""
+    from scipy.special import betainc
+
     low, high = 0.0, n + 1.0
     for _ in range(60):
         middle = (low + high) / 2

@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
+from gancross.evaluator.distributions import student_quantile, student_tail
 from gancross.evaluator.estimates import LEVEL, Estimate
 
 Figures = NDArray[np.float64]
@@ -48,8 +48,8 @@ def paired_student(differences: Figures) -> Estimate:
 
 
 def _student(value: float, error: float, freedom: float) -> tuple[Estimate, float]:
-    reach = float(t.ppf((1 + LEVEL) / 2, freedom)) * error
-    p = float(2 * t.sf(abs(value) / error, freedom))
+    reach = student_quantile((1 + LEVEL) / 2, freedom) * error
+    p = 2 * student_tail(abs(value) / error, freedom)
     return Estimate(value=value, low=value - reach, high=value + reach), p
 
 

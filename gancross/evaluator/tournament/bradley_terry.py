@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from gancross.evaluator.estimates import Estimate, Missing
 from gancross.evaluator.tournament.cross_table import CrossTable
@@ -96,6 +95,8 @@ def _residual(table: CrossTable, generators: Matrix, discriminators: Matrix) -> 
 
     The strengths are one parameter for each generator and judge, less one for the common origin.
     """
+    from scipy.special import expit
+
     counted = _usable(table)[None, :] & ~np.eye(len(table.names), dtype=bool)
     probability = expit(generators[:, None] - discriminators[None, :])
     n = np.maximum(table.effective_fake, 1)
@@ -132,6 +133,8 @@ def ridge_maximum(fp: Matrix, weight: Matrix, *, ridge: float, tolerance: float 
     Args:
         fp, weight: (G, J), rates of generators before judges and how much each cell counts.
     """
+    from scipy.special import expit
+
     rows, columns = fp.shape
     strengths = np.zeros(rows + columns)
     current = _objective(strengths, fp, weight, ridge)

@@ -12,8 +12,8 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
+from gancross.evaluator.distributions import normal_tail
 from gancross.evaluator.estimates import Estimate, Missing, Z
 from gancross.evaluator.statistics.proportions import holm
 from gancross.evaluator.tournament.cross_table import CrossTable
@@ -193,7 +193,7 @@ def _order_p(judges: Sequence[JudgeDecisions], before: str, after: str) -> float
         + first.squared + second.squared
     )  # fmt: skip
     gap = second.value - first.value
-    return 1.0 if gap <= 0 else float(2 * norm.sf(gap / error))
+    return 1.0 if gap <= 0 else 2 * normal_tail(gap / error)
 
 
 def discriminator_ranking(table: CrossTable) -> tuple[RankedDiscriminator, ...] | Missing:

@@ -26,8 +26,7 @@ from gancross.evaluator.judging.controls import CONTROLS
 from gancross.evaluator.result.types import Result
 from gancross.evaluator.verdict.pairs import PAIR_TESTS
 from gancross.report import formatting
-from gancross.report.browser.noise import shown_sigmas
-from gancross.report.browser.samples import Sample
+from gancross.report.browser.samples import Sample, shown_sigmas
 from gancross.report.charts.chart_data import COLOURS, REAL_COLOUR
 from gancross.report.charts.class_chart import class_chart
 from gancross.report.charts.class_data import judge_tables
@@ -87,7 +86,7 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
     """The whole report as the text of one HTML file.
 
     Args:
-        samples: sample grids, see `gancross.report.browser.samples`, and samples under noise, see
+        samples: sample grids, see `gancross.report.browser.sample_pictures`, and samples under noise, see
             `gancross.report.browser.noise`; a report without them says so.
     """
     style, script = style_sheet(), print_script()

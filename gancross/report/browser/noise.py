@@ -9,39 +9,21 @@ import io
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import DataSet
 from gancross.evaluator.judging.scoring import canonical_samples
 from gancross.evaluator.protocol import chunk_length
-from gancross.pictures import GAP, SMALLEST_SIDE, draw_points, image_grid
+from gancross.pictures import draw_points, image_grid
 from gancross.random_streams import Stream
-from gancross.report.browser.samples import POINTS, WIDEST, Sample, evenly_spaced, sample
+from gancross.report.browser.sample_pictures import POINTS, evenly_spaced
+from gancross.report.browser.samples import Sample, sample, shown_sigmas
 from gancross.report.formatting import REAL, noise_level
 from gancross.report.text.referee_texts import GREY_LEVELS
 
 ROWS = 3  # images
 LARGE = 96  # pixels of a side, from which one image is enough
-PANELS = 4  # scatters
-LEAST = 2
-
-
-def shown_sigmas(sigmas: Sequence[float], shape: tuple[int, ...]) -> list[float]:
-    """The levels of noise that a picture of such samples shows: all, or so many as there is space for.
-
-    Args:
-        sigmas: of the ladder, rising.
-        shape: of one sample; there is no picture of vectors that are not 3-dimensional.
-    """
-    if len(shape) == 1 and shape[0] != 3:
-        return []
-    side = 1 if len(shape) == 1 else max(shape[1:])
-    side *= max(1, SMALLEST_SIDE // side)
-    most = PANELS if len(shape) == 1 else max(LEAST, WIDEST // (side + GAP))
-    places = np.linspace(0, len(sigmas) - 1, min(most, len(sigmas))).round().astype(int)
-    return [float(sigmas[place]) for place in places]
 
 
 def noise_pictures(

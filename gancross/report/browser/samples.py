@@ -1,4 +1,4 @@
-"""Sample grids beside a record: one PNG of the test data and one of every contestant.
+"""Sample grids as files beside a record: one PNG of the test data and one of every contestant.
 
 They show what was judged: of every generator the first samples of the cross-test itself, from the same
 latents, chunk and rounding; of the test data evenly spaced ones. Each PNG names its record in a chunk of
@@ -17,25 +17,21 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
-import torch
+import numpy as np
 
-from gancross.checkpoint.contestant import Contestant
-from gancross.data.sets import DataSet
 from gancross.errors import GancrossError
-from gancross.evaluator.judging.scoring import canonical_samples
-from gancross.evaluator.protocol import chunk_length
 from gancross.evaluator.result.reading import LARGEST_FILE as LARGEST_RECORD
 from gancross.machine.files import read_bytes, slug, write_atomically
-from gancross.pictures import MIXTURE_CUBE, image_grid, scatter
+from gancross.pictures import GAP, SMALLEST_SIDE
 from gancross.report.formatting import REAL
 from gancross.untrusted.strict_json import decoded, parsed
 
-MOST_COLUMNS = 8
 WIDEST = 800  # pixels of a grid; larger images are fewer
-POINTS = 500  # of a scatter: the whole first chunk
 LARGEST_FILE = 4 << 20
 LONGEST_SIDE = 4096
 PNG = b"\x89PNG\r\n\x1a\n"
+PANELS = 4  # scatters of samples under noise side by side
+LEAST = 2  # levels of noise in a picture of images
 HEAD = 33  # bytes of a PNG's signature and first chunk
 
 PictureKind = Literal["samples", "noise"]
@@ -57,41 +53,20 @@ class Sample:
     kind: PictureKind = "samples"
 
 
-def sample_pictures(
-    contestants: Sequence[Contestant],
-    reals: DataSet,
-    *,
-    num_samples: int,
-    seed: int,
-    device: torch.device,
-    chunk: int | None = None,
-) -> list[Sample]:
-    """The test data's picture, then every contestant's; none of vectors that are not 3-dimensional.
+def shown_sigmas(sigmas: Sequence[float], shape: tuple[int, ...]) -> list[float]:
+    """The levels of noise that a picture of such samples shows: all, or so many as there is space for.
 
     Args:
-        reals: the data of the cross-test.
-        num_samples, seed, chunk: of the cross-test; at most its first 64 images or 500 points are shown.
+        sigmas: of the ladder, rising.
+        shape: of one sample; there is no picture of vectors that are not 3-dimensional.
     """
-    if len(reals.shape) == 1 and reals.shape[0] != 3:
+    if len(shape) == 1 and shape[0] != 3:
         return []
-    count = min(_columns(reals.shape) ** 2 if len(reals.shape) == 3 else POINTS, num_samples)
-    test = evenly_spaced(reals.held_out(num_samples), count)
-    limits = MIXTURE_CUBE if reals.name == "mixture" else None
-    if limits is None and test.ndim == 2:
-        spread = float(test.max() - test.min()) / 10 or 1.0
-        limits = float(test.min()) - spread, float(test.max()) + spread
-    pictures = [_grid(REAL, test, limits)]
-    for contestant in contestants:
-        samples = canonical_samples(
-            contestant,
-            num_samples=count,
-            seed=seed,
-            purpose="crosstest",
-            device=device,
-            chunk=chunk_length(reals.shape, chunk),
-        )
-        pictures.append(_grid(contestant.name, samples, limits))
-    return pictures
+    side = 1 if len(shape) == 1 else max(shape[1:])
+    side *= max(1, SMALLEST_SIDE // side)
+    most = PANELS if len(shape) == 1 else max(LEAST, WIDEST // (side + GAP))
+    places = np.linspace(0, len(sigmas) - 1, min(most, len(sigmas))).round().astype(int)
+    return [float(sigmas[place]) for place in places]
 
 
 def samples_folder(record: Path) -> Path:
@@ -154,21 +129,8 @@ def png_size(content: bytes) -> tuple[int, int] | None:
     return (width, height) if 0 < width <= LONGEST_SIDE and 0 < height <= LONGEST_SIDE else None
 
 
-def _columns(shape: tuple[int, ...]) -> int:
-    return max(2, min(MOST_COLUMNS, WIDEST // (max(shape[1:]) + 2)))
-
-
-def evenly_spaced(samples: torch.Tensor, count: int) -> torch.Tensor:
-    """At most so many. Files often come sorted by class; the first ones would all be alike."""
-    return samples[torch.linspace(0, len(samples) - 1, min(count, len(samples))).round().long()]
-
-
 def sample(label: str, content: bytes, kind: PictureKind = "samples") -> Sample:
     """A picture with the size that its PNG has."""
     size = png_size(content)
     assert size is not None
     return Sample(label=label, content=content, width=size[0], height=size[1], kind=kind)
-
-
-def _grid(label: str, samples: torch.Tensor, limits: tuple[float, float] | None) -> Sample:
-    return sample(label, image_grid(samples) if samples.ndim == 4 else scatter(samples, limits=limits))

@@ -27,7 +27,7 @@ from gancross.untrusted.strict_json import decoded, parsed
 LARGEST_RECIPE = 1 << 20
 LARGEST_LOG = 4 << 30
 RECIPE = "recipe.json"
-WRITTEN = re.compile(rf"recipe\.json|status\.json|log\.jsonl|last\.pt|{STEM}\.(pt|png)")
+WRITTEN = re.compile(rf"recipe\.json|threads\.json|status\.json|log\.jsonl|last\.pt|{STEM}\.(pt|png)")
 
 
 class Observer(Protocol):

@@ -23,7 +23,7 @@ from gancross.data.sets import finite
 from gancross.evaluator.estimates import Missing
 from gancross.report.browser.html import html_report
 from gancross.report.browser.noise import noise_pictures
-from gancross.report.browser.samples import sample_pictures
+from gancross.report.browser.sample_pictures import sample_pictures
 from gancross.report.text.verdict_sentences import verdict_sentences
 
 CHROMIUM = shutil.which("chromium")

@@ -28,7 +28,8 @@ from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.result.reading import result_from_dict
 from gancross.pictures import image_grid
 from gancross.report.browser.html import MOST_BYTES, html_report, print_script
-from gancross.report.browser.samples import Sample, png_size, read_samples, sample_pictures, write_samples
+from gancross.report.browser.sample_pictures import sample_pictures
+from gancross.report.browser.samples import Sample, png_size, read_samples, write_samples
 from gancross.report.charts.svg import BOTTOM, LEFT, RIGHT, TOP
 from gancross.report.formatting import clean, verdicts
 

@@ -15,8 +15,9 @@ from report_documents import documents, image_model, images, vector_model
 from gancross.data.sets import finite
 from gancross.pictures import GAP
 from gancross.report.browser.html import html_report
-from gancross.report.browser.noise import noise_pictures, noisy_images, shown_sigmas
-from gancross.report.browser.samples import read_samples, sample_pictures, write_samples
+from gancross.report.browser.noise import noise_pictures, noisy_images
+from gancross.report.browser.sample_pictures import sample_pictures
+from gancross.report.browser.samples import read_samples, shown_sigmas, write_samples
 
 CPU = torch.device("cpu")
 SIGMAS = tuple(np.geomspace(1 / 255, 27.7, 12).tolist())

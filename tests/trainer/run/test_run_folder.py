@@ -39,10 +39,10 @@ train(small("digits"), sys.argv[1], device="cpu", checkpoint_every=2, log_every=
 
 
 def resumed(folder: Path, notes: list[str]) -> Path:
-    """`notes` receives the messages about resuming, not those about the gradient."""
+    """`notes` receives the messages about resuming, not those about gradient and threads."""
 
     def record(text: str) -> None:
-        if not text.startswith("the regularizer"):
+        if not text.startswith(("the regularizer", "threads")):
             notes.append(text)
 
     return trained(folder, note=record)

@@ -1,0 +1,268 @@
+"""How much longer cross-test, referees and training take beside busy processes than on a quiet machine.
+
+    python benchmarks/busy_machine.py          on a quiet machine, ten pairs; writes results/busy-machine.json
+    python benchmarks/busy_machine.py --small --pairs 1 --out /tmp/busy.json        the same code, less work
+
+A busy process computes without pause on one core, to which it is pinned. Each kind of work is measured beside
+one on every core that this process may use, and beside one on one of two cores; a ratio is the time on the
+clock of a busy run / that of the quiet run of its pair, which alternate in order. All work is measured on one
+thread; cross-test, referees and training of large networks on as many threads or workers as there are cores,
+too: those are the defaults of gancross.
+Where every core is busy 2 is ideal. Where one of two is, 4/3 is for work on both, which has 1.5 cores in fair
+shares, and 1 for one thread, which takes the quiet core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from environment import machine, versions
+from fresh_referees import arena_and_sets, trained_anew
+from joblib.externals.loky import get_reusable_executor
+from speed import crosstest as crosstests
+from speed.referees import random_samples
+from speed.steps import Steps, dcgan, mixture
+from speed.timing import Spread, pinned
+
+from gancross.evaluator.referees.protocol import BUDGETS
+from gancross.trainer.recipes.recipe import Recipe
+
+RESULT = Path(__file__).parent / "results" / "busy-machine.json"
+PAIRS = 10
+EVERY_CORE, ONE_OF_TWO = "every core", "one of two cores"
+BUSY = """
+import os, sys
+parent = os.getppid()
+os.sched_setaffinity(0, {int(sys.argv[1])})
+print(flush=True)
+while os.getppid() == parent:  # or this process was killed
+    sum(range(10_000))
+"""
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of work.
+
+    Attributes:
+        make: the work on so many workers, ready to be called; torch's threads are set around the call.
+        divides: whether gancross uses all cores for it by default.
+    """
+
+    name: str
+    make: Callable[[int], Work]
+    divides: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much work one run is."""
+
+    num_samples: int
+    width: int
+    referee_samples: int
+    referee_steps: int
+    steps: int
+    mixture_steps: int
+    large_width: int
+
+
+FULL = Size(
+    num_samples=1000, width=16, referee_samples=2000, referee_steps=200, steps=5, mixture_steps=200,
+    large_width=64,
+)  # fmt: skip
+SMALL = Size(
+    num_samples=20, width=2, referee_samples=60, referee_steps=2, steps=1, mixture_steps=1, large_width=4
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One kind of work on so many threads (or workers), beside busy processes on some of its cores.
+
+    Attributes:
+        most: the median ratio should be at most this.
+        ideal: with fair shares of cores and no losses.
+    """
+
+    work: str
+    threads: int
+    busy: str
+    most: float
+    ideal: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A case with its ratios busy / quiet, and the seconds of all pairs."""
+
+    case: Case
+    ratio: Spread
+    met: bool
+    quiet_seconds: list[float]
+    busy_seconds: list[float]
+
+
+def cases(kinds: Sequence[Kind], cores: int) -> list[tuple[Case, Kind]]:
+    """What is measured on so many cores: beside one busy process on each, and on one of two."""
+    result = []
+    for kind in kinds:
+        for threads in sorted({1, cores} if kind.divides else {1}):
+            case = Case(work=kind.name, threads=threads, busy=EVERY_CORE, most=2.5, ideal=2.0)
+            result.append((case, kind))
+        if cores >= 2:
+            one = Case(work=kind.name, threads=1, busy=ONE_OF_TWO, most=1.15, ideal=1.0)
+            both = Case(work=kind.name, threads=2, busy=ONE_OF_TWO, most=1.6, ideal=4 / 3)
+            result += [(one, kind), (both, kind)] if kind.divides else [(one, kind)]
+    return result
+
+
+def kinds_of(size: Size) -> list[Kind]:
+    """Every kind of work of one size."""
+    models, reals = crosstests.contestants(2, width=size.width), crosstests.random_images(size.num_samples)
+    protocol = replace(BUDGETS["quick"]["vectors"], steps=size.referee_steps)
+    arena, sets = arena_and_sets(
+        random_samples((3,), size.referee_samples, 0), {"one": random_samples((3,), size.referee_samples, 1)},
+        protocol,
+    )  # fmt: skip
+
+    def cross_test(workers: int) -> Work:
+        return crosstests.product(models, reals, size.num_samples)
+
+    def referees(workers: int) -> Work:
+        divided = replace(arena, workers=workers)
+        return lambda: trained_anew(sets, divided)
+
+    def training(recipe: Recipe, steps: int) -> Callable[[int], Work]:
+        run = Steps(recipe)
+
+        def several() -> None:
+            for _ in range(steps):
+                run.whole()
+
+        return lambda workers: several
+
+    networks = {
+        "training, `mixture`": (mixture(), size.mixture_steps, False),
+        f"training, `dcgan32` of width {size.width}": (dcgan(size.width, "batch"), size.steps, False),
+        f"training, `dcgan32` of width {size.large_width}": (dcgan(size.large_width, "batch"), 1, True),
+    }
+    return [
+        Kind(name="cross-test", make=cross_test, divides=True),
+        Kind(name="referees", make=referees, divides=True),
+        *(
+            Kind(name=name, make=training(recipe, steps), divides=divides)
+            for name, (recipe, steps, divides) in networks.items()
+        ),
+    ]
+
+
+@contextmanager
+def kept_to(cores: Sequence[int]) -> Iterator[None]:
+    """Inside, all threads of this process, and processes that it starts, run on these cores alone."""
+    before = os.sched_getaffinity(0)
+    _keep_to(set(cores))
+    try:
+        yield
+    finally:
+        get_reusable_executor().shutdown()  # workers of referees would stay where they are
+        _keep_to(before)
+
+
+def _keep_to(cores: set[int]) -> None:
+    for thread in os.listdir("/proc/self/task"):  # torch's were started before
+        os.sched_setaffinity(int(thread), cores)
+
+
+@contextmanager
+def busy(cores: Sequence[int]) -> Iterator[None]:
+    """Inside, a process computes without pause on each of these cores."""
+    with ExitStack() as stack:
+        for core in cores:
+            process = subprocess.Popen([sys.executable, "-c", BUSY, str(core)], stdout=subprocess.PIPE)
+            stack.enter_context(process)  # waits for its end
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            process.stdout.readline()  # it is pinned and begins
+        yield
+
+
+def measured(case: Case, work: Work, cores: Sequence[int], *, pairs: int) -> Row:
+    """Pairs of a quiet and a busy run, which take turns in coming first, after a run that is not counted."""
+    used = cores if case.busy == EVERY_CORE else cores[:2]
+    loaded = used if case.busy == EVERY_CORE else used[:1]
+    times: dict[bool, list[float]] = {False: [], True: []}
+    with kept_to(used), pinned(case.threads):
+        work()
+        for number in range(pairs):
+            for is_busy in (False, True) if number % 2 == 0 else (True, False):
+                with busy(loaded if is_busy else ()):
+                    started = time.perf_counter()
+                    work()
+                    times[is_busy].append(time.perf_counter() - started)
+    ratio = Spread.of([over / under for over, under in zip(times[True], times[False], strict=True)])
+    return Row(
+        case=case, ratio=ratio, met=ratio.median <= case.most, quiet_seconds=times[False],
+        busy_seconds=times[True],
+    )  # fmt: skip
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as Markdown."""
+    lines = ["| work | threads | busy | busy / quiet [quartiles] | ideal | at most | met |", f"|{'---|' * 7}"]
+    for row in rows:
+        case, ratio = row.case, row.ratio
+        lines.append(
+            f"| {case.work} | {case.threads} | {case.busy} | {ratio.median:.2f} [{ratio.low:.2f},"
+            f" {ratio.high:.2f}] | {case.ideal:.2f} | {case.most:.2f} | {'yes' if row.met else '**no**'} |"
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=PAIRS)
+    parser.add_argument("--cores", type=int, help="the first so many of those that this process may use")
+    parser.add_argument("--only", metavar="WORK", help="kinds of work whose name holds this")
+    parser.add_argument("--small", action="store_true", help="a small form of everything, for tests")
+    parser.add_argument("--out", type=Path, default=RESULT)
+    options = parser.parse_args(arguments)
+    if not hasattr(os, "sched_setaffinity"):
+        parser.error("this system cannot pin processes to cores")
+    cores = sorted(os.sched_getaffinity(0))[: options.cores]
+    if options.pairs < 1 or not cores:
+        parser.error("--pairs and --cores must be at least 1")
+    kinds = [
+        kind for kind in kinds_of(SMALL if options.small else FULL)
+        if options.only is None or options.only in kind.name
+    ]  # fmt: skip
+    load, rows = os.getloadavg(), list[Row]()
+    for case, kind in cases(kinds, len(cores)):
+        rows.append(measured(case, kind.make(case.threads), cores, pairs=options.pairs))
+        print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+    document: dict[str, Any] = {
+        "rows": [asdict(row) for row in rows], "pairs": options.pairs, "cores": len(cores),
+        "small": options.small, "load": {"before": load, "after": os.getloadavg()}, "machine": machine(),
+        "versions": versions("torch", "numpy", "scipy"), "torch_threads": torch.get_num_threads(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }  # fmt: skip
+    options.out.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""How many threads torch computes on: the cores that are really available, or a number for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from gancross.arguments import integer
+from gancross.errors import UsageError
+from gancross.machine.cores import available_cores
+
+
+def available_threads() -> int:
+    """Threads for one process: torch's own number, but no more than the cores that this process may use.
+
+    torch follows `OMP_NUM_THREADS` and affinity; it does not know the CPU quota of a control group.
+    """
+    return min(torch.get_num_threads(), available_cores())
+
+
+def checked_threads(count: int | None) -> int | None:
+    """A number of threads that a caller asks for, or None.
+
+    Raises:
+        UsageError: it is no integer of at least 1.
+    """
+    if count is None:
+        return None
+    number = integer(count, "threads")
+    if number < 1:
+        raise UsageError(f"threads must be at least 1, got {number}")
+    return number
+
+
+@contextmanager
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Inside, torch computes on so many threads; afterwards on as many as before.
+
+    Args:
+        count: None: on as many as now.
+    """
+    if count is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

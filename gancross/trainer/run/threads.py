@@ -1,0 +1,142 @@
+"""On how many threads a run computes: chosen once, kept in `threads.json`, the same after resuming.
+
+Last bits of weights depend on the number. Networks whose operations take a few milliseconds at most compute
+on one thread: where another process is busy, several threads wait for each other at the end of every
+operation, each time for a time slice of that process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from gancross.errors import GancrossError
+from gancross.machine.files import read_bytes, write_atomically
+from gancross.machine.threads import available_threads, torch_threads
+from gancross.models.buffers import seeded, unchanged
+from gancross.random_streams import Stream, latents
+from gancross.trainer.run.resume import Note
+from gancross.trainer.state import Run
+from gancross.untrusted.strict_json import parsed
+
+THREADS = "threads.json"
+SMALL = 1e8  # FLOP of an operation: two milliseconds of one core that does 50 GFLOP/s
+TRIED = 4  # samples that are counted
+LARGEST_FILE = 1 << 16
+MOST_THREADS = 4096
+
+
+def read_threads(root: Path) -> int | None:
+    """The number that the run in a folder has kept; None if there is none, or the file is damaged."""
+    try:
+        count = parsed(read_bytes(root / THREADS, limit=LARGEST_FILE))["threads"]
+    except (GancrossError, ValueError, TypeError, KeyError):
+        return None
+    return count if type(count) is int and 0 < count <= MOST_THREADS else None
+
+
+def write_threads(root: Path, count: int) -> None:
+    """Keeps the number of threads of the run in a folder.
+
+    Raises:
+        ResourceError: the file cannot be written.
+    """
+    write_atomically(root / THREADS, (json.dumps({"threads": count}) + "\n").encode())
+
+
+@contextmanager
+def computing_on(run: Run, root: Path, threads: int | None, note: Note) -> Iterator[None]:
+    """Inside, torch computes on as many threads as the run has or is given; all processes as rank 0 does.
+
+    On a GPU, where torch's threads decide no weight, their number is as it was unless one is given.
+
+    Args:
+        root: the run's folder, locked by rank 0.
+        threads: None: the number that the run has kept, else that of `chosen_threads`.
+        note: called with the number and why.
+
+    Raises:
+        ResourceError: the number cannot be kept.
+    """
+    if threads is None and run.device.type != "cpu":
+        yield
+        return
+    content = b""
+    if run.processes.is_rank_zero:
+        count, reason = _number(run, root, threads)
+        note(f"threads: {count}, {reason}")
+        write_threads(root, count)
+        content = str(count).encode()
+    with torch_threads(int(run.processes.broadcast_from_rank0(content))):
+        yield
+
+
+def _number(run: Run, root: Path, threads: int | None) -> tuple[int, str]:
+    if threads is not None:
+        return threads, "as asked for"
+    kept = read_threads(root)
+    return (kept, "as before") if kept is not None else chosen_threads(run)
+
+
+def chosen_threads(run: Run) -> tuple[int, str]:
+    """One thread where the networks' operations are small, else all that are available; and why.
+
+    The choice follows from recipe, networks and cores, not from the load of the machine: the same command
+    has the same number, and so the same weights, whatever else is running.
+    """
+    available = available_threads()
+    if available == 1:
+        return 1, "all that are available"
+    part = run.recipe.batch_size // (run.processes.size * run.recipe.accumulate)
+    flop = operation_flop(run) * part / TRIED
+    size = f"operations of {flop / 1e6:.3g} MFLOP"
+    return (1, f"small {size}") if flop < SMALL else (available, size)
+
+
+def operation_flop(run: Run) -> float:
+    """Mean FLOP of the convolutions and matrix products of one forward pass of `TRIED` samples, G and then D.
+
+    Weights, buffers and torch's generators stay as they are.
+    """
+    recipe, counter = run.recipe, OperationCounter()
+    stream = Stream(recipe.seed, "threads")
+    latents_ND = latents(stream, 0, TRIED, dim=recipe.latent_dim, prior=recipe.latent).to(run.device)
+    labels = None if recipe.conditional == "none" else torch.zeros(TRIED, dtype=torch.int64)
+    with torch.no_grad(), seeded(stream.integer(0), run.device), counter:
+        samples = _passed(run.players.generator, latents_ND, labels)
+        _passed(run.players.discriminator, samples, labels if recipe.conditional == "labels" else None)
+    return counter.flop / max(1, counter.operations)
+
+
+def _passed(network: nn.Module, batch: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+    with unchanged(network):
+        output: torch.Tensor = network(batch, *([] if labels is None else [labels]))
+    return output
+
+
+class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts convolutions and matrix products inside, and their multiplications and additions."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flop, self.operations = 0.0, 0
+
+    def __torch_dispatch__(
+        self, operation: Any, types: object, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> object:
+        """Runs and counts one operation."""
+        from torch.utils.flop_counter import flop_registry  # imports a compiler
+
+        output = operation(*args, **(kwargs or {}))
+        formula = flop_registry.get(operation._overloadpacket)
+        if formula is not None:
+            self.operations += 1
+            self.flop += float(formula(*args, **(kwargs or {}), out_val=output))
+        return output

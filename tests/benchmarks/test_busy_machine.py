@@ -1,0 +1,70 @@
+"""Ratios beside busy processes: they are recorded, and the busy processes are where the rows say."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import busy_machine
+import pytest
+from busy_machine import EVERY_CORE, ONE_OF_TWO, Case, Kind, cases, measured
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def test_it_runs_and_records_ratios(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = tmp_path / "busy.json"
+    busy_machine.main(["--small", "--pairs", "1", "--cores", "1", "--out", str(record)])
+    document = json.loads(record.read_text(encoding="utf-8"))
+    assert (document["pairs"], document["cores"], document["small"]) == (1, 1, True)
+    rows = document["rows"]
+    assert len({row["case"]["work"] for row in rows}) == len(rows) == 5
+    for row in rows:
+        (quiet,), (busy,) = row["quiet_seconds"], row["busy_seconds"]
+        assert row["ratio"]["median"] == pytest.approx(busy / quiet) and row["case"]["threads"] == 1
+    assert len(capsys.readouterr().out.splitlines()) == 2 + len(rows)
+    assert sorted(os.sched_getaffinity(0)) == CORES
+
+
+def children() -> set[int]:
+    """Cores of the processes that this one has started with a busy loop."""
+    cores: set[int] = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and b"10_000" in (entry / "cmdline").read_bytes():
+                cores |= os.sched_getaffinity(int(entry.name))
+        except (OSError, IndexError):  # it has ended
+            continue
+    return cores
+
+
+@pytest.mark.skipif(len(CORES) < 2, reason="one core")
+def test_the_busy_processes_are_on_the_cores_of_the_row() -> None:
+    for busy, expected in ((EVERY_CORE, set(CORES)), (ONE_OF_TWO, set(CORES[:1]))):
+        seen: list[tuple[set[int], set[int]]] = []
+        case = Case(work="look", threads=1, busy=busy, most=1.0, ideal=1.0)
+
+        def look(seen: list[tuple[set[int], set[int]]] = seen) -> None:
+            seen.append((children(), os.sched_getaffinity(0)))
+
+        measured(case, look, CORES, pairs=2)
+        used = set(CORES) if busy == EVERY_CORE else set(CORES[:2])
+        assert seen == [(cores, used) for cores in (set(), set(), expected, expected, set())]
+    assert not children()
+
+
+def test_small_networks_train_on_one_thread_and_the_rest_on_all() -> None:
+    kinds = [
+        Kind(name=name, make=lambda workers: int, divides=divides)
+        for name, divides in (("small", False), ("large", True))
+    ]
+    on_four = [(case.work, case.threads, case.busy, case.most) for case, _ in cases(kinds, 4)]
+    assert on_four == [
+        ("small", 1, EVERY_CORE, 2.5), ("small", 1, ONE_OF_TWO, 1.15),
+        ("large", 1, EVERY_CORE, 2.5), ("large", 4, EVERY_CORE, 2.5),
+        ("large", 1, ONE_OF_TWO, 1.15), ("large", 2, ONE_OF_TWO, 1.6),
+    ]  # fmt: skip
+    assert [case.busy for case, _ in cases(kinds, 1)] == [EVERY_CORE, EVERY_CORE]

@@ -1,0 +1,128 @@
+"""Threads of a run: small networks take one, a run keeps its number, and choosing changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from run_folders import identical, log, trained
+from small_recipes import small
+from torch import nn
+
+from gancross.errors import UsageError
+from gancross.machine import threads as machine_threads
+from gancross.machine.threads import torch_threads
+from gancross.trainer.loop import train
+from gancross.trainer.recipes.recipe import Recipe
+from gancross.trainer.run import threads
+from gancross.trainer.run.threads import read_threads
+
+DAMAGED = {
+    "empty": "", "nothing": "{}", "none": '{"threads": 0}', "truth": '{"threads": true}',
+    "text": '{"threads": "2"}', "list": "[1]", "endless": '{"threads": 1e9}',
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def two_of_four(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two threads of torch on a machine of four cores."""
+    monkeypatch.setattr(machine_threads, "available_cores", lambda: 4)
+    with torch_threads(2):
+        yield
+
+
+def computed_on(folder: Path, recipe: Recipe, **options: Any) -> tuple[set[int], list[str]]:
+    """The numbers of threads in a run's steps, and what it said about them."""
+    seen, notes = set[int](), list[str]()
+    train(
+        recipe, folder, device="cpu", checkpoint_every=2, log_every=1, note=notes.append,
+        progress=lambda step, steps, figures: seen.add(torch.get_num_threads()), **options,
+    )  # fmt: skip
+    assert torch.get_num_threads() == 2
+    return seen, [note for note in notes if note.startswith("threads")]
+
+
+def test_small_operations_take_one_thread_and_large_ones_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = small("digits", steps=1)
+    seen, (note,) = computed_on(tmp_path / "small", short)
+    assert seen == {1} and note.startswith("threads: 1, small operations") and not note.endswith(" 0 MFLOP")
+    monkeypatch.setattr(threads, "SMALL", 1e4)
+    seen, (note,) = computed_on(tmp_path / "large", short)
+    assert seen == {2} and note.startswith("threads: 2, operations")
+
+
+def test_the_work_of_an_operation_is_that_of_matrix_products(tmp_path: Path) -> None:
+    """2·N·(inputs·outputs) of each layer of two perceptrons of 8 units; samples are three numbers."""
+    recipe = small("mixture", steps=1)
+    products = recipe.latent_dim * 8 + 8 * 8 + 8 * 3 + 3 * 8 + 8 * 8 + 8 * 1
+    mean = 2 * recipe.batch_size * products / 6
+    _, notes = computed_on(tmp_path, recipe)
+    assert notes == [f"threads: 1, small operations of {mean / 1e6:.3g} MFLOP"]
+
+
+def test_a_run_keeps_its_number_until_an_option_changes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight, stopped = trained(tmp_path / "straight", threads=1), tmp_path / "stopped"
+
+    def stop(step: int, steps: int, figures: dict[str, float] | None) -> None:
+        if step == 3:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        trained(stopped, threads=1, progress=stop)
+    monkeypatch.setattr(threads, "SMALL", 0.0)  # a run that starts now would take two
+    assert computed_on(stopped, small("digits")) == ({1}, ["threads: 1, as before"])
+    assert identical(straight, stopped / "last.pt") and log(stopped) == log(tmp_path / "straight")
+    assert computed_on(stopped, small("digits"), threads=4) == (set(), ["threads: 4, as asked for"])
+    assert read_threads(stopped) == 4
+
+
+class Pair:
+    """Networks that draw noise and count: batch norm, dropout."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        latent_dim = small("digits").latent_dim
+        self.generator = nn.Sequential(
+            nn.Linear(latent_dim, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(), nn.Linear(8, 64), nn.Tanh(),
+            nn.Unflatten(1, (1, 8, 8)),
+        )  # fmt: skip
+        self.discriminator = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(64, 8),
+            nn.BatchNorm1d(8),
+            nn.LeakyReLU(0.2),
+            nn.Dropout(),
+            nn.Linear(8, 1),
+        )
+
+
+def test_choosing_changes_neither_weights_nor_buffers_nor_random_numbers(tmp_path: Path) -> None:
+    paths = []
+    for name, given in (("chosen", None), ("given", 1)):
+        pair = Pair()
+        torch.manual_seed(7)
+        before = torch.get_rng_state()
+        paths.append(trained(tmp_path / name, networks=(pair.generator, pair.discriminator), threads=given))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert identical(*paths) and log(tmp_path / "chosen") == log(tmp_path / "given")
+
+
+@pytest.mark.parametrize(
+    "damaged", ["", "{}", '{"threads": 0}', '{"threads": true}', '{"threads": "2"}', "[1]"]
+)
+def test_a_damaged_file_is_no_number(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / "threads.json").write_text(damaged)
+    assert read_threads(tmp_path) is None
+
+
+def test_a_number_below_one_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="threads must be at least 1"):
+        train(small("digits"), tmp_path / "run", device="cpu", threads=0)
+    assert not (tmp_path / "run").exists()
