@@ -20,16 +20,14 @@ from typing import Any, Generic, TypeVar
 import torch
 from threadpoolctl import threadpool_limits
 
-from gancross.machine.cores import available_cores
+from gancross.machine.threads import available_threads, torch_threads
 
 T = TypeVar("T")
 R = TypeVar("R")
 AHEAD = 3  # pieces begun for each thread before the first result is taken: one slow piece stops no other
 
 _local = threading.local()
-_before: list[
-    int
-] = []  # threads of the crews inside `one_core`, which one thread of the process enters at a time
+_before: list[int] = []  # inside `one_core`, which one thread enters at a time: the threads of a crew
 
 
 def own_store() -> dict[Any, Any] | None:
@@ -38,8 +36,8 @@ def own_store() -> dict[Any, Any] | None:
 
 
 def most_threads() -> int:
-    """How many threads a crew should have: as many as torch would use, but not more than there are cores."""
-    return _before[-1] if _before else max(1, min(torch.get_num_threads(), available_cores()))
+    """How many threads a crew should have: as many as torch had before `one_core`, one a core at most."""
+    return _before[-1] if _before else available_threads()
 
 
 @contextmanager
@@ -48,15 +46,12 @@ def one_core() -> Iterator[None]:
 
     Last bits depend on how many threads divide an operation.
     """
-    before = torch.get_num_threads()
     _before.append(most_threads())
     try:
-        torch.set_num_threads(1)
-        with threadpool_limits(1, "blas"):
+        with torch_threads(1), threadpool_limits(1, "blas"):
             yield
     finally:
         _before.pop()
-        torch.set_num_threads(before)
 
 
 class Piece(Generic[R]):
@@ -137,9 +132,7 @@ def crew(size: int, *, undisturbed: Callable[[], bool] = lambda: True) -> Iterat
         undisturbed: asked after each piece; once it says no, that piece and all that are not done yet are
             done again by the calling thread alone.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_threads(1):
         if size <= 1:
             yield Crew(None, 1, undisturbed)
             return
@@ -148,8 +141,6 @@ def crew(size: int, *, undisturbed: Callable[[], bool] = lambda: True) -> Iterat
             yield Crew(executor, size, undisturbed)
         finally:
             executor.shutdown(cancel_futures=True)
-    finally:
-        torch.set_num_threads(before)
 
 
 def _begin() -> None:

@@ -25,7 +25,7 @@ from gancross.evaluator.estimates import Missing
 from gancross.evaluator.protocol import Norm
 from gancross.evaluator.verdict.pairs import Pair
 from gancross.evaluator.verdict.verdicts import RULES, Verdict, Verdicts
-from gancross.machine import crew
+from gancross.machine import threads as threads_of
 from gancross.machine.devices import only_deterministic
 from gancross.trainer import loop
 
@@ -79,7 +79,7 @@ def test_any_number_of_threads_gives_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """The calling thread beside them computes on one core, as the libraries of linear algebra do."""
-    monkeypatch.setattr(crew, "available_cores", lambda: threads)
+    monkeypatch.setattr(threads_of, "available_cores", lambda: threads)
     torch.set_num_threads(threads)
     try:
         result = crosstested(paths, setting)

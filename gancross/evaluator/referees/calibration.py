@@ -30,7 +30,7 @@ from gancross.evaluator.referees.halves import SampleSet, cut, halves, sample_se
 from gancross.evaluator.referees.parts import UNWATCHED, Effort, Meter, Slots, watched
 from gancross.evaluator.referees.planted import FAULTS
 from gancross.evaluator.referees.protocol import VALIDATION, RefereeProtocol, chooses, snapshots
-from gancross.evaluator.referees.scoring import one_thread, rung_scores
+from gancross.evaluator.referees.scoring import rung_scores
 from gancross.evaluator.referees.training import (
     Identity,
     Material,
@@ -44,6 +44,7 @@ from gancross.evaluator.referees.work import Progress, as_finished, material
 from gancross.evaluator.statistics.auc import components
 from gancross.machine.caches import cache_folder
 from gancross.machine.files import read_bytes, write_atomically
+from gancross.machine.threads import torch_threads
 
 MULTIPLES = (0.5, 1.0, 2.0, 4.0, 8.0)
 TESTED = 2000  # reals, and samples, on which G is measured
@@ -180,7 +181,7 @@ def calibrated(
     alone, effort = replace(arena, workers=1), _effort(arena, num_judges=len(identities))
 
     def measured(place: FaultPlace, slots: Slots | None) -> tuple[FaultPlace, PlantedFault]:
-        with one_thread():
+        with torch_threads(1):
             meter = Meter(effort, slots)
             return place, planted_fault(place, clean, alone, identities=identities, meter=meter)
 

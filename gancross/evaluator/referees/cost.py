@@ -11,10 +11,11 @@ import torch
 
 from gancross.evaluator.referees.arena import Arena
 from gancross.evaluator.referees.halves import SampleSet
-from gancross.evaluator.referees.scoring import BLOCK, one_thread, rung_scores
+from gancross.evaluator.referees.scoring import BLOCK, rung_scores
 from gancross.evaluator.referees.training import judge_network, training_snapshots
 from gancross.evaluator.referees.work import Task, materials, tasks_of
 from gancross.machine.distributed import current
+from gancross.machine.threads import torch_threads
 
 WARM_UP, MEASURED = 1, 3  # steps
 
@@ -93,7 +94,7 @@ def _pace(task: Task) -> _Pace:
     """Measured on the device, on one thread as referees train; copies to the CPU wait for a GPU."""
     device, (reals, samples) = torch.device(task.device), materials(task)
     short = replace(task.protocol, steps=WARM_UP + MEASURED)
-    with one_thread():
+    with torch_threads(1):
         network = judge_network(
             tuple(reals.array.shape[1:]), task.ladder, task.protocol, task.identity, device
         )

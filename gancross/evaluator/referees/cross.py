@@ -36,9 +36,10 @@ from gancross.evaluator.referees.intervals import Items, MeanFigure, mean_figure
 from gancross.evaluator.referees.placements import ItemMeans, placements
 from gancross.evaluator.referees.records import RefereeCell, RefereeCross
 from gancross.evaluator.referees.scores import ContestantScores, RefereeScores, Scores
-from gancross.evaluator.referees.scoring import one_thread, rung_scores
+from gancross.evaluator.referees.scoring import rung_scores
 from gancross.evaluator.referees.training import Identity, Referee
 from gancross.evaluator.statistics.proportions import holm
+from gancross.machine.threads import torch_threads
 from gancross.random_streams import Stream
 
 MOST = 2000  # reals, and samples, on which judges are tried beside each other
@@ -161,7 +162,7 @@ def judged(
         for rung, (kind, side, rows) in product(rungs, sides):
             network, stream = judges(identity, rung), identity.stream("bout", kind, f"rung-{rung}")
             own = network if isinstance(network, NoisyDiscriminator) else None
-            with one_thread():
+            with torch_threads(1):
                 (scores_N,) = rung_scores(
                     [network], side.array, rows, arena.ladder, rung=rung, stream=stream, device=arena.device,
                     labels=side.labels,

@@ -5,8 +5,7 @@ Shape suffixes: N samples, K rungs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
@@ -23,17 +22,6 @@ from gancross.random_streams import Stream
 BLOCK = 125  # samples that a network scores at a time; their planes fit into a CPU's cache
 
 Weights = Mapping[str, torch.Tensor]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Inside, torch computes on one thread: last bits depend on how many there are."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def noisy(

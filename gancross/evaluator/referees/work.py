@@ -24,10 +24,11 @@ from gancross.evaluator.referees.ladder import Ladder
 from gancross.evaluator.referees.parts import Effort, Meter, Slots, watched
 from gancross.evaluator.referees.protocol import RefereeProtocol, chooses
 from gancross.evaluator.referees.scores import ContestantScores, RefereeScores
-from gancross.evaluator.referees.scoring import ladder_scores, one_thread
+from gancross.evaluator.referees.scoring import ladder_scores
 from gancross.evaluator.referees.training import Identity, Material, trained
 from gancross.machine.devices import full_precision
 from gancross.machine.distributed import Processes, current
+from gancross.machine.threads import torch_threads
 
 LARGEST_ON_DEVICE = 512 << 20  # bytes of reals or samples that are moved to a device as a whole
 
@@ -126,7 +127,7 @@ def trained_entry(task: Task) -> bytes:
     device = torch.device(task.device)
     reals, samples = materials(task)
     meter = Meter(task.effort, task.slots)
-    with one_thread(), full_precision():
+    with torch_threads(1), full_precision():
         referee = trained(
             reals=reals, samples=samples, ladder=task.ladder, protocol=task.protocol,
             identity=task.identity, device=device, meter=meter,

@@ -15,7 +15,7 @@ from gancross.evaluator.judging.sampling import Source, fake_source
 from gancross.evaluator.judging.scores import Scores
 from gancross.evaluator.judging.scoring import evaluating, score_all
 from gancross.evaluator.protocol import Protocol
-from gancross.machine import crew
+from gancross.machine import threads as threads_of
 
 CPU = torch.device("cpu")
 N = 100
@@ -76,7 +76,7 @@ def test_any_number_of_threads_gives_the_same_scores(
         network = FunctionNetwork(lambda x: 2 * linear(x))
     judge = Contestant(name="a", generator=nn.Linear(3, 2), latent_dim=3, batch_size=4, discriminator=network)
     alone = scored(judge)
-    monkeypatch.setattr(crew, "available_cores", lambda: 3)
+    monkeypatch.setattr(threads_of, "available_cores", lambda: 3)
     torch.set_num_threads(3)
     try:
         threads = scored(judge)
