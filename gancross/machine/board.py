@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 BEAT = 0.5  # seconds between the signs of life of a process
 ANSWER = 2.0  # seconds in which the store must answer
+PATIENCE = 30.0  # seconds for the last answer of a store that was there a moment before
 
 
 class Board:
@@ -65,13 +66,16 @@ class Board:
         """The signs of life of every process so far; None if the store does not answer."""
         return self._ask(lambda: [int(self._store.add(_beat(rank), 0)) for rank in range(self._size)], None)
 
-    def close(self) -> None:
+    def close(self, *, lost: bool = False) -> None:
         """Ends the thread, unless the store does not answer.
 
         Python ends a thread that comes back from the store while Python itself ends, and torch aborts then.
+
+        Args:
+            lost: whether the store may be gone; otherwise a busy machine may take its time.
         """
         self._questions.put(None)
-        self._thread.join(ANSWER)
+        self._thread.join(ANSWER if lost else PATIENCE)
 
     def _ask(self, question: Callable[[], T], default: T) -> T:
         if not self._answers:

@@ -187,7 +187,7 @@ class Group:
 
     def close(self) -> None:
         """Leaves the group; after the loss of a process the operating system closes the connections."""
-        self._board.close()
+        self._board.close(lost=self._lost or not self._joined)
         if self._connecting.is_alive():
             self._connecting.join(POLL.total_seconds())
         if self._owner and self._joined and not self._lost:
