@@ -9,15 +9,16 @@ import math
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
-import torch
-from scipy.special import ndtr, ndtri
 
 from gancross.errors import UsageError, is_text, unknown_name
 from gancross.machine.files import composed
 from gancross.random_streams import PRIORS, Prior, Stream, latents
+
+if TYPE_CHECKING:  # readers of records need no torch
+    import torch
 
 InputPrior = Prior | Literal["one-hot"]
 ONE_HOT = "one-hot"
@@ -93,6 +94,8 @@ class Input:
 
     def drawn(self, stream: Stream, start: int, n: int) -> torch.Tensor:
         """Rows start…start+n−1 of this input, float32 of shape (n, *shape) on the CPU."""
+        import torch
+
         numbers = math.prod(self.dims)
         if self.prior == ONE_HOT:
             classes = self.dims[-1]
@@ -100,6 +103,8 @@ class Input:
             index = np.minimum((uniforms * classes).astype(np.int64), classes - 1)  # a product may round up
             rows = np.eye(classes, dtype=np.float32)[index]
         elif self.truncation is not None:
+            from scipy.special import ndtr, ndtri
+
             t = self.truncation
             share = ndtr(-t) + stream.uniforms(start, n, numbers) * (ndtr(t) - ndtr(-t))
             rows = np.clip(ndtri(share), -t, t).astype(np.float32)
@@ -201,6 +206,8 @@ def recorded_inputs(inputs: Sequence[Input]) -> str:
 
 def split_inputs(latents_ND: torch.Tensor, inputs: Sequence[Input]) -> tuple[torch.Tensor, ...]:
     """Each input (N, *shape) of rows in which the numbers of all inputs stand side by side."""
+    import torch
+
     parts = torch.split(latents_ND, [math.prod(each.dims) for each in inputs], dim=1)
     return tuple(part.reshape(-1, *each.dims) for part, each in zip(parts, inputs, strict=True))
 

@@ -65,14 +65,15 @@ def test_verbose_says_who_computed_and_for_how_long(tmp_path: Path) -> None:
 def test_threads_are_those_of_the_call_and_of_the_record(
     checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gancross.machine.threads.available_cores", lambda: 1)
+    """By default as many as torch has, but no more than there are cores."""
+    monkeypatch.setattr("gancross.machine.threads.available_cores", lambda: 2)
     record = tmp_path / "r.json"
     line = ["crosstest", checkpoints["digits-plain"], "-n", 20, "--referees", "none", "--json", record, "-q"]
-    with torch_threads(2):
-        for given, expected in (([], 1), (["--threads", 2], 2)):
+    with torch_threads(3):
+        for given, expected in (([], 2), (["--threads", 1], 1)):
             assert call(*line, *given) == 0
-            assert load_result(record).protocol.threads == expected
-            assert torch.get_num_threads() == 2
+            assert load_result(record).provenance.threads == expected
+            assert torch.get_num_threads() == 3
     assert call(*line, "--threads", 0) == 2
 
 

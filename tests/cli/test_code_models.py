@@ -55,7 +55,7 @@ LATENTS = "noise:4:normal:0.5,codes:10:one-hot"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "theirs.py").write_text(CODE)
+    (tmp_path / "mycode.py").write_text(CODE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -71,13 +71,13 @@ def described(name: str) -> str:
 def test_a_cross_test_of_code_alone_records_it_and_its_command_gives_it_again(folder: Path) -> None:
     options = "--trust-code --data digits -n 100 --referees none --no-norm-check --no-controls"
     line = (
-        f"crosstest A=theirs.py:pair theirs.py:whole {options} {described('A')} --describe A=score_kind=hinge"
+        f"crosstest A=mycode.py:pair mycode.py:whole {options} {described('A')} --describe A=score_kind=hinge"
     )
     assert run(f"{line} --json first.json") == 0
     result = load_result(folder / "first.json")
     assert result.names == ["A", "whole"]
     first, second = result.contestants
-    assert first.path == first.arch == "theirs.py:pair"
+    assert first.path == first.arch == "mycode.py:pair"
     assert first.sha256 == hashlib.sha256(CODE.encode()).hexdigest()
     assert (first.latents, first.latent_dim, first.score_kind) == (LATENTS, None, "hinge")
     assert (second.latents, second.latent_dim, second.latent, second.score_kind) == (
@@ -91,7 +91,7 @@ def test_a_cross_test_of_code_alone_records_it_and_its_command_gives_it_again(fo
 
 
 def test_a_check_keeps_standard_output_for_its_record(capsys: pytest.CaptureFixture[str]) -> None:
-    code = run(f"check A=theirs.py:pair --trust-code --data digits {described('A')} --json -")
+    code = run(f"check A=mycode.py:pair --trust-code --data digits {described('A')} --json -")
     printed = capsys.readouterr()
     assert code in (0, 6)
     assert json.loads(printed.out)["generator"]["latents"] == LATENTS
@@ -99,49 +99,49 @@ def test_a_check_keeps_standard_output_for_its_record(capsys: pytest.CaptureFixt
 
 
 def test_samples_are_those_of_the_same_code_named_as_a_module(folder: Path) -> None:
-    assert run(f"sample A=theirs.py:pair --trust-code {described('A')} -n 20 --out a.npz") == 0
-    assert run(f"sample A=theirs:pair --trust-code {described('A')} -n 20 --out b.npz") == 0
-    assert run(f"sample theirs:pair --trust-code {described('pair')} -n 20") == 0
+    assert run(f"sample A=mycode.py:pair --trust-code {described('A')} -n 20 --out a.npz") == 0
+    assert run(f"sample A=mycode:pair --trust-code {described('A')} -n 20 --out b.npz") == 0
+    assert run(f"sample mycode:pair --trust-code {described('pair')} -n 20") == 0
     assert (folder / "pair-samples.png").exists()
     first, second = (np.load(folder / f"{name}.npz")["samples"] for name in "ab")
     assert first.shape == (20, 1, 8, 8) and first.std() > 0 and (first == second).all()
 
 
 def test_a_factory_may_return_samples() -> None:
-    assert run("sample theirs.py:samples --trust-code -n 9 --out c.npz") == 0
+    assert run("sample mycode.py:samples --trust-code -n 9 --out c.npz") == 0
 
 
 REFUSED = {
-    "untrusted": ("check A=theirs.py:pair", "A=theirs.py:pair runs Python code on this machine"),
+    "untrusted": ("check A=mycode.py:pair", "A=mycode.py:pair runs Python code on this machine"),
     "no file": ("check A=not.py:pair --trust-code", "A=not.py:pair: no such file: not.py"),
     "no module": ("check A=not_there:pair --trust-code", "A=not_there:pair: No module named 'not_there'"),
-    "a file without a function": ("check A=theirs.py", "theirs.py: is code: write theirs.py:FUNCTION"),
-    "no function": ("check A=theirs.py:none --trust-code", "'theirs.py' has no function 'none'"),
+    "a file without a function": ("check A=mycode.py", "mycode.py: is code: write mycode.py:FUNCTION"),
+    "no function": ("check A=mycode.py:none --trust-code", "'mycode.py' has no function 'none'"),
     "a factory that fails": (
-        "check A=theirs.py:fails --trust-code", "the factory raised ValueError at theirs.py:30: no weights"
+        "check A=mycode.py:fails --trust-code", "the factory raised ValueError at mycode.py:30: no weights"
     ),
-    "a number": ("check A=theirs.py:number --trust-code", "or (generator, discriminator), got int"),
-    "three networks": ("check A=theirs.py:three --trust-code", "two torch.nn.Module, got 3 values"),
+    "a number": ("check A=mycode.py:number --trust-code", "or (generator, discriminator), got int"),
+    "three networks": ("check A=mycode.py:three --trust-code", "two torch.nn.Module, got 3 values"),
     "a factory of a file's content": (
-        "check A=theirs.py:loads --trust-code", "write A=FILE --arch A=theirs.py:loads"
+        "check A=mycode.py:loads --trust-code", "write A=FILE --arch A=mycode.py:loads"
     ),
-    "networks alone": ("check A=theirs.py:pair --trust-code", "--describe A=latents=noise:128"),
+    "networks alone": ("check A=mycode.py:pair --trust-code", "--describe A=latents=noise:128"),
     "infinite weights": (
-        f"check A=theirs.py:infinite --trust-code --describe A=latents={LATENTS}",
-        "A=theirs.py:infinite: the factory's generator:",
+        f"check A=mycode.py:infinite --trust-code --describe A=latents={LATENTS}",
+        "A=mycode.py:infinite: the factory's generator:",
     ),
     "latents of another form": (
-        "check A=theirs.py:pair --trust-code --describe A=latents=128", "latents: '128': write NAME:SHAPE"
+        "check A=mycode.py:pair --trust-code --describe A=latents=128", "latents: '128': write NAME:SHAPE"
     ),
     "code named twice": (
-        "check A=theirs.py:pair --arch A=theirs.py:pair --trust-code", "names its code already"
+        "check A=mycode.py:pair --arch A=mycode.py:pair --trust-code", "names its code already"
     ),
     "code of no model": (
-        "crosstest A=theirs.py:pair --arch B=theirs.py:pair --trust-code",
-        "a model that is code alone is written B=theirs.py:pair",
+        "crosstest A=mycode.py:pair --arch B=mycode.py:pair --trust-code",
+        "a model that is code alone is written B=mycode.py:pair",
     ),
     "an output over the code": (
-        "check A=theirs.py:pair --trust-code --json theirs.py", "theirs.py: is read by this command"
+        "check A=mycode.py:pair --trust-code --json mycode.py", "mycode.py: is read by this command"
     ),
 }  # fmt: skip
 
@@ -155,4 +155,4 @@ def test_what_does_not_fit_is_refused_in_one_line(case: str, capsys: pytest.Capt
 
 
 def test_a_factory_that_parses_arguments_does_not_see_those_of_gancross() -> None:
-    assert run(f"sample A=theirs.py:parses --trust-code {described('A')} -n 4 --out d.npz") == 0
+    assert run(f"sample A=mycode.py:parses --trust-code {described('A')} -n 4 --out d.npz") == 0

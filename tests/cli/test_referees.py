@@ -13,7 +13,7 @@ from referee_calls import image_folders, referee, use_small
 from tiny_referees import grains, save_images
 
 from gancross import load_result
-from gancross.cli import referees as cli_referees
+from gancross.cli import referee_arguments as cli_referees
 from gancross.cli.referee_arguments import RefereeArguments
 from gancross.cli.training_cost import estimate_text
 from gancross.errors import UsageError

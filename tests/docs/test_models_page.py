@@ -40,7 +40,7 @@ def test_everything_on_the_page_runs(
             # The models of this page have hardly been trained, which a check says.
             code = 6 if program == "gancross" and arguments[0] == "check" else 0
             assert call(*arguments, "--device", "cpu") == code, capsys.readouterr().err
-    assert commands.count("crosstest") == 11 and commands.count("sample") == 2 == commands.count("check")
+    assert commands.count("crosstest") == 12 and commands.count("sample") == 2 == commands.count("check")
     assert (tmp_path / "grid.png").stat().st_size > 0
 
 

@@ -180,7 +180,7 @@ REFUSALS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     ),
     "a label too large": (
         lambda: {"contestants": [of_mixture("a"), replace(of_mixture("b"), labels=torch.arange(N) % 9)]},
-        "contestant 'b': label 8: data 'mixture' has the classes 0…6",
+        "contestant 'b': label 8: the data have the classes 0…6, which referees shall see",
     ),
     "other classes": (
         lambda: {"contestants": [replace(of_mixture("b"), num_classes=8)]},

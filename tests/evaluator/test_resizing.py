@@ -151,7 +151,7 @@ def test_neither_chunk_nor_threads_change_a_resized_image(quantize: bool) -> Non
 def test_the_chunk_is_that_of_the_largest_images_that_a_network_sees() -> None:
     large = model("large", 72)
     result = result_of([large, model("small", 6)], images(40, 6), n=230, resize=6)
-    assert result.protocol.chunk == 256 * 64 * 64 // 72**2
+    assert result.protocol.chunk == 128 * 64 * 64 // 72**2
     assert isinstance(large.generator, Waves)
     assert max(large.generator.seen) <= result.protocol.chunk * 3 // 2  # a probe has half as many strangers
 

@@ -91,6 +91,11 @@ def _labels(contestant: Contestant, num_classes: int, protocol: Protocol) -> tor
             f"{prefix}: its samples have no labels, which referees shall see; {REMEDY} contestants with"
             " labels"
         )
+    if contestant.num_classes is None and int(labels.max()) >= num_classes:
+        raise UsageError(
+            f"{prefix}: label {int(labels.max())}: the data have the classes 0…{num_classes - 1}, which"
+            " referees shall see"
+        )
     if contestant.num_classes not in (None, num_classes):
         raise UsageError(
             f"{prefix}: its labels are of {contestant.num_classes} classes, those of the data of"

@@ -6,7 +6,7 @@ Results of different protocols are not comparable.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Literal
 
 from gancross.evaluator.codec.fields import Recorded, Size
@@ -54,7 +54,7 @@ class RefereeProtocol:
     seeds: int
     num_classes: Annotated[
         Size | None, Recorded(absent=True, description="classes that referees see; absent: they see none")
-    ] = None
+    ] = field(default=None, repr=False)
 
     @property
     def what(self) -> str:

@@ -31,8 +31,8 @@ SAMPLE = (1, 8, 8)
 LATENT = 6
 MOST_CHUNKS = 8  # with what the networks hold between their layers
 PROBES = [256, 256, 1, 1, 256]  # batches of each network with buffers that is tried out before long work
-# Of a discriminator, in training mode, one more than a batch, and in two other ranges too.
-JUDGED = [*PROBES, 256, 256, 65, 256, 256]
+# Of a discriminator, in training mode, in two other ranges, and one more than a batch too.
+JUDGED = [*PROBES, 256, 256, 256, 256, 65]
 
 
 def networks(number: int) -> tuple[nn.Module, nn.Module]:
