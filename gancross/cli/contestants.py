@@ -259,6 +259,8 @@ def _descriptions(
             raise UsageError(f"--describe {text}: its input has the shape that the file says; give latent")
         if is_onnx and key in LABEL_KEYS:
             raise UsageError(f"--describe {text}: networks of ONNX files take one input, so no labels")
+        if model.is_array or model.is_folder:
+            raise UsageError(f"--describe {text}: '{name}' is samples, which need no description")
         if not is_onnx and name not in codes and key != "label_prior":
             raise UsageError(f"--describe {text}: '{name}' is not an ONNX file; its own description is used")
         if not is_onnx and key not in OUTPUT_KEYS + LABEL_KEYS:

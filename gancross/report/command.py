@@ -122,7 +122,8 @@ def _model_options(contestant: ContestantRecord) -> list[str]:
     path = contestant.path or ""
     is_onnx = path.lower().endswith(".onnx") and not path.startswith(FOLDER)
     if not (is_onnx or _is_code(contestant)) or contestant.data_range is None:
-        return _described(contestant, _prior(contestant))
+        recipe = contestant.recipe or {}
+        return _described(contestant, _prior(contestant, known=recipe.get("label_prior", "uniform")))
     threshold = "none" if contestant.threshold is None else repr(contestant.threshold)
     values = {
         "score_kind": contestant.score_kind, "orientation": contestant.orientation, "threshold": threshold,
@@ -133,7 +134,7 @@ def _model_options(contestant: ContestantRecord) -> list[str]:
         key: value for key, value in values.items()
         if value is not None and CALLABLE.rstrip(":") not in value.replace(",", ":").split(":")
     }  # fmt: skip
-    return _described(contestant, given | _outputs(contestant))
+    return _described(contestant, given | _outputs(contestant) | _labels(contestant))
 
 
 def _described(contestant: ContestantRecord, values: Mapping[str, str | None]) -> list[str]:
@@ -154,13 +155,13 @@ def _labels(contestant: ContestantRecord) -> dict[str, str | None]:
     values: dict[str, str | None] = {"num_classes": str(contestant.num_classes)}
     if contestant.judge_labels is not None:
         values["judge_labels"] = str(contestant.judge_labels).lower()
-    return values | _prior(contestant)
+    return values | _prior(contestant, known=None)
 
 
-def _prior(contestant: ContestantRecord) -> dict[str, str | None]:
-    """How its labels were drawn, where that is not what its recipe says."""
+def _prior(contestant: ContestantRecord, known: object) -> dict[str, str | None]:
+    """How its labels were drawn, where its files do not say that; `known` is what they say."""
     prior, weights = contestant.label_prior, contestant.label_weights
-    if prior is None or prior == (contestant.recipe or {}).get("label_prior", "uniform"):
+    if prior is None or prior == known:
         return {}
     return {"label_prior": ",".join(map(repr, weights)) if prior == "given" and weights else prior}
 

@@ -50,6 +50,26 @@ def parses():
     import argparse
     return argparse.ArgumentParser().parse_args() and pair()
 """
+CLASSES = """
+import torch, gancross
+from torch import nn
+
+class Generator(nn.Embedding):
+    def forward(self, z, y):
+        return (super().forward(y) * z).tanh().unflatten(1, (1, 8, 8))
+
+class Discriminator(nn.Embedding):
+    def forward(self, x, target_class):
+        return (super().forward(target_class) * x.flatten(1)).sum(1)
+
+def pair(): return Generator(10, 64), Discriminator(10, 64)
+def whole():
+    generator, discriminator = pair()
+    return gancross.Contestant(
+        name="any", generator=generator, discriminator=discriminator, latent_dim=64, num_classes=10,
+        label_prior=range(10), judge_labels=True,
+    )
+"""
 LATENTS = "noise:4:normal:0.5,codes:10:one-hot"
 
 
@@ -156,3 +176,32 @@ def test_what_does_not_fit_is_refused_in_one_line(case: str, capsys: pytest.Capt
 
 def test_a_factory_that_parses_arguments_does_not_see_those_of_gancross() -> None:
     assert run(f"sample A=mycode.py:parses --trust-code {described('A')} -n 4 --out d.npz") == 0
+
+
+@pytest.mark.parametrize(
+    ("factory", "described"),
+    [
+        ("pair", ["latents=z:64", "num_classes=10", "judge_labels=true", "label_prior=1,1,1,1,1,1,1,1,1,3"]),
+        ("whole", ["label_prior=uniform"]),
+    ],
+)
+def test_the_command_of_a_conditional_model_says_what_its_labels_are(
+    folder: Path, factory: str, described: list[str]
+) -> None:
+    (folder / "classes.py").write_text(CLASSES)
+    options = [word for setting in described for word in ("--describe", f"c={setting}")]
+    arguments = ["--trust-code", "--data", "digits", "-n", "50", "--referees", "none", "-q"]
+    model = f"c=classes.py:{factory}"
+    assert call("crosstest", model, *options, *arguments, "--json", "first.json") == 0
+    first = load_result("first.json")
+    words = shlex.split(command(first))[1:]
+    assert call(*words[:-2], "--trust-code", "-q", "--json", "second.json", *words[-2:]) == 0
+    second = load_result("second.json")
+    assert second.contestants == first.contestants and second.cross == first.cross
+
+
+def test_samples_are_not_described(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    np.savez("s.npz", samples=np.zeros((9, 1, 8, 8), np.uint8), labels=np.arange(9))
+    arguments = ["s.npz", "--describe", "s=label_prior=data", "--data", "digits"]
+    assert call("crosstest", *arguments) == 2
+    assert "'s' is samples, which need no description" in capfd.readouterr().err
