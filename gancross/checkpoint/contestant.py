@@ -272,6 +272,10 @@ def applied(
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's
             raise
-        hint = "; if it takes labels, give num_classes" if labels is None and MISSING in str(error) else ""
+        hint = ""
+        if labels is None and MISSING in str(error):
+            hint = "; if it takes labels, give num_classes"
+        elif labels is not None and isinstance(error, IndexError):
+            hint = f"; labels reach from 0 to {int(labels.max())}: does it know so many classes?"
         shapes = ", ".join(str(tuple(part.shape[1:])) for part in parts)
         raise UsageError(f"{refusal} of shape {shapes}: {first_line(error)}{hint}") from error

@@ -53,7 +53,9 @@ def scores_or_remedy(
     try:
         return raw_scores(judge, samples, seed=seed, within=within, labels=labels)
     except UsageError as error:
-        length = next((n for n in LENGTHS if n != len(samples) and _takes(judge, samples, n, labels)), None)
+        length = next(
+            (n for n in LENGTHS if n != len(samples) and _takes_pieces(judge, samples, n, labels)), None
+        )
         if length is None:
             raise
         raise UsageError(
@@ -89,6 +91,14 @@ def _takes(judge: Contestant, samples: torch.Tensor, n: int, labels: torch.Tenso
     except UsageError:
         return False
     return True
+
+
+def _takes_pieces(judge: Contestant, samples: torch.Tensor, n: int, labels: torch.Tensor | None) -> bool:
+    """Whether it takes all samples, n at a time: else one of them may be at fault, or its label."""
+    return all(
+        _takes(judge, samples[start:], n, None if labels is None else labels[start:])
+        for start in range(0, len(samples), n)
+    )
 
 
 def network_inputs(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
