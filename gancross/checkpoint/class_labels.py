@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, Literal, cast, get_args
 
 import torch
@@ -22,6 +22,7 @@ from gancross.models.network import Network
 NamedPrior = Literal["uniform", "data"]
 LabelPrior = NamedPrior | tuple[float, ...]
 SUM_ROUNDING = 1e-9
+MOST_CLASSES = 100_000
 # What published discriminators call their labels.
 LABEL_NAMES = frozenset({
     "y", "c", "cls", "label", "labels", "class_label", "class_labels", "classes", "class_id", "class_ids",
@@ -56,6 +57,7 @@ def label_fields(
             f"{prefix}: num_classes needs a generator, or labels of its samples, and to be at least 1, got"
             f" {num_classes}"
         )
+    _check_number(num_classes, prefix)
     if takes is None and discriminator is not None:
         takes = takes_labels(discriminator, prefix)
     prior = checked_prior(label_prior, num_classes, prefix)
@@ -73,6 +75,8 @@ def checked_prior(prior: object, num_classes: int, prefix: str) -> LabelPrior:
             raise unknown_name("label_prior", prior, get_args(NamedPrior))
         return cast(NamedPrior, prior)
     try:
+        if isinstance(prior, Mapping | Set):  # whose order is not that of the classes
+            raise TypeError
         weights = [float(weight) for weight in cast(Iterable[float], prior)]
     except (TypeError, ValueError):
         raise UsageError(f"{prefix}: label_prior must be uniform, data or K numbers, got {prior!r}") from None
@@ -99,11 +103,21 @@ def checked_labels(labels: object, *, n: int, num_classes: int | None, prefix: s
             f"{prefix}: expected {n} integers, one for each sample, got {array.dtype} {tuple(array.shape)}"
         )
     array = array.to(torch.int64)
+    _check_number(int(array.max()) + 1 if n else 0, prefix)
     wrong = array[(array < 0) | (array >= (math.inf if num_classes is None else num_classes))]
     if len(wrong):
         classes = "0, 1, …" if num_classes is None else f"0…{num_classes - 1}"
         raise UsageError(f"{prefix}: label {int(wrong[0])}: expected one of the classes {classes}")
     return array
+
+
+def _check_number(num_classes: int, prefix: str) -> None:
+    """Each class has figures of its own: hashes and the like as labels would fill the memory."""
+    if num_classes > MOST_CLASSES:
+        raise UsageError(
+            f"{prefix}: at most {MOST_CLASSES:,} classes, got {num_classes:,}; labels are numbers 0…K−1"
+            " without gaps, as numpy.unique(labels, return_inverse=True) gives them"
+        )
 
 
 def takes_labels(discriminator: nn.Module, prefix: str) -> bool:

@@ -18,7 +18,7 @@ from gancross.data.resizing import parsed_resize, to_common
 from gancross.data.sets import DataSet, to_canonical
 from gancross.errors import DivergenceError
 from gancross.evaluator.estimates import Missing, Proportion
-from gancross.evaluator.judged_data import Data, load_reals, most_classes, trained_data
+from gancross.evaluator.judged_data import Data, class_counts, load_reals, trained_data
 from gancross.evaluator.judged_labels import as_judged, real_labels
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, scoring_pass
 from gancross.evaluator.judging.controls import NOISE, uniform_noise
@@ -77,7 +77,7 @@ def check(
     (contestant,) = listed([contestant])
     reals = load_reals(
         data, trained_on=trained_data([contestant]), data_root=data_root, image_size=image_size, seed=0,
-        labels=data_labels, num_classes=most_classes([contestant]),
+        labels=data_labels, num_classes=class_counts([contestant]),
     )  # fmt: skip
     protocol = Protocol(num_samples=PROBED, resize=parsed_resize(resize))
     (contestant,), reals, protocol = as_judged([contestant], reals, protocol, device=device)

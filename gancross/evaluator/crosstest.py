@@ -25,10 +25,10 @@ from gancross.evaluator.fidelity.metrics import KID_SUBSET_SIZE
 from gancross.evaluator.fidelity.preparation import FidelityFiles, prepared
 from gancross.evaluator.judged_data import (
     Data,
+    class_counts,
     given_training,
     known_training,
     load_reals,
-    most_classes,
     trained_data,
     training_reals,
 )
@@ -39,7 +39,7 @@ from gancross.evaluator.judging.probes import probed
 from gancross.evaluator.judging.sampling import Source, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
 from gancross.evaluator.judging.source_labels import drawn_label_notes, with_labels_of_reals
-from gancross.evaluator.protocol import Norm, Protocol, chunk_length
+from gancross.evaluator.protocol import Norm, Protocol, chunk_length, class_texts
 from gancross.evaluator.refereeing import with_referees
 from gancross.evaluator.referees.labels import seen_labels, training_labels
 from gancross.evaluator.referees.options import RefereeBudget, RefereeOptions
@@ -138,7 +138,7 @@ def crosstest(
         num_samples=num_samples, seed=seed, norm=norm, norm_check=norm_check, quantize=quantize,
         controls=controls, metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
         kid_subset_size=kid_subset_size, chunk=chunk, num_real=num_real, resize=parsed_resize(resize),
-        classes=None if classes is None else tuple(map(str, classes)),
+        classes=None if classes is None else class_texts(classes),
     )  # fmt: skip
     if referees == "none" and save_referees is not None:
         raise UsageError("save_referees: none are trained with referees='none'")
@@ -148,7 +148,7 @@ def crosstest(
     trained_on = trained_data(contestants)
     reals = load_reals(
         data, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=seed,
-        labels=data_labels, num_classes=most_classes(contestants),
+        labels=data_labels, num_classes=class_counts(contestants),
     )  # fmt: skip
     contestants, reals, protocol = as_judged(contestants, reals, protocol, device=device)
     train = reals.train

@@ -43,7 +43,7 @@ def trained_data(contestants: Sequence[Contestant]) -> dict[str, str]:
 
 def load_reals(
     data: Data | DataSet, *, data_root: Path, image_size: int | None, seed: int, download: bool = False,
-    trained_on: Mapping[str, str] | None = None, labels: object = None, num_classes: int = 1,
+    trained_on: Mapping[str, str] | None = None, labels: object = None, num_classes: Sequence[int] = (),
 ) -> DataSet:  # fmt: skip
     """The data set of a name or a folder, to judge on, or of an array in memory, which then is the test set.
 
@@ -55,7 +55,7 @@ def load_reals(
         data_root, image_size, seed, download: as of `catalogue.load`.
         trained_on: as of `trained_data`.
         labels: of an array in memory, integers (N,); its classes are called by their numbers.
-        num_classes: of which there are at least so many.
+        num_classes: the first of these that is enough; by default no more than labels name.
 
     Raises:
         UsageError: an unknown name, or an array that is not in canonical form; labels of anything else.
@@ -149,6 +149,12 @@ def given_training(
     image_size: int | None,
 ) -> Reals:  # fmt: skip
     """The training part of a named data set; a whole folder without one, or an array."""
+    if protocol.classes is not None:
+        chosen = ", ".join(protocol.classes)
+        raise UsageError(
+            f"train_data: nothing says which of these samples are of the classes {chosen}: leave train_data"
+            " out; data sets with labels have training data of their own"
+        )
     source = load_reals(
         source_data, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=protocol.seed
     )
@@ -210,15 +216,19 @@ def as_channels(images_NCHW: torch.Tensor, channels: int) -> torch.Tensor:
     return images_NCHW
 
 
-def _labels_in_memory(labels: object, n: int, num_classes: int) -> Labels:
+def _labels_in_memory(labels: object, n: int, num_classes: Sequence[int]) -> Labels:
+    """K is the first of these numbers that is enough; of all else the data may have no sample."""
     array = checked_labels(labels, n=n, num_classes=None, prefix="data_labels")
-    count = max(num_classes, int(array.max()) + 1)
+    own = int(array.max()) + 1
+    count = next((number for number in num_classes if number >= own), own)
     return labels_of_arrays("in memory", None, array, class_names=[str(number) for number in range(count)])
 
 
-def most_classes(contestants: Sequence[Contestant]) -> int:
-    """The largest number of classes of a contestant's labels; 1 where none has any."""
-    return max((contestant.num_classes or 1 for contestant in contestants), default=1)
+def class_counts(contestants: Sequence[Contestant]) -> list[int]:
+    """The numbers of classes of contestants' labels: first of those whose labels must be the data's."""
+    bound = {c.name for c in contestants if c.judge_labels or c.label_prior == "data"}
+    counts = sorted((c.name not in bound, c.num_classes) for c in contestants if c.num_classes is not None)
+    return [count for _, count in counts]
 
 
 def _is_here(place: Path) -> bool:

@@ -17,6 +17,7 @@ from gancross.evaluator.judged_data import training_rows, with_equal_shapes, wit
 from gancross.evaluator.judging.label_streams import class_probabilities
 from gancross.evaluator.judging.source_labels import RealLabels, has_other_classes
 from gancross.evaluator.protocol import Protocol
+from gancross.machine.files import composed
 
 SHOWN = 12  # names of classes in an error
 
@@ -75,7 +76,8 @@ def class_numbers(classes: Sequence[str], reals: DataSet) -> list[int]:
         UsageError: there is no such class.
     """
     names, numbers = list(reals.class_names), set[int]()
-    for text in classes:
+    for given in classes:
+        text = given if given in names else composed(given.strip())  # as in "3, 5"
         if text in names:
             numbers.add(names.index(text))
         elif text.isascii() and text.isdigit() and int(text) < len(names):

@@ -104,7 +104,7 @@ class Protocol:
             if self.num_real < 1:
                 raise UsageError(f"the number of test samples must be at least 1, is {self.num_real}")
         if self.classes is not None:
-            object.__setattr__(self, "classes", _texts(self.classes))
+            object.__setattr__(self, "classes", class_texts(self.classes))
         for what in ("norm_check", "quantize", "controls"):
             object.__setattr__(self, what, truth(getattr(self, what), what))
         if self.num_samples < 1:
@@ -114,9 +114,15 @@ class Protocol:
             raise UsageError(f"norm must be 'eval' or 'batch', is {self.norm!r}")
 
 
-def _texts(classes: object) -> tuple[str, ...]:
-    """Names or numbers of classes as texts."""
-    if isinstance(classes, str) or not isinstance(classes, Iterable):
+def class_texts(classes: object) -> tuple[str, ...]:
+    """Names or numbers of classes as texts; of an array its numbers.
+
+    Raises:
+        UsageError: no list, or an empty one.
+    """
+    if hasattr(classes, "tolist"):  # arrays of numpy and torch
+        classes = classes.tolist()
+    if isinstance(classes, str | bytes) or not isinstance(classes, Iterable):
         raise UsageError(f"classes must be a list of names or numbers, got {classes!r}")
     texts = tuple(str(each) for each in classes)
     if not texts or not all(texts):

@@ -15,15 +15,15 @@ from gancross.evaluator.crosstest import check_names, run_crosstest
 from gancross.evaluator.judged_data import (
     Data,
     as_channels,
+    class_counts,
     given_training,
     known_training,
     load_reals,
-    most_classes,
     trained_data,
 )
 from gancross.evaluator.judged_labels import as_judged
 from gancross.evaluator.judging.scoring import Progress
-from gancross.evaluator.protocol import Protocol
+from gancross.evaluator.protocol import Protocol, class_texts
 from gancross.evaluator.refereeing import with_referees
 from gancross.evaluator.referees.cost import TrainingEstimate
 from gancross.evaluator.referees.labels import training_labels
@@ -110,14 +110,14 @@ def referee(
     """
     protocol = Protocol(
         num_samples=num_samples, seed=seed, controls=False, chunk=chunk, resize=parsed_resize(resize),
-        classes=None if classes is None else tuple(map(str, classes)),
+        classes=None if classes is None else class_texts(classes),
     )  # fmt: skip
     contestants = listed(contestants)
     trained_on = trained_data(contestants)
     load = partial(
         load_reals, trained_on=trained_on, data_root=data_root, image_size=image_size, seed=seed
     )  # fmt: skip
-    reals = load(data, labels=data_labels, num_classes=most_classes(contestants))
+    reals = load(data, labels=data_labels, num_classes=class_counts(contestants))
     contestants, reals, protocol = as_judged(contestants, reals, protocol, device=device)
     train = reals.train
     if train_data is not None:

@@ -355,6 +355,28 @@ def test_arrays_carry_labels() -> None:
     assert crosstest([telling()], data=few[0], data_labels=few[1], num_samples=9, device="cpu")
 
 
+def test_a_model_of_more_classes_takes_none_from_the_others() -> None:
+    """In-memory data have as many classes as those say whose labels must be the data's."""
+    test, labels = rows(140, 1)
+    more = telling("g", num_classes=CLASSES + 1, discriminator=None)
+    result = crosstest([telling(), more], data=test, data_labels=labels, num_samples=N, device="cpu")
+    assert result.classes is not None and list(result.classes.num_generated) == ["a"]
+    assert len(result.classes.names) == CLASSES
+
+
+def test_chosen_classes_may_come_as_an_array_or_with_spaces() -> None:
+    for classes in (np.array([1, 3]), torch.tensor([3, 1]), [" bee", "3 "], {1, 3}):
+        assert scored([telling()], classes=classes).protocol.options.classes == ("bee", "dog")
+
+
+class FewClasses(nn.Embedding):
+    """A discriminator that knows fewer classes than the data have."""
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """(N, 3) and (N,) → (N, 1)."""
+        return (x * super().forward(y)).sum(1, keepdim=True)
+
+
 NO_LABELS = rows(140, 1)[0]
 OTHER = Contestant(name="g", samples=NO_LABELS, labels=torch.full((140,), 9))
 
@@ -374,12 +396,18 @@ OTHER = Contestant(name="g", samples=NO_LABELS, labels=torch.full((140,), 9))
         ([telling(label_prior=(1, 0, 0, 0))], {"classes": [1]}, "gives no sample of the classes bee"),
         ([telling()], {"data_labels": [0]}, "data_labels are those of an array"),
         ([telling()], {"data": NO_LABELS, "data_labels": [0]}, "data_labels: expected 140 integers"),
+        ([telling()], {"classes": "1"}, "classes must be a list of names or numbers, got '1'"),
+        ([telling()], {"classes": 1}, "classes must be a list of names or numbers, got 1"),
+        ([telling()], {"classes": [1], "train_data": NO_LABELS}, "train_data: nothing says which"),
+        ([telling(discriminator=FewClasses(3, 3))], {}, "labels reach from 0 to 3: does it know so many"),
+        ([telling()], {"data": NO_LABELS, "data_labels": [10**9] * 140}, "at most 100,000 classes, got 1,0"),
         ([OTHER, telling()], {"classes": [1]}, "'g': its labels are of other classes than the 4 of data"),
     ],
     ids=[
         "no labels", "not said", "other number", "no frequencies", "unlabelled", "unknown name",
         "unknown number", "no class", "classes of none", "never drawn", "labels of a set",
-        "few labels", "beyond",
+        "few labels", "a text", "a number", "unknown training data", "too small a network", "hashes",
+        "beyond",
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_in_one_line(
