@@ -33,12 +33,18 @@ class ContentOrder:
     sha256: str
 
 
-def content_order(samples: torch.Tensor, *, stream: Stream) -> ContentOrder:
-    """Sorts samples (N, …) by the SHA-256 of each, then permutes the different ones by a seeded stream."""
+def content_order(
+    samples: torch.Tensor, *, stream: Stream, labels: torch.Tensor | None = None
+) -> ContentOrder:
+    """Sorts samples (N, …) by the SHA-256 of each, then permutes the different ones by a seeded stream.
+
+    Identical ones come in the order of their labels (N,), if there are any, else as they are stored.
+    """
     digests = sample_digests(samples)
     different, inverse, counts = np.unique(digests, return_inverse=True, return_counts=True)
     place = stream.permutation(len(different))  # of the k-th different sample
-    index = np.argsort(place[inverse.reshape(-1)], kind="stable")
+    places = place[inverse.reshape(-1)]
+    index = np.argsort(places, kind="stable") if labels is None else np.lexsort((labels.numpy(), places))
     items = np.repeat(np.arange(len(different)), counts[np.argsort(place)])
     return ContentOrder(index=index, items=items, sha256=_sha256(samples, np.sort(digests)))
 

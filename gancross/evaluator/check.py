@@ -84,7 +84,8 @@ def check(
     target = current().device(resolve_device(device))
     chunk = chunk_length(reals.shape, protocol.chunk)
     test = reals.held_out(PROBED)
-    order = content_order(test, stream=Stream(0, "order", "test")).index
+    own_labels = real_labels(reals, None, protocol).test
+    order = content_order(test, stream=Stream(0, "order", "test"), labels=own_labels).index
     test, known = test[torch.from_numpy(order)], real_labels(reals, None, protocol, order=order)
     with evaluating(contestant.networks, target):
         probes = probed(

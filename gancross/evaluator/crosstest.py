@@ -207,7 +207,8 @@ def run_crosstest(
     processes = current()
     target = processes.device(resolve_device(device))
     test = reals.held_out(protocol.num_samples)
-    order = content_order(test, stream=Stream(protocol.seed, "order", "test"))
+    own_labels = real_labels(reals, None, protocol).test
+    order = content_order(test, stream=Stream(protocol.seed, "order", "test"), labels=own_labels)
     test = test[torch.from_numpy(order.index)]
     training = training_reals(train, protocol) if judged else Missing("nobody judges them")
     chunk = chunk_length(reals.shape, protocol.chunk)

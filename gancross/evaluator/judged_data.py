@@ -108,7 +108,8 @@ def with_num_real(reals: DataSet, protocol: Protocol) -> DataSet:
     whole, labels = reals.held_out(n), reals.labels
     index = np.arange(len(whole))
     if len(whole) > n:
-        order = content_order(whole, stream=Stream(protocol.seed, "order", "test-part"))
+        own_labels = None if labels is None else labels.held_out(n)
+        order = content_order(whole, stream=Stream(protocol.seed, "order", "test-part"), labels=own_labels)
         index = np.sort(order.index[:n])
     part, rows = whole[torch.from_numpy(index)], torch.from_numpy(index)
     few = (f"only {len(whole):,} test samples, {n:,} asked for",) if len(whole) < n else ()

@@ -102,6 +102,8 @@ def obstacles(result: Result) -> list[str]:
     with_equals = [name for name in result.names if "=" in name]
     if with_equals:
         texts.append(f"{listed(with_equals)}: a name with '=' cannot be given on the command line")
+    if any("," in name for name in result.protocol.options.classes or ()):
+        texts.append("a class whose name has a comma cannot be given by it: give its number to --classes")
     referees = result.referees
     if not isinstance(referees, Missing) and referees.protocol.reals != HELD_OUT_REALS:
         texts.append(f"referees saw {referees.protocol.reals}: add --referee-reals")

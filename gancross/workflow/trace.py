@@ -265,7 +265,8 @@ def _scored(
         )  # fmt: skip
         order = None
         if grouped(probes):  # stored order may be that of classes, and company decides their scores
-            order = content_order(test, stream=Stream(request.seed, "order", "test")).index
+            own_labels = real_labels(reals, None, protocol).test
+            order = content_order(test, stream=Stream(request.seed, "order", "test"), labels=own_labels).index
             test = test[torch.from_numpy(order)]
         sources = with_labels_of_reals(
             all_sources(judges, test, training, protocol), judges,

@@ -446,3 +446,17 @@ def test_referees_judge_the_samples_of_the_cross_test(monkeypatch: pytest.Monkey
     for model, samples in zip(models, (seen["1"], seen["2"]), strict=True):
         labels = canonical_labels(model, num_samples=N, purpose="crosstest")
         assert labels is not None and torch.equal(samples[:, 2].long(), labels)
+
+
+def test_identical_samples_of_several_classes_have_one_order() -> None:
+    """Whatever order they are stored in: a judge that sees groups sees the same ones."""
+    samples, labels = rows(10, 3)[0].repeat(14, 1), rows(140, 1)[1]
+    shuffled = torch.from_numpy(Stream(0, "x").permutation(140))
+    first, second = (
+        crosstest(
+            [telling(discriminator=Comparing(0.2), batch_size=16)], data=samples[row],
+            data_labels=labels[row],
+            num_samples=N, num_real=100, device="cpu",
+        ) for row in (torch.arange(140), shuffled)
+    )  # fmt: skip
+    assert replace(first, provenance=second.provenance) == second

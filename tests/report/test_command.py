@@ -91,6 +91,9 @@ def test_what_no_command_can_repeat_is_listed() -> None:
     result = documents()["two"]
     assert any("made in memory" in text for text in obstacles(result))
     assert any("array in memory" in text for text in obstacles(result))
+    options = replace(result.protocol.options, classes=("a", "b, c"))
+    with_comma = replace(result, protocol=replace(result.protocol, options=options))
+    assert any("has a comma" in text for text in obstacles(with_comma))
     paths = ("folder:made", "gan.onnx")
     contestants = [
         replace(c, path=path, data_range=None) for c, path in zip(result.contestants, paths, strict=True)

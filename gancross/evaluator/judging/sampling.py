@@ -76,7 +76,7 @@ def fake_source(
     if len(array) > num_samples:
         index = sample_choice(len(array), num_samples, name=contestant.name, seed=seed, purpose=purpose)
         array, labels = array[index], None if labels is None else labels[index]
-    order = content_order(array, stream=Stream(seed, "order", contestant.name, purpose))
+    order = content_order(array, stream=Stream(seed, "order", contestant.name, purpose), labels=labels)
     rows = torch.from_numpy(order.index)
     array, labels = array[rows], None if labels is None else labels[rows]
     return Source(label=contestant.name, n=len(array), array=array, chunk=chunk, labels=labels)
