@@ -56,6 +56,8 @@ def parsed_resize(given: int | str | Resize | None) -> Resize | None:
     """
     if given is None or isinstance(given, Resize):
         return given
+    if isinstance(given, bool):  # which counts as the integer 1 elsewhere
+        raise UsageError(f"resize must be a side in pixels, 64 or '64:bilinear', got {given}")
     if not isinstance(given, str):
         return Resize(side=given)
     side, colon, name = given.partition(":")

@@ -69,11 +69,12 @@ def test_what_resize_takes(given: int | str, side: int, name: Filter) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        (True, "must be a side"),
         (0, "the side must be 1 to 4096"), ("4097", "the side must be 1 to"), ("9" * 5000, "write a side"),
         ("64:", "write a side"), ("64x64", "write a side"), ("-3", "write a side"),
         ("64:nearest", "filter of resize 'nearest'"), (64.0, "must be an integer"),
     ],
-    ids=["zero", "large", "endless", "empty-filter", "two-sides", "negative", "nearest", "float"],
+    ids=["truth", "zero", "large", "endless", "empty-filter", "two-sides", "negative", "nearest", "float"],
 )  # fmt: skip
 def test_what_resize_does_not_take(given: int | str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
