@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -33,6 +34,26 @@ _before: list[int] = []  # inside `one_core`, which one thread enters at a time:
 def own_store() -> dict[Any, Any] | None:
     """What the calling thread of a crew keeps for itself while the crew works; None in every other thread."""
     return getattr(_local, "store", None)
+
+
+def own_crew() -> Crew:
+    """The crew of the calling thread, which has an `own_store`."""
+    workers: Crew = _local.crew
+    return workers
+
+
+class NotInACrewError(BaseException):
+    """Ends a piece of work in a thread, of which no other code may make anything; see `leave_crew`."""
+
+
+def leave_crew() -> None:
+    """In a thread of a crew: ends its piece; the calling thread does it again, and all that are not done.
+
+    For what concerns the whole process, as random generators do. Elsewhere without effect.
+    """
+    if own_store() is not None:
+        own_crew().disturbed = True
+        raise NotInACrewError
 
 
 def most_threads() -> int:
@@ -65,17 +86,21 @@ class Piece(Generic[R]):
             workers.wait()
             self._done = (work(*arguments),)
         else:
-            self._future = workers.executor.submit(self._run)
+            self._future = workers.executor.submit(copy_context().run, self._run)
             workers.begun.add(self._future)
 
     def _run(self) -> tuple[R] | None:
         if self._workers.disturbed:
             return None
-        done = (self._work(*self._arguments),)
+        try:
+            done = (self._work(*self._arguments),)
+        except BaseException:
+            if self._workers.disturbed:  # what it ran into may come of that
+                return None
+            raise
         if not self._workers.undisturbed():
             self._workers.disturbed = True
-            return None
-        return done
+        return None if self._workers.disturbed else done
 
     def result(self) -> R:
         """What the work returned, or the exception that it raised."""
@@ -98,6 +123,7 @@ class Crew:
         self.executor, self.size, self.undisturbed = executor, size, undisturbed
         self.disturbed = False
         self.begun: set[Future[Any]] = set()
+        self.store: dict[Any, Any] = {}  # of all its threads, of which one changes it at a time
 
     def submit(self, work: Callable[..., R], *arguments: Any) -> Piece[R]:
         """Begins `work(*arguments)`."""
@@ -129,22 +155,26 @@ def crew(size: int, *, undisturbed: Callable[[], bool] = lambda: True) -> Iterat
     At the end, after an exception too, pieces that were begun are waited for and others are dropped.
 
     Args:
-        undisturbed: asked after each piece; once it says no, that piece and all that are not done yet are
-            done again by the calling thread alone.
+        undisturbed: asked after each piece; once it says no, or a piece calls `leave_crew`, that piece and
+            all that are not done yet are done again by the calling thread alone.
     """
     with torch_threads(1):
         if size <= 1:
             yield Crew(None, 1, undisturbed)
             return
-        executor = ThreadPoolExecutor(size, thread_name_prefix="gancross", initializer=_begin)
+        workers = Crew(None, size, undisturbed)
+        executor = ThreadPoolExecutor(
+            size, thread_name_prefix="gancross", initializer=_begin, initargs=(workers,)
+        )
+        workers.executor = executor
         try:
-            yield Crew(executor, size, undisturbed)
+            yield workers
         finally:
             executor.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
+def _begin(workers: Crew) -> None:
     """In a new thread: what torch keeps for each thread."""
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
-    _local.store = {}
+    _local.store, _local.crew = {}, workers
