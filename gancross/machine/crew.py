@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
@@ -83,11 +83,11 @@ class Piece(Generic[R]):
         self._done: tuple[R] | None = None
         self._future: Future[tuple[R] | None] | None = None
         if workers.executor is None or workers.disturbed:
-            workers.wait()
+            workers.finish()
             self._done = (work(*arguments),)
         else:
             self._future = workers.executor.submit(copy_context().run, self._run)
-            workers.begun.add(self._future)
+            workers.begun[id(self)] = self
 
     def _run(self) -> tuple[R] | None:
         if self._workers.disturbed:
@@ -107,11 +107,16 @@ class Piece(Generic[R]):
         if self._done is None:
             assert self._future is not None
             self._done = self._future.result()
-            self._workers.begun.discard(self._future)
         if self._done is None:
             self._workers.wait()
             self._done = (self._work(*self._arguments),)
+        self._workers.begun.pop(id(self), None)
         return self._done[0]
+
+    def wait(self) -> None:
+        """Until no thread works on it."""
+        if self._future is not None:
+            wait([self._future])
 
 
 class Crew:
@@ -122,7 +127,7 @@ class Crew:
     ) -> None:
         self.executor, self.size, self.undisturbed = executor, size, undisturbed
         self.disturbed = False
-        self.begun: set[Future[Any]] = set()
+        self.begun: dict[int, Piece[Any]] = {}  # in the order in which they began
         self.store: dict[Any, Any] = {}  # of all its threads, of which one changes it at a time
 
     def submit(self, work: Callable[..., R], *arguments: Any) -> Piece[R]:
@@ -144,8 +149,16 @@ class Crew:
             yield begun.popleft().result()
 
     def wait(self) -> None:
-        """Until no thread works: of pieces that were begun none is left."""
-        wait(self.begun)
+        """Until no thread works."""
+        for piece in self.begun.values():
+            piece.wait()
+
+    def finish(self) -> None:
+        """Ends all pieces that were begun, in their order, as one thread would."""
+        self.wait()
+        for piece in list(self.begun.values()):
+            with suppress(Exception):  # which its own `result` raises
+                piece.result()
 
 
 @contextmanager

@@ -12,10 +12,12 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, spectral_norm
 
-from gancross.checkpoint.contestant import applied
+from gancross.checkpoint.contestant import Contestant, applied
 from gancross.checkpoint.functions import FunctionNetwork
 from gancross.checkpoint.replicas import replica
 from gancross.checkpoint.shared_state import FirstCall
+from gancross.evaluator.judging.scoring import canonical_samples
+from gancross.machine import crew as crew_module
 from gancross.machine.crew import crew
 from gancross.machine.process_state import own_turn
 from gancross.models.architectures import PairSettings, initialised, pair
@@ -233,3 +235,23 @@ def test_a_network_that_turns_gradients_on_leaves_none_in_scores() -> None:
     with torch.no_grad():
         applied(FunctionNetwork(network), torch.zeros(2), refusal="", seed=0)
         assert not torch.is_grad_enabled()
+
+
+class DrawsOnce(nn.Module):
+    """Draws at its first call and keeps it."""
+
+    drawn: torch.Tensor | None = None
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        if self.drawn is None:
+            self.drawn = torch.randn(2)
+        return z + self.drawn
+
+
+def test_what_a_generator_draws_once_does_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for threads in (1, 2):
+        monkeypatch.setattr(crew_module, "available_threads", lambda threads=threads: threads)
+        model = Contestant(name="a", generator=DrawsOnce(), latent_dim=2)
+        found.append(canonical_samples(model, num_samples=40, chunk=8, device=torch.device("cpu")))
+    assert torch.equal(*found)

@@ -130,3 +130,22 @@ def test_what_ran_into_an_error_is_done_again_where_another_piece_left_the_crew(
 
     with crew(2) as workers:
         assert list(workers.in_order(work, range(2))) == [0, 1]
+
+
+def test_pieces_that_are_done_again_keep_their_order() -> None:
+    done: list[int] = []
+
+    def work(number: int) -> int:
+        if own_store() is not None:
+            time.sleep(0.001)
+            leave_crew()
+        done.append(number)
+        return number
+
+    with crew(2) as workers:
+        pieces = []
+        for number in range(20):
+            pieces.append(workers.submit(work, number))
+            time.sleep(0.0005)  # the crew is left between two of them
+        assert [piece.result() for piece in pieces] == list(range(20))
+    assert done == list(range(20))

@@ -159,9 +159,10 @@ def canonical_samples(
     modules = [] if contestant.generator is None else [contestant.generator]
     parts: list[torch.Tensor] = []
     with evaluating(modules, device):
+        samples = contestant.samples
+        # In any case: what a generator makes at its first call and keeps is then the same in every thread.
+        samples = probe_samples(contestant, device) if samples is None else samples
         if chunk is None:
-            samples = contestant.samples
-            samples = probe_samples(contestant, device) if samples is None else samples
             chunk = chunk_length(tuple(samples.shape[1:]))
         source = fake_source(contestant, num_samples=num_samples, seed=seed, purpose=purpose, chunk=chunk)
         finite: list[torch.Tensor] = []
