@@ -255,6 +255,8 @@ def applied(
 ) -> object:  # fmt: skip
     """`network(inputs)`, or `network(inputs, labels)`, of whatever type; its buffers stay as they were.
 
+    Without gradients, also where a call before turned them on and left them so.
+
     Args:
         split: the inputs that stand side by side in the rows of `inputs`; the network takes each by itself.
         seed: of torch's global generators during the call, from which a network may draw noise of its own.
@@ -267,7 +269,7 @@ def applied(
     parts = split_inputs(inputs, split) if split else (inputs,)
     try:
         generators = seeded(seed, inputs.device) if own_store() is None else nullcontext()
-        with replica(network) as own, unchanged(own), within(own), generators:
+        with torch.no_grad(), replica(network) as own, unchanged(own), within(own), generators:
             return own(*parts) if labels is None else own(*parts, labels)
     except NETWORK_FAILURES as error:
         if "memory" in str(error):  # the machine's fault, not the network's

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -17,7 +17,8 @@ from gancross.errors import UsageError
 
 DEPTH = 5  # of names, attributes and containers between a function and a module
 MOST = 1000  # entries of one container
-LEAVES = (torch.Tensor, np.ndarray, str, bytes, int, float, complex, type, ModuleType)
+PLAIN = (str, bytes, int, float, complex, ModuleType)
+LEAVES = (torch.Tensor, np.ndarray, type)
 
 
 class FunctionNetwork(nn.Module):
@@ -71,26 +72,33 @@ def as_network(network: object, *, what: str, prefix: str) -> nn.Module:
 
 def reached_modules(function: Callable[..., Any]) -> list[nn.Module]:
     """The modules that a function uses, the nearest first; parts of modules come with these alone."""
-    modules: list[nn.Module] = []
-    seen: dict[int, object] = {}  # held, so that no address is used twice
-    waiting: deque[tuple[object, int]] = deque([(function, 0)])
-    while waiting:
-        value, depth = waiting.popleft()
-        if id(value) in seen or isinstance(value, LEAVES) or depth > DEPTH:
-            continue
-        seen[id(value)] = value
-        if isinstance(value, nn.Module):
-            modules.append(value)
-        else:
-            waiting.extend((each, depth + 1) for each in _parts(value))
+    modules = [value for value in reached_values([function]) if isinstance(value, nn.Module)]
     inside = {id(part) for module in modules for part in module.modules() if part is not module}
     return [module for module in modules if id(module) not in inside]
+
+
+def reached_values(roots: Iterable[object]) -> Iterator[object]:
+    """What code has access to, the nearest first, each value once; modules are not looked into.
+
+    They are found in closures, defaults and global variables by the names in the code, as `self` of a
+    method, in containers and in attributes of objects.
+    """
+    seen: dict[int, object] = {}  # held, so that no address is used twice
+    waiting = deque((root, 0) for root in roots)
+    while waiting:
+        value, depth = waiting.popleft()
+        if id(value) in seen or isinstance(value, PLAIN) or depth > DEPTH:
+            continue
+        seen[id(value)] = value
+        yield value
+        if not isinstance(value, (nn.Module, *LEAVES)):
+            waiting.extend((each, depth + 1) for each in _parts(value))
 
 
 def _parts(value: object) -> Iterator[object]:
     """What a value gives a function access to, one step further."""
     if isinstance(value, FunctionType):
-        if (value.__module__ or "").partition(".")[0] in ("torch", "numpy"):
+        if is_library(value.__module__):
             return
         for cell in value.__closure__ or ():
             try:
@@ -116,7 +124,7 @@ def _parts(value: object) -> Iterator[object]:
 
 def _global_values(function: FunctionType) -> Iterator[object]:
     """Global variables whose names stand in a function's code; of modules of Python what else is named."""
-    names = _names(function.__code__)
+    names = names_in(function.__code__)
     for name in names:
         value = function.__globals__.get(name)
         yield value
@@ -124,6 +132,12 @@ def _global_values(function: FunctionType) -> Iterator[object]:
             yield from (vars(value)[each] for each in names if each in vars(value))
 
 
-def _names(code: CodeType) -> list[str]:
+def names_in(code: CodeType) -> list[str]:
+    """The names of global variables and attributes in code, that of inner functions too."""
     inner = (each for each in code.co_consts if isinstance(each, CodeType))
-    return [*code.co_names, *(name for each in inner for name in _names(each))]
+    return [*code.co_names, *(name for each in inner for name in names_in(each))]
+
+
+def is_library(module: str | None) -> bool:
+    """Whether code of a module of this name is torch's or numpy's."""
+    return (module or "").partition(".")[0] in ("torch", "numpy")

@@ -14,7 +14,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -33,6 +34,26 @@ _before: list[int] = []  # inside `one_core`, which one thread enters at a time:
 def own_store() -> dict[Any, Any] | None:
     """What the calling thread of a crew keeps for itself while the crew works; None in every other thread."""
     return getattr(_local, "store", None)
+
+
+def own_crew() -> Crew:
+    """The crew of the calling thread, which has an `own_store`."""
+    workers: Crew = _local.crew
+    return workers
+
+
+class NotInACrewError(BaseException):
+    """Ends a piece of work in a thread, of which no other code may make anything; see `leave_crew`."""
+
+
+def leave_crew() -> None:
+    """In a thread of a crew: ends its piece; the calling thread does it again, and all that are not done.
+
+    For what concerns the whole process, as random generators do. Elsewhere without effect.
+    """
+    if own_store() is not None:
+        own_crew().disturbed = True
+        raise NotInACrewError
 
 
 def most_threads() -> int:
@@ -62,31 +83,40 @@ class Piece(Generic[R]):
         self._done: tuple[R] | None = None
         self._future: Future[tuple[R] | None] | None = None
         if workers.executor is None or workers.disturbed:
-            workers.wait()
+            workers.finish()
             self._done = (work(*arguments),)
         else:
-            self._future = workers.executor.submit(self._run)
-            workers.begun.add(self._future)
+            self._future = workers.executor.submit(copy_context().run, self._run)
+            workers.begun[id(self)] = self
 
     def _run(self) -> tuple[R] | None:
         if self._workers.disturbed:
             return None
-        done = (self._work(*self._arguments),)
+        try:
+            done = (self._work(*self._arguments),)
+        except BaseException:
+            if self._workers.disturbed:  # what it ran into may come of that
+                return None
+            raise
         if not self._workers.undisturbed():
             self._workers.disturbed = True
-            return None
-        return done
+        return None if self._workers.disturbed else done
 
     def result(self) -> R:
         """What the work returned, or the exception that it raised."""
         if self._done is None:
             assert self._future is not None
             self._done = self._future.result()
-            self._workers.begun.discard(self._future)
         if self._done is None:
             self._workers.wait()
             self._done = (self._work(*self._arguments),)
+        self._workers.begun.pop(id(self), None)
         return self._done[0]
+
+    def wait(self) -> None:
+        """Until no thread works on it."""
+        if self._future is not None:
+            wait([self._future])
 
 
 class Crew:
@@ -97,7 +127,8 @@ class Crew:
     ) -> None:
         self.executor, self.size, self.undisturbed = executor, size, undisturbed
         self.disturbed = False
-        self.begun: set[Future[Any]] = set()
+        self.begun: dict[int, Piece[Any]] = {}  # in the order in which they began
+        self.store: dict[Any, Any] = {}  # of all its threads, of which one changes it at a time
 
     def submit(self, work: Callable[..., R], *arguments: Any) -> Piece[R]:
         """Begins `work(*arguments)`."""
@@ -118,8 +149,16 @@ class Crew:
             yield begun.popleft().result()
 
     def wait(self) -> None:
-        """Until no thread works: of pieces that were begun none is left."""
-        wait(self.begun)
+        """Until no thread works."""
+        for piece in self.begun.values():
+            piece.wait()
+
+    def finish(self) -> None:
+        """Ends all pieces that were begun, in their order, as one thread would."""
+        self.wait()
+        for piece in list(self.begun.values()):
+            with suppress(Exception):  # which its own `result` raises
+                piece.result()
 
 
 @contextmanager
@@ -129,22 +168,26 @@ def crew(size: int, *, undisturbed: Callable[[], bool] = lambda: True) -> Iterat
     At the end, after an exception too, pieces that were begun are waited for and others are dropped.
 
     Args:
-        undisturbed: asked after each piece; once it says no, that piece and all that are not done yet are
-            done again by the calling thread alone.
+        undisturbed: asked after each piece; once it says no, or a piece calls `leave_crew`, that piece and
+            all that are not done yet are done again by the calling thread alone.
     """
     with torch_threads(1):
         if size <= 1:
             yield Crew(None, 1, undisturbed)
             return
-        executor = ThreadPoolExecutor(size, thread_name_prefix="gancross", initializer=_begin)
+        workers = Crew(None, size, undisturbed)
+        executor = ThreadPoolExecutor(
+            size, thread_name_prefix="gancross", initializer=_begin, initargs=(workers,)
+        )
+        workers.executor = executor
         try:
-            yield Crew(executor, size, undisturbed)
+            yield workers
         finally:
             executor.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
+def _begin(workers: Crew) -> None:
     """In a new thread: what torch keeps for each thread."""
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
-    _local.store = {}
+    _local.store, _local.crew = {}, workers

@@ -60,12 +60,16 @@ def moved(rows: torch.Tensor, device: torch.device) -> torch.Tensor:
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Inside, GPUs multiply and convolve in float32, not TF32, to which judges' scores would be rounded."""
+    """Inside, torch multiplies and convolves in float32, not in TF32 or under a caller's autocast.
+
+    Judges' scores would be rounded to these; autocast is of the calling thread alone.
+    """
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     before = cudnn.allow_tf32, matmul.allow_tf32
     cudnn.allow_tf32 = matmul.allow_tf32 = False
     try:
-        yield
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            yield
     finally:
         cudnn.allow_tf32, matmul.allow_tf32 = before
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gancross.machine.crew import one_core
+from gancross.machine.crew import leave_crew, one_core
 from gancross.machine.devices import full_precision
 
 _TURN = threading.RLock()
@@ -25,8 +25,10 @@ def own_turn() -> Iterator[None]:
     """Around every evaluation: threads take turns, in full precision on one core, and leave all as it was.
 
     Networks are put into a mode and back, torch's generators are seeded and put back: two threads at a time
-    would see each other's. A context manager and a decorator.
+    would see each other's. So a network that evaluates others is no work for a crew. A context manager and a
+    decorator.
     """
+    leave_crew()
     with _TURN, process_state_kept(), full_precision(), one_core():
         yield
 

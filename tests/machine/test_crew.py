@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from contextvars import ContextVar
 
 import pytest
 import torch
 
-from gancross.machine.crew import Crew, crew, most_threads, own_store
+from gancross.machine.crew import Crew, crew, leave_crew, most_threads, own_store
+
+SCALE = ContextVar("SCALE", default=1)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
@@ -101,3 +104,48 @@ def test_what_disturbs_others_is_done_again_by_the_calling_thread_alone(size: in
     numbers, in_threads = zip(*results, strict=True)
     assert list(numbers) == list(range(40))
     assert in_threads[0] == (size > 1) and not in_threads[7] and not in_threads[39]
+
+
+def test_threads_see_context_variables_of_the_caller() -> None:
+    token = SCALE.set(3)
+    with crew(2) as workers:
+        assert list(workers.in_order(lambda number: number * SCALE.get(), range(4))) == [0, 3, 6, 9]
+    SCALE.reset(token)
+
+
+def test_what_ran_into_an_error_is_done_again_where_another_piece_left_the_crew() -> None:
+    left = threading.Event()
+
+    def work(number: int) -> int:
+        if own_store() is None:
+            return number
+        if number == 0:
+            assert left.wait(30)
+            raise ValueError("torn")
+        try:
+            leave_crew()
+        finally:
+            left.set()
+        return -1
+
+    with crew(2) as workers:
+        assert list(workers.in_order(work, range(2))) == [0, 1]
+
+
+def test_pieces_that_are_done_again_keep_their_order() -> None:
+    done: list[int] = []
+
+    def work(number: int) -> int:
+        if own_store() is not None:
+            time.sleep(0.001)
+            leave_crew()
+        done.append(number)
+        return number
+
+    with crew(2) as workers:
+        pieces = []
+        for number in range(20):
+            pieces.append(workers.submit(work, number))
+            time.sleep(0.0005)  # the crew is left between two of them
+        assert [piece.result() for piece in pieces] == list(range(20))
+    assert done == list(range(20))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -174,7 +175,9 @@ def canonical_samples(
             return samples.cpu().contiguous()
 
         with network_crew(device) as workers:
-            for samples in workers.in_order(piece, source.chunks):
+            # What a generator makes at its first call and keeps is the same however many threads follow.
+            first = map(piece, source.chunks[:1])
+            for samples in chain(first, workers.in_order(piece, source.chunks[1:])):
                 parts.append(samples)
                 if progress is not None:
                     progress(min(len(parts) * chunk, source.n), source.n)
