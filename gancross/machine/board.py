@@ -33,9 +33,14 @@ class Board:
         self._watched, self._seen = watched, dict[str, str]()
         self._store: Any = None
         self._answers = False
+        self._connected = threading.Event()
         self._questions: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Until the store is there; torch asks for it about once a second, and until then nobody answers."""
+        self._connected.wait(seconds)
 
     def mark(self, state: str, number: int = 1) -> None:
         """Says that this process has reached a state, or number `number` of it; does not wait."""
@@ -102,6 +107,7 @@ class Board:
             next_beat = time.monotonic()
             while True:
                 self._answers = True
+                self._connected.set()
                 if time.monotonic() >= next_beat:  # however many questions there are
                     self._live()
                     next_beat = time.monotonic() + BEAT
@@ -111,6 +117,7 @@ class Board:
                         break
                     question()
         self._answers = False
+        self._connected.set()
 
     def _live(self) -> None:
         self._store.add(_beat(self._rank), 1)

@@ -11,6 +11,7 @@ import torch
 from gancross.errors import ResourceError, UsageError, first_line
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+AUTOCAST_KINDS = ("cpu", "cuda")
 CHOICES = "choose auto, cpu, cuda, cuda:0, … or mps"
 
 
@@ -68,10 +69,32 @@ def full_precision() -> Iterator[None]:
     before = cudnn.allow_tf32, matmul.allow_tf32
     cudnn.allow_tf32 = matmul.allow_tf32 = False
     try:
-        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        with _outside_autocast():
             yield
     finally:
         cudnn.allow_tf32, matmul.allow_tf32 = before
+
+
+@contextmanager
+def _outside_autocast() -> Iterator[None]:
+    """Inside, the caller's autocast is neither on nor around what is called.
+
+    torch keeps rounded weights until the outermost autocast ends: training under one of its own, in another
+    one, would see those of the first step for ever.
+    """
+    kinds = [kind for kind in AUTOCAST_KINDS if torch.is_autocast_enabled(kind)]
+    depth = torch.autocast_increment_nesting() - 1
+    for _ in range(depth + 1):
+        torch.autocast_decrement_nesting()
+    for kind in kinds:
+        torch.set_autocast_enabled(kind, False)
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            torch.set_autocast_enabled(kind, True)
+        for _ in range(depth):
+            torch.autocast_increment_nesting()
 
 
 @contextmanager

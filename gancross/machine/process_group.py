@@ -65,11 +65,10 @@ class Group:
             ResourceError: others did not come in time; the message names them.
         """
         self._board.mark("here")
-        thread = self._connecting
-        thread.start()
+        self._connecting.start()
         deadline = time.monotonic() + self._timeout
-        thread.join(POLL.total_seconds())
-        while thread.is_alive():
+        self._connecting.join(POLL.total_seconds())
+        while self._connecting.is_alive():
             first_error = self._first_error()
             if first_error is not None:
                 raise first_error
@@ -78,10 +77,11 @@ class Group:
                     f"{ranks(self._not_here())} of {self.size} did not join within {self._timeout:g} s: start"
                     f" all processes, slow ones with a longer --timeout or {TIMEOUT} (seconds)"
                 )
-            thread.join(POLL.total_seconds())
+            self._connecting.join(POLL.total_seconds())
         for failure in self._failures:
             what = f"the processes of this run cannot join at {os.environ['MASTER_ADDR']}"
             raise ResourceError(f"{what}:{os.environ['MASTER_PORT']}: {first_line(failure)}") from failure
+        self._board.wait(self._timeout)  # whoever fails at once must be heard
         self._joined = True
 
     def _connect(self) -> None:
