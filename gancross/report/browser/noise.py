@@ -13,11 +13,9 @@ import torch
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import DataSet
-from gancross.evaluator.judging.scoring import canonical_samples
-from gancross.evaluator.protocol import chunk_length
 from gancross.pictures import draw_points, image_grid
 from gancross.random_streams import Stream
-from gancross.report.browser.sample_pictures import POINTS, evenly_spaced
+from gancross.report.browser.sample_pictures import POINTS, evenly_spaced, judged_samples
 from gancross.report.browser.samples import Sample, sample, shown_sigmas
 from gancross.report.formatting import REAL, noise_level
 from gancross.report.text.referee_texts import GREY_LEVELS
@@ -49,16 +47,8 @@ def noise_pictures(
         return [sample(REAL, _scatters(points, levels, std=test.std(0), seed=seed), "noise")]
     count = min(1 if max(reals.shape[1:]) >= LARGE else ROWS, num_samples)
     pictures = [_strip(REAL, evenly_spaced(test, count), levels, seed=seed)]
-    for contestant in contestants:
-        samples = canonical_samples(
-            contestant,
-            num_samples=count,
-            seed=seed,
-            purpose="crosstest",
-            device=device,
-            chunk=chunk_length(reals.shape, chunk),
-        )
-        pictures.append(_strip(contestant.name, samples, levels, seed=seed))
+    drawn = judged_samples(contestants, reals, count, seed=seed, device=device, chunk=chunk)
+    pictures += [_strip(name, samples, levels, seed=seed) for name, samples in drawn]
     return pictures
 
 

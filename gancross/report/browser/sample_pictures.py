@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -45,17 +45,24 @@ def sample_pictures(
         spread = float(test.max() - test.min()) / 10 or 1.0
         limits = float(test.min()) - spread, float(test.max()) + spread
     pictures = [_grid(REAL, test, limits)]
-    for contestant in contestants:
-        samples = canonical_samples(
-            contestant,
-            num_samples=count,
-            seed=seed,
-            purpose="crosstest",
-            device=device,
-            chunk=chunk_length(reals.shape, chunk),
-        )
-        pictures.append(_grid(contestant.name, samples, limits))
+    drawn = judged_samples(contestants, reals, count, seed=seed, device=device, chunk=chunk)
+    pictures += [_grid(name, samples, limits) for name, samples in drawn]
     return pictures
+
+
+def judged_samples(
+    contestants: Sequence[Contestant], reals: DataSet, count: int, *, seed: int, device: torch.device,
+    chunk: int | None,
+) -> Iterator[tuple[str, torch.Tensor]]:  # fmt: skip
+    """Every contestant's name and the first `count` samples of those that a cross-test judges."""
+    length = chunk_length(reals.shape, chunk)
+    for contestant in contestants:
+        yield (
+            contestant.name,
+            canonical_samples(
+                contestant, num_samples=count, seed=seed, purpose="crosstest", device=device, chunk=length
+            ),
+        )
 
 
 def _columns(shape: tuple[int, ...]) -> int:
