@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
 from gancross.checkpoint.contestant import NETWORK_FAILURES
+from gancross.checkpoint.replicas import Within, as_it_is
 from gancross.errors import UsageError
-from gancross.models.buffers import seeded, unchanged
 
 SINGLES = 2  # samples that are tried one by one
 ALIKE, ALIKE_ALONE = 1e-3, 2e-2  # of the spread; a batch of one may take another kernel
 ROUNDING = 1e-5  # of the largest output
 
-# Output for some rows of the inputs, int64 (N,), in that order; the integer seeds the network's own noise.
-Call = Callable[[torch.Tensor, int], torch.Tensor]
+
+class Call(typing.Protocol):
+    """A network on some of its inputs."""
+
+    def __call__(self, rows: torch.Tensor, seed: int, *, within: Within = as_it_is) -> torch.Tensor:
+        """Output for these rows of the inputs, int64 (N,), in that order.
+
+        Args:
+            seed: of the network's own noise.
+            within: as of `applied`.
+        """
 
 
-def behaviour(
-    network: nn.Module, call: Call, n: int, total: int, *, base: torch.Tensor, bare: Callable[[], object]
-) -> dict[str, bool]:
+def behaviour(call: Call, n: int, total: int, *, base: torch.Tensor) -> dict[str, bool]:
     """The fields of a `NetworkProbe`, but for its batch norm.
 
     Most networks need one call more: half of the inputs in another place and in other company, with another
@@ -30,12 +39,12 @@ def behaviour(
     Args:
         n, total: the first n inputs are probed, the others are strangers.
         base: output for the first n inputs with seed 0.
-        bare: calls the network on these, and puts no buffer back.
     """
     half, rows, mixed = n - (total - n), torch.arange(n), mixed_rows(n, total)
     order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
     moved = torch.empty_like(base)
-    moved[order] = call(mixed[order], 1)
+    buffers = _BufferWatch()
+    moved[order] = call(mixed[order], 1, within=buffers.watched)
     noise = unseeded = coupled = False
     if not alike(base[:half], moved[:half]):
         noise = not alike(base, call(rows, 1))
@@ -48,7 +57,7 @@ def behaviour(
         coupled = True
     return {
         "noise": noise, "unseeded": unseeded, "coupled": coupled,
-        "changes_buffers": _changes_buffers(network, bare, base.device),
+        "changes_buffers": buffers.changed,
     }  # fmt: skip
 
 
@@ -79,13 +88,21 @@ def _tolerance(output: torch.Tensor, share: float) -> float:
     return max(share * float(output.double().std()), ROUNDING * float(output.abs().amax()))
 
 
-def _changes_buffers(network: nn.Module, bare: Callable[[], object], device: torch.device) -> bool:
-    before = {name: buffer.clone() for name, buffer in network.named_buffers()}
-    if not before:
-        return False
-    with unchanged(network), seeded(0, device):
-        bare()
+class _BufferWatch:
+    """Whether a call of a network changed its buffers, which `applied` puts back after it."""
+
+    changed = False
+
+    @contextmanager
+    def watched(self, network: nn.Module) -> Iterator[None]:
+        """Around the call."""
+        before = {name: buffer.clone() for name, buffer in network.named_buffers()}
+        yield
         after = dict(network.named_buffers())
-        return before.keys() != after.keys() or any(
-            not torch.equal(buffer.nan_to_num(), after[name].nan_to_num()) for name, buffer in before.items()
+        self.changed = bool(before) and (
+            before.keys() != after.keys()
+            or any(
+                not torch.equal(buffer.nan_to_num(), after[name].nan_to_num())
+                for name, buffer in before.items()
+            )
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Collection, Iterator, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, MutableMapping, Sequence
 from functools import partial
 
 import torch
@@ -17,7 +17,7 @@ from gancross.machine.distributed import current
 from gancross.random_streams import Stream
 
 # Number of a chunk, its samples, what each pass and the observer made of it.
-_Scored = tuple[int, torch.Tensor, list[torch.Tensor | None], torch.Tensor | None]
+Scored = tuple[int, torch.Tensor, list[torch.Tensor | None], torch.Tensor | None]
 
 
 class ChunkObserver(typing.Protocol):
@@ -45,7 +45,7 @@ class SourcePart:
         batch_size: int | None, observer: ChunkObserver | None, at_once: MutableMapping[str, bool],
     ) -> None:  # fmt: skip
         processes = current()
-        self._source, self._workers = source, workers
+        self.source = source
         self._own = source.chunks[processes.share(len(source.chunks))]
         self.passes = [
             scoring_pass(
@@ -72,27 +72,30 @@ class SourcePart:
         """How many chunks this process takes."""
         return len(self._numbers)
 
-    def work(self) -> Iterator[int]:
-        """Does all of it; gives after each chunk how many are done."""
+    def pieces(self) -> list[list[int]]:
+        """The numbers of the chunks of each piece; one piece without chunks where there are none."""
         group, numbers = self._group, self._numbers
-        parts = [numbers[first : first + group] for first in range(0, len(numbers), group)]
-        done = 0
-        for piece in self._workers.in_order(self._piece, parts):
-            for number, samples, scores, measured in piece:
-                for judge_pass, own in zip(self.passes, scores, strict=True):
-                    judge_pass.add(number, samples, own)
-                if self._observer is not None and measured is not None:
-                    self._observer.add(self._source.label, measured)
-                done += 1
-                yield done
-        check_finite(self._source, self._finite)
+        return [numbers[first : first + group] for first in range(0, len(numbers), group)] or [[]]
+
+    def add(self, piece: Sequence[Scored]) -> None:
+        """Takes what `scored` made of the next piece."""
+        for number, samples, scores, measured in piece:
+            for judge_pass, own in zip(self.passes, scores, strict=True):
+                judge_pass.add(number, samples, own)
+            if self._observer is not None and measured is not None:
+                self._observer.add(self.source.label, measured)
+
+    def check_finite(self) -> None:
+        """A `DivergenceError` where a generator made other values."""
+        check_finite(self.source, self._finite)
 
     def clipped(self) -> int:
         """How many values of its own chunks were clipped."""
         counts = [self._clipped[number] for number in self._own]  # on the device, which is looked at once
         return int(torch.stack(counts).sum()) if counts else 0
 
-    def _piece(self, numbers: Sequence[int]) -> list[_Scored]:
+    def scored(self, numbers: Sequence[int]) -> list[Scored]:
+        """Samples a piece and scores it, in any thread."""
         stream = self._chunks(numbers=numbers, clipped=self._clipped, finite=self._finite)
         piece = []
         for number, chunk in zip(numbers, stream, strict=True):
@@ -100,7 +103,34 @@ class SourcePart:
             measured = None
             scores = [judge_pass.scored(number, samples) for judge_pass in self.passes]
             if self._observer is not None and number in self._own:
-                count = min(self._source.chunk, self._source.n - number * self._source.chunk)
+                count = min(self.source.chunk, self.source.n - number * self.source.chunk)
                 measured = self._observer.measured(samples, count)
             piece.append((number, samples, scores, measured))
         return piece
+
+
+def done_in_order(parts: Iterable[SourcePart], workers: Crew) -> Iterator[tuple[SourcePart, int, bool]]:
+    """Does the pieces of all parts, those of the next one begin before the last of one are done.
+
+    Returns:
+        After each piece its part, how many chunks of the part are done, and whether these are all.
+    """
+    done = 0
+    for part, scored, is_last in workers.in_order(_scored_piece, _pieces(parts)):
+        part.add(scored)
+        done += len(scored)
+        yield part, done, is_last
+        if is_last:
+            done = 0
+
+
+def _pieces(parts: Iterable[SourcePart]) -> Iterator[tuple[SourcePart, list[int], bool]]:
+    for part in parts:
+        *first, last = part.pieces()
+        yield from ((part, numbers, False) for numbers in first)
+        yield part, last, True
+
+
+def _scored_piece(piece: tuple[SourcePart, list[int], bool]) -> tuple[SourcePart, list[Scored], bool]:
+    part, numbers, is_last = piece
+    return part, part.scored(numbers), is_last

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from gancross.checkpoint.contestant import Contestant
-from gancross.checkpoint.inputs import split_inputs
+from gancross.checkpoint.replicas import Within, as_it_is
 from gancross.data.resizing import to_common
 from gancross.data.sets import to_canonical, to_network
 from gancross.evaluator.estimates import Missing
@@ -19,7 +19,6 @@ from gancross.evaluator.judging.behaviour import alike, behaviour
 from gancross.evaluator.judging.controls import uniform_noise
 from gancross.evaluator.judging.judge_calls import (
     first_samples,
-    network_inputs,
     raw_scores,
     scores_or_remedy,
     wants_whole_batches,
@@ -144,23 +143,18 @@ def _generator_probe(
     generator = contestant.generator
     assert generator is not None
     n = len(samples)
-    own_labels = _part(labels, n)
 
-    def call(rows: torch.Tensor, seed: int) -> torch.Tensor:
-        made = generated(contestant, latents[rows], seed=seed, labels=_part(labels, rows))
+    def call(rows: torch.Tensor, seed: int, *, within: Within = as_it_is) -> torch.Tensor:
+        made = generated(contestant, latents[rows], seed=seed, labels=_part(labels, rows), within=within)
         return made.float().flatten(1)
-
-    def bare() -> object:
-        inputs = split_inputs(latents[:n], contestant.inputs) if contestant.inputs else (latents[:n],)
-        return generator(*inputs, *([] if own_labels is None else [own_labels.to(latents.device)]))
 
     base = samples.float().flatten(1)
     data = to_network(test[:PROBED], contestant.data_range).float().flatten(1).to(base.device)
     low, high = float(samples.amin()), float(samples.amax())
     is_image = samples.ndim == 4
-    others = other_labels(own_labels, contestant.num_classes)
+    others = other_labels(_part(labels, n), contestant.num_classes)
     return GeneratorProbe(
-        **behaviour(generator, call, n, len(latents), base=base, bare=bare),
+        **behaviour(call, n, len(latents), base=base),
         untrained_norm=untrained_norm(generator),
         stale_norm=stale_norm(generator, call, base=base, data=data),
         low=low, high=high, outside=outside(samples, contestant.data_range) if is_image else NO_RANGE,
@@ -184,25 +178,21 @@ def _discriminator_probe(
     assert judge is not None
     inputs, own_labels = pool[:n], _part(judged, n)
 
-    def call(rows: torch.Tensor, seed: int) -> torch.Tensor:
-        scores = raw_scores(contestant, pool[rows], seed=seed, labels=_part(judged, rows))
+    def call(rows: torch.Tensor, seed: int, *, within: Within = as_it_is) -> torch.Tensor:
+        scores = raw_scores(contestant, pool[rows], seed=seed, labels=_part(judged, rows), within=within)
         return scores.double()[:, None]
 
     def score(described: Contestant, batch: torch.Tensor) -> torch.Tensor:
         return raw_scores(described, batch, seed=0, labels=own_labels).double()
 
-    def bare() -> object:
-        given = [] if own_labels is None else [own_labels.to(pool.device)]
-        return judge(network_inputs(contestant, inputs), *given)
-
     scores = scores_or_remedy(contestant, inputs, seed=0, labels=own_labels).double()[:, None]
-    found = behaviour(judge, call, n, len(pool), base=scores, bare=bare)
+    found = behaviour(call, n, len(pool), base=scores)
     others = other_labels(own_labels, contestant.num_classes)
     return DiscriminatorProbe(
         **found,
         untrained_norm=untrained_norm(judge),
         unreachable_norm=unreachable_norm(judge, call, scores)
-        or (not found["coupled"] and sees_company_in_training(judge, call, n, len(pool))),
+        or (not found["coupled"] and sees_company_in_training(judge, call, scores, len(pool))),
         like_probabilities=like_probabilities(contestant, inputs, scores, score),
         other_range=other_range(contestant, inputs, scores, score, reals=n // 2),
         whole_batches=(

@@ -79,6 +79,8 @@ def other_range(
     if inputs.ndim != 4:
         return None
     own_auc, own_separation = _told_apart(judge, scores, reals)
+    if own_auc + GAIN_ALONE > 1 and own_separation >= HARDLY:  # no other range could gain as much
+        return None
     for low, high in RANGES:
         if (low, high) == judge.data_range:
             continue

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gancross.checkpoint.contestant import MISSING, Contestant, applied
 from gancross.checkpoint.outputs import sample_tensor
+from gancross.checkpoint.replicas import Within, as_it_is
 from gancross.data.order import content_order
 from gancross.data.resizing import to_common
 from gancross.data.sets import num_clipped, to_canonical, to_network
@@ -172,13 +173,15 @@ def probe_latents(contestant: Contestant, n: int) -> torch.Tensor:
 
 
 def generated(
-    contestant: Contestant, latents_ND: torch.Tensor, *, seed: int, labels: torch.Tensor | None = None
-) -> torch.Tensor:
+    contestant: Contestant, latents_ND: torch.Tensor, *, seed: int, labels: torch.Tensor | None = None,
+    within: Within = as_it_is,
+) -> torch.Tensor:  # fmt: skip
     """The samples that a contestant's generator makes of latents; images in its `data_range`.
 
     Args:
         seed: of the noise that the generator may draw beside its latents.
         labels: of the samples, int64 (N,), where it is conditional.
+        within: as of `applied`.
 
     Raises:
         UsageError: it fails on such latents, or does not return a tensor with one sample for each, or these
@@ -191,7 +194,7 @@ def generated(
     try:
         output = applied(
             contestant.generator, latents_ND, refusal=f"{who} cannot take {inputs}", seed=seed,
-            labels=labels, split=contestant.inputs,
+            labels=labels, split=contestant.inputs, within=within,
         )  # fmt: skip
     except UsageError as error:
         if contestant.inputs:

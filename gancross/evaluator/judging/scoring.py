@@ -16,7 +16,7 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.replicas import network_crew
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, norms
-from gancross.evaluator.judging.pieces import ChunkObserver, SourcePart
+from gancross.evaluator.judging.pieces import ChunkObserver, SourcePart, done_in_order
 from gancross.evaluator.judging.sampling import (
     Label,
     Source,
@@ -83,17 +83,22 @@ def score_all(
     clipped_values, at_once = dict[str, int](), dict[str, bool]()
     classes: dict[Label, NDArray[np.int64]] = {}
     with network_crew(device, alone=noisy) as workers:
-        for source in sources:
-            if source.labels is not None:
-                classes[source.label] = source.labels.numpy()
-            part = SourcePart(
+        parts = (
+            SourcePart(
                 source, modes, protocol, workers, shape=shape, device=device, grouped={*grouped, *coupled},
                 switchable=switchable, batch_size=batch_size, observer=observer,
                 at_once=at_once,
-            )  # fmt: skip
-            for done in part.work():
-                if progress is not None:
-                    progress(title(source.label), source.n * done // part.length, source.n)
+            ) for source in sources
+        )  # fmt: skip
+        for part, done, is_last in done_in_order(parts, workers):
+            source = part.source
+            if progress is not None and done:
+                progress(title(source.label), source.n * done // part.length, source.n)
+            if not is_last:
+                continue
+            part.check_finite()
+            if source.labels is not None:
+                classes[source.label] = source.labels.numpy()
             for (judge, mode), judge_pass in zip(modes, part.passes, strict=True):
                 scores = processes.all_gather(judge_pass.finish().double().cpu())
                 raw[mode].setdefault(judge.name, {})[source.label] = scores

@@ -3,7 +3,7 @@
 Judges place their thresholds differently, so their FPs are not comparable as they stand. Here half of the
 test reals set τ and the other half shows what FN it brings; then the halves change places.
 
-Shape suffixes: H reals of one half, R resamples, B resamples of a block.
+Shape suffixes: H reals of one half, M fakes, R resamples, G groups, B groups of a block, L thresholds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from gancross.random_streams import Stream
 
 FN_LEVEL = 0.05
 FEW_REALS = 1000
-_BLOCK = 16  # resamples that are counted at a time
+_GROUPS = 256  # groups that are counted at a time
 
 Scores = NDArray[np.float64]
 
@@ -248,15 +248,36 @@ def _resampled_fp(
 def _resampled_groups_fp(
     fake: Scores, calibrated: Calibration, random: np.random.Generator
 ) -> NDArray[np.float64]:
-    """As `_resampled_fp`, (R,), where whole groups are drawn."""
-    starts = np.arange(0, len(fake), calibrated.group_size)
-    sizes = np.diff(np.append(starts, len(fake)))
+    """As `_resampled_fp`, (R,), where whole groups are drawn.
+
+    Resamples have few different thresholds, so the fakes above each are counted once, group by group.
+    """
+    groups = np.arange(len(fake)) // calibrated.group_size
+    sizes = np.bincount(groups)
     resamples = len(calibrated.resampled[0])
-    times_GR = times_drawn(len(starts), random, resamples)
-    called_real = np.empty(resamples)
-    for start in range(0, resamples, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        above_MB = sum((fake[:, None] > tau[None, block]).astype(np.int32) for tau in calibrated.resampled)
-        above_GB = np.add.reduceat(np.asarray(above_MB), starts, axis=0)
-        called_real[block] = (above_GB * times_GR[:, block]).sum(axis=0)
-    return np.asarray(called_real / (2 * (sizes[:, None] * times_GR.astype(np.int64)).sum(axis=0)))
+    times_GR = times_drawn(len(sizes), random, resamples)
+    levels_L = np.unique(np.concatenate(calibrated.resampled))
+    levels_below_M = np.searchsorted(levels_L, fake, side="left")
+    first, second = (np.searchsorted(levels_L, tau) for tau in calibrated.resampled)
+    above_both, drawn = np.zeros((2, resamples), dtype=np.int64)
+    for start in range(0, len(sizes), _GROUPS):
+        block = slice(start, start + _GROUPS)
+        inside = slice(start * calibrated.group_size, (start + _GROUPS) * calibrated.group_size)
+        above_BL = _above(levels_below_M[inside], groups[inside] - start, len(levels_L))
+        times_BR = times_GR[block].astype(np.int64)
+        above_both += ((above_BL[:, first] + above_BL[:, second]) * times_BR).sum(axis=0)
+        drawn += sizes[block] @ times_BR
+    return np.asarray(above_both / (2 * drawn))
+
+
+def _above(levels_below: NDArray[np.int64], groups: NDArray[np.int64], levels: int) -> NDArray[np.int64]:
+    """How many samples of each group lie above each of L rising levels, (G, L).
+
+    Args:
+        levels_below: (M,) how many levels lie below each sample.
+        groups: (M,) of the samples, rising from 0.
+    """
+    width = levels + 1
+    counts = np.bincount(groups * width + levels_below, minlength=(int(groups[-1]) + 1) * width)
+    not_above = np.cumsum(counts.reshape(-1, width), axis=1)
+    return np.asarray(not_above[:, -1:] - not_above[:, :-1])

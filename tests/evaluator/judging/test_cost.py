@@ -30,9 +30,9 @@ CPU = torch.device("cpu")
 SAMPLE = (1, 8, 8)
 LATENT = 6
 MOST_CHUNKS = 8  # with what the networks hold between their layers
-PROBES = [256, 256, 1, 1, 256]  # batches of each network with buffers that is tried out before long work
+PROBES = [256, 256, 1, 1]  # batches of each network with buffers that is tried out before long work
 # Of a discriminator, in training mode, in two other ranges, and one more than a batch too.
-JUDGED = [*PROBES, 256, 256, 256, 256, 65]
+JUDGED = [*PROBES, 256, 256, 256, 65]
 
 
 def networks(number: int) -> tuple[nn.Module, nn.Module]:

@@ -25,7 +25,8 @@ from gancross.evaluator.statistics.matched_fp import (
     matched_threshold,
 )
 from gancross.evaluator.statistics.quantiles import percentile_interval, quantile_limits
-from gancross.evaluator.statistics.resampling import Halves, draw_halves
+from gancross.evaluator.statistics.resampling import Halves, draw_halves, times_drawn
+from gancross.random_streams import Stream
 
 Scores = NDArray[np.float64]
 
@@ -193,6 +194,26 @@ def test_groups_are_drawn_whole_and_widen_the_interval(scores: tuple[Scores, Sco
     assert matched_difference(together, turned).ci95 == pytest.approx((factor * low, factor * high), abs=1e-4)
     shares = together.replicates * 2 * len(fake)  # whole groups above each of two thresholds
     assert np.abs(shares / size - np.round(shares / size)).max() < 1e-9
+
+
+@pytest.mark.parametrize("ties", [False, True], ids=["all different", "many alike"])
+def test_resamples_of_groups_are_those_counted_one_by_one(ties: bool) -> None:
+    """300 groups of 3 fakes, the last one cut short."""
+    random = np.random.default_rng(2)
+    real, fake = random.normal(1, 1, 90), random.normal(0, 1, 898)
+    if ties:
+        real, fake = np.ceil(real), np.ceil(fake)
+    calibrated = calibration(real, draw_halves(np.arange(90) // 3, seed=0, resamples=9), group_size=3)
+    figure = matched_fp(fake=fake, calibrated=calibrated, seed=0, judge="a", generator="b")
+    times = times_drawn(300, Stream(0, "matched-fn", "fakes", "a", "b").numpy_generator(), 9)
+    groups = np.split(fake, np.arange(3, 898, 3))
+    assert figure.replicates is not None
+    for resample, replicate in enumerate(figure.replicates):
+        drawn = np.concatenate(
+            [group for group, number in zip(groups, times[:, resample], strict=True) for _ in range(number)]
+        )
+        thresholds = (half[resample] for half in calibrated.resampled)
+        assert replicate == sum(int((drawn > tau).sum()) for tau in thresholds) / (2 * len(drawn))
 
 
 def test_one_test_image_cannot_be_halved() -> None:
