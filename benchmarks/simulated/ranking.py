@@ -12,7 +12,8 @@ from scipy.stats import norm
 from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.tournament.cross_table import CrossTable, cross_table
 from gancross.evaluator.tournament.duality import duality_gaps
-from gancross.evaluator.tournament.ranking import JudgeDecisions, _order_p, generator_ranking
+from gancross.evaluator.tournament.ranking import generator_ranking
+from gancross.evaluator.tournament.squared_j import JudgeDecisions, OrderTests
 from simulated.findings import (
     ALPHA,
     AT_LEAST,
@@ -56,8 +57,8 @@ def ranked_distance(draws: int) -> Iterator[Finding]:
             (first,) = (entry for entry in ranked if entry.name == "a")
             values[draw] = first.distance.value - j**2
             inside += holds(first.distance, j**2)
-            # `_order_p` is 1 where the reverse is seen, so the ranked order is the smaller of the two.
-            ordered += _order_p(judges, ranked[0].name, ranked[1].name) < ALPHA
+            # p is 1 where the reverse is seen, so the ranked order is the smaller of the two.
+            ordered += OrderTests.of("ab", judges).p(ranked[0].name, ranked[1].name) < ALPHA
         setting = f"n={n}, {k} judges, J={j}"
         yield bias("mean J²: bias", setting, values, 0.0)
         yield coverage("mean J²", setting, inside, repeats, AT_LEAST)

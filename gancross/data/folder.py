@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,12 +116,21 @@ def read_images(
         UsageError: several sizes without `image_size`.
         DataError: a file cannot be read as 8-bit grey or RGB.
     """
-    images = _map_in_threads(lambda path: read_image(path, image_size=image_size), paths)
-    arrays = [image.pixels for image in images]
-    _check_one_size(paths, ((array.shape[1], array.shape[0]) for array in arrays), remedy)
-    channels = 1 if all(array.ndim == 2 for array in arrays) else 3
-    stacked = np.stack([channels_first(array, channels) for array in arrays])
-    return torch.from_numpy(stacked), [image.format for image in images]
+    stacked, formats, sizes = np.empty((0, 1, 0, 0), np.uint8), list[FileFormat](), list[tuple[int, int]]()
+    # One by one into their place: all of them twice would be much memory.
+    for image in _in_threads(lambda path: read_image(path, image_size=image_size), paths):
+        pixels, number = image.pixels, len(sizes)
+        size, channels = (pixels.shape[1], pixels.shape[0]), 1 if pixels.ndim == 2 else 3
+        if not sizes:
+            stacked = np.empty((len(paths), channels, *pixels.shape[:2]), np.uint8)
+        if channels > stacked.shape[1]:
+            stacked = np.repeat(stacked, channels, axis=1)
+        formats.append(image.format)
+        sizes.append(size)
+        if size == sizes[0]:  # else there is an error at the end
+            stacked[number] = channels_first(pixels, stacked.shape[1])
+    _check_one_size(paths, sizes, remedy)
+    return torch.from_numpy(stacked), formats
 
 
 def fits_in_memory(paths: list[Path], *, image_size: int | None) -> bool:
@@ -141,7 +150,7 @@ def common_shape(paths: list[Path], *, image_size: int | None) -> tuple[int, int
         UsageError: several sizes without `image_size`.
         DataError: a file is not an image, or not an 8-bit one.
     """
-    headers: list[Header] = _map_in_threads(image_header, paths)
+    headers: list[Header] = list(_in_threads(image_header, paths))
     channels = 1 if all(header.grey for header in headers) else 3
     if image_size is not None:
         return channels, image_size, image_size
@@ -199,10 +208,10 @@ def _halves(root: Path, *, judged: bool) -> _Halves:
     return _Halves(train=train, test=test, split=split, files=files, folders=(root, root))
 
 
-def _map_in_threads(function: Callable[[Path], T], paths: list[Path]) -> list[T]:
+def _in_threads(function: Callable[[Path], T], paths: list[Path]) -> Iterator[T]:
     with ThreadPoolExecutor(THREADS) as pool:
         try:
-            return list(pool.map(function, paths))
+            yield from pool.map(function, paths)
         except BaseException:
             # After a bad file or Ctrl-C the remaining files are not read.
             pool.shutdown(cancel_futures=True)

@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gancross.data.views import Samples, blocks
 from gancross.random_streams import Stream
-
-_BLOCK = 500  # samples that are made contiguous at a time
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,9 +32,7 @@ class ContentOrder:
     sha256: str
 
 
-def content_order(
-    samples: torch.Tensor, *, stream: Stream, labels: torch.Tensor | None = None
-) -> ContentOrder:
+def content_order(samples: Samples, *, stream: Stream, labels: torch.Tensor | None = None) -> ContentOrder:
     """Sorts samples (N, …) by the SHA-256 of each, then permutes the different ones by a seeded stream.
 
     Identical ones come in the order of their labels (N,), if there are any, else as they are stored.
@@ -49,23 +46,23 @@ def content_order(
     return ContentOrder(index=index, items=items, sha256=_sha256(samples, np.sort(digests)))
 
 
-def content_sha256(samples: torch.Tensor, *, ordered: bool = False) -> str:
+def content_sha256(samples: Samples, *, ordered: bool = False) -> str:
     """`ContentOrder.sha256` of samples (N, …); `ordered`: other ones for another order."""
     digests = sample_digests(samples)
     return _sha256(samples, digests if ordered else np.sort(digests))
 
 
-def _sha256(samples: torch.Tensor, digests: NDArray[np.bytes_]) -> str:
+def _sha256(samples: Samples, digests: NDArray[np.bytes_]) -> str:
     digest = hashlib.sha256(f"{samples.dtype} {tuple(samples.shape)}\n".encode())
     digest.update(digests.tobytes())
     return digest.hexdigest()
 
 
-def sample_digests(samples: torch.Tensor) -> NDArray[np.bytes_]:
+def sample_digests(samples: Samples) -> NDArray[np.bytes_]:
     """The SHA-256 of each sample, (N,) of 32 bytes; the same for the same content in whatever call."""
     digests = [
         hashlib.sha256(row.tobytes()).digest()
-        for block in torch.split(samples, _BLOCK)
+        for block in blocks(samples)
         for row in block.contiguous().numpy().reshape(len(block), -1)
     ]
     return np.frombuffer(b"".join(digests), dtype="S32")

@@ -95,7 +95,7 @@ def check(
         known = replace(known, test=None if known.test is None else known.test[:PROBED])
         fakes = _fakes(contestant, target, chunk)
         assert fakes.array is not None
-        samples = _variety(fakes.array, test)
+        samples = _variety(fakes.array[:], test)
         discriminator: DiscriminatorCheck | Missing = Missing(NO_DISCRIMINATOR)
         if not isinstance(probes.discriminator, Missing):
             discriminator = _discriminator_check(

@@ -18,6 +18,7 @@ from gancross.data import catalogue
 from gancross.data.order import content_order
 from gancross.data.resizing import parsed_resize
 from gancross.data.sets import DataSet, Reals
+from gancross.data.views import Reordered, Samples
 from gancross.errors import UsageError
 from gancross.evaluator.codec.finite import with_finite_figures
 from gancross.evaluator.estimates import Missing
@@ -206,10 +207,10 @@ def run_crosstest(
     judges = _judges(contestants) if judged else []
     processes = current()
     target = processes.device(resolve_device(device))
-    test = reals.held_out(protocol.num_samples)
+    held_out = reals.held_out(protocol.num_samples)
     own_labels = real_labels(reals, None, protocol).test
-    order = content_order(test, stream=Stream(protocol.seed, "order", "test"), labels=own_labels)
-    test = test[torch.from_numpy(order.index)]
+    order = content_order(held_out, stream=Stream(protocol.seed, "order", "test"), labels=own_labels)
+    test = Reordered(array=held_out, index=order.index)
     training = training_reals(train, protocol) if judged else Missing("nobody judges them")
     chunk = chunk_length(reals.shape, protocol.chunk)
     sources = all_sources(contestants, test, training, protocol) if judged else []
@@ -251,7 +252,7 @@ def run_crosstest(
 
 
 def all_sources(
-    contestants: Sequence[Contestant], test: torch.Tensor, training: torch.Tensor | Missing,
+    contestants: Sequence[Contestant], test: Samples, training: torch.Tensor | Missing,
     protocol: Protocol,
 ) -> list[Source]:  # fmt: skip
     """The test data, every contestant's samples, training data, controls."""

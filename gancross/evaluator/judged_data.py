@@ -20,6 +20,7 @@ from gancross.data.labels import labels_of_arrays
 from gancross.data.lazy import LazyReals
 from gancross.data.order import content_order
 from gancross.data.sets import DataSet, FiniteReals, Labels, Reals, finite, native_array
+from gancross.data.views import BLOCK
 from gancross.errors import UsageError, printable
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.sampling import probe_samples
@@ -275,4 +276,5 @@ def _grey(reals: DataSet) -> DataSet:
 
 def _all_grey(images_NCHW: torch.Tensor) -> bool:
     """Whether all channels of every image are equal."""
-    return all(bool((part == part[:, :1]).all()) for part in (images_NCHW[:FIRST], images_NCHW[FIRST:]))
+    first = images_NCHW[:FIRST]
+    return all(bool((part == part[:, :1]).all()) for part in (first, *torch.split(images_NCHW, BLOCK)))

@@ -84,7 +84,7 @@ class Piece(Generic[R]):
         self._future: Future[tuple[R] | None] | None = None
         if workers.executor is None or workers.disturbed:
             workers.finish()
-            self._done = (work(*arguments),)
+            self._done, self._arguments = (work(*arguments),), ()  # which may hold a chunk of samples
         else:
             self._future = workers.executor.submit(copy_context().run, self._run)
             workers.begun[id(self)] = self
@@ -100,7 +100,10 @@ class Piece(Generic[R]):
             raise
         if not self._workers.undisturbed():
             self._workers.disturbed = True
-        return None if self._workers.disturbed else done
+        if self._workers.disturbed:
+            return None
+        self._arguments = ()  # nobody asks for it again
+        return done
 
     def result(self) -> R:
         """What the work returned, or the exception that it raised."""

@@ -46,6 +46,8 @@ def _checked(value: Any, kind: Any) -> Any:
         checked = {name: _or_missing(*part) for name, part in parts.items()}
         changed = {name: entry for name, entry in checked.items() if entry is not parts[name][0]}
         return dataclasses.replace(typing.cast(Any, value), **changed) if changed else value
+    if isinstance(value, Sequence) and _all_finite(value):  # curves and counts: nearly all of a large record
+        return value
     member = _member(kind)
     absent = Missing in alternatives(member)
     if isinstance(value, Mapping):
@@ -54,6 +56,11 @@ def _checked(value: Any, kind: Any) -> Any:
     items = [_or_missing(entry, member, absent) for entry in value]
     same = all(item is entry for item, entry in zip(items, value, strict=True))
     return value if same else type(value)(items)  # type: ignore[call-arg]
+
+
+def _all_finite(values: Sequence[Any]) -> bool:
+    """Whether they are finite numbers, nothing else."""
+    return {*map(type, values)} <= {int, float} and all(map(math.isfinite, values))
 
 
 def _or_missing(value: Any, kind: Any, may_be_missing: bool) -> Any:

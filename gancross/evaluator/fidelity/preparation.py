@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from gancross.data.order import content_sha256
+from gancross.data.views import Samples
 from gancross.errors import UsageError
 from gancross.evaluator.fidelity.plan import check
 from gancross.evaluator.judging.sampling import Source
@@ -36,7 +37,7 @@ class FidelityFiles:
 
 
 def prepared(
-    protocol: Protocol, files: FidelityFiles, *, sources: Sequence[Source], test: torch.Tensor,
+    protocol: Protocol, files: FidelityFiles, *, sources: Sequence[Source], test: Samples,
     device: torch.device,
 ) -> Fidelity | None:  # fmt: skip
     """What will measure the metrics of the protocol; None where it has none.

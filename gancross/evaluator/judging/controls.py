@@ -9,18 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-
 from gancross.evaluator.codec.fields import declared
 from gancross.evaluator.estimates import Missing, Proportion
-from gancross.random_streams import Stream
 
 if TYPE_CHECKING:
     import torch
 
-BLUR_STD = 2.0  # pixels
-BLUR_REACH = 8  # four standard deviations
-NOISE_BLOCK = 500  # images that one stream draws, so that no more than these are held at a time
+    from gancross.data.views import Samples
 
 
 @dataclass(frozen=True)
@@ -33,45 +28,24 @@ class Reference:
 TRAINING = Reference("training data")
 
 
-def uniform_noise(test: torch.Tensor, n: int, seed: int) -> torch.Tensor:
-    """n samples of noise in the form of the test reals.
-
-    Images: every channel of every pixel uniform on 0…255. Vectors: uniform in the bounding box of the
-    test reals.
-    """
-    import torch  # takes seconds, which readers of records should not pay
-
-    shape = tuple(test.shape[1:])
-    blocks = []
-    for start in range(0, n, NOISE_BLOCK):
-        size = (min(NOISE_BLOCK, n - start), *shape)
-        random = Stream(seed, "control", "noise", f"block-{start}").numpy_generator()
-        if test.dtype == torch.uint8:
-            blocks.append(torch.from_numpy(random.integers(0, 256, size, dtype=np.uint8)))
-        else:
-            low, high = test.amin(0), test.amax(0)
-            blocks.append(low + (high - low) * torch.from_numpy(random.random(size, dtype=np.float32)))
-    return torch.cat(blocks)
+def uniform_noise(test: Samples, n: int, seed: int) -> torch.Tensor:
+    """All of `noise_samples` at once."""
+    return drawn_noise(test, n, seed)[:]
 
 
-def blurred(test: torch.Tensor, n: int, seed: int) -> torch.Tensor | None:
-    """All test images under a Gaussian blur of σ = 2 pixels, again 8-bit; None for vectors.
+def drawn_noise(test: Samples, n: int, seed: int) -> Samples:
+    """As `noise_samples`."""
+    # Here and below: torch takes seconds, which readers of records should not pay.
+    from gancross.evaluator.judging.control_samples import noise_samples
 
-    The kernel reaches 4σ, or as far as an image smaller than that allows.
-    """
-    import torch
+    return noise_samples(test, n, seed)
 
-    if test.dtype != torch.uint8:
-        return None
-    # torchvision.transforms takes two seconds to import.
-    from torchvision.transforms.v2.functional import gaussian_blur
 
-    side = 2 * min(BLUR_REACH, min(test.shape[2:]) - 1) + 1
-    parts = [
-        gaussian_blur(part.to(torch.float32), [side, side], [BLUR_STD, BLUR_STD])
-        for part in torch.split(test, NOISE_BLOCK)
-    ]
-    return torch.cat([part.round().clamp(0, 255).to(torch.uint8) for part in parts])
+def drawn_blurred(test: Samples, n: int, seed: int) -> Samples | None:
+    """As `blurred_samples`."""
+    from gancross.evaluator.judging.control_samples import blurred_samples
+
+    return blurred_samples(test)
 
 
 @dataclass(frozen=True)
@@ -86,7 +60,7 @@ class Control(Reference):
         keeps_labels: whether sample i has the label of test sample i.
     """
 
-    draw: Callable[[torch.Tensor, int, int], torch.Tensor | None] | None = None
+    draw: Callable[[Samples, int, int], Samples | None] | None = None
     is_real: bool = False
     absent: str = ""
     keeps_labels: bool = False
@@ -100,10 +74,10 @@ class ControlRates:
     """
 
     real: Annotated[Proportion | Missing, Control("test data", is_real=True)]
-    noise: Annotated[Proportion | Missing, Control("uniform noise", draw=uniform_noise)]
+    noise: Annotated[Proportion | Missing, Control("uniform noise", draw=drawn_noise)]
     blurred: Annotated[
         Proportion | Missing,
-        Control("blurred test data", draw=blurred, absent="images only", keeps_labels=True),
+        Control("blurred test data", draw=drawn_blurred, absent="images only", keeps_labels=True),
     ]
     blind: bool | None
 

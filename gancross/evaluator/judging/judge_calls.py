@@ -9,6 +9,7 @@ from gancross.checkpoint.outputs import score_tensor
 from gancross.checkpoint.replicas import Within, as_it_is
 from gancross.data.resizing import to_native
 from gancross.data.sets import to_network
+from gancross.data.views import Samples
 from gancross.errors import UsageError
 
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # tried where another one was refused
@@ -79,9 +80,10 @@ def wants_whole_batches(
     return chunk % size != 0 and not _takes(judge, samples, min(chunk, size + 1), labels)
 
 
-def first_samples(samples: torch.Tensor, n: int) -> torch.Tensor:
+def first_samples(samples: Samples, n: int) -> torch.Tensor:
     """The first n samples, from the beginning again where there are fewer."""
-    return samples[torch.arange(n, device=samples.device) % len(samples)]
+    rows = torch.arange(n) % len(samples)
+    return samples[rows.to(samples.device) if isinstance(samples, torch.Tensor) else rows]
 
 
 def _takes(judge: Contestant, samples: torch.Tensor, n: int, labels: torch.Tensor | None) -> bool:

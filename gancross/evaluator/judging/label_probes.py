@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 
 from gancross.checkpoint.contestant import Contestant
+from gancross.data.views import Samples
 from gancross.evaluator.estimates import Proportion
 from gancross.evaluator.judging.judge_calls import raw_scores
 from gancross.random_streams import Stream
@@ -21,7 +22,7 @@ def other_labels(labels_N: torch.Tensor | None, num_classes: int | None) -> torc
 
 
 def right_labels(
-    judge: Contestant, test: torch.Tensor, labels: torch.Tensor, n: int, *, device: torch.device
+    judge: Contestant, test: Samples, labels: torch.Tensor, n: int, *, device: torch.device
 ) -> Proportion | None:  # fmt: skip
     """How many test samples score higher under their own label than under that of another test sample.
 

@@ -14,6 +14,7 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.replicas import Within, as_it_is
 from gancross.data.resizing import to_common
 from gancross.data.sets import to_canonical, to_network
+from gancross.data.views import Samples
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.behaviour import alike, behaviour
 from gancross.evaluator.judging.controls import uniform_noise
@@ -47,7 +48,7 @@ NO_DISCRIMINATOR = Missing("no discriminator")
 def probed(
     contestants: Sequence[Contestant],
     *,
-    test: torch.Tensor,
+    test: Samples,
     shape: tuple[int, ...],
     device: torch.device,
     chunk: int = CHUNK,
@@ -67,7 +68,7 @@ def probed(
 
 
 def _probes(
-    contestant: Contestant, test: torch.Tensor, labels: torch.Tensor | None, shape: tuple[int, ...],
+    contestant: Contestant, test: Samples, labels: torch.Tensor | None, shape: tuple[int, ...],
     device: torch.device, chunk: int,
 ) -> Probes:  # fmt: skip
     """Samples come first, since a discriminator is tried out on them."""
@@ -95,7 +96,7 @@ def _probes(
 
 
 def judge_probe(
-    judge: Contestant, *, reals: torch.Tensor, fakes: torch.Tensor, device: torch.device, chunk: int,
+    judge: Contestant, *, reals: Samples, fakes: torch.Tensor, device: torch.device, chunk: int,
     labels: torch.Tensor | None = None, fake_labels: torch.Tensor | None = None,
 ) -> DiscriminatorProbe:  # fmt: skip
     """A contestant's discriminator, tried out on half reals and half samples, in canonical form.
@@ -109,7 +110,11 @@ def judge_probe(
     """
     n = _batch(judge, _probed(chunk))
     half = n // 2
-    parts = [(reals, half), (fakes, n - half), (uniform_noise(reals, n - half, seed=0), n - half)]
+    parts: list[tuple[Samples, int]] = [
+        (reals, half),
+        (fakes, n - half),
+        (uniform_noise(reals, n - half, seed=0), n - half),
+    ]
     pool = torch.cat([first_samples(part, m).to(device) for part, m in parts])
     judged = None
     if judge.judge_labels:
@@ -137,7 +142,7 @@ def _batch(judge: Contestant, probed: int) -> int:
 
 def _generator_probe(
     contestant: Contestant, latents: torch.Tensor, labels: torch.Tensor | None, samples: torch.Tensor,
-    test: torch.Tensor,
+    test: Samples,
 ) -> GeneratorProbe:  # fmt: skip
     """Of the samples that the first latents gave; the rest are strangers."""
     generator = contestant.generator
@@ -166,7 +171,7 @@ def _generator_probe(
 
 def _discriminator_probe(
     contestant: Contestant, pool: torch.Tensor, judged: torch.Tensor | None, n: int, chunk: int, *,
-    test: torch.Tensor, labels: torch.Tensor | None,
+    test: Samples, labels: torch.Tensor | None,
 ) -> DiscriminatorProbe:  # fmt: skip
     """Of n samples of a pool, the rest of which are strangers.
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 
 from gancross.checkpoint.contestant import NETWORK_FAILURES, Contestant
+from gancross.data.views import Samples, blocks
 from gancross.errors import UsageError
 from gancross.evaluator.judging.scores import real_high_threshold
 from gancross.evaluator.judging.scoring import real_high
@@ -28,13 +29,15 @@ def outside(samples: torch.Tensor, data_range: tuple[float, float]) -> float:
     return float(((samples < low - slack) | (samples > high + slack)).double().mean())
 
 
-def in_one_half(low: float, high: float, data_range: tuple[float, float], test: torch.Tensor) -> bool:
+def in_one_half(low: float, high: float, data_range: tuple[float, float], test: Samples) -> bool:
     """Whether values lie in the upper or in the lower half, where the test data do not."""
     middle, slack = sum(data_range) / 2, (data_range[1] - data_range[0]) / 100
     upper, lower = low >= middle - slack, high <= middle + slack
     if upper and lower:  # all values lie in the middle, as before any training
         return False
-    return (upper and int(test.amin()) < 127) or (lower and int(test.amax()) > 128)
+    return any(
+        (upper and int(part.amin()) < 127) or (lower and int(part.amax()) > 128) for part in blocks(test)
+    )
 
 
 def like_probabilities(

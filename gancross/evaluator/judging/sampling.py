@@ -20,6 +20,7 @@ from gancross.checkpoint.replicas import Within, as_it_is
 from gancross.data.order import content_order
 from gancross.data.resizing import to_common
 from gancross.data.sets import num_clipped, to_canonical, to_network
+from gancross.data.views import Reordered, Samples
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.controls import Reference
 from gancross.evaluator.judging.label_streams import probe_labels, sample_labels
@@ -42,7 +43,7 @@ class Source:
 
     label: Label
     n: int
-    array: torch.Tensor | None = None
+    array: Samples | None = None
     contestant: Contestant | None = None
     chunk: int = CHUNK
     labels: torch.Tensor | None = None
@@ -74,13 +75,16 @@ def fake_source(
             label=contestant.name, n=num_samples, contestant=contestant, chunk=chunk, labels=labels
         )  # fmt: skip
     array, labels = contestant.samples, contestant.labels
-    if len(array) > num_samples:
-        index = sample_choice(len(array), num_samples, name=contestant.name, seed=seed, purpose=purpose)
-        array, labels = array[index], None if labels is None else labels[index]
-    order = content_order(array, stream=Stream(seed, "order", contestant.name, purpose), labels=labels)
-    rows = torch.from_numpy(order.index)
-    array, labels = array[rows], None if labels is None else labels[rows]
-    return Source(label=contestant.name, n=len(array), array=array, chunk=chunk, labels=labels)
+    chosen = sample_choice(len(array), num_samples, name=contestant.name, seed=seed, purpose=purpose)
+    order = content_order(
+        Reordered(array=array, index=chosen), stream=Stream(seed, "order", contestant.name, purpose),
+        labels=None if labels is None else labels[chosen],
+    )  # fmt: skip
+    rows = chosen[order.index]
+    return Source(
+        label=contestant.name, n=len(rows), array=Reordered(array=array, index=rows), chunk=chunk,
+        labels=None if labels is None else labels[rows],
+    )  # fmt: skip
 
 
 def sample_choice(total: int, n: int, *, name: str, seed: int, purpose: str) -> NDArray[np.int64]:
@@ -241,7 +245,7 @@ def _latents(contestant: Contestant, seed: int, words: tuple[str, ...], start: i
     )  # fmt: skip
 
 
-def _rows(array: torch.Tensor, numbers: Sequence[int], length: int) -> torch.Tensor:
+def _rows(array: Samples, numbers: Sequence[int], length: int) -> torch.Tensor:
     """These chunks, a view where they are adjacent; beyond its end the array begins again."""
     start, stop = numbers[0] * length, (numbers[-1] + 1) * length
     if stop <= len(array) and stop - start == len(numbers) * length:

@@ -163,7 +163,7 @@ def canonical_samples(
         raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
     chunk = checked_chunk(chunk)
     modules = [] if contestant.generator is None else [contestant.generator]
-    parts: list[torch.Tensor] = []
+    found, done = torch.empty(0), 0
     with evaluating(modules, device):
         if chunk is None:
             samples = contestant.samples
@@ -183,11 +183,15 @@ def canonical_samples(
             # What a generator makes at its first call and keeps is the same however many threads follow.
             first = map(piece, source.chunks[:1])
             for samples in chain(first, workers.in_order(piece, source.chunks[1:])):
-                parts.append(samples)
+                if not done:  # all of them twice, in parts and joined, would be much memory
+                    found = samples.new_empty((source.n, *samples.shape[1:]))
+                part = found[done : done + chunk]
+                part.copy_(samples[: len(part)])
+                done += len(part)
                 if progress is not None:
-                    progress(min(len(parts) * chunk, source.n), source.n)
+                    progress(done, source.n)
         check_finite(source, finite)
-    return torch.cat(parts)[: source.n]
+    return found
 
 
 def canonical_labels(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -199,7 +200,13 @@ class Result:
 
     def to_json(self) -> str:
         """The result as text; the same figures always give the same bytes."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = io.StringIO()
+        # Not `dumps`, which holds every bracket and number as a text before it joins them.
+        text.writelines(
+            json.JSONEncoder(indent=2, ensure_ascii=False, allow_nan=False).iterencode(self.to_dict())
+        )
+        text.write("\n")
+        return text.getvalue()
 
     def save(self, path: str | Path) -> None:
         """Writes the JSON atomically.

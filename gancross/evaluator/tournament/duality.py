@@ -52,7 +52,7 @@ def duality_gaps(table: CrossTable, *, seed: int, splits: int = SPLITS) -> dict[
     by_judge = table.effective_fake[:, table.decides]
     if min(table.effective_real[table.decides].min(initial=2), by_judge.min(initial=2)) < 2:
         return dict.fromkeys(table.names, Missing(TOO_FEW))
-    corrected = _measured_apart(*_halves(table, seed, splits))
+    corrected = _corrected(table, seed, splits)
     return {
         name: DualityGap(
             value=float(gaps[i]), bias=float(gaps[i] - corrected[i]), corrected=float(corrected[i])
@@ -74,33 +74,39 @@ def _gaps(accuracy: Rates) -> Rates:
     return np.asarray(best - worst)
 
 
-def _measured_apart(choosing: Rates, measuring: Rates) -> Rates:
-    """The mean gap (N,) over S splits of A (S, N, N): argmax and argmin of one half, values of the other."""
-    best = np.nan_to_num(choosing, nan=-np.inf).argmax(axis=2)[:, :, None]
-    worst = np.nan_to_num(choosing, nan=np.inf).argmin(axis=1)[:, None, :]
-    detected = np.take_along_axis(measuring, best, axis=2)[:, :, 0]
-    withstood = np.take_along_axis(measuring, worst, axis=1)[:, 0, :]
+def _corrected(table: CrossTable, seed: int, splits: int) -> Rates:
+    """The mean gap (N,) over S splits: argmax and argmin of one half of the samples, values of the other.
+
+    Judge by judge, the best one so far by split and generator: all splits of all cells at once would be
+    2·S·N² numbers.
+    """
+    n = len(table.names)
+    best, detected = np.full((splits, n), -np.inf), np.full((splits, n), np.nan)
+    withstood = np.full((splits, n), np.nan)
+    for j in np.flatnonzero(table.decides):
+        choosing, measuring = _halves(table, int(j), seed, splits)
+        hardest = choosing.argmin(axis=1)[:, None]
+        withstood[:, j] = np.take_along_axis(measuring, hardest, axis=1)[:, 0]
+        better = choosing > best
+        best, detected = np.where(better, choosing, best), np.where(better, measuring, detected)
     return np.asarray((detected - withstood).mean(axis=0))
 
 
-def _halves(table: CrossTable, seed: int, splits: int) -> tuple[Rates, Rates]:
-    """A of either half in every split, (S, N, N) each.
+def _halves(table: CrossTable, j: int, seed: int, splits: int) -> tuple[Rates, Rates]:
+    """A_ij of judge j for all i in every split, (S, N), of either half.
 
     Each cell has a stream of its own, so nobody's figures depend on the rest.
     """
-    n = len(table.names)
-    halves = np.full((2, splits, n, n), np.nan)
-    for j in np.flatnonzero(table.decides):
-        judge = table.names[j]
+    judge, fp_I, columns = table.names[j], table.fp[:, j], []
 
-        def rates(rate: float, n: int, generator: str, judge: str = judge) -> Rates:
-            random = Stream(seed, "duality-gap", judge, generator).numpy_generator()
-            count, half = round(rate * n), n // 2
-            counts = random.hypergeometric(count, n - count, half, splits)
-            return np.stack([counts / half, (count - counts) / (n - half)])
+    def rates(rate: float, n: int, generator: str) -> Rates:
+        random = Stream(seed, "duality-gap", judge, generator).numpy_generator()
+        count, half = round(rate * n), n // 2
+        counts = random.hypergeometric(count, n - count, half, splits)
+        return np.stack([counts / half, (count - counts) / (n - half)])
 
-        fn = rates(table.fn[j], int(table.effective_real[j]), "")
-        for i, generator in enumerate(table.names):
-            fp = rates(table.fp[i, j], int(table.effective_fake[i, j]), generator)
-            halves[:, :, i, j] = _accuracy(fn, fp)
-    return halves[0], halves[1]
+    fn = rates(table.fn[j], int(table.effective_real[j]), "")
+    for i, generator in enumerate(table.names):
+        columns.append(_accuracy(fn, rates(fp_I[i], int(table.effective_fake[i, j]), generator)))
+    choosing, measuring = np.stack(columns, axis=2)
+    return choosing, measuring

@@ -16,12 +16,12 @@ from gancross.evaluator.tournament.cross_table import CrossTable, cross_table
 from gancross.evaluator.tournament.duality import DualityGap, duality_gaps
 from gancross.evaluator.tournament.methods import MethodClaim, method_claims
 from gancross.evaluator.tournament.ranking import (
-    JudgeDecisions,
     RankedDiscriminator,
     RankedGenerator,
     discriminator_ranking,
     generator_ranking,
 )
+from gancross.evaluator.tournament.squared_j import JudgeDecisions
 from gancross.evaluator.verdict.cells import Cells
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from torch import nn
 
 from gancross import crosstest
 from gancross.evaluator.estimates import Missing, Proportion
-from gancross.evaluator.judging.controls import blurred, is_blind, uniform_noise
+from gancross.evaluator.judging.control_samples import blurred_samples
+from gancross.evaluator.judging.controls import is_blind, uniform_noise
 
 
 class Contrast(nn.Module):
@@ -46,7 +47,7 @@ def test_half_of_the_noise_is_not_yet_blind() -> None:
 def test_vectors_have_noise_in_their_bounding_box_and_no_blur() -> None:
     test = torch.tensor([[0.0, 5.0], [1.0, 7.0], [0.5, 6.0]])
     noise = uniform_noise(test, 1200, seed=0)
-    assert noise.shape == (1200, 2) and blurred(test, 1200, seed=0) is None
+    assert noise.shape == (1200, 2) and blurred_samples(test) is None
     assert bool(((noise >= test.amin(0)) & (noise <= test.amax(0))).all())
     assert torch.allclose(noise.mean(0), torch.tensor([0.5, 6.0]), atol=0.1)
     assert torch.equal(noise[:500], uniform_noise(test, 500, seed=0))

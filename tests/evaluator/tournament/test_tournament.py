@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from collections.abc import Mapping, Sequence
+from itertools import permutations
 from typing import TypeVar
 
 import choix
@@ -13,6 +15,7 @@ from cross_tables import N, Rates, runs, table
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
+from scipy.stats import norm
 from simulated.ranking import ranked_distance
 
 from gancross.evaluator.estimates import Missing, Proportion
@@ -27,12 +30,12 @@ from gancross.evaluator.tournament.cross_table import CrossTable, cross_table
 from gancross.evaluator.tournament.duality import DualityGap, duality_gaps
 from gancross.evaluator.tournament.methods import method_claims
 from gancross.evaluator.tournament.ranking import (
-    JudgeDecisions,
     RankedDiscriminator,
     RankedGenerator,
     discriminator_ranking,
     generator_ranking,
 )
+from gancross.evaluator.tournament.squared_j import JudgeDecisions, OrderTests, SquaredJ
 
 T = TypeVar("T")
 
@@ -279,3 +282,44 @@ def test_the_fit_converges_on_tables_of_any_size() -> None:
         surplus = weight * (fp - odds)
         gradient = np.concatenate([surplus.sum(axis=1), -surplus.sum(axis=0)]) - RIDGE * maximum
         assert np.abs(gradient).max() < 1e-10
+
+
+def test_tests_of_order_from_covariances_are_those_from_all_samples() -> None:
+    """Against the influence of every real and every sample on the difference of two generators' mean J²."""
+    random, names = np.random.default_rng(0), ["a", "b", "c", "d", "e"]
+    judges = [
+        JudgeDecisions(
+            name=name, usable=True, real=random.random(90) < 0.9,
+            fakes={generator: random.random(70) < 0.9 - 0.15 * names.index(generator) for generator in names},
+        ) for name in names
+    ]  # fmt: skip
+    tests = OrderTests.of(names, judges)
+    told = 0
+    for before, after in permutations(names, 2):
+        common = [judge for judge in judges if judge.name not in (before, after)]
+        first, second = (SquaredJ.of(name, common) for name in (before, after))
+        influences = (first.real - second.real, first.fake, second.fake)
+        variance = sum(values.var(ddof=1) / len(values) for values in influences)
+        gap = second.value - first.value
+        z = gap / np.sqrt(variance + first.squared + second.squared)
+        expected = 2 * float(norm.sf(z)) if gap > 0 else 1.0
+        assert tests.p(before, after) == pytest.approx(expected, rel=1e-9)
+        told += expected < 0.05
+    assert told > 3 and OrderTests.of(["a", "b"], judges[:2]).p("a", "b") == 1.0
+
+
+def test_the_splits_of_the_duality_gap_are_held_judge_by_judge() -> None:
+    count = 32
+    names = tuple(f"{number:02d}" for number in range(count))
+    rates = np.full((count, count), 50)
+    ties = CrossTable(
+        names=names, called_real=rates, num_fake=np.full(count, 100), called_fake=np.full(count, 50),
+        num_real=np.full(count, 100), blind=np.zeros(count, bool), effective_fake=2 * rates,
+        effective_real=np.full(count, 100),
+    )  # fmt: skip
+    duality_gaps(ties, seed=0, splits=2)  # what is imported and kept at the first call
+    tracemalloc.start()
+    duality_gaps(ties, seed=0, splits=400)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 400 * count**2 * 8  # less than one number a split and cell
