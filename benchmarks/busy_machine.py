@@ -1,15 +1,19 @@
 """How much longer cross-test, referees and training take beside busy processes than on a quiet machine.
 
     python benchmarks/busy_machine.py          on a quiet machine, ten pairs; writes results/busy-machine.json
+    python benchmarks/busy_machine.py --only referees         this work alone; the record keeps its other rows
     python benchmarks/busy_machine.py --small --pairs 1 --out /tmp/busy.json        the same code, less work
 
 A busy process computes without pause on one core, to which it is pinned. Each kind of work is measured beside
 one on every core that this process may use, and beside one on one of two cores; a ratio is the time on the
 clock of a busy run / that of the quiet run of its pair, which alternate in order. All work is measured on one
 thread; cross-test, referees and training of large networks on as many threads or workers as there are cores,
-too: those are the defaults of gancross.
+too; training of large networks, which has two for each core by default, also on so many.
 Where every core is busy 2 is ideal. Where one of two is, 4/3 is for work on both, which has 1.5 cores in fair
 shares, and 1 for one thread, which takes the quiet core.
+
+Nothing else may run. Where Linux groups processes by session (/proc/sys/kernel/sched_autogroup_enabled is 1),
+`nice` lowers the priority of other work within its session alone, and that takes its half of a core.
 """
 
 from __future__ import annotations
@@ -27,7 +31,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command `gancross` does, before torch is loaded
+
 from environment import machine, versions
 from fresh_referees import arena_and_sets, trained_anew
 from joblib.externals.loky import get_reusable_executor
@@ -38,6 +43,7 @@ from speed.timing import Spread, pinned
 
 from gancross.evaluator.referees.protocol import BUDGETS
 from gancross.trainer.recipes.recipe import Recipe
+from gancross.trainer.run.threads import PARTS
 
 RESULT = Path(__file__).parent / "results" / "busy-machine.json"
 PAIRS = 10
@@ -61,11 +67,17 @@ class Kind:
     Attributes:
         make: the work on so many workers, ready to be called; torch's threads are set around the call.
         divides: whether gancross uses all cores for it by default.
+        parts: threads for each core by default, where it does.
     """
 
     name: str
     make: Callable[[int], Work]
     divides: bool
+    parts: int = 1
+
+    def threads(self, cores: int) -> list[int]:
+        """The numbers that are measured on so many cores."""
+        return sorted({1, cores, cores * self.parts} if self.divides else {1})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,26 +120,32 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A case with its ratios busy / quiet, and the seconds of all pairs."""
+    """A case with its ratios busy / quiet, and the seconds of all pairs.
+
+    Attributes:
+        load: of the machine before and after: means over one, five and fifteen minutes.
+    """
 
     case: Case
     ratio: Spread
     met: bool
     quiet_seconds: list[float]
     busy_seconds: list[float]
+    load: dict[str, tuple[float, float, float]]
+    date: str
 
 
 def cases(kinds: Sequence[Kind], cores: int) -> list[tuple[Case, Kind]]:
     """What is measured on so many cores: beside one busy process on each, and on one of two."""
     result = []
     for kind in kinds:
-        for threads in sorted({1, cores} if kind.divides else {1}):
+        for threads in kind.threads(cores):
             case = Case(work=kind.name, threads=threads, busy=EVERY_CORE, most=2.5, ideal=2.0)
             result.append((case, kind))
-        if cores >= 2:
-            one = Case(work=kind.name, threads=1, busy=ONE_OF_TWO, most=1.15, ideal=1.0)
-            both = Case(work=kind.name, threads=2, busy=ONE_OF_TWO, most=1.6, ideal=4 / 3)
-            result += [(one, kind), (both, kind)] if kind.divides else [(one, kind)]
+        for threads in kind.threads(2) if cores >= 2 else []:
+            most, ideal = (1.15, 1.0) if threads == 1 else (1.6, 4 / 3)
+            case = Case(work=kind.name, threads=threads, busy=ONE_OF_TWO, most=most, ideal=ideal)
+            result.append((case, kind))
     return result
 
 
@@ -156,18 +174,14 @@ def kinds_of(size: Size) -> list[Kind]:
 
         return lambda workers: several
 
-    networks = {
-        "training, `mixture`": (mixture(), size.mixture_steps, False),
-        f"training, `dcgan32` of width {size.width}": (dcgan(size.width, "batch"), size.steps, False),
-        f"training, `dcgan32` of width {size.large_width}": (dcgan(size.large_width, "batch"), 1, True),
-    }
+    small = f"training, `dcgan32` of width {size.width}", training(dcgan(size.width, "batch"), size.steps)
+    large = f"training, `dcgan32` of width {size.large_width}", training(dcgan(size.large_width, "batch"), 1)
     return [
         Kind(name="cross-test", make=cross_test, divides=True),
         Kind(name="referees", make=referees, divides=True),
-        *(
-            Kind(name=name, make=training(recipe, steps), divides=divides)
-            for name, (recipe, steps, divides) in networks.items()
-        ),
+        Kind(name="training, `mixture`", make=training(mixture(), size.mixture_steps), divides=False),
+        Kind(name=small[0], make=small[1], divides=False),
+        Kind(name=large[0], make=large[1], divides=True, parts=PARTS),
     ]
 
 
@@ -206,6 +220,7 @@ def measured(case: Case, work: Work, cores: Sequence[int], *, pairs: int) -> Row
     used = cores if case.busy == EVERY_CORE else cores[:2]
     loaded = used if case.busy == EVERY_CORE else used[:1]
     times: dict[bool, list[float]] = {False: [], True: []}
+    load = os.getloadavg()
     with kept_to(used), pinned(case.threads):
         work()
         for number in range(pairs):
@@ -217,27 +232,51 @@ def measured(case: Case, work: Work, cores: Sequence[int], *, pairs: int) -> Row
     ratio = Spread.of([over / under for over, under in zip(times[True], times[False], strict=True)])
     return Row(
         case=case, ratio=ratio, met=ratio.median <= case.most, quiet_seconds=times[False],
-        busy_seconds=times[True],
+        busy_seconds=times[True], load={"before": load, "after": os.getloadavg()},
+        date=datetime.now(UTC).date().isoformat(),
     )  # fmt: skip
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as Markdown."""
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows of a record as Markdown."""
     lines = ["| work | threads | busy | busy / quiet [quartiles] | ideal | at most | met |", f"|{'---|' * 7}"]
     for row in rows:
-        case, ratio = row.case, row.ratio
+        case, ratio = row["case"], row["ratio"]
         lines.append(
-            f"| {case.work} | {case.threads} | {case.busy} | {ratio.median:.2f} [{ratio.low:.2f},"
-            f" {ratio.high:.2f}] | {case.ideal:.2f} | {case.most:.2f} | {'yes' if row.met else '**no**'} |"
+            f"| {case['work']} | {case['threads']} | {case['busy']} | {ratio['median']:.2f}"
+            f" [{ratio['low']:.2f}, {ratio['high']:.2f}] | {case['ideal']:.2f} | {case['most']:.2f} |"
+            f" {'yes' if row['met'] else '**no**'} |"
         )
     return "\n".join(lines)
+
+
+def with_other_rows(document: dict[str, Any], before: dict[str, Any], works: Sequence[str]) -> dict[str, Any]:
+    """The record with the rows of all works that it does not measure, by what a record before it says.
+
+    Args:
+        works: the names of all kinds of work, in order.
+
+    Raises:
+        ValueError: the two are of different machines, versions, cores or sizes of work.
+    """
+    for key in ("cores", "small", "machine", "versions"):
+        if document[key] != before.get(key):
+            raise ValueError(f"its {key}: {before.get(key)}, here: {document[key]}")
+    measured_now = {row["case"]["work"] for row in document["rows"]}
+    others = [row for row in before["rows"] if row["case"]["work"] in {*works} - measured_now]
+    rows = sorted([*document["rows"], *others], key=lambda row: works.index(row["case"]["work"]))
+    return {**document, "rows": rows}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--cores", type=int, help="the first so many of those that this process may use")
-    parser.add_argument("--only", metavar="WORK", help="kinds of work whose name holds this")
+    parser.add_argument(
+        "--only",
+        metavar="WORK",
+        help="kinds of work whose name holds this; the record keeps the rows of the others",
+    )
     parser.add_argument("--small", action="store_true", help="a small form of everything, for tests")
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args(arguments)
@@ -246,22 +285,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cores = sorted(os.sched_getaffinity(0))[: options.cores]
     if options.pairs < 1 or not cores:
         parser.error("--pairs and --cores must be at least 1")
-    kinds = [
-        kind for kind in kinds_of(SMALL if options.small else FULL)
-        if options.only is None or options.only in kind.name
-    ]  # fmt: skip
-    load, rows = os.getloadavg(), list[Row]()
-    for case, kind in cases(kinds, len(cores)):
-        rows.append(measured(case, kind.make(case.threads), cores, pairs=options.pairs))
-        print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+    kinds = kinds_of(SMALL if options.small else FULL)
+    works = [kind.name for kind in kinds]
+    chosen = [kind for kind in kinds if options.only is None or options.only in kind.name]
+    if not chosen:
+        parser.error(f"--only {options.only}: the works are {', '.join(works)}")
     document: dict[str, Any] = {
-        "rows": [asdict(row) for row in rows], "pairs": options.pairs, "cores": len(cores),
-        "small": options.small, "load": {"before": load, "after": os.getloadavg()}, "machine": machine(),
-        "versions": versions("torch", "numpy", "scipy"), "torch_threads": torch.get_num_threads(),
-        "date": datetime.now(UTC).date().isoformat(),
+        "rows": [], "cores": len(cores), "small": options.small, "machine": machine(),
+        "versions": versions("torch", "numpy", "scipy"),
     }  # fmt: skip
+    before = None
+    if options.only is not None and options.out.exists():
+        before = json.loads(options.out.read_text(encoding="utf-8"))
+        try:
+            with_other_rows(document, before, works)
+        except ValueError as error:
+            parser.error(f"{options.out} is of another kind ({error}); name another file with --out")
+    for case, kind in cases(chosen, len(cores)):
+        row = measured(case, kind.make(case.threads), cores, pairs=options.pairs)
+        document["rows"].append(asdict(row))
+        print(table(document["rows"][-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+    if before is not None:
+        document = with_other_rows(document, before, works)
     options.out.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(table(rows))
+    print(table(document["rows"]))
 
 
 if __name__ == "__main__":

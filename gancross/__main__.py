@@ -28,6 +28,9 @@ def main() -> None:
     # Of processes that do not come torch's sockets print pages; gancross says it in a line.
     if "WORLD_SIZE" in os.environ:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
+    # Threads that share an operation wait asleep for the last of them: awake they take the core on which it
+    # could go on. libgomp reads it when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from gancross.machine.streams import open_screens
 
     open_screens()

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 @click.option("--workers", type=int, help="Processes that read large data sets.  [default: up to 4]")
 @click.option(
     "--threads", type=click.IntRange(min=1),
-    help="Of the CPU.  [default: one for small networks, else all available; as before when resuming]",
+    help="Of the CPU.  [default: one for small networks, two a core for large ones; as before when resuming]",
 )  # fmt: skip
 @click.option("--image-size", type=int, help="Resize a folder's images to this side.")
 @click.option("--seed", type=int, help="Of initial weights, latents and data order.")

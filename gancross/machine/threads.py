@@ -20,6 +20,11 @@ def available_threads() -> int:
     return min(torch.get_num_threads(), available_cores())
 
 
+def uses_all_cores() -> bool:
+    """Whether torch's number leaves no core out that this process may use, as `OMP_NUM_THREADS` can."""
+    return torch.get_num_threads() >= available_cores()
+
+
 def checked_threads(count: int | None) -> int | None:
     """A number of threads that a caller asks for, or None.
 

@@ -100,7 +100,7 @@ def train(
         data_root, download: folder of named data sets, and whether to download missing ones.
         workers: processes that read large data sets; 0: this process. They do not change results.
         threads: on which the CPU computes; last bits depend on it. By default one for networks of small
-            operations, else all available; a run that resumes has the number that it had.
+            operations, two for each core for large ones; a run that resumes has the number that it had.
         checkpoint_every: steps between numbered checkpoints; a twentieth of the run by default.
             `last.pt` is also written every ten minutes.
         log_every: steps between lines of `log.jsonl`.

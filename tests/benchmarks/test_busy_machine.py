@@ -18,14 +18,43 @@ def test_it_runs_and_records_ratios(tmp_path: Path, capsys: pytest.CaptureFixtur
     record = tmp_path / "busy.json"
     busy_machine.main(["--small", "--pairs", "1", "--cores", "1", "--out", str(record)])
     document = json.loads(record.read_text(encoding="utf-8"))
-    assert (document["pairs"], document["cores"], document["small"]) == (1, 1, True)
+    assert (document["cores"], document["small"]) == (1, True)
     rows = document["rows"]
-    assert len({row["case"]["work"] for row in rows}) == len(rows) == 5
+    assert [(row["case"]["work"].split("`")[0], row["case"]["threads"]) for row in rows] == [
+        ("cross-test", 1), ("referees", 1), ("training, ", 1), ("training, ", 1), ("training, ", 1),
+        ("training, ", 2),
+    ]  # fmt: skip
     for row in rows:
         (quiet,), (busy,) = row["quiet_seconds"], row["busy_seconds"]
-        assert row["ratio"]["median"] == pytest.approx(busy / quiet) and row["case"]["threads"] == 1
+        assert row["ratio"]["median"] == pytest.approx(busy / quiet)
     assert len(capsys.readouterr().out.splitlines()) == 2 + len(rows)
     assert sorted(os.sched_getaffinity(0)) == CORES
+
+
+def test_one_work_is_measured_anew_and_the_other_rows_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinds = [
+        Kind(name=name, make=lambda workers: int, divides=False) for name in ("first", "second", "third")
+    ]
+    monkeypatch.setattr(busy_machine, "kinds_of", lambda size: kinds)
+    record = tmp_path / "busy.json"
+    arguments = ["--small", "--pairs", "1", "--cores", "1", "--out", str(record)]
+    busy_machine.main(arguments)
+    before = json.loads(record.read_text(encoding="utf-8"))
+    busy_machine.main([*arguments, "--only", "second"])
+    after = json.loads(record.read_text(encoding="utf-8"))
+    assert [row["case"]["work"] for row in after["rows"]] == ["first", "second", "third"]
+    same = [old == new for old, new in zip(before["rows"], after["rows"], strict=True)]
+    assert same == [True, False, True]
+    for other, message in (
+        (["--only", "fourth"], "first, second, third"),
+        (["--only", "first"], "its small"),
+    ):
+        with pytest.raises(SystemExit):
+            busy_machine.main([argument for argument in arguments if argument != "--small"] + other)
+        assert message in capsys.readouterr().err
+    assert json.loads(record.read_text(encoding="utf-8")) == after
 
 
 def children() -> set[int]:
@@ -58,13 +87,19 @@ def test_the_busy_processes_are_on_the_cores_of_the_row() -> None:
 
 def test_small_networks_train_on_one_thread_and_the_rest_on_all() -> None:
     kinds = [
-        Kind(name=name, make=lambda workers: int, divides=divides)
-        for name, divides in (("small", False), ("large", True))
+        Kind(name=name, make=lambda workers: int, divides=divides, parts=parts)
+        for name, divides, parts in (("small", False, 1), ("large", True, 1), ("largest", True, 2))
     ]
     on_four = [(case.work, case.threads, case.busy, case.most) for case, _ in cases(kinds, 4)]
     assert on_four == [
         ("small", 1, EVERY_CORE, 2.5), ("small", 1, ONE_OF_TWO, 1.15),
         ("large", 1, EVERY_CORE, 2.5), ("large", 4, EVERY_CORE, 2.5),
         ("large", 1, ONE_OF_TWO, 1.15), ("large", 2, ONE_OF_TWO, 1.6),
+        ("largest", 1, EVERY_CORE, 2.5), ("largest", 4, EVERY_CORE, 2.5), ("largest", 8, EVERY_CORE, 2.5),
+        ("largest", 1, ONE_OF_TWO, 1.15), ("largest", 2, ONE_OF_TWO, 1.6), ("largest", 4, ONE_OF_TWO, 1.6),
     ]  # fmt: skip
-    assert [case.busy for case, _ in cases(kinds, 1)] == [EVERY_CORE, EVERY_CORE]
+    on_one = [(case.work, case.threads, case.busy) for case, _ in cases(kinds, 1)]
+    assert on_one == [
+        ("small", 1, EVERY_CORE), ("large", 1, EVERY_CORE), ("largest", 1, EVERY_CORE),
+        ("largest", 2, EVERY_CORE),
+    ]  # fmt: skip

@@ -2,7 +2,9 @@
 
 Last bits of weights depend on the number. Networks whose operations take a few milliseconds at most compute
 on one thread: where another process is busy, several threads wait for each other at the end of every
-operation, each time for a time slice of that process.
+operation, each time for a time slice of that process. Larger networks have two threads for each core: torch
+divides an operation in equal parts, and the whole waits for the last. With one part for each core that is the
+part on a core that another process shares; of two, a core that is done takes one over.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gancross.errors import GancrossError
 from gancross.machine.files import read_bytes, write_atomically
-from gancross.machine.threads import available_threads, torch_threads
+from gancross.machine.threads import available_threads, torch_threads, uses_all_cores
 from gancross.models.buffers import seeded, unchanged
 from gancross.random_streams import Stream, latents
 from gancross.trainer.run.resume import Note
@@ -27,7 +29,8 @@ from gancross.trainer.state import Run
 from gancross.untrusted.strict_json import parsed
 
 THREADS = "threads.json"
-SMALL = 1e8  # FLOP of an operation: two milliseconds of one core that does 50 GFLOP/s
+PART = 5e7  # FLOP of an operation for each thread: a millisecond of one core that does 50 GFLOP/s
+PARTS = 2  # of an operation for each core
 TRIED = 4  # samples that are counted
 LARGEST_FILE = 1 << 16
 MOST_THREADS = 4096
@@ -86,7 +89,9 @@ def _number(run: Run, root: Path, threads: int | None) -> tuple[int, str]:
 
 
 def chosen_threads(run: Run) -> tuple[int, str]:
-    """One thread where the networks' operations are small, else all that are available; and why.
+    """As many threads as have `PART` of each operation of the networks, at most two for each core; and why.
+
+    Where torch may use some of the cores only, as `OMP_NUM_THREADS` says, one for each of those at most.
 
     The choice follows from recipe, networks and cores, not from the load of the machine: the same command
     has the same number, and so the same weights, whatever else is running.
@@ -94,10 +99,12 @@ def chosen_threads(run: Run) -> tuple[int, str]:
     available = available_threads()
     if available == 1:
         return 1, "all that are available"
+    most = available * PARTS if uses_all_cores() else available
     part = run.recipe.batch_size // (run.processes.size * run.recipe.accumulate)
     flop = operation_flop(run) * part / TRIED
     size = f"operations of {flop / 1e6:.3g} MFLOP"
-    return (1, f"small {size}") if flop < SMALL else (available, size)
+    count = max(1, min(most, int(flop / PART)))
+    return (1, f"small {size}") if count == 1 else (count, f"{size} on {available} cores")
 
 
 def operation_flop(run: Run) -> float:

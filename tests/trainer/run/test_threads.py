@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -14,11 +15,13 @@ from torch import nn
 
 from gancross.errors import UsageError
 from gancross.machine import threads as machine_threads
+from gancross.machine.distributed import ALONE
 from gancross.machine.threads import torch_threads
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run import threads
 from gancross.trainer.run.threads import read_threads
+from gancross.trainer.state import Run
 
 DAMAGED = {
     "empty": "", "nothing": "{}", "none": '{"threads": 0}', "truth": '{"threads": true}',
@@ -51,9 +54,33 @@ def test_small_operations_take_one_thread_and_large_ones_all(
     short = small("digits", steps=1)
     seen, (note,) = computed_on(tmp_path / "small", short)
     assert seen == {1} and note.startswith("threads: 1, small operations") and not note.endswith(" 0 MFLOP")
-    monkeypatch.setattr(threads, "SMALL", 1e4)
+    monkeypatch.setattr(threads, "PART", 1e4)
     seen, (note,) = computed_on(tmp_path / "large", short)
-    assert seen == {2} and note.startswith("threads: 2, operations")
+    assert seen == {2} and note.startswith("threads: 2, operations") and note.endswith(" on 2 cores")
+
+
+@pytest.mark.parametrize(
+    ("parts", "cores", "torch_has", "expected"),
+    [
+        pytest.param(1.9, 2, 2, 1, id="less-than-two-parts"),
+        pytest.param(3.5, 2, 2, 3, id="three-parts"),
+        pytest.param(9.0, 2, 2, 4, id="two-for-each-core"),
+        pytest.param(9.0, 4, 2, 2, id="torch-has-some-of-the-cores"),
+        pytest.param(9.0, 2, 3, 4, id="a-quota-below-torchs-number"),
+        pytest.param(9.0, 1, 2, 1, id="one-core"),
+        pytest.param(9.0, 2, 1, 1, id="torch-has-one"),
+    ],
+)
+def test_every_thread_has_a_part_and_every_core_two_at_most(
+    monkeypatch: pytest.MonkeyPatch, parts: float, cores: int, torch_has: int, expected: int
+) -> None:
+    recipe = small("digits", steps=1)
+    run = SimpleNamespace(recipe=recipe, processes=ALONE)
+    per_operation = parts * threads.PART / recipe.batch_size * threads.TRIED
+    monkeypatch.setattr(threads, "operation_flop", lambda run: per_operation)
+    monkeypatch.setattr(machine_threads, "available_cores", lambda: cores)
+    with torch_threads(torch_has):
+        assert threads.chosen_threads(cast(Run, run))[0] == expected
 
 
 def test_the_work_of_an_operation_is_that_of_matrix_products(tmp_path: Path) -> None:
@@ -76,7 +103,7 @@ def test_a_run_keeps_its_number_until_an_option_changes_it(
 
     with pytest.raises(ZeroDivisionError):
         trained(stopped, threads=1, progress=stop)
-    monkeypatch.setattr(threads, "SMALL", 0.0)  # a run that starts now would take two
+    monkeypatch.setattr(threads, "PART", 1.0)  # a run that starts now would take two
     assert computed_on(stopped, small("digits")) == ({1}, ["threads: 1, as before"])
     assert identical(straight, stopped / "last.pt") and log(stopped) == log(tmp_path / "straight")
     assert computed_on(stopped, small("digits"), threads=4) == (set(), ["threads: 4, as asked for"])
