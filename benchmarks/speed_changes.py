@@ -90,8 +90,8 @@ def moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
     The spread is the distance of the quartiles, twice that of fewer than seven rounds, whose quartiles are
     little known, and at least 2 % of the median; 5 % of it where a row was measured once. So [quartiles] of
-    rows that moved never overlap. For rows drawn twice from the same distribution (normal, skewed, Student's
-    t) the rule names at most 2 % of them, and 1 % from seven rounds on: a test simulates it.
+    rows that moved never overlap. Of rows drawn twice from the same distribution (normal, skewed, Student's
+    t) the rule names 0.9–1.1 % with three rounds, at most 0.5 % with five and more: a test simulates it.
     """
     first, second = before["measured"], after["measured"]
     return bool(abs(second["median"] - first["median"]) > _spread(before) + _spread(after))

@@ -77,7 +77,7 @@ def product(
 
 def bare(
     plan: Plan, extractor: Extractor, reals: torch.Tensor, samples: torch.Tensor
-) -> Callable[[], object]:
+) -> Callable[[], list[float]]:
     """The forward passes and the formulas of the same figures."""
     sources = [samples, reals] if "fid" in plan.metrics else [samples]
 
@@ -100,9 +100,10 @@ def outputs_of(extractor: Extractor, images: torch.Tensor) -> tuple[torch.Tensor
     """Features (N, D) and logits (N, classes)."""
     features, logits = [], []
     for chunk in torch.split(images, CHUNK):
-        of_chunk = extractor.apply(chunk)
-        features.append(of_chunk[0])
-        logits += [] if of_chunk[1] is None else [of_chunk[1]]
+        of_chunk, scores = extractor.apply(chunk)
+        assert scores is not None
+        features.append(of_chunk)
+        logits.append(scores)
     return torch.cat(features), torch.cat(logits)
 
 

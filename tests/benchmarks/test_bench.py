@@ -14,6 +14,7 @@ from environment import machine, versions
 from speed.allowance import Allowance
 from speed.timing import ALLOWANCE, LIBRARIES, Row, Spread, interleaved
 
+SECONDS = bench.SECONDS
 THREE = {"startup": 10.0, "frechet": 50.0, "referees-full": None, "tournament": 60.0}
 
 
@@ -186,3 +187,21 @@ def test_a_wrong_command_line_is_refused_before_anything_runs(
     assert end.value.code == 2
     assert expected in capsys.readouterr().err
     assert medians(results) == [1.0, 1.0, 1.0]
+
+
+def test_the_commands_of_the_readme_run(
+    results: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    readme = (Path(bench.__file__).parent / "README.md").read_text(encoding="utf-8")
+    commands = [
+        line.split("  ")[0].removeprefix("python benchmarks/bench.py ")
+        for line in map(str.strip, readme.splitlines())
+        if line.startswith("python benchmarks/bench.py")
+    ]
+    assert len(commands) == 4
+    monkeypatch.setattr(bench, "SECONDS", SECONDS)
+    monkeypatch.chdir(tmp_path)
+    measure(monkeypatch, dict.fromkeys(SECONDS, 1.0))
+    assert [bench.main(command.split()) for command in commands] == [0] * len(commands)
+    assert (results / "speed-labels.json").exists()
+    assert len(list((tmp_path / "build" / "new").iterdir())) == len(SECONDS) - 1
