@@ -9,7 +9,8 @@ A question's record in `results/` and the table of README.md are renewed when th
 interrupted run leaves those of the questions before. At the end the rows are listed that moved by more than
 their spread (`speed_changes.moved`), that are new or gone, and that miss their goals. Rows of a record of
 another machine are not compared. A question has its part of the time that is left; every row has a least
-number of rounds, so that on a slow or busy machine all takes longer.
+number of rounds, so that on a slow or busy machine all takes longer. Times on the clock (of two threads, and
+of the start) move with what works beside.
 
 Exit codes: 0 all questions were measured, whatever moved; 1 one of them failed; 2 the command line is wrong;
 6 with `--fail-if-slower`, a row became slower, or takes more memory, by more than its spread;
@@ -73,8 +74,8 @@ def chosen_questions(names: Sequence[str], *, full: bool) -> list[str]:
 
 def shares(
     questions: Sequence[str], minutes: float, clock: Callable[[], float] = time.perf_counter
-) -> Iterator[tuple[str, float]]:
-    """Every question with its seconds, when its turn comes: its part of what the ones before have left.
+) -> Iterator[tuple[str, float, float]]:
+    """Every question with its seconds and all that are left, when its turn comes: its part of these.
 
     Of fewer questions than all the minutes are their part. Questions without seconds have none, and what they
     took is no time of the others.
@@ -86,7 +87,7 @@ def shares(
         still = sum(weights[other] for other in questions[number:])
         share = left * weights[question] / still if weights[question] else 0.0
         started = clock()
-        yield question, share
+        yield question, share, left
         if weights[question]:
             left = max(0.0, left - (clock() - started))
 
@@ -106,13 +107,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     if load > 0.5:
-        _say(f"other processes work beside: load {load:.1f} on {cores} cores; spreads will be wider")
+        _say(
+            f"other processes work beside, load {load:.1f} on {cores} cores: spreads are wider, and what is"
+            " measured on the clock (two threads, the start) takes longer"
+        )
     started = time.perf_counter()
     changes, failed, interrupted = Changes(), list[str](), False
     try:
-        for number, (question, share) in enumerate(shares(questions, options.minutes), start=1):
-            spent = (time.perf_counter() - started) / 60
-            _say(f"{question} ({number} of {len(questions)}), about {share:.0f} s; {spent:.1f} min so far")
+        for number, (question, share, left) in enumerate(shares(questions, options.minutes), start=1):
+            takes = f"{share:.0f} s" if share else "as long as it takes"
+            _say(f"{question} ({number} of {len(questions)}): {takes}; {left / 60:.1f} minutes left")
             before = read_record(options.against, question)
             if not run_question(question, share, options.out):
                 failed.append(question)

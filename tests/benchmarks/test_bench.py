@@ -55,12 +55,14 @@ def test_a_series_takes_its_share_of_the_question_that_runs() -> None:
 
 def test_questions_share_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "SECONDS", THREE)
-    clock, given = Clock(), {}
-    for question, seconds in bench.shares(list(THREE), 2.0, clock):
+    clock, given, left = Clock(), {}, []
+    for question, seconds, remaining in bench.shares(list(THREE), 2.0, clock):
         given[question] = seconds
+        left.append(remaining)
         clock.pass_by(32.0)  # more than the first's, less than the second's; hours are not counted
     assert given == pytest.approx({"startup": 10, "frechet": 40, "referees-full": 0, "tournament": 56})
-    assert dict(bench.shares(["frechet"], 2.0, clock)) == pytest.approx({"frechet": 50})
+    assert left == pytest.approx([120, 88, 56, 56])
+    assert list(bench.shares(["frechet"], 2.0, clock)) == [("frechet", 50.0, 50.0)]
 
 
 def test_every_question_has_its_seconds_within_ten_minutes() -> None:
