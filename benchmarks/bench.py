@@ -42,20 +42,20 @@ MINUTES = 10.0
 # Of these minutes the seconds of every question, the start of its process included; None: with --full or by
 # name alone, for as long as it takes. The names are those of the modules of speed/.
 SECONDS: Mapping[str, float | None] = {
-    "closed-form": 40,
-    "crosstest": 85,
-    "frechet": 50,
-    "labels": 40,
-    "long-run": 35,
-    "matrix-products": 30,
-    "metrics": 35,
-    "penalties": 45,
-    "referees": 65,
+    "closed-form": 38,
+    "crosstest": 80,
+    "frechet": 40,
+    "labels": 32,
+    "long-run": 32,
+    "matrix-products": 35,
+    "metrics": 38,
+    "penalties": 42,
+    "referees": 55,
     "referees-full": None,
-    "regularized-step": 75,
+    "regularized-step": 93,
     "startup": 8,
-    "statistics": 40,
-    "tournament": 52,
+    "statistics": 42,
+    "tournament": 65,
 }
 SLOWER, INTERRUPTED = 6, 130
 

@@ -15,6 +15,7 @@ shares, and 1 for one thread, which takes the quiet core.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -22,16 +23,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
-from environment import write_record
+from environment import machine, versions
 from fresh_referees import arena_and_sets, trained_anew
 from joblib.externals.loky import get_reusable_executor
 from speed import crosstest as crosstests
 from speed.referees import random_samples
 from speed.steps import Steps, dcgan, mixture
-from speed.timing import LIBRARIES, Spread, pinned
+from speed.timing import Spread, pinned
 
 from gancross.evaluator.referees.protocol import BUDGETS
 from gancross.trainer.recipes.recipe import Recipe
@@ -251,12 +254,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for case, kind in cases(kinds, len(cores)):
         rows.append(measured(case, kind.make(case.threads), cores, pairs=options.pairs))
         print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
-    content = {
+    document: dict[str, Any] = {
         "rows": [asdict(row) for row in rows], "pairs": options.pairs, "cores": len(cores),
-        "small": options.small, "load": {"before": load, "after": os.getloadavg()},
-        "torch_threads": torch.get_num_threads(),
+        "small": options.small, "load": {"before": load, "after": os.getloadavg()}, "machine": machine(),
+        "versions": versions("torch", "numpy", "scipy"), "torch_threads": torch.get_num_threads(),
+        "date": datetime.now(UTC).date().isoformat(),
     }  # fmt: skip
-    write_record(options.out, content, *LIBRARIES)
+    options.out.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(table(rows))
 
 

@@ -12,23 +12,25 @@ Variants take turns; a ratio is the median over rounds of the ratio within one r
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from environment import write_record
+from environment import machine, versions
 from fresh_referees import arena_and_sets, trained_anew
 from speed import crosstest as crosstests
 from speed.referees import random_samples
 from speed.steps import SHAPES, Steps
-from speed.timing import LIBRARIES, Spread
+from speed.timing import Spread
 from torch_fidelity import FeatureExtractorInceptionV3
 
 from gancross.errors import GancrossError
@@ -291,12 +293,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 rows.append(row)
                 print(f"{row.work}: {row.measured.median:.3g} {row.unit}", file=sys.stderr, flush=True)
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
-        content = {
+        document = {
             "rows": [asdict(row) for row in rows], "device": name, "flop_per_second": bench.rate,
             "rounds": bench.size.rounds, "repeats": bench.size.repeats, "small": options.small,
-            "cuda": str(torch.version.cuda),
+            "machine": machine(),
+            "versions": versions("torch", "numpy", "scipy") | {"cuda": str(torch.version.cuda)},
+            "date": datetime.now(UTC).date().isoformat(),
         }  # fmt: skip
-        write_record(options.out, content, *LIBRARIES)
+        options.out.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         print(table(rows))
 
 
