@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 import speed_table
 from environment import machine, versions
 from speed.allowance import Allowance
-from speed.timing import ALLOWANCE, LIBRARIES, Row, Spread, interleaved
+from speed.timing import ALLOWANCE, LIBRARIES, Row, Spread, interleaved, record
 
 SECONDS = bench.SECONDS
 THREE = {"startup": 10.0, "frechet": 50.0, "referees-full": None, "tournament": 60.0}
@@ -63,6 +64,28 @@ def test_questions_share_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) 
     assert given == pytest.approx({"startup": 10, "frechet": 40, "referees-full": 0, "tournament": 56})
     assert left == pytest.approx([120, 88, 56, 56])
     assert list(bench.shares(["frechet"], 2.0, clock)) == [("frechet", 50.0, 50.0)]
+
+
+def test_a_question_s_process_gets_its_seconds_and_the_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given: list[float] = []
+
+    def run(command: list[str], *, cwd: Path, env: Mapping[str, str], check: bool) -> Any:
+        assert command[1:3] == ["-m", "speed.long_run"] and (cwd / "speed" / "long_run.py").exists()
+        assert env["MALLOC_TRIM_THRESHOLD_"]
+
+        def rows() -> list[Row]:
+            given.append(ALLOWANCE.get().seconds)
+            return []
+
+        record("long-run", rows, command[3:])
+        return subprocess.CompletedProcess(command, returncode=0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert bench.run_question("long-run", 12.34, tmp_path)
+    assert given == [12.3] and ALLOWANCE.get().seconds == 0
+    assert bench.read_record(tmp_path, "long-run") is not None
 
 
 def test_every_question_has_its_seconds_within_ten_minutes() -> None:
