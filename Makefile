@@ -32,7 +32,8 @@ quick: $(STAMP)
 	$(BIN)/gancross benchmark benchmarks/quick.toml --out build/quick --device cpu
 	$(BIN)/gancross gate build/quick/result.json --baseline benchmarks/results/quick-baseline.json $(ALLOWED:%=--max-regression %)
 
-# How long things take, variant against variant, about half an hour; renews the table of benchmarks/README.md.
+# How long things take, variant against variant, ten minutes on two quiet cores; renews the table of
+# benchmarks/README.md and says which rows moved by more than their spread.
 bench: $(STAMP)
 	$(BIN)/python benchmarks/bench.py
 

@@ -1,51 +1,180 @@
-"""Runs the speed questions, each in a separate process, and updates the table of README.md.
+"""Runs the speed questions, each in a process of its own, and says which rows moved since the last record.
 
-python benchmarks/bench.py                     all of them: `make bench`
-python benchmarks/bench.py startup frechet     these two
-python benchmarks/bench.py referees --full     the referees, also with the full budget: hours
+    python benchmarks/bench.py                     all of them, ten minutes on two quiet cores: `make bench`
+    python benchmarks/bench.py startup frechet     these two, in their part of the ten minutes
+    python benchmarks/bench.py --full              all of them, and what referees of large images cost: hours
+    python benchmarks/bench.py --out build/bench   the same without renewing the records and the table
+
+A question's record in `results/` and the table of README.md are renewed when the question ends, so that an
+interrupted run leaves those of the questions before. At the end the rows are listed that moved by more than
+their spread (`speed_changes.moved`), that are new or gone, and that miss their goals. Rows of a record of
+another machine are not compared. A question has its part of the time that is left; every row has a least
+number of rounds, so that on a slow or busy machine all takes longer. Times on the clock (of two threads, and
+of the start) move with what works beside.
+
+Exit codes: 0 all questions were measured, whatever moved; 1 one of them failed; 2 the command line is wrong;
+6 with `--fail-if-slower`, a row became slower, or takes more memory, by more than its spread;
+130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import speed_table
+from environment import machine
+from speed_changes import Changes, described, same_machine
 
 HERE = Path(__file__).parent
+RESULTS = HERE / "results"
 # With these glibc keeps freed memory (docs/how-to/clusters.md); how often it would fetch pages again is
 # chance.
 KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_": str(32 << 20)}
+MINUTES = 10.0
+# Of these minutes the seconds of every question, the start of its process included; None: with --full or by
+# name alone, for as long as it takes. The names are those of the modules of speed/.
+SECONDS: Mapping[str, float | None] = {
+    "closed-form": 38,
+    "crosstest": 80,
+    "frechet": 40,
+    "labels": 32,
+    "long-run": 32,
+    "matrix-products": 35,
+    "metrics": 38,
+    "penalties": 42,
+    "referees": 55,
+    "referees-full": None,
+    "regularized-step": 93,
+    "startup": 8,
+    "statistics": 42,
+    "tournament": 65,
+}
+SLOWER, INTERRUPTED = 6, 130
 
 
-def questions() -> list[str]:
-    """The modules of speed/ that write a record, with hyphens in their names."""
-    modules = {path.stem for path in (HERE / "speed").glob("[!_]*.py")} - {"timing", "steps"}
-    return [module.replace("_", "-") for module in sorted(modules)]
+def run_question(question: str, seconds: float, out: Path) -> bool:
+    """Measures a question in a process of its own, which writes its record; False: it failed."""
+    command = [sys.executable, "-m", f"speed.{question.replace('-', '_')}", "--out", str(out.resolve())]
+    command += ["--seconds", f"{seconds:.1f}"]
+    return subprocess.run(command, cwd=HERE, env=KEPT_MEMORY | os.environ, check=False).returncode == 0
 
 
-def main() -> None:
+def chosen_questions(names: Sequence[str], *, full: bool) -> list[str]:
+    """Those named; by default those that have their seconds, and with `full` all."""
+    return list(names) or [name for name, seconds in SECONDS.items() if full or seconds is not None]
+
+
+def shares(
+    questions: Sequence[str], minutes: float, clock: Callable[[], float] = time.perf_counter
+) -> Iterator[tuple[str, float, float]]:
+    """Every question with its seconds and all that are left, when its turn comes: its part of these.
+
+    Of fewer questions than all the minutes are their part. Questions without seconds have none, and what they
+    took is no time of the others.
+    """
+    weights = {question: SECONDS[question] or 0.0 for question in questions}
+    whole = sum(seconds for seconds in SECONDS.values() if seconds is not None)
+    left = 60 * minutes * sum(weights.values()) / whole
+    for number, question in enumerate(questions):
+        still = sum(weights[other] for other in questions[number:])
+        share = left * weights[question] / still if weights[question] else 0.0
+        started = clock()
+        yield question, share, left
+        if weights[question]:
+            left = max(0.0, left - (clock() - started))
+
+
+def read_record(folder: Path, question: str) -> dict[str, Any] | None:
+    """A question's record, where there is one."""
+    path = folder / f"speed-{question}.json"
+    if not path.exists():
+        return None
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    questions = chosen_questions(options.questions, full=options.full)
+    options.out.mkdir(parents=True, exist_ok=True)
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > 0.5:
+        _say(
+            f"other processes work beside, load {load:.1f} on {cores} cores: spreads are wider, and what is"
+            " measured on the clock (two threads, the start) takes longer"
+        )
+    started = time.perf_counter()
+    changes, failed, interrupted = Changes(), list[str](), False
+    try:
+        for number, (question, share, left) in enumerate(shares(questions, options.minutes), start=1):
+            takes = f"{share:.0f} s" if share else "as long as it takes"
+            _say(f"{question} ({number} of {len(questions)}): {takes}; {left / 60:.1f} minutes left")
+            before = read_record(options.against, question)
+            if not run_question(question, share, options.out):
+                failed.append(question)
+                continue
+            after = read_record(options.out, question)
+            assert after is not None
+            if options.out.resolve() == RESULTS.resolve():
+                speed_table.main()
+            changes.take_in(before, after)
+    except KeyboardInterrupt:
+        interrupted = True
+    print("\n".join(changes.lines()))
+    _say(f"{(time.perf_counter() - started) / 60:.1f} minutes; records in {options.out}")
+    if failed:
+        _say(f"failed: {', '.join(failed)}")
+    if interrupted:
+        _say("interrupted: the questions that had not ended keep their records")
+        return INTERRUPTED
+    return 1 if failed else SLOWER if options.fail_if_slower and changes.slower else 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("questions", nargs="*", metavar="QUESTION", help=", ".join(questions()))
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", help=", ".join(SECONDS))
+    parser.add_argument("--full", action="store_true", help="also the questions that take hours")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="for all questions (default: 10)")
     parser.add_argument(
-        "--full", action="store_true", help="also what the referees' full budget costs, hours"
+        "--out", type=Path, default=RESULTS, help="folder of the new records (default: renew results/)"
     )
-    arguments = parser.parse_args()
-    questions_to_run = arguments.questions or questions()
-    for unknown in set(questions_to_run) - set(questions()):
-        parser.error(f"no question '{unknown}': choose from {', '.join(questions())}")
-    for question in questions_to_run:
-        started = time.perf_counter()
-        command = [sys.executable, "-m", f"speed.{question.replace('-', '_')}"]
-        command += ["--full"] if arguments.full and question == "referees" else []
-        subprocess.run(command, cwd=HERE, env=KEPT_MEMORY | os.environ, check=True)
-        print(f"{question}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
-    speed_table.main()
+    parser.add_argument(
+        "--against", type=Path, default=RESULTS, help="folder of the records before (default: results/)"
+    )
+    parser.add_argument(
+        "--fail-if-slower", action="store_true", help="exit code 6 if a row moved to more time or memory"
+    )
+    options = parser.parse_args(arguments)
+    for unknown in set(options.questions) - set(SECONDS):
+        parser.error(f"no question '{unknown}': choose from {', '.join(SECONDS)}")
+    if not options.minutes > 0:
+        parser.error(f"--minutes must be more than 0, is {options.minutes}")
+    if not options.against.is_dir():
+        parser.error(f"--against: folder {options.against} does not exist")
+    if options.fail_if_slower:
+        here = {"machine": machine()}
+        for question in chosen_questions(options.questions, full=options.full):
+            before = read_record(options.against, question)
+            if before is not None and not same_machine(before, here):
+                parser.error(
+                    f"--fail-if-slower: the record of '{question}' in {options.against} is of"
+                    f" {described(before)}, this machine is {described(here)}: measure here once with --out"
+                    " FOLDER, then compare with --against FOLDER"
+                )
+    return options
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

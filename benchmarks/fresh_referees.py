@@ -40,12 +40,12 @@ def arena_and_sets(
 
 def trained_anew(sets: Mapping[str, SampleSet], arena: Arena) -> dict[str, list[Entry]]:
     """The referees of every sample set, in the order of the arena's identities."""
-    with _empty_cache():
+    with empty_cache():
         return refereed(sets, arena)[0]
 
 
 @contextmanager
-def _empty_cache() -> Iterator[None]:
+def empty_cache() -> Iterator[None]:
     """Inside, gancross's cache is a temporary folder."""
     before = os.environ.get(CACHE_VARIABLE)
     with TemporaryDirectory() as folder:

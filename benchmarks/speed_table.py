@@ -6,7 +6,7 @@ python benchmarks/speed_table.py        rewrites the table between its two marks
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +39,23 @@ def with_table(text: str, table_text: str) -> str:
     return f"{before}{BEGIN}{table_text}{END}{after}"
 
 
-def _line(row: dict[str, Any]) -> str:
+def measured(row: Mapping[str, Any]) -> str:
+    """A row's median and quartiles."""
+    unit, spread = f" {row['unit']}" if row["unit"] else "", row["measured"]
+    return f"{figure(spread['median'])}{unit} [{figure(spread['low'])}, {figure(spread['high'])}]"
+
+
+def figure(value: float) -> str:
+    """Two decimals, or two significant digits."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+
+
+def _line(row: Mapping[str, Any]) -> str:
     unit = f" {row['unit']}" if row["unit"] else ""
-    spread = row["measured"]
-    measured = f"{_figure(spread['median'])}{unit} [{_figure(spread['low'])}, {_figure(spread['high'])}]"
     predicted = "–" if row["predicted"] is None else f"{row['predicted']:.2f}"
     goal = "–" if row["goal"] is None else f"≤ {row['goal']:.2f}{unit}"
     meets_goal = {True: "yes", False: "**no**", None: "–"}[row["met"]]
-    return f"| {row['work']} | {measured} | {row['threads']} | {predicted} | {goal} | {meets_goal} |\n"
-
-
-def _figure(value: float) -> str:
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+    return f"| {row['work']} | {measured(row)} | {row['threads']} | {predicted} | {goal} | {meets_goal} |\n"
 
 
 def main() -> None:

@@ -33,19 +33,19 @@ class Separately(Steps):
 def rows() -> list[Row]:
     """Networks at one thread."""
     result: list[Row] = []
-    for name, chosen, predicted, goals, rounds, calls in (
-        ("`dcgan32` without normalization, width 64", dcgan(64, "none"), LINEAR, GOALS, 5, 1),
-        ("`dcgan32` without normalization, width 16", dcgan(16, "none"), LINEAR, GOALS, 15, 4),
-        ("`dcgan32` with batch norm, width 16", dcgan(16, "batch"), SMOOTH, (None, None), 15, 4),
-        ("mixture MLP (tanh)", mixture(), SMOOTH, (None, None), 25, 20),
+    for name, chosen, predicted, goals, rounds, calls, share in (
+        ("`dcgan32` without normalization, width 64", dcgan(64, "none"), LINEAR, GOALS, 3, 1, 0.35),
+        ("`dcgan32` without normalization, width 16", dcgan(16, "none"), LINEAR, GOALS, 7, 2, 0.2),
+        ("`dcgan32` with batch norm, width 16", dcgan(16, "batch"), SMOOTH, (None, None), 7, 2, 0.2),
+        ("mixture MLP (tanh)", mixture(), SMOOTH, (None, None), 9, 20, 0.1),
     ):  # fmt: skip
-        result += compared(name, chosen, predicted, goals, rounds, calls)
+        result += compared(name, chosen, predicted, goals, rounds, calls, share)
     return result
 
 
 def compared(
     name: str, chosen: Recipe, predicted: tuple[float, float], goals: tuple[float | None, float | None],
-    rounds: int, calls: int,
+    rounds: int, calls: int, share: float,
 ) -> list[Row]:  # fmt: skip
     """Ratios of D's gradient in closed form to both kinds of double backward."""
     variants = {
@@ -53,7 +53,7 @@ def compared(
         "shared": on_route(chosen, Route()).gradient,
         "separate": Separately(chosen).gradient,
     }
-    times = interleaved(variants, rounds=rounds, threads=1, calls=calls)
+    times = interleaved(variants, rounds=rounds, threads=1, calls=calls, share=share)
     return [
         times.row(f"{name}: D's gradient, closed form / double backward, {words}", "closed", baseline,
                   predicted=count, goal=goal)

@@ -37,14 +37,15 @@ def rows() -> list[Row]:
         train(chosen, Path(folder) / "run", device="cpu", progress=progress, checkpoint_every=EARLY // 2)
     early, late = (Spread.of(seconds[center]) for center in (EARLY, LATE))
     ratio = Spread(
-        median=late.median / early.median, low=late.low / early.median, high=late.high / early.median
-    )
+        median=late.median / early.median, low=late.low / early.median, high=late.high / early.median,
+        rounds=late.rounds,
+    )  # fmt: skip
     grown = memory[LATE] / memory[EARLY]
     return [
         Row(work=f"step time around step {LATE:,} / around step {EARLY:,} (processor time)", measured=ratio,
             threads=1, predicted=1.0, goal=1.05, parts={"early": vars(early), "late": vars(late)}),
         Row(work=f"memory at step {LATE:,} / at step {EARLY:,}", measured=Spread.of([grown]), threads=1,
-            predicted=1.0, goal=1.05, parts={"bytes": memory}),
+            predicted=1.0, goal=1.05, resource="memory", parts={"bytes": memory}),
     ]  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def rows() -> list[Row]:
 
     steps = {"step": Steps(chosen), "compiled": with_compiled_gradient(Steps(chosen))}
     variants: dict[str, Callable[[], object]] = {name: variant.whole for name, variant in steps.items()}
-    times = interleaved(variants | {"products": multiplied}, rounds=15, threads=1, calls=20)
+    times = interleaved(variants | {"products": multiplied}, rounds=9, threads=1, calls=20, share=0.4)
     return [
         times.row(
             f"mixture regularized step{words} / its matrix products at `torch.mm` rate (4g + 14d)", name,

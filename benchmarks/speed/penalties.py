@@ -27,7 +27,9 @@ BOTH = ("jensen-shannon", "r1+r2")
 # A whole step adds the generator's: its forward pass twice, D's forward and input gradient, its own gradient.
 STEPS = {"r1": 13 / 12, "r1+r2": 14 / 12}
 GOAL, STEP_GOAL = 0.65, 1.25
-ROUNDS = {16: (9, 2), 64: (5, 1)}
+# By width: at least so many rounds, calls for one figure, and each series' share of the time.
+ROUNDS = {16: (7, 2, 0.1), 64: (3, 1, 0.2)}
+RESIDUAL_ROUNDS = (5, 1, 0.1)
 
 
 class Block(nn.Module):
@@ -86,11 +88,11 @@ def rows() -> list[Row]:
         result += gradients(name, network, 64, *ROUNDS[width])
         result += steps(name, dcgan(width, "none"), Steps, *ROUNDS[width])
     name = "ResNet-32 without normalization, width 32"
-    result += gradients(name, ResNet32(32), 32, 7, 1)
-    return result + steps(name, dcgan(16, "none", {"batch_size": 32}), residual_steps, 7, 1)
+    result += gradients(name, ResNet32(32), 32, *RESIDUAL_ROUNDS)
+    return result + steps(name, dcgan(16, "none", {"batch_size": 32}), residual_steps, *RESIDUAL_ROUNDS)
 
 
-def gradients(name: str, network: nn.Module, n: int, rounds: int, calls: int) -> list[Row]:
+def gradients(name: str, network: nn.Module, n: int, rounds: int, calls: int, share: float) -> list[Row]:
     """D's gradient by `backward`, by double backward with a shared forward pass, and without a penalty."""
     real, fake = torch.randn(2, n, 3, 32, 32, generator=torch.Generator().manual_seed(0)).unbind()
 
@@ -117,7 +119,7 @@ def gradients(name: str, network: nn.Module, n: int, rounds: int, calls: int) ->
 
     variants = {f"{penalty}, ours": ours(penalty) for penalty in PREDICTED}
     variants |= {f"{penalty}, double": double(penalty) for penalty in PREDICTED}
-    times = interleaved(variants, rounds=rounds, threads=1, calls=calls)
+    times = interleaved(variants, rounds=rounds, threads=1, calls=calls, share=share)
     return [
         times.row(
             f"{name}: `penalties.backward` / double backward, shared forward pass, `{penalty}`",
@@ -127,7 +129,9 @@ def gradients(name: str, network: nn.Module, n: int, rounds: int, calls: int) ->
     ]  # fmt: skip
 
 
-def steps(name: str, base: Recipe, build: Callable[[Recipe], Steps], rounds: int, calls: int) -> list[Row]:
+def steps(
+    name: str, base: Recipe, build: Callable[[Recipe], Steps], rounds: int, calls: int, share: float
+) -> list[Row]:
     """Whole steps of the trainer with a penalty over those without."""
     variants = {penalty: build(base.with_changes({"regularizer": penalty})) for penalty in ("none", *STEPS)}
     times = interleaved(
@@ -135,6 +139,7 @@ def steps(name: str, base: Recipe, build: Callable[[Recipe], Steps], rounds: int
         rounds=rounds,
         threads=1,
         calls=calls,
+        share=share,
     )
     return [
         times.row(

@@ -1,7 +1,6 @@
-"""What referees cost: a training beside its steps alone, a contestant in seconds, two contestants at once.
+"""What referees cost: a training beside its steps alone, and a contestant in seconds.
 
-    python benchmarks/bench.py referees              the quick budget, about a quarter of an hour
-    python benchmarks/bench.py referees --full       the full one, too, hours
+Larger images, the full budget and two contestants at once are the question `referees-full`, of hours.
 
 Vectors are of the mixture, images are random bytes: what samples look like moves no time, since every referee
 takes the same steps and one snapshot judges at each rung.
@@ -11,8 +10,7 @@ Shape suffixes: B pairs in a batch, J judges that train together.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -33,9 +31,16 @@ from speed.timing import Row, Spread, interleaved, record
 N = 10_000  # reals and samples, as many as a cross-test has
 CPU = torch.device("cpu")
 MOST_OF_BARE_LOOP = 1.10
-VECTORS, SMALL, MEDIUM, LARGE = (3,), (1, 8, 8), (3, 32, 32), (3, 64, 64)
-ROUNDS = {MEDIUM: 5, SMALL: 7, VECTORS: 9}  # of the ratios
-TOGETHER, TOGETHER_STEPS = 2, 200  # contestants, and steps by which one loop is compared with two
+VECTORS, SMALL, MEDIUM = (3,), (1, 8, 8), (3, 32, 32)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How one referee's training is compared: rounds at least, share of the time, steps (None: all)."""
+
+    rounds: int
+    share: float
+    steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,13 @@ class Cost:
 
     rounds: int
     goal: float | None = None
+    share: float = 0.0
 
 
-COSTS: Mapping[tuple[int, ...], Cost] = {
-    VECTORS: Cost(3, 15), SMALL: Cost(3, 15), MEDIUM: Cost(3, 100), LARGE: Cost(1)
+TRAININGS: Mapping[tuple[int, ...], Training] = {
+    MEDIUM: Training(3, 0.25, steps=100), SMALL: Training(3, 0.15), VECTORS: Training(3, 0.15)
 }  # fmt: skip
+COSTS: Mapping[tuple[int, ...], Cost] = {VECTORS: Cost(2, 15, 0.15), SMALL: Cost(2, 15, 0.2)}
 
 
 def random_samples(shape: tuple[int, ...], n: int, seed: int) -> torch.Tensor:
@@ -199,26 +206,17 @@ def _scores(
     return torch.func.functional_call(network, (parameters, buffers), (inputs,))  # type: ignore[no-any-return]
 
 
-def training_row(shape: tuple[int, ...], rounds: int) -> Row:
+def training_row(shape: tuple[int, ...], size: Training) -> Row:
     """Training / its steps alone."""
-    loops = Loops(shape, BUDGETS["quick"][form_of(shape)], n=N)
-    times = interleaved({"training": loops.trained, "bare loop": loops.bare}, rounds=rounds, threads=1)
-    return times.row(
-        f"referee training, {named(shape)} / bare loop of its steps", "training", "bare loop",
+    protocol = BUDGETS["quick"][form_of(shape)]
+    steps = min(size.steps or protocol.steps, protocol.steps)
+    loops = Loops(shape, replace(protocol, steps=steps), n=N)
+    part = "" if steps == protocol.steps else f", {steps} of {protocol.steps} steps"
+    return interleaved(
+        {"training": loops.trained, "bare loop": loops.bare}, rounds=size.rounds, threads=1, share=size.share
+    ).row(
+        f"referee training, {named(shape)}{part} / bare loop of its steps", "training", "bare loop",
         predicted=1.0, goal=MOST_OF_BARE_LOOP,
-    )  # fmt: skip
-
-
-def together_row(shape: tuple[int, ...], rounds: int) -> Row:
-    """Two contestants' referees of one seed and half in one loop / in two loops."""
-    protocol = replace(BUDGETS["quick"][form_of(shape)], steps=TOGETHER_STEPS)
-    loops = Loops(shape, protocol, n=N, contestants=TOGETHER)
-    variants: dict[str, Callable[[], object]] = {
-        "together": loops.bare_together, "one after another": loops.bare_one_after_another
-    }  # fmt: skip
-    return interleaved(variants, rounds=rounds, threads=1).row(
-        f"bare loop of two contestants' referees together, {named(shape)} / one after another",
-        "together", "one after another",
     )  # fmt: skip
 
 
@@ -229,8 +227,9 @@ def cost_row(shape: tuple[int, ...], budget: Budget, cost: Cost) -> Row:
         random_samples(shape, N, 0), {"contestant": random_samples(shape, N, 1)}, protocol
     )
     times = interleaved(
-        {"contestant": partial(trained_anew, sets, arena)}, rounds=cost.rounds, threads=1, warmup=0
-    )
+        {"contestant": partial(trained_anew, sets, arena)}, rounds=cost.rounds, threads=1, warmup=0,
+        share=cost.share,
+    )  # fmt: skip
     return Row(
         work=f"a contestant's {len(arena.identities)} referees, `{budget}`, {named(shape)}, n = {N:,}"
         " (processor time)",
@@ -239,14 +238,11 @@ def cost_row(shape: tuple[int, ...], budget: Budget, cost: Cost) -> Row:
     )  # fmt: skip
 
 
-def rows(*, full: bool = False) -> list[Row]:
+def rows() -> list[Row]:
     """At one thread."""
-    result = [training_row(shape, rounds) for shape, rounds in ROUNDS.items()]
-    result += [cost_row(shape, "quick", cost) for shape, cost in COSTS.items()]
-    if full:
-        result += [cost_row(shape, "full", Cost(1)) for shape in COSTS]
-    return result + [together_row(shape, rounds) for shape, rounds in ROUNDS.items()]
+    result = [training_row(shape, size) for shape, size in TRAININGS.items()]
+    return result + [cost_row(shape, "quick", cost) for shape, cost in COSTS.items()]
 
 
 if __name__ == "__main__":
-    record("referees", partial(rows, full="--full" in sys.argv[1:]))
+    record("referees", rows)

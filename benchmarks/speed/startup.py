@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from speed.timing import Row, Spread, interleaved, record
 
-ROUNDS = 25
+ROUNDS = 15
 GOAL = 0.3  # seconds
 
 
@@ -23,6 +23,7 @@ def rows() -> list[Row]:
         {"python": started("-c", "pass"), "help": started("-m", "gancross", "--help")},
         rounds=ROUNDS,
         threads=1,
+        share=0.7,
     )
     pairs = zip(times.seconds["help"], times.seconds["python"], strict=True)
     return [

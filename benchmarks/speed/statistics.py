@@ -22,7 +22,7 @@ from gancross.random_streams import Stream
 from speed.crosstest import CPU, SAMPLE, N, contestants, networks, random_images
 from speed.timing import Row, Spread, interleaved, record
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 def rows() -> list[Row]:
@@ -48,7 +48,7 @@ def rows() -> list[Row]:
             "statistics": lambda: figures(scores=scores, probes=probes).to_dict(),
             "scoring": lambda: score(sources, protocol=smallest),
         }
-        times = interleaved(variants, rounds=ROUNDS, threads=1)
+        times = interleaved(variants, rounds=ROUNDS, threads=1, share=0.6)
     seconds = Spread.of(times.seconds["statistics"])
     work = "all statistics of a pair, n = 10,000, both batch-norm modes and controls"
     return [

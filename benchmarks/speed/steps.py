@@ -79,11 +79,6 @@ class Steps:
         self.discriminator()
         self.generator()
 
-    def optimizers(self) -> None:
-        """Both optimizers alone, with the current gradients."""
-        self.players.discriminator_optimizer.step()
-        self.players.generator_optimizer.step()
-
 
 def dcgan(width: int, normalization: str, changes: Mapping[str, Setting] | None = None) -> Recipe:
     """`cifar10-dcgan` at another width, γ = 0.1."""

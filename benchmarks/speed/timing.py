@@ -3,56 +3,64 @@
 A question is a module of this folder that ends in one call of `record`:
 
     def rows() -> list[Row]:
-        times = interleaved({"plain": plain, "ours": ours}, rounds=9, threads=1)
+        times = interleaved({"plain": plain, "ours": ours}, rounds=7, threads=1, share=0.8)
         return [times.row("a step in closed form / plain", "ours", "plain", predicted=0.67, goal=0.70)]
 
     if __name__ == "__main__":
         record("closed-form", rows)
 
-`python benchmarks/bench.py closed-form` runs it in a process of its own, writes
-`results/speed-closed-form.json` and renews the table in README.md; `python benchmarks/bench.py`, which is
-`make bench`, runs all of them. A variant is a function without arguments that does the whole work once, and
-leaves no work queued on a device when it returns. The machine is never quiet, so variants take turns in one
-process, and a ratio is the median over rounds of the ratio within one round, with its quartiles.
+Its seconds stand in the table of `bench.py`. `python benchmarks/bench.py closed-form` runs it in a process of
+its own, writes `results/speed-closed-form.json` and renews the table in README.md; `python
+benchmarks/bench.py`, which is `make bench`, runs all of them. A variant is a function without arguments that
+does the whole work once, and leaves no work queued on a device when it returns. The machine is never quiet,
+so variants take turns in one process, and a ratio is the median over rounds of the ratio within one round,
+with its quartiles. Rounds are added to the stated number until the series' share of the question's time is
+used up; what a question spends beside its rounds, on networks and data, is for the shares to leave.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from environment import machine, versions
+from environment import write_record
 from threadpoolctl import threadpool_limits
+
+from speed.allowance import Allowance
 
 RESULTS = Path(__file__).parents[1] / "results"
 LIBRARIES = ("torch", "numpy", "scipy")
 
 Variants = Mapping[str, Callable[[], object]]
 
+LEAST = Allowance()  # every series has its least number of rounds
+ALLOWANCE: ContextVar[Allowance] = ContextVar("allowance", default=LEAST)  # of the question that runs
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """Median and quartiles over rounds."""
+    """Median and quartiles over so many rounds."""
 
     median: float
     low: float
     high: float
+    rounds: int
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
         """Of one value or more."""
         low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
-        return cls(median=float(median), low=float(low), high=float(high))
+        return cls(median=float(median), low=float(low), high=float(high), rounds=len(values))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +74,7 @@ class Row:
         threads: that torch and the BLAS of numpy and scipy had.
         predicted: the figure that counting floating-point operations gives; None where nothing was counted.
         goal: the median should be at most this; None: reported only.
+        resource: what the figure counts.
         parts: what the figure was made of, and whatever else a reader may ask for.
     """
 
@@ -75,6 +84,7 @@ class Row:
     threads: int
     predicted: float | None = None
     goal: float | None = None
+    resource: Literal["time", "memory"] = "time"
     parts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -117,16 +127,19 @@ class Times:
         )  # fmt: skip
 
     def spreads(self) -> dict[str, Any]:
-        """Median and quartiles of every variant's seconds, and the number of rounds."""
-        spread = {name: vars(Spread.of(values)) for name, values in self.seconds.items()}
-        return spread | {"rounds": len(next(iter(self.seconds.values())))}
+        """Median and quartiles of every variant's seconds."""
+        return {name: vars(Spread.of(values)) for name, values in self.seconds.items()}
 
 
-def interleaved(variants: Variants, *, rounds: int, threads: int, calls: int = 1, warmup: int = 1) -> Times:
+def interleaved(
+    variants: Variants, *, rounds: int, threads: int, calls: int = 1, warmup: int = 1, share: float = 0.0
+) -> Times:
     """Runs every variant once in each round, in an order that rotates from round to round.
 
     Args:
         variants: by name.
+        rounds: at least so many; more while they end within the share.
+        share: of the question's time, 0 to 1; 0: no further rounds.
         threads: of torch and of BLAS.
         calls: of a variant for one figure, which is their mean; for work below a millisecond.
         warmup: rounds that are not counted.
@@ -135,7 +148,7 @@ def interleaved(variants: Variants, *, rounds: int, threads: int, calls: int = 1
     seconds: dict[str, list[float]] = {name: [] for name in names}
     cpu: dict[str, list[float]] = {name: [] for name in names}
     with pinned(threads):
-        for number in range(-warmup, rounds):
+        for number in ALLOWANCE.get().rounds(rounds, warmup=warmup, share=share):
             for offset in range(len(names)):
                 name = names[(number + offset) % len(names)]
                 clock_seconds, cpu_seconds = _spent(variants[name], calls)
@@ -157,23 +170,39 @@ def pinned(threads: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def record(question: str, measure: Callable[[], Sequence[Row]], *, folder: Path = RESULTS) -> Path:
-    """Measures, prints and writes `speed-QUESTION.json` with the machine, its load and the versions."""
+def record(
+    question: str, measure: Callable[[], Sequence[Row]], arguments: Sequence[str] | None = None
+) -> Path:
+    """Measures, writes `speed-QUESTION.json` with the machine, its load and the versions, and prints.
+
+    Args:
+        arguments: of the command line, by default of this process: the seconds that the question has, without
+            which every series has its least number of rounds; and the folder of the record.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args(arguments)
     before = _load()
-    rows = measure()
-    document = {
+    token = ALLOWANCE.set(Allowance(seconds=options.seconds))
+    try:
+        rows = measure()
+    finally:
+        ALLOWANCE.reset(token)
+    path: Path = options.out / f"speed-{question}.json"
+    content = {
         "question": question,
         "rows": [row.plain() for row in rows],
-        "machine": machine(),
         "load": {"before": before, "after": _load()},
-        "versions": versions(*LIBRARIES),
-        "date": datetime.now(UTC).date().isoformat(),
     }
+    write_record(path, content, *LIBRARIES)
     for row in rows:
-        measured = f"{row.measured.median:.3f} [{row.measured.low:.3f}, {row.measured.high:.3f}] {row.unit}"
-        print(f"{row.work}, threads {row.threads}: {measured}, goal {row.goal}", flush=True)
-    path = folder / f"speed-{question}.json"
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        spread = row.measured
+        measured = f"{spread.median:.3f} [{spread.low:.3f}, {spread.high:.3f}] {row.unit}"
+        print(
+            f"{row.work}, threads {row.threads}: {measured}, {spread.rounds} rounds, goal {row.goal}",
+            flush=True,
+        )
     return path
 
 

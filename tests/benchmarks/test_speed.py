@@ -16,7 +16,7 @@ from speed.timing import Row, Spread, Times, interleaved, pinned, record
 def row(
     work: str = "w", median: float = 1.0, *, goal: float | None = 1.25, predicted: float | None = None
 ) -> Row:  # fmt: skip
-    measured = Spread(median=median, low=median / 2, high=median * 2)
+    measured = Spread(median=median, low=median / 2, high=median * 2, rounds=3)
     return Row(work=work, measured=measured, threads=1, goal=goal, predicted=predicted)
 
 
@@ -64,11 +64,13 @@ def test_a_goal_is_met_by_the_median(median: float, met: bool) -> None:
 
 
 def test_a_record_has_what_its_table_needs(tmp_path: Path) -> None:
-    path = record("some-question", lambda: [row(), row("later", 2.0, predicted=1.5)], folder=tmp_path)
+    rows = [row(), row("later", 2.0, predicted=1.5)]
+    path = record("some-question", lambda: rows, ["--out", str(tmp_path)])
     assert path.name == "speed-some-question.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     assert document["machine"]["cores"] >= 1
     assert set(document["load"]) == {"before", "after"}
+    assert document["rows"][0]["measured"]["rounds"] == 3
     assert "torch" in document["versions"]
     assert speed_table.table([document]).splitlines()[2:] == [
         "| w | 1.00 [0.50, 2.00] | 1 | – | ≤ 1.25 | yes |",

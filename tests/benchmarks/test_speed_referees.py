@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from speed import referees
-from speed.referees import SMALL, VECTORS, Cost, Loops
+from speed import referees, referees_full
+from speed.referees import SMALL, VECTORS, Cost, Loops, Training
 from tiny_referees import tiny
 
 from gancross.evaluator.referees.protocol import form_of
@@ -30,17 +30,21 @@ def test_bare_loops_take_the_steps_of_training(shape: tuple[int, ...]) -> None:
 
 
 def test_every_question_has_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick, full = tiny(), tiny(seeds=3)
-    monkeypatch.setattr(referees, "BUDGETS", {"quick": {"vectors": quick}, "full": {"vectors": full}})
-    for name, value in {
-        "ROUNDS": {VECTORS: 1}, "COSTS": {VECTORS: Cost(1, 0.0)}, "N": FEW, "TOGETHER_STEPS": 5
-    }.items():  # fmt: skip
-        monkeypatch.setattr(referees, name, value)
-    training, cost, of_full, together = referees.rows(full=True)
-    assert (training.goal, together.goal, of_full.goal) == (1.1, None, None)
-    assert cost.meets_goal is False
-    assert cost.unit == "s"
+    budgets = {"quick": {"vectors": tiny()}, "full": {"vectors": tiny(seeds=3)}}
+    for module, name, value in (
+        (referees, "BUDGETS", budgets), (referees, "N", FEW), (referees, "COSTS", {VECTORS: Cost(1, 0.0)}),
+        (referees, "TRAININGS", {VECTORS: Training(1, 0.0, steps=10)}), (referees_full, "BUDGETS", budgets),
+        (referees_full, "QUICK", {VECTORS: Cost(1)}), (referees_full, "FULL", [VECTORS]),
+        (referees_full, "ROUNDS", {VECTORS: 1}), (referees_full, "TOGETHER_STEPS", 5),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+    training, cost = referees.rows()
+    assert training.work == "referee training, vectors of 3, 10 of 40 steps / bare loop of its steps"
+    assert training.goal == 1.1
+    assert (cost.meets_goal, cost.unit) == (False, "s")
     assert cost.work.startswith("a contestant's 2 referees, `quick`, vectors of 3, n = 60")
-    assert of_full.work.startswith("a contestant's 6 referees, `full`")
     assert cost.parts["num_training"] == FEW // 2
-    assert set(together.parts["seconds"]) == {"together", "one after another", "rounds"}
+    quick, full, together = referees_full.rows()
+    assert quick.work == cost.work and full.work.startswith("a contestant's 6 referees, `full`")
+    assert (quick.goal, full.goal, together.goal) == (None, None, None)
+    assert set(together.parts["seconds"]) == {"together", "one after another"}
