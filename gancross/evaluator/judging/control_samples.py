@@ -48,9 +48,9 @@ def blurred_samples(test: Samples) -> Samples | None:
     kernel = (weights[:, None] * weights).expand(test.shape[1], 1, side, side)
 
     def block(number: int) -> torch.Tensor:
-        images = test[number * BLOCK : (number + 1) * BLOCK].to(torch.float32)
-        padded = functional.pad(images, (side // 2,) * 4, mode="reflect")
-        images = functional.conv2d(padded, kernel, groups=len(kernel))
+        images = test[number * BLOCK : (number + 1) * BLOCK]
+        images = functional.pad(images.to(torch.float32), (side // 2,) * 4, mode="reflect")
+        images = functional.conv2d(images, kernel, groups=len(kernel))
         return images.round_().clamp_(0, 255).to(torch.uint8)
 
     return Blocks(test.shape, test.dtype, block)
