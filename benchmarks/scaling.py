@@ -254,8 +254,8 @@ def tables(rows: Mapping[str, Figures]) -> str:
         c = row["contestants"]
         lines.append(
             f"| {c} | {row['n']:,} | {row['cpu']:.1f} | {row['forward_cpu']:.1f}"
-            f" | {row['statistics_cpu']:.1f} | {1000 * row['cpu'] / c**2:.1f} | {row['mib']:.0f} | {row['json_bytes'] / 1e6:.2f}"
-            f" | {row['html_bytes'] / 1e6:.2f} |"
+            f" | {row['statistics_cpu']:.1f} | {1000 * row['cpu'] / c**2:.1f} | {row['mib']:.0f}"
+            f" | {row['json_bytes'] / 1e6:.2f} | {row['html_bytes'] / 1e6:.2f} |"
         )
     lines += ["", "| contestants | threads | speed-up | without waiting at each source | serial part |"]
     lines.append(f"|{'---|' * 5}")
