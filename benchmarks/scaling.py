@@ -1,6 +1,6 @@
 """How time and memory grow: tournaments of 2 to 128, and 50,000 images of 64×64 pixels.
 
-    python benchmarks/scaling.py                   what results/scaling.json lacks, then the tables
+    python benchmarks/scaling.py          what results/scaling.json lacks; renews the tables of README.md
     python benchmarks/scaling.py --again --only tournament
 
 Every measurement is a process of its own, whose highest resident memory Linux keeps. *Tournament*: width-4
@@ -28,6 +28,8 @@ from environment import machine, versions
 from schedule import Work
 
 RESULT = Path(__file__).parent / "results" / "scaling.json"
+README = Path(__file__).parent / "README.md"
+START, END = "<!-- scaling: made by scaling.py -->", "<!-- /scaling -->"
 COUNTS = (2, 8, 32, 128)
 CORES = (1, 2, 4, 8, 16, 64)
 TOURNAMENT_WIDTH, IMAGES_WIDTH = 4, 2
@@ -36,6 +38,7 @@ IMAGES = 50_000
 STEPS = 20
 CHUNK = 500
 LIMIT_MIB = 1536
+MMAP = str(1 << 20)
 
 Figures = dict[str, Any]
 
@@ -233,11 +236,14 @@ def simulated(rows: Mapping[str, Figures], count: int) -> list[Figures]:
 
 
 def measured(arguments: Sequence[str]) -> Figures:
-    """The figures of one case, in a process of its own with the allocator's usual settings."""
+    """The figures of one case, in a process of its own.
+
+    Its allocator hands large blocks back when they are freed, as glibc's does before it has seen any.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     finished = subprocess.run(
         [sys.executable, __file__, "--case", *arguments], check=True, stdout=subprocess.PIPE, text=True,
-        env={**inherited, "OMP_NUM_THREADS": arguments[-1] if arguments[0] == "images" else "1"},
+        env={**inherited, "MALLOC_MMAP_THRESHOLD_": MMAP, "OMP_NUM_THREADS": arguments[-1] if arguments[0] == "images" else "1"},
     )  # fmt: skip
     figures: Figures = json.loads(finished.stdout.splitlines()[-1])
     return figures
@@ -303,6 +309,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "versions": versions("torch", "numpy", "scipy"),
             }  # fmt: skip
             options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    if options.out == RESULT:
+        text = README.read_text(encoding="utf-8")
+        (before, _, rest), (_, _, after) = text.partition(START), text.partition(END)
+        assert rest and after, f"{README} has no place for the tables"
+        README.write_text(f"{before}{START}\n{tables(document['rows'])}\n{END}{after}", encoding="utf-8")
     print(tables(document["rows"]))
 
 
