@@ -241,9 +241,10 @@ def measured(arguments: Sequence[str]) -> Figures:
     Its allocator hands large blocks back when they are freed, as glibc's does before it has seen any.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    inherited["OMP_NUM_THREADS"] = arguments[-1] if arguments[0] == "images" else "1"
     finished = subprocess.run(
         [sys.executable, __file__, "--case", *arguments], check=True, stdout=subprocess.PIPE, text=True,
-        env={**inherited, "MALLOC_MMAP_THRESHOLD_": MMAP, "OMP_NUM_THREADS": arguments[-1] if arguments[0] == "images" else "1"},
+        env={**inherited, "MALLOC_MMAP_THRESHOLD_": MMAP},
     )  # fmt: skip
     figures: Figures = json.loads(finished.stdout.splitlines()[-1])
     return figures

@@ -210,7 +210,7 @@ def _halves(root: Path, *, judged: bool) -> _Halves:
 
 
 def _in_threads(function: Callable[[Path], T], paths: list[Path]) -> Iterator[T]:
-    """The results in order; few are made ahead, so that whoever takes them slowly does not fill the memory."""
+    """The results in order; few are made ahead, so that no slow reader of them fills the memory."""
     with ThreadPoolExecutor(THREADS) as pool:
         ahead: deque[Future[T]] = deque()
         try:

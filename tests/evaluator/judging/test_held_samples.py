@@ -20,11 +20,11 @@ CPU = torch.device("cpu")
 CHUNK, SHAPE = 100, (3, 8, 8)
 
 
-class Largest(TorchDispatchMode):
+class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The most bytes of 8-bit images that any operation returns as one tensor, views of `known` left out."""
 
     def __init__(self, *known: torch.Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.nbytes, self._known = 0, {tensor.untyped_storage().data_ptr() for tensor in known}
 
     def __torch_dispatch__(
