@@ -14,7 +14,7 @@ from torch import nn
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.crosstest import crosstest
-from gancross.evaluator.judging.scoring import evaluating
+from gancross.evaluator.judging.scoring import Progress, evaluating
 from gancross.evaluator.protocol import CHUNK
 from gancross.machine.cores import available_cores
 from gancross.models.architectures import PairSettings, initialised, pair
@@ -57,11 +57,16 @@ def random_images(n: int) -> torch.Tensor:
 
 
 def product(
-    models: Sequence[Contestant], reals: torch.Tensor, n: int, *, device: str = "cpu"
+    models: Sequence[Contestant],
+    reals: torch.Tensor,
+    n: int,
+    *,
+    device: str = "cpu",
+    progress: Progress | None = None,
 ) -> Callable[[], object]:
     """The cross-test, from contestants to the record."""
     return lambda: crosstest(
-        models, data=reals, num_samples=n, controls=False, norm_check=False, device=device
+        models, data=reals, num_samples=n, controls=False, norm_check=False, device=device, progress=progress
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,7 @@ HELD_OUT_FRACTION = 0.1
 MAX_IMAGES_IN_MEMORY = 200_000
 MAX_BYTES_IN_MEMORY = 2 << 30  # decoded
 THREADS = 4
+AHEAD = 256  # files read before the first of them is taken
 SIZES_NAMED = 3
 RESIZE = "give --image-size N to crop and resize them all"
 
@@ -209,9 +210,16 @@ def _halves(root: Path, *, judged: bool) -> _Halves:
 
 
 def _in_threads(function: Callable[[Path], T], paths: list[Path]) -> Iterator[T]:
+    """The results in order; few are made ahead, so that no slow reader of them fills the memory."""
     with ThreadPoolExecutor(THREADS) as pool:
+        ahead: deque[Future[T]] = deque()
         try:
-            yield from pool.map(function, paths)
+            for path in paths:
+                ahead.append(pool.submit(function, path))
+                if len(ahead) > AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
         except BaseException:
             # After a bad file or Ctrl-C the remaining files are not read.
             pool.shutdown(cancel_futures=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gancross.data import catalogue, folder
+from gancross.data.folder import read_images
 from gancross.data.sets import DataSet
 from gancross.errors import DataError, UsageError
 
@@ -196,3 +197,17 @@ def test_folders_that_cannot_be_used(tmp_path: Path, names: list[str], message: 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere: does not exist"):
         load(tmp_path / "nowhere")
+
+
+def test_an_image_in_colour_after_grey_ones_gives_all_of_them_three_channels(tmp_path: Path) -> None:
+    """Images are put into their place as they are read, when later ones are not known."""
+    made = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
+    colour = np.random.default_rng(1).integers(0, 256, (5, 4, 3), dtype=np.uint8)
+    paths = [tmp_path / f"{number}.png" for number in range(7)]
+    for path, pixels in zip(paths, [*made[:4], colour, *made[4:]], strict=True):
+        Image.fromarray(pixels).save(path)
+    images, formats = read_images(paths, image_size=None)
+    expected = [*(np.stack([grey] * 3) for grey in made[:4]), colour.transpose(2, 0, 1)]
+    expected += [np.stack([grey] * 3) for grey in made[4:]]
+    assert np.array_equal(images.numpy(), np.stack(expected))
+    assert [file.mode for file in formats] == ["L"] * 4 + ["RGB"] + ["L"] * 2

@@ -34,11 +34,12 @@ from gancross.report.charts.ladder_chart import ladder_chart
 from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, histogram_chart, roc_chart
 from gancross.report.command import command, obstacles
 from gancross.report.text import class_sentences, referee_texts
+from gancross.report.text.crowds import crowded
 from gancross.report.text.figure_table import figure_table
 from gancross.report.text.paper_matrices import matrices_title, paper_matrices
 from gancross.report.text.referee_checks import checks
 from gancross.report.text.screen_flags import MOST, ordered_flags
-from gancross.report.text.sections import SECTIONS, absence, unfolded
+from gancross.report.text.sections import SECTIONS, page_absence, unfolded
 from gancross.report.text.text_layout import with_whole_p
 from gancross.report.text.verdict_sentences import verdict_sentences
 from gancross.version import __version__
@@ -95,12 +96,13 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
     noise, noise_lossy = _pictures([sample for sample in samples if sample.kind == "noise"])
     sigmas = [] if referees is None else shown_sigmas(referees.protocol.sigmas, result.protocol.data.shape)
     flags, minor_flags = ordered_flags(result)
+    pictured = [] if crowded(result) else result.judges
     no_grids = "" if grids else _no_pictures(result, NO_GRIDS)
     class_tables = [] if result.classes is None else judge_tables(result.classes)
     class_charts = [class_chart(result, table) for table in class_tables]
     text: str = _environment().get_template("report.html.j2").render(
-        result=result, histograms=[histogram_chart(result, judge) for judge in result.judges],
-        roc=[roc_chart(result, judge) for judge in result.judges],
+        result=result, histograms=[histogram_chart(result, judge) for judge in pictured],
+        roc=[roc_chart(result, judge) for judge in pictured], crowded=crowded(result),
         ladder=None if referees is None else ladder_chart(referees),
         sentences=[with_whole_p(formatting.straight(text)) for text in verdict_sentences(result)],
         class_tables=class_tables, class_charts=[chart for chart in class_charts if chart is not None],
@@ -130,7 +132,7 @@ def page_sections(result: Result, *, no_grids: str) -> list[PageSection]:
     """
     shown = []
     for section in SECTIONS:
-        absent = no_grids if section.key == "samples" else absence(section, result)
+        absent = no_grids if section.key == "samples" else page_absence(section, result)
         always = unfolded(section, result)
         empty = bool(absent) or (section.key == "flags" and not result.flags)
         if section.html and not (always and empty):

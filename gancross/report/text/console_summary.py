@@ -11,6 +11,7 @@ from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.report import formatting
 from gancross.report.text.console_tables import fidelity_figure
+from gancross.report.text.crowds import crowded, in_the_record
 from gancross.report.text.line_table import LineTable
 
 
@@ -31,7 +32,9 @@ def contestants_table(result: Result) -> list[RenderableType]:
 
 
 def numbered_matrix(result: Result) -> list[RenderableType]:
-    """The cross FP matrix: samples in rows, judges in columns."""
+    """The cross FP matrix: samples in rows, judges in columns; of many contestants where it is."""
+    if crowded(result):
+        return [Text(f"{in_the_record(result, 'FP')}, and in the HTML report.", style="dim"), ""]
     rows: list[list[Text | str]] = []
     for number, generator in enumerate(result.names, start=1):
         cells = [result.cells[judge, generator] for judge in result.judges]
@@ -57,6 +60,8 @@ def fidelity_by_contestant(result: Result) -> list[RenderableType]:
 
 def winners_matrix(result: Result) -> list[RenderableType]:
     """Whom the rules name in each pair, two rules in a table; and what is left out."""
+    if crowded(result):
+        return [Text(f"{in_the_record(result, 'verdicts').capitalize()}.", style="dim")]
     models = "Named models: nearer to the data above the diagonal, strict below"
     discriminators = "Named discriminators: the paper's rule above the diagonal, beyond chance below"
     headline: list[RenderableType] = [] if isinstance(result.referees, Missing) else [

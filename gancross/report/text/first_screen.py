@@ -14,6 +14,7 @@ from rich.text import Text
 
 from gancross.evaluator.result.types import Result
 from gancross.report import formatting
+from gancross.report.text.crowds import MOST_PAIRED
 from gancross.report.text.figure_table import figure_table
 from gancross.report.text.screen_figures import fp_matrix, matrices
 from gancross.report.text.screen_flags import MOST, ordered_flags
@@ -63,7 +64,9 @@ def _contestants(result: Result, width: int) -> list[str]:
     table = figure_table(result)
     rows = [[*row[: table.names], one_line(row[table.names]), *row[table.names + 1 :]] for row in table.rows]
     legends = (line for text in table.legends for line in wrapped(text, width))
-    return [*aligned([table.head, *rows], width, names=table.names), *legends]
+    left = max(0, len(rows) - MOST_PAIRED)
+    more = [cut(f"and {left} more: -v or the record", width)] if left else []
+    return [*aligned([table.head, *rows[:MOST_PAIRED]], width, names=table.names), *more, *legends]
 
 
 def _flags(result: Result, width: int, most: int) -> list[str]:

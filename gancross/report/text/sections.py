@@ -19,6 +19,7 @@ from gancross.report.text import (
     markdown_referees,
     markdown_tables,
 )
+from gancross.report.text.crowds import crowded, in_the_record
 
 Console = Callable[[Result], Sequence[RenderableType]]
 Markdown = Callable[[Result], Sequence[str]]
@@ -39,6 +40,7 @@ class Section:
         opened: whether its fold in the HTML report is open at first.
         part: of a result, which it is about; `Missing` where there is nothing to show.
         concludes: a terminal shows higher ones later, the highest at the end, where the eye rests.
+        paired: what it has of every two contestants, which the HTML report leaves out where there are many.
     """
 
     key: str
@@ -51,6 +53,7 @@ class Section:
     opened: bool = False
     part: Part | None = None
     concludes: int = 0
+    paired: str = ""
 
 
 def judges(result: Result) -> object:
@@ -72,6 +75,12 @@ def absence(section: Section, result: Result) -> str:
     """Why a result has nothing that the section is about; empty where it has."""
     part = None if section.part is None else section.part(result)
     return part.reason if isinstance(part, Missing) else ""
+
+
+def page_absence(section: Section, result: Result) -> str:
+    """Why the HTML report has nothing that the section is about; empty where it has."""
+    left_out = in_the_record(result, section.paired) if section.paired and crowded(result) else ""
+    return absence(section, result) or left_out
 
 
 def unfolded(section: Section, result: Result) -> bool:
@@ -112,6 +121,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         key="reasons", title="Verdicts with their reasons", console=console_tables.verdict_text,
         console_summary=console_summary.winners_matrix, markdown=markdown_tables.reasons, concludes=2,
+        paired="verdicts",
     ),
     Section(
         key="referees", title="Referees", console=console_referees.referees_text,
@@ -123,20 +133,20 @@ SECTIONS: tuple[Section, ...] = (
         console_summary=console_summary.fidelity_by_contestant, markdown=markdown_tables.fidelity,
         part=lambda result: result.fidelity,
     ),
-    Section(key="scores", title="Scores", part=judges),
-    Section(key="roc", title="ROC curves", part=judges),
+    Section(key="scores", title="Scores", part=judges, paired="histograms"),
+    Section(key="roc", title="ROC curves", part=judges, paired="ROC curves"),
     Section(
         key="beside", title="Beside the threshold", console=console_tables.figure_table,
-        markdown=markdown_tables.beside, part=judges,
+        markdown=markdown_tables.beside, part=judges, paired="figures beside the threshold",
     ),
-    Section(key="tests", title="Tests"),
+    Section(key="tests", title="Tests", paired="tests"),
     Section(
         key="ranking", title="Ranking", console=console_tables.ranking_text,
         console_summary=console_tables.ranking_text,
     ),
     Section(key="controls", title="Controls", part=controls),
     Section(key="probes", title="Probes of the networks", part=lambda result: result.probes),
-    Section(key="norm", title="Batch-norm modes", part=judges),
+    Section(key="norm", title="Batch-norm modes", part=judges, paired="rates in both batch-norm modes"),
     Section(key="gap", title="Generalisation gap", part=judges),
     Section(key="protocol", title="Protocol and command", markdown=markdown_tables.protocol),
 )  # fmt: skip

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from grey_models import REALS, ConstantGrey, model
 from torch import nn
+from torchvision.transforms.v2.functional import gaussian_blur
 
 from gancross import crosstest
 from gancross.evaluator.estimates import Missing, Proportion
@@ -51,3 +53,13 @@ def test_vectors_have_noise_in_their_bounding_box_and_no_blur() -> None:
     assert bool(((noise >= test.amin(0)) & (noise <= test.amax(0))).all())
     assert torch.allclose(noise.mean(0), torch.tensor([0.5, 6.0]), atol=0.1)
     assert torch.equal(noise[:500], uniform_noise(test, 500, seed=0))
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 32, 32), (2, 1, 28, 28), (4, 3, 5, 9)], ids=str)
+def test_blurred_images_are_torchvision_s_bit_for_bit(shape: tuple[int, ...]) -> None:
+    images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    blurred = blurred_samples(images)
+    assert blurred is not None
+    side = 2 * min(8, min(shape[2:]) - 1) + 1
+    expected = gaussian_blur(images.float(), [side, side], [2.0, 2.0]).round().clamp(0, 255)
+    assert torch.equal(blurred[:], expected.to(torch.uint8))

@@ -1,0 +1,53 @@
+"""Reports of many contestants are bounded: what has a line for every two of them is left out, and said."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from reading_reports import printed
+from report_documents import documents
+
+from gancross.report.browser.html import html_report
+from gancross.report.text import crowds, first_screen
+from gancross.report.text.sections import SECTIONS, absence
+
+LEFT_OUT = "too many to be shown two by two; in the record"
+
+
+@pytest.fixture
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowds, "MOST_PAIRED", 4)
+    monkeypatch.setattr(first_screen, "MOST_PAIRED", 4)
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_the_page_says_what_it_leaves_out_and_has_neither_curves_nor_pairs() -> None:
+    result = documents()["five"]
+    page = html_report(result)
+    paired = [section for section in SECTIONS if section.paired and not absence(section, result)]
+    assert len(paired) >= 5
+    for section in paired:
+        body = page.partition(f'<h2 id="{section.key}-title">')[2].partition("<h2 ")[0]
+        assert f"{section.paired} of 5 contestants: {LEFT_OUT}".lower() in body.lower()
+        assert "<table" not in body and "<svg" not in body
+    assert page.count("Cross-testing FP") == 0  # in the cards; the matrix of the cross-test has them
+    matrix = page.partition('<h2 id="cross-title">')[2].partition("</table>")[0]
+    assert len(re.findall(r'<td class="heat', matrix)) == 25
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_the_terminal_has_a_line_a_contestant_and_says_what_it_leaves_out() -> None:
+    result = documents()["five"]
+    text = " ".join(printed(result).split())
+    assert f"FP of 5 contestants: {LEFT_OUT}, and in the HTML report." in text
+    assert f"Verdicts of 5 contestants: {LEFT_OUT}." in text
+    screen = [line.plain for line in first_screen.first_screen(result, width=80)]
+    assert "and 1 more: -v or the record" in screen
+    assert sum(re.match(r"\W*model \d", line) is not None for line in screen) == 4
+
+
+def test_as_many_as_are_paired_are_shown_whole() -> None:
+    result = documents()["five"]
+    for text in (html_report(result), printed(result)):
+        assert LEFT_OUT not in " ".join(text.split())
