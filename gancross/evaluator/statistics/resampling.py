@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gancross.random_streams import Stream
 
 RESAMPLES = 1999  # (R + 1)·2.5 % is whole, so that the limits are order statistics
-_BLOCK = 16  # resamples that are counted at a time
+_BLOCK = 16  # resamples that are drawn at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +56,12 @@ def draw_halves(units: NDArray[np.int64], *, seed: int, resamples: int = RESAMPL
 
 def times_drawn(n: int, random: np.random.Generator, resamples: int) -> NDArray[np.uint8]:
     """How often each of n is drawn in each of R resamples with replacement, (n, R)."""
-    times_NR = np.empty((n, resamples), dtype=np.uint8)
+    times_RN = np.empty((resamples, n), dtype=np.uint8)
     for start in range(0, resamples, _BLOCK):
         index_BN = random.integers(0, n, (min(_BLOCK, resamples - start), n))
-        size = len(index_BN)
-        index_BN += np.arange(size)[:, None] * n  # so that one count does for all
-        counts_BN = np.bincount(index_BN.ravel(), minlength=size * n).reshape(size, n)
-        times_NR[:, start : start + size] = counts_BN.T
-    return times_NR
+        for place, index_N in enumerate(index_BN, start):
+            times_RN[place] = np.bincount(index_N, minlength=n)
+    return np.ascontiguousarray(times_RN.T)
 
 
 def _resampled(
