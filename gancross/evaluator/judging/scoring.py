@@ -28,6 +28,7 @@ from gancross.evaluator.judging.sampling import (
 )
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource, logits
 from gancross.evaluator.protocol import NORMS, Norm, Protocol, checked_chunk, chunk_length
+from gancross.machine.devices import Fetched
 from gancross.machine.distributed import current
 from gancross.machine.process_state import own_turn
 from gancross.models.module_state import evaluation_mode, modules_kept
@@ -167,20 +168,25 @@ def canonical_samples(
         source = fake_source(contestant, num_samples=num_samples, seed=seed, purpose=purpose, chunk=chunk)
         finite: list[torch.Tensor] = []
 
-        def piece(number: int) -> torch.Tensor:
+        def piece(number: int) -> Fetched:
             (samples,) = chunks(
                 source, seed=seed, shape=None, device=device, group=1, purpose=purpose, clipped=clipped,
                 numbers=[number], finite=finite,
             )  # fmt: skip
-            return samples.cpu().contiguous()
+            return Fetched(samples.contiguous())
 
         with network_crew(device) as workers:
             # What a generator makes at its first call and keeps is the same however many threads follow.
             first = map(piece, source.chunks[:1])
-            for samples in chain(first, workers.in_order(piece, source.chunks[1:])):
-                parts.append(samples)
+            begun: list[Fetched] = []
+            for made in chain(first, workers.in_order(piece, source.chunks[1:])):
+                begun.append(made)
+                if len(begun) > 1:  # the device computes the latest meanwhile
+                    parts.append(begun.pop(0).result())
                 if progress is not None:
-                    progress(min(len(parts) * chunk, source.n), source.n)
+                    done = len(parts) + len(begun)
+                    progress(min(done * chunk, source.n), source.n)
+            parts += [made.result() for made in begun]
         check_finite(source, finite)
     return torch.cat(parts)[: source.n]
 
