@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, M
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.replicas import network_crew
+from gancross.checkpoint.shared_state import FirstCall
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, norms
 from gancross.evaluator.judging.pieces import ChunkObserver, SourcePart
@@ -36,7 +38,7 @@ from gancross.models.module_state import evaluation_mode, modules_kept
 ROUNDING = 1e-3  # of sums of probabilities in half precision
 CLIP = 2.0**-24  # probabilities are clipped to [2⁻²⁴, 1−2⁻²⁴] before they become logits
 
-
+T = TypeVar("T")
 Progress = Callable[[str, int, int], None]  # what is judged, samples done, samples in all
 RawScores = dict[Norm, dict[str, dict[Label, torch.Tensor]]]
 
@@ -175,20 +177,33 @@ def canonical_samples(
             )  # fmt: skip
             return Fetched(samples.contiguous())
 
-        with network_crew(device) as workers:
-            # What a generator makes at its first call and keeps is the same however many threads follow.
-            first = map(piece, source.chunks[:1])
-            begun: list[Fetched] = []
-            for made in chain(first, workers.in_order(piece, source.chunks[1:])):
-                begun.append(made)
-                if len(begun) > 1:  # the device computes the latest meanwhile
-                    parts.append(begun.pop(0).result())
+        # What a generator makes at its first call and keeps is the same however many threads follow, and they
+        # follow only where that call changed nothing that they would share.
+        first, alone = _first_call(contestant, piece)
+        before: Fetched | None = None
+        with network_crew(device, alone=alone) as workers:
+            for number, made in enumerate(chain([first], workers.in_order(piece, source.chunks[1:])), 1):
+                if before is not None:  # the device computes the next samples meanwhile
+                    parts.append(before.result())
+                before = made
                 if progress is not None:
-                    done = len(parts) + len(begun)
-                    progress(min(done * chunk, source.n), source.n)
-            parts += [made.result() for made in begun]
+                    progress(min(number * chunk, source.n), source.n)
+        assert before is not None
+        parts.append(before.result())
         check_finite(source, finite)
     return torch.cat(parts)[: source.n]
+
+
+def _first_call(contestant: Contestant, piece: Callable[[int], T]) -> tuple[T, bool]:
+    """What `piece` makes of the first chunk; and whether its generator changes what threads would share."""
+    if contestant.generator is None:
+        return piece(0), False
+    watched, separable = FirstCall(contestant.generator), False
+    try:
+        made = piece(0)
+    finally:
+        separable = watched.end()
+    return made, not separable
 
 
 def canonical_labels(
