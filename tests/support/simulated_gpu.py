@@ -73,11 +73,12 @@ class SimulatedGPU(TorchDispatchMode):  # type: ignore[no-untyped-call]
         waits: how often the CPU waited for all work that was begun, by place in gancross and reason.
         sent: copies to the GPU for which the CPU did not wait.
         fetched: copies from it that were begun without waiting.
+        strict: whether a wait is an error, as under `torch.cuda.set_sync_debug_mode("error")`.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.waits, self.sent, self.fetched = Counter[str](), 0, 0
+        self.waits, self.sent, self.fetched, self.strict = Counter[str](), 0, 0, False
         self._pinned: dict[int, torch.Tensor] = {}  # held, so that no other gets its address
         self._under_way: list[tuple[torch.Tensor, torch.Tensor]] = []
 
@@ -157,6 +158,8 @@ class SimulatedGPU(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._waited("index from the CPU")
 
     def _waited(self, reason: str) -> None:
+        if self.strict:
+            raise RuntimeError(f"called a synchronizing operation: {reason}")
         self.waits[f"{_place()}: {reason}"] += 1
         self.arrive(len(self._under_way))
 
