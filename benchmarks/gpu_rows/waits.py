@@ -1,6 +1,7 @@
 """Whether the CPU waits for a GPU inside the loops that must not wait, by torch's own watch on CUDA.
 
     training      steps of every kind: closed form, double backward, slope penalty, augmentation, labels
+    penalties     batches of a training loop of somebody's own, after the first
     samples       chunks of one generator, as pictures and referees draw them
     cross-test    chunks of every source with two judges, in both modes of batch norm
     referees      steps of training, and blocks of scores
@@ -34,6 +35,7 @@ from gancross.evaluator.referees.protocol import BUDGETS, RefereeProtocol, form_
 from gancross.evaluator.referees.scoring import BLOCK, rung_scores
 from gancross.evaluator.referees.training import Identity, Material, judge_network, training_snapshots
 from gancross.machine.devices import moved
+from gancross.penalties import backward
 from gancross.random_streams import Stream
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.fields import Setting
@@ -107,6 +109,7 @@ def loops(device: torch.device) -> Mapping[str, Callable[[Watch], None]]:
     """The loops by name."""
     return {
         **{f"training: {name}": partial(_training, name, device) for name in RECIPES},
+        "penalties: batches": partial(_penalties, device),
         "samples: chunks": partial(_samples, device),
         "cross-test: chunks": partial(_cross_test, device),
         **{
@@ -166,6 +169,15 @@ def _cross_test(device: torch.device, watch: Watch) -> None:
         crosstests.contestants(2, width=4), data=crosstests.random_images(n), num_samples=n, chunk=CHUNK,
         controls=False, referees="none", device=str(device), progress=Watched(watch),
     )  # fmt: skip
+
+
+def _penalties(device: torch.device, watch: Watch) -> None:
+    (model,) = crosstests.contestants(1, width=4)
+    judge = crosstests.networks(model)[1].to(device).train()
+    real, fake = (moved(torch.rand(8, *crosstests.SAMPLE), device) for _ in range(2))
+    for _ in range(3):  # the first batch is compared with double backward
+        backward(judge, real=real, fake=fake, gamma=0.1)
+        watch(True)
 
 
 def _samples(device: torch.device, watch: Watch) -> None:

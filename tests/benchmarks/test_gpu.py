@@ -106,7 +106,7 @@ def test_loops_that_wait_are_named_and_others_follow(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(watched_loops, "SHAPES", {"images": (1, 8, 8)})
     with simulated_gpu() as device:
         found = list(watched_loops.waits(GPU, lambda strict: setattr(device, "strict", strict)))
-        assert [loop.where for loop in found] == [""] * 5 and all(loop.seen for loop in found)
+        assert [loop.where for loop in found] == [""] * 6 and all(loop.seen for loop in found)
         monkeypatch.setattr(loop, "follow_schedule", reads)
         first, second, *_ = watched_loops.waits(GPU, lambda strict: setattr(device, "strict", strict))
     assert first.where.startswith("trainer/loop.py:") and "called a synchronizing operation" in first.where

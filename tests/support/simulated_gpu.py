@@ -182,7 +182,8 @@ class Event:
 @contextmanager
 def simulated_gpu() -> Iterator[SimulatedGPU]:
     """Inside, `GPU` is a device; its random numbers are the CPU's of the same seed."""
-    on_cpu, conversion = Stream.torch_generator, torch.__future__.get_overwrite_module_params_on_conversion()
+    on_cpu, autocasts = Stream.torch_generator, torch.is_autocast_enabled
+    conversion = torch.__future__.get_overwrite_module_params_on_conversion()
     lifting = torch._C._only_lift_cpu_tensors()
     with ExitStack() as stack:
         stack.callback(torch.__future__.set_overwrite_module_params_on_conversion, conversion)
@@ -196,6 +197,9 @@ def simulated_gpu() -> Iterator[SimulatedGPU]:
             mock.patch(FUSED, return_value=[CPU.type, GPU.type]),
             mock.patch.object(torch.cuda, "Event", type("Event", (Event,), {"gpu": gpu})),
             mock.patch.object(torch.cuda, "current_stream", return_value=None),
+            mock.patch.object(
+                torch, "is_autocast_enabled", lambda kind: kind != GPU.type and autocasts(kind)
+            ),
         ]
         for patch in patches:
             stack.enter_context(patch)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from loop_networks import SHAPE, Residual, plain
 from run_folders import log
 from simulated_gpu import GPU, simulated_gpu
 from small_recipes import small
 from torch import nn
+from torch.nn.utils import parametrizations
 
+from gancross.machine.devices import moved
+from gancross.penalties import backward
 from gancross.trainer import loop
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
@@ -76,6 +81,25 @@ def test_own_networks_with_dropout_wait_for_nothing(tmp_path: Path, monkeypatch:
     chosen = small("mixture", latent_dim=5)
     waits, _ = waits_of_steps(chosen, tmp_path, monkeypatch, networks=(generator, discriminator))
     assert not waits
+
+
+@pytest.mark.parametrize("penalty", ["jensen-shannon", "r1", "none"])
+@pytest.mark.parametrize(
+    "make",
+    [Residual, lambda: plain(parametrizations.spectral_norm, nn.Dropout(0.5))],
+    ids=["residual", "dropout"],
+)
+def test_gradients_for_loops_of_ones_own_wait_for_nothing_after_the_first_batch(
+    penalty: str, make: Callable[[], nn.Module]
+) -> None:
+    with simulated_gpu() as gpu:
+        discriminator = make().to(GPU)
+        real, fake = (moved(torch.rand(4, *SHAPE), GPU) for _ in range(2))
+        waits = list[Counter[str]]()
+        for _ in range(3):
+            backward(discriminator, real=real, fake=fake, penalty=penalty, gamma=0.1)
+            waits.append(gpu.waits.copy())
+    assert waits[0] and waits[0] == waits[2]
 
 
 def test_the_simulated_gpu_trains_as_the_cpu_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
