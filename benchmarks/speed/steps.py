@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from gancross.machine.devices import moved
 from gancross.machine.distributed import ALONE
 from gancross.random_streams import Stream, latents
 from gancross.trainer.gradient.route import Route, add_gradients, with_compiler
@@ -41,7 +42,7 @@ class Steps:
         self._batches += 1
         n, dim = self.recipe.batch_size, self.recipe.latent_dim
         batch = latents(Stream(0, "speed"), self._batches * n, n, dim=dim, prior=self.recipe.latent)
-        return batch.to(self.device, non_blocking=True)
+        return moved(batch, self.device)
 
     def _step(self) -> Step:
         return Step(self.players, self.recipe, gamma=self.recipe.gamma, update=self._update)

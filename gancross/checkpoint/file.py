@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -221,7 +222,21 @@ def _plain_values(checkpoint: Checkpoint) -> dict[str, Any]:
         plain[f"{network}_state"] = {
             key: _compact(value.detach().to("cpu")) for key, value in plain[f"{network}_state"].items()
         }
+    plain["training"] = _compacted(plain["training"])
     return plain
+
+
+def _compacted(value: Any) -> Any:
+    """The value with compact tensors in its containers; it itself where they are all compact."""
+    if isinstance(value, torch.Tensor):
+        return _compact(value)
+    if isinstance(value, dict):
+        parts = {key: _compacted(part) for key, part in value.items()}
+        return value if all(parts[key] is value[key] for key in value) else parts
+    if isinstance(value, list):
+        items = [_compacted(item) for item in value]
+        return value if all(map(operator.is_, items, value)) else items
+    return value
 
 
 def _compact(tensor: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,7 @@ from gancross.cli.options import (
     FILE,
     bars,
     common_with_tables,
+    crosstest_threads,
     data_root,
     download,
     notes_console,
@@ -59,6 +60,7 @@ its FN is not high, for one that calls everything fake has FP 0 as well.
     type=click.IntRange(min=1),
     help="Of each training run.  [default: as 'gancross train' has it, of its share of the cores]",
 )
+@crosstest_threads
 @click.option("--device", default="auto", show_default=True,
               help="auto, cpu, cuda (all of them), cuda:0, … or mps.")  # fmt: skip
 @data_root

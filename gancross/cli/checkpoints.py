@@ -12,7 +12,7 @@ import click
 
 from gancross.cli.completion import model_files
 from gancross.cli.contestants import ModelOptions, load_models, model_options, parsed_models
-from gancross.cli.options import FILE, bars, chunk, common, device, notes_console
+from gancross.cli.options import FILE, bars, chunk, common, device, notes_console, threads
 from gancross.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ SUFFIXES = (".png", ".npz")
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
 @device
+@threads
 @chunk
 @click.option(
     "--class", "label", type=int, metavar="NUMBER",

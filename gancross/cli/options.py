@@ -99,10 +99,14 @@ classes_option = click.option(
 data_root = click.option("--data-root", type=FILE, default=DEFAULT_ROOT, help="Folder of named data sets.")
 download = click.option("--download", is_flag=True, help="Fetch a missing data set where torchvision can.")
 
-# `common` takes these two.
+# `common` takes these.
 threads = click.option(
     "--threads", "torch_threads", type=click.IntRange(min=1),
-    help="Of the CPU; last bits of figures depend on it.  [default: the cores that are available]",
+    help="Of the CPU; changes no figure.  [default: the cores that are available]",
+)  # fmt: skip
+crosstest_threads = click.option(
+    "--crosstest-threads", "torch_threads", type=click.IntRange(min=1),
+    help="Of the CPU, in the cross-test; changes no figure.  [default: the cores that are available]",
 )  # fmt: skip
 timeout = click.option(
     "--timeout", type=Seconds(min=0, min_open=True, max=86_400), metavar="SECONDS",

@@ -21,6 +21,7 @@ from gancross.cli.options import (
     device,
     notes_console,
     tables_console,
+    threads,
 )
 from gancross.cli.report import STDOUT
 from gancross.errors import UsageError, unknown_name
@@ -131,6 +132,7 @@ def parsed_steps(text: str) -> list[int]:
 @data_root
 @networks_options
 @device
+@threads
 @chunk
 @common
 def trace(

@@ -105,6 +105,8 @@ def resized(images_NCHW: torch.Tensor, to: Resize) -> torch.Tensor:
     import torch
     from PIL import Image
 
+    from gancross.machine.devices import moved
+
     n, channels, height, width = images_NCHW.shape
     if height == width == to.side:
         return images_NCHW
@@ -114,4 +116,4 @@ def resized(images_NCHW: torch.Tensor, to: Resize) -> torch.Tensor:
     how = Image.Resampling[to.filter.upper()]
     for index, plane in enumerate(planes):
         result[index] = np.asarray(Image.fromarray(plane).resize((to.side, to.side), how))
-    return torch.from_numpy(result.reshape(n, channels, to.side, to.side)).to(images_NCHW.device)
+    return moved(torch.from_numpy(result.reshape(n, channels, to.side, to.side)), images_NCHW.device)

@@ -12,6 +12,8 @@ from gancross.errors import ResourceError, UsageError, first_line
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 AUTOCAST_KINDS = ("cpu", "cuda")
+KINDS = ("cpu", "cuda", "mps")
+UNPINNED = ("cpu", "mps")  # devices that copy from any memory
 CHOICES = "choose auto, cpu, cuda, cuda:0, … or mps"
 
 
@@ -31,7 +33,7 @@ def resolve_device(name: str | torch.device) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-        known = device.type in ("cpu", "cuda", "mps")
+        known = device.type in KINDS
     except RuntimeError:
         known = False
     if not known:
@@ -54,9 +56,34 @@ def shared_devices(name: str) -> list[str]:
 
 def moved(rows: torch.Tensor, device: torch.device) -> torch.Tensor:
     """The rows on the device; a GPU copies them from pinned memory, for which the CPU does not wait."""
-    if device.type == "cuda" and rows.device.type == "cpu":
+    if device.type not in UNPINNED and rows.device.type == "cpu":
         return rows.pin_memory().to(device, non_blocking=True)
     return rows.to(device)
+
+
+class Fetched:
+    """The values of a tensor for the CPU, which goes on while a GPU still computes them.
+
+    A GPU copies them into pinned memory as soon as they are there. Nobody reads them before: `result` waits
+    for this copy, and not for the work that was begun after it. Other devices copy at once.
+    """
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self._copied: torch.cuda.Event | None = None
+        if values.device.type in UNPINNED:
+            self._values = values.cpu()
+            return
+        self._values = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+        self._values.copy_(values, non_blocking=True)
+        self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._copied.record(torch.cuda.current_stream(values.device))
+
+    def result(self) -> torch.Tensor:
+        """The values, on the CPU; of a tensor that lay there, that tensor itself."""
+        if self._copied is None:
+            return self._values
+        self._copied.synchronize()
+        return self._values.clone()  # pinned memory is scarce
 
 
 @contextmanager

@@ -20,14 +20,15 @@ def update_average(average: nn.Module, generator: nn.Module, *, decay: float, av
             as counters, are copied in any case.
     """
     with own_singular_vectors(average), torch.no_grad():
-        for mean, weight in zip(average.parameters(), generator.parameters(), strict=True):
-            mean.lerp_(weight, 1 - decay)
-        averaged: set[int] = set()
+        means: list[torch.Tensor] = list(average.parameters())
+        values: list[torch.Tensor] = list(generator.parameters())
         if average_buffers:
             for layer, source in zip(batch_norms(average), batch_norms(generator), strict=True):
                 for name in ("running_mean", "running_var"):
-                    getattr(layer, name).lerp_(getattr(source, name), 1 - decay)
-                    averaged.add(id(getattr(layer, name)))
+                    means.append(getattr(layer, name))
+                    values.append(getattr(source, name))
+        torch._foreach_lerp_(means, values, 1 - decay)  # on a GPU a few kernels for all of them
+        averaged = {id(mean) for mean in means}
         for target, buffer in zip(average.buffers(), generator.buffers(), strict=True):
             if id(target) not in averaged:
                 target.copy_(buffer)

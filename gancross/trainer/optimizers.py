@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -17,6 +19,22 @@ def make_optimizer(network: nn.Module, recipe: Recipe, *, player: str = "generat
     if recipe.optimizer == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=rate, alpha=RMSPROP_DECAY, foreach=True)
     return torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True)
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Loads a saved state; moments get the layout of their parameters, which fused Adam takes for granted.
+
+    Checkpoints hold contiguous tensors, a network of the user's own may be channels-last.
+
+    Raises:
+        KeyError, ValueError, RuntimeError, TypeError, AttributeError: the state is another's.
+    """
+    optimizer.load_state_dict(state)
+    for parameter, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            same_shape = isinstance(moment, torch.Tensor) and moment.shape == parameter.shape
+            if same_shape and moment.stride() != parameter.stride():
+                moments[name] = torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
 
 
 def follow_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, *, step: int, player: str) -> None:

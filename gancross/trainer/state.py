@@ -29,7 +29,7 @@ from gancross.trainer.averages import update_average
 from gancross.trainer.gradient.route import route_of
 from gancross.trainer.labels import BatchLabels, generated
 from gancross.trainer.objective.objectives import OBJECTIVES
-from gancross.trainer.optimizers import make_optimizer
+from gancross.trainer.optimizers import load_optimizer, make_optimizer
 from gancross.trainer.own_networks import randomness
 from gancross.trainer.recipes.network_settings import OWN
 from gancross.trainer.recipes.recipe import Recipe
@@ -187,8 +187,8 @@ def restore(run: Run, saved: Checkpoint, path: Path) -> int:
             run.average.load_state_dict(saved.generator_state)
         players.generator.load_state_dict(raw)
         players.discriminator.load_state_dict(saved.discriminator_state)
-        players.generator_optimizer.load_state_dict(saved.training["generator_optimizer"])
-        players.discriminator_optimizer.load_state_dict(saved.training["discriminator_optimizer"])
+        load_optimizer(players.generator_optimizer, saved.training["generator_optimizer"])
+        load_optimizer(players.discriminator_optimizer, saved.training["discriminator_optimizer"])
         if players.score_averages is not None:
             means = saved.training["score_averages"]
             players.score_averages.copy_(torch.cat([means["real"], means["fake"]]).reshape(2))

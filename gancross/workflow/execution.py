@@ -39,7 +39,7 @@ class Execution:
         scheduler: the address of the cluster's scheduler.
         jobs: runs at a time; by default one per GPU, or per core for runs on CPUs, or one per worker of a
             cluster.
-        threads: of each run; None: as `gancross.train` chooses, of its `cores`.
+        threads: of each training run; None: as `gancross.train` chooses, of its `cores`.
         cores: that one run may use.
         device: as `gancross.train`; local runs are spread over all GPUs if it is `cuda` or `auto`.
         data_root, download: as `gancross.train`.

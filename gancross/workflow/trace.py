@@ -36,6 +36,7 @@ from gancross.evaluator.judging.source_labels import with_labels_of_reals
 from gancross.evaluator.protocol import Norm, Protocol, chunk_length
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.confusion import false_negatives
+from gancross.machine.devices import Fetched
 from gancross.random_streams import Stream
 from gancross.report.paper_figures.saved_runs import SavedRun
 from gancross.trainer.monitors import MIXTURE, mixture_figures, spread
@@ -188,19 +189,19 @@ class _SampleFigures:
 
     def __init__(self, *, mixture: bool) -> None:
         self.by_source: dict[Label, dict[str, float]] = {}
-        self._mixture, self._chunks = mixture, list[torch.Tensor]()
+        self._mixture, self._chunks = mixture, list[Fetched]()
 
     def wants(self, label: Label) -> bool:
         return True
 
     def measured(self, chunk: torch.Tensor, count: int) -> torch.Tensor:
-        return chunk[:count].cpu()
+        return chunk[:count]
 
     def add(self, label: Label, measured: torch.Tensor) -> None:
-        self._chunks.append(measured)
+        self._chunks.append(Fetched(measured))
 
     def finish_source(self, label: Label) -> None:
-        samples, self._chunks = torch.cat(self._chunks), []
+        samples, self._chunks = torch.cat([chunk.result() for chunk in self._chunks]), []
         self.by_source[label] = {"spread": float(spread(to_network(samples, DATA_RANGE)))}
         if self._mixture:
             self.by_source[label] |= mixture_figures(samples)

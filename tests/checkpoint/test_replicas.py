@@ -248,10 +248,24 @@ class DrawsOnce(nn.Module):
         return z + self.drawn
 
 
-def test_what_a_generator_draws_once_does_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+class HasAGenerator(nn.Module):
+    """Draws on from a generator of random numbers of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = torch.Generator().manual_seed(0)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return z + torch.randn(2, generator=self.numbers)
+
+
+@pytest.mark.parametrize("make", [DrawsOnce, HasAGenerator])
+def test_what_a_generator_draws_does_not_depend_on_threads(
+    make: Callable[[], nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = []
-    for threads in (1, 2):
+    for threads in (1, 3):
         monkeypatch.setattr(crew_module, "available_threads", lambda threads=threads: threads)
-        model = Contestant(name="a", generator=DrawsOnce(), latent_dim=2)
+        model = Contestant(name="a", generator=make(), latent_dim=2)
         found.append(canonical_samples(model, num_samples=40, chunk=8, device=torch.device("cpu")))
     assert torch.equal(*found)

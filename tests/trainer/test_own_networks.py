@@ -73,6 +73,22 @@ def noisy(seed: int = 0) -> NetworkPair:
         return Noisy(), judge()
 
 
+def channels_last(seed: int = 0) -> NetworkPair:
+    """Of several channels, so that its weights lie in another order than contiguous ones."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        generator = nn.Sequential(
+            nn.Linear(small("digits").latent_dim, 64), nn.Unflatten(1, (4, 4, 4)), nn.ReLU(),
+            nn.ConvTranspose2d(4, 1, 4, 2, 1), nn.Tanh(),
+        )  # fmt: skip
+        discriminator = nn.Sequential(
+            nn.Conv2d(1, 4, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(4, 8, 3, 1, 1), nn.LeakyReLU(0.2),
+            nn.Flatten(), nn.Linear(128, 1),
+        )  # fmt: skip
+    generator.to(memory_format=torch.channels_last)
+    return generator, discriminator.to(memory_format=torch.channels_last)
+
+
 def trained(folder: Path, networks: NetworkPair, *, steps: int = 4, **changes: float | str | bool) -> Path:
     recipe = gancross.recipe("digits", batch_size=16, steps=steps, **changes)
     return train(recipe, folder, networks=networks, device="cpu", checkpoint_every=2, log_every=1)
@@ -83,7 +99,9 @@ def test_the_example_is_short() -> None:
 
 
 @pytest.mark.parametrize(
-    ("networks", "ema"), [(example, 0.0), (noisy, 0.9)], ids=["dropout", "own noise and ema"]
+    ("networks", "ema"),
+    [(example, 0.0), (noisy, 0.9), (channels_last, 0.9)],
+    ids=["dropout", "own noise and ema", "channels-last"],
 )
 def test_a_run_that_stops_resumes_bit_for_bit(
     networks: Callable[..., NetworkPair], ema: float, tmp_path: Path

@@ -22,15 +22,17 @@ from run_folders import identical, trained_here
 from gancross import load_result
 from gancross.checkpoint.file import load
 from gancross.errors import GancrossError, ResourceError, UsageError
+from gancross.machine.crew import most_threads
 from gancross.machine.devices import shared_devices
+from gancross.machine.threads import torch_threads
 from gancross.trainer.loop import train
 from gancross.trainer.run.interruption import StopRequest
 from gancross.trainer.run.status import locked
 from gancross.workflow import benchmark as runner
-from gancross.workflow.benchmark import run_benchmark, train_all
+from gancross.workflow.benchmark import BenchmarkResult, run_benchmark, train_all
 from gancross.workflow.execution import Execution, RunOutcome, command, run_as_process
 from gancross.workflow.plan import is_finished, planned_variants, run_folder
-from gancross.workflow.spec import PlannedRun, load_spec, parse_spec
+from gancross.workflow.spec import PlannedRun, Spec, load_spec, parse_spec
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -154,6 +156,23 @@ def test_runs_divide_the_cores_among_them(tmp_path: Path, monkeypatch: pytest.Mo
         assert {execution.cores for execution in executions} == {cores}, jobs
     assert "--threads" not in command(runs[0], tmp_path, Execution())
     assert "--threads 4" in " ".join(command(runs[0], tmp_path, Execution(threads=4)))
+
+
+def test_the_cross_test_has_threads_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gancross.machine.threads.available_cores", lambda: 3)
+    seen: list[tuple[int, int | None]] = []
+
+    def pretend(spec: Spec, out: Path, *, execution: Execution, progress: object) -> BenchmarkResult:
+        seen.append((most_threads(), execution.threads))
+        raise ResourceError("enough")
+
+    monkeypatch.setattr(runner, "run_benchmark", pretend)
+    spec = tmp_path / "s.toml"
+    spec.write_text('recipe = "digits"\n[variants.a]\n')
+    with torch_threads(2):
+        for options in ([], ["--crosstest-threads", 3], ["--crosstest-threads", 1, "--threads", 2]):
+            assert call("benchmark", spec, "--out", tmp_path / "out", *options) == ResourceError.exit_code
+    assert seen == [(2, None), (3, None), (1, 2)]
 
 
 def test_runs_divide_the_gpus_among_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

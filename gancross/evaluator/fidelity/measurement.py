@@ -48,6 +48,7 @@ from gancross.evaluator.fidelity.plan import Plan
 from gancross.evaluator.fidelity.real_features import CacheKey
 from gancross.evaluator.judging.sampling import Label
 from gancross.evaluator.protocol import CHUNK
+from gancross.machine.devices import Fetched
 from gancross.machine.distributed import current
 
 SEED = 2020  # torch-fidelity's rng_seed: of the subsets of KID and the splits of IS
@@ -108,7 +109,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
         needs = current().broadcast_from_rank0(b"1" if lacks_statistics or lacks_features else b"0")
         self.needs_data = needs == b"1"
         self._collected: dict[Label, Collected] = {}
-        self._latest: tuple[Label, torch.Tensor] | None = None
+        self._latest: tuple[Label, Fetched] | None = None
         self._rows: list[torch.Tensor] = []  # of other processes than the first, until it takes them
 
     def __enter__(self) -> Self:
@@ -159,8 +160,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
         """
         if not self.wants(label):
             return
-        self._take_latest()
-        self._latest = (label, measured)
+        self._take_latest(then=(label, Fetched(measured)))
 
     def finish_source(self, label: Label) -> None:
         """Rank 0 takes in the features of the other processes, in the order of the samples."""
@@ -175,15 +175,16 @@ class Fidelity(AbstractContextManager["Fidelity"]):
                 for chunk in torch.split(part, self._chunk):
                     self._take(label, chunk)
 
-    def _take_latest(self) -> None:
+    def _take_latest(self, then: tuple[Label, Fetched] | None = None) -> None:
         """Takes the features of the chunk before, while the device computes those of the latest."""
-        if self._latest is None:
+        before, self._latest = self._latest, then
+        if before is None:
             return
-        (label, rows), self._latest = self._latest, None
+        label, rows = before[0], before[1].result()
         if current().is_rank_zero:
-            self._take(label, rows.cpu())
+            self._take(label, rows)
         else:
-            self._rows.append(rows.cpu())
+            self._rows.append(rows)
 
     def _take(self, label: Label, rows: torch.Tensor) -> None:
         features, logits = rows.tensor_split([self._extractor.dimension], dim=1)

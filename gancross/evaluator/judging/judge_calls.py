@@ -11,6 +11,7 @@ from gancross.data.resizing import to_native
 from gancross.data.sets import to_network
 from gancross.data.views import Samples
 from gancross.errors import UsageError
+from gancross.machine.devices import moved
 
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # tried where another one was refused
 
@@ -34,7 +35,7 @@ def raw_scores(
     samples = chunk.clone() if chunk.ndim == 2 else network_inputs(judge, chunk)
     assert (labels is not None) == bool(judge.judge_labels)
     inputs = "samples" if labels is None else "labels, int64 (N,), and samples"
-    labels = None if labels is None else labels.to(samples.device)
+    labels = None if labels is None else moved(labels, samples.device)
     output = applied(
         judge.discriminator, samples, refusal=f"{who} cannot judge {inputs}", seed=seed, labels=labels,
         within=within,

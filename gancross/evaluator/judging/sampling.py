@@ -194,7 +194,7 @@ def generated(
     assert contestant.generator is not None
     who = f"contestant '{contestant.name}': its generator"
     inputs = "latents" if labels is None else "labels, int64 (N,), and latents"
-    labels = None if labels is None else labels.to(latents_ND.device)
+    labels = None if labels is None else moved(labels, latents_ND.device)
     try:
         output = applied(
             contestant.generator, latents_ND, refusal=f"{who} cannot take {inputs}", seed=seed,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, M
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.replicas import network_crew
+from gancross.checkpoint.shared_state import FirstCall
 from gancross.errors import DivergenceError, UsageError
 from gancross.evaluator.judging.batch_norm_passes import group_size, has_batch_norm, norms
 from gancross.evaluator.judging.pieces import ChunkObserver, SourcePart, done_in_order
@@ -28,6 +30,7 @@ from gancross.evaluator.judging.sampling import (
 )
 from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource, logits
 from gancross.evaluator.protocol import NORMS, Norm, Protocol, checked_chunk, chunk_length
+from gancross.machine.devices import Fetched
 from gancross.machine.distributed import current
 from gancross.machine.process_state import own_turn
 from gancross.models.module_state import evaluation_mode, modules_kept
@@ -35,7 +38,7 @@ from gancross.models.module_state import evaluation_mode, modules_kept
 ROUNDING = 1e-3  # of sums of probabilities in half precision
 CLIP = 2.0**-24  # probabilities are clipped to [2⁻²⁴, 1−2⁻²⁴] before they become logits
 
-
+T = TypeVar("T")
 Progress = Callable[[str, int, int], None]  # what is judged, samples done, samples in all
 RawScores = dict[Norm, dict[str, dict[Label, torch.Tensor]]]
 
@@ -163,7 +166,6 @@ def canonical_samples(
         raise UsageError(f"the number of samples must be at least 1, is {num_samples}")
     chunk = checked_chunk(chunk)
     modules = [] if contestant.generator is None else [contestant.generator]
-    found, done = torch.empty(0), 0
     with evaluating(modules, device):
         if chunk is None:
             samples = contestant.samples
@@ -172,26 +174,52 @@ def canonical_samples(
         source = fake_source(contestant, num_samples=num_samples, seed=seed, purpose=purpose, chunk=chunk)
         finite: list[torch.Tensor] = []
 
-        def piece(number: int) -> torch.Tensor:
+        def piece(number: int) -> Fetched:
             (samples,) = chunks(
                 source, seed=seed, shape=None, device=device, group=1, purpose=purpose, clipped=clipped,
                 numbers=[number], finite=finite,
             )  # fmt: skip
-            return samples.cpu().contiguous()
+            return Fetched(samples.contiguous())
 
-        with network_crew(device) as workers:
-            # What a generator makes at its first call and keeps is the same however many threads follow.
-            first = map(piece, source.chunks[:1])
-            for samples in chain(first, workers.in_order(piece, source.chunks[1:])):
-                if not done:  # all of them twice, in parts and joined, would be much memory
-                    found = samples.new_empty((source.n, *samples.shape[1:]))
+        # What a generator makes at its first call and keeps is the same however many threads follow, and they
+        # follow only where that call changed nothing that they would share.
+        first, alone = _first_call(contestant, piece)
+        found: torch.Tensor | None = None
+        with network_crew(device, alone=alone) as workers:
+            for samples in _results(chain([first], workers.in_order(piece, source.chunks[1:]))):
+                if found is None:  # all of them twice, in parts and joined, would be much memory
+                    found, done = samples.new_empty((source.n, *samples.shape[1:])), 0
                 part = found[done : done + chunk]
                 part.copy_(samples[: len(part)])
                 done += len(part)
                 if progress is not None:
                     progress(done, source.n)
+        assert found is not None
         check_finite(source, finite)
     return found
+
+
+def _results(fetched: Iterable[Fetched]) -> Iterator[torch.Tensor]:
+    """Each in order, when the one after it has begun: a device computes that meanwhile."""
+    before: Fetched | None = None
+    for each in fetched:
+        if before is not None:
+            yield before.result()
+        before = each
+    if before is not None:
+        yield before.result()
+
+
+def _first_call(contestant: Contestant, piece: Callable[[int], T]) -> tuple[T, bool]:
+    """What `piece` makes of the first chunk; and whether its generator changes what threads would share."""
+    if contestant.generator is None:
+        return piece(0), False
+    watched, separable = FirstCall(contestant.generator), False
+    try:
+        made = piece(0)
+    finally:
+        separable = watched.end()
+    return made, not separable
 
 
 def canonical_labels(

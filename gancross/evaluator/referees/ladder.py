@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from gancross.machine.devices import moved
+
 RUNGS = 12
 GREY_LEVEL = 2 / 255  # of images in [−1, 1]
 HALF_GREY_LEVEL = GREY_LEVEL / 2
@@ -48,7 +50,7 @@ class Ladder:
         """This ladder with its tensors there, so that loops on a GPU copy none."""
         if self.mean is None or self.std is None:
             return self
-        return replace(self, mean=self.mean.to(device), std=self.std.to(device))
+        return replace(self, mean=moved(self.mean, device), std=moved(self.std, device))
 
     def inputs(self, samples: torch.Tensor) -> torch.Tensor:
         """Canonical samples as float32 in the units of σ: images in [−1, 1], vectors standardised."""

@@ -54,7 +54,7 @@ def rung_scores(
     generator, ladder = stream.torch_generator(device), ladder.on(device)
     level = torch.full((BLOCK,), rung / (len(ladder.sigmas) - 1), device=device)
     parts = []
-    for block in torch.split(torch.from_numpy(rows).to(array.device), BLOCK):
+    for block in torch.split(moved(torch.from_numpy(rows), array.device), BLOCK):
         samples = moved(array[block], device)
         noise = torch.randn(samples.shape, generator=generator, device=device)
         inputs = cast(Judge, judges[0]).inputs(*noisy(samples, ladder, level[: len(block)], noise))

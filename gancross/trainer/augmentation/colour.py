@@ -13,7 +13,7 @@ import math
 
 import torch
 
-from gancross.trainer.augmentation.draws import Draws
+from gancross.trainer.augmentation.draws import Draws, constants
 
 BRIGHTNESS_STD = 0.2
 CONTRAST_STD, SATURATION_STD = 0.5, 1.0  # of log₂ of the factors
@@ -48,7 +48,7 @@ def hue(images: torch.Tensor, draws: Draws, p: torch.Tensor) -> torch.Tensor:
     cross = images.new_zeros(4, 4)  # of v: cross·x = v × x
     cross[0, 1] = cross[1, 2] = cross[2, 0] = -(3**-0.5)
     cross[1, 0] = cross[2, 1] = cross[0, 2] = 3**-0.5
-    colours = torch.diag(images.new_tensor([1.0, 1.0, 1.0, 0.0])) - luma
+    colours = torch.diag(constants(images, 1.0, 1.0, 1.0, 0.0)) - luma
     return identity + (angle.cos() - 1) * colours + angle.sin() * cross
 
 
@@ -57,7 +57,7 @@ def saturation(images: torch.Tensor, draws: Draws, p: torch.Tensor) -> torch.Ten
     if images.shape[1] == 1:
         return _identity(images)
     factor = draws.gated(p, torch.exp2(SATURATION_STD * draws.normal()), 1.0)[:, None, None]
-    colours = torch.diag(images.new_tensor([1.0, 1.0, 1.0, 0.0])) - _luma(images)
+    colours = torch.diag(constants(images, 1.0, 1.0, 1.0, 0.0)) - _luma(images)
     return _identity(images) + (factor - 1) * colours
 
 
@@ -76,5 +76,5 @@ def _identity(images: torch.Tensor) -> torch.Tensor:
 
 def _luma(images: torch.Tensor) -> torch.Tensor:
     """v vᵀ."""
-    v = images.new_tensor([1.0, 1.0, 1.0, 0.0]) / 3**0.5
+    v = constants(images, 1.0, 1.0, 1.0, 0.0) / 3**0.5
     return torch.outer(v, v)

@@ -10,6 +10,11 @@ from gancross.machine.distributed import ALONE, Processes
 from gancross.random_streams import Stream
 
 
+def constants(like: torch.Tensor, *values: float) -> torch.Tensor:
+    """A vector of numbers, which the device of `like` fills in itself: a copy of them would be waited for."""
+    return torch.stack([like.new_full((), value) for value in values])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Draws:
     """Numbers for the samples of this process, one for each sample and call, drawn on their device.

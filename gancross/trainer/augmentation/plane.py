@@ -14,7 +14,7 @@ import math
 import torch
 from torch import nn
 
-from gancross.trainer.augmentation.draws import Draws
+from gancross.trainer.augmentation.draws import Draws, constants
 
 INTEGER_SHIFT = 0.125  # largest integer translation, of the side
 SCALE_STD = 0.2  # of log₂ of the factors
@@ -31,7 +31,7 @@ def flip(images: torch.Tensor, draws: Draws, p: torch.Tensor) -> torch.Tensor:
 def quarter_turn(images: torch.Tensor, draws: Draws, p: torch.Tensor) -> torch.Tensor:
     """0, 1, 2 or 3 turns by 90°, each in a quarter of the cases."""
     i_N = draws.gated(p, draws.integer(4).to(images.dtype), 0.0).long()
-    cosine, sine = images.new_tensor(_COSINES)[i_N], images.new_tensor(_SINES)[i_N]
+    cosine, sine = constants(images, *_COSINES)[i_N], constants(images, *_SINES)[i_N]
     return _matrices(cosine, sine, 0, -sine, cosine, 0)
 
 
@@ -89,7 +89,7 @@ def resampled(images: torch.Tensor, inverse_N33: torch.Tensor) -> torch.Tensor:
     y_HW, x_HW = torch.meshgrid(rows, columns, indexing="ij")
     pixels_HW3 = torch.stack([x_HW, y_HW, torch.ones_like(x_HW)], dim=-1)
     positions_NHW2 = torch.einsum("nij,hwj->nhwi", inverse_N33[:, :2], pixels_HW3)
-    grid_NHW2 = positions_NHW2 * images.new_tensor([2 / width, 2 / height])
+    grid_NHW2 = positions_NHW2 * constants(images, 2 / width, 2 / height)
     moved = nn.functional.grid_sample(
         images, grid_NHW2, mode="bilinear", padding_mode="reflection", align_corners=False
     )
