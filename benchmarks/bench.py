@@ -2,7 +2,7 @@
 
     python benchmarks/bench.py                     all of them, ten minutes on two quiet cores: `make bench`
     python benchmarks/bench.py startup frechet     these two, in their part of the ten minutes
-    python benchmarks/bench.py --full              all of them, and what referees of large images cost: hours
+    python benchmarks/bench.py --full              all of them; compiler, referees of large images: hours
     python benchmarks/bench.py --out build/bench   the same without renewing the records and the table
 
 A question's record in `results/` and the table of README.md are renewed when the question ends, so that an
@@ -43,16 +43,17 @@ MINUTES = 10.0
 # name alone, for as long as it takes. The names are those of the modules of speed/.
 SECONDS: Mapping[str, float | None] = {
     "closed-form": 38,
-    "crosstest": 80,
+    "compiled": None,
+    "crosstest": 85,
     "frechet": 40,
     "labels": 32,
     "long-run": 32,
-    "matrix-products": 35,
+    "matrix-products": 12,
     "metrics": 38,
     "penalties": 42,
     "referees": 55,
     "referees-full": None,
-    "regularized-step": 93,
+    "regularized-step": 85,
     "startup": 8,
     "statistics": 42,
     "tournament": 65,

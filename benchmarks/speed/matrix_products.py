@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import torch
 
-from speed.steps import Steps, mixture, with_compiled_gradient
+from gancross.trainer.recipes.recipe import Recipe
+from speed.steps import Steps, mixture
 from speed.timing import Row, interleaved, record
 
 GENERATOR, DISCRIMINATOR = 4, 14  # passes of one batch in a regularized step
@@ -21,9 +22,8 @@ def products(batch: int, sizes: tuple[int, ...], passes: int) -> list[tuple[torc
     ] * passes  # fmt: skip
 
 
-def rows() -> list[Row]:
-    """Ratio of a whole step to `torch.mm` of the same shapes in the same run."""
-    chosen = mixture()
+def multiplied_by(chosen: Recipe) -> Callable[[], object]:
+    """All matrix products of a regularized step of the mixture's networks."""
     width, batch = chosen.width, chosen.batch_size
     operands = products(batch, (chosen.latent_dim, width, width, 3), GENERATOR)
     operands += products(batch, (3, width, width, 1), DISCRIMINATOR)
@@ -32,16 +32,16 @@ def rows() -> list[Row]:
         for a, b in operands:
             torch.mm(a, b)
 
-    steps = {"step": Steps(chosen), "compiled": with_compiled_gradient(Steps(chosen))}
-    variants: dict[str, Callable[[], object]] = {name: variant.whole for name, variant in steps.items()}
-    times = interleaved(variants | {"products": multiplied}, rounds=9, threads=1, calls=20, share=0.4)
-    return [
-        times.row(
-            f"mixture regularized step{words} / its matrix products at `torch.mm` rate (4g + 14d)", name,
-            "products", predicted=1.0, goal=2.0,
-        )
-        for name, words in (("step", ""), ("compiled", ", `--compile`"))
-    ]  # fmt: skip
+    return multiplied
+
+
+def rows() -> list[Row]:
+    """Ratio of a whole step to `torch.mm` of the same shapes in the same run."""
+    chosen = mixture()
+    variants = {"step": Steps(chosen).whole, "products": multiplied_by(chosen)}
+    times = interleaved(variants, rounds=9, threads=1, calls=20, share=0.6)
+    work = "mixture regularized step / its matrix products at `torch.mm` rate (4g + 14d)"
+    return [times.row(work, "step", "products", predicted=1.0, goal=2.0)]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gancross.trainer.recipes.recipe import Recipe
-from speed.steps import Steps, dcgan, mixture, with_compiled_gradient
+from speed.steps import Steps, dcgan, mixture
 from speed.timing import Row, Spread, interleaved, record
 
 SHARES = {1: 0.75, 2: 0.25}  # by threads, of a network's part of the time
@@ -39,8 +39,6 @@ def ratios(name: str, base: Recipe, kind: str, *, rounds: int, calls: int, share
     if not large:
         variants["quarter"] = Steps(base.with_changes({"penalty_fraction": 0.25}))
         variants["lazy"] = Steps(base.with_changes({"penalty_every": LAZY}))  # its penalties: calls / LAZY
-    if kind == "mixture":
-        variants["compiled"] = with_compiled_gradient(Steps(base))
     result: list[Row] = []
     for threads, part in SHARES.items():
         labels = list(variants) if threads == 1 else ["unregularized", "regularized"]
@@ -71,11 +69,6 @@ def _variants(kind: str) -> list[tuple[str, str, dict[str, float]]]:
         ("simultaneous", "regularized `update=simultaneous`", expected),
         ("lazy", f"`penalty_every={LAZY}`", {}),
         ("quarter", "`penalty_fraction=0.25`", {}),
-        (
-            "compiled",
-            "regularized `--compile`",
-            {"goal": GOALS["mixture"], "predicted": PREDICTED["mixture"]},
-        ),
     ]
 
 
