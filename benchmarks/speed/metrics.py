@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from fresh_referees import empty_cache
-from gpu import random_inception
+from gpu_rows.measurements import random_inception
 
 from gancross.data.order import content_sha256
 from gancross.evaluator.fidelity.classifier_score import SPLITS
