@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gancross.data.sets import FiniteReals, finite, index_batches
+from gancross.data.sets import FiniteReals, finite, index_batches, num_clipped, to_canonical, to_network
 from gancross.errors import UsageError
 
 T = TypeVar("T")
@@ -64,3 +64,32 @@ def test_arrays_in_memory_follow_that_order() -> None:
 def test_arrays_that_are_not_canonical_are_refused(array: torch.Tensor) -> None:
     with pytest.raises(UsageError, match="expected uint8 images"):
         finite("x", train=None, test=array, split="given")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("data_range", [(-1.0, 1.0), (0.0, 255.0)], ids=["-1 to 1", "0 to 255"])
+def test_values_are_clipped_beyond_half_a_level(dtype: torch.dtype, data_range: tuple[float, float]) -> None:
+    low, high = data_range
+    half = (high - low) / 510
+    edges = torch.tensor([low - half, low, high, high + half], dtype=dtype)
+    beyond = torch.nextafter(edges.float(), torch.tensor([-1e9, -1e9, 1e9, 1e9])).to(dtype)
+    random = torch.empty(500).uniform_(
+        low - 9 * half, high + 9 * half, generator=torch.Generator().manual_seed(0)
+    )
+    images = torch.cat([edges, beyond, random.to(dtype)]).repeat(6).reshape(2, 3, 4, 127)
+    expected = ((images < low - half) | (images > high + half)).sum()
+    assert 0 < expected < images.numel()
+    clipped = num_clipped(images, data_range)
+    assert clipped.dtype == torch.int64 and torch.equal(clipped, expected)
+
+
+@pytest.mark.parametrize(
+    "data_range", [(-1.0, 1.0), (0.0, 1.0), (0.0, 255.0)], ids=["-1 to 1", "0 to 1", "0 to 255"]
+)
+def test_every_level_survives_the_way_through_a_network_and_what_lies_beyond_is_clipped(
+    data_range: tuple[float, float],
+) -> None:
+    levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    assert torch.equal(to_canonical(to_network(levels, data_range), data_range), levels)
+    far = torch.tensor([-1e30, -1e5, 1e5, 1e30]).reshape(1, 1, 2, 2)
+    assert to_canonical(far, data_range).flatten().tolist() == [0, 0, 255, 255]

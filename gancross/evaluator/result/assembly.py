@@ -30,6 +30,7 @@ from gancross.evaluator.tournament.tournament import tournament
 from gancross.evaluator.verdict.cells import all_cells, all_pairs
 from gancross.evaluator.verdict.halving import Halving
 from gancross.evaluator.verdict.verdicts import RULES, Verdict, Verdicts
+from gancross.machine.crew import crew, most_threads
 
 NO_METRICS = Missing(f"no metrics asked for ({', '.join(METRICS)})")
 NOT_REFEREED = Missing("no referees were trained")
@@ -48,15 +49,29 @@ def assembled(
         no_training: why there are no training reals, if there are none.
         notes: flags of the call.
     """
-    halving = Halving(order.items, seed=protocol.seed)
-    cells = all_cells(contestants, scores, norm=protocol.norm, halving=halving, seed=protocol.seed)
     judges = [contestant for contestant in contestants if contestant.discriminator is not None]
     of_judges = {judge.name: scores.of(judge.name, protocol.norm) for judge in judges}
     names = [contestant.name for contestant in contestants]
     rates = {judge.name: figures.control_rates(judge, of_judges[judge.name]) for judge in judges}
     blind = [name for name, controls in rates.items() if controls.blind]
     matrices = {c.name: figures.confusion_matrix(c, of_judges.get(c.name)) for c in contestants}
-    pairs = all_pairs(contestants, scores, cells, halving, protocol)
+    sizes = [each.group_size for by_judge in scores.by_norm.values() for each in by_judge.values()]
+    with crew(most_threads()) as workers:
+        halving = Halving(order.items, seed=protocol.seed, group_sizes=sizes, workers=workers)
+        histograms = {name: workers.submit(figures.histogram, s, names) for name, s in of_judges.items()}
+        roc = {
+            judge: {name: workers.submit(figures.roc_curve, s, name) for name in names}
+            for judge, s in of_judges.items()
+        }
+        cells = all_cells(
+            contestants, scores, norm=protocol.norm, halving=halving, seed=protocol.seed, workers=workers
+        )
+        pairs = all_pairs(contestants, scores, cells, halving, protocol, workers)
+        curves = {
+            judge: {name: curve.result() for name, curve in of_judge.items()}
+            for judge, of_judge in roc.items()
+        }
+        bins = {judge: histogram.result() for judge, histogram in histograms.items()}
     table = tournament(
         contestants, of_judges, cells, matrices, blind=blind, norm=protocol.norm, seed=protocol.seed
     )
@@ -92,8 +107,7 @@ def assembled(
         },
         batch_norm=moves, controls=controls if protocol.controls else Missing("not asked for"),
         ranking=table.ranking, duality_gap=table.duality_gap, groups=table.groups,
-        histograms={judge: figures.histogram(s, names) for judge, s in of_judges.items()},
-        roc={judge: {name: figures.roc_curve(s, name) for name in names} for judge, s in of_judges.items()},
+        histograms=bins, roc=curves,
         # Sorted, so that the order of the contestants changes nothing.
         flags=tuple(sorted([
             *(finding.flag for c in contestants for finding in probe_findings(c, probes[c.name])),

@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING
 
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.judging.controls import NOISE, is_blind
-from gancross.evaluator.judging.scores import Scores, called_real, confusion, real_high_threshold
+from gancross.evaluator.judging.scores import (
+    Scores,
+    ScoresBySource,
+    called_real,
+    confusion,
+    real_high_threshold,
+)
 from gancross.evaluator.protocol import Norm, Protocol
-from gancross.evaluator.statistics.matched_fp import calibration
+from gancross.evaluator.statistics.matched_fp import Calibration, calibration
+from gancross.evaluator.statistics.resampling import Halves
 from gancross.evaluator.verdict.discriminator import NormCheck, discriminator_verdict
 from gancross.evaluator.verdict.figures import Cell, cell_scores, computed_cell
 from gancross.evaluator.verdict.halving import Halving
@@ -19,6 +26,7 @@ from gancross.evaluator.verdict.pairs import Judgement, Pair, compared
 from gancross.evaluator.verdict.paper import paper_verdict
 from gancross.evaluator.verdict.strict import NO_REFEREES, strict_verdict
 from gancross.evaluator.verdict.verdicts import Verdicts
+from gancross.machine.crew import Crew
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
@@ -28,39 +36,52 @@ Cells = Mapping[tuple[str, str], Cell]
 
 
 def all_cells(
-    contestants: Sequence[Contestant], scores: Scores, *, norm: Norm, halving: Halving, seed: int
-) -> Cells:
-    """Cells by (judge, generator), own pairs included, in the order of the contestants."""
-    cells: dict[tuple[str, str], Cell] = {}
-    for judge in contestants:
-        if judge.discriminator is None:
-            continue
-        of_judge = scores.of(judge.name, norm)
-        halves = halving.of(of_judge.group_size)
-        calibrated = (
-            halves if isinstance(halves, Missing)
-            else calibration(of_judge[None], halves, group_size=of_judge.group_size)
-        )  # fmt: skip
-        for generator in contestants:
-            evidence = cell_scores(judge, generator.name, of_judge, calibrated, seed)
-            cells[judge.name, generator.name] = computed_cell(evidence)
-    return cells
+    contestants: Sequence[Contestant], scores: Scores, *, norm: Norm, halving: Halving, seed: int,
+    workers: Crew,
+) -> Cells:  # fmt: skip
+    """Cells by (judge, generator), own pairs included, in the order of the contestants.
+
+    Args:
+        workers: compute them, each in one thread.
+    """
+    judges = [contestant for contestant in contestants if contestant.discriminator is not None]
+    of_judges = [scores.of(judge.name, norm) for judge in judges]
+    calibrations = workers.in_order(_calibration, [(each, halving.of(each.group_size)) for each in of_judges])
+    evidence = (
+        cell_scores(judge, generator.name, of_judge, calibrated, seed)
+        for judge, of_judge, calibrated in zip(judges, of_judges, calibrations, strict=True)
+        for generator in contestants
+    )
+    return {(cell.judge, cell.generator): cell for cell in workers.in_order(computed_cell, evidence)}
+
+
+def _calibration(judged: tuple[ScoresBySource, Halves | Missing]) -> Calibration | Missing:
+    """The thresholds of a judge from its scores and the halves of the test reals; missing without halves."""
+    scores, halves = judged
+    if isinstance(halves, Missing):
+        return halves
+    return calibration(scores[None], halves, group_size=scores.group_size)
 
 
 def all_pairs(
-    contestants: Sequence[Contestant], scores: Scores, cells: Cells, halving: Halving, protocol: Protocol
-) -> tuple[Pair, ...]:
+    contestants: Sequence[Contestant], scores: Scores, cells: Cells, halving: Halving, protocol: Protocol,
+    workers: Crew,
+) -> tuple[Pair, ...]:  # fmt: skip
     """Every pair with tests and verdicts, in the order of the contestants.
 
     Pairs with batch norm are compared in both modes, where both were scored.
+
+    Args:
+        workers: compute the tests, those of a pair in one thread.
     """
-    pairs, opposite_norm = _compared(contestants, scores, cells, protocol.norm), OPPOSITE[protocol.norm]
+    opposite_norm = OPPOSITE[protocol.norm]
+    pairs = _compared(contestants, scores, cells, protocol.norm, workers)
     opposite_pairs: Sequence[Pair | None] = [None] * len(pairs)
     if protocol.norm_check and scores.batch_normalised:
         opposite_cells = all_cells(
-            contestants, scores, norm=opposite_norm, halving=halving, seed=protocol.seed
+            contestants, scores, norm=opposite_norm, halving=halving, seed=protocol.seed, workers=workers
         )
-        opposite_pairs = _compared(contestants, scores, opposite_cells, opposite_norm)
+        opposite_pairs = _compared(contestants, scores, opposite_cells, opposite_norm, workers)
     decided = []
     for pair, opposite in zip(pairs, opposite_pairs, strict=True):
         check = None
@@ -74,12 +95,15 @@ def all_pairs(
     return tuple(decided)
 
 
-def _compared(contestants: Sequence[Contestant], scores: Scores, cells: Cells, norm: Norm) -> list[Pair]:
+def _compared(
+    contestants: Sequence[Contestant], scores: Scores, cells: Cells, norm: Norm, workers: Crew
+) -> list[Pair]:
     """The tests of every pair in one mode."""
-    return compared([
+    pairs = [
         ((a.name, _judgement(a, b, scores, cells, norm)), (b.name, _judgement(b, a, scores, cells, norm)))
         for a, b in combinations(contestants, 2)
-    ])  # fmt: skip
+    ]
+    return compared(pairs, in_order=workers.in_order)
 
 
 def _judgement(

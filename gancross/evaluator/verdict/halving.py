@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.statistics.groups import FEWEST_GROUPS, number_of_groups
 from gancross.evaluator.statistics.resampling import Halves, draw_halves
+from gancross.machine.crew import Crew
 
 
 class Halving:
-    """The same halves for all judges that saw the reals in groups of one size; drawn when first wanted.
+    """The same halves for all judges that saw the reals in groups of one size.
 
     Args:
         items: (N,) which test reals are identical: numbers that rise by 1 where another image begins.
+        group_sizes: for which halves are wanted.
+        workers: draw them, one thread for each size.
     """
 
-    def __init__(self, items: NDArray[np.int64], *, seed: int) -> None:
+    def __init__(
+        self, items: NDArray[np.int64], *, seed: int, group_sizes: Iterable[int], workers: Crew
+    ) -> None:
         self._items, self._seed = items, seed
-        self._halves: dict[int, Halves | Missing] = {}
+        self._halves = {size: workers.submit(self._draw, size) for size in sorted(set(group_sizes))}
 
     def of(self, group_size: int) -> Halves | Missing:
         """The halves for judges of groups of that size, or why there are none."""
-        if group_size not in self._halves:
-            self._halves[group_size] = self._draw(group_size)
-        return self._halves[group_size]
+        return self._halves[group_size].result()
 
     def _draw(self, group_size: int) -> Halves | Missing:
         n = len(self._items)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
@@ -176,10 +176,16 @@ class Pair:
 PAIR_TESTS: Mapping[str, str] = {name: label.text for name, label in declared(Pair, Label).items()}
 
 
-def compared(pairs: Sequence[tuple[tuple[str, Judgement], tuple[str, Judgement]]]) -> list[Pair]:
+def compared(
+    pairs: Sequence[tuple[tuple[str, Judgement], tuple[str, Judgement]]], *,
+    in_order: Callable[[Callable[[Pair], Pair], Iterable[Pair]], Iterable[Pair]] = map,
+) -> list[Pair]:  # fmt: skip
     """All pairs of one call, given as (name, judgement) of a and of b, with their tests, in the same order.
 
     Holm's adjustment is over all of them that can be tested: N(N−1)/2 where everybody decides.
+
+    Args:
+        in_order: applies a function to every pair, as `map` or the threads of a `Crew` do.
     """
     bare = [Pair(a=a, b=b, judgement_a=of_a, judgement_b=of_b) for (a, of_a), (b, of_b) in pairs]
     untested = [_few_groups(pair) if pair.decides else NEEDS_DECISIONS for pair in bare]
@@ -198,8 +204,8 @@ def compared(pairs: Sequence[tuple[tuple[str, Judgement], tuple[str, Judgement]]
             counted = replace(counted, fisher_p=p, holm_p=next(adjusted))
         elif isinstance(reason, Missing):
             counted = replace(counted, fisher_p=reason, holm_p=reason)
-        tested.append(_with_differences(counted))
-    return tested
+        tested.append(counted)
+    return list(in_order(_with_differences, tested))
 
 
 def _few_groups(pair: Pair, *, paired: bool = False) -> Missing | None:
