@@ -179,17 +179,13 @@ def canonical_samples(
 
         # What a generator makes at its first call and keeps is the same however many threads follow, and they
         # follow only where that call changed nothing that they would share.
-        first, alone = _first_call(contestant, piece)
-        before: Fetched | None = None
+        begun, alone = _first_call(contestant, piece)
         with network_crew(device, alone=alone) as workers:
-            for number, made in enumerate(chain([first], workers.in_order(piece, source.chunks[1:])), 1):
-                if before is not None:  # the device computes the next samples meanwhile
-                    parts.append(before.result())
-                before = made
+            for following in chain(workers.in_order(piece, source.chunks[1:]), [None]):
+                parts.append(begun.result())  # a GPU makes the following samples meanwhile
                 if progress is not None:
-                    progress(min(number * chunk, source.n), source.n)
-        assert before is not None
-        parts.append(before.result())
+                    progress(min(len(parts) * chunk, source.n), source.n)
+                begun = following or begun
         check_finite(source, finite)
     return torch.cat(parts)[: source.n]
 
