@@ -183,31 +183,21 @@ def canonical_samples(
 
         # What a generator makes at its first call and keeps is the same however many threads follow, and they
         # follow only where that call changed nothing that they would share.
-        first, alone = _first_call(contestant, piece)
-        found: torch.Tensor | None = None
+        begun, alone = _first_call(contestant, piece)
+        found, done = torch.empty(0), 0
         with network_crew(device, alone=alone) as workers:
-            for samples in _results(chain([first], workers.in_order(piece, source.chunks[1:]))):
-                if found is None:  # all of them twice, in parts and joined, would be much memory
-                    found, done = samples.new_empty((source.n, *samples.shape[1:])), 0
+            for following in chain(workers.in_order(piece, source.chunks[1:]), [None]):
+                samples = begun.result()  # a GPU makes the following samples meanwhile
+                if not done:  # all of them twice, in parts and joined, would be much memory
+                    found = samples.new_empty((source.n, *samples.shape[1:]))
                 part = found[done : done + chunk]
                 part.copy_(samples[: len(part)])
                 done += len(part)
                 if progress is not None:
                     progress(done, source.n)
-        assert found is not None
+                begun = following or begun
         check_finite(source, finite)
     return found
-
-
-def _results(fetched: Iterable[Fetched]) -> Iterator[torch.Tensor]:
-    """Each in order, when the one after it has begun: a device computes that meanwhile."""
-    before: Fetched | None = None
-    for each in fetched:
-        if before is not None:
-            yield before.result()
-        before = each
-    if before is not None:
-        yield before.result()
 
 
 def _first_call(contestant: Contestant, piece: Callable[[int], T]) -> tuple[T, bool]:
