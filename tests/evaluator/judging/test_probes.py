@@ -17,6 +17,7 @@ from gancross import Contestant, Result, crosstest, load_contestant
 from gancross.data import catalogue
 from gancross.evaluator.estimates import Missing, Proportion
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe
+from gancross.evaluator.judging.range_probes import other_range
 from gancross.trainer.loop import train
 
 SHAPE = (3, 8, 8)
@@ -417,3 +418,19 @@ def test_a_spectrally_normalized_pair_stays_silent() -> None:
         optimizers[0].step()
     model = Contestant(name="a", generator=made_by, discriminator=discriminator, latent_dim=16)
     assert flags(crosstest([model], data=reals, num_samples=500, device="cpu")) == []
+
+
+@pytest.mark.parametrize(("shift", "calls"), [(0.0, 0), (-2.0, 2)], ids=["decides", "calls all fake"])
+def test_a_judge_is_tried_in_other_ranges_only_where_one_could_tell_more(shift: float, calls: int) -> None:
+    """Its AUC is 1 in its own range, and its threshold lies between data and samples, or above both."""
+    images = torch.zeros(8, 1, 2, 2, dtype=torch.uint8)
+    scores = torch.tensor([1.0] * 4 + [-1.0] * 4) + shift
+    tried = []
+
+    def score(described: Contestant, _: torch.Tensor) -> torch.Tensor:
+        tried.append(described.data_range)
+        return scores
+
+    model = Contestant(name="a", generator=nn.Linear(2, 4), discriminator=nn.Flatten(), latent_dim=2)
+    assert other_range(model, images, scores, score, reals=4) is None
+    assert len(tried) == calls
