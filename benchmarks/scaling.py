@@ -111,39 +111,45 @@ def tournament(count: str, num_samples: str, threads: str) -> Figures:
     return figures | {"mib_with_reports": status("VmHWM")[0]}
 
 
-def images(number: str, threads: str) -> Figures:
-    """`gancross crosstest` as the command line runs it."""
+def prepared_images(number: str, folder: str) -> Figures:
+    """Writes images and two models, in a process that is gone before the command starts."""
     import numpy as np
     from PIL import Image
 
-    from gancross.__main__ import main as command
     from gancross.checkpoint.contestant import Contestant
     from gancross.evaluator.contestants.saving import save_checkpoint
     from gancross.models.architectures import PairSettings, initialised, pair
     from gancross.random_streams import Stream
 
-    random = np.random.default_rng(0)
+    random, data = np.random.default_rng(0), Path(folder, "data")
     shape = PairSettings(
         sample_shape=(3, 64, 64), latent_dim=16, width=IMAGES_WIDTH, normalization="batch", activation="relu"
     )  # fmt: skip
+    data.mkdir()
+    for image in range(int(number)):
+        small = Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+        small.resize((64, 64), Image.Resampling.BILINEAR).save(data / f"{image}.jpg", quality=90)
+    for name in ("a", "b"):
+        generator, judge = (
+            initialised(each, Stream(0, name).torch_generator()) for each in pair("dcgan64", shape)
+        )
+        save_checkpoint(Path(folder, f"{name}.pt"), Contestant(
+            name=name, generator=generator, discriminator=judge, latent_dim=16, latent="uniform"
+        ))  # fmt: skip
+    return {}
+
+
+def images(number: str, threads: str) -> Figures:
+    """`gancross crosstest` as the command line runs it."""
+    from gancross.__main__ import main as command
+
     with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder, "data")
-        data.mkdir()
-        for image in range(int(number)):
-            small = Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8))
-            small.resize((64, 64), Image.Resampling.BILINEAR).save(data / f"{image}.jpg", quality=90)
-        models = []
-        for name in ("a", "b"):
-            made = (initialised(each, Stream(0, name).torch_generator()) for each in pair("dcgan64", shape))
-            generator, judge = made
-            models.append(str(Path(folder, f"{name}.pt")))
-            save_checkpoint(models[-1], Contestant(
-                name=name, generator=generator, discriminator=judge, latent_dim=16, latent="uniform"
-            ))  # fmt: skip
+        measured(["prepared images", number, folder])
         started, clock = time.process_time(), time.perf_counter()
         sys.argv = [
-            "gancross", "crosstest", *models, "--data", f"folder:{data}", "-n", number, "--referees", "none",
-            "--device", "cpu", "--threads", threads, "--json", str(Path(folder, "result.json")), "--quiet",
+            "gancross", "crosstest", f"{folder}/a.pt", f"{folder}/b.pt", "--data", f"folder:{folder}/data",
+            "-n", number, "--referees", "none", "--device", "cpu", "--threads", threads,
+            "--json", f"{folder}/result.json", "--quiet",
         ]  # fmt: skip
         try:
             command()
@@ -151,9 +157,10 @@ def images(number: str, threads: str) -> Figures:
             if exit_code.code:
                 raise
     spent = {"seconds": time.perf_counter() - clock, "cpu": time.process_time() - started}
-    mib = status("VmHWM")[0]
     held = int(number) * 3 * 64 * 64 / 2**20
-    return {"n": int(number), "threads": int(threads), **spent, "mib": mib, "mib_of_reals": held}
+    return {
+        "n": int(number), "threads": int(threads), **spent, "mib": status("VmHWM")[0], "mib_of_reals": held
+    }  # fmt: skip
 
 
 def referee(number: str, steps: str) -> Figures:
@@ -202,7 +209,7 @@ def referee(number: str, steps: str) -> Figures:
 
 
 KINDS: Mapping[str, Callable[..., Figures]] = {
-    "tournament": tournament, "images": images, "referee": referee
+    "tournament": tournament, "images": images, "referee": referee, "prepared images": prepared_images
 }  # fmt: skip
 
 
@@ -218,13 +225,16 @@ def seconds(work: Callable[[], object], *, rounds: int = 7) -> float:
 
 def simulated(rows: Mapping[str, Figures], count: int) -> list[Figures]:
     """Speed-ups of a tournament of `count` at `MANY` samples over one thread, by the number of threads."""
-    measured = max((row for row in rows.values() if "contestants" in row), key=lambda row: row["n"])
-    c, chunks = measured["contestants"], measured["chunks"]
-    of_pair = measured["statistics_cpu"] / c**2
-    beside = measured["scoring_cpu"] / measured["forward_cpu"]  # what a piece costs beside forward passes
-    fake = (measured["sampling_chunk"] + count * measured["scoring_chunk"]) * beside
-    real = count * measured["scoring_chunk"] * beside
-    probes = measured["before_cpu"] / c * count
+    known = [row for row in rows.values() if row.get("contestants") and row["n"] == MANY]
+    if not known:
+        return []
+    (row,) = known
+    c, chunks = row["contestants"], row["chunks"]
+    of_pair = row["statistics_cpu"] / c**2
+    beside = row["scoring_cpu"] / row["forward_cpu"]  # what a piece costs beside forward passes
+    fake = (row["sampling_chunk"] + count * row["scoring_chunk"]) * beside
+    real = count * row["scoring_chunk"] * beside
+    probes = row["before_cpu"] / c * count
     work = Work(sources=[[real] * chunks, *([[fake] * chunks] * count)], serial=of_pair * count**2 + probes)
     return [
         {
@@ -264,26 +274,29 @@ def tables(rows: Mapping[str, Figures]) -> str:
             f" | {row['statistics_cpu']:.1f} | {1000 * row['cpu'] / c**2:.1f} | {row['mib']:.0f}"
             f" | {row['json_bytes'] / 1e6:.2f} | {row['html_bytes'] / 1e6:.2f} |"
         )
-    lines += ["", "| contestants | threads | speed-up | without waiting at each source | serial part |"]
-    lines.append(f"|{'---|' * 5}")
-    for count in sorted({row["contestants"] for row in of_tournaments} - {2}):
-        lines += [
-            f"| {count} | {row['threads']} | {row['speed_up']:.1f} | {row['without_barriers']:.1f}"
-            f" | {row['serial_share']:.0%} |"
-            for row in simulated(rows, count)
-        ]  # fmt: skip
-    lines += ["", "| memory | peak MiB |", "|---|---|"]
+    speeds = [
+        f"| {row['contestants']} | {row['threads']} | {row['speed_up']:.1f} | {row['without_barriers']:.1f}"
+        f" | {row['serial_share']:.0%} |"
+        for count in sorted({row["contestants"] for row in of_tournaments} - {2})
+        for row in simulated(rows, count)
+    ]  # fmt: skip
+    if speeds:
+        head = "| contestants | threads | speed-up | without waiting at each source | serial part |"
+        lines += ["", head, f"|{'---|' * 5}", *speeds]
+    memory = []
     for name, row in rows.items():
         if "mib_of_reals" in row:
-            lines.append(
+            memory.append(
                 f"| {name}, {row['n']:,} reals of {row['mib_of_reals']:.0f} MiB | {row['mib']:.0f} |"
             )
         if "anonymous_mib" in row:
             grown = row["anonymous_mib"] - row["anonymous_mib_before"]
-            lines.append(
+            memory.append(
                 f"| {row['steps']} steps of a referee, {row['mib_of_data']:.0f} MiB in files: beyond the"
                 f" process without them | {grown:.0f} |"
             )
+    if memory:
+        lines += ["", "| memory | peak MiB |", "|---|---|", *memory]
     return "\n".join(lines)
 
 

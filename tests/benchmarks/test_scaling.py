@@ -20,7 +20,7 @@ def test_equal_pieces_take_as_long_as_their_rounds(threads: int) -> None:
 def test_free_threads_take_the_next_piece_but_not_beyond_the_window() -> None:
     assert makespan([5.0, 1, 1, 1, 1, 1], 2) == 5  # one thread has the long piece, the other all short ones
     short = 2 * AHEAD + 4  # more than are begun before the first result is taken
-    assert makespan([float(short)] + [1.0] * 2 * short, 2) == 2 * short - (2 * AHEAD)
+    assert makespan([float(short)] + [1.0] * 2 * short, 2) == short + (2 * short - 2 * AHEAD) / 2
     assert makespan([], 4) == 0
 
 
