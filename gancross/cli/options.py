@@ -84,7 +84,7 @@ device = click.option(
 )
 chunk = click.option(
     "--chunk", type=int,
-    help="Samples that networks see at a time: less memory.  [default: 500, fewer beyond 64×64 pixels]",
+    help="Samples that networks see at a time: less memory.  [default: 500, fewer beyond 32×32 pixels]",
 )  # fmt: skip
 resize = click.option(
     "--resize", metavar="N[:FILTER]",

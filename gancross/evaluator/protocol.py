@@ -14,9 +14,8 @@ from gancross.random_streams import check_seed
 
 Norm = Literal["eval", "batch"]
 NORMS: tuple[Norm, ...] = ("eval", "batch")
-CHUNK = 500  # samples that networks see at a time: vectors, and images of at most `PIXELS` pixels
-PIXELS = 64 * 64
-LARGE_CHUNK = 128  # of larger images, times their pixels over these
+CHUNK = 500  # samples that networks see at a time, at most
+CHUNK_PIXELS = 128 * 64 * 64  # of all images that they see at a time
 LARGEST_CHUNK = 65_536
 
 
@@ -37,13 +36,13 @@ def checked_chunk(chunk: int | None) -> int | None:
 def chunk_length(shape: tuple[int, ...], given: int | None = None) -> int:
     """How many samples networks see at a time: `given`, or a function of the shape of one sample.
 
-    500 vectors, or images (C, H, W) of up to 64×64 pixels; of larger ones ⌊128·4096/(H·W)⌋, at least 1, so
-    that several threads at a time hold no more than at 64×64: 32 at 128×128, 8 at 256×256.
+    500 vectors, or images (C, H, W) of up to 32×32 pixels; of larger ones ⌊128·4096/(H·W)⌋, at least 1, so
+    that a chunk of them takes no more memory: 128 at 64×64, 32 at 128×128, 8 at 256×256.
     """
     if given is not None:
         return given
-    pixels = shape[1] * shape[2] if len(shape) == 3 else 0
-    return CHUNK if pixels <= PIXELS else max(1, LARGE_CHUNK * PIXELS // pixels)
+    pixels = shape[1] * shape[2] if len(shape) == 3 else 1
+    return max(1, min(CHUNK, CHUNK_PIXELS // pixels))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from threadpoolctl import threadpool_limits
 
+from gancross.machine.memory import hand_back
 from gancross.machine.threads import available_threads, torch_threads
 
 T = TypeVar("T")
@@ -148,6 +149,7 @@ class Crew:
             begun.append(self.submit(work, item))
             if len(begun) > (self.size * AHEAD if self.size > 1 else 0):
                 yield begun.popleft().result()
+                hand_back()
         while begun:
             yield begun.popleft().result()
 

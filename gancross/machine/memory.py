@@ -1,0 +1,63 @@
+"""Memory that the process has freed goes back to the system.
+
+glibc keeps freed blocks for the next request. Those of torch lie at round addresses, so that few of them
+serve the next one of the same length: over 50,000 images of 64×64 pixels 1.0 GiB in use grew to more than
+twice that.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+GROWTH = 128 << 20  # bytes
+INTERVAL = 0.5  # seconds
+_STATM = Path("/proc/self/statm")  # in pages: all memory, resident memory, …
+
+_lock = threading.Lock()
+_seen_at, _least = 0.0, 0
+
+
+def hand_back() -> None:
+    """Gives freed memory back, where the process has grown by `GROWTH` since it last did.
+
+    It looks at most every `INTERVAL`. Where the C library is another one than glibc nothing is done.
+    """
+    global _seen_at, _least  # noqa: PLW0603 - of the process, as memory is
+    trim, now = _trim(), time.monotonic()
+    if trim is None or now - _seen_at < INTERVAL or not _lock.acquire(blocking=False):
+        return
+    try:
+        _seen_at = now
+        if resident() - _least > GROWTH:
+            trim(0)
+            _least = resident()
+    finally:
+        _lock.release()
+
+
+def resident() -> int:
+    """Bytes of memory that the process occupies; 0 where the system does not tell."""
+    try:
+        pages = int(_STATM.read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * mmap.PAGESIZE
+
+
+@cache
+def _trim() -> Callable[[int], int] | None:
+    """glibc's `malloc_trim`, which frees whole pages in all of its arenas."""
+    if not _STATM.exists():
+        return None
+    found = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if found is None:
+        return None
+    found.argtypes, found.restype = [ctypes.c_size_t], ctypes.c_int
+    trim: Callable[[int], int] = found
+    return trim

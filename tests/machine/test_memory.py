@@ -1,0 +1,70 @@
+"""Freed memory goes back to the system."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from gancross.machine import crew, memory
+from gancross.machine.memory import hand_back, resident
+
+BLOCK = 100 << 10  # bytes: less than glibc maps alone
+TOTAL = 192 << 20
+
+glibc = pytest.mark.skipif(memory._trim() is None, reason="the C library has no malloc_trim")
+
+
+@pytest.fixture(autouse=True)
+def looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_seen_at", 0.0)
+    monkeypatch.setattr(memory, "_least", 0)
+    monkeypatch.setattr(memory, "INTERVAL", 0.0)
+
+
+def kept_free_blocks() -> torch.Tensor:
+    """A block before which glibc keeps `TOTAL` bytes of freed ones: it only gives back what lies behind."""
+    blocks = [torch.ones(BLOCK, dtype=torch.uint8) for _ in range(TOTAL // BLOCK)]
+    return blocks[-1]
+
+
+@glibc
+def test_freed_blocks_go_back_where_the_process_has_grown() -> None:
+    hand_back()
+    before = resident()
+    last = kept_free_blocks()
+    assert resident() - before > TOTAL // 2
+    hand_back()
+    assert resident() - before < TOTAL // 4
+    assert last.sum() == BLOCK
+
+
+@glibc
+def test_nothing_is_done_without_growth_or_too_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    trims: list[int] = []
+    monkeypatch.setattr(memory, "_trim", lambda: trims.append)
+    hand_back()
+    assert trims == [0]  # the first time all is growth
+    hand_back()
+    assert trims == [0]
+    monkeypatch.setattr(memory, "_least", 0)
+    monkeypatch.setattr(memory, "INTERVAL", 3600.0)
+    monkeypatch.setattr(memory, "_seen_at", time.monotonic())
+    hand_back()
+    assert trims == [0]
+
+
+def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_trim", lambda: None)
+    monkeypatch.setattr(memory, "resident", lambda: pytest.fail("looked for nothing"))
+    hand_back()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_crew_hands_back_between_its_pieces(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[None] = []
+    monkeypatch.setattr(crew, "hand_back", lambda: handed.append(None))
+    with crew.crew(threads) as workers:
+        assert list(workers.in_order(abs, range(20))) == list(range(20))
+    assert len(handed) >= 20 - crew.AHEAD * threads - 1
