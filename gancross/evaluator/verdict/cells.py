@@ -26,10 +26,10 @@ from gancross.evaluator.verdict.pairs import Judgement, Pair, compared
 from gancross.evaluator.verdict.paper import paper_verdict
 from gancross.evaluator.verdict.strict import NO_REFEREES, strict_verdict
 from gancross.evaluator.verdict.verdicts import Verdicts
-from gancross.machine.crew import Crew
 
 if TYPE_CHECKING:
     from gancross.checkpoint.contestant import Contestant
+    from gancross.machine.crew import Crew
 
 OPPOSITE: dict[Norm, Norm] = {"eval": "batch", "batch": "eval"}
 Cells = Mapping[tuple[str, str], Cell]

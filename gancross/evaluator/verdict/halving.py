@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.statistics.groups import FEWEST_GROUPS, number_of_groups
 from gancross.evaluator.statistics.resampling import Halves, draw_halves
-from gancross.machine.crew import Crew
+
+if TYPE_CHECKING:
+    from gancross.machine.crew import Crew
 
 
 class Halving:
