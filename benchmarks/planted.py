@@ -3,6 +3,7 @@
     python benchmarks/planted.py --part choosing --cifar10 FOLDER     the half of the pairs by which to choose
     python benchmarks/planted.py --part reporting --cifar10 FOLDER    the half that reports
     python benchmarks/planted.py --part beside                        checkpoints, truncated latents, copies
+    python benchmarks/planted.py --group crossing --cifar10 FOLDER    one group of pairs in both halves
     python benchmarks/planted.py --tenth --part reporting             a tenth of the referees' steps
     python benchmarks/planted.py --table                              only the counts of what was judged
 
@@ -31,7 +32,8 @@ from environment import machine, versions
 from planted_pairs.beside import BesidePair, beside_pairs
 from planted_pairs.counts import claims, summary
 from planted_pairs.data_sets import PARTS, Replicate, Source, sources
-from planted_pairs.design import PlannedPair, planned_pairs
+from planted_pairs.design import GROUPS, Group, PlannedPair, planned_pairs
+from planted_pairs.faults import FITTED
 from planted_pairs.records import SHORTENED, Call, Line, PairOptions, append, lines, record
 from planted_pairs.site import Site
 from planted_pairs.tables import tables
@@ -58,16 +60,18 @@ def planted_lines(
     options: PairOptions,
     known: set[Key],
     *,
+    groups: Sequence[Group],
     most_replicates: int,
 ) -> Iterator[Line]:
     """The records of a data set that are not known, as they are made."""
+    common = source.material(0).pool[:FITTED]
     for part in (part for part in PARTS if part in parts):
         for number in range(min(source.replicates, most_replicates)):
             replicate = Replicate(part=part, number=number)
-            site = Site(name, replicate, source.material(replicate.index))
+            site = Site(name, replicate, source.material(replicate.index), common=common)
             setting = options.setting(site.reals.shape)
             for pair in planned_pairs(site.reals.shape):
-                if (name, part, number, str(pair), setting) not in known:
+                if pair.group in groups and (name, part, number, str(pair), setting) not in known:
                     yield planted_line(site, pair, options)
 
 
@@ -106,10 +110,13 @@ def beside_lines(folder: Path, data: Sequence[str], options: PairOptions, known:
             yield beside_line(pair, options)
 
 
-def counted(path: Path, options: PairOptions) -> dict[str, Any]:
-    """Counts and claims of all lines of today's setting."""
+def counted(path: Path, options: PairOptions, groups: Sequence[str]) -> dict[str, Any]:
+    """Counts and claims of all lines of today's setting and of these groups."""
     settings = {form: options.setting(shape) for form, shape in SHAPES.items()}
-    current = {key(line): line for line in lines(path) if line["setting"] in settings.values()}
+    current = {
+        key(line): line for line in lines(path)
+        if line["setting"] in settings.values() and line["group"] in groups
+    }  # fmt: skip
     counts = summary(list(current.values()))
     return {
         "budget": options.budget, "divisor": options.divisor, "settings": settings, "machine": machine(),
@@ -125,7 +132,15 @@ def judge(arguments: argparse.Namespace, options: PairOptions) -> None:
     parts = arguments.part or (*PARTS, BESIDE)
     known = {key(line) for line in lines(arguments.lines)}
     of_parts = [
-        planted_lines(name, source, parts, options, known, most_replicates=arguments.replicates)
+        planted_lines(
+            name,
+            source,
+            parts,
+            options,
+            known,
+            groups=arguments.group or GROUPS,
+            most_replicates=arguments.replicates,
+        )
         for name, source in chosen.items()
     ]
     if BESIDE in parts:
@@ -145,6 +160,7 @@ def main() -> int:
     parser.add_argument("--cifar10", type=Path, help="folder with train/ and test/")
     parser.add_argument("--data", action="append", help="only these data sets")
     parser.add_argument("--part", action="append", choices=(*PARTS, BESIDE), help="only these parts")
+    parser.add_argument("--group", action="append", choices=GROUPS, help="judge and count only these groups")
     parser.add_argument("--budget", choices=get_args(Budget), default="quick")
     parser.add_argument("--tenth", action="store_true", help="a tenth of the budget's steps")
     parser.add_argument("--most", type=int, help="judge at most so many pairs in this call")
@@ -152,7 +168,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes in which referees train")
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder of trained referees and of runs")
     parser.add_argument("--lines", type=Path, default=RESULTS / "planted-pairs.jsonl")
-    parser.add_argument("--out", type=Path, help="by default planted.json, or planted-tenth.json")
+    parser.add_argument("--out", type=Path, help="by default planted[-tenth][-GROUP].json")
     parser.add_argument("--table", action="store_true", help="only count")
     arguments = parser.parse_args()
     os.environ["GANCROSS_CACHE"] = str(arguments.cache.absolute())
@@ -162,8 +178,9 @@ def main() -> int:
     )
     if not arguments.table:
         judge(arguments, options)
-    document = counted(arguments.lines, options)
-    out = arguments.out or RESULTS / ("planted-tenth.json" if arguments.tenth else "planted.json")
+    document = counted(arguments.lines, options, arguments.group or (*GROUPS, BESIDE))
+    words = ("planted", *(["tenth"] if arguments.tenth else []), *(arguments.group or []))
+    out = arguments.out or RESULTS / f"{'-'.join(words)}.json"
     write_atomically(out, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
     print(tables(document))
     return 0 if all(claim["met"] for claim in document["claims"]) else 1

@@ -73,7 +73,6 @@ def _part(own: Sequence[Line], lines: Sequence[Line], of: Callable[[Line], Evide
     return {
         "nested": _each(nested, _by_rule),
         "by_kind": _by_kind(nested),
-        "answers": _each(own, lambda found: dict(Counter(line["answer"] for line in found))),
         "clear": _each(clear, _named_rightly),
         "equal": _each(equal, _named),
         "crossing": _each(crossing, lambda found: _crossing(found, truly)),

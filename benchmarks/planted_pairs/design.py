@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Literal, get_args
 
 from gancross.evaluator.referees.protocol import form_of
-from planted_pairs.faults import CLEAN, GAUSSIAN, KINDS
+from planted_pairs.faults import CLEAN, GAUSSIAN, KINDS, LEFT_OUT
 
-Group = Literal["nested", "equal", "crossing", "beside"]
+Group = Literal["nested", "equal", "crossing"]
+GROUPS: tuple[Group, ...] = get_args(Group)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +22,18 @@ class PlantedSet:
         kind: of `KINDS`, or training reals as they are, or a generator fitted to them.
         severity: 0 without a fault.
         draw: which samples; other draws have as few samples in common as there are.
+        common: whether clusters are those of the first replicate in every one.
     """
 
     kind: str
     severity: float = 0.0
     draw: int = 0
+    common: bool = False
 
     def __str__(self) -> str:
         severity = f" {self.severity:g}" if self.severity else ""
-        return f"{self.kind}{severity}" + (f" (draw {self.draw + 1})" if self.draw else "")
+        remark = " (common clusters)" if self.common else f" (draw {self.draw + 1})" if self.draw else ""
+        return f"{self.kind}{severity}{remark}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +82,12 @@ def equal_pairs(shape: tuple[int, ...]) -> Iterator[PlannedPair]:
 def crossing_pairs(shape: tuple[int, ...]) -> Iterator[PlannedPair]:
     """Fine noise against left-out clusters: the noise is seen at fine resolution, what is missing at any.
 
-    Which of them truly cross depends on the data.
+    Which of them truly cross depends on the data and on the clusters. So these are the same in every
+    replicate: else the twins of a pair would tell nothing about it.
     """
     for levels in ((-2, -1), (-1, -2), (-1, -1)):
         first, second = (
-            PlantedSet(kind=kind, severity=KINDS[kind].severities(shape)[level])
-            for kind, level in zip(("noise", "left-out"), levels, strict=True)
+            PlantedSet(kind=kind, severity=KINDS[kind].severities(shape)[level], common=kind == LEFT_OUT)
+            for kind, level in zip(("noise", LEFT_OUT), levels, strict=True)
         )
         yield PlannedPair(group="crossing", first=first, second=second)

@@ -19,6 +19,7 @@ from gancross.evaluator.referees.protocol import form_of
 from gancross.random_streams import Stream
 
 CLEAN, GAUSSIAN = "clean", "Gaussian"  # kinds without a fault: training reals, and a fitted generator
+LEFT_OUT = "left-out"
 COMPONENTS = 128  # principal directions of that generator, at most
 FITTED = 2000  # samples that it is fitted to
 LARGE_IMAGE_LEVELS = 2  # severities of a kind, the largest, where a set costs a minute and more
@@ -103,9 +104,9 @@ KINDS: Mapping[str, Kind] = {
         meaning="share that is of another contestant, a fitted Gaussian", images=(0.1, 0.3, 0.7),
         vectors=(0.1, 0.3, 0.7), plant=mixed, of_whole=True,
     ),
-    "left-out": Kind(
+    LEFT_OUT: Kind(
         meaning="clusters of 10 left out", images=(1.0, 2.0, 4.0), vectors=(1.0, 2.0, 4.0),
-        plant=FAULTS["left-out"].plant, of_whole=True,
+        plant=FAULTS[LEFT_OUT].plant, of_whole=True,
     ),
     "blur or spread": Kind(
         meaning="a of the kernel (a, 1, a); how much farther from the cluster's mean",

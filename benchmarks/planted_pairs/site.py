@@ -13,6 +13,7 @@ from torch.nn import functional
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import DataSet, finite
 from gancross.errors import UsageError
+from gancross.evaluator.referees.planted import left_out
 from gancross.random_streams import Stream
 from planted_pairs.data_sets import PURPOSE, Material, Replicate
 from planted_pairs.design import PlannedPair, PlantedSet
@@ -32,10 +33,11 @@ class Site:
         data: name of the data set.
         reals: the held-out reals as a data set.
         seed: of the replicate's calls.
+        common: training samples of the first replicate, which common clusters are found by.
     """
 
-    def __init__(self, data: str, replicate: Replicate, material: Material) -> None:
-        self.data, self.replicate, self.material = data, replicate, material
+    def __init__(self, data: str, replicate: Replicate, material: Material, *, common: torch.Tensor) -> None:
+        self.data, self.replicate, self.material, self.common = data, replicate, material, common
         self.reals: DataSet = finite(data, train=None, test=material.held_out, split="planted pairs")
         self.seed = SEEDS_APART * replicate.index
         self._samples: dict[PlantedSet, torch.Tensor] = {}
@@ -94,7 +96,10 @@ class Site:
         if planted.kind == GAUSSIAN:
             return gaussian_samples(pool, n, stream.integer(planted.draw) % 2**31)
         kind = KINDS.get(planted.kind)
-        if kind is not None and kind.of_whole:
+        if planted.common:
+            seed = Stream(0, PURPOSE, self.data, "common clusters").integer(0) % 2**31
+            pool = left_out(pool, planted.severity, seed, fitted=self.common)
+        elif kind is not None and kind.of_whole:
             pool = kind.plant(pool, planted.severity, self._own_seed)
         if len(pool) < n:
             raise UsageError(f"{self.data}: {planted} leaves {len(pool)} samples, a set needs {n}")

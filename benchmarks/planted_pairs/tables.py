@@ -25,6 +25,21 @@ def tables(document: Mapping[str, Any], *, parts: Sequence[str] = PARTS) -> str:
 
 
 def _part(counts: Mapping[str, Any]) -> Iterator[str]:
+    if counts["nested"]:
+        yield from _nested(counts)
+    if counts["crossing"]:
+        yield from (
+            "| pairs that may cross, of | planted | crossing | reported as such | named |",
+            "|---|---|---|---|---|",
+        )
+        for data, found in counts["crossing"].items():
+            reported, named = found["reported"], found["named"]
+            cells = (data, found["planted"], reported["n"], reported["count"], named["count"])
+            yield "| " + " | ".join(map(str, cells)) + " |"
+        yield ""
+
+
+def _nested(counts: Mapping[str, Any]) -> Iterator[str]:
     yield from (
         "| nested pairs of | rule | pairs | right | wrong [95 %] | nobody |",
         "|---|---|---|---|---|---|",
@@ -39,19 +54,18 @@ def _part(counts: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {kind} | {found.get('right', 0)} | {found.get('wrong', 0)} | {found.get('nobody', 0)} |"
     yield ""
     yield (
-        "| data | equal pairs named | clear pairs named rightly | crossing pairs reported as such; named"
-        " | right names withheld (by check) | right, but too close for this budget |"
+        "| data | equal pairs named | clear pairs named rightly | right names withheld (by check)"
+        " | right, but too close for this budget |"
     )
-    yield "|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|"
     for data in counts["nested"]:
         equal, clear = counts["equal"].get(data), counts["clear"].get(data)
-        crossing, checks = counts["crossing"].get(data), counts["checks"][data]
+        checks = counts["checks"][data]
         failing = ", ".join(f"{check} {count}" for check, count in checks["by_check"].items() if count)
         yield " | ".join([
             f"| {data}",
             "–" if equal is None else _of(equal["generator"]),
             "–" if clear is None else _of(clear),
-            "–" if crossing is None else f"{_of(crossing['reported'])}; {crossing['named']['count']}",
             _of(checks["withheld"]) + (f" ({failing})" if failing else ""),
             f"{checks['too_close_for_this_budget']} |",
         ])  # fmt: skip

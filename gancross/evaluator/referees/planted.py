@@ -50,26 +50,46 @@ def contaminated(samples: torch.Tensor, share: float, seed: int) -> torch.Tensor
     return faulty
 
 
-def left_out(samples: torch.Tensor, clusters: float, seed: int) -> torch.Tensor:
-    """The samples without those of some of 10 clusters, which k-means finds; nested for rising numbers."""
-    labels = cluster_labels(samples, seed=seed)
+def left_out(
+    samples: torch.Tensor, clusters: float, seed: int, *, fitted: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The samples without those of some of 10 clusters, which k-means finds; nested for rising numbers.
+
+    Args:
+        fitted: see `cluster_labels`.
+    """
+    labels = cluster_labels(samples, seed=seed, fitted=fitted)
     dropped = Stream(seed, "planted", "left-out").permutation(CLUSTERS)[: round(clusters)]
     return samples[torch.from_numpy(~np.isin(labels, dropped))]
 
 
-def cluster_labels(samples: torch.Tensor, *, seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """The cluster 0…9 of each sample, by k-means on the samples, or on a random projection of large ones."""
+def cluster_labels(
+    samples: torch.Tensor, *, seed: int, fitted: torch.Tensor | None = None
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """The cluster 0…9 of each sample, by k-means on the samples, or on a random projection of large ones.
+
+    Args:
+        fitted: samples that the clusters are found by, so that other samples have the same ones; by default
+            the first 2,000 of `samples`.
+    """
     from sklearn.cluster import KMeans
 
+    flat = _flat(samples, seed)
+    known = flat if fitted is None else _flat(fitted, seed)
+    mean = known.mean(0)
+    state = Stream(seed, "planted", "clusters").integer(0) % 2**32
+    means = KMeans(CLUSTERS, n_init=3, random_state=state).fit(known[:FITTED] - mean)
+    labels: np.ndarray[tuple[int, ...], np.dtype[np.int64]] = means.predict(flat - mean).astype(np.int64)
+    return labels
+
+
+def _flat(samples: torch.Tensor, seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Samples as vectors, large ones under a random projection."""
     flat = samples.flatten(1).double().numpy()
     if flat.shape[1] > PIXEL_FEATURES:
         random = Stream(seed, "planted", "projection").numpy_generator()
         flat = flat @ random.standard_normal((flat.shape[1], PIXEL_FEATURES)) / np.sqrt(flat.shape[1])
-    flat = flat - flat.mean(0)
-    state = Stream(seed, "planted", "clusters").integer(0) % 2**32
-    means = KMeans(CLUSTERS, n_init=3, random_state=state).fit(flat[:FITTED])
-    labels: np.ndarray[tuple[int, ...], np.dtype[np.int64]] = means.predict(flat).astype(np.int64)
-    return labels
+    return np.asarray(flat)
 
 
 def blurred(samples: torch.Tensor, amount: float, seed: int) -> torch.Tensor:
