@@ -28,7 +28,7 @@ from gancross.evaluator.estimates import (
 )
 from gancross.evaluator.statistics.groups import number_of_groups
 from gancross.evaluator.statistics.quantiles import percentile_interval, quantile_limits
-from gancross.evaluator.statistics.resampling import Halves, times_drawn
+from gancross.evaluator.statistics.resampling import Half, Halves, times_drawn
 from gancross.random_streams import Stream
 
 FN_LEVEL = 0.05
@@ -111,9 +111,7 @@ def calibration(real: Scores, halves: Halves, *, group_size: int = 1) -> Calibra
     first, second = (real[half.index] for half in halves)
     thresholds = (matched_threshold(first), matched_threshold(second))
     fn = np.mean([(second <= thresholds[0]).mean(), (first <= thresholds[1]).mean()])
-    resampled = (
-        _resampled_thresholds(first, halves[0].times), _resampled_thresholds(second, halves[1].times)
-    )  # fmt: skip
+    resampled = (_resampled_thresholds(first, halves[0]), _resampled_thresholds(second, halves[1]))
     bounded = has_few_reals(len(real)) and group_size == 1 and all(map(math.isfinite, thresholds))
     return Calibration(
         group_size=group_size, thresholds=thresholds, fn=float(fn), resampled=resampled,
@@ -207,7 +205,7 @@ def _allowed(h: int) -> int:
     return int(h * FN_LEVEL + 1e-9)
 
 
-def _resampled_thresholds(scores: Scores, times: NDArray[np.uint8]) -> Scores:
+def _resampled_thresholds(scores: Scores, half: Half) -> Scores:
     """`matched_threshold` of every resample, (R,), with one sort of the scores.
 
     Only the lowest scores matter: as many as it takes until every resample has used up its 5 %.
@@ -217,7 +215,7 @@ def _resampled_thresholds(scores: Scores, times: NDArray[np.uint8]) -> Scores:
     ordered = scores[order]
     lowest = min(h, allowed + 8 * math.isqrt(allowed) + 20)
     while True:
-        counts = np.cumsum(times[order[:lowest]], axis=0, dtype=np.int32)
+        counts = np.cumsum(half.times_of(order[:lowest]), axis=0, dtype=np.int32)
         if counts[-1].min() > allowed or lowest == h:
             break
         lowest = min(h, 2 * lowest)

@@ -1,6 +1,6 @@
 """Halves of the test reals and their resamples, shared by all judges of a call.
 
-Shape suffixes: R resamples, B resamples of a block.
+Shape suffixes: H reals of a half, U units of it, R resamples, B resamples of a block.
 """
 
 from __future__ import annotations
@@ -18,10 +18,21 @@ _BLOCK = 16  # resamples that are drawn at a time
 
 @dataclass(frozen=True, kw_only=True)
 class Half:
-    """One half of the test reals: their indices (H,), and how often each resample holds each, (H, R)."""
+    """One half of the test reals.
+
+    Attributes:
+        index: of its reals, (H,).
+        unit: of each of them, a row of `times`, (H,).
+        times: how often each resample holds each unit, (U, R).
+    """
 
     index: NDArray[np.int64]
+    unit: NDArray[np.int64]
     times: NDArray[np.uint8]
+
+    def times_of(self, members: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """How often each resample holds these of the H reals, (len(members), R)."""
+        return np.asarray(self.times[self.unit[members]])
 
 
 Halves = tuple[Half, Half]
@@ -56,12 +67,12 @@ def draw_halves(units: NDArray[np.int64], *, seed: int, resamples: int = RESAMPL
 
 def times_drawn(n: int, random: np.random.Generator, resamples: int) -> NDArray[np.uint8]:
     """How often each of n is drawn in each of R resamples with replacement, (n, R)."""
-    times_RN = np.empty((resamples, n), dtype=np.uint8)
+    times_NR = np.empty((n, resamples), dtype=np.uint8)
     for start in range(0, resamples, _BLOCK):
         index_BN = random.integers(0, n, (min(_BLOCK, resamples - start), n))
-        for place, index_N in enumerate(index_BN, start):
-            times_RN[place] = np.bincount(index_N, minlength=n)
-    return np.ascontiguousarray(times_RN.T)
+        times_BN = np.stack([np.bincount(index_N, minlength=n).astype(np.uint8) for index_N in index_BN])
+        times_NR[:, start : start + len(times_BN)] = times_BN.T
+    return times_NR
 
 
 def _resampled(
@@ -69,10 +80,10 @@ def _resampled(
     random: np.random.Generator, resamples: int,
 ) -> Half:  # fmt: skip
     """The members of units, which begin at `starts` and are `sizes` long, and how often units are drawn."""
-    times = times_drawn(len(units), random, resamples)
-    if sizes.max() == 1:
-        return Half(index=starts, times=times)
     index = np.concatenate(
         [np.arange(start, start + size) for start, size in zip(starts, sizes, strict=True)]
     )
-    return Half(index=index, times=np.repeat(times, sizes, axis=0))
+    return Half(
+        index=index, unit=np.repeat(np.arange(len(units)), sizes),
+        times=times_drawn(len(units), random, resamples),
+    )  # fmt: skip

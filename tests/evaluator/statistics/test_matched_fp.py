@@ -77,8 +77,8 @@ def test_every_resample_repeats_the_calibration(scores: tuple[Scores, Scores], r
     halves = draw_halves(np.arange(len(real)), seed=3, resamples=20)
     taus = [
         [
-            reference.matched_threshold(np.repeat(real[half.index], half.times[:, r]).tolist(), 0.05)
-            for r in range(20)
+            reference.matched_threshold(np.repeat(real[half.index], times_N).tolist(), 0.05)
+            for times_N in half.times_of(np.arange(len(half.index))).T
         ]
         for half in halves
     ]
@@ -170,7 +170,8 @@ def test_what_belongs_together_stays_on_one_side_and_is_drawn_together() -> None
     assert abs(len(halves[0].index) - len(units) / 2) < 9
     for half in halves:
         for unit in set(units[half.index].tolist()):
-            assert (half.times[units[half.index] == unit] == half.times[units[half.index] == unit][0]).all()
+            members = half.times_of(np.flatnonzero(units[half.index] == unit))
+            assert (members == members[0]).all()
 
 
 def test_groups_are_drawn_whole_and_widen_the_interval(scores: tuple[Scores, Scores]) -> None:
