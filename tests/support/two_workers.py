@@ -13,6 +13,7 @@ from tiny_referees import arena_of, grains
 from gancross.evaluator.referees.entries import encoded
 from gancross.evaluator.referees.halves import sample_set
 from gancross.evaluator.referees.work import refereed
+from gancross.machine import stored_arrays
 
 REALS, NEAR, FAR = grains(90), grains(90, seed=1), grains(90, seed=2, shift=20)
 STEPS = 8
@@ -20,7 +21,9 @@ STEPS = 8
 
 def main(folder: str) -> None:
     arena = replace(arena_of(REALS, [NEAR, FAR], steps=STEPS), workers=2)
-    sets = {"near": sample_set(NEAR), "far": sample_set(FAR)}
+    sets = {"near": sample_set(NEAR)}
+    stored_arrays.LARGEST_IN_MEMORY = 0
+    sets["far"] = sample_set(FAR)  # the workers find it by its file
     for name, entries in refereed(sets, arena)[0].items():
         for entry in entries:
             (Path(folder) / f"{name}-{entry.scores.half}.npz").write_bytes(encoded(entry))

@@ -14,7 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from gancross.data.order import content_order, sample_digests
+from gancross.data.views import Reordered, blocks
 from gancross.evaluator.referees.protocol import VALIDATION
+from gancross.machine.stored_arrays import is_large, stored_array
 from gancross.random_streams import Stream
 
 ATOM = 20  # identical samples beyond one in so many are an atom of the distribution, which may be cut
@@ -25,19 +27,25 @@ class SampleSet:
     """Reals or a contestant's samples, in an order that depends on their content alone.
 
     Attributes:
-        array: canonical form, on the CPU.
+        array: canonical form, on the CPU; of more than 512 MiB in a temporary file.
         labels: of the samples, int64 (N,), on the CPU, where referees see them.
         items: (N,) numbers of different samples, rising; identical ones are neighbours.
         sha256: of the content, labels included, in whatever order it came.
+        in_file: the same array by its file, where it lies in one.
     """
 
     array: torch.Tensor
     items: NDArray[np.int64]
     sha256: str
     labels: torch.Tensor | None = None
+    in_file: NDArray[np.generic] | None = None
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def to_send(self) -> NDArray[np.generic]:
+        """The array for another process, which joblib hands over by the name of its file if it has one."""
+        return self.array.numpy() if self.in_file is None else self.in_file
 
     @cached_property
     def digests(self) -> NDArray[np.bytes_]:
@@ -63,8 +71,13 @@ def sample_set(samples: torch.Tensor, labels: torch.Tensor | None = None) -> Sam
         digest = hashlib.sha256(f"{sha256} labels\n".encode())
         digest.update(labels.numpy().astype("<i8").tobytes())
         sha256 = digest.hexdigest()
-    array = samples[torch.from_numpy(index)].contiguous()
-    return SampleSet(array=array, items=order.items, sha256=sha256, labels=labels)
+    ordered, in_file = Reordered(array=samples, index=index), None
+    if is_large(samples.nbytes):
+        in_file = stored_array(
+            (block.numpy() for block in blocks(ordered)), tuple(ordered.shape), samples[:0].numpy().dtype
+        )
+    array = ordered[:].contiguous() if in_file is None else torch.from_numpy(in_file)
+    return SampleSet(array=array, items=order.items, sha256=sha256, labels=labels, in_file=in_file)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -28,9 +28,8 @@ from gancross.evaluator.referees.scoring import ladder_scores
 from gancross.evaluator.referees.training import Identity, Material, trained
 from gancross.machine.devices import full_precision
 from gancross.machine.distributed import Processes, current
+from gancross.machine.stored_arrays import is_large
 from gancross.machine.threads import torch_threads
-
-LARGEST_ON_DEVICE = 512 << 20  # bytes of reals or samples that are moved to a device as a whole
 
 Array = NDArray[np.generic]
 Entries = Generator[tuple[int, bytes], None, None]  # numbers of tasks and their encoded entries
@@ -184,9 +183,9 @@ def tasks_of(
     places: Sequence[tuple[str, Identity]], sets: Mapping[str, SampleSet], arena: Arena
 ) -> list[Task]:
     """The referees to train, by the names of their sample sets and their identities."""
-    # One array object for each set: joblib then writes it to shared memory once.
-    reals, real_labels = arena.reals.array.numpy(), _array(arena.reals.labels)
-    arrays = {name: (samples.array.numpy(), _array(samples.labels)) for name, samples in sets.items()}
+    # One array object for each set: joblib then writes it to shared memory once, if it has no file.
+    reals, real_labels = arena.reals.to_send(), _array(arena.reals.labels)
+    arrays = {name: (samples.to_send(), _array(samples.labels)) for name, samples in sets.items()}
     tasks = []
     for name, identity in places:
         real_halves = halves(arena.reals.items, seed=identity.seed, purpose="reals")
@@ -271,7 +270,7 @@ def _divided(tasks: Sequence[Task], processes: Processes) -> Entries:
 
 def _on_device(array: torch.Tensor, device: torch.device) -> torch.Tensor:
     """The array on the device where it is small enough, else on the CPU, where it may lie in a file."""
-    return array.to(device) if array.nbytes <= LARGEST_ON_DEVICE else array
+    return array if is_large(array.nbytes) else array.to(device)
 
 
 def _check_finite(entry: Entry, name: str) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import gc
+import os
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pytest
 import torch
 from paths import SUPPORT
@@ -21,6 +26,8 @@ from gancross.evaluator.referees.arena import Arena, default_workers
 from gancross.evaluator.referees.entries import Entry, decoded
 from gancross.evaluator.referees.halves import SampleSet, sample_set
 from gancross.evaluator.referees.work import Task, refereed
+from gancross.machine import stored_arrays
+from gancross.machine.stored_arrays import stored_array
 
 
 @pytest.fixture(autouse=True)
@@ -199,11 +206,36 @@ def test_a_killed_worker_is_a_lack_of_resources(
         refereed(sets, replace(arena, workers=2))
 
 
-def test_large_arrays_stay_where_they_are(
-    arena: Arena, sets: dict[str, SampleSet], usual: dict[str, list[Entry]], monkeypatch: pytest.MonkeyPatch
+def test_large_arrays_lie_in_files_while_somebody_holds_them(
+    arena: Arena, usual: dict[str, list[Entry]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(work, "LARGEST_ON_DEVICE", 10)
-    assert agree(refereed(sets, arena)[0], usual)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(stored_arrays, "LARGEST_IN_MEMORY", REALS.nbytes - 1)
+    stored = {"near": sample_set(NEAR), "far": sample_set(FAR)}
+    files = list((tmp_path / "temporary").iterdir())
+    assert len(files) == 2 and {file.stat().st_size for file in files} == {NEAR.nbytes}
+    (task,) = work.tasks_of([("far", arena.identities[0])], stored, arena)
+    assert isinstance(task.samples, np.memmap) and Path(str(task.samples.filename)) in files
+    assert torch.equal(stored["near"].array, sample_set(NEAR.flip(0)).array)
+    assert agree(refereed(stored, arena)[0], usual)
+    del stored, task
+    gc.collect()
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_full_disk_is_said_and_leaves_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def none_left() -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+        yield np.zeros(10, np.uint8)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(ResourceError, match=rf"^{tmp_path}: .*No space left on device; TMPDIR=FOLDER"):
+        stored_array(none_left(), (20,), np.uint8)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(ResourceError, match=r"No such file or directory; TMPDIR"):
+        stored_array([], (0,), np.uint8)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_worker_for_each_processor_and_one_for_a_gpu() -> None:
