@@ -38,7 +38,6 @@ IMAGES = 50_000
 STEPS = 20
 CHUNK = 500
 LIMIT_MIB = 1536
-MMAP = str(1 << 20)
 
 Figures = dict[str, Any]
 
@@ -246,15 +245,12 @@ def simulated(rows: Mapping[str, Figures], count: int) -> list[Figures]:
 
 
 def measured(arguments: Sequence[str]) -> Figures:
-    """The figures of one case, in a process of its own.
-
-    Its allocator hands large blocks back when they are freed, as glibc's does before it has seen any.
-    """
+    """The figures of one case, in a process of its own with glibc's allocator as it comes."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     inherited["OMP_NUM_THREADS"] = arguments[-1] if arguments[0] == "images" else "1"
     finished = subprocess.run(
         [sys.executable, __file__, "--case", *arguments], check=True, stdout=subprocess.PIPE, text=True,
-        env={**inherited, "MALLOC_MMAP_THRESHOLD_": MMAP},
+        env=inherited,
     )  # fmt: skip
     figures: Figures = json.loads(finished.stdout.splitlines()[-1])
     return figures
