@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-GROWTH = 128 << 20  # bytes
+GROWTH = 64 << 20  # bytes
 INTERVAL = 0.5  # seconds
 _STATM = Path("/proc/self/statm")  # in pages: all memory, resident memory, …
 
