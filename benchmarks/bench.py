@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -94,11 +95,19 @@ def shares(
 
 
 def read_record(folder: Path, question: str) -> dict[str, Any] | None:
-    """A question's record, where there is one."""
+    """A question's record, where there is one.
+
+    Raises:
+        ValueError: the file holds no such record.
+    """
     path = folder / f"speed-{question}.json"
     if not path.exists():
         return None
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        Changes().take_in(document, document)  # reads all that a comparison reads
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: is no record of a speed question ({type(error).__name__})") from error
     return document
 
 
@@ -156,20 +165,24 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     for unknown in set(options.questions) - set(SECONDS):
         parser.error(f"no question '{unknown}': choose from {', '.join(SECONDS)}")
-    if not options.minutes > 0:
-        parser.error(f"--minutes must be more than 0, is {options.minutes}")
+    if not 0 < options.minutes < math.inf:
+        parser.error(f"--minutes must be a number above 0, is {options.minutes}")
     if not options.against.is_dir():
         parser.error(f"--against: folder {options.against} does not exist")
-    if options.fail_if_slower:
-        here = {"machine": machine()}
-        for question in chosen_questions(options.questions, full=options.full):
+    if options.out.exists() and not options.out.is_dir():
+        parser.error(f"--out: {options.out} is no folder")
+    here = {"machine": machine()}
+    for question in chosen_questions(options.questions, full=options.full):
+        try:
             before = read_record(options.against, question)
-            if before is not None and not same_machine(before, here):
-                parser.error(
-                    f"--fail-if-slower: the record of '{question}' in {options.against} is of"
-                    f" {described(before)}, this machine is {described(here)}: measure here once with --out"
-                    " FOLDER, then compare with --against FOLDER"
-                )
+        except ValueError as error:
+            parser.error(str(error))
+        if options.fail_if_slower and before is not None and not same_machine(before, here):
+            parser.error(
+                f"--fail-if-slower: the record of '{question}' in {options.against} is of"
+                f" {described(before)}, this machine is {described(here)}: measure here once with --out"
+                " FOLDER, then compare with --against FOLDER"
+            )
     return options
 
 

@@ -196,11 +196,13 @@ def test_another_folder_leaves_records_and_table_as_they_were(
     ("arguments", "expected"),
     [
         (["nonsense"], "no question 'nonsense'"),
-        (["--minutes", "0"], "--minutes must be more than 0"),
+        (["--minutes", "0"], "--minutes must be a number above 0"),
+        (["--minutes", "inf"], "--minutes must be a number above 0"),
+        (["--out", __file__], "is no folder"),
         (["--against", "nowhere"], "folder nowhere does not exist"),
         (["--fail-if-slower"], "the record of 'frechet'"),
     ],
-    ids=["question", "minutes", "against", "other-machine"],
+    ids=["question", "minutes", "endless", "out", "against", "other-machine"],
 )
 def test_a_wrong_command_line_is_refused_before_anything_runs(
     results: Path, capsys: pytest.CaptureFixture[str], arguments: Sequence[str], expected: str
@@ -211,6 +213,18 @@ def test_a_wrong_command_line_is_refused_before_anything_runs(
         bench.main(arguments)
     assert end.value.code == 2
     assert expected in capsys.readouterr().err
+    assert medians(results) == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("content", ["{broken", "[1]", "{}", '{"question": "startup", "rows": [{}]}'])
+def test_a_record_that_is_none_is_refused_before_anything_runs(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    (tmp_path / "speed-startup.json").write_text(content)
+    with pytest.raises(SystemExit) as end:
+        bench.main(["startup", "--against", str(tmp_path)])
+    assert end.value.code == 2
+    assert "speed-startup.json: is no record of a speed question" in capsys.readouterr().err
     assert medians(results) == [1.0, 1.0, 1.0]
 
 

@@ -9,7 +9,7 @@ from reading_reports import printed
 from report_documents import documents
 
 from gancross.report.browser.html import html_report
-from gancross.report.text import crowds, first_screen
+from gancross.report.text import crowds, first_screen, markdown
 from gancross.report.text.sections import SECTIONS, absence
 
 LEFT_OUT = "too many to be shown two by two; in the record"
@@ -44,6 +44,7 @@ def test_the_terminal_has_a_line_a_contestant_and_says_what_it_leaves_out() -> N
     assert f"Verdicts of 5 contestants: {LEFT_OUT}." in text
     screen = [line.plain for line in first_screen.first_screen(result, width=80)]
     assert "and 1 more: -v or the record" in screen
+    assert screen[-1].startswith(first_screen.MORE) and first_screen.ALL not in " ".join(screen)
     assert sum(re.match(r"\d[ *]+model \d", line) is not None for line in screen) == 4
 
 
@@ -51,3 +52,16 @@ def test_as_many_as_are_paired_are_shown_whole() -> None:
     result = documents()["five"]
     for text in (html_report(result), printed(result)):
         assert LEFT_OUT not in " ".join(text.split())
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_a_comment_names_the_page_for_what_the_page_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = documents()["five"]
+    monkeypatch.setattr(markdown, "LONGEST", 0)
+    in_both, in_the_record = (
+        line for line in markdown.markdown_report(result).split("\n") if "Too long" in line
+    )
+    assert in_both.startswith("Too long for a comment, in the record and in the HTML report: ")
+    assert "Matrices and figures" in in_both and "Verdicts with their reasons" not in in_both
+    assert in_the_record.startswith("Too long for a comment, in the record: ")
+    assert "Verdicts with their reasons" in in_the_record and "Beside the threshold" in in_the_record

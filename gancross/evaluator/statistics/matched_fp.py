@@ -202,7 +202,12 @@ def matched_difference(first: MatchedFp, second: MatchedFp) -> Estimate:
 
 def _allowed(h: int) -> int:
     """How many of h reals may be called fake."""
-    return int(h * FN_LEVEL + 1e-9)
+    return int(_allowed_of(np.array(h)))
+
+
+def _allowed_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same for each of some lengths."""
+    return np.asarray((lengths * FN_LEVEL + 1e-9).astype(np.int64))
 
 
 def _resampled_thresholds(scores: Scores, half: Half) -> Scores:
@@ -210,16 +215,17 @@ def _resampled_thresholds(scores: Scores, half: Half) -> Scores:
 
     Only the lowest scores matter: as many as it takes until every resample has used up its 5 %.
     """
-    h, allowed = len(scores), _allowed(len(scores))
+    h, allowed_R = len(scores), _allowed_of(half.lengths)
+    most = int(allowed_R.max())
     order = np.argsort(scores, kind="stable")
     ordered = scores[order]
-    lowest = min(h, allowed + 8 * math.isqrt(allowed) + 20)
+    lowest = min(h, most + 8 * math.isqrt(most) + 20)
     while True:
         counts = np.cumsum(half.times_of(order[:lowest]), axis=0, dtype=np.int32)
-        if counts[-1].min() > allowed or lowest == h:
+        if (counts[-1] > allowed_R).all() or lowest == h:
             break
         lowest = min(h, 2 * lowest)
-    bound = ordered[(counts <= allowed).sum(axis=0)]  # the lowest score that may not be called fake
+    bound = ordered[(counts <= allowed_R).sum(axis=0)]  # the lowest score that may not be called fake
     below = np.searchsorted(ordered, bound, side="left")  # how many originals lie below it
     used = np.where(below > 0, counts[np.maximum(below - 1, 0), np.arange(counts.shape[1])], 0)
     last = (counts < used).sum(axis=0)  # the highest of those that the resample holds

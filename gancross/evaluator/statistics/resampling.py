@@ -24,11 +24,13 @@ class Half:
         index: of its reals, (H,).
         unit: of each of them, a row of `times`, (H,).
         times: how often each resample holds each unit, (U, R).
+        lengths: how many reals each resample holds, (R,): units may differ in length.
     """
 
     index: NDArray[np.int64]
     unit: NDArray[np.int64]
     times: NDArray[np.uint8]
+    lengths: NDArray[np.int64]
 
     def times_of(self, members: NDArray[np.int64]) -> NDArray[np.uint8]:
         """How often each resample holds these of the H reals, (len(members), R)."""
@@ -83,7 +85,7 @@ def _resampled(
     index = np.concatenate(
         [np.arange(start, start + size) for start, size in zip(starts, sizes, strict=True)]
     )
-    return Half(
-        index=index, unit=np.repeat(np.arange(len(units)), sizes),
-        times=times_drawn(len(units), random, resamples),
-    )  # fmt: skip
+    times = times_drawn(len(units), random, resamples)
+    alike = sizes.min() == sizes.max()
+    lengths = np.full(resamples, len(index)) if alike else np.einsum("u,ur->r", sizes, times)
+    return Half(index=index, unit=np.repeat(np.arange(len(units)), sizes), times=times, lengths=lengths)

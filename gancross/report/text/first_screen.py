@@ -14,7 +14,7 @@ from rich.text import Text
 
 from gancross.evaluator.result.types import Result
 from gancross.report import formatting
-from gancross.report.text.crowds import MOST_PAIRED
+from gancross.report.text.crowds import MOST_PAIRED, crowded
 from gancross.report.text.figure_table import figure_table
 from gancross.report.text.screen_figures import fp_matrix, matrices
 from gancross.report.text.screen_flags import MOST, ordered_flags
@@ -25,7 +25,7 @@ LINES = 24
 NARROWEST = 40  # columns
 LONGEST_IN_FLAGS = 16  # cells of a name
 FEWEST_FLAGS = 1  # lines of flags, though the screen be longer for them
-ALL = "All tables and reasons"
+ALL, MORE = "All tables and reasons", "More tables, and all in the record"
 
 
 def first_screen(result: Result, *, width: int, record: Path | None = None) -> list[Text]:
@@ -39,7 +39,7 @@ def first_screen(result: Result, *, width: int, record: Path | None = None) -> l
         line for text in verdict_sentences(result) for line in wrapped(text, width, names=result.names)
     ]
     figures = _two(result, width) if len(result.names) <= 2 else _many(result, width)
-    end = [*_data(result, width), _rest(width, record)]
+    end = [*_data(result, width), _rest(MORE if crowded(result) else ALL, width, record)]
     room = LINES - len(verdicts) - len(figures) - len(end) - 2
     flags = _flags(result, width, MOST if len(result.names) > 2 else max(FEWEST_FLAGS, room - 1))
     return [
@@ -97,9 +97,9 @@ def _data(result: Result, width: int) -> list[str]:
     return wrapped(f"On {name}: {formatting.heading(result)}.", width, names=[name])
 
 
-def _rest(width: int, record: Path | None) -> str:
+def _rest(what: str, width: int, record: Path | None) -> str:
     """Where everything else lies; a command that does not fit would be of no use."""
     if record is None:
-        return cut(f"{ALL}: -v; to keep them: --json, --html", width)
-    command = f"{ALL}: gancross report {shlex.quote(one_line(str(record)))} -v"
-    return command if cut(command, width) == command else cut(f"{ALL}: -v, or the record", width)
+        return cut(f"{what}: -v; to keep them: --json, --html", width)
+    command = f"{what}: gancross report {shlex.quote(one_line(str(record)))} -v"
+    return command if cut(command, width) == command else cut(f"{what}: -v, or the record", width)

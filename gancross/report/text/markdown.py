@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gancross.evaluator.result.types import Result
 from gancross.report.text.markdown_head import head
 from gancross.report.text.markdown_tables import folded
-from gancross.report.text.sections import SECTIONS, absence
+from gancross.report.text.sections import SECTIONS, absence, page_absence
 
 LONGEST = 60_000  # characters; a comment on GitHub holds 65,536
 
@@ -25,5 +27,14 @@ def markdown_report(result: Result) -> str:
     while folds and sum(map(len, folds.values())) > room:
         left.append(max(folds, key=lambda title: len(folds[title])))
         del folds[left[-1]]
-    note = f"Too long for a comment, in the record and in the HTML report: {', '.join(left)}."
-    return "\n".join([*lines, "\n\n".join([*folds.values(), *([note] if left else [])])]) + "\n"
+    return "\n".join([*lines, "\n\n".join([*folds.values(), *_where(left, result)])]) + "\n"
+
+
+def _where(titles: Sequence[str], result: Result) -> list[str]:
+    """A sentence with the sections that are not shown, for each place where they are."""
+    in_the_page = {section.title for section in SECTIONS if not page_absence(section, result)}
+    places = {
+        "in the record and in the HTML report": [title for title in titles if title in in_the_page],
+        "in the record": [title for title in titles if title not in in_the_page],
+    }
+    return [f"Too long for a comment, {place}: {', '.join(own)}." for place, own in places.items() if own]

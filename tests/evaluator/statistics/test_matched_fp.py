@@ -18,6 +18,7 @@ from gancross.evaluator.estimates import Proportion
 from gancross.evaluator.statistics.matched_fp import (
     FEW_REALS,
     MatchedFp,
+    _resampled_thresholds,
     calibration,
     has_few_reals,
     matched_difference,
@@ -68,6 +69,20 @@ def test_value_is_measured_with_the_other_half_and_averaged(scores: tuple[Scores
 @pytest.mark.parametrize(("n", "few"), [(2 * FEW_REALS - 1, True), (2 * FEW_REALS, False)])
 def test_fewer_than_1000_reals_a_half_are_few(n: int, few: bool) -> None:
     assert has_few_reals(n) is few
+
+
+@pytest.mark.parametrize("sizes", [[300, *[1] * 12], [321, 2, 2, 2, 2, 2], [1, 2, 3, 40, 5], [7, 1]], ids=str)
+def test_resamples_of_unequal_units_have_their_own_five_percent(sizes: list[int]) -> None:
+    """One that misses a large unit holds few reals, even fewer than 5 % of the half."""
+    units = np.repeat(np.arange(len(sizes)), sizes)
+    real = np.random.default_rng(0).normal(size=len(units)).round(1)
+    for seed in range(5):
+        for half in draw_halves(units, seed=seed, resamples=30):
+            own = real[half.index]
+            resamples = [np.repeat(own, times) for times in half.times_of(np.arange(len(own))).T]
+            assert half.lengths.tolist() == [len(resample) for resample in resamples]
+            expected = [reference.matched_threshold(resample.tolist(), 0.05) for resample in resamples]
+            assert _resampled_thresholds(own, half).tolist() == expected
 
 
 @pytest.mark.parametrize("rounding", [8, 1, 0])
