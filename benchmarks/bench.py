@@ -48,7 +48,7 @@ SECONDS: Mapping[str, float | None] = {
     "crosstest": 85,
     "frechet": 40,
     "labels": 32,
-    "long-run": 32,
+    "long-run": None,
     "matrix-products": 12,
     "metrics": 38,
     "penalties": 42,

@@ -44,7 +44,7 @@ class Case:
 
 
 CASES = {
-    DIGITS_SHAPE: Case(metrics=("fid", "is"), n=20_000, rounds=5, share=0.2),
+    DIGITS_SHAPE: Case(metrics=("fid", "is"), n=20_000, rounds=3, share=0.2),
     IMAGE_SHAPE: Case(metrics=("is",), n=20, rounds=3, share=0.5),
 }
 NAMES = {"fid": "Fréchet distance", "is": "classifier score"}

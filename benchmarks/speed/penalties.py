@@ -28,8 +28,8 @@ BOTH = ("jensen-shannon", "r1+r2")
 STEPS = {"r1": 13 / 12, "r1+r2": 14 / 12}
 GOAL, STEP_GOAL = 0.65, 1.25
 # By width: at least so many rounds, calls for one figure, and each series' share of the time.
-ROUNDS = {16: (7, 2, 0.1), 64: (3, 1, 0.2)}
-RESIDUAL_ROUNDS = (5, 1, 0.1)
+ROUNDS = {16: (5, 2, 0.1), 64: (3, 1, 0.2)}
+RESIDUAL_ROUNDS = (3, 1, 0.1)
 
 
 class Block(nn.Module):

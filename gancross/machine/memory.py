@@ -20,23 +20,28 @@ INTERVAL = 0.5  # seconds
 _STATM = Path("/proc/self/statm")  # in pages: all memory, resident memory, …
 
 _lock = threading.Lock()
-_seen_at, _least = 0.0, 0
+_seen_at = 0.0
+_usual: int | None = None  # bytes; not known before the first look and when memory was just given back
 
 
 def hand_back() -> None:
-    """Gives freed memory back, where the process has grown by `GROWTH` since it last did.
+    """Gives freed memory back, where the process has grown by `GROWTH` since a while after it last did.
 
-    It looks at most every `INTERVAL`. Where the C library is another one than glibc nothing is done.
+    A while, for what the next chunks need again is no growth: the system gives it page by page, which takes
+    time. It looks at most every `INTERVAL`. Where the C library is another one than glibc nothing is done.
     """
-    global _seen_at, _least  # noqa: PLW0603 - of the process, as memory is
+    global _seen_at, _usual  # noqa: PLW0603 - of the process, as memory is
     trim, now = _trim(), time.monotonic()
     if trim is None or now - _seen_at < INTERVAL or not _lock.acquire(blocking=False):
         return
     try:
         _seen_at = now
-        if resident() - _least > GROWTH:
+        found = resident()
+        if _usual is not None and found - _usual > GROWTH:
             trim(0)
-            _least = resident()
+            _usual = None
+        else:
+            _usual = found if _usual is None else min(_usual, found)
     finally:
         _lock.release()
 

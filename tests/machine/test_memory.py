@@ -19,7 +19,7 @@ glibc = pytest.mark.skipif(memory._trim() is None, reason="the C library has no 
 @pytest.fixture(autouse=True)
 def looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_seen_at", 0.0)
-    monkeypatch.setattr(memory, "_least", 0)
+    monkeypatch.setattr(memory, "_usual", None)
     monkeypatch.setattr(memory, "INTERVAL", 0.0)
 
 
@@ -41,18 +41,23 @@ def test_freed_blocks_go_back_where_the_process_has_grown() -> None:
 
 
 @glibc
-def test_nothing_is_done_without_growth_or_too_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_goes_back_once_for_each_growth(monkeypatch: pytest.MonkeyPatch) -> None:
     trims: list[int] = []
     monkeypatch.setattr(memory, "_trim", lambda: trims.append)
-    hand_back()
-    assert trims == [0]  # the first time all is growth
-    hand_back()
-    assert trims == [0]
-    monkeypatch.setattr(memory, "_least", 0)
+    sizes = iter([100, 170, 90, 150, 300, 250, 310, 320])
+    monkeypatch.setattr(memory, "resident", lambda: next(sizes) << 20)
+    expected = [0, 1, 1, 1, 2, 2, 2, 3]  # 170 − 100; then 90 is usual, 300 − 90; 250 is, 320 − 250
+    for count in expected:
+        hand_back()
+        assert len(trims) == count
+
+
+@glibc
+def test_it_looks_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "resident", lambda: pytest.fail("looked too soon"))
     monkeypatch.setattr(memory, "INTERVAL", 3600.0)
     monkeypatch.setattr(memory, "_seen_at", time.monotonic())
     hand_back()
-    assert trims == [0]
 
 
 def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
