@@ -16,12 +16,12 @@ from functools import cache
 from pathlib import Path
 
 GROWTH = 64 << 20  # bytes
-INTERVAL = 0.5  # seconds
+INTERVAL = 0.25  # seconds
 _STATM = Path("/proc/self/statm")  # in pages: all memory, resident memory, …
 
 _lock = threading.Lock()
 _seen_at = 0.0
-_usual: int | None = None  # bytes; not known before the first look and when memory was just given back
+_usual: int | None = 0  # bytes; None: memory was just given back
 
 
 def hand_back() -> None:

@@ -19,7 +19,7 @@ glibc = pytest.mark.skipif(memory._trim() is None, reason="the C library has no 
 @pytest.fixture(autouse=True)
 def looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_seen_at", 0.0)
-    monkeypatch.setattr(memory, "_usual", None)
+    monkeypatch.setattr(memory, "_usual", 0)
     monkeypatch.setattr(memory, "INTERVAL", 0.0)
 
 
@@ -31,6 +31,7 @@ def kept_free_blocks() -> torch.Tensor:
 
 @glibc
 def test_freed_blocks_go_back_where_the_process_has_grown() -> None:
+    hand_back()
     hand_back()
     before = resident()
     last = kept_free_blocks()
@@ -46,7 +47,7 @@ def test_memory_goes_back_once_for_each_growth(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(memory, "_trim", lambda: trims.append)
     sizes = iter([100, 170, 90, 150, 300, 250, 310, 320])
     monkeypatch.setattr(memory, "resident", lambda: next(sizes) << 20)
-    expected = [0, 1, 1, 1, 2, 2, 2, 3]  # 170 − 100; then 90 is usual, 300 − 90; 250 is, 320 − 250
+    expected = [1, 1, 1, 1, 2, 2, 2, 3]  # 100 − 0; then 170 is usual, 90 is, 300 − 90; 250 is, 320 − 250
     for count in expected:
         hand_back()
         assert len(trims) == count
