@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import scipy.linalg  # noqa: F401 - its library must be there to be pinned
 import torch
 from environment import write_record
 from threadpoolctl import threadpool_limits

@@ -68,6 +68,9 @@ def one_core() -> Iterator[None]:
 
     Last bits depend on how many threads divide an operation.
     """
+    # SciPy has a library of its own, which can be limited when it is loaded, and is loaded late otherwise.
+    import scipy.linalg  # noqa: F401
+
     _before.append(most_threads())
     try:
         with torch_threads(1), threadpool_limits(1, "blas"):

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 
 import pytest
 import torch
+from imports import heavy_imports
 
 from gancross.machine.crew import Crew, crew, leave_crew, most_threads, own_store
 
@@ -149,3 +150,16 @@ def test_pieces_that_are_done_again_keep_their_order() -> None:
             time.sleep(0.0005)  # the crew is left between two of them
         assert [piece.result() for piece in pieces] == list(range(20))
     assert done == list(range(20))
+
+
+def test_libraries_that_are_loaded_later_compute_on_one_core_too() -> None:
+    """SciPy has a BLAS of its own: with the threads of the machine last bits of a FID depended on them."""
+    program = (
+        "from gancross.machine.crew import one_core\n"
+        "from threadpoolctl import threadpool_info\n"
+        "with one_core():\n"
+        "    import scipy.linalg, sklearn.cluster\n"
+        "    libraries = [each for each in threadpool_info() if each['user_api'] == 'blas']\n"
+        "    print(len(libraries) > 1, *{each['num_threads'] for each in libraries})\n"
+    )
+    assert heavy_imports(program, OPENBLAS_NUM_THREADS="3")[1].split() == ["True", "1"]
