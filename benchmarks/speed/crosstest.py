@@ -30,21 +30,24 @@ ROUNDS = 3
 MOST = {"bare": 1.10, "threads": 1 / 1.8}
 
 
-def contestants(count: int, *, width: int = WIDTH) -> list[Contestant]:
-    """Untrained pairs of different weights."""
+def contestants(
+    count: int, *, width: int = WIDTH, network: str = "dcgan32", num_classes: int | None = None
+) -> list[Contestant]:
+    """Untrained pairs of different weights, which take labels where there are classes."""
     shape = PairSettings(
-        sample_shape=SAMPLE, latent_dim=LATENT, width=width, normalization="batch", activation="relu"
+        sample_shape=SAMPLE, latent_dim=LATENT, width=width, normalization="batch", activation="relu",
+        num_classes=num_classes,
     )  # fmt: skip
     measured = []
     for number in range(count):
         generator, judge = (
             initialised(architecture, Stream(number, "bench", architecture.name).torch_generator())
-            for architecture in pair("dcgan32", shape)
+            for architecture in pair(network, shape)
         )
         measured.append(
             Contestant(
                 name=f"pair-{number}", generator=generator, discriminator=judge, latent_dim=LATENT,
-                latent="uniform",
+                latent="uniform", num_classes=num_classes,
             )
         )  # fmt: skip
     return measured

@@ -21,9 +21,7 @@ from gancross.evaluator.judging.sampling import Label
 from gancross.evaluator.judging.scores import ScoresBySource
 from gancross.evaluator.judging.scoring import evaluating
 from gancross.evaluator.protocol import CHUNK
-from gancross.models.architectures import PairSettings, initialised, pair
-from gancross.random_streams import Stream
-from speed.crosstest import CPU, LATENT, SAMPLE, networks, random_images
+from speed.crosstest import CPU, LATENT, contestants, networks, random_images
 from speed.timing import Row, interleaved, record
 
 N = 4_000
@@ -47,23 +45,7 @@ class UnderLabelZero(nn.Module):
 
 def conditional(count: int) -> list[Contestant]:
     """Untrained pairs of different weights, which take labels."""
-    settings = PairSettings(
-        sample_shape=SAMPLE, latent_dim=LATENT, width=WIDTH, normalization="batch", activation="relu",
-        num_classes=CLASSES,
-    )  # fmt: skip
-    models = []
-    for number in range(count):
-        generator, judge = (
-            initialised(architecture, Stream(number, "bench", architecture.name).torch_generator())
-            for architecture in pair("projection32", settings)
-        )
-        models.append(
-            Contestant(
-                name=f"pair-{number}", generator=generator, discriminator=judge, latent_dim=LATENT,
-                latent="uniform", num_classes=CLASSES,
-            )
-        )  # fmt: skip
-    return models
+    return contestants(count, width=WIDTH, network="projection32", num_classes=CLASSES)
 
 
 def without_labels(model: Contestant) -> Contestant:
