@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from command_line import call
+from crews import threads_seen
 from imports import heavy_imports_of_command
 from PIL import Image
 
 from gancross.checkpoint.file import load_contestant
-from gancross.checkpoint.replicas import network_crew
 from gancross.cli.runs import parsed_steps
 from gancross.errors import UsageError
-from gancross.evaluator.judging import scoring
 from gancross.evaluator.judging.sampling import chunks, fake_source
 from gancross.evaluator.judging.scoring import canonical_samples, evaluating
-from gancross.machine.crew import Crew, most_threads
 
 CPU = torch.device("cpu")
 
@@ -35,14 +31,7 @@ def size(path: Path) -> tuple[int, int]:
 def test_any_number_of_threads_draws_the_same_samples(
     checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gancross.machine.threads.available_cores", lambda: 3)
-    seen, found = list[int](), list[bytes]()
-
-    def counted(device: torch.device, **options: Any) -> AbstractContextManager[Crew]:
-        seen.append(most_threads())
-        return network_crew(device, **options)
-
-    monkeypatch.setattr(scoring, "network_crew", counted)
+    seen, found = threads_seen(monkeypatch, cores=3), list[bytes]()
     for threads in (1, 3):
         out = tmp_path / f"{threads}.npz"
         line = ["sample", f"me={checkpoints['digits-plain']}", "-n", 150, "--chunk", 20, "--device", "cpu"]

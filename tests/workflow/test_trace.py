@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from command_line import call
+from crews import threads_seen
 from small_recipes import small
 from torch import nn
 
 from gancross import Result, pictures
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import load_contestant
-from gancross.checkpoint.replicas import network_crew
 from gancross.data import catalogue, digits
 from gancross.data.sets import to_network
 from gancross.errors import UsageError
 from gancross.evaluator.crosstest import crosstest
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
-from gancross.evaluator.judging import scoring
 from gancross.evaluator.judging.scoring import canonical_samples
-from gancross.machine.crew import Crew, most_threads
 from gancross.report.paper_figures.saved_runs import saved_run
 from gancross.trainer.loop import train
 from gancross.trainer.monitors import mixture_figures
@@ -139,14 +135,7 @@ def test_the_json_has_counts_reasons_and_the_samples_figures_beside_the_others(r
 def test_any_number_of_threads_traces_the_same(
     runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gancross.machine.threads.available_cores", lambda: 3)
-    seen, found = list[int](), list[bytes]()
-
-    def counted(device: torch.device, **options: Any) -> AbstractContextManager[Crew]:
-        seen.append(most_threads())
-        return network_crew(device, **options)
-
-    monkeypatch.setattr(scoring, "network_crew", counted)
+    seen, found = threads_seen(monkeypatch, cores=3), list[bytes]()
     for threads in (1, 3):
         record = tmp_path / f"{threads}.json"
         line = ["trace", runs["digits"], "--steps", 6, "-n", 200, "--chunk", 30, "--device", "cpu", "-q"]
