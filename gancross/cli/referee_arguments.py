@@ -190,7 +190,7 @@ def _read_reals(
 
     Grey images have as many channels as the data.
     """
-    from gancross.data.folder import fits_in_memory, read_images
+    from gancross.data.folder import common_shape, fits_in_memory, read_images
     from gancross.data.formats import format_shares
     from gancross.data.image_files import image_files
     from gancross.evaluator.judged_data import as_channels
@@ -200,9 +200,10 @@ def _read_reals(
         raise UsageError("--referee-reals: is for images, but the data are vectors")
     files = image_files(folder, who=f"--referee-reals {folder}: folder").checked()
     paths = files.paths
-    if not fits_in_memory(paths, image_size=None):
+    common = common_shape(paths, image_size=None, remedy="reals must have the size of the data")
+    if not fits_in_memory(len(paths), common):
         raise UsageError(f"--referee-reals {folder}: {len(paths):,} images do not fit in memory")
-    images, formats = read_images(paths, image_size=None, remedy="reals must have the size of the data")
+    images, formats = read_images(paths, common, image_size=None)
     images = as_channels(images, shape[0])
     images, resized = resized_images(images, resize, f"reals of {folder}")
     if tuple(images.shape[1:]) != shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,7 @@ import torch
 
 from gancross.data.formats import FileFormat
 from gancross.data.image_files import BESIDE, ImageFiles, image_files
-from gancross.data.images import FileReader, Header, channels_first, image_header, read_image
+from gancross.data.images import FileReader, Header, channels_first, image_header, of_shape, read_image
 from gancross.data.labels import labels_of_paths
 from gancross.data.lazy import Part, lazy
 from gancross.data.sets import DataSet, Labels, finite
@@ -56,15 +57,15 @@ def load(root: Path, *, image_size: int | None, workers: int = 0, judged: bool =
     """
     halves = _halves(root, judged=judged)
     name, paths = f"folder:{root}", [*halves.train, *halves.test]
-    if fits_in_memory(paths, image_size=image_size):
-        images, formats = read_images(paths, image_size=image_size)
+    shape = common_shape(paths, image_size=image_size)
+    if fits_in_memory(len(paths), shape):
+        images, formats = read_images(paths, shape, image_size=image_size)
         n = len(halves.train)
         return finite(
             name, train=images[:n] if n else None, test=images[n:], split=halves.split,
             image_size=image_size, test_files=formats[n:], notes=halves.files.notes,
             labels=halves.labels(name),
         )  # fmt: skip
-    shape = common_shape(paths, image_size=image_size)
     # Workers may start in another folder.
     reader = FileReader(folder=root.absolute(), shape=shape, image_size=image_size)
     train, test = (
@@ -106,56 +107,49 @@ def known_classes(root: Path) -> int | None:
 
 
 def read_images(
-    paths: list[Path], *, image_size: int | None, remedy: str = RESIZE
+    paths: list[Path], shape: tuple[int, int, int], *, image_size: int | None
 ) -> tuple[torch.Tensor, list[FileFormat]]:
-    """uint8 (N, C, H, W), one channel if every image is grey, else three; and the formats of the files.
+    """uint8 (N, C, H, W), and the formats of the files.
+
+    Args:
+        shape: as `common_shape` gives it for these images, or for more of them.
+
+    Raises:
+        DataError: a file cannot be read as 8-bit grey or RGB, or has become another since.
+        ResourceError: a file cannot be read.
+    """
+    images, formats = np.empty((len(paths), *shape), np.uint8), list[FileFormat]()
+    decoded = _in_threads(lambda path: read_image(path, image_size=image_size), paths)
+    # One by one into their place: all of them twice would be much memory.
+    for place, path, image in zip(images, paths, decoded, strict=True):
+        place[:] = of_shape(channels_first(image.pixels, shape[0]), shape, str(path))
+        formats.append(image.format)
+    return torch.from_numpy(images), formats
+
+
+def fits_in_memory(number: int, shape: tuple[int, int, int]) -> bool:
+    """Whether images of one shape are few and small enough."""
+    return number <= MAX_IMAGES_IN_MEMORY and number * math.prod(shape) <= MAX_BYTES_IN_MEMORY
+
+
+def common_shape(paths: list[Path], *, image_size: int | None, remedy: str = RESIZE) -> tuple[int, int, int]:
+    """(C, H, W) of images, from the files' headers alone: one channel if every image is grey, else three.
+
+    Nothing is decoded, and no memory taken for pixels, before this is known: the first image may be huge.
 
     Args:
         remedy: the next step that a message about several sizes gives.
 
     Raises:
         UsageError: several sizes without `image_size`.
-        DataError: a file cannot be read as 8-bit grey or RGB.
-    """
-    stacked, formats, sizes = np.empty((0, 1, 0, 0), np.uint8), list[FileFormat](), list[tuple[int, int]]()
-    # One by one into their place: all of them twice would be much memory.
-    for image in _in_threads(lambda path: read_image(path, image_size=image_size), paths):
-        pixels, number = image.pixels, len(sizes)
-        size, channels = (pixels.shape[1], pixels.shape[0]), 1 if pixels.ndim == 2 else 3
-        if not sizes:
-            stacked = np.empty((len(paths), channels, *pixels.shape[:2]), np.uint8)
-        if channels > stacked.shape[1]:
-            stacked = np.repeat(stacked, channels, axis=1)
-        formats.append(image.format)
-        sizes.append(size)
-        if size == sizes[0]:  # else there is an error at the end
-            stacked[number] = channels_first(pixels, stacked.shape[1])
-    _check_one_size(paths, sizes, remedy)
-    return torch.from_numpy(stacked), formats
-
-
-def fits_in_memory(paths: list[Path], *, image_size: int | None) -> bool:
-    """Whether the images are few and small enough; by the first one's size where they keep theirs."""
-    if image_size is None:
-        header = image_header(paths[0])
-        pixels = header.width * header.height
-    else:
-        pixels = image_size**2
-    return len(paths) <= MAX_IMAGES_IN_MEMORY and 3 * pixels * len(paths) <= MAX_BYTES_IN_MEMORY
-
-
-def common_shape(paths: list[Path], *, image_size: int | None) -> tuple[int, int, int]:
-    """(C, H, W) of `read_images`, from the files' headers alone.
-
-    Raises:
-        UsageError: several sizes without `image_size`.
         DataError: a file is not an image, or not an 8-bit one.
+        ResourceError: a file cannot be read.
     """
     headers: list[Header] = list(_in_threads(image_header, paths))
     channels = 1 if all(header.grey for header in headers) else 3
     if image_size is not None:
         return channels, image_size, image_size
-    _check_one_size(paths, ((header.width, header.height) for header in headers))
+    _check_one_size(paths, ((header.width, header.height) for header in headers), remedy)
     return channels, headers[0].height, headers[0].width
 
 
@@ -226,7 +220,7 @@ def _in_threads(function: Callable[[Path], T], paths: list[Path]) -> Iterator[T]
             raise
 
 
-def _check_one_size(paths: list[Path], sizes: Iterable[tuple[int, int]], remedy: str = RESIZE) -> None:
+def _check_one_size(paths: list[Path], sizes: Iterable[tuple[int, int]], remedy: str) -> None:
     """Names each size with its number of images and its first one, the most frequent sizes first."""
     counts: Counter[tuple[int, int]] = Counter()
     examples: dict[tuple[int, int], Path] = {}

@@ -112,6 +112,17 @@ def channels_first(array: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]
     return image[:1] if channels == 1 and bool((image == image[:1]).all()) else image
 
 
+def of_shape(pixels: NDArray[np.uint8], shape: tuple[int, int, int], where: str) -> NDArray[np.uint8]:
+    """Pixels (C, H, W) as they are.
+
+    Raises:
+        DataError: they have another shape than the images that they belong to.
+    """
+    if pixels.shape != shape:
+        raise DataError(f"{where}: shape {pixels.shape}, expected {shape} like the rest of the set")
+    return pixels
+
+
 class Reader(Protocol):
     """Images of one shape, by items: file names, keys."""
 
@@ -158,12 +169,7 @@ def read_batch(reader: Reader, items: NDArray[np.bytes_]) -> ImageBatch:
     batch, formats = np.empty((len(items), *reader.shape), dtype=np.uint8), []
     for index, item in enumerate(items.tolist()):
         image = reader.read(item)
-        if image.pixels.shape != reader.shape:
-            raise DataError(
-                f"{os.fsdecode(item)}: shape {image.pixels.shape}, expected {reader.shape} like the rest of"
-                " the set"
-            )
-        batch[index] = image.pixels
+        batch[index] = of_shape(image.pixels, reader.shape, os.fsdecode(item))
         formats.append(image.format)
     return ImageBatch(pixels=batch, formats=tuple(formats))
 

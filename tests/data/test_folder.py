@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,14 @@ import torch
 from data_sets import as_rows, epoch, training_batches
 from numpy.typing import NDArray
 from PIL import Image
+from png_headers import png_header
 
+from gancross.cli.referee_arguments import RefereeArguments
 from gancross.data import catalogue, folder
-from gancross.data.folder import read_images
+from gancross.data.folder import common_shape, read_images
 from gancross.data.sets import DataSet
 from gancross.errors import DataError, UsageError
+from gancross.evaluator.contestants.image_folders import folder_contestant
 
 RNG = np.random.default_rng(0)
 
@@ -107,15 +112,46 @@ def test_in_memory_and_on_demand_give_the_same_batches(
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-@pytest.mark.parametrize(
-    ("n", "image_size", "fits"), [(3, None, True), (4, None, False), (3, 8, False), (1, 6, True)]
-)
+@pytest.mark.parametrize(("n", "shape", "fits"), [
+    pytest.param(3, (3, 6, 6), True, id="as-many-as-fit"),
+    pytest.param(4, (3, 6, 6), False, id="one-more"),
+    pytest.param(9, (1, 6, 6), True, id="grey"),
+    pytest.param(3, (3, 8, 8), False, id="larger-images"),
+])  # fmt: skip
 def test_size_decides_what_stays_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int, image_size: int | None, fits: bool
+    monkeypatch: pytest.MonkeyPatch, n: int, shape: tuple[int, int, int], fits: bool
 ) -> None:
-    write(tmp_path / "a.png")
     monkeypatch.setattr(folder, "MAX_BYTES_IN_MEMORY", 3 * 3 * 6 * 6)
-    assert folder.fits_in_memory([tmp_path / "a.png"] * n, image_size=image_size) == fits
+    assert folder.fits_in_memory(n, shape) == fits
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "data": lambda root: folder.load(root, image_size=None),
+    "classes": lambda root: folder.load(root / "classes", image_size=None),
+    "samples": lambda root: folder_contestant(root, name="a", num_samples=100),
+    "referees' reals": lambda root: RefereeArguments(reals=root, seeds=None, calibrate=False).options(
+        "quick", shape=(3, 6, 6)
+    ),
+}
+
+
+@pytest.mark.parametrize("huge", ["first", "last"])
+@pytest.mark.parametrize("reader", READERS)
+def test_one_huge_image_among_small_ones_is_named_before_memory_is_taken(
+    tmp_path: Path, reader: str, huge: str
+) -> None:
+    """Its pixels are not there, so that to decode it fails with another message."""
+    for i in range(9):
+        write(tmp_path / "classes" / "cat" / f"m{i}.png")
+    name = {"first": "a", "last": "z"}[huge]
+    (tmp_path / "classes" / "cat" / f"{name}.png").write_bytes(png_header(8_000, 8_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UsageError, match=r"9 are 6×6 \(\S+m0\.png\), 1 is 8000×8000 \(\S+/[az]\.png\)"):
+            READERS[reader](tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.usefixtures("path")
@@ -200,14 +236,23 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_an_image_in_colour_after_grey_ones_gives_all_of_them_three_channels(tmp_path: Path) -> None:
-    """Images are put into their place as they are read, when later ones are not known."""
+    """Grey ones that are read first have them, too."""
     made = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
     colour = np.random.default_rng(1).integers(0, 256, (5, 4, 3), dtype=np.uint8)
     paths = [tmp_path / f"{number}.png" for number in range(7)]
     for path, pixels in zip(paths, [*made[:4], colour, *made[4:]], strict=True):
         Image.fromarray(pixels).save(path)
-    images, formats = read_images(paths, image_size=None)
+    images, formats = read_images(paths, common_shape(paths, image_size=None), image_size=None)
     expected = [*(np.stack([grey] * 3) for grey in made[:4]), colour.transpose(2, 0, 1)]
     expected += [np.stack([grey] * 3) for grey in made[4:]]
     assert np.array_equal(images.numpy(), np.stack(expected))
     assert [file.mode for file in formats] == ["L"] * 4 + ["RGB"] + ["L"] * 2
+
+
+def test_an_image_that_has_become_another_since_its_header_was_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    write(path)
+    shape = common_shape([path], image_size=None)
+    write(path, size=(6, 7))
+    with pytest.raises(DataError, match=r"a\.png: shape \(3, 6, 7\), expected \(3, 6, 6\)"):
+        read_images([path], shape, image_size=None)

@@ -31,14 +31,14 @@ def folder_contestant(
     paths = files.paths
     index = sample_choice(len(paths), num_samples, name=name, seed=seed, purpose=purpose)
     used = [paths[i] for i in index]
-    if not fits_in_memory(used, image_size=None):
-        raise UsageError(f"contestant '{name}': {len(used):,} images do not fit in memory: lower -n")
     remedy = "a generator's images must have one size, nothing is resized"
-    images, formats = read_images(used, image_size=None, remedy=remedy)
-    if images.shape[1] == 1 and len(used) < len(paths):
+    shape = common_shape(used, image_size=None, remedy=remedy)
+    if shape[0] == 1 and len(used) < len(paths):
         # The images that are not read may have any size.
-        channels, *_ = common_shape(paths, image_size=images.shape[2])
-        images = images.repeat(1, channels, 1, 1)
+        shape = common_shape(paths, image_size=1)[0], *shape[1:]
+    if not fits_in_memory(len(used), shape):
+        raise UsageError(f"contestant '{name}': {len(used):,} images do not fit in memory: lower -n")
+    images, formats = read_images(used, shape, image_size=None)
     origin = Origin(
         path=f"{FOLDER}{folder}", sha256=content_sha256(images),  # as on the command line
         file_formats=format_shares(formats), notes=files.notes,
