@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
-from reading_reports import printed
+from classed import with_classes
+from reading_reports import Page, media, printed, visible_text
+from referee_records import refereed, referees_of
 from report_documents import documents
 
+from gancross import Result
+from gancross.report import formatting
 from gancross.report.browser.html import html_report
 from gancross.report.text import crowds, first_screen, markdown
+from gancross.report.text.junit import cases
+from gancross.report.text.referee_texts import difference_text
 from gancross.report.text.sections import SECTIONS, absence
 
 LEFT_OUT = "too many to be shown two by two; in the record"
@@ -65,3 +72,62 @@ def test_a_comment_names_the_page_for_what_the_page_has(monkeypatch: pytest.Monk
     assert "Matrices and figures" in in_both and "Verdicts with their reasons" not in in_both
     assert in_the_record.startswith("Too long for a comment, in the record: ")
     assert "Verdicts with their reasons" in in_the_record and "Beside the threshold" in in_the_record
+
+
+@cache
+def with_everything() -> Result:
+    """Five contestants with referees and figures by class."""
+    return with_classes(refereed(documents()["five"], n=200), n=400, worse=[3])
+
+
+def words(result: Result) -> dict[str, str]:
+    """What every report says."""
+    found = {medium: visible_text(rendering.words) for medium, rendering in media(result).items()}
+    return found | {"JUnit": " ".join(f"{case.name}: {case.detail}" for case in cases(result))}
+
+
+@cache
+def of_few() -> dict[str, str]:
+    return words(with_everything())
+
+
+@cache
+def of_many() -> dict[str, str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crowds, "MOST_PAIRED", 4)
+        return words(with_everything())
+
+
+LEFT_OUT_OF = {
+    "console": ["FP", "Verdicts", "Comparisons by referees", "Figures by class"],
+    "Markdown": ["Comparisons by referees and their cross-test", "Figures by class"],
+    "HTML": ["Comparisons by referees", "Figures by class", "Verdicts", "Tests"],
+    "notebook": ["Verdicts, comparisons by referees and figures beside the threshold"],
+    "JUnit": ["verdicts"],
+}
+
+
+@pytest.mark.parametrize("medium", LEFT_OUT_OF)
+def test_comparisons_and_classes_of_many_have_a_sentence_in_their_place(medium: str) -> None:
+    result, few, many = with_everything(), of_few()[medium], of_many()[medium]
+    differences = [difference_text(comparison) for comparison in referees_of(result).comparisons]
+    assert all(text in few for text in differences) or medium == "JUnit"
+    assert LEFT_OUT not in few
+    for what in LEFT_OUT_OF[medium]:
+        assert f"{what} of 5 contestants: {LEFT_OUT}" in many
+    assert not any(text in many for text in differences)
+    assert not any(f"{pair.a} against {pair.b}" in many for pair in result.pairs)
+    assert len(many) < len(few)
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_what_many_contestants_have_one_by_one_stays() -> None:
+    result = with_everything()
+    page = Page(html_report(result))
+    headings = ["".join(table[0]) for table in page.tables if table]
+    assert not any("n of test data" in heading for heading in headings)
+    assert sum("referees of →" in heading for heading in headings) == 1
+    for name, figures in referees_of(result).contestants.items():
+        assert name in page.words and formatting.number(figures.detectability.value) in page.words
+    groups = [case.group for case in cases(result)]
+    assert (groups.count("verdict"), groups.count("samples")) == (1, 5) and groups.count("referees") > 3

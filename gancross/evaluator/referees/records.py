@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from gancross.evaluator.codec.fields import Count, Items, Recorded, Sha256, Size, Text, UnitFloat
@@ -132,6 +133,11 @@ class RefereeCross:
     sigma: Sigma
     fn: Mapping[str, Estimate]
     cells: tuple[RefereeCell, ...]
+
+    @cached_property
+    def fps(self) -> Mapping[tuple[str, str], Estimate]:
+        """FP by (judge, generator)."""
+        return {(cell.judge, cell.generator): cell.fp for cell in self.cells}
 
 
 @dataclass(frozen=True, kw_only=True)

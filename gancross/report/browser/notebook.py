@@ -14,6 +14,7 @@ from gancross.evaluator.result.types import Result
 from gancross.evaluator.verdict.figures import CELL_FIGURES, Cell
 from gancross.report import formatting
 from gancross.report.text import referee_texts as texts
+from gancross.report.text.crowds import crowded, in_the_record
 from gancross.report.text.referee_checks import checks
 from gancross.report.text.verdict_sentences import verdict_sentences
 
@@ -28,7 +29,10 @@ def notebook_html(result: Result) -> str:
     heading = f"<b>Cross-test on {_text(result.protocol.data.name)}</b>: {_text(formatting.heading(result))}"
     parts = [f"<p><b>{_text(sentence)}</b></p>" for sentence in verdict_sentences(result)]
     parts.append(f"<p>{heading}</p>")
-    for pair in result.pairs:
+    if crowded(result):
+        what = in_the_record(result, "verdicts, comparisons by referees and figures beside the threshold")
+        parts.append(f"<p>{_text(formatting.sentence(what))}.</p>")
+    for pair in () if crowded(result) else result.pairs:
         outcomes = "; ".join(
             f"{_text(rule.title)}: <b>{_text(formatting.outcome(pair, rule, verdict))}</b>"
             for rule, verdict in formatting.verdicts(result, pair)
@@ -42,7 +46,7 @@ def notebook_html(result: Result) -> str:
     rows += [[_text(control.title), *map(_figure, rates)] for control, rates in formatting.controls(result)]
     if result.judges:
         parts.append(_table(CAPTION, ["samples of", *map(_text, result.judges)], rows))
-        parts.append(_figure_table(result))
+        parts += [] if crowded(result) else [_figure_table(result)]
     parts.append(_fidelity_table(result))
     if result.flags:
         parts.append("<ul>" + "".join(f"<li>{_text(flag)}</li>" for flag in result.flags) + "</ul>")
@@ -76,7 +80,7 @@ def _referees(result: Result) -> str:
     lines = [
         f"{c.a} against {c.b}: {texts.answer(c, texts.named(c))}; mean difference of G"
         f" {texts.difference_text(c)}, p {formatting.p_value(c.holm_p)} after Holm"
-        for c in referees.comparisons
+        for c in (() if crowded(result) else referees.comparisons)
     ]
     lines += [f"{c.title} {c.outcome}: {c.finding}" for c in checks(referees, short=True)]
     lines += [f"Copying: {line}" for line, _ in texts.copying_lines(referees)]

@@ -6,9 +6,11 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from gancross.evaluator.result.types import Result
+from gancross.report import formatting
 from gancross.report.charts.class_data import ClassColumn, JudgeTable, judge_tables
 from gancross.report.text.class_sentences import difference_sentences, notes
 from gancross.report.text.console_tables import with_interval
+from gancross.report.text.crowds import crowded, in_the_record
 from gancross.report.text.line_table import LineTable
 
 
@@ -21,9 +23,13 @@ def by_class(result: Result) -> list[RenderableType]:
 
 
 def differences(result: Result) -> list[RenderableType]:
-    """Which classes differ, a line for each table."""
-    sentences = difference_sentences(result)
-    return [*map(Text, sentences), ""] if sentences else []
+    """Which classes differ, a line for each table; and where the tables of too many contestants are."""
+    sentences = [*map(Text, difference_sentences(result))]
+    if crowded(result):
+        sentences.append(
+            Text(f"{formatting.sentence(in_the_record(result, 'figures by class'))}.", style="dim")
+        )
+    return [*sentences, ""] if sentences else []
 
 
 def _table(table: JudgeTable) -> LineTable:

@@ -14,6 +14,7 @@ from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.report import formatting
 from gancross.report.text import referee_texts as texts
 from gancross.report.text.console_tables import paper_table
+from gancross.report.text.crowds import crowded, in_the_record
 from gancross.report.text.line_table import LineTable
 from gancross.report.text.referee_checks import FAILED, NOT_MADE, PASSED, checks
 
@@ -43,14 +44,19 @@ def referees_text(result: Result) -> list[RenderableType]:
 
 
 def referees_summary(result: Result) -> list[RenderableType]:
-    """The same of many contestants: one line for each contestant and each pair."""
+    """The same of many contestants: one line for each, and for each pair unless there are too many."""
     referees = result.referees
     if isinstance(referees, Missing):
         return []
-    compared = [_numbered_comparisons(result, referees)] if referees.comparisons else []
+    compared: list[RenderableType] = []
+    if crowded(result):
+        left_out = formatting.sentence(in_the_record(result, "comparisons by referees"))
+        compared = [Text(f"{left_out}.", style="dim"), ""]
+    elif referees.comparisons:
+        compared = [_numbered_comparisons(result, referees), *_unnamed(result, referees), ""]
     return [
         *_heading(referees), _contestants(referees, numbered=True), *_notes(result, referees), "",
-        *compared, *_unnamed(result, referees), *([""] if compared else []), *_checks(referees), "",
+        *compared, *_checks(referees), "",
         Text(texts.cross_title(referees), style="bold"), _confusion_lines(referees), "",
     ]  # fmt: skip
 

@@ -16,5 +16,8 @@ def crowded(result: Result) -> bool:
 
 
 def in_the_record(result: Result, what: str) -> str:
-    """`scores of 128 contestants: too many to be shown two by two; in the record`."""
+    """`scores of 128 contestants: too many to be shown two by two; in the record`.
+
+    Every report says so where it leaves out what it shows of fewer contestants.
+    """
     return f"{what} of {len(result.names)} contestants: too many to be shown two by two; in the record"

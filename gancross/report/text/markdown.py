@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gancross.evaluator.result.types import Result
+from gancross.report.text.crowds import crowded
 from gancross.report.text.markdown_head import head
 from gancross.report.text.markdown_tables import folded
 from gancross.report.text.sections import SECTIONS, absence, page_absence
@@ -15,15 +16,19 @@ LONGEST = 60_000  # characters; a comment on GitHub holds 65,536
 def markdown_report(result: Result) -> str:
     """Verdicts, curve, matrices, figures and flags; every section in full, folded away.
 
-    Where that would be too long for a comment the longest sections are named in place of being shown.
+    Where that would be too long for a comment the longest sections are named in place of being shown, of many
+    contestants those first that have a line for every two.
     """
-    lines = head(result)
+    lines, left = head(result), list[str]()
     folds = dict[str, str]()
     for section in SECTIONS:
-        inner = [] if section.markdown is None or absence(section, result) else section.markdown(result)
-        if inner:
+        if section.markdown is None or absence(section, result):
+            continue
+        if section.paired and crowded(result):
+            left.append(section.title)
+        elif inner := section.markdown(result):
             folds[section.title] = "\n".join(folded(section.title, inner))
-    room, left = LONGEST - len("\n".join(lines)), list[str]()
+    room = LONGEST - len("\n".join(lines))
     while folds and sum(map(len, folds.values())) > room:
         left.append(max(folds, key=lambda title: len(folds[title])))
         del folds[left[-1]]

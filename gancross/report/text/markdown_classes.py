@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from gancross.evaluator.result.types import Result
+from gancross.report import formatting
 from gancross.report.charts.class_data import ClassColumn, judge_tables
 from gancross.report.text.class_sentences import READING, class_name, difference_sentences, notes
+from gancross.report.text.crowds import crowded, in_the_record
 from gancross.report.text.markdown_tables import escaped, figure_cell, table
 
 MOST_TABLES = 4  # judges with a table each; of more, sentences alone
@@ -13,7 +15,13 @@ MOST_TABLES = 4  # judges with a table each; of more, sentences alone
 def by_class(result: Result) -> list[str]:
     """A table for each judge, of few judges, and which classes differ."""
     lines: list[str] = []
-    tables = [] if result.classes is None else judge_tables(result.classes)
+    if result.classes is None:
+        return []
+    differences = [f"- {escaped(sentence)}" for sentence in difference_sentences(result)]
+    if crowded(result):
+        what = in_the_record(result, "figures by class")
+        return [READING, "", *differences, "", f"{formatting.sentence(what)}."]
+    tables = judge_tables(result.classes)
     for judged in tables if len(tables) <= MOST_TABLES else ():
         head = ["class", *(escaped(column.heading) for column in judged.columns)]
         rows = [
@@ -22,7 +30,6 @@ def by_class(result: Result) -> list[str]:
         ]
         said = [escaped(f"{'; '.join(notes(judged))}."), ""] if notes(judged) else []
         lines += [f"**{escaped(judged.judge)}'s discriminator**", "", *table(head, rows), "", *said]
-    differences = [f"- {escaped(sentence)}" for sentence in difference_sentences(result)]
     return [READING, "", *lines, *differences] if tables else []
 
 

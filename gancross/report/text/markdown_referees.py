@@ -8,12 +8,13 @@ from gancross.evaluator.result.types import Result
 from gancross.report import formatting
 from gancross.report.formatting import DASH, p_value
 from gancross.report.text import referee_texts as texts
+from gancross.report.text.crowds import crowded, in_the_record
 from gancross.report.text.markdown_tables import escaped, table
 from gancross.report.text.referee_checks import checks
 
 
 def referees(result: Result) -> list[str]:
-    """Figures, comparisons, checks, and the referees' cross-test."""
+    """Figures, comparisons, checks, and the referees' cross-test; of too many neither first nor last."""
     found = result.referees
     if isinstance(found, Missing):
         return []
@@ -22,7 +23,7 @@ def referees(result: Result) -> list[str]:
         *_contestants(found), "", escaped(f"{texts.training(found)}.")
         + (f" {escaped(cost)}." if cost else ""), "",
     ]  # fmt: skip
-    for comparison in found.comparisons:
+    for comparison in () if crowded(result) else found.comparisons:
         told = escaped(texts.answer(comparison, texts.named(comparison)))
         lines.append(
             f"- {escaped(comparison.a)} against {escaped(comparison.b)}: **{told}**; mean difference of G"
@@ -34,6 +35,9 @@ def referees(result: Result) -> list[str]:
     ]
     for line, copies in texts.copying_lines(found):
         lines.append(f"- Copying: {'**' if copies else ''}{escaped(line)}{'**' if copies else ''}")
+    if crowded(result):
+        what = in_the_record(result, "comparisons by referees and their cross-test")
+        return [*lines, "", f"{formatting.sentence(what)}."]
     return [*lines, "", f"{escaped(texts.cross_title(found))}:", "", *_cross(found)]
 
 

@@ -172,8 +172,7 @@ def cross_rates(referees: Referees, judge: str) -> list[list[float]] | None:
 
 def cross_fp(referees: Referees, judge: str, generator: str) -> Estimate | None:
     """The share of a generator's samples that the referees of a contestant call real."""
-    cells = referees.cross.cells
-    return next((cell.fp for cell in cells if (cell.judge, cell.generator) == (judge, generator)), None)
+    return referees.cross.fps.get((judge, generator))
 
 
 def cross_title(referees: Referees) -> str:
