@@ -7,7 +7,8 @@ Every measurement is a process of its own, whose highest resident memory Linux k
 `dcgan32`, no controls, one batch-norm mode; beside its processor time that of its forward passes alone,
 counted: c samplings, c(c+1) scorings. *Images*: `gancross crosstest` on a folder of JPEG files with two
 width-2 `dcgan64`, all by default but the referees. *Referee*: steps of a referee whose reals and samples lie
-in files of 586 MiB each. What more cores would give is simulated from these times, see `schedule.py`.
+in files of 586 MiB each. *Drawn scores*: statistics, record and reports of a tournament whose scores are
+drawn at random. What more cores would give is simulated from these times, see `schedule.py`.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from environment import machine, versions
 from schedule import Work
+
+if TYPE_CHECKING:
+    from gancross.evaluator.result.types import Result
 
 RESULT = Path(__file__).parent / "results" / "scaling.json"
 README = Path(__file__).parent / "README.md"
@@ -48,6 +52,8 @@ def cases(*, small: bool = False) -> dict[str, list[str]]:
     images, steps = (30, 1) if small else (IMAGES, STEPS)
     found = {f"tournament of {c}": ["tournament", str(c), str(n), "1"] for c in counts}
     found[f"tournament of {counts[1]}, n = {many:,}"] = ["tournament", str(counts[1]), str(many), "1"]
+    for number in (n, many):
+        found[f"drawn scores of {counts[-1]}, n = {number:,}"] = ["drawn", str(counts[-1]), str(number)]
     for threads in (1, 2):
         found[f"images, {threads} thread{'s' * (threads > 1)}"] = ["images", str(images), str(threads)]
     return found | {"referee": ["referee", str(images), str(steps)]}
@@ -66,9 +72,6 @@ def tournament(count: str, num_samples: str, threads: str) -> Figures:
 
     from gancross.evaluator.judging.scoring import evaluating
     from gancross.evaluator.result.types import Result
-    from gancross.report.browser.html import html_report
-    from gancross.report.text.first_screen import first_screen
-    from gancross.report.text.markdown import markdown_report
 
     torch.set_num_threads(int(threads))
     c, n = int(count), int(num_samples)
@@ -97,6 +100,16 @@ def tournament(count: str, num_samples: str, threads: str) -> Figures:
         "chunks": chunks, "forward_cpu": chunks * (c * sampling + c * (c + 1) * scoring),
         "mib_before": before, "mib": peak,
     }  # fmt: skip
+    return figures | written(result)
+
+
+def written(result: Result) -> Figures:
+    """Its record and reports: processor seconds and bytes of each."""
+    from gancross.report.browser.html import html_report
+    from gancross.report.text.first_screen import first_screen
+    from gancross.report.text.markdown import markdown_report
+
+    figures: Figures = {}
     reports: Mapping[str, Callable[[], str]] = {
         "json": result.to_json,
         "html": lambda: html_report(result),
@@ -108,6 +121,60 @@ def tournament(count: str, num_samples: str, threads: str) -> Figures:
         text = write()
         figures |= {f"{name}_cpu": time.process_time() - started, f"{name}_bytes": len(text.encode())}
     return figures | {"mib_with_reports": status("VmHWM")[0]}
+
+
+def drawn(count: str, num_samples: str) -> Figures:
+    """What a tournament does beside its networks: statistics, record and reports of drawn scores.
+
+    Judge j's scores of reals are normal around 1, of generator g's samples around −1 + (g − j)/c.
+    """
+    import numpy as np
+    import torch
+    from speed.crosstest import CPU, contestants, random_images
+
+    from gancross.data.order import content_order
+    from gancross.data.sets import finite
+    from gancross.evaluator.codec.finite import with_finite_figures
+    from gancross.evaluator.judging.probes import probed
+    from gancross.evaluator.judging.sampling import Label
+    from gancross.evaluator.judging.scores import Array, Scores, ScoresBySource
+    from gancross.evaluator.judging.scoring import evaluating
+    from gancross.evaluator.protocol import Protocol
+    from gancross.evaluator.result.assembly import assembled
+    from gancross.evaluator.result.types import Provenance
+    from gancross.machine.crew import one_core
+    from gancross.random_streams import Stream
+
+    torch.set_num_threads(1)
+    c, n = int(count), int(num_samples)
+    models, reals = contestants(c, width=TOURNAMENT_WIDTH), random_images(n)
+    names, random = [model.name for model in models], np.random.default_rng(0)
+    order = content_order(reals, stream=Stream(0, "order", "test"))
+    with evaluating(list(models[0].networks), CPU):
+        (probes,) = probed(models[:1], test=reals, shape=tuple(reals.shape[1:]), device=CPU).values()
+    (before,) = status("VmHWM")
+    by_judge = {}
+    for place, judge in enumerate(names):
+        fakes: dict[Label, Array] = {
+            name: random.normal(-1 + (number - place) / c, 1, n) for number, name in enumerate(names)
+        }
+        by_judge[judge] = ScoresBySource(arrays={**fakes, None: random.normal(1, 1, n)})
+    (with_scores,) = status("VmHWM")
+    started, clock = time.process_time(), time.perf_counter()
+    with one_core():
+        result = with_finite_figures(assembled(
+            models, Scores(by_norm={"eval": by_judge, "batch": {}}, clipped={}, batch_normalised=frozenset()),
+            Protocol(num_samples=n, controls=False, norm_check=False), dict.fromkeys(names, probes),
+            reals=finite("random", train=None, test=reals, split="given"), order=order, no_training="none",
+            fidelity=None, provenance=Provenance(others={}),
+        ))  # fmt: skip
+    figures: Figures = {
+        "drawn_contestants": c, "n": n, "cpu": time.process_time() - started,
+        "seconds": time.perf_counter() - clock, "mib_before": before, "mib_with_scores": with_scores,
+        "mib": status("VmHWM")[0],
+    }  # fmt: skip
+    del by_judge
+    return figures | {"resident_mib": status("VmRSS")[0]} | written(result)
 
 
 def prepared_images(number: str, folder: str) -> Figures:
@@ -208,7 +275,8 @@ def referee(number: str, steps: str) -> Figures:
 
 
 KINDS: Mapping[str, Callable[..., Figures]] = {
-    "tournament": tournament, "images": images, "referee": referee, "prepared images": prepared_images
+    "tournament": tournament, "drawn": drawn, "images": images, "referee": referee,
+    "prepared images": prepared_images,
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from gancross.errors import is_text
 from gancross.evaluator.codec.fields import JsonObject, JsonValue, Spec, alternatives, specs
+from gancross.evaluator.codec.points import Points
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 
 NOT_RECORDED = "not measured"
@@ -38,6 +39,8 @@ def encode(value: object) -> JsonValue:  # noqa: PLR0911  # one return a kind
         return _object(value)
     if isinstance(value, Mapping):
         return {str(key): encode(entry) for key, entry in value.items()}
+    if isinstance(value, Points):
+        return typing.cast(JsonValue, value.array.tolist())
     if isinstance(value, Sequence):
         return [encode(entry) for entry in value]
     raise TypeError(f"no JSON for {type(value).__name__}")
@@ -98,6 +101,8 @@ def _decode(kind: Any, value: Any) -> Any:  # noqa: PLR0911  # one return a kind
     if origin is tuple:
         members = arguments if arguments[-1] is not Ellipsis else (arguments[0],) * len(value)
         return tuple(_decode(member, entry) for member, entry in zip(members, value, strict=True))
+    if origin is Points:
+        return Points(value)
     if origin in (list, Sequence):
         return [_decode(arguments[0], entry) for entry in value]
     if origin in (Mapping, dict):

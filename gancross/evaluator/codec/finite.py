@@ -8,8 +8,11 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
+import numpy as np
+
 from gancross.errors import DivergenceError
 from gancross.evaluator.codec.fields import alternatives, specs
+from gancross.evaluator.codec.points import Points
 from gancross.evaluator.estimates import Missing
 
 T = TypeVar("T")
@@ -32,7 +35,7 @@ def with_finite_figures(figures: T) -> T:
     return checked
 
 
-def _checked(value: Any, kind: Any) -> Any:
+def _checked(value: Any, kind: Any) -> Any:  # noqa: PLR0911  # one return a kind
     """The value itself where all of it is finite."""
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -46,7 +49,9 @@ def _checked(value: Any, kind: Any) -> Any:
         checked = {name: _or_missing(*part) for name, part in parts.items()}
         changed = {name: entry for name, entry in checked.items() if entry is not parts[name][0]}
         return dataclasses.replace(typing.cast(Any, value), **changed) if changed else value
-    if isinstance(value, Sequence) and _all_finite(value):  # curves and counts: nearly all of a large record
+    if isinstance(value, Points):
+        return _checked_points(value)
+    if isinstance(value, Sequence) and _all_finite(value):  # counts: a large part of a large record
         return value
     member = _member(kind)
     absent = Missing in alternatives(member)
@@ -56,6 +61,13 @@ def _checked(value: Any, kind: Any) -> Any:
     items = [_or_missing(entry, member, absent) for entry in value]
     same = all(item is entry for item, entry in zip(items, value, strict=True))
     return value if same else type(value)(items)  # type: ignore[call-arg]
+
+
+def _checked_points(points: Points[Any]) -> Points[Any]:
+    others = points.array[~np.isfinite(points.array)]
+    if others.size:
+        raise _NotFinite(f"not a finite number: {others[0]}")
+    return points
 
 
 def _all_finite(values: Sequence[Any]) -> bool:

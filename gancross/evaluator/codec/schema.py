@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from gancross.evaluator.codec.fields import Items, JsonObject, Pattern, Range, Spec, alternatives, specs
+from gancross.evaluator.codec.points import Points
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 
 Schema = dict[str, Any]
@@ -49,7 +50,7 @@ def _schema(kind: Any, definitions: dict[str, Schema]) -> Schema:  # noqa: PLR09
         return _schema(arguments[0], definitions) | _limits(arguments[1])
     if origin is Literal:
         return {"enum": list(arguments)}
-    if origin in (tuple, list, Sequence):
+    if origin in (tuple, list, Sequence, Points):
         items = {"type": "array", "items": _schema(arguments[0], definitions)}
         fixed = origin is tuple and arguments[-1] is not Ellipsis
         return items | ({"minItems": len(arguments), "maxItems": len(arguments)} if fixed else {})

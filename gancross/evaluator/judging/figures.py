@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from gancross.evaluator.codec.fields import Count, Items, UnitFloat
+from gancross.evaluator.codec.points import Points
 from gancross.evaluator.estimates import Estimate, Missing, Proportion
 from gancross.evaluator.judging.controls import CONTROLS, NOISE, TRAINING, ControlRates, is_blind
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, Probes
@@ -152,7 +153,7 @@ def confusion_matrix(contestant: Contestant, scores: ScoresBySource | None) -> C
 
 
 Counts = tuple[Count, ...]
-RocCurve = Annotated[tuple[tuple[UnitFloat, UnitFloat], ...], Items(2, 10_001)]
+RocCurve = Annotated[Points[tuple[UnitFloat, UnitFloat]], Items(2, 10_001)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,4 +197,4 @@ def roc_curve(scores: ScoresBySource, generator: str) -> RocCurve:
     labels = np.concatenate([np.ones(len(real)), np.zeros(len(fake))])
     fpr, tpr, _ = metrics.roc_curve(labels, np.concatenate([real, fake]))
     chosen = np.unique(np.linspace(0, len(fpr) - 1, ROC_POINTS).round().astype(int))
-    return tuple((float(fpr[i]), float(tpr[i])) for i in chosen)
+    return Points(np.stack([fpr[chosen], tpr[chosen]], axis=1))

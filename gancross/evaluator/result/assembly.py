@@ -27,7 +27,7 @@ from gancross.evaluator.result.types import (
     Result,
 )
 from gancross.evaluator.tournament.tournament import tournament
-from gancross.evaluator.verdict.cells import all_cells, all_pairs
+from gancross.evaluator.verdict.cells import all_cells, all_pairs, without_resamples
 from gancross.evaluator.verdict.halving import Halving
 from gancross.evaluator.verdict.verdicts import RULES, Verdict, Verdicts
 from gancross.machine.crew import crew, most_threads
@@ -67,6 +67,7 @@ def assembled(
             contestants, scores, norm=protocol.norm, halving=halving, seed=protocol.seed, workers=workers
         )
         pairs = all_pairs(contestants, scores, cells, halving, protocol, workers)
+        cells = without_resamples(cells)
         curves = {
             judge: {name: curve.result() for name, curve in of_judge.items()}
             for judge, of_judge in roc.items()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,16 +47,23 @@ class MatchedFp(Estimate):
         thresholds: τ set on the first and on the second half; None is −∞, where no score qualifies and every
             decision is "real".
         group_size, widening: of the groups in which the judge scored, see `Calibration`; in memory alone.
-        replicates: FP of every resample, for differences of two judges; in memory alone.
+        counts, trials: FP of every resample, `counts` / `trials`, for differences of two judges; in memory
+            alone, and no longer than until these are known.
     """
 
     fn: Annotated[UnitFloat, Recorded(description="share of reals called fake that did not set τ")]
     thresholds: Annotated[tuple[float | None, ...], Recorded(description="null is −∞")]
     group_size: Annotated[int, Recorded(skipped=True)] = field(default=1, repr=False, compare=False)
     widening: Annotated[float, Recorded(skipped=True)] = field(default=1.0, repr=False, compare=False)
-    replicates: Annotated[Scores | None, Recorded(skipped=True)] = field(
+    counts: Annotated[NDArray[Any] | None, Recorded(skipped=True)] = field(
         default=None, repr=False, compare=False
     )
+    trials: Annotated[int, Recorded(skipped=True)] = field(default=1, repr=False, compare=False)
+
+    @property
+    def replicates(self) -> Scores | None:
+        """FP of every resample, (R,); None where it is not known any more."""
+        return None if self.counts is None else np.asarray(self.counts / self.trials)
 
     @property
     def is_unmatched(self) -> bool:
@@ -142,10 +149,10 @@ def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, 
     value = float(np.mean([1 - count / m for count in not_above]))
     random = Stream(seed, "matched-fn", "fakes", judge, generator).numpy_generator()
     if calibrated.group_size == 1:
-        replicates = _resampled_fp(ordered, *calibrated.resampled, random)
+        trials, counts = 2 * m, _resampled_counts(ordered, *calibrated.resampled, random)
     else:
-        replicates = _resampled_groups_fp(fake, calibrated, random)
-    low, high = percentile_interval(replicates)
+        trials, counts = 1, _resampled_groups_fp(fake, calibrated, random)
+    low, high = percentile_interval(counts / trials)
     if calibrated.group_size > 1:
         low, high = _widened(value, (low, high), calibrated.widening, least=0.0)
     if calibrated.limits is not None:
@@ -158,7 +165,7 @@ def matched_fp(*, fake: Scores, calibrated: Calibration, seed: int, judge: str, 
     thresholds = tuple(tau if math.isfinite(tau) else None for tau in calibrated.thresholds)
     return MatchedFp(
         value=value, low=low, high=high, fn=calibrated.fn, thresholds=thresholds,
-        group_size=calibrated.group_size, widening=calibrated.widening, replicates=replicates,
+        group_size=calibrated.group_size, widening=calibrated.widening, counts=counts, trials=trials,
     )  # fmt: skip
 
 
@@ -189,10 +196,11 @@ def matched_difference(first: MatchedFp, second: MatchedFp) -> Estimate:
     The two have the same reals in every resample, where both scored them in groups of one size. Otherwise the
     limits are combined as if the reals were different ones.
     """
-    assert first.replicates is not None and second.replicates is not None
+    of_first, of_second = first.replicates, second.replicates
+    assert of_first is not None and of_second is not None
     value = first.value - second.value
     if first.group_size == second.group_size:
-        low, high = percentile_interval(first.replicates - second.replicates)
+        low, high = percentile_interval(of_first - of_second)
         if first.group_size > 1:
             low, high = _widened(value, (low, high), first.widening, least=-1.0)
         return Estimate(value=value, low=low, high=high)
@@ -232,10 +240,12 @@ def _resampled_thresholds(scores: Scores, half: Half) -> Scores:
     return np.where(used > 0, ordered[last], -np.inf)
 
 
-def _resampled_fp(
+def _resampled_counts(
     ordered: Scores, first: Scores, second: Scores, random: np.random.Generator
-) -> NDArray[np.float64]:
-    """Mean share of resampled fakes above two thresholds, (R,).
+) -> NDArray[Any]:
+    """How many of M resampled fakes lie above each of two thresholds, together: (R,), of 2M.
+
+    In the smallest integers, since all judges' are kept until their pairs are compared.
 
     A resample of the fakes matters only through how many lie above the higher threshold, and how many
     between the two: a multinomial, drawn as two binomials.
@@ -246,7 +256,7 @@ def _resampled_fp(
     count_both = random.binomial(m, above_both / m)
     rest = np.maximum(m - above_both, 1)
     count_between = random.binomial(m - count_both, (above_one - above_both) / rest)
-    return np.asarray((2 * count_both + count_between) / (2 * m))
+    return (2 * count_both + count_between).astype(np.min_scalar_type(2 * m))
 
 
 def _resampled_groups_fp(

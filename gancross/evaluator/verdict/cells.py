@@ -17,7 +17,7 @@ from gancross.evaluator.judging.scores import (
     real_high_threshold,
 )
 from gancross.evaluator.protocol import Norm, Protocol
-from gancross.evaluator.statistics.matched_fp import Calibration, calibration
+from gancross.evaluator.statistics.matched_fp import Calibration, MatchedFp, calibration
 from gancross.evaluator.statistics.resampling import Halves
 from gancross.evaluator.verdict.discriminator import NormCheck, discriminator_verdict
 from gancross.evaluator.verdict.figures import Cell, cell_scores, computed_cell
@@ -63,6 +63,15 @@ def _calibration(judged: tuple[ScoresBySource, Halves | Missing]) -> Calibration
     return calibration(scores[None], halves, group_size=scores.group_size)
 
 
+def without_resamples(cells: Cells) -> Cells:
+    """The cells of a result, whose pairs are compared."""
+    return {
+        key: replace(cell, fp_at_fn5=replace(cell.fp_at_fn5, counts=None))
+        if isinstance(cell.fp_at_fn5, MatchedFp) else cell
+        for key, cell in cells.items()
+    }  # fmt: skip
+
+
 def all_pairs(
     contestants: Sequence[Contestant], scores: Scores, cells: Cells, halving: Halving, protocol: Protocol,
     workers: Crew,
@@ -88,10 +97,12 @@ def all_pairs(
         if not scores.batch_normalised.isdisjoint((pair.a, pair.b)):
             check = NormCheck(mode=protocol.norm, opposite_mode=opposite_norm, opposite=opposite)
         discriminator = discriminator_verdict(pair, norm=check)
-        decided.append(replace(pair, verdict=Verdicts(
+        verdict = Verdicts(
             paper=paper_verdict(pair), discriminator=discriminator, generator=NO_REFEREES,
             strict=strict_verdict(generator=NO_REFEREES, discriminator=discriminator),
-        )))  # fmt: skip
+        )  # fmt: skip
+        of_a, of_b = pair.judgement_a.counted(), pair.judgement_b.counted()
+        decided.append(replace(pair, verdict=verdict, judgement_a=of_a, judgement_b=of_b))
     return tuple(decided)
 
 

@@ -74,6 +74,10 @@ class Judgement:
             return None
         return total_variation_bound(fn=self.fn, fp=self.cross_fp)
 
+    def counted(self) -> Judgement:
+        """Its rates alone: scores and resamples of all pairs are most of a large result's memory."""
+        return replace(self, real=None, cross_fake=None, own_fake=None, matched_fp=None)
+
     def groups(self, size: int) -> int:
         """The smallest number of groups of a size that the samples of one source make."""
         sources = (self.real, self.cross_fake, self.own_fake)

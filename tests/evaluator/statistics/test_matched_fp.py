@@ -206,7 +206,7 @@ def test_groups_are_drawn_whole_and_widen_the_interval(scores: tuple[Scores, Sco
         [np.clip(together.value + factor * (limit - together.value), 0, 1) for limit in (low, high)], abs=1e-4
     )
     low, high = percentile_interval(together.replicates - together.replicates[::-1])
-    turned = replace(together, replicates=together.replicates[::-1])
+    turned = replace(together, counts=together.replicates[::-1])
     assert matched_difference(together, turned).ci95 == pytest.approx((factor * low, factor * high), abs=1e-4)
     shares = together.replicates * 2 * len(fake)  # whole groups above each of two thresholds
     assert np.abs(shares / size - np.round(shares / size)).max() < 1e-9
