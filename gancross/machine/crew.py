@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from gancross.machine.memory import hand_back
 from gancross.machine.threads import available_threads, torch_threads
+from gancross.machine.wanted import wanted_while
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -133,7 +134,7 @@ class Crew:
         self, executor: ThreadPoolExecutor | None, size: int, undisturbed: Callable[[], bool]
     ) -> None:
         self.executor, self.size, self.undisturbed = executor, size, undisturbed
-        self.disturbed = False
+        self.disturbed = self.failed = False
         self.begun: dict[int, Piece[Any]] = {}  # in the order in which they began
         self.store: dict[Any, Any] = {}  # of all its threads, of which one changes it at a time
 
@@ -173,7 +174,8 @@ class Crew:
 def crew(size: int, *, undisturbed: Callable[[], bool] = lambda: True) -> Iterator[Crew]:
     """`size` threads that compute without gradients, each on one core; so does the calling thread meanwhile.
 
-    At the end, after an exception too, pieces that were begun are waited for and others are dropped.
+    At the end, after an exception too, pieces that were begun are waited for and others are dropped. After an
+    exception, Ctrl-C above all, long ones end at their next `check_wanted`.
 
     Args:
         undisturbed: asked after each piece; once it says no, or a piece calls `leave_crew`, that piece and
@@ -191,6 +193,9 @@ def crew(size: int, *, undisturbed: Callable[[], bool] = lambda: True) -> Iterat
         workers.executor = executor
         try:
             yield workers
+        except BaseException:
+            workers.failed = True
+            raise
         finally:
             executor.shutdown(cancel_futures=True)
 
@@ -200,3 +205,4 @@ def _begin(workers: Crew) -> None:
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
     _local.store, _local.crew = {}, workers
+    wanted_while(lambda: not workers.failed)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from contextvars import ContextVar
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from imports import heavy_imports
 
-from gancross.machine.crew import Crew, crew, leave_crew, most_threads, own_store
+from gancross.evaluator.statistics.resampling import draw_halves
+from gancross.machine.crew import Crew, Piece, crew, leave_crew, most_threads, own_store
+from gancross.machine.wanted import UnwantedError, check_wanted
 
 SCALE = ContextVar("SCALE", default=1)
 
@@ -163,3 +167,51 @@ def test_libraries_that_are_loaded_later_compute_on_one_core_too() -> None:
         "    print(len(libraries) > 1, *{each['num_threads'] for each in libraries})\n"
     )
     assert heavy_imports(program, OPENBLAS_NUM_THREADS="3")[1].split() == ["True", "1"]
+
+
+def test_an_interruption_ends_pieces_that_were_begun_at_their_next_block() -> None:
+    begun, done, pieces = threading.Event(), list[int](), list[Piece[None]]()
+
+    def work() -> None:
+        for block in range(3_000):
+            check_wanted()
+            done.append(block)
+            begun.set()
+            time.sleep(0.001)
+
+    def interrupted() -> None:
+        with crew(2) as workers:
+            pieces.append(workers.submit(work))
+            begun.wait()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with pytest.raises(UnwantedError):
+        pieces[0].result()
+    assert len(done) < 3_000
+
+
+def test_resamples_of_halves_are_blocks_of_work_that_end() -> None:
+    draw = partial(draw_halves, np.arange(40), seed=0)
+    with crew(2) as workers:
+        assert workers.submit(draw).result()[0].times.shape == (20, 1999)
+        workers.failed = True
+        piece = workers.submit(draw)
+        with pytest.raises(UnwantedError):
+            piece.result()
+        draw()  # the calling thread is interrupted by Python
+
+
+def test_pieces_that_nobody_asks_for_end_whole_where_the_crew_ends_well() -> None:
+    done = []
+
+    def work() -> None:
+        time.sleep(0.01)
+        check_wanted()
+        done.append(True)
+
+    with crew(2) as workers:
+        workers.submit(work)
+        time.sleep(0.005)
+    assert done == [True]

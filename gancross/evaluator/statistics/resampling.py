@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gancross.machine.wanted import check_wanted
 from gancross.random_streams import Stream
 
 RESAMPLES = 1999  # (R + 1)·2.5 % is whole, so that the limits are order statistics
@@ -71,6 +72,7 @@ def times_drawn(n: int, random: np.random.Generator, resamples: int) -> NDArray[
     """How often each of n is drawn in each of R resamples with replacement, (n, R)."""
     times_NR = np.empty((n, resamples), dtype=np.uint8)
     for start in range(0, resamples, _BLOCK):
+        check_wanted()  # of 30,000 they take a second altogether
         index_BN = random.integers(0, n, (min(_BLOCK, resamples - start), n))
         times_BN = np.stack([np.bincount(index_N, minlength=n).astype(np.uint8) for index_N in index_BN])
         times_NR[:, start : start + len(times_BN)] = times_BN.T

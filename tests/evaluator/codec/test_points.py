@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
 import pytest
 
 from gancross.errors import DivergenceError
@@ -17,8 +16,6 @@ from gancross.evaluator.codec.fields import Items, UnitFloat
 from gancross.evaluator.codec.finite import with_finite_figures
 from gancross.evaluator.codec.points import Points
 from gancross.evaluator.codec.schema import schema
-from gancross.evaluator.judging.figures import ROC_POINTS, roc_curve
-from gancross.evaluator.judging.scores import ScoresBySource
 
 POINTS = [(0.0, 0.0), (0.1, 1 / 3), (1.0, 1.0)]
 
@@ -57,12 +54,3 @@ def test_points_that_are_not_finite_are_refused(value: float) -> None:
     assert with_finite_figures(finite) is finite
     with pytest.raises(DivergenceError, match=f"not a finite number: {value}"):
         with_finite_figures(AsArray(curves={"a": Points([(0.0, 0.0), (value, 1.0)])}))
-
-
-def test_a_roc_curve_takes_the_memory_of_its_numbers() -> None:
-    random = np.random.default_rng(0)
-    curve = roc_curve(
-        ScoresBySource(arrays={None: random.normal(1, 1, 500), "a": random.normal(0, 1, 500)}), "a"
-    )
-    assert curve.array.nbytes == 16 * len(curve) <= 16 * ROC_POINTS and curve.array.base is None
-    assert (curve[0], curve[-1]) == ((0.0, 0.0), (1.0, 1.0))
