@@ -11,6 +11,8 @@ from gancross.arguments import integer
 from gancross.errors import UsageError
 from gancross.machine.cores import available_cores
 
+MOST_PER_CORE = 64  # threads; a run of a machine with 32 times the cores, and two for each, goes on
+
 
 def available_threads() -> int:
     """Threads for one process: torch's own number, but no more than the cores that this process may use.
@@ -29,13 +31,16 @@ def checked_threads(count: int | None) -> int | None:
     """A number of threads that a caller asks for, or None.
 
     Raises:
-        UsageError: it is no integer of at least 1.
+        UsageError: it is no integer of at least 1, or absurdly large.
     """
     if count is None:
         return None
     number = integer(count, "threads")
-    if number < 1:
-        raise UsageError(f"threads must be at least 1, got {number}")
+    most = MOST_PER_CORE * available_cores()
+    if not 1 <= number <= most:
+        raise UsageError(
+            f"threads must be at least 1 and at most {most:,}, {MOST_PER_CORE} for each core, got {number:,}"
+        )
     return number
 
 

@@ -19,9 +19,9 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gancross.errors import GancrossError
+from gancross.errors import UsageError, printable
 from gancross.machine.files import read_bytes, write_atomically
-from gancross.machine.threads import available_threads, torch_threads, uses_all_cores
+from gancross.machine.threads import available_threads, checked_threads, torch_threads, uses_all_cores
 from gancross.models.buffers import seeded, unchanged
 from gancross.random_streams import Stream, latents
 from gancross.trainer.run.resume import Note
@@ -33,16 +33,26 @@ PART = 5e7  # FLOP of an operation for each thread: a millisecond of one core th
 PARTS = 2  # of an operation for each core
 TRIED = 4  # samples that are counted
 LARGEST_FILE = 1 << 16
-MOST_THREADS = 4096
 
 
 def read_threads(root: Path) -> int | None:
-    """The number that the run in a folder has kept; None if there is none, or the file is damaged."""
-    try:
-        count = parsed(read_bytes(root / THREADS, limit=LARGEST_FILE))["threads"]
-    except (GancrossError, ValueError, TypeError, KeyError):
+    """The number that the run in a folder has kept; None if there is no such file.
+
+    Raises:
+        UsageError: the file is not what `write_threads` writes, or its number is absurdly large.
+        ResourceError: it cannot be read.
+    """
+    path = root / THREADS
+    if not path.exists():
         return None
-    return count if type(count) is int and 0 < count <= MOST_THREADS else None
+    try:
+        kept = parsed(read_bytes(path, limit=LARGEST_FILE))
+        if not isinstance(kept, dict) or list(kept) != ["threads"] or type(kept["threads"]) is not int:
+            raise UsageError('expected {"threads": N}')
+        return checked_threads(kept["threads"])
+    except (UsageError, ValueError) as error:
+        reason = printable(str(error).removeprefix(f"{path}: "), limit=200)
+        raise UsageError(f"{path}: not a number of threads: {reason}; --threads N replaces it") from None
 
 
 def write_threads(root: Path, count: int) -> None:
@@ -66,6 +76,7 @@ def computing_on(run: Run, root: Path, threads: int | None, note: Note) -> Itera
         note: called with the number and why.
 
     Raises:
+        UsageError: the file of the number that the run has kept holds something else.
         ResourceError: the number cannot be kept.
     """
     if threads is None and run.device.type != "cpu":

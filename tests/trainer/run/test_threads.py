@@ -13,7 +13,7 @@ from run_folders import identical, log, trained
 from small_recipes import small
 from torch import nn
 
-from gancross.errors import UsageError
+from gancross.errors import ResourceError, UsageError
 from gancross.machine import threads as machine_threads
 from gancross.machine.distributed import ALONE
 from gancross.machine.threads import torch_threads
@@ -25,7 +25,9 @@ from gancross.trainer.state import Run
 
 DAMAGED = {
     "empty": "", "nothing": "{}", "none": '{"threads": 0}', "truth": '{"threads": true}',
-    "text": '{"threads": "2"}', "list": "[1]", "endless": '{"threads": 1e9}',
+    "text": '{"threads": "2"}', "list": "[1]", "float": '{"threads": 2.0}', "4,096": '{"threads": 4096}',
+    "below": '{"threads": -1}', "twice": '{"threads": 1, "threads": 2}', "more": '{"threads": 1, "a": 2}',
+    "no text": "\x00", "endless": '{"threads": 1e999}', "digits": '{"threads": ' + "9" * 5000 + "}",
 }  # fmt: skip
 
 
@@ -141,12 +143,41 @@ def test_choosing_changes_neither_weights_nor_buffers_nor_random_numbers(tmp_pat
     assert identical(*paths) and log(tmp_path / "chosen") == log(tmp_path / "given")
 
 
-@pytest.mark.parametrize(
-    "damaged", ["", "{}", '{"threads": 0}', '{"threads": true}', '{"threads": "2"}', "[1]"]
-)
-def test_a_damaged_file_is_no_number(tmp_path: Path, damaged: str) -> None:
-    (tmp_path / "threads.json").write_text(damaged)
+@pytest.mark.parametrize("damaged", DAMAGED)
+def test_a_file_of_something_else_is_refused_with_one_line(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / "threads.json").write_text(DAMAGED[damaged])
+    with pytest.raises(UsageError, match=r"threads\.json: not a number of threads: .*; --threads N") as error:
+        read_threads(tmp_path)
+    assert "\n" not in str(error.value) and len(str(error.value)) < len(str(tmp_path)) + 300
+
+
+def test_a_folder_in_the_files_place_or_one_too_large_is_refused_and_a_link_is_read(tmp_path: Path) -> None:
+    path, other = tmp_path / "threads.json", tmp_path / "other"
     assert read_threads(tmp_path) is None
+    path.mkdir()
+    with pytest.raises(UsageError, match="is a folder"):
+        read_threads(tmp_path)
+    path.rmdir()
+    with other.open("wb") as file:
+        file.truncate(1 << 32)
+    path.symlink_to(other)
+    with pytest.raises(ResourceError, match="longer than the limit"):
+        read_threads(tmp_path)
+    other.write_text('{"threads": 3}')
+    assert read_threads(tmp_path) == 3
+    other.unlink()
+    assert read_threads(tmp_path) is None
+
+
+def test_an_absurd_number_ends_before_a_step_and_an_option_replaces_it(tmp_path: Path) -> None:
+    folder = trained(tmp_path / "run", threads=1).parent
+    (folder / "threads.json").write_text('{"threads": 4096}')
+    with pytest.raises(UsageError, match=r"at most 256, 64 for each core, got 4,096; --threads N"):
+        computed_on(folder, small("digits"))
+    computed_on(folder, small("digits"), threads=1)
+    assert read_threads(folder) == 1
+    with pytest.raises(UsageError, match="at most 256"):
+        computed_on(folder, small("digits"), threads=257)
 
 
 def test_a_number_below_one_is_refused_before_anything_is_written(tmp_path: Path) -> None:
