@@ -26,6 +26,7 @@ from gancross.evaluator.judged_labels import with_labels
 from gancross.evaluator.judging.scoring import Progress
 from gancross.evaluator.protocol import Protocol
 from gancross.evaluator.refereeing import with_referees
+from gancross.evaluator.referees.labels import training_labels
 from gancross.evaluator.referees.options import RefereeOptions
 from gancross.evaluator.resizing import common_shape, with_resizing
 from gancross.evaluator.result.types import Result
@@ -101,6 +102,8 @@ def run_benchmark(
                 f"run '{run.name}': its discriminator will take labels, but data '{reals.name}', on which it"
                 " will judge, has none"
             )
+    if spec.referee_labels and reals.labels is None:
+        raise UsageError(f"data '{reals.name}': have no labels, which referees shall see")
     with_labels([], reals, protocol)  # whether there are such classes
     if protocol.metrics:  # what they need is checked before days of training, not after
         counts: dict[str | None, int] = dict.fromkeys((run.name for run in spec.runs), protocol.num_samples)
@@ -146,11 +149,15 @@ def _refereed(
     """The result with referees, trained where the runs were."""
     assert spec.referees != "none"
     cluster = execution.backend != "local"
-    options = RefereeOptions(budget=spec.referees, workers=execution.jobs, on_cluster=cluster)
+    options = RefereeOptions(
+        budget=spec.referees, workers=execution.jobs, on_cluster=cluster, labels=spec.referee_labels
+    )
     with CLUSTERS[execution.backend](execution.scheduler) if cluster else nullcontext():
         return with_referees(
             result, contestants, reals, protocol, options,
-            training=known_training(reals.train, protocol), device=execution.device, progress=progress,
+            training=known_training(reals.train, protocol),
+            training_labels=training_labels(reals.train, reals, protocol), device=execution.device,
+            progress=progress,
         )  # fmt: skip
 
 

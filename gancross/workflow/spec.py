@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -30,6 +30,7 @@ TOP_KEYS = {
 CROSSTEST_KEYS: dict[str, Any] = {
     "data": str, "num_samples": int, "seed": int, "norm": str, "quantize": bool, "controls": bool,
     "norm_check": bool, "metrics": list, "kid_subset_size": int, "referees": str,
+    "referee_labels": bool,
     "chunk": int, "resize": (int, str), "classes": list,
 }  # fmt: skip
 NAME_CHARACTERS = "letters, digits, '.', '_' and '-'"
@@ -59,6 +60,7 @@ class Spec:
         protocol: how all are judged together.
         data: by name; None: the data that all were trained on.
         referees: their budget; "none": no referees are trained.
+        referee_labels: whether they see the class of each sample.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Spec:
     protocol: Protocol = field(default_factory=Protocol)
     data: str | None = None
     referees: RefereeBudget = "none"
+    referee_labels: bool = False
 
 
 def load_spec(path: Path) -> Spec:
@@ -132,12 +135,32 @@ def parse_spec(document: Mapping[str, Any]) -> Spec:
     data, referees = options.pop("data", None), options.pop("referees", "none")
     if referees not in get_args(RefereeBudget):
         raise unknown_name("crosstest: referees", referees, get_args(RefereeBudget))
+    referee_labels = options.pop("referee_labels", False)
+    if referee_labels:
+        _check_labels(runs, referees)
     try:
         protocol = Protocol(**options)
         check_names(protocol.metrics, kid_subset_size=protocol.kid_subset_size)
     except UsageError as error:
         raise UsageError(f"crosstest: {error}") from None
-    return Spec(name=name, runs=tuple(runs), protocol=protocol, data=data, referees=referees)
+    return Spec(
+        name=name, runs=tuple(runs), protocol=protocol, data=data, referees=referees,
+        referee_labels=referee_labels,
+    )  # fmt: skip
+
+
+def _check_labels(runs: Sequence[PlannedRun], referees: RefereeBudget) -> None:
+    """Whether there will be referees that see labels, and samples that have them."""
+    if referees == "none":
+        raise UsageError(
+            "crosstest: referee_labels: no referees are trained; set referees = 'quick' or 'full'"
+        )
+    for run in runs:
+        if run.recipe.conditional == "none":
+            raise UsageError(
+                f"crosstest: referee_labels: samples of run '{run.name}' will have no labels, which referees"
+                " shall see: set conditional"
+            )
 
 
 def _runs(variant: str, changes: Mapping[str, Any], document: Mapping[str, Any]) -> list[PlannedRun]:

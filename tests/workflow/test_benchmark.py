@@ -77,6 +77,12 @@ def test_a_specification_becomes_runs() -> None:
         ({"crosstest": {"metrics": ["fdi"]}}, "crosstest: unknown metric 'fdi': did you mean 'fid'"),
         ({"crosstest": {"kid_subset_size": 1}}, "kid_subset_size"),
         ({"name": "a/b"}, "letters, digits"),
+        ({"crosstest": {"referee_labels": True}}, "referee_labels: no referees are trained; set referees"),
+        (
+            {"crosstest": {"referee_labels": True, "referees": "quick"}},
+            "samples of run 'plain-seed0' will have no labels, which referees shall see: set conditional",
+        ),
+        ({"crosstest": {"referee_labels": 1, "referees": "quick"}}, "must be a bool"),
     ],
 )
 def test_what_a_specification_may_not_say(change: dict[str, Any], message: str) -> None:
