@@ -173,8 +173,8 @@ def drawn(count: str, num_samples: str) -> Figures:
         "seconds": time.perf_counter() - clock, "mib_before": before, "mib_with_scores": with_scores,
         "mib": status("VmHWM")[0],
     }  # fmt: skip
-    del by_judge
-    return figures | {"resident_mib": status("VmRSS")[0]} | written(result)
+    del by_judge, fakes  # as a cross-test does, whose record and reports come after it
+    return figures | written(result)
 
 
 def prepared_images(number: str, folder: str) -> Figures:
@@ -337,6 +337,21 @@ def tables(rows: Mapping[str, Figures]) -> str:
             f"| {c} | {row['n']:,} | {row['cpu']:.1f} | {row['forward_cpu']:.1f}"
             f" | {row['statistics_cpu']:.1f} | {1000 * row['cpu'] / c**2:.1f} | {row['mib']:.0f}"
             f" | {row['json_bytes'] / 1e6:.2f} | {row['html_bytes'] / 1e6:.2f} |"
+        )
+    of_scores = [row for row in rows.values() if "drawn_contestants" in row]
+    if of_scores:
+        lines += [
+            "", "| drawn scores | n | statistics, processor s | JSON s | MiB of scores | peak beyond them"
+            " | a judge and generator, KB | peak with JSON and reports | JSON MB | HTML MB |",
+            f"|{'---|' * 10}",
+        ]  # fmt: skip
+    for row in of_scores:
+        c, of_all = row["drawn_contestants"], row["mib_with_scores"] - row["mib_before"]
+        beyond = row["mib"] - row["mib_with_scores"]
+        lines.append(
+            f"| {c} | {row['n']:,} | {row['cpu']:.0f} | {row['json_cpu']:.0f} | {of_all:.0f} | {beyond:.0f}"
+            f" | {beyond * 2**20 / c**2 / 1000:.1f} | {row['mib_with_reports']:.0f}"
+            f" | {row['json_bytes'] / 1e6:.0f} | {row['html_bytes'] / 1e6:.1f} |"
         )
     speeds = [
         f"| {row['contestants']} | {row['threads']} | {row['speed_up']:.1f} | {row['without_barriers']:.1f}"

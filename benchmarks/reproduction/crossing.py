@@ -25,9 +25,9 @@ from gancross.evaluator.result.types import Result
 from gancross.evaluator.verdict.pairs import Pair
 from gancross.evaluator.verdict.verdicts import Verdict
 from gancross.report.paper_figures.saved_runs import common_steps, saved_run
-from gancross.workflow.benchmark import common_data, common_size, contestant_of
+from gancross.workflow.benchmark import contestant_of
 from gancross.workflow.plan import run_folder
-from gancross.workflow.spec import Spec
+from gancross.workflow.spec import Spec, common_data, common_size
 from reproduction import records
 
 Plain = dict[str, Any]

@@ -20,6 +20,7 @@ from gancross.cli.options import (
     data_root,
     device,
     notes_console,
+    resize,
     tables_console,
     threads,
 )
@@ -134,11 +135,12 @@ def parsed_steps(text: str) -> list[int]:
 @device
 @threads
 @chunk
+@resize
 @common
 def trace(
     run: Path, steps: str | None, num_samples: int, seed: int, cross: bool, json_out: str | None,
     data: str | None, data_root: Path, networks: str | None, trust_code: bool, device: str,
-    chunk: int | None,
+    chunk: int | None, resize: str | None,
 ) -> None:  # fmt: skip
     """Follow a run along its numbered checkpoints: what each step's discriminator and generator are worth.
 
@@ -152,6 +154,7 @@ def trace(
     chosen = None if steps is None else parsed_steps(steps)
     code = trusted_code(networks, trust_code=trust_code)
     from gancross.data.catalogue import DATASETS
+    from gancross.data.resizing import parsed_resize
     from gancross.evaluator.protocol import checked_chunk
     from gancross.machine.devices import resolve_device
     from gancross.machine.files import check_target, write_text
@@ -170,6 +173,7 @@ def trace(
     request = TraceRequest(
         steps=chosen, num_samples=num_samples, seed=seed, data=data, cross=cross,
         data_root=data_root, device=resolve_device(device), chunk=checked_chunk(chunk),
+        resize=parsed_resize(resize),
     )  # fmt: skip
     notes = notes_console()
     with bars(notes) as progress:

@@ -47,7 +47,7 @@ from gancross.trainer.run.status import locked
 from gancross.workflow.execution import CLUSTERS, Execution, RunOutcome, run_as_process
 from gancross.workflow.own_networks import check_trust, own_pair, with_absolute_code
 from gancross.workflow.plan import is_finished, run_folder, steps_done
-from gancross.workflow.spec import PlannedRun, Spec, parse_spec
+from gancross.workflow.spec import PlannedRun, Spec, common_data, common_size, parse_spec
 
 STOPPED = "stopped; the same command resumes"
 POLL = 0.5  # seconds between reads of the logs
@@ -169,24 +169,6 @@ def contestant_of(out: Path, run: PlannedRun) -> Contestant:
         else trained_contestant(last, run.networks, name=run.name)
     )  # fmt: skip
     return replace(loaded, method=run.variant)
-
-
-def common_data(spec: Spec) -> str:
-    """The data that all runs were trained on.
-
-    Raises:
-        UsageError: they differ.
-    """
-    names = sorted({run.recipe.data for run in spec.runs})
-    if len(names) > 1:
-        raise UsageError(f"the variants train on different data ({', '.join(names)}): set crosstest.data")
-    return names[0]
-
-
-def common_size(spec: Spec) -> int | None:
-    """The side to which all training images were resized; None if they were not, or differ."""
-    sizes = {run.recipe.image_size for run in spec.runs}
-    return sizes.pop() if len(sizes) == 1 else None
 
 
 def train_all(

@@ -71,6 +71,24 @@ class Spec:
     referee_labels: bool = False
 
 
+def common_data(spec: Spec) -> str:
+    """The data that all runs were trained on.
+
+    Raises:
+        UsageError: they differ.
+    """
+    names = sorted({run.recipe.data for run in spec.runs})
+    if len(names) > 1:
+        raise UsageError(f"the variants train on different data ({', '.join(names)}): set crosstest.data")
+    return names[0]
+
+
+def common_size(spec: Spec) -> int | None:
+    """The side to which all training images were resized; None if they were not, or differ."""
+    sizes = {run.recipe.image_size for run in spec.runs}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
 def load_spec(path: Path) -> Spec:
     """Reads a benchmark's TOML file.
 

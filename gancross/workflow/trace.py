@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +16,7 @@ import torch
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.order import content_order
+from gancross.data.resizing import Resize
 from gancross.data.sets import DataSet, to_network
 from gancross.errors import UsageError
 from gancross.evaluator.codec.encoding import encode
@@ -34,6 +35,7 @@ from gancross.evaluator.judging.scores import NO_THRESHOLD, ScoresBySource, call
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
 from gancross.evaluator.judging.source_labels import with_labels_of_reals
 from gancross.evaluator.protocol import Norm, Protocol, chunk_length
+from gancross.evaluator.resizing import with_resizing
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.confusion import false_negatives
 from gancross.machine.devices import Fetched
@@ -55,7 +57,7 @@ class TraceRequest:
         data_root: folder of named data sets.
         device: where the networks run.
         cross: whether every step's discriminator judges every step's generator.
-        chunk: as of `Protocol`.
+        chunk, resize: as of `Protocol`.
     """
 
     steps: Sequence[int] | None = None
@@ -66,6 +68,7 @@ class TraceRequest:
     device: torch.device
     cross: bool = False
     chunk: int | None = None
+    resize: Resize | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +116,7 @@ class TraceProtocol:
     seed: int
     norm: Norm = "eval"
     chunk: int
+    resize: Annotated[Resize | None, Recorded(absent=True)] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +148,8 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
     averages.
 
     Raises:
-        UsageError: a step that was not saved, data or code of networks that do not fit, or no data by the
-            recipe's name.
+        UsageError: a step that was not saved, data or code of networks that do not fit, no data by the
+            recipe's name, or samples that cannot be resized.
         CheckpointError: a checkpoint is refused.
         DivergenceError: samples or scores that are not finite.
     """
@@ -161,9 +165,14 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
     models = {step: run.contestant(step, name=f"step-{step}") for step in steps}
     protocol = Protocol(
         num_samples=request.num_samples, seed=request.seed, norm_check=False, controls=False,
-        chunk=request.chunk,
+        chunk=request.chunk, resize=request.resize,
     )  # fmt: skip
     labelled, reals, protocol = with_labels(list(models.values()), reals, protocol)
+    device = str(request.device)
+    # One step's note is that of all: their images have one size.
+    run_itself = [replace(model, name=run.folder.name) for model in labelled[:1]]
+    flags = with_resizing(run_itself, reals, protocol, device=device)[1].notes
+    labelled, reals, protocol = with_resizing(labelled, reals, protocol, device=device)
     models = dict(zip(steps, labelled, strict=True))
     groups = [steps] if request.cross else [[step] for step in steps]
     snapshots: list[Snapshot] = []
@@ -176,10 +185,10 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
             cross = scored.cross()
     return with_finite_figures(Trace(
         recipe=run.recipe.to_dict(), steps_saved=max(run.checkpoints), snapshots=tuple(snapshots),
-        cross=cross, flags=reals.notes,
+        cross=cross, flags=flags,
         protocol=TraceProtocol(
             data=reals.name, num_real=num_real, num_fake=request.num_samples, seed=request.seed,
-            chunk=chunk_length(reals.shape, request.chunk),
+            chunk=chunk_length(reals.shape, protocol.chunk), resize=request.resize,
         ),
     ))  # fmt: skip
 
@@ -259,7 +268,7 @@ def _scored(
     figures = _SampleFigures(mixture=reals.name == MIXTURE)
     modules = [module for judge in judges for module in judge.networks]
     with evaluating(modules, request.device):
-        chunk = chunk_length(reals.shape, request.chunk)
+        chunk = chunk_length(reals.shape, protocol.chunk)
         probes = probed(
             judges, test=test, shape=reals.shape, device=request.device, chunk=chunk,
             labels=real_labels(reals, reals.train, protocol).test,

@@ -19,6 +19,7 @@ from gancross import Result, pictures
 from gancross.checkpoint import file as checkpoint
 from gancross.checkpoint.file import load_contestant
 from gancross.data import catalogue, digits
+from gancross.data.resizing import Resize
 from gancross.data.sets import to_network
 from gancross.errors import UsageError
 from gancross.evaluator.crosstest import crosstest
@@ -78,6 +79,35 @@ def test_figures_are_those_of_a_cross_test(runs: dict[str, Path], name: str) -> 
         assert snapshot.margin == snapshot.score_real - snapshot.score_fake
     alone = trace(saved_run(runs[name]), request(steps=[4]))
     assert alone.snapshots == traced.snapshots[1:2] and alone.cross is None
+
+
+def test_resized_steps_are_judged_as_in_a_cross_test_that_resizes(runs: dict[str, Path]) -> None:
+    to = Resize(side=12, filter="bilinear")
+    traced = trace(saved_run(runs["digits"]), replace(request(steps=[2, 6], cross=True), resize=to))
+    saved = saved_run(runs["digits"])
+    models = [saved.contestant(step, name=f"step-{step}") for step in (2, 6)]
+    expected = crosstest(
+        models, data="digits", num_samples=N, controls=False, norm_check=False, device="cpu",
+        resize="12:bilinear",
+    )  # fmt: skip
+    plain = trace(saved_run(runs["digits"]), request(steps=[2, 6]))
+    for snapshot, unresized in zip(traced.snapshots, plain.snapshots, strict=True):
+        own = expected.confusion[f"step-{snapshot.step}"]
+        assert not isinstance(own, Missing) and (snapshot.fn, snapshot.fp) == (own.fn, own.fp)
+        assert snapshot.generalisation_gap == expected.generalisation_gap[f"step-{snapshot.step}"]
+        assert snapshot.score_real != unresized.score_real
+    assert traced.flags == (
+        "the test data: 8×8 images were resized to 12×12 (bilinear, antialiased)",
+        "'digits': 8×8 images were resized to 12×12 (bilinear, antialiased); its discriminator judged all"
+        " images resized to 8×8 again, which it was not trained on",
+    )
+    protocols = [json.loads(each.to_json())["protocol"] for each in (traced, plain)]
+    assert protocols[0]["resize"] == {"side": 12, "filter": "bilinear"} and "resize" not in protocols[1]
+
+
+def test_vectors_are_not_resized(runs: dict[str, Path]) -> None:
+    with pytest.raises(UsageError, match="are no images"):
+        trace(saved_run(runs["mixture"]), replace(request(), resize=Resize(side=8)))
 
 
 def test_the_mixture_has_figures_of_its_own(runs: dict[str, Path]) -> None:
