@@ -46,6 +46,17 @@ def test_a_case_is_measured_in_its_own_process_once(
     assert record.read_bytes() == recorded and capsys.readouterr().out == printed
 
 
+def test_drawn_scores_are_counted_in_their_own_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "scaling.json"
+    scaling.main(["--small", "--only", "drawn scores of 3, n = 20", "--out", str(record)])
+    (row,) = json.loads(record.read_text(encoding="utf-8"))["rows"].values()
+    assert (row["drawn_contestants"], row["n"]) == (3, 20) and row["cpu"] > 0 and row["json_bytes"] > 20_000
+    assert all(row[key] > 50 for key in ("mib_before", "mib_with_scores", "mib", "mib_with_reports"))
+    assert f"| 3 | 20 | {row['cpu']:.0f} |" in capsys.readouterr().out
+
+
 def test_the_readme_shows_the_record_that_ships_whose_images_take_no_more_than_they_may() -> None:
     document = json.loads(scaling.RESULT.read_text(encoding="utf-8"))
     assert set(document["rows"]) <= set(scaling.cases()) and not document["small"]
