@@ -18,8 +18,10 @@ from speed.steps import SHAPES, Steps
 from speed.timing import Spread
 from torch_fidelity import FeatureExtractorInceptionV3
 
+from gancross.evaluator.fidelity.device_moments import moments_on
 from gancross.evaluator.fidelity.extractor import INCEPTION, extractor_for, load_extractor
-from gancross.evaluator.fidelity.frechet import Moments, frechet_distance
+from gancross.evaluator.fidelity.features import Collected
+from gancross.evaluator.fidelity.frechet import frechet_distance
 from gancross.evaluator.referees.protocol import BUDGETS, form_of
 from gancross.evaluator.referees.training import judge_network
 from gancross.evaluator.referees.work import tasks_of
@@ -119,16 +121,21 @@ class Bench:
             extractor.apply(images[:1].to(self.device))
 
         def distance() -> None:
-            moments, before = Moments(extractor.dimension), None
+            source = Collected(
+                who="images", n=size.images, dimension=extractor.dimension, file=None, classifier_score=None,
+                moments=moments_on(self.device, extractor.dimension),
+            )  # fmt: skip
+            before: Fetched | None = None
             with torch.no_grad():
                 for batch in torch.split(images, BATCH):
-                    features = Fetched(extractor.apply(moved(batch, self.device))[0])
+                    features, _ = extractor.apply(moved(batch, self.device))
+                    columns = Fetched(source.columns_for_cpu(features))
                     if before is not None:  # the device computes the next ones meanwhile
-                        moments.add(before.result().numpy())
-                    before = features
+                        source.add(before.result())
+                    before = columns
             assert before is not None
-            moments.add(before.result().numpy())
-            statistics = moments.statistics()
+            source.add(before.result())
+            statistics = source.statistics()
             frechet_distance(fake=statistics, real=statistics)
 
         work = f"Fréchet distance of {size.images:,} images, {extractor.dimension} features of `{name}`"
