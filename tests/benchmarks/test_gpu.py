@@ -11,7 +11,7 @@ import pytest
 import torch
 from gpu_rows import waits as watched_loops
 from gpu_rows.measurements import Bench, random_inception
-from gpu_rows.record import LEFT
+from gpu_rows.record import LEFT, Record
 from gpu_rows.size import SMALL
 from simulated_gpu import GPU, simulated_gpu
 
@@ -68,10 +68,28 @@ def test_every_row_is_measured_beside_what_flop_expect_and_once(
     assert len(seconds) == 3 and all(row["expected"] > 0 for row in seconds)
 
 
-def test_when_the_time_is_over_what_is_left_is_said(tmp_path: Path) -> None:
+def test_when_the_time_is_over_what_is_left_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, document = run(tmp_path / "gpu.json", "--minutes", "0")
-    assert code == 1 and not document["sections"]
+    assert code == gpu.UNFINISHED and not document["sections"]
     assert document["failed"] == dict.fromkeys(SECTIONS, LEFT)
+    said = f"the same command measures the other {len(SECTIONS)}"
+    assert capsys.readouterr().err.splitlines()[-1] == f"{LEFT}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("failed", "where", "code"),
+    [({}, "", 0), ({"fid": LEFT}, "", gpu.UNFINISHED), ({"fid": LEFT, "waits": "RuntimeError"}, "", 1),
+     ({}, "trainer/loop.py:1", 1), ({"fid": LEFT}, "trainer/loop.py:1", 1)],
+    ids=["all", "left", "failed-and-left", "waits", "waits-and-left"],
+)  # fmt: skip
+def test_the_exit_code_tells_what_failed_from_what_is_left(
+    failed: dict[str, str], where: str, code: int
+) -> None:
+    sections: dict[str, Any] = {"waits": [{"loop": "x", "where": where, "seen": True}]}
+    record = Record(path=Path("unused"), setting={}, sections=sections, failed=failed)
+    assert gpu.exit_code(record) == code
 
 
 def test_a_round_that_would_not_end_in_time_is_not_begun() -> None:
@@ -96,7 +114,7 @@ def test_another_devices_record_is_not_continued(tmp_path: Path) -> None:
         with pytest.raises(SystemExit) as end:
             gpu.main(["--device", "cpu", "--small", "--out", str(out)])
         assert end.value.code == UsageError.exit_code and out.read_text() == content
-    assert run(out, "--again", "--minutes", "0")[0] == 1
+    assert run(out, "--again", "--minutes", "0")[0] == gpu.UNFINISHED
 
 
 def test_loops_that_wait_are_named_and_others_follow(monkeypatch: pytest.MonkeyPatch) -> None:
