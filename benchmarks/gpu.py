@@ -3,7 +3,8 @@
     python benchmarks/gpu.py                              on CUDA; writes results/gpu.json, prints a table
     python benchmarks/gpu.py --device cpu --small --out /tmp/gpu.json      the same code in a moment
 
-Sections: loops that must not wait; training regularized / not; a cross-test; FID of 50,000 images; referees.
+Sections: loops that must not wait; training regularized / not; a cross-test; FID of 50,000 images; referees;
+training channels-last / contiguous; training compiled, with and without CUDA graphs / eager.
 The record is written after each. A section that fails says so in a line, and the others follow. After
 `--minutes` no section and no round is begun that would not end in time. The same command goes on with what
 is missing. Exit code 0: all is measured and no loop waits; 1: something failed or a loop waits; 75: nothing
@@ -21,7 +22,7 @@ import argparse
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,9 @@ from gpu_rows.waits import Waits, waits
 from gancross.errors import GancrossError, first_line
 from gancross.machine.devices import full_precision, resolve_device
 from gancross.machine.files import check_target
+from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
+from gancross.trainer.recipes.recipe import Recipe
 
 RESULT = Path(__file__).parent / "results" / "gpu.json"
 MINUTES = 10.0
@@ -49,12 +52,7 @@ def sections(size: Size) -> Mapping[str, Section]:
     """All of them by name, quick ones first."""
     return {
         "waits": lambda bench: list(waits(bench.device)),
-        **{
-            f"training {' '.join([name, *(f'{key}={value}' for key, value in changes.items())])}": partial(
-                lambda bench, name, changes: [bench.training(recipe(name).with_changes(changes), changes)],
-                name=name, changes=changes,
-            ) for name, changes in size.recipes
-        },
+        **_of_recipes("training", size.recipes, lambda bench, *of: [bench.training(*of)]),
         "cross-test": lambda bench: [bench.cross_test()],
         "fid": lambda bench: [bench.fid()],
         **{
@@ -62,6 +60,22 @@ def sections(size: Size) -> Mapping[str, Section]:
                 lambda bench, shape: [bench.referees(shape)], shape=shape
             ) for shape in size.referees
         },
+        **_of_recipes("layout", size.layouts, lambda bench, *of: [bench.layout(*of)]),
+        **_of_recipes("compiled", size.compiled, lambda bench, *of: bench.compiled(*of)),
+    }  # fmt: skip
+
+
+def _of_recipes(
+    title: str,
+    changed: Iterable[tuple[str, dict[str, Setting]]],
+    rows: Callable[[Bench, Recipe, dict[str, Setting]], Sequence[Row]],
+) -> Mapping[str, Section]:
+    """A section for each recipe with its changes."""
+    return {
+        " ".join([title, name, *(f"{key}={value}" for key, value in changes.items())]): partial(
+            lambda bench, name, changes: rows(bench, recipe(name).with_changes(changes), changes),
+            name=name, changes=changes,
+        ) for name, changes in changed
     }  # fmt: skip
 
 
