@@ -146,9 +146,8 @@ class Fidelity(AbstractContextManager["Fidelity"]):
             chunk = chunk.round().clamp(0, 255).to(torch.uint8)
         with torch.no_grad():
             features, logits = self._extractor.apply(chunk[: -(-count // BATCH) * BATCH])
-        if logits is None or self._classes is None:
-            return features[:count].float()
-        return torch.cat([features[:count].float(), logits[:count].float()], dim=1)
+        columns = [features] if logits is None or self._classes is None else [features, logits]
+        return torch.cat([column[:count].float() for column in columns], dim=1)
 
     def add(self, label: Label, measured: torch.Tensor) -> None:
         """Takes in the features of the next samples of a source, in their order.
