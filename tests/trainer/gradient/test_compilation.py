@@ -81,7 +81,7 @@ class Replayed:
 def test_what_a_step_returns_outlives_the_replay_of_a_graph(
     graphs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    modes = list[object]()
+    modes, begun = list[object](), list[bool]()
 
     def compiler(function: Callable[..., Any], **options: object) -> Callable[..., Any]:
         modes.append(options.get("mode"))
@@ -93,9 +93,11 @@ def test_what_a_step_returns_outlives_the_replay_of_a_graph(
     eager = route_of(network)
     expected = [route_gradients(network, eager, BASE, real, fake, BASE.gamma)[0] for real, fake in batches]
     monkeypatch.setattr(torch, "compile", compiler)
+    monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: begun.append(True))
     route, _ = with_compiler(eager, network, BASE, graphs=graphs)
     found = [route_gradients(network, route, BASE, real, fake, BASE.gamma)[0] for real, fake in batches]
     assert modes[-1] == ("reduce-overhead" if graphs else None)
+    assert begun == [True] * 2 * graphs
     torch.testing.assert_close(found[1].penalty, expected[1].penalty)
     kept = [
         torch.allclose(getattr(found[0], name), getattr(expected[0], name), rtol=1e-4)
