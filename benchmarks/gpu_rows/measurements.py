@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,12 +15,14 @@ import torch
 from fresh_referees import arena_and_sets, trained_anew
 from speed import crosstest as crosstests
 from speed.referees import random_samples
-from speed.steps import SHAPES, Steps
+from speed.steps import SHAPES, Steps, with_compiled_gradient
 from speed.timing import Spread
 from torch_fidelity import FeatureExtractorInceptionV3
 
+from gancross.evaluator.fidelity.device_moments import moments_on
 from gancross.evaluator.fidelity.extractor import INCEPTION, extractor_for, load_extractor
-from gancross.evaluator.fidelity.frechet import Moments, frechet_distance
+from gancross.evaluator.fidelity.features import Collected
+from gancross.evaluator.fidelity.frechet import frechet_distance
 from gancross.evaluator.referees.protocol import BUDGETS, form_of
 from gancross.evaluator.referees.training import judge_network
 from gancross.evaluator.referees.work import tasks_of
@@ -32,6 +35,7 @@ from gpu_rows.size import Size
 
 BATCH = 500  # images whose features are computed at a time
 MOST_STEPS = 200  # of a recipe in one figure
+REPLAYS = 4  # a CUDA graph is recorded at the second call
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,27 +67,59 @@ class Bench:
 
     def training(self, chosen: Recipe, changes: dict[str, Setting]) -> Row:
         """A step with the recipe's regularizer / one without."""
-        variants = {"regularized": chosen, "plain": chosen.with_changes({"regularizer": "none"})}
-        work = {
-            name: estimated_work(each, shape=SHAPES[each.data]).step_flop for name, each in variants.items()
-        }
-        steps = min(MOST_STEPS, max(2, round(self.size.flop / work["regularized"])))
-        runs = {name: Steps(each, device=self.device) for name, each in variants.items()}
-
-        def several(run: Steps) -> Callable[[], object]:
-            def steps_in_a_row() -> None:
-                for _ in range(steps):
-                    run.whole()
-
-            return steps_in_a_row
-
-        times, rounds = self._turns({name: several(run) for name, run in runs.items()}, self.size.rounds)
-        ratios = [over / under for over, under in zip(times["regularized"], times["plain"], strict=True)]
-        named = " ".join([chosen.name, *(f"{key}={value}" for key, value in changes.items())])
+        plain = chosen.with_changes({"regularizer": "none"})
+        work, work_plain = _step_flop(chosen), _step_flop(plain)
+        runs = {name: Steps(each, device=self.device) for name, each in (("", chosen), ("plain", plain))}
+        times, rounds = self._turns(self._several(runs, work), self.size.rounds)
         return Row(
-            work=f"`{named}`: a step of training, regularized / not", unit="", measured=Spread.of(ratios),
-            rounds=rounds, expected=work["regularized"] / work["plain"], flop=work["regularized"],
+            work=f"`{_named(chosen, changes)}`: a step of training, regularized / not", unit="",
+            measured=_ratios(times, "", "plain"), rounds=rounds, expected=work / work_plain, flop=work,
         )  # fmt: skip
+
+    def layout(self, chosen: Recipe, changes: dict[str, Setting]) -> Row:
+        """A step of channels-last networks and images / one of contiguous ones."""
+        work = _step_flop(chosen)
+        runs = {
+            name: Steps(chosen, device=self.device, channels_last=bool(name))
+            for name in ("", "channels-last")
+        }
+        times, rounds = self._turns(self._several(runs, work), self.size.rounds)
+        return Row(
+            work=f"`{_named(chosen, changes)}`: a step of training, channels-last / contiguous", unit="",
+            measured=_ratios(times, "channels-last", ""), rounds=rounds, expected=1.0, flop=work,
+        )  # fmt: skip
+
+    def compiled(self, chosen: Recipe, changes: dict[str, Setting]) -> list[Row]:
+        """A step whose gradient of D is compiled, and one that replays it as a CUDA graph / an eager one.
+
+        Raises:
+            RuntimeError: it cannot be compiled, or has another gradient.
+        """
+        work, eager = _step_flop(chosen), Steps(chosen, device=self.device)
+        runs = {"": eager}
+        for name, graphs in (("compiled", False), ("compiled with CUDA graphs", True)):
+            runs[name] = with_compiled_gradient(Steps(chosen, device=self.device), graphs=graphs)
+            if runs[name].players.route.compiled is None:
+                raise RuntimeError(f"{name}: there is no working compiler")
+            for _ in range(REPLAYS):  # the weights stay
+                _compare_gradients(eager, runs[name], name)
+        times, rounds = self._turns(self._several(runs, work), self.size.rounds)
+        return [
+            Row(
+                work=f"`{_named(chosen, changes)}`: a step of training, {name} / eager", unit="",
+                measured=_ratios(times, name, ""), rounds=rounds, expected=1.0, flop=work,
+            ) for name in runs if name
+        ]  # fmt: skip
+
+    def _several(self, runs: dict[str, Steps], flop: float) -> dict[str, Callable[[], object]]:
+        """So many steps of each that they are some work."""
+        steps = min(MOST_STEPS, max(2, round(self.size.flop / flop)))
+
+        def in_a_row(run: Steps) -> None:
+            for _ in range(steps):
+                run.whole()
+
+        return {name: partial(in_a_row, run) for name, run in runs.items()}
 
     def cross_test(self) -> Row:
         """Two pairs on random images, from the contestants to the record."""
@@ -119,16 +155,21 @@ class Bench:
             extractor.apply(images[:1].to(self.device))
 
         def distance() -> None:
-            moments, before = Moments(extractor.dimension), None
+            source = Collected(
+                who="images", n=size.images, dimension=extractor.dimension, file=None, classifier_score=None,
+                moments=moments_on(self.device, extractor.dimension),
+            )  # fmt: skip
+            before: Fetched | None = None
             with torch.no_grad():
                 for batch in torch.split(images, BATCH):
-                    features = Fetched(extractor.apply(moved(batch, self.device))[0])
+                    features, _ = extractor.apply(moved(batch, self.device))
+                    columns = Fetched(source.columns_for_cpu(features))
                     if before is not None:  # the device computes the next ones meanwhile
-                        moments.add(before.result().numpy())
-                    before = features
+                        source.add(before.result())
+                    before = columns
             assert before is not None
-            moments.add(before.result().numpy())
-            statistics = moments.statistics()
+            source.add(before.result())
+            statistics = source.statistics()
             frechet_distance(fake=statistics, real=statistics)
 
         work = f"Fréchet distance of {size.images:,} images, {extractor.dimension} features of `{name}`"
@@ -194,6 +235,29 @@ class Bench:
         side = self.size.side
         left, right = torch.randn(2, side, side, device=self.device)
         return 2 * side**3 / min(self._spent(lambda: left @ right) for _ in range(10))
+
+
+def _step_flop(chosen: Recipe) -> float:
+    return estimated_work(chosen, shape=SHAPES[chosen.data]).step_flop
+
+
+def _named(chosen: Recipe, changes: dict[str, Setting]) -> str:
+    return " ".join([chosen.name, *(f"{key}={value}" for key, value in changes.items())])
+
+
+def _ratios(times: dict[str, list[float]], numerator: str, denominator: str) -> Spread:
+    return Spread.of([over / under for over, under in zip(times[numerator], times[denominator], strict=True)])
+
+
+def _compare_gradients(eager: Steps, other: Steps, name: str) -> None:
+    """Those of D at the same weights."""
+    both = []
+    for run in (eager, other):
+        run.gradient()
+        both.append([each.grad for each in run.players.discriminator.parameters() if each.grad is not None])
+    for expected, found in zip(*both, strict=True):
+        if not torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max())):
+            raise RuntimeError(f"{name}: a gradient of D is not that of the eager step")
 
 
 def random_inception(folder: Path) -> Path:

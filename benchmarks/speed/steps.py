@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from gancross.machine.devices import moved
 from gancross.machine.distributed import ALONE
 from gancross.random_streams import Stream, latents
 from gancross.trainer.gradient.route import Route, add_gradients, with_compiler
+from gancross.trainer.layout import batch_laid_out
 from gancross.trainer.recipes.fields import Setting
 from gancross.trainer.recipes.named_recipes import recipe
 from gancross.trainer.recipes.recipe import Recipe
@@ -22,19 +24,25 @@ SHAPES = {"cifar10": (3, 32, 32), "mixture": (3,), "lsun-bedroom": (3, 64, 64)}
 CPU = torch.device("cpu")
 
 
-def players(chosen: Recipe, device: torch.device = CPU) -> Players:
+def players(chosen: Recipe, device: torch.device = CPU, *, channels_last: bool = False) -> Players:
     """Both networks of a recipe, and their optimizers."""
-    return make_players(chosen, architectures(chosen, SHAPES[chosen.data]), device)
+    networks = architectures(chosen, SHAPES[chosen.data])
+    return make_players(chosen, networks, device, channels_last=channels_last)
 
 
 class Steps:
     """The updates of one run, with fresh latents and the same real samples."""
 
-    def __init__(self, chosen: Recipe, pair: Players | None = None, *, device: torch.device = CPU) -> None:
-        self.recipe, self.players, self.device = chosen, pair or players(chosen, device), device
-        self.real = torch.randn(
+    def __init__(
+        self, chosen: Recipe, pair: Players | None = None, *, device: torch.device = CPU,
+        channels_last: bool = False,
+    ) -> None:  # fmt: skip
+        self.recipe, self.device = chosen, device
+        self.players = pair or players(chosen, device, channels_last=channels_last)
+        real = torch.randn(
             chosen.batch_size, *SHAPES[chosen.data], generator=torch.Generator().manual_seed(0)
         ).to(device)
+        self.real = batch_laid_out(real, channels_last=channels_last)
         self._batches = self._update = 0
         self._fakes: torch.Tensor | None = None
 
@@ -98,9 +106,9 @@ def on_route(chosen: Recipe, route: Route) -> Steps:
     return Steps(chosen, replace(players(chosen), route=route))
 
 
-def with_compiled_gradient(steps: Steps) -> Steps:
-    """The same networks, D's gradient compiled."""
+def with_compiled_gradient(steps: Steps, *, graphs: bool = False) -> Steps:
+    """The same networks, D's gradient compiled; replayed as a CUDA graph, if asked."""
     pair = steps.players
-    route, message = with_compiler(pair.route, pair.discriminator, steps.recipe)
-    print(message, flush=True)
-    return Steps(steps.recipe, replace(pair, route=route))
+    route, message = with_compiler(pair.route, pair.discriminator, steps.recipe, graphs=graphs)
+    print(message, file=sys.stderr, flush=True)
+    return Steps(steps.recipe, replace(pair, route=route), device=steps.device)

@@ -67,14 +67,18 @@ if TYPE_CHECKING:
     "--compile/--no-compile", "compiling", default=False,
     help="Compile the regularizer's gradient; worth its minute in long runs.  [default: off]",
 )  # fmt: skip
+@click.option(
+    "--channels-last/--no-channels-last", default=False,
+    help="Images and convolutions lie in memory with channels last, which may pay on a GPU.  [default: off]",
+)  # fmt: skip
 @click.option("--deterministic", is_flag=True, help="Only operations that repeat bit by bit, on a GPU too.")
 @timeout
 @common
 def train(
     name: str, out: Path | None, settings: tuple[str, ...], data_root: Path, download: bool,
     workers: int | None, threads: int | None, device: str, resume: bool, checkpoint_every: int | None,
-    log_every: int, tensorboard: bool, compiling: bool, deterministic: bool, networks: str | None,
-    trust_code: bool, **fields: Any,
+    log_every: int, tensorboard: bool, compiling: bool, channels_last: bool, deterministic: bool,
+    networks: str | None, trust_code: bool, **fields: Any,
 ) -> None:  # fmt: skip
     """Train the GAN of a recipe (see 'gancross recipes'); the same command again resumes."""
     code = trusted_code(networks, trust_code=trust_code)
@@ -115,7 +119,7 @@ def train(
             chosen, folder, networks=pair, resume=resume, device=device, progress=show, data_root=data_root,
             download=download, workers=workers, threads=threads, checkpoint_every=checkpoint_every,
             log_every=log_every, observers=observers, note=console.print, deterministic=deterministic,
-            compile=compiling,
+            compile=compiling, channels_last=channels_last,
         )  # fmt: skip
     console.print(f"done: {last}")
 

@@ -29,6 +29,7 @@ from gancross.trainer.augmentation.adaptive import AdaptiveProbability
 from gancross.trainer.augmentation.augment import check_augmentable
 from gancross.trainer.gradient.route import route_description, with_compiler
 from gancross.trainer.labels import NO_LABELS, BatchLabels, batch_labels, class_probabilities, label_batches
+from gancross.trainer.layout import batch_laid_out
 from gancross.trainer.monitors import spread
 from gancross.trainer.noise import check_divisible, distinct_samples
 from gancross.trainer.optimizers import follow_schedule
@@ -79,6 +80,7 @@ def train(
     note: Note | None = None,
     deterministic: bool = False,
     compile: bool = False,
+    channels_last: bool = False,
 ) -> Path:
     """Trains a GAN and returns the path of its last checkpoint.
 
@@ -111,6 +113,8 @@ def train(
         compile: compile the closed form of the regularizer's gradient if there is one and a compiler works;
             results differ in their last bits, so a run is bit-identical after resuming only with the same
             choice.
+        channels_last: images and convolutions' weights lie in `torch.channels_last`, those of `networks`
+            too, which stay so. Last bits differ, and files do not.
 
     Raises:
         UsageError: recipe, networks, data and folder do not fit together, or the batch cannot be divided
@@ -142,7 +146,7 @@ def train(
     own = None if networks is None else checked(networks, recipe, data.shape, target, processes)
     named = (None, None) if own else architectures(recipe, data.shape, data.num_classes)
     with _opened(folder, recipe, processes, resume=resume, note=note) as resumed:
-        players = make_players(recipe, own or named, target)
+        players = make_players(recipe, own or named, target, channels_last=channels_last)
         notify = note if note is not None and processes.is_rank_zero else lambda message: None
         for message in (*data.notes, route_description(players.route, recipe)):
             notify(message)
@@ -154,7 +158,7 @@ def train(
             recipe=recipe, device=target, data=data, architectures=named, players=players,
             average=deepcopy(players.generator).requires_grad_(False) if recipe.has_average else None,
             processes=processes, ada=ada,
-            class_probabilities=probabilities,
+            class_probabilities=probabilities, channels_last=channels_last,
         )  # fmt: skip
         start = 0 if resumed is None else restore(run, resumed, folder.last)
         with computing_on(run, folder.root, threads, notify), only_deterministic(deterministic):
@@ -289,4 +293,5 @@ def _real_batches(run: Run, start: int) -> Iterator[torch.Tensor]:
         seed=recipe.seed, batch_size=batch_size, start=start * recipe.n_phi,
         share=run.processes.share(batch_size),
     ):  # fmt: skip
-        yield to_network(moved(batch, run.device), DATA_RANGE)
+        real = to_network(moved(batch, run.device), DATA_RANGE)
+        yield batch_laid_out(real, channels_last=run.channels_last)

@@ -28,6 +28,7 @@ from gancross.trainer.augmentation.adaptive import AdaptiveProbability
 from gancross.trainer.averages import update_average
 from gancross.trainer.gradient.route import route_of
 from gancross.trainer.labels import BatchLabels, generated
+from gancross.trainer.layout import network_laid_out
 from gancross.trainer.objective.objectives import OBJECTIVES
 from gancross.trainer.optimizers import load_optimizer, make_optimizer
 from gancross.trainer.own_networks import randomness
@@ -50,6 +51,7 @@ class Run:
         average: the generator with the exponential average of its weights, if the recipe has one.
         ada: the probability that `augment=ada` adapts.
         class_probabilities: of the labels of generated samples, (K,); None where nothing is conditional.
+        channels_last: as the players are laid out, so are batches.
     """
 
     recipe: Recipe
@@ -61,6 +63,7 @@ class Run:
     processes: Processes = ALONE
     ada: AdaptiveProbability | None = None
     class_probabilities: NDArray[np.float64] | None = None
+    channels_last: bool = False
 
     def labels(self, purpose: str, number: int, n: int, *, share: slice = WHOLE) -> torch.Tensor | None:
         """The labels of `latents` of the same arguments, int64; None where nothing is conditional."""
@@ -133,15 +136,22 @@ def architectures(
     )  # fmt: skip
 
 
-def make_players(recipe: Recipe, networks: Architectures | NetworkPair, device: torch.device) -> Players:
-    """Both networks with initial weights from the seed, or the user's own as they are; their optimizers."""
+def make_players(
+    recipe: Recipe, networks: Architectures | NetworkPair, device: torch.device, *,
+    channels_last: bool = False,
+) -> Players:  # fmt: skip
+    """Both networks with initial weights from the seed, or the user's own as they are; their optimizers.
+
+    Args:
+        channels_last: their layout, of the user's own too; see `layout`.
+    """
 
     def made(network: models.Architecture | nn.Module | None, player: str) -> nn.Module:
-        if isinstance(network, nn.Module):
-            return network
-        assert network is not None
-        start = Stream(recipe.seed, "weights", player).torch_generator()
-        return models.initialised(network, start).to(device).train()
+        if not isinstance(network, nn.Module):
+            assert network is not None
+            start = Stream(recipe.seed, "weights", player).torch_generator()
+            network = models.initialised(network, start).to(device).train()
+        return network_laid_out(network, channels_last=channels_last)
 
     generator, discriminator = made(networks[0], "generator"), made(networks[1], "discriminator")
     return Players(

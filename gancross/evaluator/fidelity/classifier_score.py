@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,9 +28,10 @@ class ClassifierScore:
     """
 
     def __init__(self, n: int, *, classes: int, seed: int) -> None:
+        self.classes = classes
         order = np.random.RandomState(seed).permutation(n)
         bounds = [i * n // SPLITS for i in range(SPLITS + 1)]
-        self._split_of = np.empty(n, dtype=np.int64)
+        self._split_of = np.empty(n, dtype=np.int8)  # small ones are sorted faster
         for split in range(SPLITS):
             self._split_of[order[bounds[split] : bounds[split + 1]]] = split
         self._sizes = np.diff(bounds)
@@ -43,9 +45,13 @@ class ClassifierScore:
         probabilities = np.exp(log_probabilities)
         negentropy = (probabilities * log_probabilities).sum(axis=1)
         splits = self._split_of[self._count : self._count + len(logits)]
-        for split in np.unique(splits):
-            self._probabilities[split] += probabilities[splits == split].sum(axis=0)
-            self._negentropy[split] += negentropy[splits == split].sum()
+        by_split = splits.argsort(kind="stable")
+        probabilities, negentropy = probabilities[by_split], negentropy[by_split]
+        ends = np.bincount(splits, minlength=SPLITS).cumsum()
+        for split, (start, end) in enumerate(pairwise((0, *ends))):
+            if end > start:
+                self._probabilities[split] += probabilities[start:end].sum(axis=0)
+                self._negentropy[split] += negentropy[start:end].sum()
         self._count += len(logits)
 
     def mean_and_deviation(self) -> tuple[float, float]:

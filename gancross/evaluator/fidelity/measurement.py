@@ -27,6 +27,7 @@ from gancross.errors import DataError, ResourceError, UsageError, first_line
 from gancross.evaluator.estimates import Measurement, Missing
 from gancross.evaluator.fidelity import real_features
 from gancross.evaluator.fidelity.classifier_score import SPLITS, ClassifierScore
+from gancross.evaluator.fidelity.device_moments import moments_on
 from gancross.evaluator.fidelity.extractor import BATCH, Extractor
 from gancross.evaluator.fidelity.features import Collected
 from gancross.evaluator.fidelity.figures import (
@@ -35,7 +36,7 @@ from gancross.evaluator.fidelity.figures import (
     FidelityProtocol,
     MeasuredFidelity,
 )
-from gancross.evaluator.fidelity.frechet import Array, Moments, Statistics, covariance_factor, shortage
+from gancross.evaluator.fidelity.frechet import Array, Statistics, covariance_factor, shortage
 from gancross.evaluator.fidelity.metrics import (
     KID_SUBSETS,
     METRICS,
@@ -48,7 +49,7 @@ from gancross.evaluator.fidelity.plan import Plan
 from gancross.evaluator.fidelity.real_features import CacheKey
 from gancross.evaluator.judging.sampling import Label
 from gancross.evaluator.protocol import CHUNK
-from gancross.machine.devices import Fetched
+from gancross.machine.devices import Fetched, moved
 from gancross.machine.distributed import current
 
 SEED = 2020  # torch-fidelity's rng_seed: of the subsets of KID and the splits of IS
@@ -96,6 +97,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
             device=extractor.device.type,
         )  # fmt: skip
         self._needs = {METRICS[name].needs for name in plan.metrics}
+        self._classes = extractor.classes if "classes" in self._needs else None
         self._real: tuple[Statistics, Array] | None = None
         if "statistics" in self._needs:
             cached = real_features.cached_statistics(self._key)
@@ -134,7 +136,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
         return isinstance(label, str) or (label is None and self.needs_data)
 
     def measured(self, chunk: torch.Tensor, count: int) -> torch.Tensor:
-        """The features of samples, and their logits beside them; images as 8 bit, as a file would hold them.
+        """The features of samples, images as 8 bit like in a file, and the logits that a metric needs.
 
         Args:
             chunk: canonical samples on the extractor's device, (N, C, H, W) or float32 (N, d).
@@ -144,7 +146,7 @@ class Fidelity(AbstractContextManager["Fidelity"]):
             chunk = chunk.round().clamp(0, 255).to(torch.uint8)
         with torch.no_grad():
             features, logits = self._extractor.apply(chunk[: -(-count // BATCH) * BATCH])
-        columns = [features] if logits is None else [features, logits]
+        columns = [features] if logits is None or self._classes is None else [features, logits]
         return torch.cat([column[:count].float() for column in columns], dim=1)
 
     def add(self, label: Label, measured: torch.Tensor) -> None:
@@ -158,37 +160,37 @@ class Fidelity(AbstractContextManager["Fidelity"]):
             DivergenceError: features are NaN or infinite, of this chunk or of the one before.
             ResourceError: the disk is full.
         """
-        if not self.wants(label):
-            return
-        self._take_latest(then=(label, Fetched(measured)))
+        if self.wants(label):
+            self._begin(label, measured)
 
     def finish_source(self, label: Label) -> None:
         """Rank 0 takes in the features of the other processes, in the order of the samples."""
         if not self.wants(label):
             return
         self._take_latest()
-        width = self._extractor.dimension + (self._extractor.classes or 0)
+        width = self._extractor.dimension + (self._classes or 0)
         rows = torch.cat(self._rows) if self._rows else torch.empty(0, width)
         self._rows.clear()
         for part in current().rows_of_other_ranks(rows):
             if current().is_rank_zero:
                 for chunk in torch.split(part, self._chunk):
-                    self._take(label, chunk)
+                    self._begin(label, moved(chunk, self._extractor.device))
+        if current().is_rank_zero:
+            self._take_latest()
+            self._collected[label].leave_device()
+
+    def _begin(self, label: Label, measured: torch.Tensor) -> None:
+        if current().is_rank_zero:
+            measured = self._collected[label].columns_for_cpu(measured)
+        self._take_latest(then=(label, Fetched(measured)))
 
     def _take_latest(self, then: tuple[Label, Fetched] | None = None) -> None:
         """Takes the features of the chunk before, while the device computes those of the latest."""
         before, self._latest = self._latest, then
-        if before is None:
-            return
-        label, rows = before[0], before[1].result()
-        if current().is_rank_zero:
-            self._take(label, rows)
-        else:
-            self._rows.append(rows)
-
-    def _take(self, label: Label, rows: torch.Tensor) -> None:
-        features, logits = rows.tensor_split([self._extractor.dimension], dim=1)
-        self._collected[label].add(features, logits)
+        if before is not None and current().is_rank_zero:
+            self._collected[before[0]].add(before[1].result())
+        elif before is not None:
+            self._rows.append(before[1].result())
 
     def finish(self, progress: Callable[[str, int, int], None] | None = None) -> MeasuredFidelity | None:
         """Every contestant's figures, once all samples were added; only the first process knows them.
@@ -235,11 +237,12 @@ class Fidelity(AbstractContextManager["Fidelity"]):
 
     def _collection(self, label: str | None, file: Path) -> Collected:
         dimension, n = self._extractor.dimension, self._counts[label]
-        classes = None if label is None or "classes" not in self._needs else self._extractor.classes
+        classes = None if label is None else self._classes
         moments = "statistics" in self._needs and (label is not None or self._real is None)
         return Collected(
             who="the data" if label is None else f"contestant '{label}'", n=n, dimension=dimension,
-            file=file if "features" in self._needs else None, moments=Moments(dimension) if moments else None,
+            file=file if "features" in self._needs else None,
+            moments=moments_on(self._extractor.device, dimension) if moments else None,
             classifier_score=ClassifierScore(n, classes=classes, seed=SEED) if classes else None,
         )  # fmt: skip
 

@@ -31,12 +31,16 @@ def compiler_error(device: torch.device) -> str:
 
 
 def compiled_gradients(
-    discriminator: nn.Module, loss: DiscriminatorLoss, weights: PenaltyWeights
+    discriminator: nn.Module, loss: DiscriminatorLoss, weights: PenaltyWeights, *, graphs: bool = False
 ) -> CompiledGradients:
     """`add_regularized_gradients` of one discriminator as a compiled function of (real, fake, γ).
 
     γ is a tensor, so that annealing does not recompile. `fullgraph` turns a graph break, which would lose
     gradients silently, into an error.
+
+    Args:
+        graphs: replay a CUDA graph, which writes its results where those of the last call lie: parameters
+            must have no `grad` from before. On the CPU it changes nothing.
     """
 
     coupled = layer_passes(discriminator).coupled
@@ -57,11 +61,16 @@ def compiled_gradients(
         add_parameter_gradients(state, c_N, gamma * w_N)
         return value, penalty, state.scores_N, state.gradients[-1][-len(fake) :]
 
-    compiled = torch.compile(gradients, fullgraph=True, dynamic=False)
+    mode = "reduce-overhead" if graphs else None
+    compiled = torch.compile(gradients, fullgraph=True, dynamic=False, mode=mode)
 
     def add(real: torch.Tensor, fake: torch.Tensor, gamma: torch.Tensor) -> DiscriminatorPass:
+        if graphs:
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         with torch.no_grad():
-            value, penalty, scores_N, gradient_fake = compiled(real, fake, gamma)
+            results = compiled(real, fake, gamma)
+            # What is logged outlives the step.
+            value, penalty, scores_N, gradient_fake = [r.clone() for r in results] if graphs else results
         return DiscriminatorPass(
             loss=value, penalty=penalty, scores_real=scores_N[: len(real)], scores_fake=scores_N[len(real) :],
             input_gradient_fake=None if coupled else gradient_fake,

@@ -71,8 +71,14 @@ def route_of(discriminator: nn.Module, *, labels: bool = False) -> Route:
     return Route(closed_form=True, smooth=passes.smooth, coupled=passes.coupled or traced, traced=traced)
 
 
-def with_compiler(route: Route, discriminator: nn.Module, recipe: Recipe) -> tuple[Route, str]:
-    """The route with its closed form compiled, or unchanged; and a message that says which."""
+def with_compiler(
+    route: Route, discriminator: nn.Module, recipe: Recipe, *, graphs: bool = False
+) -> tuple[Route, str]:
+    """The route with its closed form compiled, or unchanged; and a message that says which.
+
+    Args:
+        graphs: as of `compiled_gradients`.
+    """
     weights = penalty_weights(recipe.regularizer, recipe.objective)
     whole = recipe.penalty_fraction == 1 and recipe.penalty_every == 1 and recipe.accumulate == 1
     if recipe.lecam > 0:
@@ -85,7 +91,7 @@ def with_compiler(route: Route, discriminator: nn.Module, recipe: Recipe) -> tup
     if error:
         return route, f"not compiled: no working compiler here: {error}"
     loss = OBJECTIVES[recipe.objective].discriminator_loss
-    compiled = compiled_gradients(discriminator, loss, weights)
+    compiled = compiled_gradients(discriminator, loss, weights, graphs=graphs)
     return replace(route, compiled=compiled), "compiled: the first step takes a minute or two"
 
 

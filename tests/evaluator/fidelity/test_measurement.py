@@ -91,6 +91,27 @@ def test_padding_does_not_count() -> None:
     assert numbers(padded, "a") == pytest.approx(numbers(whole, "a"), rel=1e-5)
 
 
+def test_a_judge_that_writes_into_its_samples_changes_no_feature() -> None:
+    plan = check(["fid"], shape=(5,), counts={None: 120, "a": 120})
+    extractor = load_extractor("identity", shape=(5,), weights=None, device=CPU)
+    with Fidelity(plan, extractor, counts={None: 120, "a": 120}, data_sha256="x") as fidelity:
+        chunk = vectors(1)
+        features = fidelity.measured(chunk, 120)
+        chunk.zero_()
+        assert torch.equal(features, vectors(1))
+
+
+def test_logits_are_measured_where_a_metric_needs_them() -> None:
+    counts = {None: 20, "a": 20}
+    extractor = load_extractor("digits-cnn", shape=(1, 8, 8), weights=None, device=CPU)
+    widths = {}
+    for metric in ("fid", "is"):
+        plan = check([metric], shape=(1, 8, 8), counts=counts)
+        with Fidelity(plan, extractor, counts=counts, data_sha256="x") as fidelity:
+            widths[metric] = fidelity.measured(digits.images()[1][:20], 20).shape[1]
+    assert widths == {"fid": 64, "is": 74}
+
+
 def test_order_and_company_of_contestants_change_nothing() -> None:
     fakes = {"a": vectors(1), "b": vectors(2)}
     both = measure(vectors(0), fakes)
