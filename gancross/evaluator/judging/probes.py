@@ -1,7 +1,8 @@
 """What a network does that a cross-test relies on it not to do, tried out before anything is judged.
 
 By behaviour, not by type: a scripted module, a layer of another project or a wrapper shows the same. Every
-network is called in evaluation mode on the same few samples, alone and in other company.
+network is called in evaluation mode on 256 samples; on 65 in another place and company, and alone; on more
+only where these leave something open.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from gancross.data.resizing import to_common
 from gancross.data.sets import to_canonical, to_network
 from gancross.data.views import Samples
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.judging.behaviour import alike, behaviour
+from gancross.evaluator.judging.behaviour import FEW, alike, alike_elsewhere, behaviour, few_rows_length
 from gancross.evaluator.judging.controls import uniform_noise
 from gancross.evaluator.judging.judge_calls import (
     first_samples,
@@ -24,7 +25,7 @@ from gancross.evaluator.judging.judge_calls import (
     scores_or_remedy,
     wants_whole_batches,
 )
-from gancross.evaluator.judging.label_probes import other_labels, right_labels
+from gancross.evaluator.judging.label_probes import label_scores, other_labels, right_labels
 from gancross.evaluator.judging.label_streams import probe_labels
 from gancross.evaluator.judging.norm_probes import (
     sees_company_in_training,
@@ -153,19 +154,25 @@ def _generator_probe(
         made = generated(contestant, latents[rows], seed=seed, labels=_part(labels, rows), within=within)
         return made.float().flatten(1)
 
+    def like_base(others: torch.Tensor, count: int) -> bool:
+        """Whether the first samples are the same under other labels."""
+        under_others = generated(contestant, latents[:count], seed=0, labels=others[:count])
+        found = under_others.float().flatten(1)
+        return alike(base, found) if count == n else alike_elsewhere(base[:count], found)
+
     base = samples.float().flatten(1)
     data = to_network(test[:PROBED], contestant.data_range).float().flatten(1).to(base.device)
     low, high = float(samples.amin()), float(samples.amax())
     is_image = samples.ndim == 4
     others = other_labels(_part(labels, n), contestant.num_classes)
     return GeneratorProbe(
-        **behaviour(call, n, len(latents), base=base),
+        **behaviour(call, n, len(latents), base=base, length=few_rows_length(n)).fields(),
         untrained_norm=untrained_norm(generator),
         stale_norm=stale_norm(generator, call, base=base, data=data),
         low=low, high=high, outside=outside(samples, contestant.data_range) if is_image else NO_RANGE,
         one_half=is_image and in_one_half(low, high, contestant.data_range, test),
         labels_ignored=None if others is None
-        else alike(base, generated(contestant, latents[:n], seed=0, labels=others).float().flatten(1)),
+        else like_base(others, min(n, FEW)) and (n <= FEW or like_base(others, n)),
     )  # fmt: skip
 
 
@@ -187,27 +194,36 @@ def _discriminator_probe(
         scores = raw_scores(contestant, pool[rows], seed=seed, labels=_part(judged, rows), within=within)
         return scores.double()[:, None]
 
-    def score(described: Contestant, batch: torch.Tensor) -> torch.Tensor:
-        return raw_scores(described, batch, seed=0, labels=own_labels).double()
+    def score(described: Contestant, batch: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        part = torch.arange(n) if rows is None else rows
+        batch = batch if rows is None else batch[rows]
+        return raw_scores(described, batch, seed=0, labels=_part(own_labels, part)).double()
 
     scores = scores_or_remedy(contestant, inputs, seed=0, labels=own_labels).double()[:, None]
-    found = behaviour(call, n, len(pool), base=scores)
+    # What takes one sample more than whole training batches needs no whole ones.
+    is_odd = chunk % contestant.batch_size != 0
+    length = few_rows_length(n, batch_size=contestant.batch_size, odd=is_odd)
+    found = behaviour(call, n, len(pool), base=scores, length=length)
     others = other_labels(own_labels, contestant.num_classes)
+    under_labels = None if judged is None or labels is None else label_scores(
+        contestant, test, labels, n, device=pool.device
+    )  # fmt: skip
     return DiscriminatorProbe(
-        **found,
+        **found.fields(),
         untrained_norm=untrained_norm(judge),
         unreachable_norm=unreachable_norm(judge, call, scores)
-        or (not found["coupled"] and sees_company_in_training(judge, call, scores, len(pool))),
+        or (not found.coupled and sees_company_in_training(judge, call, scores, len(pool), found.few)),
         like_probabilities=like_probabilities(contestant, inputs, scores, score),
-        other_range=other_range(contestant, inputs, scores, score, reals=n // 2),
+        other_range=other_range(contestant, inputs, scores, score, reals=n // 2, coupled=found.coupled),
         whole_batches=(
-            not found["coupled"]
+            not found.coupled and not (is_odd and found.few is not None)
             and wants_whole_batches(contestant, inputs, chunk=chunk, labels=own_labels)
         ) or None,
+        # Different scores of the same test samples have told already that labels matter.
         labels_ignored=None if others is None
-        else alike(scores, raw_scores(contestant, inputs, seed=0, labels=others).double()[:, None]),
-        right_labels=None if judged is None or labels is None
-        else right_labels(contestant, test, labels, n, device=pool.device),
+        else (under_labels is None or alike(under_labels.own_N, under_labels.other_N))
+        and alike(scores, raw_scores(contestant, inputs, seed=0, labels=others).double()[:, None]),
+        right_labels=None if under_labels is None else right_labels(contestant, under_labels),
     )  # fmt: skip
 
 
