@@ -21,6 +21,7 @@ from gancross.evaluator.judging.behaviour import FEW, alike, alike_elsewhere, be
 from gancross.evaluator.judging.controls import uniform_noise
 from gancross.evaluator.judging.judge_calls import (
     first_samples,
+    own_inputs,
     raw_scores,
     scores_or_remedy,
     wants_whole_batches,
@@ -36,6 +37,7 @@ from gancross.evaluator.judging.norm_probes import (
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
 from gancross.evaluator.judging.range_probes import in_one_half, like_probabilities, other_range, outside
 from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
+from gancross.evaluator.judging.shared_inputs import version
 from gancross.evaluator.protocol import CHUNK
 
 PROBED = 256  # samples, or the nearest number of whole training batches
@@ -199,7 +201,9 @@ def _discriminator_probe(
         batch = batch if rows is None else batch[rows]
         return raw_scores(described, batch, seed=0, labels=_part(own_labels, part)).double()
 
-    scores = scores_or_remedy(contestant, inputs, seed=0, labels=own_labels).double()[:, None]
+    given = own_inputs(contestant, inputs)
+    before, writes = given.clone(), version(given)
+    scores = scores_or_remedy(contestant, inputs, seed=0, labels=own_labels, inputs=given).double()[:, None]
     # What takes one sample more than whole training batches needs no whole ones.
     is_odd = chunk % contestant.batch_size != 0
     length = few_rows_length(n, batch_size=contestant.batch_size, odd=is_odd)
@@ -224,6 +228,7 @@ def _discriminator_probe(
         else (under_labels is None or alike(under_labels.own_N, under_labels.other_N))
         and alike(scores, raw_scores(contestant, inputs, seed=0, labels=others).double()[:, None]),
         right_labels=None if under_labels is None else right_labels(contestant, under_labels),
+        only_reads=version(given) == writes and torch.equal(given, before),
     )  # fmt: skip
 
 
