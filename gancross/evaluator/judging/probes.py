@@ -7,7 +7,7 @@ only where these leave something open.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -156,11 +156,9 @@ def _generator_probe(
         made = generated(contestant, latents[rows], seed=seed, labels=_part(labels, rows), within=within)
         return made.float().flatten(1)
 
-    def like_base(others: torch.Tensor, count: int) -> bool:
-        """Whether the first samples are the same under other labels."""
-        under_others = generated(contestant, latents[:count], seed=0, labels=others[:count])
-        found = under_others.float().flatten(1)
-        return alike(base, found) if count == n else alike_elsewhere(base[:count], found)
+    def under_other_labels(count: int) -> torch.Tensor:
+        assert others is not None
+        return generated(contestant, latents[:count], seed=0, labels=others[:count]).float().flatten(1)
 
     base = samples.float().flatten(1)
     data = to_network(test[:PROBED], contestant.data_range).float().flatten(1).to(base.device)
@@ -173,9 +171,19 @@ def _generator_probe(
         stale_norm=stale_norm(generator, call, base=base, data=data),
         low=low, high=high, outside=outside(samples, contestant.data_range) if is_image else NO_RANGE,
         one_half=is_image and in_one_half(low, high, contestant.data_range, test),
-        labels_ignored=None if others is None
-        else like_base(others, min(n, FEW)) and (n <= FEW or like_base(others, n)),
+        labels_ignored=None if others is None else _alike_by_few(base, under_other_labels),
     )  # fmt: skip
+
+
+def _alike_by_few(base: torch.Tensor, output: Callable[[int], torch.Tensor]) -> bool:
+    """Whether the output for the first inputs is alike; of all of them, where 64 leave it open."""
+    if len(base) > FEW:
+        few = output(FEW)
+        if alike(base[:FEW], few):
+            return True
+        if not alike_elsewhere(base[:FEW], few):
+            return False
+    return alike(base, output(len(base)))
 
 
 def _discriminator_probe(
