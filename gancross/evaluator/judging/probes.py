@@ -209,9 +209,7 @@ def _discriminator_probe(
         batch = batch if rows is None else batch[rows]
         return raw_scores(described, batch, seed=0, labels=_part(own_labels, part)).double()
 
-    given = own_inputs(contestant, inputs)
-    before, writes = given.clone(), version(given)
-    scores = scores_or_remedy(contestant, inputs, seed=0, labels=own_labels, inputs=given).double()[:, None]
+    scores, only_reads = _first_scores(contestant, inputs, own_labels)
     # What takes one sample more than whole training batches needs no whole ones.
     is_odd = chunk % contestant.batch_size != 0
     length = few_rows_length(n, batch_size=contestant.batch_size, odd=is_odd)
@@ -236,8 +234,18 @@ def _discriminator_probe(
         else (under_labels is None or alike(under_labels.own_N, under_labels.other_N))
         and alike(scores, raw_scores(contestant, inputs, seed=0, labels=others).double()[:, None]),
         right_labels=None if under_labels is None else right_labels(contestant, under_labels),
-        only_reads=version(given) == writes and torch.equal(given, before),
+        only_reads=only_reads,
     )  # fmt: skip
+
+
+def _first_scores(
+    judge: Contestant, samples: torch.Tensor, labels: torch.Tensor | None
+) -> tuple[torch.Tensor, bool]:  # fmt: skip
+    """Raw scores (N, 1), and whether the judge left its input as it was."""
+    given = own_inputs(judge, samples)
+    before, writes = given.clone(), version(given)
+    scores = scores_or_remedy(judge, samples, seed=0, labels=labels, inputs=given).double()[:, None]
+    return scores, version(given) == writes and torch.equal(given, before)
 
 
 def _part(labels: torch.Tensor | None, rows: torch.Tensor | int) -> torch.Tensor | None:
