@@ -61,7 +61,7 @@ def _sha256(samples: Samples, digests: NDArray[np.bytes_]) -> str:
 def sample_digests(samples: Samples) -> NDArray[np.bytes_]:
     """The SHA-256 of each sample, (N,) of 32 bytes; the same for the same content in whatever call."""
     digests = [
-        hashlib.sha256(row.tobytes()).digest()
+        hashlib.sha256(row.data).digest()
         for block in blocks(samples)
         for row in block.contiguous().numpy().reshape(len(block), -1)
     ]

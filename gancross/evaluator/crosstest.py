@@ -35,7 +35,7 @@ from gancross.evaluator.judged_data import (
 )
 from gancross.evaluator.judged_labels import as_judged, real_labels
 from gancross.evaluator.judging.controls import CONTROLS, TRAINING
-from gancross.evaluator.judging.probe_results import coupled, grouped, noisy, unswitchable
+from gancross.evaluator.judging.probe_results import coupled, grouped, noisy, readers, unswitchable
 from gancross.evaluator.judging.probes import probed
 from gancross.evaluator.judging.sampling import Source, fake_source
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
@@ -225,7 +225,7 @@ def run_crosstest(
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=target, coupled=coupled(probes),
             grouped=grouped(probes), unswitchable=unswitchable(probes), noisy=noisy(probes),
-            batch_size=batch_size,
+            readers=readers(probes), batch_size=batch_size,
             observer=fidelity, progress=progress if processes.is_rank_zero else None,
         )  # fmt: skip
         measured = None if fidelity is None else fidelity.finish(progress)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+COUNTED = frozenset({int, float})
+
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
@@ -27,11 +29,12 @@ def unchanged(network: nn.Module) -> Iterator[None]:
     Evaluation mode keeps torch's own layers from it, not layers that other projects derive from them. Numbers
     that a module counts in its attributes are as before, too.
     """
-    counts = [(module, type(module), _numbers(module)) for module in network.modules()]
-    modules = [(module, dict(module._buffers)) for module in network.modules()]
+    modules = list(network.modules())
+    counts = [(module, type(module), _numbers(module)) for module in modules]
+    buffered = [(module, dict(module._buffers)) for module in modules]
     before = [
         {name: buffer.clone() for name, buffer in buffers.items() if buffer is not None}
-        for _, buffers in modules
+        for _, buffers in buffered
     ]
     try:
         yield
@@ -40,12 +43,13 @@ def unchanged(network: nn.Module) -> Iterator[None]:
             if type(module) is kind:  # a lazy layer may have become another
                 vars(module).update(numbers)
         with torch.no_grad():
-            for (module, buffers), values in zip(modules, before, strict=True):
+            for (module, buffers), values in zip(buffered, before, strict=True):
+                now = dict(module._buffers)
                 for name, value in values.items():
                     buffer = buffers[name]
                     assert buffer is not None
                     buffer.copy_(value)
-                    if getattr(module, name) is not buffer:
+                    if now.get(name) is not buffer:
                         setattr(module, name, buffer)
                 for name in [name for name in dict(module._buffers) if buffers.get(name) is None]:
                     if name in buffers:
@@ -55,4 +59,4 @@ def unchanged(network: nn.Module) -> Iterator[None]:
 
 
 def _numbers(module: nn.Module) -> dict[str, int | float]:
-    return {name: value for name, value in vars(module).items() if type(value) in (int, float)}
+    return {name: value for name, value in vars(module).items() if type(value) in COUNTED}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from copy import copy
 from typing import Any
 
 import torch
@@ -45,7 +44,7 @@ def _attributes(part: nn.Module) -> Callable[[], None]:
     if isinstance(part, torch.jit.ScriptModule):
         return _script(part)
     kind, before = type(part), dict(vars(part))
-    contents = {name: copy(value) for name, value in before.items() if isinstance(value, dict)}
+    contents = {name: dict(value) for name, value in before.items() if isinstance(value, dict)}
     # One with a gradient is computed from parameters at every pass, as under weight_norm.
     tensors = {
         name: value.clone() for name, value in before.items()

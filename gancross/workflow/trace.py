@@ -28,7 +28,7 @@ from gancross.evaluator.judged_data import load_reals, training_reals
 from gancross.evaluator.judged_labels import real_labels, with_labels
 from gancross.evaluator.judging.controls import TRAINING
 from gancross.evaluator.judging.figures import judge_generalisation_gap
-from gancross.evaluator.judging.probe_results import coupled, grouped, noisy, unswitchable
+from gancross.evaluator.judging.probe_results import coupled, grouped, noisy, readers, unswitchable
 from gancross.evaluator.judging.probes import probed
 from gancross.evaluator.judging.sampling import Label
 from gancross.evaluator.judging.scores import NO_THRESHOLD, ScoresBySource, called_real, real_high_threshold
@@ -285,7 +285,7 @@ def _scored(
         scores = score_all(
             sources, judges, protocol, shape=reals.shape, device=request.device, observer=figures,
             progress=progress, coupled=coupled(probes), grouped=grouped(probes),
-            unswitchable=unswitchable(probes), noisy=noisy(probes),
+            unswitchable=unswitchable(probes), noisy=noisy(probes), readers=readers(probes),
         )  # fmt: skip
     return _ScoredSteps(
         models=models, scores={judge.name: scores.of(judge.name, "eval") for judge in judges},

@@ -79,8 +79,19 @@ def test_values_are_clipped_beyond_half_a_level(dtype: torch.dtype, data_range: 
     images = torch.cat([edges, beyond, random.to(dtype)]).repeat(6).reshape(2, 3, 4, 127)
     expected = ((images < low - half) | (images > high + half)).sum()
     assert 0 < expected < images.numel()
-    clipped = num_clipped(images, data_range)
-    assert clipped.dtype == torch.int64 and torch.equal(clipped, expected)
+    extremes = images.amin(), images.amax()
+    for clipped in (num_clipped(images, data_range), num_clipped(images, data_range, extremes=extremes)):
+        assert clipped.dtype == torch.int64 and torch.equal(clipped, expected)
+    within = images.clamp(edges[0], edges[-1])
+    extremes = within.amin(), within.amax()
+    for clipped in (num_clipped(within, data_range), num_clipped(within, data_range, extremes=extremes)):
+        assert clipped.dtype == torch.int64 and clipped == 0
+
+
+def test_what_is_no_number_is_not_clipped() -> None:
+    images = torch.tensor([float("nan"), float("-inf"), float("inf"), 0.5]).reshape(1, 1, 2, 2)
+    extremes = images.amin(), images.amax()
+    assert num_clipped(images, (-1.0, 1.0)) == num_clipped(images, (-1.0, 1.0), extremes=extremes) == 2
 
 
 @pytest.mark.parametrize(

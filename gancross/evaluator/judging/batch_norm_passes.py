@@ -17,6 +17,7 @@ from gancross.checkpoint.contestant import Contestant
 from gancross.checkpoint.replicas import Within, as_it_is
 from gancross.errors import UsageError
 from gancross.evaluator.judging.judge_calls import scores_or_remedy
+from gancross.evaluator.judging.shared_inputs import SharedInputs
 from gancross.evaluator.protocol import NORMS, Norm, Protocol
 from gancross.machine.crew import Crew, Piece
 from gancross.models.batch_norm import averaging_layers, batch_statistics, divisible, group_statistics
@@ -44,12 +45,21 @@ class ChunkPass:
         """The numbers of the chunks that it must see."""
         return set(self._scored)
 
-    def scored(self, number: int, chunk: torch.Tensor) -> torch.Tensor | None:
-        """The scores of chunk `number`, in any thread; None if they are not wanted, or made otherwise."""
+    def scored(
+        self, number: int, chunk: torch.Tensor, shared: SharedInputs | None = None
+    ) -> torch.Tensor | None:
+        """The scores of chunk `number`, in any thread; None if they are not wanted, or made otherwise.
+
+        Args:
+            shared: what judges take of the chunk.
+        """
         if number not in self._scored:
             return None
         labels = _cyclic(self._labels, number * len(chunk), len(chunk))
-        return scores_or_remedy(self._judge, chunk, seed=self._noise.integer(number), labels=labels)
+        return scores_or_remedy(
+            self._judge, chunk, seed=self._noise.integer(number), labels=labels,
+            inputs=None if shared is None else shared.of(self._judge),
+        )  # fmt: skip
 
     def add(self, number: int, chunk: torch.Tensor, scores: torch.Tensor | None) -> None:
         """Takes chunk `number`, in rising order, and what `scored` made of it."""
@@ -94,7 +104,7 @@ class GroupPass:
         new = range(self._next // self._chunk, -(-min(self._end, self._n) // self._chunk))
         return {*new, *range(-(-min(self._fill, self._n) // self._chunk))}
 
-    def scored(self, number: int, chunk: torch.Tensor) -> None:
+    def scored(self, number: int, chunk: torch.Tensor, shared: SharedInputs | None = None) -> None:
         """Nothing: groups straddle chunks."""
 
     def add(self, number: int, chunk: torch.Tensor, scores: torch.Tensor | None) -> None:

@@ -18,26 +18,26 @@ LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # tried where ano
 
 def raw_scores(
     judge: Contestant, chunk: torch.Tensor, *, seed: int, within: Within = as_it_is,
-    labels: torch.Tensor | None = None,
+    labels: torch.Tensor | None = None, inputs: torch.Tensor | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """v of each sample of a canonical chunk, in the value range of the judge's own training data.
 
     Args:
         seed, within: as of `applied`.
         labels: of the samples, int64 (N,), of a judge that takes labels.
+        inputs: the chunk as the judge takes it, if it was converted already; the judge may write into it.
 
     Raises:
         UsageError: the discriminator fails on such samples, or does not return one score for each.
     """
     assert judge.discriminator is not None
     who = f"contestant '{judge.name}': its discriminator"
-    # A copy of vectors, too: a judge that works in place would change what the next one sees.
-    samples = chunk.clone() if chunk.ndim == 2 else network_inputs(judge, chunk)
+    samples = own_inputs(judge, chunk) if inputs is None else inputs
     assert (labels is not None) == bool(judge.judge_labels)
-    inputs = "samples" if labels is None else "labels, int64 (N,), and samples"
+    what = "samples" if labels is None else "labels, int64 (N,), and samples"
     labels = None if labels is None else moved(labels, samples.device)
     output = applied(
-        judge.discriminator, samples, refusal=f"{who} cannot judge {inputs}", seed=seed, labels=labels,
+        judge.discriminator, samples, refusal=f"{who} cannot judge {what}", seed=seed, labels=labels,
         within=within,
     )  # fmt: skip
     return score_tensor(output, judge.score, n=len(chunk), who=who)
@@ -45,7 +45,7 @@ def raw_scores(
 
 def scores_or_remedy(
     judge: Contestant, samples: torch.Tensor, *, seed: int, within: Within = as_it_is,
-    labels: torch.Tensor | None = None,
+    labels: torch.Tensor | None = None, inputs: torch.Tensor | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """As `raw_scores`; where the length of the batch is at fault, the error says what to give.
 
@@ -53,7 +53,7 @@ def scores_or_remedy(
         UsageError: as of `raw_scores`.
     """
     try:
-        return raw_scores(judge, samples, seed=seed, within=within, labels=labels)
+        return raw_scores(judge, samples, seed=seed, within=within, labels=labels, inputs=inputs)
     except UsageError as error:
         length = next(
             (n for n in LENGTHS if n != len(samples) and _takes_pieces(judge, samples, n, labels)), None
@@ -102,6 +102,11 @@ def _takes_pieces(judge: Contestant, samples: torch.Tensor, n: int, labels: torc
         _takes(judge, samples[start:], n, None if labels is None else labels[start:])
         for start in range(0, len(samples), n)
     )
+
+
+def own_inputs(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:
+    """A canonical chunk as a judge takes it, always a copy: one that works in place spares the others."""
+    return chunk.clone() if chunk.ndim == 2 else network_inputs(judge, chunk)
 
 
 def network_inputs(judge: Contestant, chunk: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,8 @@ Shape suffix: N samples.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from gancross.checkpoint.contestant import Contestant
@@ -21,13 +23,23 @@ def other_labels(labels_N: torch.Tensor | None, num_classes: int | None) -> torc
     return (labels_N + 1) % num_classes
 
 
-def right_labels(
-    judge: Contestant, test: Samples, labels: torch.Tensor, n: int, *, device: torch.device
-) -> Proportion | None:  # fmt: skip
-    """How many test samples score higher under their own label than under that of another test sample.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelScores:
+    """A judge's raw scores of N test samples, float64 (N,), under their own labels and under those of others.
 
-    Samples whose other label is the same, and whose scores are equal, are left out. P(higher) is ½ where
-    labels tell nothing; the pairs are independent, so its interval is Wilson's.
+    Attributes:
+        compared_N: whether a sample counts: its other label is of another class, and it comes once.
+    """
+
+    own_N: torch.Tensor
+    other_N: torch.Tensor
+    compared_N: torch.Tensor
+
+
+def label_scores(
+    judge: Contestant, test: Samples, labels: torch.Tensor, n: int, *, device: torch.device
+) -> LabelScores:  # fmt: skip
+    """Scores test samples under their own labels, and under those of other test samples.
 
     Args:
         test, labels: in a random order.
@@ -37,12 +49,23 @@ def right_labels(
     samples, right_N = test[rows].to(device), labels[rows]
     shuffled = torch.from_numpy(Stream(0, "probe", "wrong-labels").permutation(n))
     wrong_N = right_N[shuffled]
-    own, other = (
+    own_N, other_N = (
         raw_scores(judge, samples, seed=0, labels=labels_N).double().cpu() for labels_N in (right_N, wrong_N)
     )
-    gain_N = other - own if judge.orientation == "fake_high" else own - other
-    compared = (wrong_N != right_N) & (gain_N != 0) & (torch.arange(n) < len(test))
-    count = int(compared.sum())
+    compared_N = (wrong_N != right_N) & (torch.arange(n) < len(test))
+    return LabelScores(own_N=own_N, other_N=other_N, compared_N=compared_N)
+
+
+def right_labels(judge: Contestant, scores: LabelScores) -> Proportion | None:
+    """How many test samples score higher under their own label than under that of another test sample.
+
+    Samples whose other label is the same, and whose scores are equal, are left out. P(higher) is ½ where
+    labels tell nothing; the pairs are independent, so its interval is Wilson's.
+    """
+    own_N, other_N = scores.own_N, scores.other_N
+    gain_N = other_N - own_N if judge.orientation == "fake_high" else own_N - other_N
+    compared_N = scores.compared_N & (gain_N != 0)
+    count = int(compared_N.sum())
     if count == 0:
         return None
-    return Proportion(count=int((gain_N[compared] > 0).sum()), n=count)
+    return Proportion(count=int((gain_N[compared_N] > 0).sum()), n=count)

@@ -7,7 +7,7 @@ from torch import nn
 
 from gancross.checkpoint.contestant import NETWORK_FAILURES
 from gancross.errors import UsageError
-from gancross.evaluator.judging.behaviour import Call, alike, mixed_rows
+from gancross.evaluator.judging.behaviour import Call, FewRows, alike, mixed_rows
 from gancross.models.batch_norm import averaging_layers, batch_norms, batch_statistics
 from gancross.models.module_state import modules_kept
 
@@ -77,7 +77,9 @@ def unreachable_norm(judge: nn.Module, call: Call, scores: torch.Tensor) -> bool
     return False
 
 
-def sees_company_in_training(judge: nn.Module, call: Call, scores: torch.Tensor, total: int) -> bool:
+def sees_company_in_training(
+    judge: nn.Module, call: Call, scores: torch.Tensor, total: int, few: FewRows | None
+) -> bool:
     """Whether scores depend on other samples in training mode, whatever layers that are known do.
 
     So does batch norm that keeps its averages under names of its own. Noise of one seed falls on one place;
@@ -87,6 +89,7 @@ def sees_company_in_training(judge: nn.Module, call: Call, scores: torch.Tensor,
     Args:
         scores: of the first samples in evaluation mode, which do not depend on others.
         total: samples, the rest of which are strangers.
+        few: a call in evaluation mode; it tells whether a judge does the same in both by fewer samples.
     """
     n = len(scores)
     rows, mixed, half = torch.arange(n), mixed_rows(n, total), n - (total - n)
@@ -95,6 +98,8 @@ def sees_company_in_training(judge: nn.Module, call: Call, scores: torch.Tensor,
             judge.train()
             for layer in averaging_layers(judge):
                 layer.eval()
+            if few is not None and torch.equal(call(few.rows, 1), few.output):
+                return False
             first = call(rows, 0)
             if torch.equal(first, scores):
                 return False

@@ -11,6 +11,7 @@ import torch
 from gancross.checkpoint.contestant import Contestant
 from gancross.evaluator.judging.batch_norm_passes import scoring_pass
 from gancross.evaluator.judging.sampling import Label, Source, check_finite, chunks, title
+from gancross.evaluator.judging.shared_inputs import SharedInputs
 from gancross.evaluator.protocol import Norm, Protocol
 from gancross.machine.crew import Crew
 from gancross.machine.distributed import current
@@ -43,6 +44,7 @@ class SourcePart:
         self, source: Source, modes: Sequence[tuple[Contestant, Norm]], protocol: Protocol, workers: Crew, *,
         shape: tuple[int, ...], device: torch.device, grouped: Collection[str], switchable: Collection[str],
         batch_size: int | None, observer: ChunkObserver | None, at_once: MutableMapping[str, bool],
+        readers: Collection[str] = (),
     ) -> None:  # fmt: skip
         processes = current()
         self.source = source
@@ -64,6 +66,7 @@ class SourcePart:
             quantize=protocol.quantize,
         )  # fmt: skip
         self._observer = observer if observer is not None and observer.wants(source.label) else None
+        self._readers = readers
         self._clipped: dict[int, torch.Tensor] = {}
         self._finite: list[torch.Tensor] = []
 
@@ -101,7 +104,9 @@ class SourcePart:
         for number, chunk in zip(numbers, stream, strict=True):
             samples = chunk.contiguous()  # a judge may call `view`
             measured = None
-            scores = [judge_pass.scored(number, samples) for judge_pass in self.passes]
+            shared = SharedInputs(samples, self._readers)
+            scores = [judge_pass.scored(number, samples, shared) for judge_pass in self.passes]
+            del shared  # before the next chunk is made
             if self._observer is not None and number in self._own:
                 count = min(self.source.chunk, self.source.n - number * self.source.chunk)
                 measured = self._observer.measured(samples, count)

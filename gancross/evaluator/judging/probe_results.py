@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from gancross.evaluator.codec.fields import Recorded, UnitFloat, declared
@@ -115,6 +115,7 @@ class DiscriminatorProbe(NetworkProbe):
             these, although a sample's score does not depend on its company.
         labels_ignored: whether samples have the same scores under other labels; None: it takes none, or
             there is one class.
+        only_reads: whether its input was as before after a call; in memory alone.
         right_labels: of test samples whose score is another under the label of another one, a different
             class, how many score higher under their own; None: it takes none, or no such scores differ.
     """
@@ -140,6 +141,7 @@ class DiscriminatorProbe(NetworkProbe):
         "call it so that they reach its layers, or give judge_labels=False if it takes none",
     )] = None  # fmt: skip
     right_labels: Annotated[Proportion | None, Recorded(absent=True)] = None
+    only_reads: Annotated[bool, Recorded(skipped=True)] = field(default=False, repr=False, compare=False)
 
     @property
     def grouped(self) -> bool:
@@ -171,6 +173,14 @@ def coupled(probes: Mapping[str, Probes]) -> frozenset[str]:
     )  # fmt: skip
 
 
+def readers(probes: Mapping[str, Probes]) -> frozenset[str]:
+    """The judges that do not write into their input."""
+    return frozenset(
+        name for name, probe in probes.items()
+        if not isinstance(probe.discriminator, Missing) and probe.discriminator.only_reads
+    )  # fmt: skip
+
+
 def noisy(probes: Mapping[str, Probes]) -> bool:
     """Whether a network draws noise beside its input."""
     networks = [network for probe in probes.values() for network in (probe.generator, probe.discriminator)]
@@ -195,8 +205,8 @@ def probe_findings(contestant: Contestant, probes: Probes) -> Iterator[Finding]:
             "network": network, "range": f"{low:g}…{high:g}", "score_kind": contestant.score_kind,
             "batch_size": contestant.batch_size,
         }  # fmt: skip
-        for field, warn in declared(type(probe), Warn).items():
-            if getattr(probe, field) and not (field == "noise" and probe.unseeded):
+        for name, warn in declared(type(probe), Warn).items():
+            if getattr(probe, name) and not (name == "noise" and probe.unseeded):
                 yield Finding(
                     flag=f"'{contestant.name}': {warn.text.format(**facts)}",
                     remedy=warn.remedy.format(**facts),

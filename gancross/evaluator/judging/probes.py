@@ -1,12 +1,13 @@
 """What a network does that a cross-test relies on it not to do, tried out before anything is judged.
 
 By behaviour, not by type: a scripted module, a layer of another project or a wrapper shows the same. Every
-network is called in evaluation mode on the same few samples, alone and in other company.
+network is called in evaluation mode on 256 samples; on 65 in another place and company, and alone; on more
+only where these leave something open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -16,15 +17,16 @@ from gancross.data.resizing import to_common
 from gancross.data.sets import to_canonical, to_network
 from gancross.data.views import Samples
 from gancross.evaluator.estimates import Missing
-from gancross.evaluator.judging.behaviour import alike, behaviour
+from gancross.evaluator.judging.behaviour import FEW, alike, alike_elsewhere, behaviour, few_rows_length
 from gancross.evaluator.judging.controls import uniform_noise
 from gancross.evaluator.judging.judge_calls import (
     first_samples,
+    own_inputs,
     raw_scores,
     scores_or_remedy,
     wants_whole_batches,
 )
-from gancross.evaluator.judging.label_probes import other_labels, right_labels
+from gancross.evaluator.judging.label_probes import label_scores, other_labels, right_labels
 from gancross.evaluator.judging.label_streams import probe_labels
 from gancross.evaluator.judging.norm_probes import (
     sees_company_in_training,
@@ -35,6 +37,7 @@ from gancross.evaluator.judging.norm_probes import (
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe, Probes
 from gancross.evaluator.judging.range_probes import in_one_half, like_probabilities, other_range, outside
 from gancross.evaluator.judging.sampling import check_shape, generated, probe_latents
+from gancross.evaluator.judging.shared_inputs import version
 from gancross.evaluator.protocol import CHUNK
 
 PROBED = 256  # samples, or the nearest number of whole training batches
@@ -153,20 +156,34 @@ def _generator_probe(
         made = generated(contestant, latents[rows], seed=seed, labels=_part(labels, rows), within=within)
         return made.float().flatten(1)
 
+    def under_other_labels(count: int) -> torch.Tensor:
+        assert others is not None
+        return generated(contestant, latents[:count], seed=0, labels=others[:count]).float().flatten(1)
+
     base = samples.float().flatten(1)
     data = to_network(test[:PROBED], contestant.data_range).float().flatten(1).to(base.device)
     low, high = float(samples.amin()), float(samples.amax())
     is_image = samples.ndim == 4
     others = other_labels(_part(labels, n), contestant.num_classes)
     return GeneratorProbe(
-        **behaviour(call, n, len(latents), base=base),
+        **behaviour(call, n, len(latents), base=base, length=few_rows_length(n)).fields(),
         untrained_norm=untrained_norm(generator),
         stale_norm=stale_norm(generator, call, base=base, data=data),
         low=low, high=high, outside=outside(samples, contestant.data_range) if is_image else NO_RANGE,
         one_half=is_image and in_one_half(low, high, contestant.data_range, test),
-        labels_ignored=None if others is None
-        else alike(base, generated(contestant, latents[:n], seed=0, labels=others).float().flatten(1)),
+        labels_ignored=None if others is None else _alike_by_few(base, under_other_labels),
     )  # fmt: skip
+
+
+def _alike_by_few(base: torch.Tensor, output: Callable[[int], torch.Tensor]) -> bool:
+    """Whether the output for the first inputs is alike; of all of them, where 64 leave it open."""
+    if len(base) > FEW:
+        few = output(FEW)
+        if alike(base[:FEW], few):
+            return True
+        if not alike_elsewhere(base[:FEW], few):
+            return False
+    return alike(base, output(len(base)))
 
 
 def _discriminator_probe(
@@ -187,28 +204,48 @@ def _discriminator_probe(
         scores = raw_scores(contestant, pool[rows], seed=seed, labels=_part(judged, rows), within=within)
         return scores.double()[:, None]
 
-    def score(described: Contestant, batch: torch.Tensor) -> torch.Tensor:
-        return raw_scores(described, batch, seed=0, labels=own_labels).double()
+    def score(described: Contestant, batch: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        part = torch.arange(n) if rows is None else rows
+        batch = batch if rows is None else batch[rows]
+        return raw_scores(described, batch, seed=0, labels=_part(own_labels, part)).double()
 
-    scores = scores_or_remedy(contestant, inputs, seed=0, labels=own_labels).double()[:, None]
-    found = behaviour(call, n, len(pool), base=scores)
+    scores, only_reads = _first_scores(contestant, inputs, own_labels)
+    # What takes one sample more than whole training batches needs no whole ones.
+    is_odd = chunk % contestant.batch_size != 0
+    length = few_rows_length(n, batch_size=contestant.batch_size, odd=is_odd)
+    found = behaviour(call, n, len(pool), base=scores, length=length)
     others = other_labels(own_labels, contestant.num_classes)
+    under_labels = None if judged is None or labels is None else label_scores(
+        contestant, test, labels, n, device=pool.device
+    )  # fmt: skip
     return DiscriminatorProbe(
-        **found,
+        **found.fields(),
         untrained_norm=untrained_norm(judge),
         unreachable_norm=unreachable_norm(judge, call, scores)
-        or (not found["coupled"] and sees_company_in_training(judge, call, scores, len(pool))),
+        or (not found.coupled and sees_company_in_training(judge, call, scores, len(pool), found.few)),
         like_probabilities=like_probabilities(contestant, inputs, scores, score),
-        other_range=other_range(contestant, inputs, scores, score, reals=n // 2),
+        other_range=other_range(contestant, inputs, scores, score, reals=n // 2, coupled=found.coupled),
         whole_batches=(
-            not found["coupled"]
+            not found.coupled and not (is_odd and found.few is not None)
             and wants_whole_batches(contestant, inputs, chunk=chunk, labels=own_labels)
         ) or None,
+        # Different scores of the same test samples have told already that labels matter.
         labels_ignored=None if others is None
-        else alike(scores, raw_scores(contestant, inputs, seed=0, labels=others).double()[:, None]),
-        right_labels=None if judged is None or labels is None
-        else right_labels(contestant, test, labels, n, device=pool.device),
+        else (under_labels is None or alike(under_labels.own_N, under_labels.other_N))
+        and alike(scores, raw_scores(contestant, inputs, seed=0, labels=others).double()[:, None]),
+        right_labels=None if under_labels is None else right_labels(contestant, under_labels),
+        only_reads=only_reads,
     )  # fmt: skip
+
+
+def _first_scores(
+    judge: Contestant, samples: torch.Tensor, labels: torch.Tensor | None
+) -> tuple[torch.Tensor, bool]:  # fmt: skip
+    """Raw scores (N, 1), and whether the judge left its input as it was."""
+    given = own_inputs(judge, samples)
+    before, writes = given.clone(), version(given)
+    scores = scores_or_remedy(judge, samples, seed=0, labels=labels, inputs=given).double()[:, None]
+    return scores, version(given) == writes and torch.equal(given, before)
 
 
 def _part(labels: torch.Tensor | None, rows: torch.Tensor | int) -> torch.Tensor | None:

@@ -147,9 +147,11 @@ def chunks(
         for number, chunk in zip(part, torch.split(latents_ND, length), strict=True):
             labels = sample_labels(contestant, number * length, length, seed=seed, purpose=purpose)
             samples = generated(contestant, chunk, seed=noise.integer(number), labels=labels)
-            looks += [end.isfinite() for end in (samples.amin(), samples.amax())]  # NaN if any sample is
+            extremes = samples.amin(), samples.amax()  # NaN if any sample is
+            looks += [end.isfinite() for end in extremes]
             if clipped is not None and quantize and samples.ndim == 4:
-                clipped[number] = num_clipped(samples[: source.n - number * length], contestant.data_range)
+                own = samples[: source.n - number * length]
+                clipped[number] = num_clipped(own, contestant.data_range, extremes=extremes)
             canonical = to_canonical(samples, contestant.data_range, quantize=quantize)
             canonical = to_common(canonical, contestant.resizing)
             check_shape(contestant.name, tuple(canonical.shape[1:]), shape)

@@ -53,6 +53,7 @@ def score_all(
     coupled: Collection[str] = (),
     grouped: Collection[str] = (),
     unswitchable: Collection[str] = (),
+    readers: Collection[str] = (),
     noisy: bool = False,
     batch_size: int | None = None,
     observer: ChunkObserver | None = None,
@@ -67,6 +68,7 @@ def score_all(
         coupled: judges whose scores depend on the samples beside them.
         grouped: judges that see whole training batches, the coupled ones among them.
         unswitchable: judges whose batch norm cannot be switched to batch statistics.
+        readers: judges that do not write into their input, and may see what others see.
         noisy: whether a network is known to draw noise of its own; then one thread calls all of them.
         batch_size: samples moved to the device at a time, in whole chunks; by default one chunk.
         observer: sees each chunk too, and is told when its source is done.
@@ -90,7 +92,7 @@ def score_all(
             SourcePart(
                 source, modes, protocol, workers, shape=shape, device=device, grouped={*grouped, *coupled},
                 switchable=switchable, batch_size=batch_size, observer=observer,
-                at_once=at_once,
+                at_once=at_once, readers=readers,
             ) for source in sources
         )  # fmt: skip
         for part, done, is_last in done_in_order(parts, workers):

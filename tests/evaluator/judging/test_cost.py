@@ -30,9 +30,9 @@ CPU = torch.device("cpu")
 SAMPLE = (1, 8, 8)
 LATENT = 6
 MOST_CHUNKS = 8  # with what the networks hold between their layers
-PROBES = [256, 256, 1, 1]  # batches of each network with buffers that is tried out before long work
-# Of a discriminator, in training mode, in two other ranges, and one more than a batch too.
-JUDGED = [*PROBES, 256, 256, 256, 65]
+PROBES = [256, 65, 1, 1]  # batches of each network with buffers that is tried out before long work
+# Of a discriminator, in training mode and in two other ranges too; 65 are no whole batches.
+JUDGED = [*PROBES, 65, 128, 128]
 
 
 def networks(number: int) -> tuple[nn.Module, nn.Module]:

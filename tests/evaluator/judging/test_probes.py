@@ -427,7 +427,7 @@ def test_a_judge_is_tried_in_other_ranges_only_where_one_could_tell_more(shift: 
     scores = torch.tensor([1.0] * 4 + [-1.0] * 4) + shift
     tried = []
 
-    def score(described: Contestant, _: torch.Tensor) -> torch.Tensor:
+    def score(described: Contestant, _: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
         tried.append(described.data_range)
         return scores
 
