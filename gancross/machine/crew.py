@@ -181,7 +181,7 @@ def crew(size: int, *, undisturbed: Callable[[], bool] = lambda: True) -> Iterat
         undisturbed: asked after each piece; once it says no, or a piece calls `leave_crew`, that piece and
             all that are not done yet are done again by the calling thread alone.
     """
-    hand_back()
+    hand_back(between_works=True)
     with torch_threads(1):
         if size <= 1:
             yield Crew(None, 1, undisturbed)

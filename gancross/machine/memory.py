@@ -22,24 +22,32 @@ _STATM = Path("/proc/self/statm")  # in pages: all memory, resident memory, …
 _lock = threading.Lock()
 _seen_at = 0.0
 _usual: int | None = 0  # bytes; None: memory was just given back
+_least = 0  # bytes, when memory was last given back
 
 
-def hand_back() -> None:
+def hand_back(*, between_works: bool = False) -> None:
     """Gives freed memory back, where the process has grown by `GROWTH` since a while after it last did.
 
     A while, for what the next chunks need again is no growth: the system gives it page by page, which takes
     time. It looks at most every `INTERVAL`. Where the C library is another one than glibc nothing is done.
+
+    Args:
+        between_works: what comes next needs other memory than what came before, so growth counts from the
+            moment when memory was last given back, and it looks in any case.
     """
-    global _seen_at, _usual  # noqa: PLW0603 - of the process, as memory is
+    global _seen_at, _usual, _least  # noqa: PLW0603 - of the process, as memory is
     trim, now = _trim(), time.monotonic()
-    if trim is None or now - _seen_at < INTERVAL or not _lock.acquire(blocking=False):
+    if trim is None or (now - _seen_at < INTERVAL and not between_works):
+        return
+    if not _lock.acquire(blocking=False):
         return
     try:
         _seen_at = now
         found = resident()
-        if _usual is not None and found - _usual > GROWTH:
+        before = _least if between_works else _usual
+        if before is not None and found - before > GROWTH:
             trim(0)
-            _usual = None
+            _usual, _least = None, resident()
         else:
             _usual = found if _usual is None else min(_usual, found)
     finally:

@@ -6,11 +6,10 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 from itertools import pairwise
 
 from gancross.evaluator.codec.encoding import encode
-from gancross.evaluator.codec.fields import JsonValue
+from gancross.evaluator.codec.fields import JsonValue, specs
 from gancross.evaluator.estimates import Estimate, Figure, Interval, Measurement, Missing, Proportion
 from gancross.evaluator.judging.controls import CONTROLS, Control
 from gancross.evaluator.judging.probe_results import DiscriminatorProbe, GeneratorProbe
@@ -164,7 +163,7 @@ def probe_rows() -> list[tuple[str, list[tuple[str, str]]]]:
     """The probes of either network: fields of the record, and their names in words."""
     kinds = {"generator": GeneratorProbe, "discriminator": DiscriminatorProbe}
     return [
-        (network, [(field.name, field.name.replace("_", " ")) for field in fields(kind)])
+        (network, [(spec.name, spec.name.replace("_", " ")) for spec in specs(kind)])
         for network, kind in kinds.items()
     ]
 

@@ -20,6 +20,7 @@ glibc = pytest.mark.skipif(memory._trim() is None, reason="the C library has no 
 def looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_seen_at", 0.0)
     monkeypatch.setattr(memory, "_usual", 0)
+    monkeypatch.setattr(memory, "_least", 0)
     monkeypatch.setattr(memory, "INTERVAL", 0.0)
 
 
@@ -45,11 +46,24 @@ def test_freed_blocks_go_back_where_the_process_has_grown() -> None:
 def test_memory_goes_back_once_for_each_growth(monkeypatch: pytest.MonkeyPatch) -> None:
     trims: list[int] = []
     monkeypatch.setattr(memory, "_trim", lambda: trims.append)
-    sizes = iter([100, 170, 90, 150, 300, 250, 310, 320])
+    sizes = iter([100, 60, 170, 90, 150, 300, 80, 250, 310, 320, 90])  # 60, 80 and 90 after a trim
     monkeypatch.setattr(memory, "resident", lambda: next(sizes) << 20)
     expected = [1, 1, 1, 1, 2, 2, 2, 3]  # 100 − 0; then 170 is usual, 90 is, 300 − 90; 250 is, 320 − 250
     for count in expected:
         hand_back()
+        assert len(trims) == count
+
+
+@glibc
+def test_between_works_growth_counts_from_the_last_trim(monkeypatch: pytest.MonkeyPatch) -> None:
+    trims: list[int] = []
+    monkeypatch.setattr(memory, "INTERVAL", 3600.0)
+    monkeypatch.setattr(memory, "_trim", lambda: trims.append)
+    sizes = iter([100, 90, 150, 200, 110, 170])  # 90 and 110 after a trim
+    monkeypatch.setattr(memory, "resident", lambda: next(sizes) << 20)
+    for count in [1, 1, 2, 2]:  # 100 − 0; 150 − 90 is no growth; 200 − 90; 170 − 110 is none
+        hand_back(between_works=True)
+        hand_back()  # looks too soon
         assert len(trims) == count
 
 
@@ -70,7 +84,7 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_crew_hands_back_between_its_pieces(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[None] = []
-    monkeypatch.setattr(crew, "hand_back", lambda: handed.append(None))
+    monkeypatch.setattr(crew, "hand_back", lambda **_: handed.append(None))
     with crew.crew(threads) as workers:
         assert list(workers.in_order(abs, range(20))) == list(range(20))
     assert len(handed) >= 1 + 20 - crew.AHEAD * threads
