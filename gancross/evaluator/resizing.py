@@ -61,17 +61,22 @@ def with_resizing(
     test_side = reals.shape[-1]
     reals = resized_data(reals, protocol)
     brought = [_resized_contestant(contestant, resize, device) for contestant in contestants]
-    natives = [c.resizing.native for c in brought if c.resizing is not None]
-    notes = list(reals.notes)
-    if test_side != resize.side:
-        notes.append(f"the test data: {_from_to(test_side, resize)}")
-    if any(side != resize.side for side in (test_side, *natives)):
-        notes += [note for contestant in brought for note in _notes(contestant, resize)]
+    notes = (*reals.notes, *resizing_notes(brought, resize, test_side=test_side))
     side = max([resize.side, *(c.resizing.native for c in brought if c.networks and c.resizing is not None)])
     chunk = chunk_length((reals.shape[0], side, side), protocol.chunk)
     if chunk != chunk_length(reals.shape):
         protocol = replace(protocol, chunk=chunk)
-    return brought, replace(reals, notes=tuple(notes)), protocol
+    return brought, replace(reals, notes=notes), protocol
+
+
+def resizing_notes(contestants: Sequence[Contestant], resize: Resize, *, test_side: int) -> Iterator[str]:
+    """What `with_resizing` did to the test data, which had this side, and to contestants that it gave."""
+    natives = [c.resizing.native for c in contestants if c.resizing is not None]
+    if test_side != resize.side:
+        yield f"the test data: {_from_to(test_side, resize)}"
+    if any(side != resize.side for side in (test_side, *natives)):
+        for contestant in contestants:
+            yield from _notes(contestant, resize)
 
 
 def resized_data(reals: DataSet, protocol: Protocol) -> DataSet:

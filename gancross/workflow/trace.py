@@ -35,7 +35,7 @@ from gancross.evaluator.judging.scores import NO_THRESHOLD, ScoresBySource, call
 from gancross.evaluator.judging.scoring import Progress, evaluating, score_all
 from gancross.evaluator.judging.source_labels import with_labels_of_reals
 from gancross.evaluator.protocol import Norm, Protocol, chunk_length
-from gancross.evaluator.resizing import with_resizing
+from gancross.evaluator.resizing import resizing_notes, with_resizing
 from gancross.evaluator.statistics.auc import auc_interval
 from gancross.evaluator.statistics.confusion import false_negatives
 from gancross.machine.devices import Fetched
@@ -168,11 +168,12 @@ def trace(run: SavedRun, request: TraceRequest, *, progress: Progress | None = N
         chunk=request.chunk, resize=request.resize,
     )  # fmt: skip
     labelled, reals, protocol = with_labels(list(models.values()), reals, protocol)
-    device = str(request.device)
-    # One step's note is that of all: their images have one size.
-    run_itself = [replace(model, name=run.folder.name) for model in labelled[:1]]
-    flags = with_resizing(run_itself, reals, protocol, device=device)[1].notes
-    labelled, reals, protocol = with_resizing(labelled, reals, protocol, device=device)
+    flags, side = reals.notes, reals.shape[-1]
+    labelled, reals, protocol = with_resizing(labelled, reals, protocol, device=str(request.device))
+    if request.resize is not None:
+        # One step's note is that of all: their images have one size.
+        run_itself = [replace(model, name=run.folder.name) for model in labelled[:1]]
+        flags = (*flags, *resizing_notes(run_itself, request.resize, test_side=side))
     models = dict(zip(steps, labelled, strict=True))
     groups = [steps] if request.cross else [[step] for step in steps]
     snapshots: list[Snapshot] = []

@@ -102,6 +102,11 @@ def behaviour(
     )  # fmt: skip
 
 
+def few_inputs(batch_size: int) -> int:
+    """About `FEW`, in whole training batches."""
+    return batch_size * max(1, round(FEW / batch_size))
+
+
 def few_rows_length(n: int, *, batch_size: int = 1, odd: bool = True) -> int | None:
     """Of a short call: about `FEW` inputs; None if it would be no shorter than half of all n.
 
@@ -109,7 +114,7 @@ def few_rows_length(n: int, *, batch_size: int = 1, odd: bool = True) -> int | N
         batch_size: whole batches, which a network may need.
         odd: one more, which a network that needs them refuses.
     """
-    length = batch_size * max(1, round(FEW / batch_size)) + odd
+    length = few_inputs(batch_size) + odd
     return length if 2 <= length <= n // 2 else None
 
 
@@ -135,14 +140,9 @@ def mixed_rows(n: int, total: int) -> torch.Tensor:
     return torch.cat([torch.arange(n - (total - n)), torch.arange(n, total)])
 
 
-def alike(first: torch.Tensor, second: torch.Tensor) -> bool:
+def alike(first: torch.Tensor, second: torch.Tensor, *, share: float = ALIKE) -> bool:
     """Whether two outputs for the same samples differ by less than a share of their spread; NaN never."""
-    return bool(((first - second).abs() <= _tolerance(first, ALIKE)).all())
-
-
-def alike_elsewhere(first: torch.Tensor, second: torch.Tensor) -> bool:
-    """As `alike` of batches of different lengths, which may take other kernels."""
-    return bool(((first - second).abs() <= _tolerance(first, ALIKE_ALONE)).all())
+    return bool(((first - second).abs() <= _tolerance(first, share)).all())
 
 
 def _alike_alone(call: Call, base: torch.Tensor) -> bool:

@@ -10,6 +10,7 @@ import torch
 from gancross.checkpoint.contestant import NETWORK_FAILURES, Contestant
 from gancross.data.views import Samples, blocks
 from gancross.errors import UsageError
+from gancross.evaluator.judging.behaviour import few_inputs
 from gancross.evaluator.judging.scores import real_high_threshold
 from gancross.evaluator.judging.scoring import real_high
 from gancross.evaluator.statistics.auc import components
@@ -20,8 +21,7 @@ RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))  # that projects scale images t
 AUC_ALONE, GAIN_ALONE = 0.8, 0.15
 AUC_TOO, GAIN_TOO, SEPARATION = 0.65, 0.05, 0.25
 HARDLY = 0.1  # 1 − FN − FP in the declared range
-FEW = 64  # data and samples each, which tell whether all are scored in another range
-SLACK = 0.5  # the part of what is required of all that is required of them
+SLACK = 0.5  # the part of what is required of all that is required of a few
 
 
 def outside(samples: torch.Tensor, data_range: tuple[float, float]) -> float:
@@ -115,7 +115,7 @@ def other_range(
 
 def _few_of_each(reals: int, n: int, batch_size: int) -> torch.Tensor | None:
     """Rows of as many data as samples, in whole batches of a judge; None where these are nearly all rows."""
-    each = batch_size * max(1, round(FEW / batch_size))
+    each = few_inputs(batch_size)
     if 2 * each > n // 2 or each > min(reals, n - reals):
         return None
     return torch.cat([torch.arange(each), torch.arange(reals, reals + each)])

@@ -34,7 +34,7 @@ from gancross.report.charts.ladder_chart import ladder_chart
 from gancross.report.charts.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, histogram_chart, roc_chart
 from gancross.report.command import command, obstacles
 from gancross.report.text import class_sentences, referee_texts
-from gancross.report.text.crowds import crowded, in_the_record
+from gancross.report.text.crowds import crowded, left_out
 from gancross.report.text.figure_table import figure_table
 from gancross.report.text.paper_matrices import matrices_title, paper_matrices
 from gancross.report.text.referee_checks import checks
@@ -103,7 +103,7 @@ def html_report(result: Result, samples: Sequence[Sample] = ()) -> str:
     text: str = _environment().get_template("report.html.j2").render(
         result=result, histograms=[histogram_chart(result, judge) for judge in pictured],
         roc=[roc_chart(result, judge) for judge in pictured], crowded=crowded(result),
-        left_out=functools.partial(in_the_record, result),
+        left_out=functools.partial(left_out, result),
         ladder=None if referees is None else ladder_chart(referees),
         sentences=[with_whole_p(formatting.straight(text)) for text in verdict_sentences(result)],
         class_tables=class_tables, class_charts=[chart for chart in class_charts if chart is not None],

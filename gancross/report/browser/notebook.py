@@ -14,7 +14,7 @@ from gancross.evaluator.result.types import Result
 from gancross.evaluator.verdict.figures import CELL_FIGURES, Cell
 from gancross.report import formatting
 from gancross.report.text import referee_texts as texts
-from gancross.report.text.crowds import crowded, in_the_record
+from gancross.report.text.crowds import crowded, left_out
 from gancross.report.text.referee_checks import checks
 from gancross.report.text.verdict_sentences import verdict_sentences
 
@@ -30,8 +30,8 @@ def notebook_html(result: Result) -> str:
     parts = [f"<p><b>{_text(sentence)}</b></p>" for sentence in verdict_sentences(result)]
     parts.append(f"<p>{heading}</p>")
     if crowded(result):
-        what = in_the_record(result, "verdicts, comparisons by referees and figures beside the threshold")
-        parts.append(f"<p>{_text(formatting.sentence(what))}.</p>")
+        what = left_out(result, "verdicts, comparisons by referees and figures beside the threshold")
+        parts.append(f"<p>{_text(what)}</p>")
     for pair in () if crowded(result) else result.pairs:
         outcomes = "; ".join(
             f"{_text(rule.title)}: <b>{_text(formatting.outcome(pair, rule, verdict))}</b>"

@@ -6,11 +6,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from gancross.evaluator.result.types import Result
-from gancross.report import formatting
 from gancross.report.charts.class_data import ClassColumn, JudgeTable, judge_tables
 from gancross.report.text.class_sentences import difference_sentences, notes
 from gancross.report.text.console_tables import with_interval
-from gancross.report.text.crowds import crowded, in_the_record
+from gancross.report.text.crowds import crowded, left_out
 from gancross.report.text.line_table import LineTable
 
 
@@ -26,9 +25,7 @@ def differences(result: Result) -> list[RenderableType]:
     """Which classes differ, a line for each table; and where the tables of too many contestants are."""
     sentences = [*map(Text, difference_sentences(result))]
     if crowded(result):
-        sentences.append(
-            Text(f"{formatting.sentence(in_the_record(result, 'figures by class'))}.", style="dim")
-        )
+        sentences.append(Text(left_out(result, "figures by class"), style="dim"))
     return [*sentences, ""] if sentences else []
 
 

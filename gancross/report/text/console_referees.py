@@ -14,7 +14,7 @@ from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.report import formatting
 from gancross.report.text import referee_texts as texts
 from gancross.report.text.console_tables import paper_table
-from gancross.report.text.crowds import crowded, in_the_record
+from gancross.report.text.crowds import crowded, left_out
 from gancross.report.text.line_table import LineTable
 from gancross.report.text.referee_checks import FAILED, NOT_MADE, PASSED, checks
 
@@ -50,8 +50,7 @@ def referees_summary(result: Result) -> list[RenderableType]:
         return []
     compared: list[RenderableType] = []
     if crowded(result):
-        left_out = formatting.sentence(in_the_record(result, "comparisons by referees"))
-        compared = [Text(f"{left_out}.", style="dim"), ""]
+        compared = [Text(left_out(result, "comparisons by referees"), style="dim"), ""]
     elif referees.comparisons:
         compared = [_numbered_comparisons(result, referees), *_unnamed(result, referees), ""]
     return [

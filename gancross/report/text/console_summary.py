@@ -11,7 +11,7 @@ from gancross.evaluator.result.types import Result
 from gancross.evaluator.statistics.confusion import paper_rate
 from gancross.report import formatting
 from gancross.report.text.console_tables import fidelity_figure
-from gancross.report.text.crowds import crowded, in_the_record
+from gancross.report.text.crowds import crowded, in_the_record, left_out
 from gancross.report.text.line_table import LineTable
 
 
@@ -61,7 +61,7 @@ def fidelity_by_contestant(result: Result) -> list[RenderableType]:
 def winners_matrix(result: Result) -> list[RenderableType]:
     """Whom the rules name in each pair, two rules in a table; and what is left out."""
     if crowded(result):
-        return [Text(f"{in_the_record(result, 'verdicts').capitalize()}.", style="dim")]
+        return [Text(left_out(result, "verdicts"), style="dim")]
     models = "Named models: nearer to the data above the diagonal, strict below"
     discriminators = "Named discriminators: the paper's rule above the diagonal, beyond chance below"
     headline: list[RenderableType] = [] if isinstance(result.referees, Missing) else [

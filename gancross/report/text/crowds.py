@@ -6,6 +6,7 @@ A page with every curve and every pair of 128 contestants is larger than 100 MB,
 from __future__ import annotations
 
 from gancross.evaluator.result.types import Result
+from gancross.report import formatting
 
 MOST_PAIRED = 40  # contestants of whom every two have a line, a curve or a column
 
@@ -21,3 +22,8 @@ def in_the_record(result: Result, what: str) -> str:
     Every report says so where it leaves out what it shows of fewer contestants.
     """
     return f"{what} of {len(result.names)} contestants: too many to be shown two by two; in the record"
+
+
+def left_out(result: Result, what: str) -> str:
+    """`in_the_record` as a sentence."""
+    return f"{formatting.sentence(in_the_record(result, what))}."

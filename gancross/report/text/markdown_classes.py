@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from gancross.evaluator.result.types import Result
-from gancross.report import formatting
 from gancross.report.charts.class_data import ClassColumn, judge_tables
 from gancross.report.text.class_sentences import READING, class_name, difference_sentences, notes
-from gancross.report.text.crowds import crowded, in_the_record
+from gancross.report.text.crowds import crowded, left_out
 from gancross.report.text.markdown_tables import escaped, figure_cell, table
 
 MOST_TABLES = 4  # judges with a table each; of more, sentences alone
@@ -19,8 +18,7 @@ def by_class(result: Result) -> list[str]:
         return []
     differences = [f"- {escaped(sentence)}" for sentence in difference_sentences(result)]
     if crowded(result):
-        what = in_the_record(result, "figures by class")
-        return [READING, "", *differences, "", f"{formatting.sentence(what)}."]
+        return [READING, "", *differences, "", left_out(result, "figures by class")]
     tables = judge_tables(result.classes)
     for judged in tables if len(tables) <= MOST_TABLES else ():
         head = ["class", *(escaped(column.heading) for column in judged.columns)]

@@ -8,7 +8,7 @@ from gancross.evaluator.result.types import Result
 from gancross.report import formatting
 from gancross.report.formatting import DASH, p_value
 from gancross.report.text import referee_texts as texts
-from gancross.report.text.crowds import crowded, in_the_record
+from gancross.report.text.crowds import crowded, left_out
 from gancross.report.text.markdown_tables import escaped, table
 from gancross.report.text.referee_checks import checks
 
@@ -36,8 +36,7 @@ def referees(result: Result) -> list[str]:
     for line, copies in texts.copying_lines(found):
         lines.append(f"- Copying: {'**' if copies else ''}{escaped(line)}{'**' if copies else ''}")
     if crowded(result):
-        what = in_the_record(result, "comparisons by referees and their cross-test")
-        return [*lines, "", f"{formatting.sentence(what)}."]
+        return [*lines, "", left_out(result, "comparisons by referees and their cross-test")]
     return [*lines, "", f"{escaped(texts.cross_title(found))}:", "", *_cross(found)]
 
 
