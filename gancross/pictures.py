@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gancross.errors import UsageError
+from gancross.machine.garbage import cycles_collected
 
 if TYPE_CHECKING:
     import torch
@@ -141,6 +142,7 @@ def draw_points(
         axes.text2D(0.02, 0.02, f"{omitted:,} outside", transform=axes.transAxes, fontsize=9)
 
 
+@cycles_collected()
 def scatter(
     points_N3: torch.Tensor, *, title: str = "", limits: tuple[float, float] | None = MIXTURE_CUBE
 ) -> bytes:

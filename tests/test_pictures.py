@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from left_objects import left_objects
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -143,3 +144,8 @@ def test_the_cube_of_the_mixture_holds_the_target_of_fig_5() -> None:
 def test_only_3_d_vectors_have_a_picture() -> None:
     assert pictures.picture(torch.zeros(5, 2)) is None
     assert pictures.picture(torch.zeros(4, 1, 8, 8, dtype=torch.uint8)) is not None
+
+
+def test_pictures_leave_no_objects() -> None:
+    drawn = points(50)
+    assert left_objects(lambda: pictures.scatter(drawn)) < 200

@@ -13,6 +13,7 @@ import torch
 
 from gancross.checkpoint.contestant import Contestant
 from gancross.data.sets import DataSet
+from gancross.machine.garbage import cycles_collected
 from gancross.pictures import draw_points, image_grid
 from gancross.random_streams import Stream
 from gancross.report.browser.sample_pictures import POINTS, evenly_spaced, judged_samples
@@ -70,6 +71,7 @@ def _strip(label: str, images: torch.Tensor, sigmas: Sequence[float], *, seed: i
     return sample(label, image_grid(columns.flatten(0, 1), columns=len(sigmas)), "noise")
 
 
+@cycles_collected()
 def _scatters(points: torch.Tensor, sigmas: Sequence[float], *, std: torch.Tensor, seed: int) -> bytes:
     from matplotlib.figure import Figure
 

@@ -11,6 +11,7 @@ from gancross.errors import UsageError
 from gancross.evaluator.estimates import Missing
 from gancross.evaluator.result.types import Result
 from gancross.machine.files import slug
+from gancross.machine.garbage import cycles_collected
 from gancross.report import formatting
 from gancross.report.charts.chart_data import (
     COLOURS,
@@ -111,6 +112,7 @@ def plot_roc(result: Result, judge: str | None = None) -> Figure:
     return _with_legend(axes, judge)
 
 
+@cycles_collected()
 def pictures(result: Result, file_format: str) -> dict[str, bytes]:
     """All pictures of a result by file name, safe for any name of a judge; format `png` or `svg`."""
     figures: dict[str, Figure] = {"matrix": plot_matrix(result)} if result.judges else {}

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from gancross.errors import UsageError
+from gancross.machine.garbage import cycles_collected
 from gancross.pictures import MIXTURE_CUBE, draw_points
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Sheet:
     rows: Sequence[Row]
 
 
+@cycles_collected()
 def render(sheet: Sheet, file_format: str) -> bytes:
     """The sheet as a file of the format `png`, `svg` or `pdf`.
 

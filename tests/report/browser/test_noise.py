@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from left_objects import left_objects
 from PIL import Image
 from reading_reports import Page
 from report_documents import documents, image_model, images, vector_model
@@ -90,6 +91,14 @@ def test_of_vectors_the_test_data_are_scattered() -> None:
     assert picture.label == "test data" and picture.width > 3 * picture.height
     flat = finite("in memory", train=None, test=torch.randn(60, 5), split="given")
     assert noise_pictures([vector_model("a", 5)], flat, SIGMAS, num_samples=60, seed=0, device=CPU) == []
+
+
+def test_scatters_leave_no_objects() -> None:
+    reals = finite("in memory", train=None, test=torch.randn(60, 3), split="given")
+    contestants = [vector_model("a", 3)]
+    assert left_objects(
+        lambda: noise_pictures(contestants, reals, SIGMAS[:2], num_samples=20, seed=0, device=CPU), calls=2
+    ) < 200  # fmt: skip
 
 
 def test_pictures_of_noise_lie_beside_the_grids_and_in_the_page(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from left_objects import left_objects
 from matplotlib.figure import Figure
 from PIL import Image
 from report_documents import KINDS, documents
@@ -37,6 +38,11 @@ def test_all_pictures_are_drawn_for_every_kind_of_result(kind: str, file_format:
                 image.load()
         else:
             ElementTree.fromstring(content)
+
+
+def test_pictures_leave_no_objects() -> None:
+    result = documents()["two"]
+    assert left_objects(lambda: pictures(result, "png"), calls=1) < 200
 
 
 def test_the_same_result_gives_the_same_svg() -> None:

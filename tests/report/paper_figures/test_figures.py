@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from left_objects import left_objects
 from PIL import Image
 from small_recipes import SMALL, small
 
@@ -265,6 +266,12 @@ def test_files_are_what_they_are_called_and_repeat(file_format: str, begin: byte
     sheet = Sheet(title="a title " * 30, note="", rows=[Row(label="γ₀", panels=panels)])
     first = render(sheet, file_format)
     assert first.startswith(begin) and first == render(sheet, file_format)
+
+
+def test_figures_leave_no_objects() -> None:
+    panel = Panel(label="points", drawing=torch.zeros(9, 3))
+    sheet = Sheet(title="a title", note="", rows=[Row(label="γ₀", panels=[panel])])
+    assert left_objects(lambda: render(sheet, "png"), calls=2) < 200
 
 
 def test_a_figure_longer_than_a_picture_is_refused() -> None:
