@@ -2,13 +2,15 @@
 
     python benchmarks/busy_machine.py          on a quiet machine, ten pairs; writes results/busy-machine.json
     python benchmarks/busy_machine.py --only referees         this work alone; the record keeps its other rows
+    python benchmarks/busy_machine.py --only gancross --pairs 3   the commands `demo` and `benchmark`
     python benchmarks/busy_machine.py --small --pairs 1 --out /tmp/busy.json        the same code, less work
 
 A busy process computes without pause on one core, to which it is pinned. Each kind of work is measured beside
 one on every core that this process may use, and beside one on one of two cores; a ratio is the time on the
 clock of a busy run / that of the quiet run of its pair, which alternate in order. All work is measured on one
 thread; cross-test, referees and training of large networks on as many threads or workers as there are cores,
-too; training of large networks, which has two for each core by default, also on so many.
+too; training of large networks, which has two for each core by default, also on so many. Whole commands are
+measured by name alone; they choose their threads themselves.
 Where every core is busy 2 is ideal. Where one of two is, 4/3 is for work on both, which has 1.5 cores in fair
 shares, and 1 for one thread, which takes the quiet core.
 
@@ -29,6 +31,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command `gancross` does, before torch is loaded
@@ -46,6 +49,7 @@ from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.threads import PARTS
 
 RESULT = Path(__file__).parent / "results" / "busy-machine.json"
+QUICK = Path(__file__).parent / "quick.toml"
 PAIRS = 10
 EVERY_CORE, ONE_OF_TWO = "every core", "one of two cores"
 BUSY = """
@@ -68,15 +72,20 @@ class Kind:
         make: the work on so many workers, ready to be called; torch's threads are set around the call.
         divides: whether gancross uses all cores for it by default.
         parts: threads for each core by default, where it does.
+        command: whether it is a whole command in processes of its own, which chooses its threads; measured if
+            it is named.
     """
 
     name: str
     make: Callable[[int], Work]
     divides: bool
     parts: int = 1
+    command: bool = False
 
     def threads(self, cores: int) -> list[int]:
         """The numbers that are measured on so many cores."""
+        if self.command:
+            return [cores]
         return sorted({1, cores, cores * self.parts} if self.divides else {1})
 
 
@@ -91,15 +100,22 @@ class Size:
     steps: int
     mixture_steps: int
     large_width: int
+    benchmark: str
 
 
 FULL = Size(
     num_samples=1000, width=16, referee_samples=2000, referee_steps=200, steps=5, mixture_steps=200,
-    large_width=64,
+    large_width=64, benchmark=QUICK.read_text(encoding="utf-8"),
 )  # fmt: skip
 SMALL = Size(
-    num_samples=20, width=2, referee_samples=60, referee_steps=2, steps=1, mixture_steps=1, large_width=4
-)
+    num_samples=20, width=2, referee_samples=60, referee_steps=2, steps=1, mixture_steps=1, large_width=4,
+    benchmark="""
+        recipe = "digits"
+        set = { width = 2, batch_size = 8, steps = 2 }
+        variants.one = {}
+        crosstest = { num_samples = 50, norm_check = false }
+    """,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +198,30 @@ def kinds_of(size: Size) -> list[Kind]:
         Kind(name="training, `mixture`", make=training(mixture(), size.mixture_steps), divides=False),
         Kind(name=small[0], make=small[1], divides=False),
         Kind(name=large[0], make=large[1], divides=True, parts=PARTS),
-    ]
+        Kind(name="`gancross demo`", make=lambda workers: command("demo"), divides=True, command=True),
+        Kind(
+            name="`gancross benchmark --jobs`, a job for each core", divides=True, command=True,
+            make=lambda workers: command(
+                "benchmark", "spec.toml", "--jobs", str(workers), "--device", "cpu",
+                specification=size.benchmark,
+            ),
+        ),
+    ]  # fmt: skip
+
+
+def command(*arguments: str, specification: str = "") -> Work:
+    """`gancross` with these arguments and `--out`, in a folder and with a cache of its own each time."""
+
+    def run() -> None:
+        with TemporaryDirectory() as folder:
+            Path(folder, "spec.toml").write_text(specification, encoding="utf-8")
+            subprocess.run(
+                [sys.executable, "-m", "gancross", *arguments, "--out", "out", "--quiet"], check=True,
+                cwd=folder, env=os.environ | {"GANCROSS_CACHE": f"{folder}/cache"},
+                stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+
+    return run
 
 
 @contextmanager
@@ -287,7 +326,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--pairs and --cores must be at least 1")
     kinds = kinds_of(SMALL if options.small else FULL)
     works = [kind.name for kind in kinds]
-    chosen = [kind for kind in kinds if options.only is None or options.only in kind.name]
+    chosen = [kind for kind in kinds if not kind.command] if options.only is None else [
+        kind for kind in kinds if options.only in kind.name
+    ]  # fmt: skip
     if not chosen:
         parser.error(f"--only {options.only}: the works are {', '.join(works)}")
     document: dict[str, Any] = {
@@ -295,12 +336,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "versions": versions("torch", "numpy", "scipy"),
     }  # fmt: skip
     before = None
-    if options.only is not None and options.out.exists():
-        before = json.loads(options.out.read_text(encoding="utf-8"))
+    if options.out.exists():
         try:
+            before = json.loads(options.out.read_text(encoding="utf-8"))
             with_other_rows(document, before, works)
         except ValueError as error:
-            parser.error(f"{options.out} is of another kind ({error}); name another file with --out")
+            if options.only is not None:
+                parser.error(f"{options.out} is of another kind ({error}); name another file with --out")
+            before = None
     for case, kind in cases(chosen, len(cores)):
         row = measured(case, kind.make(case.threads), cores, pairs=options.pairs)
         document["rows"].append(asdict(row))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import busy_machine
 import pytest
-from busy_machine import EVERY_CORE, ONE_OF_TWO, Case, Kind, cases, measured
+from busy_machine import EVERY_CORE, ONE_OF_TWO, SMALL, Case, Kind, cases, command, measured
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -68,6 +69,23 @@ def children() -> set[int]:
         except (OSError, IndexError):  # it has ended
             continue
     return cores
+
+
+def test_commands_run_in_folders_of_their_own_and_must_succeed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command("benchmark", "spec.toml", "--dry-run", specification=SMALL.benchmark)()
+    with pytest.raises(subprocess.CalledProcessError):
+        command("benchmark", "spec.toml", "--dry-run", specification="recipe = 1")()
+    assert not list(tmp_path.iterdir())
+
+
+def test_commands_are_measured_with_the_threads_that_they_choose() -> None:
+    commands = [kind for kind in busy_machine.kinds_of(SMALL) if kind.command]
+    assert [kind.name.split()[1].strip("`") for kind in commands] == ["demo", "benchmark"]
+    on_four = [(case.threads, case.busy, case.most) for case, _ in cases(commands[:1], 4)]
+    assert on_four == [(4, EVERY_CORE, 2.5), (2, ONE_OF_TWO, 1.6)]
 
 
 @pytest.mark.skipif(len(CORES) < 2, reason="one core")
