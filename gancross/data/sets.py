@@ -248,7 +248,7 @@ def num_clipped(
     low, high = data_range
     half_level = (high - low) / 510
     if extremes is not None and images.device.type == "cpu":
-        smallest, largest = (float(end.detach().float().numpy()) for end in extremes)
+        smallest, largest = (float(end.detach().double().numpy()) for end in extremes)
         if low - half_level <= smallest and largest <= high + half_level:
             return torch.zeros((), dtype=torch.int64)
     # Operations in place have a fast kernel. Fewer than 2²⁴ ones of a channel have an exact sum in float32.
@@ -265,7 +265,7 @@ def to_canonical(
     finiteness first: NaN has no 8-bit value.
     """
     if samples.ndim == 2:
-        return samples.to(torch.float32)
+        return samples.to(torch.float32, copy=True)  # a generator may write into the same tensor again
     low, high = data_range
     levels = samples.to(torch.float32).sub(low).mul_(255 / (high - low))
     # By way of int16: from float32 to uint8 torch has no vectorized kernel.

@@ -88,6 +88,13 @@ def test_values_are_clipped_beyond_half_a_level(dtype: torch.dtype, data_range: 
         assert clipped.dtype == torch.int64 and clipped == 0
 
 
+def test_a_value_is_clipped_by_its_own_precision() -> None:
+    bound = 1 + 1 / 255
+    images = torch.tensor([bound + 1e-12, bound, -bound - 1e-9, 0.5], dtype=torch.float64).reshape(1, 1, 2, 2)
+    for part, expected in ((images, 2), (images[..., :1, :], 1)):
+        assert num_clipped(part, (-1.0, 1.0), extremes=(part.amin(), part.amax())) == expected
+
+
 def test_what_is_no_number_is_not_clipped() -> None:
     images = torch.tensor([float("nan"), float("-inf"), float("inf"), 0.5]).reshape(1, 1, 2, 2)
     extremes = images.amin(), images.amax()

@@ -40,7 +40,8 @@ def raw_scores(
         judge.discriminator, samples, refusal=f"{who} cannot judge {what}", seed=seed, labels=labels,
         within=within,
     )  # fmt: skip
-    return score_tensor(output, judge.score, n=len(chunk), who=who)
+    # A judge may return a part of its input, or a tensor into which it writes again.
+    return score_tensor(output, judge.score, n=len(chunk), who=who).clone()
 
 
 def scores_or_remedy(

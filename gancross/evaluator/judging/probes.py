@@ -83,7 +83,7 @@ def _probes(
     else:
         latents = probe_latents(contestant, probed + probed // 2).to(device)
         fake_labels = probe_labels(contestant, len(latents))
-        samples = generated(contestant, latents[:probed], seed=0, labels=_part(fake_labels, probed))
+        samples = generated(contestant, latents[:probed], seed=0, labels=_part(fake_labels, probed)).clone()
         fakes = to_common(to_canonical(samples, contestant.data_range), contestant.resizing)
         check_shape(contestant.name, tuple(fakes.shape[1:]), shape)
         generator = _generator_probe(contestant, latents, fake_labels, samples, test)

@@ -140,7 +140,8 @@ class NoisyDiscriminator(nn.Module):
             output = applied(
                 self.discriminator, part, refusal=f"{who} cannot take samples", seed=0, labels=own
             )
-            parts.append(score_tensor(output, self._contestant.score, n=len(part), who=who).double())
+            scores = score_tensor(output, self._contestant.score, n=len(part), who=who)
+            parts.append(scores.to(torch.float64, copy=True))  # a judge may write into it again
         return torch.cat(parts)[:n]
 
     def real_high(self, scores_N: Scores) -> Scores:

@@ -45,12 +45,18 @@ def late_place(batch: torch.Tensor) -> torch.Tensor:
     return batch @ WEIGHTS * torch.where(torch.arange(len(batch)) < 20, -1, 1)[:, None]
 
 
+def after_the_first(batch: torch.Tensor) -> torch.Tensor:
+    """The sign of samples that a batch of 65 does not reach."""
+    return batch @ WEIGHTS * torch.where(torch.arange(len(batch)) < 110, 1, -1)[:, None]
+
+
 WEAK: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], set[str]]] = {
     "noise in one sample of eight": (one_in_eight, {"noise"}),
     "noise of a hundredth": (faint_noise, {"noise"}),
     "the mean of a batch": (faint_mean, {"coupled"}),
     "the sample before": (neighbour, {"coupled"}),
     "the place in the batch": (late_place, {"coupled"}),
+    "a place that few samples do not reach": (after_the_first, {"coupled"}),
     "the length of the batch": (length, {"coupled"}),
     "nothing": (lambda batch: batch @ WEIGHTS, set()),
 }

@@ -43,6 +43,12 @@ def of_long_batches(images: torch.Tensor) -> None:
         images.neg_()
 
 
+def of_long_batches_by_numpy(images: torch.Tensor) -> None:
+    """What neither a probe nor torch sees."""
+    if len(images) > 300:
+        by_numpy(images)
+
+
 WRITES: dict[str, Callable[[torch.Tensor], object]] = {
     "torch": lambda images: images.mul_(0.5),
     "data": lambda images: images.data.add_(1),
@@ -50,6 +56,7 @@ WRITES: dict[str, Callable[[torch.Tensor], object]] = {
     "a view": through_a_view,
     "values that stay": lambda images: images.clamp_(-1, 1),
     "long batches alone": of_long_batches,
+    "long batches by numpy": of_long_batches_by_numpy,
 }
 
 
@@ -127,6 +134,17 @@ def test_a_judge_that_writes_changes_nothing_for_the_others(kind: str, threads: 
     beside = [plain(result_of(models(reader(0), judge, reader(1)), quantize=quantize))
               for judge in (writer(write), sparing)]  # fmt: skip
     assert beside[0] == beside[1]
+
+
+@pytest.mark.parametrize("kind", ["long batches alone", "long batches by numpy"])
+def test_scores_that_are_a_part_of_the_images_stay(kind: str) -> None:
+    pixel = nn.Flatten()
+    pixel.register_forward_hook(lambda _, inputs, output: output[:, 0])
+    beside = [
+        plain(result_of(models(pixel, judge)))["confusion"]["c0"]
+        for judge in (writer(WRITES[kind]), reader(1))
+    ]
+    assert beside[0]["fn"] == beside[1]["fn"]
 
 
 def test_judges_of_one_range_share_and_others_do_not(conversions: list[str]) -> None:
