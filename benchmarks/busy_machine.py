@@ -41,7 +41,9 @@ from speed.referees import random_samples
 from speed.steps import Steps, dcgan, mixture
 from speed.timing import Spread, pinned
 
+from gancross.errors import GancrossError
 from gancross.evaluator.referees.protocol import BUDGETS
+from gancross.machine.files import check_target, write_text
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.threads import PARTS
 
@@ -258,6 +260,7 @@ def with_other_rows(document: dict[str, Any], before: dict[str, Any], works: Seq
 
     Raises:
         ValueError: the two are of different machines, versions, cores or sizes of work.
+        KeyError, TypeError, AttributeError: the other is no record.
     """
     for key in ("cores", "small", "machine", "versions"):
         if document[key] != before.get(key):
@@ -283,8 +286,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not hasattr(os, "sched_setaffinity"):
         parser.error("this system cannot pin processes to cores")
     cores = sorted(os.sched_getaffinity(0))[: options.cores]
-    if options.pairs < 1 or not cores:
+    if options.pairs < 1 or (options.cores is not None and options.cores < 1):
         parser.error("--pairs and --cores must be at least 1")
+    try:
+        check_target(options.out)  # before half an hour of work
+    except GancrossError as error:
+        parser.error(f"--out: {error}")
     kinds = kinds_of(SMALL if options.small else FULL)
     works = [kind.name for kind in kinds]
     chosen = [kind for kind in kinds if options.only is None or options.only in kind.name]
@@ -296,18 +303,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }  # fmt: skip
     before = None
     if options.only is not None and options.out.exists():
-        before = json.loads(options.out.read_text(encoding="utf-8"))
         try:
-            with_other_rows(document, before, works)
-        except ValueError as error:
-            parser.error(f"{options.out} is of another kind ({error}); name another file with --out")
+            before = json.loads(options.out.read_text(encoding="utf-8"))
+            table(with_other_rows(document, before, works)["rows"])
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+            parser.error(
+                f"{options.out} is no record, or of another kind ({type(error).__name__}: {error}); name"
+                " another file with --out"
+            )
     for case, kind in cases(chosen, len(cores)):
         row = measured(case, kind.make(case.threads), cores, pairs=options.pairs)
         document["rows"].append(asdict(row))
         print(table(document["rows"][-1:]).splitlines()[-1], file=sys.stderr, flush=True)
     if before is not None:
         document = with_other_rows(document, before, works)
-    options.out.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(options.out, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     print(table(document["rows"]))
 
 
