@@ -70,8 +70,10 @@ def run_question(question: str, seconds: float, out: Path) -> bool:
 
 
 def chosen_questions(names: Sequence[str], *, full: bool) -> list[str]:
-    """Those named; by default those that have their seconds, and with `full` all."""
-    return list(names) or [name for name, seconds in SECONDS.items() if full or seconds is not None]
+    """Those named, each once; by default those that have their seconds, and with `full` all."""
+    return list(dict.fromkeys(names)) or [
+        name for name, seconds in SECONDS.items() if full or seconds is not None
+    ]
 
 
 def shares(
@@ -105,16 +107,19 @@ def read_record(folder: Path, question: str) -> dict[str, Any] | None:
         return None
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        Changes().take_in(document, document)  # reads all that a comparison reads
+        Changes().take_in(document, document)  # these two read all that a comparison reads
+        described(document)
+        json.dumps(document, allow_nan=False)  # of NaN no row would have moved
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: is no record of a speed question ({type(error).__name__})") from error
+    if document["question"] != question:
+        raise ValueError(f"{path}: is the record of another question, {document['question']}")
     return document
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     questions = chosen_questions(options.questions, full=options.full)
-    options.out.mkdir(parents=True, exist_ok=True)
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     if load > 0.5:
         _say(
@@ -170,9 +175,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     if not 0 < options.minutes < math.inf:
         parser.error(f"--minutes must be a number above 0, is {options.minutes}")
     if not options.against.is_dir():
-        parser.error(f"--against: folder {options.against} does not exist")
-    if options.out.exists() and not options.out.is_dir():
-        parser.error(f"--out: {options.out} is no folder")
+        parser.error(f"--against: {options.against} is no folder")
     here = {"machine": machine()}
     for question in chosen_questions(options.questions, full=options.full):
         try:
@@ -185,6 +188,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
                 f" {described(before)}, this machine is {described(here)}: measure here once with --out"
                 " FOLDER, then compare with --against FOLDER"
             )
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out: {options.out} is no folder: {error.strerror}")
     return options
 
 

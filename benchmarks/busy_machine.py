@@ -44,7 +44,9 @@ from speed.referees import random_samples
 from speed.steps import Steps, dcgan, mixture
 from speed.timing import Spread, pinned
 
+from gancross.errors import GancrossError
 from gancross.evaluator.referees.protocol import BUDGETS
+from gancross.machine.files import check_target, write_text
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run.threads import PARTS
 
@@ -297,6 +299,7 @@ def with_other_rows(document: dict[str, Any], before: dict[str, Any], works: Seq
 
     Raises:
         ValueError: the two are of different machines, versions, cores or sizes of work.
+        KeyError, TypeError, AttributeError: the other is no record.
     """
     for key in ("cores", "small", "machine", "versions"):
         if document[key] != before.get(key):
@@ -322,8 +325,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not hasattr(os, "sched_setaffinity"):
         parser.error("this system cannot pin processes to cores")
     cores = sorted(os.sched_getaffinity(0))[: options.cores]
-    if options.pairs < 1 or not cores:
+    if options.pairs < 1 or (options.cores is not None and options.cores < 1):
         parser.error("--pairs and --cores must be at least 1")
+    try:
+        check_target(options.out)  # before half an hour of work
+    except GancrossError as error:
+        parser.error(f"--out: {error}")
     kinds = kinds_of(SMALL if options.small else FULL)
     works = [kind.name for kind in kinds]
     chosen = [kind for kind in kinds if not kind.command] if options.only is None else [
@@ -339,10 +346,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.out.exists():
         try:
             before = json.loads(options.out.read_text(encoding="utf-8"))
-            with_other_rows(document, before, works)
-        except ValueError as error:
+            table(with_other_rows(document, before, works)["rows"])
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             if options.only is not None:
-                parser.error(f"{options.out} is of another kind ({error}); name another file with --out")
+                parser.error(
+                    f"{options.out} is no record, or of another kind ({type(error).__name__}: {error}); name"
+                    " another file with --out"
+                )
             before = None
     for case, kind in cases(chosen, len(cores)):
         row = measured(case, kind.make(case.threads), cores, pairs=options.pairs)
@@ -350,7 +360,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(table(document["rows"][-1:]).splitlines()[-1], file=sys.stderr, flush=True)
     if before is not None:
         document = with_other_rows(document, before, works)
-    options.out.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(options.out, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     print(table(document["rows"]))
 
 

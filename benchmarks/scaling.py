@@ -28,6 +28,9 @@ from typing import TYPE_CHECKING, Any
 from environment import machine, versions
 from schedule import Work
 
+from gancross.errors import GancrossError
+from gancross.machine.files import check_target, write_text
+
 if TYPE_CHECKING:
     from gancross.evaluator.result.types import Result
 
@@ -379,6 +382,22 @@ def tables(rows: Mapping[str, Figures]) -> str:
     return "\n".join(lines)
 
 
+def opened(path: Path) -> dict[str, Any]:
+    """The record in a file, or a new one.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    if not path.exists():
+        return {"rows": {}}
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        tables(document["rows"])
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise ValueError(f"{path} is no record of scaling ({type(error).__name__}: {error})") from error
+    return document
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name holds this")
@@ -391,17 +410,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
         kind, *rest = options.case
         print(json.dumps(KINDS[kind](*rest)))
         return
-    document = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {"rows": {}}
-    for name, case in cases(small=options.small).items():
-        if options.only in name and (options.again or name not in document["rows"]):
-            load = os.getloadavg()[0]
-            document["rows"][name] = measured(case) | {"load": round(load, 2)}
-            print(name, document["rows"][name], file=sys.stderr, flush=True)
-            document |= {
-                "small": options.small, "machine": machine(), "date": datetime.now(UTC).date().isoformat(),
-                "versions": versions("torch", "numpy", "scipy"),
-            }  # fmt: skip
-            options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    chosen = {name: case for name, case in cases(small=options.small).items() if options.only in name}
+    if not chosen:
+        parser.error(f"--only {options.only}: the cases are {', '.join(cases(small=options.small))}")
+    setting = {
+        "small": options.small, "machine": machine(), "versions": versions("torch", "numpy", "scipy")
+    }  # fmt: skip
+    all_anew = options.again and not options.only
+    try:
+        check_target(options.out)
+        document: dict[str, Any] = {"rows": {}} if all_anew else opened(options.out)
+    except (ValueError, GancrossError) as error:
+        parser.error(str(error))
+    lacking = {name: case for name, case in chosen.items() if options.again or name not in document["rows"]}
+    others = [
+        f"{key}: {document.get(key)}, here: {value}"
+        for key, value in setting.items()
+        if document.get(key) != value
+    ]
+    if lacking and document["rows"] and others:  # its rows would pass for those of this machine
+        parser.error(
+            f"{options.out} is of another kind ({others[0]}); --again alone measures all anew, --out names"
+            " another file"
+        )
+    for name, case in lacking.items():
+        load = os.getloadavg()[0]
+        document["rows"][name] = measured(case) | {"load": round(load, 2)}
+        print(name, document["rows"][name], file=sys.stderr, flush=True)
+        document |= setting | {"date": datetime.now(UTC).date().isoformat()}
+        write_text(options.out, json.dumps(document, indent=1) + "\n")
     if options.out == RESULT:
         text = README.read_text(encoding="utf-8")
         (before, _, rest), (_, _, after) = text.partition(START), text.partition(END)

@@ -142,10 +142,14 @@ def _common(command: Command, *, verbose: str) -> Command:
 
 @contextmanager
 def _on_threads(count: int | None) -> Iterator[None]:
-    """Inside, torch computes on so many threads, by default on all that are available."""
-    from gancross.machine.threads import available_threads, torch_threads
+    """Inside, torch computes on so many threads, by default on all that are available.
 
-    with torch_threads(count or available_threads()):
+    Raises:
+        UsageError: they are absurdly many.
+    """
+    from gancross.machine.threads import available_threads, checked_threads, torch_threads
+
+    with torch_threads(checked_threads(count) or available_threads()):
         yield
 
 

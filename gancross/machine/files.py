@@ -17,6 +17,8 @@ from pathlib import Path
 
 from gancross.errors import ResourceError, UsageError
 
+UNITS = ((30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "bytes"))  # powers of two
+
 
 def read_bytes(path: Path, *, limit: int) -> bytes:
     """A regular file's content, read once.
@@ -42,8 +44,14 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
             raise
         raise ResourceError(f"{path}: cannot be read: {error}") from error
     if len(content) > limit:
-        raise ResourceError(f"{path}: longer than the limit of {limit / 2**30:g} GiB")
+        raise ResourceError(f"{path}: longer than the limit of {_size(limit)}")
     return content
+
+
+def _size(limit: int) -> str:
+    """A round number of bytes in the largest unit of which it has one."""
+    shift, unit = next(entry for entry in UNITS if limit >= 1 << entry[0])
+    return f"{limit / (1 << shift):g} {unit}"
 
 
 def check_name(path: Path) -> None:

@@ -33,7 +33,7 @@ from gancross.evaluator.result.types import Result
 from gancross.machine.cores import available_cores
 from gancross.machine.devices import resolve_device, shared_devices
 from gancross.machine.files import every_output, write_text
-from gancross.machine.threads import torch_threads
+from gancross.machine.threads import checked_threads, torch_threads
 from gancross.report.browser.html import html_report
 from gancross.report.browser.noise import noise_pictures
 from gancross.report.browser.sample_pictures import sample_pictures
@@ -77,8 +77,8 @@ def run_benchmark(
         progress: called with (what, steps or samples done, of how many).
 
     Raises:
-        UsageError: `out` is a file, data and recipes do not fit together, or the benchmark names code that
-            `execution` does not trust.
+        UsageError: `out` is a file, data and recipes do not fit together, threads are absurdly many, or the
+            benchmark names code that `execution` does not trust.
         ResourceError: another benchmark uses `out`; a cluster or its library is missing, or data, or
             the weights that the metrics need. This is checked before anything is trained.
         GancrossError: a run failed; with that run's exit code.
@@ -88,6 +88,8 @@ def run_benchmark(
         raise UsageError(f"{out}: is a file, expected the folder of a benchmark")
     execution = execution or Execution()
     check_trust(spec, trust_code=execution.trust_code)
+    if execution.backend == "local":  # a cluster's machines may have more cores than this one
+        checked_threads(execution.threads)
     # Before anything is trained: it may be missing, and runs side by side must not each fetch it.
     reals = load_reals(
         spec.data or common_data(spec), data_root=execution.data_root, image_size=common_size(spec),
@@ -235,7 +237,7 @@ def _on_cluster(runs: Sequence[PlannedRun], out: Path, execution: Execution) -> 
 def train_one(run: PlannedRun, folder: Path, execution: Execution) -> RunOutcome:
     """Trains or resumes one run, wherever a cluster has put this call."""
     try:
-        with torch_threads(execution.threads or execution.cores):
+        with torch_threads(checked_threads(execution.threads) or execution.cores):
             train(
                 run.recipe, folder, networks=own_pair(run), device=execution.device,
                 data_root=execution.data_root.absolute(), download=execution.download,

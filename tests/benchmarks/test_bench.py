@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -199,10 +200,11 @@ def test_another_folder_leaves_records_and_table_as_they_were(
         (["--minutes", "0"], "--minutes must be a number above 0"),
         (["--minutes", "inf"], "--minutes must be a number above 0"),
         (["--out", __file__], "is no folder"),
-        (["--against", "nowhere"], "folder nowhere does not exist"),
+        (["--out", f"{__file__}/below"], "is no folder: Not a directory"),
+        (["--against", "nowhere"], "nowhere is no folder"),
         (["--fail-if-slower"], "the record of 'frechet'"),
     ],
-    ids=["question", "minutes", "endless", "out", "against", "other-machine"],
+    ids=["question", "minutes", "endless", "out", "below-a-file", "against", "other-machine"],
 )
 def test_a_wrong_command_line_is_refused_before_anything_runs(
     results: Path, capsys: pytest.CaptureFixture[str], arguments: Sequence[str], expected: str
@@ -216,16 +218,36 @@ def test_a_wrong_command_line_is_refused_before_anything_runs(
     assert medians(results) == [1.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize("content", ["{broken", "[1]", "{}", '{"question": "startup", "rows": [{}]}'])
+@pytest.mark.parametrize(
+    "content",
+    ["{broken", "[1]", "{}", '{"question": "startup", "rows": [{}]}', "NaN", "machine"],
+    ids=["text", "list", "empty", "row", "not-a-number", "no-machine"],
+)
 def test_a_record_that_is_none_is_refused_before_anything_runs(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
-    (tmp_path / "speed-startup.json").write_text(content)
+    written = {
+        "NaN": record_of("startup", math.nan), "machine": record_of("startup", 1.0, machine={})
+    }.get(content)  # fmt: skip
+    (tmp_path / "speed-startup.json").write_text(content if written is None else json.dumps(written))
     with pytest.raises(SystemExit) as end:
         bench.main(["startup", "--against", str(tmp_path)])
     assert end.value.code == 2
     assert "speed-startup.json: is no record of a speed question" in capsys.readouterr().err
     assert medians(results) == [1.0, 1.0, 1.0]
+
+
+def test_a_record_of_another_question_is_refused(
+    tmp_path: Path, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "speed-startup.json").write_text(json.dumps(record_of("frechet", 1.0)))
+    with pytest.raises(SystemExit):
+        bench.main(["startup", "--against", str(tmp_path)])
+    assert "is the record of another question, frechet" in capsys.readouterr().err
+
+
+def test_a_question_that_is_named_twice_is_measured_once() -> None:
+    assert bench.chosen_questions(["frechet", "startup", "frechet"], full=False) == ["frechet", "startup"]
 
 
 def test_the_commands_of_the_readme_run(

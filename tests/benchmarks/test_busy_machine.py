@@ -56,6 +56,28 @@ def test_one_work_is_measured_anew_and_the_other_rows_stay(
             busy_machine.main([argument for argument in arguments if argument != "--small"] + other)
         assert message in capsys.readouterr().err
     assert json.loads(record.read_text(encoding="utf-8")) == after
+    for broken in ("{", "[]", "{}", json.dumps(before | {"rows": [{}]})):
+        record.write_text(broken, encoding="utf-8")
+        with pytest.raises(SystemExit):
+            busy_machine.main([*arguments, "--only", "second"])
+        assert f"{record} is " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "missing/busy.json"], "folder missing does not exist"),
+        (["--cores", "-1"], "at least 1"),
+        (["--pairs", "0"], "at least 1"),
+    ],
+    ids=["folder", "cores", "pairs"],
+)
+def test_a_wrong_command_line_is_refused_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit):
+        busy_machine.main(["--small", *arguments])
+    assert message in capsys.readouterr().err
 
 
 def children() -> set[int]:

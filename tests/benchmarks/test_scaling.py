@@ -46,6 +46,40 @@ def test_a_case_is_measured_in_its_own_process_once(
     assert record.read_bytes() == recorded and capsys.readouterr().out == printed
 
 
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        ("{", [], "is no record of scaling"),
+        ("[]", [], "is no record of scaling"),
+        ('{"rows": {"a": {"contestants": 2}}}', [], "is no record of scaling"),
+        (None, ["--only", "nothing"], "the cases are tournament of 2"),
+        ('{"rows": {"a": {}}, "small": false}', ["--only", "referee"], "of another kind (small: False"),
+        (
+            '{"rows": {"a": {}}, "small": true, "machine": {"cpu": "?"}}',
+            ["--only", "referee"],
+            "kind (machine",
+        ),
+        ("folder", [], "is a folder"),
+    ],
+    ids=["text", "list", "row", "no-case", "other-size", "other-machine", "folder"],
+)
+def test_what_cannot_take_new_rows_is_refused_before_anything_runs(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: str | None,
+    arguments: list[str],
+    message: str,
+) -> None:
+    record = tmp_path / "scaling.json"
+    if content == "folder":
+        record.mkdir()
+    elif content is not None:
+        record.write_text(content, encoding="utf-8")
+    with pytest.raises(SystemExit) as end:
+        scaling.main(["--small", "--out", str(record), *arguments])
+    assert end.value.code == 2 and message in capsys.readouterr().err
+
+
 def test_drawn_scores_are_counted_in_their_own_process(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,6 +77,18 @@ def test_threads_are_those_of_the_call_and_of_the_record(
     assert call(*line, "--threads", 0) == 2
 
 
+@pytest.mark.parametrize("name", ["crosstest", "referee", "sample", "trace", "check", "benchmark"])
+def test_absurdly_many_threads_are_refused_before_they_start(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They ended the process, of libgomp, or others of the machine."""
+    monkeypatch.setattr("gancross.machine.threads.available_cores", lambda: 2)
+    option = "--crosstest-threads" if name == "benchmark" else "--threads"
+    assert call(name, "missing", option, 129) == 2
+    error = capsys.readouterr().err
+    assert error.endswith("threads must be at least 1 and at most 128, 64 for each core, got 129\n")
+
+
 def test_help_and_version() -> None:
     assert executed("--version").out.strip() == f"gancross, version {__version__}"
     assert "crosstest" in executed("--help").out

@@ -14,7 +14,7 @@ from gancross.machine.files import read_bytes, write_atomically
 
 def test_reading_is_bounded(tmp_path: Path) -> None:
     (tmp_path / "long").write_bytes(bytes(11))
-    with pytest.raises(ResourceError, match="longer than the limit"):
+    with pytest.raises(ResourceError, match=r"longer than the limit of 10 bytes$"):
         read_bytes(tmp_path / "long", limit=10)
 
 

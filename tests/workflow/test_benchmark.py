@@ -29,7 +29,7 @@ from gancross.trainer.loop import train
 from gancross.trainer.run.interruption import StopRequest
 from gancross.trainer.run.status import locked
 from gancross.workflow import benchmark as runner
-from gancross.workflow.benchmark import BenchmarkResult, run_benchmark, train_all
+from gancross.workflow.benchmark import BenchmarkResult, run_benchmark, train_all, train_one
 from gancross.workflow.execution import Execution, RunOutcome, command, run_as_process
 from gancross.workflow.plan import is_finished, planned_variants, run_folder
 from gancross.workflow.spec import PlannedRun, Spec, load_spec, parse_spec
@@ -250,6 +250,15 @@ def test_what_the_cross_test_needs_is_looked_for_before_training(
     with pytest.raises(UsageError, match=r"data 'mixture': samples of shape .* are no images"):
         run_benchmark(vectors, tmp_path / "out", execution=Execution(jobs=1, device="cpu"))
     assert not (tmp_path / "out").exists()
+
+
+def test_absurdly_many_threads_are_refused_before_training_and_by_a_clusters_worker(tmp_path: Path) -> None:
+    execution = Execution(device="cpu", threads=1_000_000)
+    with pytest.raises(UsageError, match="64 for each core, got 1,000,000"):
+        run_benchmark(parse_spec(TINY), tmp_path / "out", execution=execution)
+    assert not (tmp_path / "out").exists()
+    outcome = train_one(parse_spec(TINY).runs[0], tmp_path / "run", execution)
+    assert outcome.exit_code == 2 and "got 1,000,000" in outcome.message
 
 
 def test_a_second_benchmark_in_a_folder_is_turned_away(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gancross.errors import UsageError, printable
+from gancross.errors import GancrossError, ResourceError, UsageError, printable
 from gancross.machine.files import read_bytes, write_atomically
 from gancross.machine.threads import available_threads, checked_threads, torch_threads, uses_all_cores
 from gancross.models.buffers import seeded, unchanged
@@ -39,10 +39,12 @@ def read_threads(root: Path) -> int | None:
     """The number that the run in a folder has kept; None if there is no such file.
 
     Raises:
-        UsageError: the file is not what `write_threads` writes, or its number is absurdly large.
-        ResourceError: it cannot be read.
+        UsageError: the file is not what `write_threads` writes, or its number is absurdly large; or it is no
+            file.
+        ResourceError: it cannot be read, or is too long.
     """
     path = root / THREADS
+    _check_place(path)
     if not path.exists():
         return None
     try:
@@ -50,18 +52,29 @@ def read_threads(root: Path) -> int | None:
         if not isinstance(kept, dict) or list(kept) != ["threads"] or type(kept["threads"]) is not int:
             raise UsageError('expected {"threads": N}')
         return checked_threads(kept["threads"])
-    except (UsageError, ValueError) as error:
+    except (GancrossError, ValueError) as error:
         reason = printable(str(error).removeprefix(f"{path}: "), limit=200)
-        raise UsageError(f"{path}: not a number of threads: {reason}; --threads N replaces it") from None
+        kind = ResourceError if isinstance(error, ResourceError) else UsageError
+        raise kind(f"{path}: not a number of threads: {reason}; --threads N replaces it") from None
 
 
 def write_threads(root: Path, count: int) -> None:
     """Keeps the number of threads of the run in a folder.
 
     Raises:
+        UsageError: what lies in the file's place is no file.
         ResourceError: the file cannot be written.
     """
-    write_atomically(root / THREADS, (json.dumps({"threads": count}) + "\n").encode())
+    path = root / THREADS
+    _check_place(path)
+    write_atomically(path, (json.dumps({"threads": count}) + "\n").encode())
+
+
+def _check_place(path: Path) -> None:
+    """A folder is not replaced by writing, and a pipe would be written into and wait for a reader."""
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a pipe or a device"
+        raise UsageError(f"{path}: is {what}, expected the file that a run keeps its threads in; remove it")
 
 
 @contextmanager
@@ -76,7 +89,7 @@ def computing_on(run: Run, root: Path, threads: int | None, note: Note) -> Itera
         note: called with the number and why.
 
     Raises:
-        UsageError: the file of the number that the run has kept holds something else.
+        UsageError: the file of the number that the run has kept holds something else, or is no file.
         ResourceError: the number cannot be kept.
     """
     if threads is None and run.device.type != "cpu":

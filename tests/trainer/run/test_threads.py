@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from gancross.machine.threads import torch_threads
 from gancross.trainer.loop import train
 from gancross.trainer.recipes.recipe import Recipe
 from gancross.trainer.run import threads
-from gancross.trainer.run.threads import read_threads
+from gancross.trainer.run.threads import read_threads, write_threads
 from gancross.trainer.state import Run
 
 DAMAGED = {
@@ -155,18 +156,27 @@ def test_a_folder_in_the_files_place_or_one_too_large_is_refused_and_a_link_is_r
     path, other = tmp_path / "threads.json", tmp_path / "other"
     assert read_threads(tmp_path) is None
     path.mkdir()
-    with pytest.raises(UsageError, match="is a folder"):
-        read_threads(tmp_path)
+    for touch in (read_threads, lambda root: write_threads(root, 1)):
+        with pytest.raises(UsageError, match=r"is a folder, expected the file .*; remove it$"):
+            touch(tmp_path)
     path.rmdir()
     with other.open("wb") as file:
         file.truncate(1 << 32)
     path.symlink_to(other)
-    with pytest.raises(ResourceError, match="longer than the limit"):
+    with pytest.raises(ResourceError, match="longer than the limit of 64 KiB; --threads N"):
         read_threads(tmp_path)
     other.write_text('{"threads": 3}')
     assert read_threads(tmp_path) == 3
     other.unlink()
     assert read_threads(tmp_path) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_a_pipe_in_the_files_place_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    (trained(tmp_path / "run", threads=1).parent / "threads.json").unlink()
+    os.mkfifo(tmp_path / "run" / "threads.json")
+    with pytest.raises(UsageError, match="is a pipe or a device"):
+        trained(tmp_path / "run", threads=1)
 
 
 def test_an_absurd_number_ends_before_a_step_and_an_option_replaces_it(tmp_path: Path) -> None:
