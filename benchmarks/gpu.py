@@ -127,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=MINUTES, help="after which nothing is begun")
     parser.add_argument("--again", action="store_true", help="measure anew what the record has")
     options = parser.parse_args(arguments)
+    if not options.minutes >= 0:
+        parser.error(f"--minutes must be at least 0, is {options.minutes}")
     with one_line():
         device = resolve_device(options.device)
         check_target(options.out)

@@ -33,9 +33,15 @@ def records() -> list[dict[str, Any]]:
 
 
 def with_table(text: str, table_text: str) -> str:
-    """The text with the table between its marks replaced."""
+    """The text with the table between its marks replaced.
+
+    Raises:
+        ValueError: it has no such marks.
+    """
     before, _, remainder = text.partition(BEGIN)
-    _, _, after = remainder.partition(END)
+    _, end, after = remainder.partition(END)
+    if not end:
+        raise ValueError(f"{README} has no place for the table: {BEGIN.strip()} … {END}")
     return f"{before}{BEGIN}{table_text}{END}{after}"
 
 

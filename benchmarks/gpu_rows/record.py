@@ -50,12 +50,14 @@ class Record:
             return cls(path=path, setting=setting)
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            found, sections = document["setting"], document["sections"]
-        except (OSError, ValueError, KeyError, TypeError):
+            found = document["setting"]
+            record = cls(path=path, setting=setting, sections=document["sections"])
+            record.table()  # reads all that is read of them
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise UsageError(f"{path}: no record of gpu.py: give --again, or another --out") from None
         if found != setting:
             raise UsageError(f"{path}: of {found}, this is {dict(setting)}: give --again, or another --out")
-        return cls(path=path, setting=setting, sections=sections)
+        return record
 
     def add(self, section: str, rows: Sequence[Row | Waits]) -> None:
         """A section is done."""

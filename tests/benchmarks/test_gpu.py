@@ -176,3 +176,22 @@ def test_without_cuda_it_says_so_in_one_line(
     assert end.value.code == ResourceError.exit_code == 5
     (line,) = capsys.readouterr().err.splitlines()
     assert "0 CUDA devices" in line
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", '"sections": []', '"sections": {"waits": 5}', '"sections": {"waits": [{"loop": "a"}]}'],
+    ids=["text", "list", "no-table", "no-rows", "half-a-row"],
+)
+def test_a_record_that_is_none_is_refused_in_one_line(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "gpu.json"
+    path.write_text(f'{{"setting": {{}}, {content}}}' if content.startswith('"') else content)
+    with pytest.raises(UsageError, match="no record of gpu"):
+        Record.opened(path, {}, again=False)
+
+
+@pytest.mark.parametrize("minutes", ["nan", "-1"])
+def test_minutes_that_never_end_are_refused(minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        gpu.main(["--device", "cpu", "--small", f"--minutes={minutes}"])
+    assert end.value.code == 2 and "--minutes must be at least 0" in capsys.readouterr().err

@@ -83,3 +83,5 @@ def test_the_table_of_the_readme_is_made_from_the_records() -> None:
     written = speed_table.table(speed_table.records())
     assert speed_table.BEGIN + written + speed_table.END in text
     assert speed_table.with_table(text, written) == text
+    with pytest.raises(ValueError, match="has no place for the table"):
+        speed_table.with_table(text.replace(speed_table.END, ""), written)

@@ -83,6 +83,24 @@ def test_own_networks_are_laid_out_where_that_is_asked_and_vectors_are_left_alon
     assert batch_laid_out(image[0, 0], channels_last=True).is_contiguous()
 
 
+def test_volumes_beside_images_are_left_alone(tmp_path: Path) -> None:
+    """Own networks with weights of five axes ended in a traceback."""
+
+    def pair() -> tuple[nn.Module, nn.Module]:
+        torch.manual_seed(0)
+        generator = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Unflatten(1, (1, 8, 8)))
+        deep = [nn.Unflatten(1, (1, 2)), nn.Conv3d(1, 2, (1, 3, 3)), nn.Flatten(), nn.Linear(144, 1)]
+        return generator, nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), *deep)
+
+    chosen = recipe("digits").with_changes({"network": "own", "latent_dim": 4, "batch_size": 8, "steps": 1})
+    runs = [
+        train(chosen, tmp_path / str(last), networks=pair(), device="cpu", channels_last=last)
+        for last in (False, True)
+    ]
+    for a, b in zip(*map(weights, runs), strict=True):
+        torch.testing.assert_close(b, a, rtol=1e-3, atol=1e-6)
+
+
 @pytest.mark.parametrize("fresh", [True, False], ids=["made", "resumed"])
 def test_fused_adam_has_its_count_of_steps_on_the_gpu(fresh: bool) -> None:
     network = nn.Linear(2, 1)
