@@ -85,9 +85,12 @@ def benchmark(
     if dry_run:
         _list(planned, folder, tables_console())
         return
+    from gancross.machine.threads import checked_threads
     from gancross.workflow.benchmark import run_benchmark
     from gancross.workflow.execution import Execution
 
+    if backend == "local":  # workers of a cluster may have other cores
+        checked_threads(threads)
     execution = Execution(
         backend=backend, scheduler=scheduler, jobs=jobs, threads=threads, device=device,
         data_root=data_root, download=download, log_every=log_every, trust_code=trust_code,

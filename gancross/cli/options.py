@@ -143,9 +143,9 @@ def _common(command: Command, *, verbose: str) -> Command:
 @contextmanager
 def _on_threads(count: int | None) -> Iterator[None]:
     """Inside, torch computes on so many threads, by default on all that are available."""
-    from gancross.machine.threads import available_threads, torch_threads
+    from gancross.machine.threads import available_threads, checked_threads, torch_threads
 
-    with torch_threads(count or available_threads()):
+    with torch_threads(checked_threads(count) or available_threads()):
         yield
 
 
