@@ -26,7 +26,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -291,23 +291,28 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def with_other_rows(document: dict[str, Any], before: dict[str, Any], works: Sequence[str]) -> dict[str, Any]:
-    """The record with the rows of all works that it does not measure, by what a record before it says.
+def key(case: Mapping[str, Any]) -> tuple[str, int, str]:
+    """What tells a case from others."""
+    return case["work"], case["threads"], case["busy"]
+
+
+def with_other_rows(
+    document: dict[str, Any], before: dict[str, Any], order: Sequence[tuple[str, int, str]]
+) -> dict[str, Any]:
+    """The record with the rows that it does not have, by what a record before it says.
 
     Args:
-        works: the names of all kinds of work, in order.
+        order: keys of all cases; rows of other cases are dropped.
 
     Raises:
         ValueError: the two are of different machines, versions, cores or sizes of work.
         KeyError, TypeError, AttributeError: the other is no record.
     """
-    for key in ("cores", "small", "machine", "versions"):
-        if document[key] != before.get(key):
-            raise ValueError(f"its {key}: {before.get(key)}, here: {document[key]}")
-    measured_now = {row["case"]["work"] for row in document["rows"]}
-    others = [row for row in before["rows"] if row["case"]["work"] in {*works} - measured_now]
-    rows = sorted([*document["rows"], *others], key=lambda row: works.index(row["case"]["work"]))
-    return {**document, "rows": rows}
+    for name in ("cores", "small", "machine", "versions"):
+        if document[name] != before.get(name):
+            raise ValueError(f"its {name}: {before.get(name)}, here: {document[name]}")
+    rows = {key(row["case"]): row for row in (*before["rows"], *document["rows"])}
+    return {**document, "rows": [rows[each] for each in order if each in rows]}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -338,6 +343,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]  # fmt: skip
     if not chosen:
         parser.error(f"--only {options.only}: the works are {', '.join(works)}")
+    order = [key(asdict(case)) for case, _ in cases(kinds, len(cores))]
     document: dict[str, Any] = {
         "rows": [], "cores": len(cores), "small": options.small, "machine": machine(),
         "versions": versions("torch", "numpy", "scipy"),
@@ -346,7 +352,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.out.exists():
         try:
             before = json.loads(options.out.read_text(encoding="utf-8"))
-            table(with_other_rows(document, before, works)["rows"])
+            table(with_other_rows(document, before, order)["rows"])
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             if options.only is not None:
                 parser.error(
@@ -354,14 +360,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     " another file with --out"
                 )
             before = None
+    record = document
     for case, kind in cases(chosen, len(cores)):
         row = measured(case, kind.make(case.threads), cores, pairs=options.pairs)
         document["rows"].append(asdict(row))
+        record = document if before is None else with_other_rows(document, before, order)
+        write_text(options.out, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         print(table(document["rows"][-1:]).splitlines()[-1], file=sys.stderr, flush=True)
-    if before is not None:
-        document = with_other_rows(document, before, works)
-    write_text(options.out, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    print(table(document["rows"]))
+    print(table(record["rows"]))
 
 
 if __name__ == "__main__":

@@ -63,6 +63,27 @@ def test_one_work_is_measured_anew_and_the_other_rows_stay(
         assert f"{record} is " in capsys.readouterr().err
 
 
+def test_rows_are_saved_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    made = {"first": int, "second": int, "third": int}
+    kinds = [
+        Kind(name=name, make=lambda workers, name=name: made[name], divides=False)  # type: ignore[misc]
+        for name in made
+    ]
+    monkeypatch.setattr(busy_machine, "kinds_of", lambda size: kinds)
+    record = tmp_path / "busy.json"
+    arguments = ["--small", "--pairs", "1", "--cores", "1", "--out", str(record)]
+    busy_machine.main(arguments)
+    before = json.loads(record.read_text(encoding="utf-8"))["rows"]
+    monkeypatch.setitem(made, "second", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        busy_machine.main(arguments)
+    after = json.loads(record.read_text(encoding="utf-8"))["rows"]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [False, True, True]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
