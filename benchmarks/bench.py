@@ -39,13 +39,13 @@ RESULTS = HERE / "results"
 # With these glibc keeps freed memory (docs/how-to/clusters.md); how often it would fetch pages again is
 # chance.
 KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_": str(32 << 20)}
-MINUTES = 9.8  # ten with the last rounds, which begin within their time
+MINUTES = 9.5  # ten with the last rounds, which begin within their time
 # Of these minutes the seconds of every question, the start of its process included; None: with --full or by
 # name alone, for as long as it takes. The names are those of the modules of speed/.
 SECONDS: Mapping[str, float | None] = {
-    "closed-form": 38,
+    "closed-form": 35,
     "compiled": None,
-    "crosstest": 85,
+    "crosstest": 81,
     "frechet": 40,
     "labels": 32,
     "long-run": None,
@@ -56,7 +56,7 @@ SECONDS: Mapping[str, float | None] = {
     "referees-full": None,
     "regularized-step": 85,
     "startup": 8,
-    "statistics": 42,
+    "statistics": 36,
     "tournament": 95,
 }
 SLOWER, INTERRUPTED = 6, 130
