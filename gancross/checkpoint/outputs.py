@@ -162,6 +162,8 @@ def _reduced(output: object, how: Reduction | None, *, option: Option, who: str)
 def score_tensor(output: object, how: Reduction | None, *, n: int, who: str) -> torch.Tensor:
     """The scores (N,) of n samples, of what a discriminator returned for them.
 
+    They are a copy: it may return a part of its input, or a tensor into which it writes again.
+
     Args:
         how: `score` of its contestant.
         who: begins messages.
@@ -178,7 +180,7 @@ def score_tensor(output: object, how: Reduction | None, *, n: int, who: str) -> 
         )
     if scores.is_complex():
         raise UsageError(f"{who} must return real numbers, got {scores.dtype}")
-    return scores.flatten()
+    return scores.flatten().clone()
 
 
 def sample_tensor(output: object, how: Reduction | None, *, who: str) -> torch.Tensor:

@@ -9,11 +9,10 @@ import click
 from gancross.cli.completion import recipe_names
 from gancross.cli.options import common, tables_console
 from gancross.data.catalogue import DATASETS
+from gancross.machine.files import size
 
 if TYPE_CHECKING:
     from gancross.trainer.recipes.recipe import Recipe
-
-UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @click.command()
@@ -101,9 +100,3 @@ def cache(clear: bool) -> None:
     files, freed = sum(map(len, sizes.values())), sum(map(sum, sizes.values()))
     label = "freed" if clear else "in all"
     console.print(f"{label}: {files:,} {'file' if files == 1 else 'files'}, {size(freed)}")
-
-
-def size(number: int) -> str:
-    """Bytes in the largest unit that gives at least 1."""
-    power = min((max(number, 1).bit_length() - 1) // 10, len(UNITS) - 1)
-    return f"{number:,} {UNITS[0]}" if power == 0 else f"{number / 1024**power:.1f} {UNITS[power]}"

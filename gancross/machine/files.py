@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gancross.errors import ResourceError, UsageError
 
-UNITS = ((30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "bytes"))  # powers of two
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 def read_bytes(path: Path, *, limit: int) -> bytes:
@@ -44,14 +44,14 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
             raise
         raise ResourceError(f"{path}: cannot be read: {error}") from error
     if len(content) > limit:
-        raise ResourceError(f"{path}: longer than the limit of {_size(limit)}")
+        raise ResourceError(f"{path}: longer than the limit of {size(limit, places=0)}")
     return content
 
 
-def _size(limit: int) -> str:
-    """A round number of bytes in the largest unit of which it has one."""
-    shift, unit = next(entry for entry in UNITS if limit >= 1 << entry[0])
-    return f"{limit / (1 << shift):g} {unit}"
+def size(number: int, *, places: int = 1) -> str:
+    """Bytes in the largest unit that gives at least 1, with so many decimal places beyond single bytes."""
+    power = min((max(number, 1).bit_length() - 1) // 10, len(UNITS) - 1)
+    return f"{number:,} {UNITS[0]}" if power == 0 else f"{number / 1024**power:.{places}f} {UNITS[power]}"
 
 
 def check_name(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gancross.cli.listing import size
+from gancross.machine.files import size
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ import pytest
 from command_line import call
 from paths import ROOT
 
-from gancross.cli.listing import size
 from gancross.evaluator.fidelity.frechet import Statistics
 from gancross.evaluator.fidelity.real_features import (
     CacheKey,
@@ -22,6 +21,7 @@ from gancross.evaluator.fidelity.real_features import (
     keep_statistics,
 )
 from gancross.machine import caches
+from gancross.machine.files import size
 
 HASH = "0123456789abcdef" * 2
 

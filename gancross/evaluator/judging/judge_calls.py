@@ -40,8 +40,7 @@ def raw_scores(
         judge.discriminator, samples, refusal=f"{who} cannot judge {what}", seed=seed, labels=labels,
         within=within,
     )  # fmt: skip
-    # A judge may return a part of its input, or a tensor into which it writes again.
-    return score_tensor(output, judge.score, n=len(chunk), who=who).clone()
+    return score_tensor(output, judge.score, n=len(chunk), who=who)
 
 
 def scores_or_remedy(

@@ -39,18 +39,20 @@ class SharedInputs:
         if self._inputs is None or self._key != key or self._written(self._inputs):
             self._inputs = None  # before the next one is made
             self._inputs, self._key = network_inputs(judge, self._chunk), key
-            self._version, self._values = version(self._inputs), _some(self._inputs)
+            self._version = version(self._inputs)
+            # Not on a GPU, for which the comparison would wait.
+            self._values = _some(self._inputs).clone() if self._inputs.device.type == "cpu" else None
         return self._inputs
 
     def _written(self, inputs: torch.Tensor) -> bool:
         if version(inputs) != self._version:
             return True
-        return self._values is not None and not torch.equal(self._values, inputs.flatten()[::STRIDE])
+        return self._values is not None and not torch.equal(self._values, _some(inputs))
 
 
-def _some(inputs: torch.Tensor) -> torch.Tensor | None:
-    """A copy of one value in 61; None on a GPU, for which the comparison would wait."""
-    return inputs.flatten()[::STRIDE].clone() if inputs.device.type == "cpu" else None
+def _some(inputs: torch.Tensor) -> torch.Tensor:
+    """One value in 61."""
+    return inputs.flatten()[::STRIDE]
 
 
 def version(tensor: torch.Tensor) -> int:

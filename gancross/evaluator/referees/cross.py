@@ -140,8 +140,7 @@ class NoisyDiscriminator(nn.Module):
             output = applied(
                 self.discriminator, part, refusal=f"{who} cannot take samples", seed=0, labels=own
             )
-            scores = score_tensor(output, self._contestant.score, n=len(part), who=who)
-            parts.append(scores.to(torch.float64, copy=True))  # a judge may write into it again
+            parts.append(score_tensor(output, self._contestant.score, n=len(part), who=who).double())
         return torch.cat(parts)[:n]
 
     def real_high(self, scores_N: Scores) -> Scores:
